@@ -1,0 +1,87 @@
+package setup
+
+import (
+	"time"
+
+	"bitgate/internal/publicurl"
+)
+
+// Answers are what the administrator wants. A zero field means "not said".
+// They never hold a secret. The YAML keys are the flags' names; the JSON form
+// is part of a plan, so what differs between doors stays out of it.
+type Answers struct {
+	URL               publicurl.URL `yaml:"url,omitempty" json:"url"`
+	Listen            []string      `yaml:"listen,omitempty" json:"listen"`
+	Upstream          string        `yaml:"upstream,omitempty" json:"upstream"`
+	Home              string        `yaml:"home,omitempty" json:"home"`
+	Install           string        `yaml:"install,omitempty" json:"install,omitempty"`
+	Version           string        `yaml:"bitbucket-version,omitempty" json:"bitbucket-version"`
+	Front             string        `yaml:"front,omitempty" json:"front"`
+	HAProxyCfg        string        `yaml:"haproxy-cfg,omitempty" json:"haproxy-cfg,omitempty"`
+	HAProxyBin        string        `yaml:"haproxy-bin,omitempty" json:"haproxy-bin,omitempty"`
+	ProxyConfig       string        `yaml:"proxy-config,omitempty" json:"proxy-config,omitempty"`
+	Cert              string        `yaml:"cert,omitempty" json:"cert,omitempty"`
+	Key               string        `yaml:"key,omitempty" json:"key,omitempty"`
+	Chain             string        `yaml:"chain,omitempty" json:"chain,omitempty"`
+	PEM               string        `yaml:"pem,omitempty" json:"pem,omitempty"`
+	MaxConn           int           `yaml:"maxconn,omitempty" json:"maxconn"`
+	HTTPRedirect      string        `yaml:"http-redirect,omitempty" json:"http-redirect"`
+	RedirectOldPath   bool          `yaml:"redirect-old-path,omitempty" json:"redirect-old-path"`
+	LocalOnly         bool          `yaml:"local-only,omitempty" json:"local-only"`
+	SSHListen         string        `yaml:"ssh-listen,omitempty" json:"ssh-listen,omitempty"`
+	SSHUpstream       string        `yaml:"ssh-upstream,omitempty" json:"ssh-upstream,omitempty"`
+	AdminUser         string        `yaml:"admin-user,omitempty" json:"admin-user,omitempty"`
+	AdminPasswordFile string        `yaml:"admin-password-file,omitempty" json:"-"`
+	BaseURLMethod     string        `yaml:"base-url-method,omitempty" json:"base-url-method"`
+	Restart           string        `yaml:"restart,omitempty" json:"restart"`
+	Reload            string        `yaml:"reload,omitempty" json:"reload"`
+	RestartTimeout    time.Duration `yaml:"restart-timeout,omitempty" json:"restart-timeout"`
+	OnFailure         string        `yaml:"on-failure,omitempty" json:"on-failure"`
+	CAFile            string        `yaml:"ca-file,omitempty" json:"ca-file,omitempty"`
+	Skip              []string      `yaml:"skip,omitempty" json:"skip,omitempty"`
+}
+
+// Words an answer may have.
+const (
+	FrontHAProxy = "haproxy"
+	FrontBuiltin = "builtin"
+	Auto         = "auto"   // --restart, --reload, --http-redirect, --base-url-method
+	Manual       = "manual" // --restart, --base-url-method
+	Never        = "never"  // --restart, --reload, --http-redirect
+	Always       = "always" // --http-redirect
+	MethodSkip   = "skip"   // --base-url-method
+	FailBack     = "back"   // --on-failure
+	FailKeep     = "keep"
+)
+
+// Origin says which door or source a value came from.
+type Origin string
+
+// Origins, in rising precedence.
+const (
+	Default  Origin = "default"
+	Detected Origin = "detected"
+	FromFile Origin = "file"
+	FromEnv  Origin = "env"
+	FromFlag Origin = "flag"
+	Asked    Origin = "asked"
+)
+
+// Source tells a person where a prefilled value comes from.
+type Source struct {
+	From Origin
+	Why  string // "server.proxy-name in shared/bitbucket.properties, line 42"
+}
+
+// Sources has the source of each answer by its YAML key.
+type Sources map[string]Source
+
+// Skips reports whether the administrator left a step out.
+func (a Answers) Skips(step string) bool {
+	for _, s := range a.Skip {
+		if s == step {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,102 @@
+package setup
+
+import (
+	"bitgate/bitbucket"
+	"bitgate/haproxy"
+	"bitgate/haproxy/live"
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/service"
+)
+
+// Facts are what was found on the machine; never a guess. Detect makes them,
+// Build only reads them.
+type Facts struct {
+	Bitbucket bitbucket.Install
+	Layout    bitbucket.Layout // zero when the version is unknown
+	Instance  Instance
+
+	Properties atomicfile.File // the layout's properties file
+	ServerXML  atomicfile.File // the layout's server.xml, zero from 5.0 on
+
+	ContextPath Known // the path Bitbucket has now, "" = root
+	ProxyName   Known // what the connector says today
+	Port        Known // the connector's port
+
+	HAProxy        live.Install
+	HAProxyFiles   []atomicfile.File // its file set in load order
+	HAProxyReport  live.Report       // `haproxy -c` over the set as it is
+	ProxyConfig    atomicfile.File   // proxy.yaml of the built-in front
+	ProxyUnit      atomicfile.File   // its systemd unit
+	Systemd        bool
+	BitbucketCtl   service.Control
+	HAProxyCtl     service.Control
+	Certificate    Certificate
+	Bundle         atomicfile.File // what lies at the bundle's path today
+	Listeners      []Listener
+	ProgramPath    string // this binary, for the unit
+	OpenRun        string // id of an unfinished earlier run, "" for none
+	Findings       []Finding
+	DeadFiles      []string // configuration that this generation does not read
+	HAProxySources []haproxy.Source
+}
+
+// Known is a value with its source; Set is false when it was not found.
+type Known struct {
+	Value string
+	Set   bool
+	Why   string
+}
+
+// Instance is what the running Bitbucket said.
+type Instance struct {
+	Upstream  string // "http://127.0.0.1:7990"
+	Base      string // upstream with the context path that answered
+	State     bitbucket.State
+	Detail    string // why it is Unreachable
+	Version   string
+	BaseURL   Known    // stored base URL, where it tells
+	AppLinks  []string // application links that need the new URL
+	SSH       Known    // SSH base URL
+	SSHActive bool
+}
+
+// Certificate is the material named by the answers, without key bytes.
+type Certificate struct {
+	Given    bool
+	Error    string // why it could not be loaded
+	Sources  map[string]string
+	Digest   string // SHA-256 of the bundle that would be written
+	InPlace  string // path of a --pem that can be used as it is
+	Names    []string
+	Subject  string
+	NotAfter string // RFC 3339 date
+	Findings []Finding
+}
+
+// Listener is a TCP port somebody holds.
+type Listener struct {
+	Address string // "0.0.0.0:443"
+	PID     int
+	Process string // "haproxy"
+}
+
+// Level of a finding.
+type Level string
+
+// Levels, from good to bad.
+const (
+	OK   Level = "ok"
+	Note Level = "note"
+	Warn Level = "warn"
+	Fail Level = "fail"
+)
+
+// Finding is one observation in the three parts a person needs.
+type Finding struct {
+	ID    string `json:"id"`
+	Level Level  `json:"level"`
+	Title string `json:"title,omitempty"`
+	Seen  string `json:"seen"`
+	Why   string `json:"why,omitempty"`
+	Do    string `json:"do,omitempty"`
+}

@@ -1,0 +1,150 @@
+package setup
+
+import (
+	"time"
+
+	"bitgate/internal/service"
+	"bitgate/internal/splice"
+)
+
+// Ids of the documented steps, used in plans, --skip, events and the wizard.
+const (
+	StepContextPath = "context-path"
+	StepBaseURL     = "base-url"
+	StepConnector   = "connector"
+	StepHAProxy     = "haproxy"
+	StepSSH         = "ssh"
+)
+
+// PlanFormat is the version of the plan's JSON.
+const PlanFormat = 1
+
+// Plan is pure data: what will be done, and to what state of the machine it
+// belongs. Equal facts and answers give equal bytes. It holds no secret.
+type Plan struct {
+	Format  int               `json:"format"`
+	Answers Answers           `json:"answers"`
+	Inputs  map[string]string `json:"inputs"` // path or name -> digest or value; apply refuses when one differs
+	Run     RunSettings       `json:"run"`
+	Steps   []Step            `json:"steps"`
+	Pending []string          `json:"pending,omitempty"` // left for a person, by their own choice or by necessity
+	Notes   []Finding         `json:"notes,omitempty"`
+}
+
+// RunSettings are what apply, undo and recover need to talk to the services.
+type RunSettings struct {
+	UpstreamBefore string          `json:"upstream-before"` // "http://127.0.0.1:7990/old"
+	UpstreamAfter  string          `json:"upstream-after"`
+	PublicStatus   string          `json:"public-status"` // path of /status on the front
+	FrontAddress   string          `json:"front-address"` // where the front is asked locally, "127.0.0.1:443"
+	AdminUser      string          `json:"admin-user,omitempty"`
+	BaseURLMethod  string          `json:"base-url-method"`
+	Bitbucket      service.Control `json:"bitbucket"`
+	Front          service.Control `json:"front"`
+	RestartTimeout time.Duration   `json:"restart-timeout"`
+	OnFailure      string          `json:"on-failure"`
+}
+
+// Step is one of the documented steps.
+type Step struct {
+	ID      string   `json:"id"`
+	Title   string   `json:"title"`
+	Changes []Change `json:"changes"`
+	Skipped string   `json:"skipped,omitempty"` // why there is nothing to do
+}
+
+// Phase orders the changes of all steps in one run (design, "One run").
+type Phase int
+
+// Phases of a run.
+const (
+	PhaseUpstreamFiles Phase = iota + 1 // inert until the restart
+	PhaseBaseURL                        // while Bitbucket answers as before
+	PhaseRestart
+	PhaseFrontFiles
+	PhaseFrontService
+)
+
+// Change is exactly one of its pointers.
+type Change struct {
+	Phase       Phase              `json:"phase"`
+	What        string             `json:"what"` // one line for people
+	File        *FileEdit          `json:"file,omitempty"`
+	Certificate *CertificateChange `json:"certificate,omitempty"`
+	BaseURL     *BaseURLChange     `json:"base-url,omitempty"`
+	Service     *ServiceChange     `json:"service,omitempty"`
+}
+
+// FileEdit changes bytes of a file, or creates it (Before == Absent).
+type FileEdit struct {
+	Path    string          `json:"path"`
+	Before  string          `json:"before"` // SHA-256 hex or Absent
+	After   string          `json:"after"`
+	Splices []splice.Splice `json:"splices"`
+	Mode    uint32          `json:"mode,omitempty"` // for a created file
+	UID     int             `json:"uid,omitempty"`
+	GID     int             `json:"gid,omitempty"`
+}
+
+// Absent stands for the digest of a file that does not exist.
+const Absent = "absent"
+
+// CertificateChange writes the bundle from its sources; never key bytes.
+type CertificateChange struct {
+	Path    string            `json:"path"`
+	Before  string            `json:"before"`
+	After   string            `json:"after"`
+	Cert    string            `json:"cert,omitempty"`
+	Key     string            `json:"key,omitempty"`
+	Chain   string            `json:"chain,omitempty"`
+	PEM     string            `json:"pem,omitempty"`
+	Sources map[string]string `json:"sources"` // path -> SHA-256
+}
+
+// BaseURLChange is done through Bitbucket itself.
+type BaseURLChange struct {
+	Old    string `json:"old"` // "" = unknown until the administrator is logged in
+	New    string `json:"new"`
+	SSHOld string `json:"ssh-old,omitempty"`
+	SSHNew string `json:"ssh-new,omitempty"`
+	Method string `json:"method"` // auto, confapi, form, manual
+}
+
+// ServiceChange restarts, reloads or starts a service.
+type ServiceChange struct {
+	Target  string          `json:"target"` // "bitbucket", "haproxy", "proxy"
+	Verb    service.Verb    `json:"verb"`
+	Control service.Control `json:"control"`
+	Effect  string          `json:"effect"` // what users notice: "about 90 s without service"
+}
+
+// Ref names a change by its place in the plan.
+type Ref struct{ Step, Change int }
+
+// Empty reports whether there is nothing to do.
+func (p Plan) Empty() bool {
+	for _, s := range p.Steps {
+		if len(s.Changes) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Ordered lists the changes in the order in which apply does them.
+func (p Plan) Ordered() []Ref {
+	var refs []Ref
+	for phase := PhaseUpstreamFiles; phase <= PhaseFrontService; phase++ {
+		for si, s := range p.Steps {
+			for ci, c := range s.Changes {
+				if c.Phase == phase {
+					refs = append(refs, Ref{si, ci})
+				}
+			}
+		}
+	}
+	return refs
+}
+
+// At returns the change r names.
+func (p Plan) At(r Ref) Change { return p.Steps[r.Step].Changes[r.Change] }
