@@ -1,0 +1,95 @@
+package certs
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"bitgate/internal/problem"
+)
+
+// maxFile is the largest file read, in bytes (crypto/x509 has had several
+// denials of service by size).
+const maxFile = 1 << 20
+
+// Load reads and parses the files (at most 1 MiB each). The certificate that
+// the key belongs to is the leaf, wherever it stands; the chain is put in order.
+func Load(p Paths) (*Material, error) {
+	paths, err := p.list()
+	if err != nil {
+		return nil, err
+	}
+	var all parsed
+	m := &Material{sources: map[string]string{}}
+	for _, path := range paths {
+		if _, seen := m.sources[path]; seen {
+			continue
+		}
+		data, mode, err := read(path)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(data)
+		m.sources[path] = hex.EncodeToString(sum[:])
+		got, err := parsePEM(path, data)
+		if err != nil {
+			return nil, err
+		}
+		if len(got.keys) > 0 && mode&0o077 != 0 {
+			m.exposed = append(m.exposed, fmt.Sprintf("%s (mode %04o)", path, mode))
+		}
+		all.certs = append(all.certs, got.certs...)
+		all.keys = append(all.keys, got.keys...)
+	}
+	if err := m.arrange(all, strings.Join(paths, ", ")); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (p Paths) list() ([]string, error) {
+	switch {
+	case p.PEM != "" && p.Cert+p.Key+p.Chain != "":
+		return nil, problem.New("both one PEM file and separate certificate files are given", "only one of them can be served",
+			"give either the one file (pem) or certificate and key (cert, key, chain)").WithKind(problem.Usage)
+	case p.PEM != "":
+		return []string{p.PEM}, nil
+	case p.Cert == "":
+		return nil, problem.New("no certificate file is given", "HTTPS needs a certificate and its key",
+			"give one file with everything (pem) or certificate and key (cert, key)").WithKind(problem.Usage)
+	}
+	paths := []string{p.Cert}
+	for _, more := range []string{p.Chain, p.Key} {
+		if more != "" {
+			paths = append(paths, more)
+		}
+	}
+	return paths, nil
+}
+
+// read returns a regular file's bytes and permissions.
+func read(path string) ([]byte, os.FileMode, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, 0, problem.Wrap(err, "the certificate file cannot be read", "", "check the path and who may read it")
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, problem.New(path+" is not a regular file", "", "name a PEM file")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, 0, problem.Wrap(err, "the certificate file cannot be read", "", "check who may read it")
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err != nil {
+		return nil, 0, problem.Wrap(err, path+" cannot be read", "", "")
+	}
+	if len(data) > maxFile {
+		return nil, 0, problem.New(path+" is larger than 1 MiB", "no certificate file is", "name the certificate's own PEM file")
+	}
+	return data, info.Mode().Perm(), nil
+}

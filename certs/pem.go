@@ -1,0 +1,150 @@
+package certs
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"bitgate/internal/problem"
+)
+
+// maxBlocks and maxCerts bound the work before anything is parsed: a leaf with
+// a chain of ten is more than any authority hands out.
+const (
+	maxBlocks = 64
+	maxCerts  = 11
+)
+
+// parsed is what the PEM blocks of one file hold.
+type parsed struct {
+	certs []*x509.Certificate
+	keys  []privateKey
+}
+
+// privateKey is a key block as it stood in the file and its public half.
+type privateKey struct {
+	block  pem.Block
+	public crypto.PublicKey
+}
+
+var beginMark = []byte("-----BEGIN ")
+
+// parsePEM reads all blocks of a file. Text between blocks, CRLF, byte order
+// marks and blocks glued together ("-----END X----------BEGIN Y-----", what cat
+// makes of files without a final newline) are accepted. A block that cannot be
+// read is an error, never skipped: a silently lost intermediate is found by
+// clients only.
+func parsePEM(name string, data []byte) (parsed, error) {
+	var out parsed
+	if err := refuseForeign(name, data); err != nil {
+		return out, err
+	}
+	data = bytes.ReplaceAll(data, []byte("\xef\xbb\xbf"), nil)
+	data = bytes.ReplaceAll(data, []byte("-----"+string(beginMark)), []byte("-----\n"+string(beginMark)))
+	if n := bytes.Count(data, beginMark); n > maxBlocks {
+		return out, problem.New(fmt.Sprintf("%s holds %d PEM blocks", name, n),
+			"a certificate file has its certificate, up to ten of the chain, and a key", "name the file of this one server, not a collection of authorities")
+	}
+	line := 1
+	for len(data) > 0 {
+		start := bytes.Index(data, beginMark)
+		if start < 0 {
+			break
+		}
+		line += bytes.Count(data[:start], []byte("\n"))
+		data = data[start:]
+		end := bytes.Index(data[1:], beginMark) + 1
+		if end == 0 {
+			end = len(data)
+		}
+		if err := out.add(fmt.Sprintf("%s, line %d", name, line), name, data[:end]); err != nil {
+			return out, err
+		}
+		line += bytes.Count(data[:end], []byte("\n"))
+		data = data[end:]
+	}
+	return out, nil
+}
+
+// add reads the one block at the start of segment.
+func (p *parsed) add(where, file string, segment []byte) error {
+	block, _ := pem.Decode(segment)
+	if block == nil {
+		return problem.New(where+": this PEM block is damaged or cut off",
+			"everything from its BEGIN line to its END line must be there", "copy the file again from where it was issued")
+	}
+	switch kind := block.Type; {
+	case kind == "CERTIFICATE" || kind == "X509 CERTIFICATE" || kind == "TRUSTED CERTIFICATE":
+		cert, err := parseCertificate(block.Bytes)
+		if err != nil {
+			return problem.Wrap(err, where+": this certificate cannot be read", "", "copy the file again from where it was issued")
+		}
+		p.certs = append(p.certs, cert)
+	case kind == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
+		return problem.New(where+": the private key is protected by a passphrase",
+			"a server must be able to start without a person typing it",
+			"write it without: umask 077; openssl pkey -in "+file+" -out "+file+".plain (and name that file)")
+	case kind == "OPENSSH PRIVATE KEY":
+		return problem.New(where+": this is an SSH key, not the key of a certificate", "", "name the key file that belongs to the certificate")
+	case strings.HasSuffix(kind, "PRIVATE KEY"):
+		key, err := parseKey(block)
+		if err != nil {
+			return problem.New(where+": this private key cannot be read",
+				err.Error(), "use an RSA (2048 bits or more), ECDSA P-256 or P-384 key in PEM form")
+		}
+		p.keys = append(p.keys, key)
+	case kind == "PKCS7" || kind == "CMS":
+		return problem.New(where+": this is a PKCS#7 collection", "it cannot be served as it is",
+			"convert it: openssl pkcs7 -print_certs -in "+file+" -out chain.pem")
+	}
+	return nil // DH and EC parameters, requests and public keys are not needed
+}
+
+// refuseForeign names the formats that people take for PEM.
+func refuseForeign(name string, data []byte) error {
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		return problem.New(name+" is UTF-16 text", "PEM files are plain ASCII", "save it again as ASCII or UTF-8")
+	}
+	if bytes.Contains(data, beginMark) {
+		return nil
+	}
+	if bytes.HasPrefix(data, []byte{0x30}) && len(data) > 2 && data[1] >= 0x80 {
+		return problem.New(name+" is binary (DER or PKCS#12), not PEM", "the front reads PEM text",
+			"convert it: openssl x509 -inform der -in "+name+" (certificate) or openssl pkcs12 -nodes -in "+name+" (.p12, .pfx)")
+	}
+	return problem.New(name+" holds no PEM block (-----BEGIN ...)", "", "name a certificate or key file in PEM form")
+}
+
+// parseCertificate also takes OpenSSL's TRUSTED CERTIFICATE: the certificate
+// followed by trust settings (openssl-x509(1), -trustout).
+func parseCertificate(der []byte) (*x509.Certificate, error) {
+	var first asn1.RawValue
+	if rest, err := asn1.Unmarshal(der, &first); err == nil && len(rest) > 0 {
+		der = first.FullBytes
+	}
+	return x509.ParseCertificate(der)
+}
+
+func parseKey(block *pem.Block) (privateKey, error) {
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		if rsaKey, rsaErr := x509.ParsePKCS1PrivateKey(block.Bytes); rsaErr == nil {
+			key, err = rsaKey, nil
+		} else if ecKey, ecErr := x509.ParseECPrivateKey(block.Bytes); ecErr == nil {
+			key, err = ecKey, nil
+		}
+	}
+	if err != nil {
+		return privateKey{}, errors.New("it is of a kind that TLS servers do not use, or damaged")
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return privateKey{}, errors.New("it is of a kind that cannot sign")
+	}
+	return privateKey{pem.Block{Type: block.Type, Bytes: block.Bytes}, signer.Public()}, nil
+}

@@ -1,0 +1,92 @@
+package certs
+
+import (
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// checkTrust builds the chain as a client would that has nothing but roots and
+// what the front sends. Nothing here is fatal: a private authority is a choice.
+func (m *Material) checkTrust(now time.Time, roots *x509.CertPool) []Finding {
+	if selfSigned(m.leaf) {
+		return []Finding{{false, "the certificate is self-signed", "every browser and git client must be told to trust it",
+			"for more than a trial, use one from an authority the clients know"}}
+	}
+	sent := x509.NewCertPool()
+	for _, c := range m.intermediates {
+		sent.AddCert(c)
+	}
+	own := x509.NewCertPool()
+	for _, c := range m.roots {
+		own.AddCert(c)
+	}
+	err := m.verify(now, roots, sent)
+	if err == nil {
+		return nil
+	}
+	if m.verify(now, own, sent) == nil {
+		return []Finding{{false, "the certificate comes from a private authority, " + title(m.roots[0]),
+			"this machine does not know it, so other clients may not either",
+			"see that it is installed where people browse and clone; Bitbucket's own Java must know it too"}}
+	}
+	last := m.leaf
+	if n := len(m.intermediates); n > 0 {
+		last = m.intermediates[n-1]
+	}
+	if _, unknown := err.(x509.UnknownAuthorityError); !unknown || len(m.roots) > 0 {
+		return []Finding{{false, "the chain does not hold: " + err.Error(), "clients may refuse the certificate", "get the current chain from the authority"}}
+	}
+	do := "add the authority's intermediate certificates to the file (chain); with a private authority, add its root"
+	if len(last.IssuingCertificateURL) > 0 {
+		do = "add the intermediate certificate to the file; the authority has it at " + last.IssuingCertificateURL[0]
+	}
+	return []Finding{{false, fmt.Sprintf("an intermediate certificate seems to be missing: %s was issued by %q, which is neither in the files nor known to this machine", title(last), last.Issuer.String()),
+		"browsers often find it elsewhere; git, Java and CI do not", do}}
+}
+
+// verify leaves out what other checks report: name, and the leaf's own dates.
+func (m *Material) verify(now time.Time, roots, intermediates *x509.CertPool) error {
+	if now.After(m.leaf.NotAfter) {
+		now = m.leaf.NotAfter
+	}
+	if now.Before(m.leaf.NotBefore) {
+		now = m.leaf.NotBefore
+	}
+	_, err := m.leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	return err
+}
+
+// checkFiles reports what was repaired in passing, and who may read the key.
+func (m *Material) checkFiles() []Finding {
+	var all []Finding
+	for _, path := range m.exposed {
+		all = append(all, Finding{false, "others than its owner may read the private key " + path,
+			"whoever reads it can pose as this server", "chmod 0600 " + strings.SplitN(path, " (mode", 2)[0]})
+	}
+	if m.reordered() {
+		all = append(all, Finding{false, "the certificates in the file are not in order (server first, then each issuer)",
+			"clients receive them in file order and some refuse another", "nothing: they are put in order in what the front serves"})
+	}
+	for _, c := range m.unused {
+		all = append(all, Finding{false, "the certificate " + title(c) + " in the files is not part of the chain", "it is of no use to clients", "nothing: it is left out of what the front serves"})
+	}
+	return all
+}
+
+func (m *Material) reordered() bool {
+	want := []string{m.leaf.Subject.String()}
+	for _, c := range slices.Concat(m.intermediates, m.roots) {
+		want = append(want, c.Subject.String())
+	}
+	i := 0
+	for _, subject := range m.order {
+		if i < len(want) && subject == want[i] {
+			i++
+		}
+	}
+	return i < len(want)
+}
