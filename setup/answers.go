@@ -26,7 +26,7 @@ type Answers struct {
 	PEM               string        `yaml:"pem,omitempty" json:"pem,omitempty"`
 	MaxConn           int           `yaml:"maxconn,omitempty" json:"maxconn"`
 	HTTPRedirect      string        `yaml:"http-redirect,omitempty" json:"http-redirect"`
-	RedirectOldPath   bool          `yaml:"redirect-old-path,omitempty" json:"redirect-old-path"`
+	RedirectOldPath   string        `yaml:"redirect-old-path,omitempty" json:"redirect-old-path,omitempty"` // former context path ("/stash", "/"), "" for none
 	LocalOnly         bool          `yaml:"local-only,omitempty" json:"local-only"`
 	SSHListen         string        `yaml:"ssh-listen,omitempty" json:"ssh-listen,omitempty"`
 	SSHUpstream       string        `yaml:"ssh-upstream,omitempty" json:"ssh-upstream,omitempty"`

@@ -41,6 +41,8 @@ type RunSettings struct {
 	BaseURLMethod  string          `json:"base-url-method"`
 	Bitbucket      service.Control `json:"bitbucket"`
 	Front          service.Control `json:"front"`
+	HAProxyBin     string          `json:"haproxy-bin,omitempty"`
+	HAProxyFiles   []string        `json:"haproxy-files,omitempty"` // the set in load order
 	RestartTimeout time.Duration   `json:"restart-timeout"`
 	OnFailure      string          `json:"on-failure"`
 }

@@ -1,0 +1,174 @@
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func write(t *testing.T, path, text string, mode fs.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func content(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestReplaceKeepsModeOwnerAndAttributes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "server.xml")
+	write(t, path, "old", 0o640)
+	if os.Geteuid() == 0 {
+		if err := os.Chown(path, 65534, 65534); err != nil {
+			t.Fatal(err)
+		}
+	}
+	attr := unix.Setxattr(path, "user.note", []byte("kept"), 0) == nil
+	f, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (Writer{}).Replace(f, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	now, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(now.Data) != "new" || now.Mode != f.Mode || now.UID != f.UID || now.GID != f.GID {
+		t.Errorf("got %q %v %d:%d, want new %v %d:%d", now.Data, now.Mode, now.UID, now.GID, f.Mode, f.UID, f.GID)
+	}
+	if attr {
+		buf := make([]byte, 16)
+		if n, err := unix.Getxattr(path, "user.note", buf); err != nil || string(buf[:n]) != "kept" {
+			t.Errorf("attribute: %q, %v", buf[:n], err)
+		}
+	}
+}
+
+func TestSymlinkIsKept(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "real.cfg"), filepath.Join(dir, "link.cfg")
+	write(t, target, "old", 0o644)
+	if err := os.Symlink("real.cfg", link); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Read(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (Writer{}).Replace(f, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if to, err := os.Readlink(link); err != nil || to != "real.cfg" || content(t, target) != "new" {
+		t.Errorf("link %q (%v), target holds %q", to, err, content(t, target))
+	}
+}
+
+func TestRefused(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dangling := filepath.Join(dir, "dangling")
+	if err := os.Symlink("nowhere", dangling); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{fifo, dir, dangling} {
+		if _, err := Read(path); err == nil {
+			t.Errorf("Read(%s): no error", path)
+		}
+	}
+	path := filepath.Join(dir, "two-names")
+	write(t, path, "old", 0o644)
+	if err := os.Link(path, path+".other"); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (Writer{}).Replace(f, []byte("new")); err == nil {
+		t.Error("a file with two names was replaced")
+	}
+}
+
+func TestChangedUnderneath(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "haproxy.cfg")
+	write(t, path, "old", 0o644)
+	f, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, "edited by hand", 0o644)
+	if err := (Writer{}).Replace(f, []byte("new")); err == nil {
+		t.Error("somebody else's change was overwritten")
+	}
+	if got := content(t, path); got != "edited by hand" {
+		t.Errorf("file holds %q", got)
+	}
+}
+
+// Every operation fails once: the file holds the old bytes up to the rename,
+// and no temporary file is ever left.
+func TestEveryOperationMayFail(t *testing.T) {
+	for _, create := range []bool{false, true} {
+		for _, op := range []Op{OpCreate, OpOwner, OpAttr, OpWrite, OpMode, OpSync, OpCompare, OpRename, OpSyncDir} {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "f")
+			hit := false
+			w := Writer{Fault: func(got Op, _ string) error {
+				if got == op {
+					hit = true
+					return syscall.ENOSPC
+				}
+				return nil
+			}}
+			var err error
+			if create {
+				err = w.Create(path, []byte("new"), 0o600, -1, -1)
+			} else {
+				write(t, path, "old", 0o644)
+				f, rerr := Read(path)
+				if rerr != nil {
+					t.Fatal(rerr)
+				}
+				err = w.Replace(f, []byte("new"))
+			}
+			if create && op == OpAttr {
+				if hit || err != nil {
+					t.Errorf("create copies attributes from nowhere: %v", err)
+				}
+				continue
+			}
+			if !hit || !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("create=%v %s: reached %v, error %v", create, op, hit, err)
+			}
+			entries, _ := os.ReadDir(dir)
+			for _, e := range entries {
+				if e.Name() != "f" {
+					t.Errorf("create=%v %s: %s was left", create, op, e.Name())
+				}
+			}
+			if got, _ := os.ReadFile(path); op != OpSyncDir && !create && string(got) != "old" {
+				t.Errorf("%s: file holds %q", op, got)
+			}
+		}
+	}
+}

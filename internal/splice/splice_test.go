@@ -1,0 +1,37 @@
+package splice
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+func TestApply(t *testing.T) {
+	src := []byte("port=7990\nsecret=x\n")
+	out, err := Apply(src, []Splice{{Offset: 5, Old: "7990", New: "80"}, {Offset: 10, Old: "", New: "a=b\n"}})
+	if err != nil || string(out) != "port=80\na=b\nsecret=x\n" {
+		t.Errorf("got %q, %v", out, err)
+	}
+	for name, bad := range map[string][]Splice{
+		"other bytes":  {{Offset: 5, Old: "7991", New: "80"}},
+		"out of range": {{Offset: 100, Old: "x"}},
+		"out of order": {{Offset: 5, Old: "7990"}, {Offset: 6, Old: "990"}},
+		"negative":     {{Offset: -1, Old: ""}},
+	} {
+		if _, err := Apply(src, bad); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestJSONKeepsEveryByte(t *testing.T) {
+	for _, s := range []Splice{{3, "a\r\nb", "ü\x00"}, {0, "\xe4\xff", "plain"}} {
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Splice
+		if err := json.Unmarshal(text, &back); err != nil || back != s {
+			t.Errorf("%+v -> %s -> %+v, %v", s, text, back, err)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+
+	"bitgate/bitbucket"
+	"bitgate/internal/problem"
+)
+
+// changeBaseURL is step 2: read, journal the old value, set, read back.
+func (a *Applier) changeBaseURL(ctx context.Context, r *run, i int, c *BaseURLChange) error {
+	if c.Method == Manual {
+		return a.manualBaseURL(ctx, r, i, c)
+	}
+	s, err := a.Login(ctx, r.Plan.Run.UpstreamBefore)
+	if err != nil {
+		return err
+	}
+	have, err := s.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	old := record{Kind: recDoing, Change: i, OldURL: have.BaseURL}
+	if c.SSHNew != "" {
+		old.OldSSH = have.SSHBaseURL
+	}
+	if p := r.progress()[i]; p.begun && p.oldURL != "" {
+		old.OldURL, old.OldSSH = p.oldURL, p.oldSSH // a run that goes on keeps what it found first
+	} else if c.Old != "" && have.BaseURL != c.Old && have.BaseURL != c.New {
+		return problem.New(fmt.Sprintf("the base URL is %s, not %s as when the plan was made", have.BaseURL, c.Old),
+			"somebody has changed it since", "make a new plan")
+	}
+	if err := r.write(old); err != nil {
+		return err
+	}
+	if have.BaseURL == c.New && (c.SSHNew == "" || have.SSHBaseURL == c.SSHNew) {
+		return nil
+	}
+	return setURLs(ctx, s, c.New, c.SSHNew)
+}
+
+// setURLs sets and, where the answer was lost, decides by reading.
+func setURLs(ctx context.Context, s *bitbucket.Session, url, ssh string) error {
+	err := s.SetURLs(ctx, url, ssh)
+	if err == nil {
+		return nil
+	}
+	now, rerr := s.Settings(ctx)
+	if rerr == nil && now.BaseURL == url && (ssh == "" || now.SSHBaseURL == ssh) && problem.KindOf(err) != problem.Incomplete {
+		return nil
+	}
+	return err
+}
+
+func (a *Applier) manualBaseURL(ctx context.Context, r *run, i int, c *BaseURLChange) error {
+	old := c.Old
+	if err := r.write(record{Kind: recDoing, Change: i, OldURL: old, OldSSH: c.SSHOld}); err != nil {
+		return err
+	}
+	page := r.Plan.Run.UpstreamBefore + "/admin/server-settings"
+	for {
+		what := "set Base URL to " + c.New
+		if c.SSHNew != "" {
+			what += " and SSH base URL to " + c.SSHNew
+		}
+		if a.Ask("Open "+page+" as an administrator", what+", save, then say done.", []Decision{DecideDone, DecideBack}) != DecideDone {
+			return problem.New("the base URL was not changed by hand", "", "")
+		}
+		client, err := bitbucket.NewClient(r.Plan.Run.UpstreamBefore, bitbucket.Options{})
+		if err != nil {
+			return err
+		}
+		got, known := client.PublicBaseURL(ctx)
+		if !known || got == c.New {
+			return nil // what cannot be read must be believed
+		}
+		a.tell(Event{Kind: EventProgress, Step: StepBaseURL, Change: i, Text: "the base URL still reads " + got})
+	}
+}
+
+// restoreBaseURL sets the old value again under whichever base answers now.
+func (a *Applier) restoreBaseURL(ctx context.Context, r *run, p progress, c *BaseURLChange) error {
+	base, err := a.answering(ctx, r.Plan)
+	if err != nil {
+		return err
+	}
+	if c.Method == Manual || a.Login == nil {
+		return a.restoreByHand(ctx, base, p, c)
+	}
+	s, err := a.Login(ctx, base)
+	if err != nil {
+		return err
+	}
+	have, err := s.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	if have.BaseURL == p.oldURL && (c.SSHNew == "" || have.SSHBaseURL == p.oldSSH) {
+		return nil
+	}
+	if have.BaseURL != c.New && have.BaseURL != p.oldURL {
+		return problem.New("the base URL is "+have.BaseURL+", which this run did not set", "somebody has changed it since", "set it by hand as you want it")
+	}
+	return setURLs(ctx, s, p.oldURL, p.oldSSH)
+}
+
+func (a *Applier) restoreByHand(ctx context.Context, base string, p progress, c *BaseURLChange) error {
+	if client, err := bitbucket.NewClient(base, bitbucket.Options{}); err == nil && c.SSHNew == "" {
+		if got, known := client.PublicBaseURL(ctx); known && got == p.oldURL {
+			return nil
+		}
+	}
+	page := base + "/admin/server-settings"
+	if a.Ask != nil && a.Ask("Open "+page+" as an administrator", "set Base URL back to "+p.oldURL+", save, then say done.",
+		[]Decision{DecideDone, DecideBack}) == DecideDone {
+		return nil
+	}
+	return problem.New("nobody is logged in to set the base URL back", "", "give --admin-user and --admin-password-file")
+}
+
+// answering returns the base under which Bitbucket runs now.
+func (a *Applier) answering(ctx context.Context, p Plan) (string, error) {
+	detail := ""
+	for _, base := range []string{p.Run.UpstreamAfter, p.Run.UpstreamBefore} {
+		state, why := statusOf(ctx, base)
+		if state == bitbucket.Running || state == bitbucket.FirstRun {
+			return base, nil
+		}
+		detail = fmt.Sprintf("%s says %s %s", base, state, why)
+	}
+	return "", problem.New("Bitbucket does not answer: "+detail, "its base URL is changed through Bitbucket itself", "start it")
+}
+
+func statusOf(ctx context.Context, base string) (bitbucket.State, string) {
+	c, err := bitbucket.NewClient(base, bitbucket.Options{})
+	if err != nil {
+		return bitbucket.Unreachable, err.Error()
+	}
+	return c.Status(ctx)
+}

@@ -1,0 +1,216 @@
+package setup
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"bitgate/bitbucket"
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
+	"bitgate/internal/service"
+	"bitgate/internal/splice"
+)
+
+// Build makes the plan from facts and resolved answers. It is pure: the same
+// input gives the same bytes out. What is missing is named all at once.
+func Build(f Facts, a Answers) (Plan, error) {
+	if err := validate(a); err != nil {
+		return Plan{}, err
+	}
+	if missing := missingForPlan(f, a); len(missing) > 0 {
+		return Plan{}, problem.New("missing: --"+strings.Join(missing, " --"), "these could not be detected",
+			"give them as flags or in the answers file").WithKind(problem.Usage)
+	}
+	b := builder{f: f, a: a, plan: Plan{Format: PlanFormat, Answers: a, Inputs: map[string]string{}}}
+	b.settings()
+	steps := []func() (Step, error){b.contextPath, b.baseURL, b.connector, b.frontStep, b.ssh}
+	for _, build := range steps {
+		step, err := build()
+		if err != nil {
+			return Plan{}, err
+		}
+		if step.Changes == nil {
+			step.Changes = []Change{}
+		}
+		b.plan.Steps = append(b.plan.Steps, step)
+	}
+	b.restart()
+	b.inputs()
+	b.considerations()
+	return b.plan, nil
+}
+
+// missingForPlan is Missing without what only apply needs.
+func missingForPlan(f Facts, a Answers) []string {
+	return slices.DeleteFunc(Missing(f, a), func(flag string) bool {
+		return flag == "admin-user" || flag == "admin-password-file"
+	})
+}
+
+type builder struct {
+	f    Facts
+	a    Answers
+	plan Plan
+	// current bytes of each file, as the changes so far leave them
+	edited map[string][]byte
+}
+
+// settings fills what apply, undo and recover need to talk to the services.
+func (b *builder) settings() {
+	a := b.a
+	before := a.Upstream + b.f.ContextPath.Value
+	if b.f.Instance.State != bitbucket.Unreachable && b.f.Instance.Base != "" {
+		before = b.f.Instance.Base
+	}
+	after := a.Upstream + a.URL.TomcatPath()
+	if a.Skips(StepContextPath) {
+		after = before
+	}
+	b.plan.Run = RunSettings{
+		UpstreamBefore: before, UpstreamAfter: after,
+		PublicStatus: a.URL.StatusPath(), FrontAddress: frontAddress(a.Listen),
+		AdminUser: a.AdminUser, BaseURLMethod: a.BaseURLMethod,
+		Bitbucket: control(a.Restart, b.f.BitbucketCtl), Front: b.frontControl(),
+		RestartTimeout: a.RestartTimeout, OnFailure: a.OnFailure,
+	}
+	if a.Front == FrontHAProxy && b.f.HAProxy.Bin != "" {
+		b.plan.Run.HAProxyBin = b.f.HAProxy.Bin
+		for _, file := range b.f.HAProxyFiles {
+			b.plan.Run.HAProxyFiles = append(b.plan.Run.HAProxyFiles, file.Path)
+		}
+	}
+}
+
+// frontAddress is where this machine asks the front: a wildcard becomes loopback.
+func frontAddress(listen []string) string {
+	if len(listen) == 0 {
+		return ""
+	}
+	host, port := splitListen(listen[0])
+	switch host {
+	case "", "0.0.0.0":
+		host = "127.0.0.1"
+	case "::":
+		host = "::1"
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
+}
+
+// control turns the --restart or --reload answer into how it is done.
+func control(answer string, found service.Control) service.Control {
+	switch answer {
+	case Auto:
+		return found
+	case Manual:
+		return service.Control{How: service.Manual}
+	case Never:
+		return service.Control{How: service.Never}
+	}
+	return service.Control{How: service.Command, Command: answer}
+}
+
+func (b *builder) frontControl() service.Control {
+	if b.a.Front == FrontHAProxy {
+		return control(b.a.Reload, b.f.HAProxyCtl)
+	}
+	switch {
+	case b.a.Reload == Never:
+		return service.Control{How: service.Never}
+	case b.a.Reload != Auto:
+		return service.Control{How: service.Command, Command: b.a.Reload}
+	case b.f.Systemd:
+		return service.Control{How: service.Systemd, Name: "bitgate-proxy.service"}
+	}
+	return service.Control{How: service.Manual}
+}
+
+// fileChange makes the change of one file from the bytes as earlier changes
+// leave them to after; nil when they are equal.
+func (b *builder) fileChange(phase Phase, what string, file atomicfile.File, after []byte, splices []splice.Splice) *Change {
+	if len(splices) == 0 {
+		return nil
+	}
+	before := file.DigestOrAbsent()
+	if prev, ok := b.edited[file.Path]; ok {
+		before = atomicfile.Digest(prev)
+	}
+	if b.edited == nil {
+		b.edited = map[string][]byte{}
+	}
+	b.edited[file.Path] = after
+	edit := &FileEdit{Path: file.Path, Before: before, After: atomicfile.Digest(after), Splices: splices}
+	if before == Absent {
+		edit.Mode, edit.UID, edit.GID = 0o644, 0, 0
+	}
+	return &Change{Phase: phase, What: what, File: edit}
+}
+
+// current returns the bytes of a file as the changes so far leave them.
+func (b *builder) current(file atomicfile.File) []byte {
+	if data, ok := b.edited[file.Path]; ok {
+		return data
+	}
+	return file.Data
+}
+
+// validate checks the words of the answers, so that a typo never becomes a plan.
+func validate(a Answers) error {
+	var bad []string
+	oneOf := func(key, value string, words ...string) {
+		if value != "" && !slices.Contains(words, value) {
+			bad = append(bad, fmt.Sprintf("--%s %q: use %s", key, value, strings.Join(words, ", ")))
+		}
+	}
+	oneOf("front", a.Front, FrontHAProxy, FrontBuiltin)
+	oneOf("http-redirect", a.HTTPRedirect, Auto, Always, Never)
+	oneOf("base-url-method", a.BaseURLMethod, Auto, "confapi", "form", Manual, MethodSkip)
+	oneOf("on-failure", a.OnFailure, FailBack, FailKeep)
+	for _, s := range a.Skip {
+		oneOf("skip", s, StepContextPath, StepBaseURL, StepConnector, StepHAProxy, StepSSH)
+	}
+	bad = append(bad, validateAddresses(a)...)
+	if len(bad) > 0 {
+		return problem.New(strings.Join(bad, "\n"), "", "see bitgate setup --help").WithKind(problem.Usage)
+	}
+	return nil
+}
+
+func validateAddresses(a Answers) (bad []string) {
+	if a.Upstream != "" {
+		u, err := url.Parse(a.Upstream)
+		if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.User != nil {
+			bad = append(bad, fmt.Sprintf("--upstream %q: give Bitbucket's own connector, e.g. http://127.0.0.1:7990, without a path", a.Upstream))
+		}
+	}
+	if a.MaxConn < 0 || a.MaxConn > 100000 {
+		bad = append(bad, fmt.Sprintf("--maxconn %d: give a number from 1 to 100000", a.MaxConn))
+	}
+	if _, err := publicurl.ParsePath(a.RedirectOldPath); err != nil {
+		bad = append(bad, fmt.Sprintf("--redirect-old-path %q: %v", a.RedirectOldPath, err))
+	}
+	if a.PEM != "" && (a.Cert != "" || a.Key != "" || a.Chain != "") {
+		bad = append(bad, "--pem holds certificate and key already: leave out --cert, --key and --chain")
+	}
+	for key, list := range map[string][]string{"listen": a.Listen, "ssh-listen": one(a.SSHListen), "ssh-upstream": one(a.SSHUpstream)} {
+		for _, l := range list {
+			if !validListen(l) {
+				bad = append(bad, fmt.Sprintf("--%s %q: give ADDRESS:PORT or :PORT", key, l))
+			}
+		}
+	}
+	slices.Sort(bad)
+	return bad
+}
+
+func one(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}

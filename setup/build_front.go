@@ -1,0 +1,242 @@
+package setup
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"bitgate/haproxy"
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
+	"bitgate/internal/service"
+	"bitgate/internal/splice"
+	"bitgate/proxy/config"
+	"bitgate/templates"
+)
+
+// frontStep is step 4: HAProxy, or the built-in proxy that does the same job.
+func (b *builder) frontStep() (Step, error) {
+	s := Step{ID: StepHAProxy, Title: "HAProxy"}
+	if b.a.Front == FrontBuiltin {
+		s.Title = "Built-in proxy"
+	}
+	if b.a.Skips(s.ID) {
+		s.Skipped = "left out on request"
+		return s, nil
+	}
+	bundle, err := b.certificate(&s)
+	if err != nil {
+		return s, err
+	}
+	if b.a.Front == FrontHAProxy {
+		err = b.haproxy(&s, bundle)
+	} else {
+		err = b.builtin(&s, bundle)
+	}
+	if err == nil && len(s.Changes) == 0 && s.Skipped == "" {
+		s.Skipped = "already as wanted"
+	}
+	return s, err
+}
+
+// certificate plans the PEM bundle and returns the path the front will read.
+func (b *builder) certificate(s *Step) (string, error) {
+	cert := b.f.Certificate
+	if cert.Error != "" {
+		return "", problem.New("the certificate cannot be used: "+cert.Error,
+			"without it the front cannot answer over TLS", "give --pem, or --cert with --key and --chain")
+	}
+	if cert.InPlace != "" {
+		return cert.InPlace, nil
+	}
+	path := bundlePath(b.a)
+	if b.f.Bundle.DigestOrAbsent() == cert.Digest {
+		return path, nil
+	}
+	s.Changes = append(s.Changes, Change{
+		Phase: PhaseFrontFiles,
+		What:  fmt.Sprintf("write the certificate bundle %s (%s, mode 0600)", path, strings.Join(cert.Names, ", ")),
+		Certificate: &CertificateChange{
+			Path: path, Before: b.f.Bundle.DigestOrAbsent(), After: cert.Digest,
+			Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, Sources: cert.Sources,
+		},
+	})
+	return path, nil
+}
+
+func (b *builder) haproxy(s *Step, bundle string) error {
+	h := b.f.HAProxy
+	switch {
+	case h.Bin == "":
+		return problem.New("HAProxy is not installed", "the front \"haproxy\" needs it",
+			"install it (apt install haproxy), or choose --front builtin")
+	case !h.Version.AtLeast(1, 5) || !h.OpenSSL:
+		return problem.New("HAProxy "+h.Version.Text+" cannot terminate TLS",
+			"HAProxy 1.5 or later, built with OpenSSL, is required for SSL support", "install a newer HAProxy, or choose --front builtin")
+	}
+	merged, err := haproxy.Merge(b.f.HAProxySources, b.site(bundle))
+	if err != nil {
+		return err
+	}
+	file, ok := b.haproxyFile(merged.Path)
+	if !ok {
+		return problem.New(merged.Path+" is not among HAProxy's files", "", "give --haproxy-cfg")
+	}
+	b.note(s.ID, merged.Notes)
+	if c := b.fileChange(PhaseFrontFiles, "merge our sections into "+merged.Path, file, merged.After, merged.Splices); c != nil {
+		s.Changes = append(s.Changes, *c)
+	}
+	if len(s.Changes) > 0 {
+		b.serveFront(s, "haproxy", service.Reload, "HAProxy reloads without interruption")
+	}
+	return nil
+}
+
+func (b *builder) site(bundle string) haproxy.Site {
+	u := strings.TrimPrefix(b.a.Upstream, "http://")
+	return haproxy.Site{
+		URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Bundle: bundle,
+		Upstream: u, MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
+		OldPath: b.a.RedirectOldPath, Version: b.f.HAProxy.Version,
+	}
+}
+
+// redirectListen decides about port 80: always, never, or where it is free.
+func (b *builder) redirectListen() []string {
+	switch {
+	case b.a.HTTPRedirect == Never || b.a.HTTPRedirect == Auto && b.a.URL.Port() != 443:
+		return nil
+	case b.a.HTTPRedirect == Always || b.port80Free():
+		var out []string
+		for _, l := range b.a.Listen {
+			host, _ := splitListen(l)
+			if strings.Contains(host, ":") {
+				host = "[" + host + "]"
+			}
+			out = append(out, host+":80")
+		}
+		return out
+	}
+	return nil
+}
+
+// port80Free: nobody else's section binds it, and whoever listens is our front.
+func (b *builder) port80Free() bool {
+	ours := false
+	if b.a.Front == FrontHAProxy {
+		for _, bind := range haproxy.Binds(b.f.HAProxySources) {
+			if _, port := splitListen(bind.Address); port == "80" {
+				if !bind.Ours {
+					return false
+				}
+				ours = true
+			}
+		}
+	} else if c, err := config.Parse(b.f.ProxyConfig.Path, b.f.ProxyConfig.Data); err == nil {
+		ours = len(c.RedirectListen) > 0
+	}
+	_, held := holder(b.f.Listeners, ":80")
+	return ours || !held
+}
+
+func (b *builder) haproxyFile(path string) (atomicfile.File, bool) {
+	for _, f := range b.f.HAProxyFiles {
+		if f.Path == path {
+			return f, true
+		}
+	}
+	return atomicfile.File{}, false
+}
+
+// builtin plans the proxy's configuration and, with systemd, its unit.
+func (b *builder) builtin(s *Step, bundle string) error {
+	old := b.a.RedirectOldPath
+	if old != "" {
+		old, _ = publicurl.ParsePath(old)
+		if old == "" {
+			old = "/"
+		}
+	}
+	c := config.Config{
+		URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Upstream: b.a.Upstream, PEM: bundle,
+		MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream, OldPath: old,
+	}
+	text, err := c.Marshal()
+	if err != nil {
+		return err
+	}
+	b.whole(s, "write the built-in proxy's configuration ", b.f.ProxyConfig, text)
+	if b.f.Systemd {
+		unit, err := templates.SystemdUnit(templates.Unit{Program: b.f.ProgramPath, Config: b.f.ProxyConfig.Path})
+		if err != nil {
+			return err
+		}
+		b.whole(s, "install the systemd unit ", b.f.ProxyUnit, []byte(unit))
+	}
+	if len(s.Changes) > 0 {
+		verb := service.Start
+		if !b.f.ProxyUnit.Absent && b.f.Systemd {
+			verb = service.Restart // it runs already, with the old configuration
+		}
+		b.serveFront(s, "proxy", verb, "the built-in proxy starts")
+	}
+	return nil
+}
+
+// whole replaces the content of a file that is entirely ours.
+func (b *builder) whole(s *Step, what string, file atomicfile.File, text []byte) {
+	if string(file.Data) == string(text) && !file.Absent {
+		return
+	}
+	edit := []splice.Splice{{Offset: 0, Old: string(file.Data), New: string(text)}}
+	s.Changes = append(s.Changes, *b.fileChange(PhaseFrontFiles, what+file.Path, file, text, edit))
+}
+
+func (b *builder) serveFront(s *Step, target string, verb service.Verb, effect string) {
+	ctl := b.plan.Run.Front
+	if ctl.How == service.Never {
+		b.plan.Pending = append(b.plan.Pending, string(verb)+" the front ("+target+")")
+		return
+	}
+	s.Changes = append(s.Changes, Change{
+		Phase: PhaseFrontService, What: fmt.Sprintf("%s %s (%s)", verb, target, describe(ctl)),
+		Service: &ServiceChange{Target: target, Verb: verb, Control: ctl, Effect: effect},
+	})
+}
+
+// ssh is the optional step. Its lines are part of the front's file and of the
+// base URL's form, so it only says so.
+func (b *builder) ssh() (Step, error) {
+	s := Step{ID: StepSSH, Title: "SSH"}
+	switch {
+	case b.a.SSHListen == "" || b.a.Skips(s.ID):
+		s.Skipped = "SSH is not forwarded"
+	default:
+		s.Skipped = fmt.Sprintf("%s is forwarded to %s by the front (step 4); the SSH base URL %s is set with the base URL (step 2)",
+			b.a.SSHListen, b.a.SSHUpstream, sshBaseURL(b.a))
+	}
+	return s, nil
+}
+
+func describe(c service.Control) string {
+	switch c.How {
+	case service.Systemd, service.Init:
+		return string(c.How) + " " + c.Name
+	case service.Command:
+		return c.Command
+	case service.Manual:
+		return "by hand"
+	}
+	return string(c.How)
+}
+
+func validListen(l string) bool {
+	i := strings.LastIndexByte(l, ':')
+	if i < 0 {
+		return false
+	}
+	n, err := strconv.Atoi(l[i+1:])
+	return err == nil && n > 0 && n < 65536 && filepath.Clean("/"+l) == "/"+l
+}

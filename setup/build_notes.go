@@ -1,0 +1,100 @@
+package setup
+
+import (
+	"fmt"
+	"strings"
+
+	"bitgate/internal/publicurl"
+)
+
+func (b *builder) note(id string, notes []string) {
+	for _, n := range notes {
+		b.plan.Notes = append(b.plan.Notes, Finding{ID: id, Level: Note, Seen: n})
+	}
+}
+
+// inputs records what the plan was made from; apply refuses a stale plan.
+func (b *builder) inputs() {
+	in := b.plan.Inputs
+	add := func(path, digest string) {
+		if path != "" {
+			in[path] = digest
+		}
+	}
+	if b.f.Layout.UsesProperties() {
+		add(b.f.Properties.Path, b.f.Properties.DigestOrAbsent())
+	} else {
+		add(b.f.ServerXML.Path, b.f.ServerXML.DigestOrAbsent())
+	}
+	if !b.a.Skips(StepHAProxy) {
+		if b.a.Front == FrontHAProxy {
+			for _, f := range b.f.HAProxyFiles {
+				add(f.Path, f.DigestOrAbsent())
+			}
+			in["haproxy-version"] = b.f.HAProxy.Version.Text
+		} else {
+			add(b.f.ProxyConfig.Path, b.f.ProxyConfig.DigestOrAbsent())
+		}
+		for path, digest := range b.f.Certificate.Sources {
+			add(path, digest)
+		}
+	}
+	in["bitbucket-version"] = b.a.Version
+	in["bitbucket-state"] = string(b.f.Instance.State)
+	if b.f.Instance.BaseURL.Set {
+		in["base-url"] = b.f.Instance.BaseURL.Value
+	}
+	for _, l := range b.a.Listen {
+		in["listen "+l] = "free"
+		if h, held := holder(b.f.Listeners, l); held {
+			in["listen "+l] = h.Process
+		}
+	}
+}
+
+// considerations are the page's "important considerations" as they apply here.
+func (b *builder) considerations() {
+	b.plan.Notes = append(b.plan.Notes, b.f.Findings...)
+	b.plan.Notes = append(b.plan.Notes, b.f.Certificate.Findings...)
+	for _, n := range b.f.Bitbucket.Notes {
+		b.note("bitbucket", []string{n})
+	}
+	for _, n := range b.f.DeadFiles {
+		b.plan.Notes = append(b.plan.Notes, Finding{ID: "dead-file", Level: Warn,
+			Seen: n + " has no effect on this version", Why: "Bitbucket 5.0 and later read bitbucket.properties only",
+			Do: "leave it or move it away; bitgate does not edit it"})
+	}
+	b.pathNote()
+	if links := b.f.Instance.AppLinks; len(links) > 0 {
+		b.plan.Notes = append(b.plan.Notes, Finding{ID: "application-links", Level: Warn,
+			Seen: "application links: " + strings.Join(links, ", "),
+			Why:  "existing links with other applications still use the old URL",
+			Do:   "reconfigure each of them with " + b.a.URL.BaseURL() + " afterwards"})
+	}
+	if b.f.Bitbucket.UID == 0 {
+		b.plan.Notes = append(b.plan.Notes, Finding{ID: "root", Level: Warn, Seen: b.f.Bitbucket.Home + " belongs to root",
+			Why: "Bitbucket must not run as a privileged user", Do: "run it as a user of its own (atlbitbucket)"})
+	}
+	if b.a.SSHListen == "" {
+		b.note(StepSSH, []string{"Git over SSH is not affected; securing it is a separate matter"})
+	}
+}
+
+// pathNote says what a changed context path breaks.
+func (b *builder) pathNote() {
+	old, now := b.f.ContextPath, b.a.URL
+	if !old.Set || old.Value == now.TomcatPath() || b.a.Skips(StepContextPath) {
+		return
+	}
+	was := old.Value
+	if was == "" {
+		was = "/"
+	}
+	do := "change them, or give --redirect-old-path " + was + " to redirect what can be redirected"
+	if given, err := publicurl.ParsePath(b.a.RedirectOldPath); b.a.RedirectOldPath != "" && err == nil && given == old.Value {
+		do = "fetches and pages are redirected by the front; change them when you can"
+	}
+	b.plan.Notes = append(b.plan.Notes, Finding{ID: StepContextPath, Level: Warn,
+		Seen: fmt.Sprintf("the context path changes from %s to %s", was, now.PropertyPath()),
+		Why:  "clone URLs, webhooks and CI jobs under the old path break", Do: do})
+}

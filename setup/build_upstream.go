@@ -1,0 +1,242 @@
+package setup
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"bitgate/bitbucket"
+	"bitgate/internal/problem"
+	"bitgate/tomcat"
+)
+
+// contextPath is step 1: the path on both sides is the same.
+func (b *builder) contextPath() (Step, error) {
+	s := Step{ID: StepContextPath, Title: "Context path"}
+	if b.a.Skips(s.ID) {
+		s.Skipped = "left out on request"
+		return s, nil
+	}
+	if b.f.Layout.UsesProperties() {
+		want := tomcat.ContextPathProperty(b.a.URL.PropertyPath())
+		if _, set := b.f.propertyValue(want.Key); !set && b.a.URL.TomcatPath() == "" {
+			s.Skipped = "Bitbucket serves from the root context already"
+			return s, nil
+		}
+		return b.setProperties(s, []tomcat.Property{want})
+	}
+	if b.a.URL.TomcatPath() == b.f.ContextPath.Value && b.f.ContextPath.Set {
+		s.Skipped = "Bitbucket serves from " + b.a.URL.PropertyPath() + " already"
+		return s, nil
+	}
+	if b.f.ServerXML.Absent {
+		return s, missingFile(b.f.ServerXML.Path)
+	}
+	xml, err := tomcat.ParseServerXML(b.f.ServerXML.Path, b.current(b.f.ServerXML))
+	if err != nil {
+		return s, err
+	}
+	r, err := xml.SetContextPath(b.a.URL.TomcatPath())
+	if err != nil {
+		return s, err
+	}
+	what := fmt.Sprintf("set Context path=%q in %s", b.a.URL.TomcatPath(), b.f.ServerXML.Path)
+	return b.tomcatResult(s, what, r), nil
+}
+
+// connector is step 3: Tomcat learns how the front serves Bitbucket.
+func (b *builder) connector() (Step, error) {
+	s := Step{ID: StepConnector, Title: "Tomcat connector"}
+	if b.a.Skips(s.ID) {
+		s.Skipped = "left out on request"
+		return s, nil
+	}
+	c := b.wantedConnector()
+	if b.f.Layout.UsesProperties() {
+		return b.setProperties(s, tomcat.ConnectorProperties(c))
+	}
+	if b.f.ServerXML.Absent {
+		return s, missingFile(b.f.ServerXML.Path)
+	}
+	xml, err := tomcat.ParseServerXML(b.f.ServerXML.Path, b.current(b.f.ServerXML))
+	if err != nil {
+		return s, err
+	}
+	r, err := xml.SetConnector(upstreamPort(b.a.Upstream), c)
+	if err != nil {
+		return s, err
+	}
+	return b.tomcatResult(s, "tell the connector in "+b.f.ServerXML.Path+" how the front serves Bitbucket", r), nil
+}
+
+func (b *builder) wantedConnector() tomcat.Connector {
+	c := tomcat.Connector{
+		ProxyName: b.a.URL.Host(), ProxyPort: b.a.URL.Port(), Scheme: "https", Secure: true, RedirectPort: b.a.URL.Port(),
+	}
+	if strings.Contains(c.ProxyName, ":") { // RFC 3986: an IPv6 address in a URL stands in brackets
+		c.ProxyName = "[" + c.ProxyName + "]"
+	}
+	if b.a.LocalOnly {
+		c.Address = "127.0.0.1"
+	}
+	return c
+}
+
+func (b *builder) tomcatResult(s Step, what string, r tomcat.Result) Step {
+	if c := b.fileChange(PhaseUpstreamFiles, what, b.f.ServerXML, r.After, r.Splices); c != nil {
+		s.Changes = append(s.Changes, *c)
+	} else {
+		s.Skipped = "already as wanted"
+	}
+	b.note(s.ID, r.Notes)
+	return s
+}
+
+// setProperties edits bitbucket.properties, except for keys that something
+// outside the file overrides: those become a pending act for a person.
+func (b *builder) setProperties(s Step, want []tomcat.Property) (Step, error) {
+	props, err := tomcat.ParseProperties(b.f.Properties.Path, b.current(b.f.Properties))
+	if err != nil {
+		return s, err
+	}
+	var edit []tomcat.Property
+	var keys []string
+	for _, p := range want {
+		if o, ok := b.override(p.Key); ok {
+			if o.Value != p.Value {
+				b.plan.Pending = append(b.plan.Pending,
+					fmt.Sprintf("%s beats %s: set it there to %q (%s)", o.Where, b.f.Properties.Path, p.Value, p.Key))
+			}
+			continue
+		}
+		edit = append(edit, p)
+		keys = append(keys, p.Key)
+	}
+	r, err := props.Set(edit)
+	if err != nil {
+		return s, err
+	}
+	what := fmt.Sprintf("set %s in %s", strings.Join(keys, ", "), b.f.Properties.Path)
+	c := b.fileChange(PhaseUpstreamFiles, what, b.f.Properties, r.After, r.Splices)
+	if c == nil {
+		s.Skipped = "already as wanted"
+	} else {
+		if c.File.Before == Absent { // Atlassian's own scripts create it so: 600, owned by the service user
+			c.File.Mode, c.File.UID, c.File.GID = 0o600, b.f.Bitbucket.UID, b.f.Bitbucket.GID
+		}
+		s.Changes = append(s.Changes, *c)
+	}
+	b.note(s.ID, r.Notes)
+	return s, nil
+}
+
+func (b *builder) override(key string) (bitbucket.Override, bool) {
+	for _, o := range b.f.Bitbucket.Overrides {
+		if o.Key == key {
+			return o, true
+		}
+	}
+	return bitbucket.Override{}, false
+}
+
+// propertyValue reads a live key of the properties file.
+func (f Facts) propertyValue(key string) (string, bool) {
+	props, err := tomcat.ParseProperties(f.Properties.Path, f.Properties.Data)
+	if err != nil {
+		return "", false
+	}
+	v, ok := props.Get(key)
+	return v.Value, ok
+}
+
+// baseURL is step 2. A fresh instance takes it from setup.baseUrl; otherwise
+// Bitbucket itself is asked to change it.
+func (b *builder) baseURL() (Step, error) {
+	s := Step{ID: StepBaseURL, Title: "Base URL"}
+	want, sshWant := b.a.URL.BaseURL(), sshBaseURL(b.a)
+	in := b.f.Instance
+	switch {
+	case b.a.Skips(s.ID) || b.a.BaseURLMethod == MethodSkip:
+		s.Skipped = "left out on request"
+		if !in.BaseURL.Set || in.BaseURL.Value != want {
+			b.plan.Pending = append(b.plan.Pending, "set the base URL to "+want+" (Administration, Server settings)")
+		}
+		return s, nil
+	case in.State == bitbucket.FirstRun && b.f.Properties.Path != "":
+		return b.setProperties(s, []tomcat.Property{{Key: "setup.baseUrl", Value: want}})
+	case in.State == bitbucket.Unreachable && b.a.Restart == Never:
+		s.Skipped = "Bitbucket does not answer, and its services are not to be touched"
+		b.plan.Pending = append(b.plan.Pending, "set the base URL to "+want+" once Bitbucket runs")
+		return s, nil
+	case !needsBaseURL(in, want, sshWant):
+		s.Skipped = "the base URL is " + want + " already"
+		return s, nil
+	}
+	c := &BaseURLChange{New: want, SSHNew: sshWant, Method: b.a.BaseURLMethod}
+	if in.BaseURL.Set {
+		c.Old = in.BaseURL.Value
+	}
+	if in.SSH.Set && sshWant != "" {
+		c.SSHOld = in.SSH.Value
+	}
+	s.Changes = []Change{{Phase: PhaseBaseURL, What: "set the base URL to " + want + " through Bitbucket itself", BaseURL: c}}
+	return s, nil
+}
+
+func needsBaseURL(in Instance, want, sshWant string) bool {
+	if !in.BaseURL.Set || in.BaseURL.Value != want {
+		return true
+	}
+	return sshWant != "" && (!in.SSH.Set || in.SSH.Value != sshWant)
+}
+
+// restart adds Bitbucket's restart to the last upstream step that changed a
+// file, or where the running instance is behind its files.
+func (b *builder) restart() {
+	at := -1
+	for i, s := range b.plan.Steps {
+		for _, c := range s.Changes {
+			if c.Phase == PhaseUpstreamFiles {
+				at = i
+			}
+		}
+	}
+	in := b.f.Instance
+	behind := in.State != bitbucket.Unreachable && in.Base != "" && in.Base != b.plan.Run.UpstreamAfter &&
+		!b.a.Skips(StepContextPath) && len(b.plan.Pending) == 0
+	if at < 0 && behind {
+		at = 2 // the connector step: files are right, the process has not read them yet
+	}
+	if at < 0 {
+		return
+	}
+	ctl := b.plan.Run.Bitbucket
+	if ctl.How == "never" {
+		b.plan.Pending = append(b.plan.Pending, "restart Bitbucket: it reads its files only when it starts")
+		return
+	}
+	b.plan.Steps[at].Changes = append(b.plan.Steps[at].Changes, Change{
+		Phase: PhaseRestart, What: "restart Bitbucket (" + describe(ctl) + ")",
+		Service: &ServiceChange{Target: "bitbucket", Verb: "restart", Control: ctl,
+			Effect: "Bitbucket is away for one to a few minutes; running clones and pushes are cut"},
+	})
+	b.plan.Steps[at].Skipped = ""
+}
+
+func upstreamPort(upstream string) int {
+	u, err := url.Parse(upstream)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.Atoi(u.Port())
+	if err != nil {
+		return 80
+	}
+	return n
+}
+
+func missingFile(path string) error {
+	return problem.New(path+" does not exist", "this generation of Bitbucket keeps its connector there",
+		"check --home, --install and --bitbucket-version")
+}

@@ -1,0 +1,204 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"bitgate/bitbucket"
+	"bitgate/certs"
+	"bitgate/haproxy/live"
+	"bitgate/internal/problem"
+)
+
+// CheckPlan proves the plan before anything changes: `haproxy -c` on a private
+// copy, free ports, writable folders, the certificate, Bitbucket's state. A
+// finding of level Fail forbids apply.
+func CheckPlan(ctx context.Context, f Facts, p Plan) ([]Finding, error) {
+	var out []Finding
+	out = append(out, checkBitbucket(f, p)...)
+	out = append(out, f.Certificate.Findings...)
+	out = append(out, checkPorts(f, p)...)
+	out = append(out, checkFolders(p)...)
+	if p.Answers.Front == FrontHAProxy && f.HAProxy.Bin != "" && !p.Answers.Skips(StepHAProxy) {
+		found, err := checkHAProxy(ctx, f, p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// Failures picks the findings that forbid apply.
+func Failures(found []Finding) []Finding {
+	var out []Finding
+	for _, f := range found {
+		if f.Level == Fail {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func checkBitbucket(f Facts, p Plan) []Finding {
+	restarts, url := false, false
+	for _, r := range p.Ordered() {
+		c := p.At(r)
+		restarts = restarts || c.Phase == PhaseRestart
+		url = url || c.BaseURL != nil
+	}
+	in := f.Instance
+	found := Finding{ID: "bitbucket", Level: OK, Seen: fmt.Sprintf("Bitbucket at %s says %s", in.Base, in.State)}
+	switch {
+	case in.State == bitbucket.Running || in.State == bitbucket.FirstRun:
+	case !restarts && !url:
+		found.Level = Note
+	case in.State == bitbucket.Unreachable:
+		found.Level, found.Seen = Fail, fmt.Sprintf("Bitbucket does not answer at %s (%s)", in.Base, in.Detail)
+		found.Why = "its base URL is changed through Bitbucket itself, and a restart must not hide an older fault"
+		found.Do = "start it and wait until it runs, or check --upstream"
+	default:
+		found.Level = Fail
+		found.Why = "a restart now would interrupt what it is doing"
+		found.Do = "wait until " + in.Base + "/status says RUNNING"
+	}
+	return []Finding{found}
+}
+
+// checkPorts: a port is free, or held by the front that is about to take it.
+func checkPorts(f Facts, p Plan) []Finding {
+	if p.Answers.Skips(StepHAProxy) {
+		return nil
+	}
+	listens := append([]string{}, p.Answers.Listen...)
+	if p.Answers.SSHListen != "" {
+		listens = append(listens, p.Answers.SSHListen)
+	}
+	var out []Finding
+	for _, l := range listens {
+		h, held := holder(f.Listeners, l)
+		front := p.Answers.Front == FrontHAProxy && h.Process == "haproxy" ||
+			p.Answers.Front == FrontBuiltin && h.Process == "bitgate"
+		switch {
+		case !held:
+			out = append(out, Finding{ID: "port", Level: OK, Seen: "port " + l + " is free"})
+		case front:
+			out = append(out, Finding{ID: "port", Level: OK, Seen: fmt.Sprintf("port %s is held by %s, which will be reloaded", l, h.Process)})
+		default:
+			out = append(out, Finding{ID: "port", Level: Fail,
+				Seen: fmt.Sprintf("%s is in use by %s (process %d, %s)", l, orUnknown(h.Process), h.PID, h.Address),
+				Why:  "the front could not start there", Do: "stop that program, or choose another --listen / --ssh-listen address"})
+		}
+	}
+	return out
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "an unknown program"
+	}
+	return s
+}
+
+// checkFolders: each folder we will write to exists (or can be made) and is writable.
+func checkFolders(p Plan) []Finding {
+	var out []Finding
+	seen := map[string]bool{}
+	for _, path := range p.touchedPaths() {
+		dir := filepath.Dir(path)
+		for {
+			if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+				break
+			}
+			dir = filepath.Dir(dir)
+		}
+		if seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+			out = append(out, Finding{ID: "folder", Level: Fail, Seen: fmt.Sprintf("%s cannot be written: %v", dir, err),
+				Why: "files are replaced by renaming a new one over the old", Do: "run bitgate as root, or check the mount"})
+		}
+	}
+	return out
+}
+
+// touchedPaths lists every file the plan writes, bundles included.
+func (p Plan) touchedPaths() []string {
+	out := p.editedPaths()
+	for _, r := range p.Ordered() {
+		if c := p.At(r).Certificate; c != nil {
+			out = append(out, c.Path)
+		}
+	}
+	return out
+}
+
+// checkHAProxy runs the real program over the set as it will be.
+func checkHAProxy(ctx context.Context, f Facts, p Plan) ([]Finding, error) {
+	if !f.HAProxyReport.OK {
+		return []Finding{{ID: "haproxy-before", Level: Fail, Seen: "the present HAProxy configuration is refused by HAProxy itself: " + firstAlert(f.HAProxyReport),
+			Why: "a reload would fail whatever bitgate adds", Do: "repair it first (haproxy -c -f FILE)"}}, nil
+	}
+	var set, extra []live.Candidate
+	for _, file := range f.HAProxyFiles {
+		after, err := p.applied(file.Path, file.Data)
+		if err != nil {
+			return nil, err
+		}
+		if len(after) > 0 || !file.Absent {
+			set = append(set, live.Candidate{Path: file.Path, Data: after})
+		}
+	}
+	for _, r := range p.Ordered() {
+		if c := p.At(r).Certificate; c != nil {
+			m, err := certs.Load(certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM})
+			if err != nil {
+				return nil, err
+			}
+			extra = append(extra, live.Candidate{Path: c.Path, Data: m.Bundle()})
+		}
+	}
+	report, err := live.Check(ctx, f.HAProxy.Bin, set, extra)
+	if err != nil {
+		return nil, err
+	}
+	if !report.OK {
+		return []Finding{{ID: "haproxy", Level: Fail, Seen: "HAProxy refuses the merged configuration: " + firstAlert(report),
+			Why: "it would not start with it; nothing has been changed", Do: "see the line it names"}}, nil
+	}
+	return []Finding{{ID: "haproxy", Level: OK, Seen: "haproxy -c accepts the merged configuration"}}, nil
+}
+
+func firstAlert(r live.Report) string {
+	for _, m := range r.Messages {
+		if m.Level != "ALERT" {
+			continue
+		}
+		if m.File != "" {
+			return fmt.Sprintf("%s, line %d: %s", m.File, m.Line, m.Text)
+		}
+		return m.Text
+	}
+	return r.Output
+}
+
+// stale compares the plan's inputs that can be read here and now.
+func stale(p Plan) error {
+	for name, want := range p.Inputs {
+		if !filepath.IsAbs(name) {
+			continue
+		}
+		got := digestOf(name)
+		if got != want {
+			return problem.New(name+" has changed since the plan was made",
+				"the diff that was reviewed is not what would happen now", "make a new plan (bitgate plan) and review it")
+		}
+	}
+	return nil
+}

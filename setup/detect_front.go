@@ -1,0 +1,127 @@
+package setup
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"bitgate/certs"
+	"bitgate/haproxy"
+	"bitgate/haproxy/live"
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/service"
+)
+
+// unitPath is where systemd looks for units of the administrator.
+const unitPath = "/etc/systemd/system/bitgate-proxy.service"
+
+// detectFront reads what stands in front of Bitbucket today: HAProxy and its
+// file set, the built-in proxy's files, the certificate that was named.
+func (f *Facts) detectFront(ctx context.Context, p Probe) error {
+	var err error
+	f.HAProxy, err = live.Detect(ctx, live.Search{Bin: p.Said.HAProxyBin, Cfg: p.Said.HAProxyCfg, Root: p.Root})
+	if err != nil {
+		return err
+	}
+	f.HAProxyCtl, _ = service.FindHAProxy(ctx, p.Root)
+	resolved, _ := Resolve(*f, p.Said, nil)
+	if err := f.readHAProxyFiles(ctx, resolved); err != nil {
+		return err
+	}
+	if f.ProxyConfig, err = atomicfile.Read(resolved.ProxyConfig); err != nil {
+		return err
+	}
+	if f.ProxyUnit, err = atomicfile.Read(filepath.Join(p.Root, unitPath)); err != nil {
+		return err
+	}
+	f.loadCertificate(resolved, p.Now)
+	if !resolved.URL.IsZero() {
+		f.Bundle, err = atomicfile.Read(bundlePath(resolved))
+	}
+	return err
+}
+
+// readHAProxyFiles reads the whole set in load order; a file of the set that
+// does not exist yet is empty.
+func (f *Facts) readHAProxyFiles(ctx context.Context, a Answers) error {
+	paths := f.HAProxy.Files
+	if len(paths) == 0 {
+		paths = []string{a.HAProxyCfg}
+	}
+	var candidates []live.Candidate
+	for _, path := range paths {
+		file, err := atomicfile.Read(path)
+		if err != nil {
+			return err
+		}
+		f.HAProxyFiles = append(f.HAProxyFiles, file)
+		f.HAProxySources = append(f.HAProxySources, haproxy.Source{Path: file.Path, Data: file.Data})
+		if !file.Absent {
+			candidates = append(candidates, live.Candidate{Path: file.Path, Data: file.Data})
+		}
+	}
+	if f.HAProxy.Bin == "" || len(candidates) == 0 {
+		f.HAProxyReport.OK = true
+		return nil
+	}
+	report, err := live.Check(ctx, f.HAProxy.Bin, candidates, nil)
+	f.HAProxyReport = report
+	return err
+}
+
+// loadCertificate reads the certificate only to describe it; keys do not stay.
+func (f *Facts) loadCertificate(a Answers, now time.Time) {
+	if a.PEM == "" && a.Cert == "" {
+		return
+	}
+	f.Certificate.Given = true
+	m, err := certs.Load(certPaths(a))
+	if err != nil {
+		f.Certificate.Error = err.Error()
+		return
+	}
+	info := m.Info()
+	f.Certificate.Sources = info.Sources
+	f.Certificate.Digest = m.BundleDigest()
+	f.Certificate.Names = info.Names
+	f.Certificate.Subject = info.Subject
+	f.Certificate.NotAfter = info.NotAfter.UTC().Format(time.RFC3339)
+	if a.PEM != "" && info.Sources[a.PEM] == m.BundleDigest() {
+		f.Certificate.InPlace = a.PEM // already exactly what HAProxy wants
+	}
+	if a.URL.IsZero() {
+		return
+	}
+	for _, c := range m.Inspect(a.URL.Host(), now) {
+		level := Warn
+		if c.Fatal {
+			level = Fail
+		}
+		f.Certificate.Findings = append(f.Certificate.Findings,
+			Finding{ID: "certificate", Level: level, Seen: c.Found, Why: c.Why, Do: c.Do})
+	}
+}
+
+func certPaths(a Answers) certs.Paths {
+	return certs.Paths{Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM}
+}
+
+// bundlePath is where the front reads its PEM bundle.
+func bundlePath(a Answers) string {
+	dir := filepath.Dir(a.HAProxyCfg)
+	if a.Front == FrontBuiltin {
+		dir = filepath.Dir(a.ProxyConfig)
+	}
+	return filepath.Join(dir, "bitgate-"+fileName(a.URL.Host())+".pem")
+}
+
+// fileName makes a host usable as part of a file name (IPv6 has colons).
+func fileName(host string) string {
+	out := []byte(host)
+	for i, c := range out {
+		if c == ':' {
+			out[i] = '-'
+		}
+	}
+	return string(out)
+}

@@ -1,0 +1,175 @@
+package setup
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"bitgate/bitbucket"
+	"bitgate/internal/publicurl"
+	"bitgate/internal/service"
+)
+
+// Resolve fills what was not said from the facts and the defaults, and says
+// where each value comes from. given has the sources of what was said.
+func Resolve(f Facts, said Answers, given Sources) (Answers, Sources) {
+	r := resolver{a: said, src: Sources{}}
+	for k, v := range given {
+		r.src[k] = v
+	}
+	r.bitbucket(f)
+	r.front(f)
+	r.policy(f)
+	return r.a, r.src
+}
+
+type resolver struct {
+	a   Answers
+	src Sources
+}
+
+func (r *resolver) text(key string, field *string, value string, from Origin, why string) {
+	if *field == "" && value != "" {
+		*field = value
+		r.src[key] = Source{from, why}
+	}
+}
+
+func (r *resolver) bitbucket(f Facts) {
+	b := f.Bitbucket
+	r.text("home", &r.a.Home, b.Home, Detected, b.Why["Home"])
+	r.text("install", &r.a.Install, b.Dir, Detected, b.Why["Dir"])
+	r.text("bitbucket-version", &r.a.Version, b.Version, Detected, b.Why["Version"])
+	if f.Port.Set && f.Instance.Upstream != "" {
+		r.text("upstream", &r.a.Upstream, f.Instance.Upstream, Detected, f.Port.Why)
+	}
+	r.text("upstream", &r.a.Upstream, "http://127.0.0.1:"+DefaultPort, Default, "Bitbucket's own port unless it was changed")
+	r.text("base-url-method", &r.a.BaseURLMethod, Auto, Default, "through Bitbucket itself")
+	if r.a.SSHListen != "" {
+		r.text("ssh-upstream", &r.a.SSHUpstream, "127.0.0.1:7999", Default, "Bitbucket's own SSH port unless it was changed")
+	}
+}
+
+func (r *resolver) front(f Facts) {
+	front, why := FrontHAProxy, "HAProxy "+f.HAProxy.Version.Text+" is installed"
+	if f.HAProxy.Bin == "" {
+		front, why = FrontBuiltin, "HAProxy is not installed"
+	}
+	r.text("front", &r.a.Front, front, Detected, why)
+	r.text("haproxy-bin", &r.a.HAProxyBin, f.HAProxy.Bin, Detected, f.HAProxy.Why["Bin"])
+	if n := len(f.HAProxy.Files); n > 0 {
+		r.text("haproxy-cfg", &r.a.HAProxyCfg, f.HAProxy.Files[n-1], Detected, f.HAProxy.Why["Files"])
+	}
+	r.text("haproxy-cfg", &r.a.HAProxyCfg, "/etc/haproxy/haproxy.cfg", Default, "where the documented page has it")
+	r.text("proxy-config", &r.a.ProxyConfig, "/etc/bitgate/proxy.yaml", Default, "the built-in proxy's own file")
+	if len(r.a.Listen) == 0 && !r.a.URL.IsZero() {
+		r.a.Listen = []string{":" + r.a.URL.ProxyPort()}
+		r.src["listen"] = Source{Default, "the public URL's port on every address"}
+	}
+	if r.a.MaxConn == 0 {
+		r.a.MaxConn = 50
+		r.src["maxconn"] = Source{Default, "50 concurrent requests, as the documented page has it"}
+	}
+	r.text("http-redirect", &r.a.HTTPRedirect, Auto, Default, "only where port 80 is free")
+}
+
+func (r *resolver) policy(f Facts) {
+	r.text("restart", &r.a.Restart, Auto, Default, controlWhy(f.BitbucketCtl))
+	reload := Auto
+	if r.a.Restart == Never {
+		reload = Never
+	}
+	r.text("reload", &r.a.Reload, reload, Default, controlWhy(f.HAProxyCtl))
+	if r.a.RestartTimeout == 0 {
+		r.a.RestartTimeout = 15 * time.Minute
+		r.src["restart-timeout"] = Source{Default, "a large instance takes minutes to start"}
+	}
+	r.text("on-failure", &r.a.OnFailure, FailBack, Default, "take everything back")
+}
+
+func controlWhy(c service.Control) string {
+	if c.How == "" {
+		return "no service was found"
+	}
+	return fmt.Sprintf("%s %s", c.How, c.Name)
+}
+
+// Missing names the flags that must still be given, all at once. A door that
+// can ask for the password ignores "admin-password-file".
+func Missing(f Facts, a Answers) []string {
+	var out []string
+	need := func(missing bool, flag string) {
+		if missing {
+			out = append(out, flag)
+		}
+	}
+	need(a.URL.IsZero(), "url")
+	need(a.Home == "" && upstreamSteps(a), "home")
+	need(a.Version == "" && upstreamSteps(a), "bitbucket-version")
+	if !a.Skips(StepHAProxy) {
+		need(a.PEM == "" && a.Cert == "", "cert")
+		need(a.PEM == "" && a.Key == "", "key")
+	}
+	if needsLogin(f, a) {
+		need(a.AdminUser == "", "admin-user")
+		need(a.AdminPasswordFile == "", "admin-password-file")
+	}
+	need(a.Restart == Auto && f.BitbucketCtl.How == "" && upstreamSteps(a), "restart")
+	need(a.Front == FrontHAProxy && a.Reload == Auto && f.HAProxyCtl.How == "" && !a.Skips(StepHAProxy), "reload")
+	return out
+}
+
+func upstreamSteps(a Answers) bool {
+	return !a.Skips(StepContextPath) || !a.Skips(StepConnector)
+}
+
+// needsLogin reports whether the base URL must be changed by an administrator's session.
+func needsLogin(f Facts, a Answers) bool {
+	if a.Skips(StepBaseURL) || a.BaseURLMethod == Manual || a.BaseURLMethod == MethodSkip || f.Instance.State == bitbucket.FirstRun {
+		return false
+	}
+	if a.Restart == Never && f.Instance.State == bitbucket.Unreachable {
+		return false // an image is being built: nobody is there to log in to
+	}
+	urlDone := f.Instance.BaseURL.Set && f.Instance.BaseURL.Value == a.URL.BaseURL()
+	sshDone := a.SSHListen == "" || f.Instance.SSH.Set && f.Instance.SSH.Value == sshBaseURL(a)
+	return !urlDone || !sshDone
+}
+
+// NeedsLogin tells the doors whether to ask for an administrator.
+func NeedsLogin(f Facts, a Answers) bool { return needsLogin(f, a) }
+
+// sshBaseURL is the public SSH address: the context path never appears in it
+// (Atlassian, "Setting up SSH port forwarding"), and port 22 is left out.
+func sshBaseURL(a Answers) string {
+	if a.SSHListen == "" {
+		return ""
+	}
+	_, port := splitListen(a.SSHListen)
+	host := a.URL.Host()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if n, err := strconv.Atoi(port); err == nil && n == 22 {
+		return "ssh://" + host
+	}
+	return "ssh://" + host + ":" + port
+}
+
+// SuggestURL is the public URL to prefill: the name from the connector or the
+// certificate under the context path Bitbucket has now.
+func SuggestURL(f Facts) (publicurl.URL, string) {
+	host, why := f.ProxyName.Value, f.ProxyName.Why
+	if host == "" && len(f.Certificate.Names) > 0 && f.Certificate.Names[0][0] != '*' {
+		host, why = f.Certificate.Names[0], "the certificate"
+	}
+	if host == "" {
+		return publicurl.URL{}, ""
+	}
+	u, err := publicurl.Parse("https://" + host + f.ContextPath.Value)
+	if err != nil {
+		return publicurl.URL{}, ""
+	}
+	return u, why
+}
