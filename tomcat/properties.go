@@ -1,0 +1,153 @@
+package tomcat
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bitgate/internal/problem"
+)
+
+// Property is one key and its wanted (unescaped) value.
+type Property struct{ Key, Value string }
+
+// Properties is a parsed .properties file (java.util.Properties syntax).
+type Properties struct {
+	name     string
+	src      []byte
+	entries  []entry
+	comments []comment
+}
+
+// entry is one logical line with a key, by its places in the file.
+type entry struct {
+	key, value string
+	line       int  // 1-based, of the key
+	valueAt    int  // where the raw value begins
+	end        int  // behind the raw value: line end or end of file
+	separated  bool // there is "=", ":" or a blank before valueAt
+}
+
+// comment is one comment line.
+type comment struct {
+	at  int // of "#" or "!"
+	end int // of the line, before its terminator
+}
+
+// ParseProperties reads a .properties file; an empty src is an empty file.
+// Bytes are ISO-8859-1, as in java.util.Properties.load(InputStream).
+func ParseProperties(name string, src []byte) (*Properties, error) {
+	p := &Properties{name: name, src: src}
+	if err := p.parse(); err != nil {
+		var f *fault
+		if errors.As(err, &f) {
+			return nil, problem.New(fmt.Sprintf("%s, line %d: %s", name, f.line, f.reason),
+				"Bitbucket would not start with this file.", "Correct the line and run bitgate again.")
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Properties) parse() error {
+	if bytes.HasPrefix(p.src, []byte("\xFF\xFE")) || bytes.HasPrefix(p.src, []byte("\xFE\xFF")) {
+		return &fault{1, "the file is UTF-16; properties files are read as ISO-8859-1"}
+	}
+	r := lineReader{src: p.src}
+	for {
+		l, ok := r.next()
+		if !ok {
+			p.comments = r.comments
+			return nil
+		}
+		e, err := l.entry(p.src)
+		if err != nil {
+			return err
+		}
+		p.entries = append(p.entries, e)
+	}
+}
+
+// Get returns the live value of key (the last one wins, as in Java).
+func (p *Properties) Get(key string) (f Found, ok bool) {
+	for _, e := range slices.Backward(p.entries) {
+		if e.key == key {
+			return Found{Value: e.value, Line: e.line}, true
+		}
+	}
+	return f, false
+}
+
+// Keys lists the live keys in order of first appearance.
+func (p *Properties) Keys() []string {
+	var keys []string
+	seen := map[string]bool{}
+	for _, e := range p.entries {
+		if !seen[e.key] {
+			seen[e.key] = true
+			keys = append(keys, e.key)
+		}
+	}
+	return keys
+}
+
+// all lists the entries of key in file order.
+func (p *Properties) all(key string) []entry {
+	var list []entry
+	for _, e := range p.entries {
+		if e.key == key {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// twins lists the entries that spell key differently (server.proxyName,
+// server.proxy_name), which Spring Boot's relaxed binding takes for the same.
+func (p *Properties) twins(key string) []entry {
+	var list []entry
+	for _, e := range p.entries {
+		if e.key != key && uniform(e.key) == uniform(key) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// uniform is the form in which relaxed binding compares names: lower case,
+// without dashes and underscores (Spring Boot reference, "Relaxed Binding").
+func uniform(key string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(key))
+}
+
+// propertyKeys spells the attributes of a Connector as keys of
+// bitbucket.properties (Bitbucket 5.0 and later).
+var propertyKeys = map[string]string{
+	"proxyName":    "server.proxy-name",
+	"proxyPort":    "server.proxy-port",
+	"scheme":       "server.scheme",
+	"secure":       "server.secure",
+	"redirectPort": "server.redirect-port",
+	"address":      "server.address",
+}
+
+const contextPathKey = "server.context-path"
+
+// ConnectorProperties and ContextPathProperty spell the steps as property keys (5.0+).
+func ConnectorProperties(c Connector) []Property {
+	var list []Property
+	for _, s := range c.settings() {
+		list = append(list, Property{propertyKeys[s.name], s.value})
+	}
+	return list
+}
+
+// ContextPathProperty takes the property spelling: "/" for the root.
+func ContextPathProperty(path string) Property {
+	if path == "" {
+		path = "/"
+	}
+	return Property{contextPathKey, path}
+}

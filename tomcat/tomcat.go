@@ -1,0 +1,85 @@
+// Package tomcat edits Tomcat's side of the job: server.xml (Stash to
+// Bitbucket 4.x) and bitbucket.properties (from 5.0). Bytes in, bytes out: it
+// touches no file, network or process, and every byte it does not have to
+// change survives.
+package tomcat
+
+import (
+	"fmt"
+	"strconv"
+
+	"bitgate/internal/splice"
+)
+
+// Connector is what the connector must say about the front (step 3 of the
+// documented page). The zero value of a field means "leave as it is".
+type Connector struct {
+	ProxyName    string // public host name
+	ProxyPort    int    // public port
+	Scheme       string // "https"
+	Secure       bool   // true: the client's connection is secure
+	RedirectPort int    // public port again
+	Address      string // listen address, e.g. "127.0.0.1"; "" leaves it alone
+}
+
+// Result is one edit: the new bytes and how they differ from the old ones.
+type Result struct {
+	After   []byte
+	Splices []splice.Splice // empty when nothing had to change
+	Notes   []string        // things a person should know, e.g. "duplicate key, the last one (line 14) counts"
+}
+
+// Found is a value as it stands in a file.
+type Found struct {
+	Value string
+	Line  int // 1-based
+}
+
+// Finding is a contradiction or trap seen in the files.
+type Finding struct {
+	Line  int // 1-based; 0 where it is about the whole file
+	Found string
+	Why   string
+	Do    string
+}
+
+// setting is one wanted value: an attribute of Connector or a property key.
+type setting struct{ name, value string }
+
+// settings lists what c asks for, under the names of server.xml, in the order
+// of the documented page. Zero fields are left out.
+func (c Connector) settings() []setting {
+	var list []setting
+	add := func(wanted bool, name, value string) {
+		if wanted {
+			list = append(list, setting{name, value})
+		}
+	}
+	add(c.ProxyName != "", "proxyName", c.ProxyName)
+	add(c.ProxyPort != 0, "proxyPort", strconv.Itoa(c.ProxyPort))
+	add(c.Scheme != "", "scheme", c.Scheme)
+	add(c.Secure, "secure", "true")
+	add(c.RedirectPort != 0, "redirectPort", strconv.Itoa(c.RedirectPort))
+	add(c.Address != "", "address", c.Address)
+	return list
+}
+
+// lineAt returns the 1-based line of byte offset at. Lines end with \n, \r\n
+// or a lone \r, as XML and java.util.Properties both have it.
+func lineAt[T string | []byte](text T, at int) int {
+	line := 1
+	for i := 0; i < at && i < len(text); i++ {
+		if text[i] == '\n' || text[i] == '\r' && (i+1 == len(text) || text[i+1] != '\n') {
+			line++
+		}
+	}
+	return line
+}
+
+// fault is a reason to refuse a file, with the 1-based line it stands on.
+type fault struct {
+	line   int
+	reason string
+}
+
+func (f *fault) Error() string { return fmt.Sprintf("line %d: %s", f.line, f.reason) }

@@ -1,0 +1,122 @@
+package tomcat
+
+import (
+	"fmt"
+	"strings"
+
+	"bitgate/internal/problem"
+	"bitgate/internal/splice"
+)
+
+// textEdit replaces text[at:end] of a document by text.
+type textEdit struct {
+	at, end int
+	text    string
+}
+
+// setAttributes gives one element its attributes: in the etree tree, and in
+// the bytes of the same start tag. The bytes are read again, and both trees
+// must be equal.
+func (s *ServerXML) setAttributes(ordinal int, want []setting) (Result, error) {
+	var res Result
+	var missing []setting
+	var edits []textEdit
+	tree := s.tree.Copy()
+	edited := elements(tree.Root())[ordinal]
+	for _, w := range want {
+		old, there := s.value(ordinal, w.name)
+		if there && old == w.value {
+			continue
+		}
+		edited.CreateAttr(w.name, w.value)
+		if !there {
+			missing = append(missing, w)
+			continue
+		}
+		if p := placeholder(old); p != "" {
+			res.Notes = append(res.Notes, fmt.Sprintf("%s in line %d was the property ${%s} and is now written literally", w.name, s.line(ordinal), p))
+		}
+		a, _ := s.tags[ordinal].attr(w.name)
+		edits = append(edits, textEdit{a.value, a.end, escapeAttribute(w.value, a.quote)})
+	}
+	edits = inOrder(edits)
+	if len(missing) > 0 {
+		edits = append(edits, s.insertion(s.tags[ordinal], missing))
+	}
+	if err := s.splice(&res, edits); err != nil {
+		return Result{}, s.refuse(err, "The edit was not made.", "Set the attributes by hand.")
+	}
+	again := &ServerXML{name: s.name, src: res.After}
+	if err := again.parse(); err != nil || !sameTree(&tree.Element, &again.tree.Element) {
+		return Result{}, problem.New(fmt.Sprintf("%s, line %d: the edited element does not read back as intended", s.name, s.line(ordinal)),
+			"The edit was not made.", "Set the attributes by hand, and please report this file's layout.")
+	}
+	return res, nil
+}
+
+// inOrder sorts the few edits of a tag by place.
+func inOrder(edits []textEdit) []textEdit {
+	for i := range edits {
+		for j := i; j > 0 && edits[j].at < edits[j-1].at; j-- {
+			edits[j], edits[j-1] = edits[j-1], edits[j]
+		}
+	}
+	return edits
+}
+
+// insertion writes new attributes behind the last one, in the style of the
+// tag: its quotes, its blanks around "=", and a line each with the same
+// indentation where the tag has attributes on lines of their own.
+func (s *ServerXML) insertion(tag tagSpan, missing []setting) textEdit {
+	at, gap, equals, quote := tag.nameEnd, " ", "=", byte('"')
+	for _, a := range tag.attrs {
+		at, quote = a.end+1, a.quote
+		if strings.Trim(a.equals, "= ") == "" {
+			equals = a.equals
+		}
+		before := s.text.text[a.gap:a.start]
+		if i := strings.LastIndexAny(before, "\r\n"); i >= 0 {
+			if i > 0 && before[i-1:i+1] == "\r\n" {
+				i--
+			}
+			gap = before[i:]
+		}
+	}
+	var b strings.Builder
+	for _, m := range missing {
+		b.WriteString(gap + m.name + equals + string(quote) + escapeAttribute(m.value, quote) + string(quote))
+	}
+	return textEdit{at, at, b.String()}
+}
+
+var attributeEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\t", "&#9;", "\n", "&#10;", "\r", "&#13;")
+
+func escapeAttribute(value string, quote byte) string {
+	value = attributeEscapes.Replace(value)
+	if quote == '"' {
+		return strings.ReplaceAll(value, `"`, "&quot;")
+	}
+	return strings.ReplaceAll(value, "'", "&apos;")
+}
+
+// splice brings edits of the text into the bytes of the file.
+func (s *ServerXML) splice(res *Result, edits []textEdit) error {
+	for _, e := range edits {
+		offset, err := s.text.offset(e.at)
+		if err != nil {
+			return err
+		}
+		old, err := s.text.encode(s.text.text[e.at:e.end])
+		if err != nil {
+			return err
+		}
+		text, err := s.text.encodeValue(e.text)
+		if err != nil {
+			return err
+		}
+		res.Splices = append(res.Splices, splice.Splice{Offset: offset, Old: old, New: text})
+	}
+	after, err := splice.Apply(s.src, res.Splices)
+	res.After = after
+	return err
+}

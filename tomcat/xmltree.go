@@ -1,0 +1,74 @@
+package tomcat
+
+import (
+	"encoding/xml"
+	"errors"
+	"strings"
+
+	"github.com/beevik/etree"
+)
+
+// readTree parses text with etree, keeping whatever two trees are compared by.
+func readTree(text string, entities map[string]string) (*etree.Document, error) {
+	doc := etree.NewDocument()
+	doc.ReadSettings = etree.ReadSettings{PreserveCData: true, PreserveDuplicateAttrs: true, Entity: entities}
+	err := doc.ReadFromString(text)
+	var syntax *xml.SyntaxError
+	switch {
+	case err == nil:
+		return doc, nil
+	case errors.As(err, &syntax):
+		return nil, &fault{syntax.Line, syntax.Msg}
+	}
+	return nil, &fault{1, strings.TrimPrefix(err.Error(), "xml: ")}
+}
+
+// elements lists e and everything below it in document order, which is the
+// order of the start tags in the text.
+func elements(e *etree.Element) []*etree.Element {
+	list := []*etree.Element{e}
+	for _, child := range e.ChildElements() {
+		list = append(list, elements(child)...)
+	}
+	return list
+}
+
+// sameTree reports whether two trees hold the same: names, attributes in
+// order, text, comments, CDATA sections, processing instructions, directives.
+func sameTree(a, b *etree.Element) bool {
+	if a.FullTag() != b.FullTag() || len(a.Attr) != len(b.Attr) || len(a.Child) != len(b.Child) {
+		return false
+	}
+	for i := range a.Attr {
+		if a.Attr[i].FullKey() != b.Attr[i].FullKey() || a.Attr[i].Value != b.Attr[i].Value {
+			return false
+		}
+	}
+	for i := range a.Child {
+		if !sameToken(a.Child[i], b.Child[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameToken(a, b etree.Token) bool {
+	switch a := a.(type) {
+	case *etree.Element:
+		b, ok := b.(*etree.Element)
+		return ok && sameTree(a, b)
+	case *etree.CharData:
+		b, ok := b.(*etree.CharData)
+		return ok && a.Data == b.Data && a.IsCData() == b.IsCData()
+	case *etree.Comment:
+		b, ok := b.(*etree.Comment)
+		return ok && a.Data == b.Data
+	case *etree.ProcInst:
+		b, ok := b.(*etree.ProcInst)
+		return ok && a.Target == b.Target && a.Inst == b.Inst
+	case *etree.Directive:
+		b, ok := b.(*etree.Directive)
+		return ok && a.Data == b.Data
+	}
+	return false
+}
