@@ -1,0 +1,242 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// probe is what the checks share: one examined handshake and one HTTP client
+// that never follows a redirect by itself.
+type probe struct {
+	t      Target
+	extra  *x509.CertPool // system roots and those of CAFile
+	caErr  error
+	shake  *handshake
+	client *http.Client
+}
+
+// handshake is the TLS connection as the front offered it, judged afterwards.
+type handshake struct {
+	err       error // no connection or no TLS at all
+	state     tls.ConnectionState
+	chainErr  error // not trusted by the system's roots and those of --ca-file
+	nameErr   error // made for other names
+	bySystem  bool  // trusted without --ca-file
+	connected string
+}
+
+// trusted reports whether a secret may be sent over such a connection.
+func (h *handshake) trusted() bool { return h.err == nil && h.chainErr == nil && h.nameErr == nil }
+
+func newProbe(t Target) *probe {
+	p := &probe{t: t}
+	if t.CAFile != "" {
+		p.extra, p.caErr = poolWith(t.CAFile)
+	}
+	return p
+}
+
+func poolWith(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no PEM certificate", file)
+	}
+	return pool, nil
+}
+
+func (p *probe) close() {
+	if p.client != nil {
+		p.client.CloseIdleConnections()
+	}
+}
+
+// address is what to dial for the public host and port.
+func (p *probe) address(hostPort string) string {
+	if p.t.Connect == "" {
+		return hostPort
+	}
+	if hostPort == p.t.URL.HostPort() {
+		return p.t.Connect
+	}
+	host, port, err := net.SplitHostPort(hostPort)
+	connectHost, _, connectErr := net.SplitHostPort(p.t.Connect)
+	if err == nil && connectErr == nil && host == p.t.URL.Host() && port == strconv.Itoa(p.t.RedirectPort) {
+		return net.JoinHostPort(connectHost, port)
+	}
+	return hostPort
+}
+
+func (p *probe) dial(ctx context.Context, network, hostPort string) (net.Conn, error) {
+	d := net.Dialer{Timeout: 10 * time.Second}
+	return d.DialContext(ctx, network, p.address(hostPort))
+}
+
+// handshake connects once, without verification, and judges what it got.
+func (p *probe) handshake(ctx context.Context) *handshake {
+	if p.shake != nil {
+		return p.shake
+	}
+	h := &handshake{connected: p.address(p.t.URL.HostPort())}
+	p.shake = h
+	h.state, h.err = p.tlsDial(ctx, &tls.Config{})
+	if h.err != nil {
+		return h
+	}
+	h.judge(p.t.URL.Host(), p.extra)
+	return h
+}
+
+func (h *handshake) judge(host string, extra *x509.CertPool) {
+	leaf := h.state.PeerCertificates[0]
+	between := x509.NewCertPool()
+	for _, c := range h.state.PeerCertificates[1:] {
+		between.AddCert(c)
+	}
+	// The dates have a check of their own, so an expired chain is not reported twice.
+	now := time.Now()
+	if now.After(leaf.NotAfter) {
+		now = leaf.NotAfter
+	} else if now.Before(leaf.NotBefore) {
+		now = leaf.NotBefore
+	}
+	o := x509.VerifyOptions{Intermediates: between, CurrentTime: now}
+	_, h.chainErr = leaf.Verify(o)
+	h.bySystem = h.chainErr == nil
+	if !h.bySystem && extra != nil {
+		o.Roots = extra
+		_, h.chainErr = leaf.Verify(o)
+	}
+	h.nameErr = leaf.VerifyHostname(host)
+}
+
+// tlsDial makes one TLS connection and closes it.
+func (p *probe) tlsDial(ctx context.Context, c *tls.Config) (tls.ConnectionState, error) {
+	conn, err := p.dial(ctx, "tcp", p.t.URL.HostPort())
+	if err != nil {
+		return tls.ConnectionState{}, err
+	}
+	defer conn.Close()
+	c.InsecureSkipVerify = true // judged afterwards, see handshake.judge
+	if !p.t.URL.IsIP() {
+		c.ServerName = p.t.URL.Host()
+	}
+	secure := tls.Client(conn, c)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return tls.ConnectionState{}, err
+	}
+	return secure.ConnectionState(), nil
+}
+
+func (p *probe) http(ctx context.Context) *http.Client {
+	if p.client != nil {
+		return p.client
+	}
+	config := &tls.Config{RootCAs: p.extra}
+	if !p.handshake(ctx).trusted() {
+		// The fault is reported by the tls checks; what follows is anonymous.
+		config.InsecureSkipVerify = true
+	}
+	p.client = &http.Client{
+		Transport: &http.Transport{
+			DialContext:       p.dial,
+			TLSClientConfig:   config,
+			ForceAttemptHTTP2: true,
+			// Proxy stays nil: an outgoing proxy would be examined instead of the front.
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return p.client
+}
+
+// answer is one response, body included (at most 1 MiB).
+type answer struct {
+	url    *url.URL
+	status int
+	header http.Header
+	body   []byte
+	cookie []*http.Cookie
+}
+
+// location is where the answer sends the client, nil when it does not.
+func (a answer) location() *url.URL {
+	l := a.header.Get("Location")
+	if a.status < 300 || a.status > 399 || l == "" {
+		return nil
+	}
+	u, err := a.url.Parse(l)
+	if err != nil {
+		return nil
+	}
+	return u
+}
+
+func (a answer) line() string {
+	if l := a.location(); l != nil {
+		return fmt.Sprintf("HTTP %d to %s", a.status, l)
+	}
+	return fmt.Sprintf("HTTP %d %s", a.status, http.StatusText(a.status))
+}
+
+// get asks once, anonymously.
+func (p *probe) get(ctx context.Context, address string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	return p.do(ctx, req)
+}
+
+func (p *probe) do(ctx context.Context, req *http.Request) (answer, error) {
+	req.Header.Set("User-Agent", "bitgate-verify")
+	res, err := p.http(ctx).Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err
+		}
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	var body bytes.Buffer
+	if _, err := io.Copy(&body, io.LimitReader(res.Body, 1<<20)); err != nil {
+		return answer{}, err
+	}
+	return answer{url: req.URL, status: res.StatusCode, header: res.Header, body: body.Bytes(), cookie: res.Cookies()}, nil
+}
+
+// isPublic reports whether u lies under the public URL.
+func (p *probe) isPublic(u *url.URL) bool {
+	base, err := url.Parse(p.t.URL.BaseURL())
+	if err != nil || u.Scheme != "https" || !strings.EqualFold(authority(u), authority(base)) {
+		return false
+	}
+	return u.Path == base.Path || strings.HasPrefix(u.Path, base.Path+"/")
+}
+
+// authority is host and port with the scheme's default port written out.
+func authority(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
