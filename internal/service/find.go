@@ -1,0 +1,113 @@
+package service
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// unitDirs is where systemd reads units, the strongest first (systemd.unit(5)).
+// The generator's directory has the units it makes from init scripts.
+var unitDirs = []string{
+	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
+	"/usr/lib/systemd/system", "/lib/systemd/system", "/run/systemd/generator.late",
+}
+
+var initDirs = []string{"/etc/init.d", "/etc/rc.d/init.d"}
+
+// bitbucketNames: atlbitbucket and atlstash are the installer's, the others
+// are what guides and configuration management use.
+var bitbucketNames = []string{
+	"atlbitbucket", "bitbucket", "atlassian-bitbucket", "bitbucket-server",
+	"atlstash", "stash", "atlassian-stash",
+}
+
+// haproxyNames: rh-haproxy18-haproxy is Red Hat's software collection.
+var haproxyNames = []string{"haproxy", "rh-haproxy18-haproxy", "haproxy-lts"}
+
+// hosts are units that may have started Bitbucket without being Bitbucket:
+// restarting one of them would hit everything else it runs.
+var hosts = []string{
+	"ssh", "sshd", "cron", "crond", "atd", "docker", "containerd", "podman", "crio",
+	"supervisor", "supervisord", "rc-local", "getty", "screen", "tmux", "dbus",
+}
+
+// FindBitbucket looks for the unit or init script that runs Bitbucket: the unit
+// of process pid (its cgroup), else the usual names. Root prefixes /etc, /run,
+// /lib and /proc for tests.
+func FindBitbucket(_ context.Context, root string, pid int) (Control, bool) {
+	if c, ok := unitOf(root, pid); ok {
+		return c, true
+	}
+	return findNamed(root, bitbucketNames)
+}
+
+// FindHAProxy does the same for HAProxy, by its usual names.
+func FindHAProxy(_ context.Context, root string) (Control, bool) {
+	return findNamed(root, haproxyNames)
+}
+
+// HasSystemd reports whether systemd is the running init (/run/systemd/system,
+// as sd_booted(3) decides it).
+func HasSystemd(root string) bool {
+	info, err := os.Stat(filepath.Join(root, "/run/systemd/system"))
+	return err == nil && info.IsDir()
+}
+
+// unitOf reads the unit out of /proc/PID/cgroup, "0::/system.slice/x.service".
+func unitOf(root string, pid int) (Control, bool) {
+	if pid <= 0 || !HasSystemd(root) {
+		return Control{}, false
+	}
+	file := "/proc/" + strconv.Itoa(pid) + "/cgroup"
+	data, err := os.ReadFile(filepath.Join(root, file))
+	if err != nil {
+		return Control{}, false
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(string(data)), "\n") {
+		_, path, _ := strings.Cut(line, "/")
+		if !strings.HasPrefix(path, "system.slice/") {
+			continue // a login session, a container, another controller
+		}
+		for name := range strings.SplitSeq(path, "/") {
+			base, isService := strings.CutSuffix(name, ".service")
+			base, _, _ = strings.Cut(base, "@")
+			if isService && !slices.Contains(hosts, base) {
+				return Control{How: Systemd, Name: name, Why: "unit of process " + strconv.Itoa(pid) + " (" + file + ")"}, true
+			}
+		}
+	}
+	return Control{}, false
+}
+
+func findNamed(root string, names []string) (Control, bool) {
+	if HasSystemd(root) {
+		for _, name := range names {
+			for _, dir := range unitDirs {
+				path := filepath.Join(dir, name+".service")
+				if usable(filepath.Join(root, path)) {
+					return Control{How: Systemd, Name: name + ".service", Why: "unit " + path}, true
+				}
+			}
+		}
+	}
+	for _, name := range names {
+		for _, dir := range initDirs {
+			path := filepath.Join(dir, name)
+			info, err := os.Stat(filepath.Join(root, path))
+			if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+				return Control{How: Init, Name: filepath.Join(root, path), Why: "init script " + path}, true
+			}
+		}
+	}
+	return Control{}, false
+}
+
+// usable: a masked unit is a link to /dev/null.
+func usable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
