@@ -1,0 +1,147 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
+)
+
+const small = "url: https://git.example.com/bitbucket\nupstream: http://127.0.0.1:7990\npem: /etc/bitgate/front.pem\n"
+
+func TestParseFillsDefaults(t *testing.T) {
+	c, err := Parse("proxy.yaml", []byte(small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, _ := publicurl.Parse("https://git.example.com/bitbucket")
+	want := Config{
+		URL: url, Listen: []string{":443"}, Upstream: "http://127.0.0.1:7990", PEM: "/etc/bitgate/front.pem",
+		MaxConn: 50, QueueTimeout: time.Minute, IdleTimeout: 15 * time.Minute, TunnelTimeout: time.Hour,
+		DrainTimeout: 10 * time.Minute, HealthPath: "/bitbucket/status", HealthInterval: 2 * time.Second,
+	}
+	if diff := cmp.Diff(want, c, cmp.Comparer(func(a, b publicurl.URL) bool { return a == b })); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseReadsDurationsAsWords(t *testing.T) {
+	c, err := Parse("proxy.yaml", []byte(small+"idle-timeout: 1h\nqueue-timeout: 90s\n"))
+	if err != nil || c.IdleTimeout != time.Hour || c.QueueTimeout != 90*time.Second {
+		t.Fatalf("idle %v, queue %v, error %v", c.IdleTimeout, c.QueueTimeout, err)
+	}
+}
+
+func TestParseNamesLineAndKey(t *testing.T) {
+	tests := []struct {
+		name, yaml string
+		want       []string
+	}{
+		{"unknown key", small + "max-conn: 3\n", []string{"proxy.yaml", "line 4", `unknown key "max-conn"`}},
+		{"two unknown keys", small + "foo: 1\nbar: 2\n", []string{`line 4: unknown key "foo"`, `line 5: unknown key "bar"`}},
+		{"number as duration", small + "idle-timeout: 30\n", []string{"line 4", `a duration such as "15m"`}},
+		{"not a number", small + "maxconn: many\n", []string{"line 4"}},
+		{"key twice", small + "pem: /x\n", []string{"line 4", "pem"}},
+		{"second document", small + "---\nmaxconn: 3\n", []string{"more than one YAML document"}},
+		{"empty", "# nothing\n", []string{"empty"}},
+		{"public URL without TLS", strings.Replace(small, "https:", "http:", 1), []string{"must start with https://"}},
+		{"all mistakes at once", "listen: [nonsense]\nmaxconn: -1\nssh-listen: :7999\nupstream: ftp://x\nidle-timeout: -3s\nhealth-path: status\naccess-log: log.txt\n",
+			[]string{"url is missing", `listen "nonsense"`, "maxconn is -1", "ssh-listen and ssh-upstream", "upstream", "pem is missing", "idle-timeout", "health-path", "access-log"}},
+		{"both kinds of certificate", small + "cert: /a\nkey: /b\n", []string{"pem and cert, key, chain exclude each other"}},
+		{"certificate without key", strings.Replace(small, "pem:", "cert:", 1), []string{"cert and key"}},
+		{"upstream with path", strings.Replace(small, "7990", "7990/bitbucket", 1), []string{"upstream", "without user, path or query"}},
+		{"upstream port", strings.Replace(small, "7990", "79900", 1), []string{"upstream"}},
+		{"address twice", small + "listen: [':443']\nredirect-listen: [':443']\n", []string{"redirect-listen", "already used by listen"}},
+		{"old path is today's", small + "old-path: /bitbucket\n", []string{"old-path"}},
+		{"ssh upstream without host", small + "ssh-listen: :7999\nssh-upstream: :7999\n", []string{"ssh-upstream"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse("proxy.yaml", []byte(tt.yaml))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			var p *problem.Error
+			if !errors.As(err, &p) || p.Kind != problem.Usage || p.Do == "" {
+				t.Errorf("not a usage problem with a next step: %#v", err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q lacks %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestPasswordInUpstreamIsNotPrinted(t *testing.T) {
+	for _, upstream := range []string{"http://admin:hunter2@127.0.0.1:7990", "ftp://admin:hunter2@127.0.0.1", "http://admin:hunter2@[::1"} {
+		_, err := Parse("proxy.yaml", []byte(strings.Replace(small, "http://127.0.0.1:7990", "'"+upstream+"'", 1)))
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestMarshalRoundTrip(t *testing.T) {
+	c, err := Parse("proxy.yaml", []byte(small+"redirect-listen: [':80']\nssh-listen: ':7999'\nssh-upstream: 127.0.0.1:7998\nold-path: /\nuser: nobody\naccess-log: /var/log/bitgate.log\nidle-timeout: 20m\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := mustMarshal(t, c)
+	again, err := Parse("proxy.yaml", first)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, first)
+	}
+	if string(mustMarshal(t, again)) != string(first) {
+		t.Errorf("changed by a round trip:\n%s\n%s", first, mustMarshal(t, again))
+	}
+	if !strings.HasPrefix(string(first), "# Configuration of") {
+		t.Error("no explaining comment on top")
+	}
+}
+
+func TestMarshalLeavesDefaultsOut(t *testing.T) {
+	url, _ := publicurl.Parse("https://git.example.com")
+	out := string(mustMarshal(t, Config{URL: url, Listen: []string{":443"}, Upstream: "http://127.0.0.1:7990", PEM: "/x"}))
+	if strings.Contains(out, "timeout:") || !strings.Contains(out, "maxconn: 50\n") {
+		t.Errorf("got\n%s", out)
+	}
+}
+
+func mustMarshal(t *testing.T, c Config) []byte {
+	t.Helper()
+	out, err := c.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// FuzzParse: whatever is accepted is valid and survives writing and reading.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(small))
+	f.Add([]byte(small + "listen: ['127.0.0.1:0', '[::1]:8443']\nmaxconn: 7\nold-path: /stash\nqueue-timeout: 1h30m\n"))
+	f.Add([]byte("a: &x [*x]\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse("fuzz", data)
+		if err != nil {
+			return
+		}
+		if err := c.Validate(); err != nil {
+			t.Fatalf("accepted, yet invalid: %v", err)
+		}
+		again, err := Parse("fuzz", mustMarshal(t, c))
+		if err != nil {
+			t.Fatalf("cannot read what was written: %v", err)
+		}
+		if diff := cmp.Diff(c, again, cmp.Comparer(func(a, b publicurl.URL) bool { return a == b })); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}

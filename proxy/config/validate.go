@@ -1,0 +1,154 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
+)
+
+// Validate names every mistake at once.
+func (c Config) Validate() error {
+	var bad []string
+	note := func(key, format string, args ...any) { bad = append(bad, key+" "+fmt.Sprintf(format, args...)) }
+
+	if c.URL.IsZero() {
+		note("url", "is missing: the public address, https://git.example.com/bitbucket")
+	}
+	if len(c.Listen) == 0 {
+		note("listen", "is missing: an address such as :443")
+	}
+	c.validateAddresses(note)
+	c.validateUpstream(note)
+	c.validateCertificate(note)
+	if c.MaxConn < 1 || c.MaxConn > 10000 {
+		note("maxconn", "is %d, not between 1 and 10000", c.MaxConn)
+	}
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{
+		{"queue-timeout", c.QueueTimeout}, {"idle-timeout", c.IdleTimeout}, {"tunnel-timeout", c.TunnelTimeout},
+		{"drain-timeout", c.DrainTimeout}, {"health-interval", c.HealthInterval},
+	} {
+		if d.value < 0 {
+			note(d.key, "is %s, less than nothing", d.value)
+		}
+	}
+	if h := c.HealthPath; h != "" && h != HealthNone && (!strings.HasPrefix(h, "/") || !printable(h)) {
+		note("health-path", "%q is neither a path such as /bitbucket/status nor %q", h, HealthNone)
+	}
+	if c.OldPath != "" {
+		if path, err := publicurl.ParsePath(c.OldPath); err != nil {
+			note("old-path", "%v", err)
+		} else if path == c.URL.TomcatPath() {
+			note("old-path", "%q is the context path of today", c.OldPath)
+		}
+	}
+	if !printable(c.User) || strings.ContainsAny(c.User, ":/") {
+		note("user", "%q is not a user name", c.User)
+	}
+	if a := c.AccessLog; a != "" && a != "-" && !filepath.IsAbs(a) {
+		note("access-log", "%q is neither - (standard output) nor a full path", a)
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	return problem.New(strings.Join(bad, "; "), "the proxy cannot start like this", "correct these keys").WithKind(problem.Usage)
+}
+
+type noter = func(key, format string, args ...any)
+
+func (c Config) validateAddresses(note noter) {
+	seen := map[string]string{}
+	check := func(key, address string) {
+		if !validAddress(address, 0) {
+			note(key, "%q is not an address such as :443, 192.0.2.1:443 or [2001:db8::1]:443", address)
+			return
+		}
+		if _, port, _ := net.SplitHostPort(address); port == "0" {
+			return // any free port: never the same twice
+		}
+		if before, twice := seen[address]; twice {
+			note(key, "%q is already used by %s", address, before)
+		}
+		seen[address] = key
+	}
+	for _, a := range c.Listen {
+		check("listen", a)
+	}
+	for _, a := range c.RedirectListen {
+		check("redirect-listen", a)
+	}
+	if c.SSHListen != "" {
+		check("ssh-listen", c.SSHListen)
+	}
+	if (c.SSHListen == "") != (c.SSHUpstream == "") {
+		note("ssh-listen", "and ssh-upstream must be given together")
+	}
+	if c.SSHUpstream != "" {
+		if host, _, err := net.SplitHostPort(c.SSHUpstream); err != nil || host == "" || !validAddress(c.SSHUpstream, 1) {
+			note("ssh-upstream", "%q is not an address such as 127.0.0.1:7999", c.SSHUpstream)
+		}
+	}
+}
+
+func (c Config) validateUpstream(note noter) {
+	const want = "an address such as http://127.0.0.1:7990"
+	u, err := url.Parse(c.Upstream)
+	switch {
+	case c.Upstream == "":
+		note("upstream", "is missing: %s", want)
+	case err != nil || u.Scheme != "http" || u.Hostname() == "":
+		note("upstream", "%q is not %s", redact(u, err), want)
+	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(c.Upstream, "#"):
+		note("upstream", "must be %s, without user, path or query", want)
+	case u.Port() != "" && !validAddress(u.Host, 1) || strings.HasSuffix(u.Host, ":"):
+		note("upstream", "%q has no valid port", u.Host)
+	}
+}
+
+// redact keeps a password that was written into the URL out of the error.
+func redact(u *url.URL, err error) string {
+	if err != nil {
+		return "(unreadable)"
+	}
+	return u.Redacted()
+}
+
+func (c Config) validateCertificate(note noter) {
+	switch {
+	case c.PEM != "" && (c.Cert != "" || c.Key != "" || c.Chain != ""):
+		note("pem", "and cert, key, chain exclude each other")
+	case c.PEM == "" && c.Cert == "" && c.Key == "" && c.Chain == "":
+		note("pem", "is missing: the file with certificate, chain and key (or cert and key)")
+	case c.PEM == "" && (c.Cert == "" || c.Key == ""):
+		note("cert", "and key must be given together")
+	}
+}
+
+// validAddress accepts host:port with a numeric port of at least lowest.
+func validAddress(address string, lowest int) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || !printable(host) || strings.ContainsAny(host, "/@") {
+		return false
+	}
+	n, err := strconv.Atoi(port)
+	return err == nil && n >= lowest && n <= 65535 && strconv.Itoa(n) == port
+}
+
+// printable reports whether s is ASCII without blanks and control bytes.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,85 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"bitgate/internal/problem"
+)
+
+// maxSize of a configuration file, in bytes.
+const maxSize = 1 << 20
+
+const header = `# Configuration of "bitgate proxy". Unknown keys are refused. Durations ("90s",
+# "15m", "1h") limit idleness, never the whole of a clone or push.
+`
+
+// Parse reads YAML strictly (unknown keys are errors with their line), fills
+// defaults and validates. name is the file's, for errors.
+func Parse(name string, data []byte) (Config, error) {
+	var c Config
+	if len(data) > maxSize {
+		return c, problem.New(name+" is larger than 1 MiB", "no configuration is", "name the proxy's own file").WithKind(problem.Usage)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(&c); errors.Is(err, io.EOF) {
+		return c, problem.New(name+" is empty", "the proxy must know at least url, upstream and certificate",
+			"write url:, upstream: and pem: into it").WithKind(problem.Usage)
+	} else if err != nil {
+		return Config{}, unreadable(name, err)
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return Config{}, problem.New(name+" holds more than one YAML document", "only the first would count", "remove the line --- and what follows").WithKind(problem.Usage)
+	}
+	c = c.WithDefaults()
+	if err := c.Validate(); err != nil {
+		var p *problem.Error
+		if errors.As(err, &p) {
+			p.Found = name + ": " + p.Found
+		}
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// unreadable puts the library's words ("line 3: field foo not found in type
+// config.Config") into those of a person who has never seen the type.
+func unreadable(name string, err error) error {
+	var mistakes []string
+	var typed *yaml.TypeError
+	if errors.As(err, &typed) {
+		mistakes = typed.Errors
+	} else {
+		mistakes = []string{strings.TrimPrefix(err.Error(), "yaml: ")}
+	}
+	for i, m := range mistakes {
+		if before, field, ok := strings.Cut(m, ": field "); ok && strings.HasSuffix(field, " not found in type config.Config") {
+			m = fmt.Sprintf("%s: unknown key %q", before, strings.TrimSuffix(field, " not found in type config.Config"))
+		}
+		mistakes[i] = strings.ReplaceAll(m, "time.Duration", `a duration such as "15m"`)
+	}
+	return problem.New(name+": "+strings.Join(mistakes, "; "), "a key that is not understood would be a setting that does not hold",
+		"correct these lines").WithKind(problem.Usage)
+}
+
+// Marshal writes it with a short explaining comment on top; same input, same
+// bytes. What is left out stays out, so that it follows the defaults.
+func (c Config) Marshal() ([]byte, error) {
+	if c.MaxConn == 0 {
+		c.MaxConn = defaultMaxConn
+	}
+	var out bytes.Buffer
+	out.WriteString(header)
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(c); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), enc.Close()
+}
