@@ -1,0 +1,112 @@
+package bitbuckettest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Options say which Bitbucket to be. The zero value of everything but Dir and
+// Version is a running, freshly installed instance at the root context.
+type Options struct {
+	Dir     string // its folder; home and install directory are made in it
+	Version string // "3.11.6" and older is Stash; up to 4.x server.xml, from 5.0 bitbucket.properties
+
+	BaseURL string // stored base URL; "" is the connector's own address
+	Context string // context path in its files at creation, e.g. "/bitbucket"; "" is the root
+	Port    int    // connector port in its files at creation; 0 picks a free one
+	SSHPort int    // port of its SSH server; 0 picks a free one, -1 has SSH switched off
+
+	AdminUser     string // "" is "admin"
+	AdminPassword string // "" is "admin"
+	TwoStep       bool   // the administrator is enrolled in two-step verification (8.0 and later)
+	NoWebSudo     bool   // feature.websudo=false (9.0 and later have it on)
+	Basic         *bool  // Basic authentication; nil is on before 10.0, off from 10.0
+
+	NoManifest        bool // anonymous callers get no application link manifest
+	ConfAPI           bool // the ConfAPI plugin is installed
+	PublicRepo        bool // the repository can be read anonymously
+	RelativeRedirects bool // as Tomcat 10 does by default; else absolute as Tomcat 8 and 9
+
+	State      string        // state after the first start; "" is RUNNING
+	StartDelay time.Duration // how long it answers STARTING after each start
+	DownTime   time.Duration // how long a restart keeps the ports closed
+
+	// Middleware, if set, stands in front of everything: tests inject faults with it.
+	Middleware func(http.Handler) http.Handler
+	// Stdin ends Run when it reaches its end; nil is the standard input of the process.
+	Stdin io.Reader
+}
+
+// States that /status reports. Only RUNNING and FIRST_RUN outlast a restart.
+const (
+	stateStarting    = "STARTING"
+	stateFirstRun    = "FIRST_RUN"
+	stateRunning     = "RUNNING"
+	stateMaintenance = "MAINTENANCE"
+	stateError       = "ERROR"
+	stateStopping    = "STOPPING"
+)
+
+func (o Options) withDefaults(g generation) (Options, error) {
+	if o.Dir == "" {
+		return o, errors.New("bitbuckettest: Options.Dir is empty")
+	}
+	if o.AdminUser == "" {
+		o.AdminUser = "admin"
+	}
+	if o.AdminPassword == "" {
+		o.AdminPassword = "admin"
+	}
+	if o.State == "" {
+		o.State = stateRunning
+	}
+	if o.Basic == nil {
+		on := g.major < 10
+		o.Basic = &on
+	}
+	var err error
+	if o.Port == 0 {
+		if o.Port, err = freePort(); err != nil {
+			return o, err
+		}
+	}
+	if o.SSHPort == 0 {
+		if o.SSHPort, err = freePort(o.Port); err != nil {
+			return o, err
+		}
+	}
+	if o.BaseURL == "" {
+		o.BaseURL = "http://127.0.0.1:" + strconv.Itoa(o.Port) + o.Context
+	}
+	return o, nil
+}
+
+// freePort picks a port that is free now and stays so while the stand-in is
+// down: below Linux's ephemeral range (32768 and up), from which the kernel
+// would give it to any outgoing connection meanwhile.
+func freePort(except ...int) (int, error) {
+next:
+	for range 200 {
+		port := 20000 + rand.IntN(12000)
+		for _, e := range except {
+			if e == port {
+				continue next
+			}
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			return 0, err
+		}
+		return port, nil
+	}
+	return 0, fmt.Errorf("bitbuckettest: no free port between 20000 and 32000")
+}
