@@ -1,0 +1,100 @@
+package peers
+
+import (
+	"bytes"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Process is a started program. It is ended when its test ends.
+type Process struct {
+	cmd    *exec.Cmd
+	output buffer
+	done   chan struct{} // closed once the program has been waited for
+}
+
+// Start runs cmd in the background, collecting both its streams.
+func Start(t testing.TB, cmd *exec.Cmd) *Process {
+	t.Helper()
+	p := &Process{cmd: cmd, done: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = &p.output, &p.output
+	cmd.SysProcAttr = dieWithParent()
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", cmd.Path, err)
+	}
+	go func() {
+		_ = cmd.Wait() // how it ended is told by its output
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		p.Stop()
+		if t.Failed() {
+			t.Logf("output of %s:\n%s", cmd.Path, p.Output())
+		}
+	})
+	return p
+}
+
+// PID is the process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Output is what the program has printed so far, both streams together.
+func (p *Process) Output() string { return p.output.String() }
+
+// Done is closed when the program has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Running reports whether it has not ended yet.
+func (p *Process) Running() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Stop asks the program to end, insists after ten seconds, and waits.
+func (p *Process) Stop() {
+	if !p.Running() {
+		return
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(10 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
+}
+
+// waitReady waits until address accepts and fails the test at once, with the
+// program's output, when the program ends instead.
+func (p *Process) waitReady(t testing.TB, address string) {
+	t.Helper()
+	ready := poll(patience, func() bool { return !p.Running() || Accepts(address) })
+	if !ready || !p.Running() {
+		t.Fatalf("%s does not accept on %s; its output:\n%s", p.cmd.Path, address, p.Output())
+	}
+}
+
+// buffer is a bytes.Buffer that may be read while the program writes.
+type buffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}

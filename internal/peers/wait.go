@@ -1,0 +1,65 @@
+package peers
+
+import (
+	"net"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait; it only decides how long a broken test takes to
+// say so, never whether a working one passes.
+const patience = 60 * time.Second
+
+// WaitFor polls until ok returns true and fails the test, saying what was
+// waited for, when that does not happen.
+func WaitFor(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	if !poll(patience, ok) {
+		t.Fatalf("waited %v in vain for %s", patience, what)
+	}
+}
+
+func poll(limit time.Duration, ok func() bool) bool {
+	for deadline := time.Now().Add(limit); ; {
+		if ok() {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// Accepts reports whether somebody accepts TCP connections on address.
+func Accepts(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+// FreeAddress returns a loopback "host:port" that nobody listens on. Use it
+// only for programs that cannot be handed a listener or port 0.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// FreePort is the port of FreeAddress.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
