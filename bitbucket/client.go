@@ -1,0 +1,190 @@
+package bitbucket
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
+)
+
+// Options of a Client.
+type Options struct {
+	CAFile string // PEM with additional roots for https bases
+	// DialAddr, if set, is dialled instead of the base's host and port (tests
+	// and `verify --connect`); TLS still checks the base's name.
+	DialAddr string
+}
+
+// Limits of one request.
+const (
+	maxAnswer      = 1 << 20          // bytes read of an answer
+	statusTimeout  = 10 * time.Second // a busy Tomcat still answers /status
+	requestTimeout = 60 * time.Second // a login may ask LDAP or Crowd first
+)
+
+// Client talks to one instance under one base address (context path included).
+// Credentials go in clear text only to loopback or an address of this machine.
+// It ignores HTTP_PROXY and follows no redirect away from the base.
+type Client struct {
+	base *url.URL // without a trailing slash
+	anon *http.Client
+	cred *http.Client // refuses to send over plain HTTP to other machines
+}
+
+// NewClient takes e.g. "http://127.0.0.1:7990/bitbucket".
+func NewClient(base string, o Options) (*Client, error) {
+	u, err := parseBase(base)
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.CAFile != "" {
+		if tlsConfig.RootCAs, err = rootsWith(o.CAFile); err != nil {
+			return nil, err
+		}
+	}
+	return &Client{
+		base: u,
+		anon: newHTTPClient(dialer(o.DialAddr), tlsConfig),
+		cred: newHTTPClient(guarded(dialer(o.DialAddr), u.Scheme), tlsConfig),
+	}, nil
+}
+
+func parseBase(base string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSpace(base))
+	switch {
+	case err != nil: // url.Parse quotes the whole address, which may hold a password
+		return nil, problem.New("the address of Bitbucket is not a URL", "", "give it as http://127.0.0.1:7990").WithKind(problem.Usage)
+	case u.User != nil:
+		return nil, problem.New("the address of Bitbucket must not contain a user name or password",
+			"it would show up in logs and process lists", "use --admin-user and --admin-password-file").WithKind(problem.Usage)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, problem.New(fmt.Sprintf("%q is not an address of Bitbucket", u.Redacted()), "",
+			"give scheme, host, port and context path, e.g. http://127.0.0.1:7990/bitbucket").WithKind(problem.Usage)
+	}
+	path, err := publicurl.ParsePath(u.EscapedPath())
+	if err != nil {
+		return nil, problem.Wrap(err, "the address of Bitbucket has an unusable context path", "", "").WithKind(problem.Usage)
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: path}, nil
+}
+
+func rootsWith(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, problem.Wrap(err, "the CA file cannot be read", "", "check --ca-file")
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, problem.New(file+" holds no PEM certificate", "", "give --ca-file the CA's certificate in PEM form")
+	}
+	return pool, nil
+}
+
+// Base is the address the client uses, without a trailing slash.
+func (c *Client) Base() string { return c.base.String() }
+
+// at returns the URL of a path under the base ("/status").
+func (c *Client) at(path string) *url.URL {
+	u := *c.base
+	path, u.RawQuery, _ = strings.Cut(path, "?")
+	u.Path += path
+	return &u
+}
+
+// answer is a whole answer, read within the limit.
+type answer struct {
+	url    *url.URL // what was asked
+	status int
+	header http.Header
+	body   []byte
+}
+
+// location is where a redirect leads, nil for any other answer.
+func (a answer) location() *url.URL {
+	if a.status < 300 || a.status > 399 || a.header.Get("Location") == "" {
+		return nil
+	}
+	to, err := a.url.Parse(a.header.Get("Location"))
+	if err != nil {
+		return nil
+	}
+	return to
+}
+
+// contentType is the media type without parameters, in lower case.
+func (a answer) contentType() string {
+	t, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
+	return strings.ToLower(strings.TrimSpace(t))
+}
+
+// send makes one request and reads its answer. It follows no redirect.
+func send(hc *http.Client, req *http.Request) (answer, error) {
+	req.Header.Set("User-Agent", "bitgate")
+	res, err := hc.Do(req)
+	if err != nil {
+		return answer{}, explain(req.URL, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err != nil {
+		return answer{}, explain(req.URL, err)
+	}
+	if len(body) > maxAnswer {
+		return answer{}, problem.New(fmt.Sprintf("the answer of %s is longer than 1 MiB", req.URL),
+			"no page bitgate reads is that long: this is not Bitbucket, or a file", "check the address")
+	}
+	return answer{req.URL, res.StatusCode, res.Header, body}, nil
+}
+
+// get asks anonymously.
+func (c *Client) get(ctx context.Context, path, accept string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.at(path).String(), nil)
+	if err != nil {
+		return answer{}, err
+	}
+	if accept != "" {
+		req.Header.Set("Accept", accept)
+	}
+	return send(c.anon, req)
+}
+
+// explain says which of the usual things went wrong on the way.
+func explain(u *url.URL, err error) error {
+	var p *problem.Error
+	if errors.As(err, &p) {
+		return p
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	found, why, do := fmt.Sprintf("no answer from %s://%s", u.Scheme, u.Host), "", "check that Bitbucket runs and listens there"
+	var unknownCA x509.UnknownAuthorityError
+	var wrongName x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &unknownCA):
+		why, do = "its certificate is signed by an authority this machine does not know", "name the authority's certificate with --ca-file"
+	case errors.As(err, &wrongName):
+		why, do = "its certificate is made out to another name", "use the name in the certificate, or get one for this name"
+	case errors.As(err, &invalid):
+		why, do = "its certificate is not valid", "renew the certificate and check the clock"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		why = "the connection was closed without an answer: Tomcat may be too busy, or the port speaks another protocol"
+	}
+	return problem.Wrap(err, found, why, do)
+}

@@ -1,0 +1,217 @@
+package bitbucket
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// findDir finds the install directory.
+func (in *Install) findDir(s Search, p *process, units []unit) {
+	in.set("Dir", &in.Dir, s.Install, "given")
+	if p != nil {
+		for _, key := range []string{"bitbucket.install", "stash.install", "catalina.base", "catalina.home"} {
+			if v := p.systemProperty(key); v != "" {
+				in.set("Dir", &in.Dir, p.absolute(v), "-D"+key+" of process "+strconv.Itoa(p.pid))
+			}
+		}
+		for _, dir := range []string{p.cwd, filepath.Dir(p.cwd)} {
+			if p.cwd != "" && looksInstalled(dir) {
+				in.set("Dir", &in.Dir, dir, "working directory of process "+strconv.Itoa(p.pid))
+			}
+		}
+	}
+	for _, u := range units {
+		in.set("Dir", &in.Dir, u.programDir(), "ExecStart of "+u.name)
+	}
+	for _, name := range []string{"bitbucket", "stash"} {
+		base := filepath.Join("/", s.Root, "opt/atlassian", name)
+		for _, dir := range append([]string{base}, newestFirst(base)...) {
+			if looksInstalled(dir) {
+				in.set("Dir", &in.Dir, dir, "usual path")
+			}
+		}
+	}
+}
+
+// looksInstalled recognises an install directory by what all versions ship.
+func looksInstalled(dir string) bool {
+	for _, mark := range []string{"app/META-INF", "atlassian-bitbucket", "atlassian-stash", "bin/start-bitbucket.sh", "bin/start-stash.sh"} {
+		if _, err := os.Stat(filepath.Join(dir, mark)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// newestFirst lists the version directories under base, e.g. 9.4.16.
+func newestFirst(base string) []string {
+	entries, _ := os.ReadDir(base)
+	var names []string
+	for _, e := range entries {
+		if dottedVersion.MatchString(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	sort.Slice(names, func(i, j int) bool { return versionLess(names[j], names[i]) })
+	for i, n := range names {
+		names[i] = filepath.Join(base, n)
+	}
+	return names
+}
+
+// versionLess compares the dotted numbers inside two names.
+func versionLess(a, b string) bool {
+	as := strings.Split(dottedVersion.FindString(a), ".")
+	bs := strings.Split(dottedVersion.FindString(b), ".")
+	for i := range min(len(as), len(bs)) {
+		x, _ := strconv.Atoi(as[i])
+		y, _ := strconv.Atoi(bs[i])
+		if x != y {
+			return x < y
+		}
+	}
+	return len(as) < len(bs)
+}
+
+// findHome finds the home directory.
+func (in *Install) findHome(s Search, p *process, units []unit) {
+	in.set("Home", &in.Home, s.Home, "given")
+	if p != nil {
+		in.set("Home", &in.Home, p.home, p.homeWhy+" of process "+strconv.Itoa(p.pid))
+	}
+	if in.Dir != "" {
+		for _, script := range []string{"set-bitbucket-home.sh", "setenv.sh"} {
+			path := filepath.Join(in.Dir, "bin", script)
+			in.set("Home", &in.Home, homeInScript(readLimited(path, 1<<20)), "set in "+path)
+		}
+	}
+	for _, u := range units {
+		for _, name := range []string{"BITBUCKET_HOME", "STASH_HOME"} {
+			if v, ok := u.variable(name); ok && filepath.IsAbs(v.value) {
+				in.set("Home", &in.Home, filepath.Clean(v.value), v.where+", "+name)
+			}
+		}
+	}
+	for _, name := range []string{"bitbucket", "stash"} {
+		if dir := filepath.Join("/", s.Root, "var/atlassian/application-data", name); isDir(dir) {
+			in.set("Home", &in.Home, dir, "usual path")
+		}
+	}
+}
+
+var homeLine = regexp.MustCompile(`^\s*(?:export\s+)?(?:BITBUCKET|STASH)_HOME=(.*)$`)
+
+// homeInScript reads the last plain assignment of BITBUCKET_HOME or STASH_HOME;
+// a value the shell would have to compute is not guessed.
+func homeInScript(script string) string {
+	home := ""
+	for line := range strings.Lines(script) {
+		m := homeLine.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+		if m == nil {
+			continue
+		}
+		value := strings.TrimSpace(m[1])
+		if strings.ContainsAny(value, "$`") {
+			continue
+		}
+		if words := splitWords(value); len(words) > 0 && filepath.IsAbs(words[0]) {
+			home = filepath.Clean(words[0])
+		}
+	}
+	return home
+}
+
+// findVersion reads the version from the files; the running instance, which
+// setup asks, knows better.
+func (in *Install) findVersion(s Search) {
+	in.set("Version", &in.Version, strings.TrimSpace(s.Version), "given")
+	if in.Dir != "" && in.Version == "" {
+		in.versionFromInstall()
+	}
+	if in.Home != "" && in.Version == "" {
+		for _, log := range []string{"log/atlassian-bitbucket.log", "log/atlassian-stash.log"} {
+			path := filepath.Join(in.Home, log)
+			in.set("Version", &in.Version, versionInLog(tail(path, 8<<20)), path)
+		}
+	}
+	in.set("Version", &in.Version, dottedVersion.FindString(filepath.Base(in.Dir)), "name of the install directory")
+}
+
+var (
+	manifestVersion = regexp.MustCompile(`(?m)^Implementation-Version:\s*(\d+\.\d+(?:\.\d+)?\S*)`)
+	pomVersion      = regexp.MustCompile(`(?m)^version\s*=\s*(\d+\.\d+(?:\.\d+)?\S*)`)
+	logVersion      = regexp.MustCompile(`(?:Bitbucket|Stash)(?: Server| Data Center)? v?(\d+\.\d+\.\d+\S*)[ ,]`)
+)
+
+// versionFromInstall asks the manifest and the Maven record of the web application.
+func (in *Install) versionFromInstall() {
+	for _, app := range []string{"app", "atlassian-bitbucket", "atlassian-stash"} {
+		meta := filepath.Join(in.Dir, app, "META-INF")
+		path := filepath.Join(meta, "MANIFEST.MF")
+		in.set("Version", &in.Version, group(manifestVersion, readLimited(path, 1<<20)), path)
+		poms, _ := filepath.Glob(filepath.Join(meta, "maven", "com.atlassian.*", "*", "pom.properties"))
+		for _, pom := range poms {
+			in.set("Version", &in.Version, group(pomVersion, readLimited(pom, 64<<10)), pom)
+		}
+	}
+}
+
+// versionInLog returns the version of the last start or stop in the log, e.g.
+// "c.a.b.i.boot.log.BuildInfoLogger Bitbucket 7.12.0 has shut down".
+func versionInLog(text string) string {
+	version := ""
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, "BuildInfoLogger") || strings.Contains(line, "starting up") || strings.Contains(line, "has shut down") {
+			if v := group(logVersion, line); v != "" {
+				version = v
+			}
+		}
+	}
+	return version
+}
+
+func group(re *regexp.Regexp, text string) string {
+	if m := re.FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// tail returns the last limit bytes of a file: logs grow to gigabytes.
+func tail(path string, limit int64) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > limit {
+		if _, err := f.Seek(-limit, io.SeekEnd); err != nil {
+			return ""
+		}
+	}
+	data, _ := io.ReadAll(io.LimitReader(f, limit))
+	return string(data)
+}
+
+// findProduct names the product by version, else by what lies about.
+func (in *Install) findProduct(p *process) {
+	if r, ok := parseRelease(in.Version); ok {
+		in.set("Product", &in.Product, productOf(r), "version "+in.Version)
+		return
+	}
+	switch {
+	case p != nil && (p.systemProperty("stash.home") != "" || p.variable("STASH_HOME") != ""):
+		in.set("Product", &in.Product, "Stash", p.homeWhy)
+	case in.Dir != "" && isDir(filepath.Join(in.Dir, "atlassian-stash")):
+		in.set("Product", &in.Product, "Stash", in.Dir)
+	case in.Home != "" && isFile(filepath.Join(in.Home, "stash-config.properties")):
+		in.set("Product", &in.Product, "Stash", filepath.Join(in.Home, "stash-config.properties"))
+	case in.Home != "" || in.Dir != "" || p != nil:
+		in.set("Product", &in.Product, "Bitbucket", "no sign of Stash")
+	}
+}

@@ -1,0 +1,258 @@
+package bitbucket
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/html"
+
+	"bitgate/internal/problem"
+)
+
+// field is a successful control of a form: what a browser would send.
+type field struct {
+	name, id, kind string // kind is the input's type, "select" or "textarea"
+	value          string
+}
+
+// form is a form as it would be sent unchanged, every control in page order.
+type form struct {
+	action    *url.URL
+	method    string // upper case
+	multipart bool
+	fields    []field
+	locked    []field // disabled or read-only controls, for better messages
+}
+
+// parseForms reads the forms of a page; page is its address, for actions.
+func parseForms(page *url.URL, body []byte) ([]form, error) {
+	doc, err := html.Parse(bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("the page is not HTML: %w", err)
+	}
+	var forms []form
+	for node := range doc.Descendants() {
+		if !isElement(node, "form") || inTemplate(node) {
+			continue
+		}
+		action, err := page.Parse(strings.TrimSpace(attr(node, "action")))
+		if err != nil {
+			continue
+		}
+		f := form{action: action, method: strings.ToUpper(attr(node, "method")),
+			multipart: strings.EqualFold(strings.TrimSpace(attr(node, "enctype")), "multipart/form-data")}
+		f.collect(doc, node)
+		forms = append(forms, f)
+	}
+	return forms, nil
+}
+
+// collect takes the controls the form owns: its descendants, unless their form
+// attribute names another form, and the ones elsewhere that name this one.
+func (f *form) collect(doc, owner *html.Node) {
+	submitted := false
+	for node := range doc.Descendants() {
+		if node.Type != html.ElementNode || inTemplate(node) || !ownedBy(node, owner) {
+			continue
+		}
+		switch node.Data {
+		case "input", "button":
+			submitted = f.addInput(node, submitted)
+		case "select":
+			f.addSelect(node)
+		case "textarea":
+			f.add(node, "textarea", newlines.Replace(textOf(node)))
+		}
+	}
+}
+
+var (
+	newlines    = strings.NewReplacer("\r\n", "\r\n", "\n", "\r\n", "\r", "\r\n") // as browsers send a textarea
+	oneLine     = strings.NewReplacer("\r", "", "\n", "")                         // as browsers read a text input
+	baseURLName = regexp.MustCompile(`(?i)base.?url`)
+	sshName     = regexp.MustCompile(`(?i)ssh`)
+)
+
+// addInput adds an input or button. Of the submit buttons the first one that
+// can be pressed counts, as it does when somebody presses Enter in a field.
+func (f *form) addInput(node *html.Node, submitted bool) bool {
+	kind := strings.ToLower(attr(node, "type"))
+	if node.Data == "button" && kind == "" {
+		kind = "submit"
+	}
+	switch kind {
+	case "button", "reset":
+	case "submit", "image":
+		if submitted || isDisabled(node) {
+			return submitted
+		}
+		if kind == "submit" {
+			f.add(node, kind, attr(node, "value"))
+		}
+		return true
+	case "checkbox", "radio":
+		if !hasAttr(node, "checked") {
+			break
+		}
+		value := "on"
+		if hasAttr(node, "value") {
+			value = attr(node, "value")
+		}
+		f.add(node, kind, value)
+	case "file":
+		f.multipart = true // cannot be sent as it is
+	case "hidden":
+		f.add(node, kind, attr(node, "value"))
+	default:
+		if node.Data == "input" {
+			f.add(node, kind, oneLine.Replace(attr(node, "value")))
+		}
+	}
+	return submitted
+}
+
+// addSelect adds the selected options; a list without one shows its first.
+func (f *form) addSelect(node *html.Node) {
+	var first, chosen []string
+	for option := range node.Descendants() {
+		if !isElement(option, "option") || hasAttr(option, "disabled") ||
+			isElement(option.Parent, "optgroup") && hasAttr(option.Parent, "disabled") {
+			continue
+		}
+		value := strings.Join(strings.Fields(textOf(option)), " ")
+		if hasAttr(option, "value") {
+			value = attr(option, "value")
+		}
+		if first == nil {
+			first = []string{value}
+		}
+		if hasAttr(option, "selected") {
+			chosen = append(chosen, value)
+		}
+	}
+	if !hasAttr(node, "multiple") {
+		if len(chosen) == 0 {
+			chosen = first
+		}
+		chosen = chosen[max(0, len(chosen)-1):]
+	}
+	for _, value := range chosen {
+		f.add(node, "select", value)
+	}
+}
+
+func (f *form) add(node *html.Node, kind, value string) {
+	got := field{name: attr(node, "name"), id: attr(node, "id"), kind: kind, value: value}
+	switch {
+	case isDisabled(node):
+		f.locked = append(f.locked, got)
+	case got.name != "":
+		if hasAttr(node, "readonly") {
+			f.locked = append(f.locked, got)
+		}
+		f.fields = append(f.fields, got)
+	}
+}
+
+// textField finds the one text control whose name or id says base URL, that of
+// SSH or that of the web. Anything but exactly one is an error.
+func (f *form) textField(ssh bool) (int, error) {
+	what := "base URL"
+	if ssh {
+		what = "SSH base URL"
+	}
+	matches := func(c field) bool {
+		switch c.kind {
+		case "", "text", "url", "textarea":
+		default:
+			return false
+		}
+		return (baseURLName.MatchString(c.name) || baseURLName.MatchString(c.id)) &&
+			ssh == (sshName.MatchString(c.name) || sshName.MatchString(c.id))
+	}
+	found := -1
+	for i, c := range f.fields {
+		if !matches(c) {
+			continue
+		}
+		if found >= 0 {
+			return -1, fmt.Errorf("the form has more than one field for the %s (%q and %q)", what, f.fields[found].name, c.name)
+		}
+		found = i
+	}
+	if slices.ContainsFunc(f.locked, matches) {
+		return -1, fmt.Errorf("the form's field for the %s cannot be edited", what)
+	}
+	if found < 0 {
+		return -1, fmt.Errorf("the form has no field for the %s", what)
+	}
+	return found, nil
+}
+
+// encode is the body that sends the form.
+func (f *form) encode() *secretBody {
+	body := newSecretBody(1024)
+	for _, c := range f.fields {
+		body.field(c.name, []byte(c.value))
+	}
+	return body
+}
+
+// settingsForm finds the one form that saves the server settings and can be
+// sent as it is; index is its field for the base URL.
+func settingsForm(page *url.URL, body []byte) (f form, index int, err error) {
+	forms, err := parseForms(page, body)
+	if err != nil {
+		return form{}, -1, err
+	}
+	err = fmt.Errorf("the page has no form for the server settings")
+	found := 0
+	for _, candidate := range forms {
+		if !strings.HasSuffix(strings.TrimSuffix(candidate.action.Path, "/"), "server-settings") {
+			continue
+		}
+		i, findErr := candidate.textField(false)
+		if findErr != nil {
+			if found == 0 {
+				err = findErr
+			}
+			continue
+		}
+		f, index, err = candidate, i, nil
+		found++
+	}
+	switch {
+	case err != nil:
+		return form{}, -1, err
+	case found > 1:
+		return form{}, -1, fmt.Errorf("the page has more than one form with the base URL")
+	case f.method != "POST" || f.multipart:
+		return form{}, -1, fmt.Errorf("the form is sent in a way bitgate does not know (method %q)", f.method)
+	case originOf(f.action) != originOf(page):
+		return form{}, -1, fmt.Errorf("the form is sent to another address, %s", originOf(f.action))
+	}
+	return f, index, nil
+}
+
+// byHandSteps is what a person does instead.
+func byHandSteps(base, baseURL, sshBaseURL string) string {
+	do := fmt.Sprintf("open %s%s as a system administrator", base, settingsPage)
+	if baseURL != "" {
+		do += fmt.Sprintf(", enter %s as base URL", baseURL)
+	}
+	if sshBaseURL != "" {
+		do += fmt.Sprintf(", enter %s as SSH base URL", sshBaseURL)
+	}
+	return do + ", save, and run again with --base-url-method manual"
+}
+
+// cannotUseForm wraps why the form is not touched.
+func cannotUseForm(base, baseURL, sshBaseURL string, err error) *problem.Error {
+	return problem.Wrap(err, "the server settings page of "+base+" is not one bitgate can use",
+		"nothing was changed; bitgate sends a settings form only when it knows every field of it",
+		byHandSteps(base, baseURL, sshBaseURL))
+}

@@ -1,0 +1,155 @@
+package bitbucket
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Search says where to look. Zero fields are found out.
+type Search struct {
+	Home, Install, Version string // the administrator's word, beats detection
+	Proc                   string // "/proc"; tests use a directory of their own
+	Root                   string // "" or a prefix before the default paths, for tests
+}
+
+// Install is what Detect found on disk and in the process table. Why names the
+// source of each found field, by field name ("Home": "-Dbitbucket.home of process 812").
+type Install struct {
+	Product   string // "Bitbucket" or "Stash"
+	Version   string // "9.4.16", "" if unknown
+	Home      string
+	Dir       string // install directory, "" if unknown
+	UID, GID  int    // owner of the home (-1 unknown)
+	PID       int    // running process, 0 if none seen
+	Container bool   // runs in a container: its environment is the place for settings
+	Overrides []Override
+	Why       map[string]string
+	Notes     []string // what a person should know, e.g. both property files present
+}
+
+// Override is a setting outside the files that beats them (environment, -D,
+// SPRING_APPLICATION_JSON of the process or its unit).
+type Override struct {
+	Key   string // property key, e.g. "server.context-path"
+	Where string // e.g. "environment of process 812, SERVER_CONTEXT_PATH"
+	Value string // as set; "" where the key could hold a secret
+}
+
+// Detect finds the installation. It only reads. An install that cannot be
+// found is not an error: the fields stay empty. The administrator's word goes
+// first, then the running process, its unit, the start scripts, and last the
+// paths of Atlassian's Linux installer.
+func Detect(ctx context.Context, s Search) (Install, error) {
+	if s.Proc == "" {
+		s.Proc = "/proc"
+	}
+	in := &Install{UID: -1, GID: -1, Why: map[string]string{}}
+	processes, err := findProcesses(ctx, s.Proc)
+	if err != nil {
+		return *in, err
+	}
+	units, err := findUnits(ctx, s.Root)
+	if err != nil {
+		return *in, err
+	}
+	p := in.chooseProcess(processes, s.Home)
+	in.findDir(s, p, units)
+	in.findHome(s, p, units)
+	in.findOwner()
+	in.findVersion(s)
+	in.findProduct(p)
+	if p != nil {
+		in.describeProcess(p, s.Proc)
+	}
+	in.findOverrides(p, units)
+	in.lookForTraps()
+	return *in, ctx.Err()
+}
+
+// set gives a field its value unless an earlier, better source did.
+func (in *Install) set(name string, field *string, value, why string) {
+	if *field == "" && value != "" {
+		*field = value
+		in.Why[name] = why
+	}
+}
+
+func (in *Install) note(format string, args ...any) {
+	in.Notes = append(in.Notes, fmt.Sprintf(format, args...))
+}
+
+// chooseProcess takes the process that belongs to the home the administrator
+// named, else the first one, and says so when there are several instances.
+func (in *Install) chooseProcess(processes []process, home string) *process {
+	var found []*process
+	for i := range processes {
+		p := &processes[i]
+		if home == "" || p.home == "" || samePath(p.home, home) {
+			found = append(found, p)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	for _, other := range found[1:] {
+		if !samePath(other.home, found[0].home) {
+			in.note("more than one instance runs here: process %d (home %s) and process %d (home %s); --home chooses",
+				found[0].pid, found[0].home, other.pid, other.home)
+		}
+	}
+	return found[0]
+}
+
+func (in *Install) findOwner() {
+	if in.Home == "" {
+		return
+	}
+	info, err := os.Stat(in.Home)
+	if err != nil {
+		in.note("%s, the home directory by %s, cannot be read: %v", in.Home, in.Why["Home"], err)
+		return
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		in.UID, in.GID = int(st.Uid), int(st.Gid)
+		in.Why["UID"] = "owner of " + in.Home
+	}
+}
+
+// lookForTraps notes what keeps Bitbucket from starting or makes an edit void.
+func (in *Install) lookForTraps() {
+	if in.Home == "" {
+		return
+	}
+	shared := filepath.Join(in.Home, "shared")
+	if isFile(filepath.Join(shared, "stash-config.properties")) && isFile(filepath.Join(shared, "bitbucket.properties")) {
+		in.note("both stash-config.properties and bitbucket.properties lie in %s: Bitbucket 4.x does not start with both, later versions read bitbucket.properties; move the old file away", shared)
+	}
+	if l, err := in.Layout(); err == nil && l.DeadXML != "" {
+		in.note("%s is not read by Bitbucket 5.0 and later: edits there have no effect", l.DeadXML)
+	}
+	if in.UID == imageUID && !in.Container {
+		in.note("the home directory belongs to uid %d, the user of Atlassian's container image: if Bitbucket runs in a container, its settings belong into the container's environment", imageUID)
+	}
+}
+
+func samePath(a, b string) bool {
+	if filepath.Clean(a) == filepath.Clean(b) {
+		return true
+	}
+	ra, errA := filepath.EvalSymlinks(a)
+	rb, errB := filepath.EvalSymlinks(b)
+	return errA == nil && errB == nil && ra == rb
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

@@ -1,0 +1,50 @@
+package bitbucket
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// PublicBaseURL reads the base URL anonymously from the manifest that
+// application links exchange, version 1.0 and then 3.0 of that resource.
+// known is false where the instance does not tell; that is no error.
+func (c *Client) PublicBaseURL(ctx context.Context) (baseURL string, known bool) {
+	for _, version := range []string{"1.0", "3.0"} {
+		a, err := c.get(ctx, "/rest/applinks/"+version+"/manifest", "application/json, application/xml;q=0.9")
+		if err != nil || a.status != http.StatusOK {
+			continue
+		}
+		if baseURL, known = parseManifest(a.body); known {
+			return baseURL, true
+		}
+	}
+	return "", false
+}
+
+// parseManifest takes the url out of a manifest, XML or JSON.
+func parseManifest(body []byte) (string, bool) {
+	var manifest struct {
+		XMLName xml.Name `xml:"manifest" json:"-"`
+		URL     string   `xml:"url" json:"url"`
+	}
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
+	var err error
+	if bytes.HasPrefix(body, []byte("{")) {
+		err = json.Unmarshal(body, &manifest)
+	} else {
+		err = xml.Unmarshal(body, &manifest)
+	}
+	text := strings.TrimSpace(manifest.URL)
+	return text, err == nil && isWebAddress(text)
+}
+
+// isWebAddress accepts an absolute http or https URL without user info.
+func isWebAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
+}

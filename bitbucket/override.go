@@ -1,0 +1,190 @@
+package bitbucket
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// knownKeys are the properties bitgate edits or reasons about, in the spelling
+// of bitbucket.properties.
+var knownKeys = []string{
+	"server.port", "server.address", "server.context-path", "server.scheme", "server.secure",
+	"server.proxy-name", "server.proxy-port", "server.redirect-port", "server.require-ssl",
+	"server.forward-headers-strategy", "server.ssl.enabled",
+	"plugin.ssh.port", "plugin.ssh.baseurl", "plugin.ssh.address", "setup.baseUrl",
+}
+
+// findOverrides gathers what beats bitbucket.properties (Spring Boot's order:
+// command line, SPRING_APPLICATION_JSON, -D, environment, then the file). The
+// unit goes before the process: it is where a person changes the value.
+func (in *Install) findOverrides(p *process, units []unit) {
+	if r, ok := parseRelease(in.Version); ok && r.before(5, 0) {
+		return // a server.xml knows no such overrides
+	}
+	for _, u := range units {
+		for _, s := range u.env {
+			in.addOverrides(fromVariable(s.name, s.value, s.where+", "+s.name))
+		}
+	}
+	if p == nil {
+		return
+	}
+	where := "command line of process " + strconv.Itoa(p.pid)
+	for _, arg := range p.args {
+		in.addOverrides(fromArgument(arg, where))
+	}
+	for _, e := range p.env {
+		name, value, _ := strings.Cut(e, "=")
+		if !isJavaOptions(name) { // those are on the command line
+			in.addOverrides(fromVariable(name, value, fmt.Sprintf("environment of process %d, %s", p.pid, name)))
+		}
+	}
+}
+
+// addOverrides leaves out what an earlier place says in the same words.
+func (in *Install) addOverrides(found []Override) {
+	for _, o := range found {
+		known := false
+		for _, have := range in.Overrides {
+			known = known || have.Key == o.Key && have.Value == o.Value
+		}
+		if !known {
+			in.Overrides = append(in.Overrides, o)
+		}
+	}
+}
+
+// fromVariable reads one environment variable: a property in Spring's spelling,
+// SPRING_APPLICATION_JSON, or Java options that hold -D.
+func fromVariable(name, value, where string) []Override {
+	if name == "SPRING_APPLICATION_JSON" {
+		return fromJSON(value, where)
+	}
+	if isJavaOptions(name) {
+		var found []Override
+		for _, word := range splitWords(value) {
+			found = append(found, fromArgument(word, where)...)
+		}
+		return found
+	}
+	if key, ok := keyOfVariable(name); ok {
+		return []Override{override(key, value, where)}
+	}
+	return nil
+}
+
+func isJavaOptions(name string) bool {
+	switch name {
+	case "JAVA_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "CATALINA_OPTS", "JVM_SUPPORT_RECOMMENDED_ARGS", "JVM_REQUIRED_ARGS":
+		return true
+	}
+	return false
+}
+
+// fromArgument reads -Dkey=value, -Dspring.application.json=... and --key=value.
+func fromArgument(arg, where string) []Override {
+	d, isProperty := strings.CutPrefix(arg, "-D")
+	if !isProperty {
+		var isOption bool
+		if d, isOption = strings.CutPrefix(arg, "--"); !isOption {
+			return nil
+		}
+	}
+	name, value, _ := strings.Cut(d, "=")
+	if name == "spring.application.json" {
+		return fromJSON(value, where+", "+name)
+	}
+	if key, ok := keyOf(name); ok {
+		return []Override{override(key, value, where+", "+strings.TrimSuffix(arg, "="+value))}
+	}
+	return nil
+}
+
+// fromJSON reads {"server":{"port":7990}} and {"server.port":7990}.
+func fromJSON(text, where string) []Override {
+	var tree map[string]any
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	if dec.Decode(&tree) != nil {
+		return nil
+	}
+	flat := map[string]string{}
+	flatten("", tree, flat)
+	var found []Override
+	for name, value := range flat {
+		if key, ok := keyOf(name); ok {
+			found = append(found, override(key, value, where))
+		}
+	}
+	sort.Slice(found, func(i, j int) bool { return found[i].Key < found[j].Key })
+	return found
+}
+
+func flatten(prefix string, v any, into map[string]string) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, child := range v {
+			flatten(strings.TrimPrefix(prefix+"."+name, "."), child, into)
+		}
+	case nil:
+		into[prefix] = ""
+	default:
+		into[prefix] = fmt.Sprint(v)
+	}
+}
+
+var (
+	connectorVariable = regexp.MustCompile(`^SERVER_(ADDITIONAL_CONNECTOR_(\d+)|SSL)_([A-Z0-9_]+)$`)
+	secretKey         = regexp.MustCompile(`(?i)(pass|secret|token|credential|license)`)
+)
+
+// keyOfVariable knows a property by its variable: dots and dashes become
+// underscores (Atlassian's image) or dashes go away (Spring's own rule).
+func keyOfVariable(name string) (string, bool) {
+	name = strings.ToUpper(name)
+	for _, key := range knownKeys {
+		upper := strings.ToUpper(key)
+		if name == strings.NewReplacer(".", "_", "-", "_").Replace(upper) ||
+			name == strings.NewReplacer(".", "_", "-", "").Replace(upper) {
+			return key, true
+		}
+	}
+	m := connectorVariable.FindStringSubmatch(name)
+	if m == nil {
+		return "", false
+	}
+	rest := strings.ToLower(strings.ReplaceAll(m[3], "_", "-"))
+	if m[2] == "" {
+		return "server.ssl." + rest, true
+	}
+	return "server.additional-connector." + m[2] + "." + rest, true
+}
+
+// keyOf accepts Spring's relaxed spellings (server.proxyName, server.proxy_name)
+// of the keys we know, and any other server.* or plugin.ssh.* key as it stands.
+func keyOf(name string) (string, bool) {
+	for _, key := range knownKeys {
+		if relaxed(name) == relaxed(key) {
+			return key, true
+		}
+	}
+	if strings.HasPrefix(name, "server.") || strings.HasPrefix(name, "plugin.ssh.") {
+		return name, true
+	}
+	return "", false
+}
+
+func relaxed(key string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(key))
+}
+
+func override(key, value, where string) Override {
+	if secretKey.MatchString(key) {
+		value = ""
+	}
+	return Override{Key: key, Where: where, Value: value}
+}

@@ -1,0 +1,183 @@
+package bitbucket
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// imageUID is the user in Atlassian's container images (atlassian/bitbucket).
+const imageUID = 2003
+
+// process is a running Bitbucket or Stash.
+type process struct {
+	pid     int
+	args    []string
+	env     []string // NAME=value, as the process got them
+	cwd     string
+	home    string
+	homeWhy string // "-Dbitbucket.home" or the variable's name
+}
+
+// findProcesses lists the running instances in /proc, by rising process id.
+func findProcesses(ctx context.Context, proc string) ([]process, error) {
+	entries, err := os.ReadDir(proc)
+	if err != nil {
+		return nil, ctx.Err() // no /proc: nothing to be seen there
+	}
+	var found []process
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		if p, ok := readProcess(filepath.Join(proc, e.Name()), pid); ok {
+			found = append(found, p)
+		}
+	}
+	sort.Slice(found, func(i, j int) bool { return found[i].pid < found[j].pid })
+	return found, nil
+}
+
+func readProcess(dir string, pid int) (process, bool) {
+	p := process{pid: pid, args: nulList(filepath.Join(dir, "cmdline"))}
+	if len(p.args) == 0 || filepath.Base(p.args[0]) != "java" {
+		return p, false
+	}
+	p.env = nulList(filepath.Join(dir, "environ"))
+	if !p.isBitbucket() {
+		return p, false
+	}
+	p.cwd, _ = os.Readlink(filepath.Join(dir, "cwd"))
+	for _, key := range []string{"bitbucket.home", "stash.home"} {
+		if v := p.systemProperty(key); v != "" && p.home == "" {
+			p.home, p.homeWhy = p.absolute(v), "-D"+key
+		}
+	}
+	for _, name := range []string{"BITBUCKET_HOME", "STASH_HOME"} {
+		if v := p.variable(name); v != "" && p.home == "" {
+			p.home, p.homeWhy = p.absolute(v), name+" in the environment"
+		}
+	}
+	return p, true
+}
+
+// isBitbucket recognises the Java process itself by a whole argument, not by
+// the text of a shell's -c, and leaves out its search server and Mesh.
+func (p *process) isBitbucket() bool {
+	for _, a := range p.args[1:] {
+		switch {
+		case strings.HasPrefix(a, "-Dbitbucket.home="), strings.HasPrefix(a, "-Dstash.home="),
+			strings.HasPrefix(a, "-Dbitbucket.install="),
+			strings.EqualFold(a, "-Datlassian.standalone=BITBUCKET"),
+			strings.EqualFold(a, "-Datlassian.standalone=STASH"),
+			a == "com.atlassian.bitbucket.internal.launcher.BitbucketServerLauncher":
+			return true
+		case a == "org.apache.catalina.startup.Bootstrap": // up to 4.x
+			return p.variable("BITBUCKET_HOME") != "" || p.variable("STASH_HOME") != ""
+		}
+	}
+	return false
+}
+
+// systemProperty returns the value of the last -Dkey=value, as Java does.
+func (p *process) systemProperty(key string) string {
+	value := ""
+	for _, a := range p.args {
+		if v, ok := strings.CutPrefix(a, "-D"+key+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+func (p *process) variable(name string) string {
+	for _, e := range p.env {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+func (p *process) absolute(path string) string {
+	if !filepath.IsAbs(path) && p.cwd != "" {
+		path = filepath.Join(p.cwd, path)
+	}
+	return filepath.Clean(path)
+}
+
+// describeProcess records id, container and a root user.
+func (in *Install) describeProcess(p *process, proc string) {
+	in.PID = p.pid
+	in.Why["PID"] = "Java process with " + p.mark()
+	dir := filepath.Join(proc, strconv.Itoa(p.pid))
+	if why := containerOf(dir); why != "" {
+		in.Container = true
+		in.Why["Container"] = why
+		if in.Home != "" && !isDir(in.Home) {
+			in.note("process %d runs in a container: %s is a path inside it", p.pid, in.Home)
+		}
+	}
+	if rootUser.MatchString(readLimited(filepath.Join(dir, "status"), 64<<10)) {
+		in.note("Bitbucket (process %d) runs as root: Atlassian advises a user of its own", p.pid)
+	}
+}
+
+func (p *process) mark() string {
+	if p.homeWhy != "" {
+		return p.homeWhy
+	}
+	return "Bitbucket's launcher"
+}
+
+var (
+	rootUser = regexp.MustCompile(`(?m)^Uid:\s+\d+\s+0\s`)
+	// containerGroup matches Docker, Kubernetes, containerd, CRI-O and Podman;
+	// LXC and nspawn are left out, they are run like machines.
+	containerGroup = regexp.MustCompile(`(?i)(docker|kubepods|containerd|crio|libpod)`)
+)
+
+// containerOf says by what a process shows that it runs in a container, or "".
+func containerOf(dir string) string {
+	for line := range strings.Lines(readLimited(filepath.Join(dir, "cgroup"), 64<<10)) {
+		// host services such as docker.service itself are no containers
+		if m := containerGroup.FindString(line); m != "" && !strings.HasSuffix(strings.TrimSpace(line), ".service") {
+			return "control group of the process (" + strings.TrimSpace(line) + ")"
+		}
+	}
+	for _, mark := range []string{".dockerenv", "run/.containerenv"} {
+		if isFile(filepath.Join(dir, "root", mark)) {
+			return "/" + mark + " in the root directory of the process"
+		}
+	}
+	return ""
+}
+
+// nulList reads the NUL-separated files of /proc.
+func nulList(path string) []string {
+	text := strings.TrimRight(readLimited(path, 1<<20), "\x00")
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\x00")
+}
+
+// readLimited returns up to limit bytes of a file, "" where it cannot be read.
+func readLimited(path string, limit int64) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	data, _ := io.ReadAll(io.LimitReader(f, limit))
+	return string(data)
+}

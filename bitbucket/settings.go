@@ -1,0 +1,75 @@
+package bitbucket
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// Settings are the server settings bitgate reads and changes.
+type Settings struct {
+	BaseURL    string
+	SSHEnabled bool
+	SSHBaseURL string   // as clients see it; Bitbucket makes one up where none is set
+	Method     Method   // how they were read
+	AppLinks   []string // "Jira (https://jira.example.com)", where they can be read
+}
+
+// Settings reads them. Where the SSH settings or the application links cannot
+// be read, their fields stay empty.
+func (s *Session) Settings(ctx context.Context) (Settings, error) {
+	var got Settings
+	if s.confAPI {
+		b, ok, err := s.readConfAPI(ctx)
+		if !ok {
+			return got, err
+		}
+		got.BaseURL, _ = b.baseURL()
+		got.Method = MethodConfAPI
+	} else {
+		f, index, _, err := s.readForm(ctx)
+		if err != nil {
+			return got, err
+		}
+		got.BaseURL, got.Method = f.fields[index].value, MethodForm
+		got.SSHEnabled = f.sshEnabled()
+		if i, err := f.textField(true); err == nil {
+			got.SSHBaseURL = f.fields[i].value
+		}
+	}
+	s.readSSH(ctx, &got)
+	got.AppLinks = s.appLinks(ctx)
+	return got, nil
+}
+
+// readSSH asks GET rest/ssh/latest/settings (logged-in users), which knows the
+// effective values; what an administrator typed into the form goes first.
+func (s *Session) readSSH(ctx context.Context, into *Settings) {
+	a, err := s.get(ctx, "/rest/ssh/latest/settings", "application/json")
+	if err != nil || a.status != http.StatusOK {
+		return
+	}
+	var said struct {
+		Enabled *bool
+		BaseURL string `json:"baseUrl"`
+	}
+	if json.Unmarshal(a.body, &said) != nil || said.Enabled == nil {
+		return
+	}
+	into.SSHEnabled = *said.Enabled
+	if into.SSHBaseURL == "" {
+		into.SSHBaseURL = said.BaseURL
+	}
+}
+
+// sshEnabled reads the checkbox that switches SSH on.
+func (f *form) sshEnabled() bool {
+	for _, c := range f.fields {
+		name := strings.ToLower(c.name + " " + c.id)
+		if c.kind == "checkbox" && strings.Contains(name, "ssh") && strings.Contains(name, "enable") {
+			return true
+		}
+	}
+	return false
+}

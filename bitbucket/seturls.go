@@ -1,0 +1,225 @@
+package bitbucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"bitgate/internal/problem"
+)
+
+// How a change of the settings ended where SetURLs returns an error. Without
+// one of the last two in the error's chain nothing was changed.
+var (
+	ErrNotApplied = errors.New("the change was not applied")
+	ErrApplied    = errors.New("the change was applied")
+	ErrUnknown    = errors.New("whether the change was applied is not known")
+)
+
+// readBackTimeout bounds the look at the outcome, which also happens after an
+// interrupt: whoever undoes must know.
+const readBackTimeout = 30 * time.Second
+
+// SetURLs changes the base URL and, where sshBaseURL is not "", the SSH base
+// URL in the same request, then reads everything back and compares every other
+// field. An empty baseURL leaves the base URL as it is. An answer that gets
+// lost is settled by reading; errors.Is with ErrApplied and ErrUnknown tells
+// what an error means for the change.
+func (s *Session) SetURLs(ctx context.Context, baseURL, sshBaseURL string) error {
+	if baseURL != "" && !isWebAddress(baseURL) {
+		return problem.New(fmt.Sprintf("%q is not a base URL", baseURL), "", "give an absolute https:// address").WithKind(problem.Usage)
+	}
+	switch {
+	case baseURL == "" && sshBaseURL == "":
+		return nil
+	case s.confAPI && sshBaseURL == "":
+		return s.setConfAPI(ctx, baseURL)
+	case s.method == MethodConfAPI:
+		return problem.New("the ConfAPI plugin cannot change the SSH base URL", "", "use --base-url-method auto or form").WithKind(problem.Usage)
+	}
+	return s.setForm(ctx, baseURL, sshBaseURL)
+}
+
+// readForm GETs the page and finds the settings form in it.
+func (s *Session) readForm(ctx context.Context) (form, int, answer, error) {
+	a, err := s.page(ctx, settingsPage)
+	if err != nil {
+		return form{}, -1, a, err
+	}
+	f, index, err := settingsForm(a.url, a.body)
+	if err != nil {
+		return form{}, -1, a, cannotUseForm(s.base(), "", "", err)
+	}
+	return f, index, a, nil
+}
+
+// edit is the form with the wanted values, and the names of the fields that differ.
+func (f form) edit(index int, baseURL, sshBaseURL string) (form, []string, error) {
+	edited := f
+	edited.fields = slices.Clone(f.fields)
+	var changed []string
+	set := func(i int, value string) {
+		if edited.fields[i].value != value {
+			edited.fields[i].value = value
+			changed = append(changed, edited.fields[i].name)
+		}
+	}
+	if baseURL != "" {
+		set(index, baseURL)
+	}
+	if sshBaseURL != "" {
+		i, err := f.textField(true)
+		if err != nil {
+			return form{}, nil, err
+		}
+		set(i, sshBaseURL)
+	}
+	return edited, changed, nil
+}
+
+func (s *Session) setForm(ctx context.Context, baseURL, sshBaseURL string) error {
+	before, index, _, err := s.readForm(ctx)
+	if err != nil {
+		return withSteps(err, byHandSteps(s.base(), baseURL, sshBaseURL))
+	}
+	wanted, changed, err := before.edit(index, baseURL, sshBaseURL)
+	if err != nil {
+		return cannotUseForm(s.base(), baseURL, sshBaseURL, err)
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	a, sendErr := s.postSettings(ctx, wanted, before.fields[index].value)
+	if leadsTo(a.location(), "login") || leadsTo(a.location(), "websudo") {
+		return notApplied(s.base(), baseURL, sshBaseURL, "Bitbucket sent the form to "+a.location().Path)
+	}
+	after, cancel := readBack(ctx)
+	defer cancel()
+	now, _, _, err := s.readForm(after)
+	if err != nil {
+		return unknownOutcome(s.base(), baseURL, sshBaseURL, cmpErr(sendErr, err))
+	}
+	if differ := wanted.differences(now, changed, true); len(differ) > 0 {
+		if len(before.differences(now, changed, true)) == 0 || len(differ) == len(changed) {
+			return notApplied(s.base(), baseURL, sshBaseURL, said(a, sendErr))
+		}
+		return problem.Wrap(ErrApplied, fmt.Sprintf("Bitbucket at %s took only a part of the new settings: %s is not as sent", s.base(), strings.Join(differ, ", ")),
+			"", byHandSteps(s.base(), baseURL, sshBaseURL))
+	}
+	return othersChanged(s.base(), wanted.differences(now, changed, false))
+}
+
+// postSettings sends the form. An XSRF refusal means that Bitbucket takes
+// itself for another address and has changed nothing; then the origin of the
+// stored base URL is tried, which is the front's when undoing.
+func (s *Session) postSettings(ctx context.Context, f form, storedURL string) (answer, error) {
+	origins := []string{s.origin(ctx), originOf(s.client.base)}
+	if u, err := url.Parse(storedURL); err == nil && isWebAddress(storedURL) {
+		origins = append(origins, originOf(u))
+	}
+	path, ok := s.within(f.action)
+	if !ok {
+		return answer{}, problem.New("the form's address "+f.action.Path+" lies outside Bitbucket's context path", "", "check the context path")
+	}
+	var a answer
+	var err error
+	for i, origin := range origins {
+		if slices.Contains(origins[:i], origin) {
+			continue
+		}
+		if a, err = s.post(ctx, path, origin, f.encode()); err != nil || !isXSRFRefusal(a) {
+			break
+		}
+	}
+	return a, err
+}
+
+// perRequest names fields that are new in every page.
+var perRequest = regexp.MustCompile(`(?i)(token|nonce|csrf|xsrf)`)
+
+// differences lists the names of the fields whose values are not the same in
+// both forms: only those in names, or only all the others.
+func (f form) differences(other form, names []string, within bool) []string {
+	mine, theirs := f.values(), other.values()
+	var all []string
+	for _, c := range append(slices.Clone(f.fields), other.fields...) {
+		if !slices.Contains(all, c.name) && slices.Contains(names, c.name) == within &&
+			(c.kind != "hidden" || !perRequest.MatchString(c.name)) {
+			all = append(all, c.name)
+		}
+	}
+	return slices.DeleteFunc(all, func(name string) bool {
+		return slices.EqualFunc(mine[name], theirs[name], func(a, b string) bool { return a == b || within && sameURL(a, b) })
+	})
+}
+
+func (f form) values() map[string][]string {
+	values := map[string][]string{}
+	for _, c := range f.fields {
+		values[c.name] = append(values[c.name], c.value)
+	}
+	return values
+}
+
+// sameURL forgives a final slash, which Bitbucket takes away.
+func sameURL(a, b string) bool { return strings.TrimRight(a, "/") == strings.TrimRight(b, "/") }
+
+func readBack(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), readBackTimeout)
+}
+
+// said describes what became of the request, for a change that did not happen.
+func said(a answer, err error) string {
+	switch text := errorText(a.body); {
+	case err != nil:
+		return err.Error()
+	case isXSRFRefusal(a):
+		return "XSRF check failed: the connector believes it has another address than the one bitgate uses"
+	case text != "":
+		return fmt.Sprintf("HTTP %d, %q", a.status, text)
+	default:
+		return fmt.Sprintf("HTTP %d", a.status)
+	}
+}
+
+func cmpErr(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
+}
+
+func notApplied(base, baseURL, sshBaseURL, seen string) error {
+	return problem.Wrap(ErrNotApplied, fmt.Sprintf("Bitbucket at %s did not take the new settings (%s)", base, seen),
+		"the old ones still stand, as a look afterwards showed", byHandSteps(base, baseURL, sshBaseURL))
+}
+
+func unknownOutcome(base, baseURL, sshBaseURL string, cause error) error {
+	return problem.Wrap(fmt.Errorf("%w: %w", ErrUnknown, cause), fmt.Sprintf("the new settings were sent to Bitbucket at %s, but could not be read back", base),
+		"they may or may not have been saved", "look at the page, and if needed "+byHandSteps(base, baseURL, sshBaseURL))
+}
+
+func othersChanged(base string, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	return problem.Wrap(ErrApplied, fmt.Sprintf("Bitbucket at %s saved the new address, but these settings differ from before: %s", base, strings.Join(names, ", ")),
+		"the form was sent with every field as it was; somebody else may have changed them in the same moment",
+		fmt.Sprintf("compare them on %s%s", base, settingsPage))
+}
+
+// withSteps replaces the advice of a page that cannot be used by the values to enter.
+func withSteps(err error, do string) error {
+	var p *problem.Error
+	if errors.As(err, &p) && p.Kind != problem.Credentials {
+		copied := *p
+		copied.Do = do
+		return &copied
+	}
+	return err
+}

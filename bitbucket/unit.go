@@ -1,0 +1,225 @@
+package bitbucket
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+)
+
+// setting is one NAME=value with its place.
+type setting struct{ name, value, where string }
+
+// unit is a systemd service that runs Bitbucket.
+type unit struct {
+	name      string // "bitbucket.service"
+	env       []setting
+	execStart string // path of the program
+}
+
+// findUnits reads the services under etc and lib that run Bitbucket, together
+// with their drop-ins (systemd.unit(5): /etc goes before /run and /lib).
+func findUnits(ctx context.Context, root string) ([]unit, error) {
+	dirs := []string{"etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"}
+	seen := map[string]bool{}
+	var units []unit
+	for _, dir := range dirs {
+		files, _ := filepath.Glob(filepath.Join("/", root, dir, "*.service"))
+		sort.Strings(files)
+		for _, file := range files {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			name := filepath.Base(file)
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			u := unit{name: name}
+			u.read(root, file)
+			if !u.runsBitbucket() {
+				continue
+			}
+			u.readDropIns(root, dirs)
+			units = append(units, u)
+		}
+	}
+	return units, nil
+}
+
+func (u *unit) readDropIns(root string, dirs []string) {
+	byName := map[string]string{}
+	for i := len(dirs) - 1; i >= 0; i-- { // the earlier directory wins
+		files, _ := filepath.Glob(filepath.Join("/", root, dirs[i], u.name+".d", "*.conf"))
+		for _, f := range files {
+			byName[filepath.Base(f)] = f
+		}
+	}
+	names := make([]string, 0, len(byName))
+	for n := range byName {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	for _, n := range names {
+		u.read(root, byName[n])
+	}
+}
+
+// bitbucketWord keeps logstash and our own units out.
+var (
+	bitbucketWord = regexp.MustCompile(`(?i)\b(bitbucket|stash)\b`)
+	otherService  = regexp.MustCompile(`(?i)(mesh|search|bitgate|haproxy|runner|mirror-proxy)`)
+)
+
+func (u *unit) runsBitbucket() bool {
+	if otherService.MatchString(u.name) {
+		return false
+	}
+	return bitbucketWord.MatchString(strings.ReplaceAll(u.name, "_", "-")) ||
+		bitbucketWord.MatchString(strings.ReplaceAll(u.execStart, "_", "-"))
+}
+
+// read takes Environment=, EnvironmentFile= and ExecStart= of a unit file.
+func (u *unit) read(root, file string) {
+	text := readLimited(file, 1<<20)
+	for n, line := range logicalLines(text) {
+		key, value, ok := strings.Cut(line, "=")
+		if !ok {
+			continue
+		}
+		value = strings.TrimSpace(value)
+		where := fmt.Sprintf("unit %s, line %d", file, n)
+		switch strings.TrimSpace(key) {
+		case "Environment":
+			if value == "" { // an empty assignment resets the list
+				u.env = nil
+			}
+			for _, word := range splitWords(value) {
+				u.add(word, where)
+			}
+		case "EnvironmentFile":
+			u.readEnvironmentFile(root, strings.TrimPrefix(value, "-"))
+		case "ExecStart":
+			if words := splitWords(strings.TrimLeft(value, "@-:+!")); len(words) > 0 {
+				u.execStart = words[0]
+			}
+		}
+	}
+}
+
+func (u *unit) readEnvironmentFile(root, file string) {
+	if !filepath.IsAbs(file) {
+		return
+	}
+	path := filepath.Join("/", root, file)
+	if !isFile(path) {
+		path = file // named with the prefix already
+	}
+	for n, line := range logicalLines(readLimited(path, 1<<20)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
+			continue
+		}
+		name, value, _ := strings.Cut(line, "=")
+		u.add(strings.TrimSpace(name)+"="+strings.Join(splitWords(value), " "), fmt.Sprintf("%s, line %d", path, n))
+	}
+}
+
+// add keeps the last assignment of a name, as systemd does.
+func (u *unit) add(assignment, where string) {
+	name, value, ok := strings.Cut(assignment, "=")
+	if !ok || name == "" {
+		return
+	}
+	for i := range u.env {
+		if u.env[i].name == name {
+			u.env[i] = setting{name, value, where}
+			return
+		}
+	}
+	u.env = append(u.env, setting{name, value, where})
+}
+
+func (u *unit) variable(name string) (setting, bool) {
+	for _, s := range u.env {
+		if s.name == name {
+			return s, true
+		}
+	}
+	return setting{}, false
+}
+
+// logicalLines joins lines that end in a backslash and yields each with the
+// number of its first line, comments left out.
+func logicalLines(text string) func(yield func(int, string) bool) {
+	return func(yield func(int, string) bool) {
+		lines := strings.Split(text, "\n")
+		for i := 0; i < len(lines); i++ {
+			first, line := i+1, strings.TrimRight(lines[i], "\r")
+			if t := strings.TrimSpace(line); strings.HasPrefix(t, "#") || strings.HasPrefix(t, ";") {
+				continue
+			}
+			for strings.HasSuffix(line, `\`) && i+1 < len(lines) {
+				i++
+				line = strings.TrimSuffix(line, `\`) + " " + strings.TrimSpace(lines[i])
+			}
+			if !yield(first, line) {
+				return
+			}
+		}
+	}
+}
+
+// splitWords splits at white space outside quotes and removes the quotes and
+// backslashes, as systemd.syntax(7) describes quoting.
+func splitWords(text string) []string {
+	var words []string
+	var word strings.Builder
+	var quote rune
+	inWord, escaped := false, false
+	for _, r := range text {
+		switch {
+		case escaped:
+			word.WriteRune(r)
+			escaped = false
+		case r == '\\':
+			escaped, inWord = true, true
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			} else {
+				word.WriteRune(r)
+			}
+		case r == '"' || r == '\'':
+			quote, inWord = r, true
+		case r == ' ' || r == '\t':
+			if inWord {
+				words = append(words, word.String())
+				word.Reset()
+				inWord = false
+			}
+		default:
+			word.WriteRune(r)
+			inWord = true
+		}
+	}
+	if inWord {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+// programDir returns the install directory of .../bin/start-bitbucket.sh.
+func (u *unit) programDir() string {
+	if filepath.Base(filepath.Dir(u.execStart)) != "bin" {
+		return ""
+	}
+	dir := filepath.Dir(filepath.Dir(u.execStart))
+	if _, err := os.Stat(dir); err != nil || !looksInstalled(dir) {
+		return ""
+	}
+	return dir
+}
