@@ -1,0 +1,118 @@
+// Package architecture holds the module to its layout: which package may
+// import which, and what only main may touch. The rules are data in
+// rules_test.go; CONTRIBUTING.md tells them in words.
+package architecture_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestImportDirection(t *testing.T) {
+	files := sources(t)
+	if len(files) < 20 {
+		t.Fatalf("only %d Go files found: the test looks in the wrong place", len(files))
+	}
+	for _, v := range violations(files) {
+		t.Error(v)
+	}
+}
+
+// TestRulesCanFail: each fabricated file breaks exactly one rule.
+func TestRulesCanFail(t *testing.T) {
+	tests := []struct{ name, src, want string }{
+		{"tomcat/a.go", `import "bitgate/setup"`, "tomcat must not import setup"},
+		{"setup/a.go", `import "bitgate/proxy"`, "setup must not import proxy"},
+		{"setup/a.go", `import "bitgate/cmd/bitgate"`, "setup must not import cmd/bitgate"},
+		{"doctor/a.go", `import "bitgate/haproxy"`, "doctor must not import haproxy"},
+		{"wizard/a.go", `import "bitgate/bitbucket"`, "wizard must not import bitbucket"},
+		{"haproxy/a.go", `import "bitgate/haproxy/live"`, "haproxy must not import haproxy/live"},
+		{"internal/service/a.go", `import "bitgate/setup"`, "internal helpers stand below setup"},
+		{"novelty/a.go", `import "bitgate/setup"`, "has no place in the layers"},
+		{"setup/a.go", `import tea "github.com/charmbracelet/bubbletea"`, "setup must not import github.com/charmbracelet/bubbletea"},
+		{"setup/a.go", `import "github.com/spf13/cobra"`, "setup must not import github.com/spf13/cobra"},
+		{"proxy/a.go", `import "bitgate/internal/peers"`, "proxy must not import bitgate/internal/peers"},
+		{"cmd/bitgate/a.go", `import "bitgate/internal/peers"`, "cmd/bitgate must not import bitgate/internal/peers"},
+		{"internal/service/a.go", `import "testing"`, "must not import testing"},
+		{"bitbucket/bitbuckettest/a_test.go", `import "bitgate/tomcat"`, "bitbuckettest must not import tomcat"},
+		{"tomcat/a.go", `import "os"`, "pure and must not import os"},
+		{"haproxy/a.go", `import "os/exec"`, "pure and must not import os/exec"},
+		{"wizard/a.go", `import "net/http"`, "pure and must not import net/http"},
+		{"proxy/config/a.go", `import "net"; var _ = net.Dial`, "pure and must not use net.Dial"},
+		{"tomcat/a.go", `import "bitgate/internal/atomicfile"`, "pure and must not import internal/atomicfile"},
+		{"setup/a.go", `import "os"; var _ = os.Getenv("HOME")`, "os.Getenv belongs to cmd/bitgate"},
+		{"doctor/a.go", `import sys "os"; var _ = sys.Stdin`, "os.Stdin belongs to cmd/bitgate"},
+	}
+	for _, tt := range tests {
+		f, err := parse(tt.name, []byte("package a; "+tt.src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := violations([]file{f})
+		if len(got) != 1 || !strings.Contains(got[0], tt.want) {
+			t.Errorf("%s with %s: got %q, want one violation with %q", tt.name, tt.src, got, tt.want)
+		}
+	}
+}
+
+// TestRulesAllow: what the design asks for is not reported.
+func TestRulesAllow(t *testing.T) {
+	for name, src := range map[string]string{
+		"cmd/bitgate/a.go":    `import ("os"; "bitgate/setup"; "bitgate/bitbucket/bitbuckettest"); var _ = os.Exit`,
+		"setup/a.go":          `import ("os"; "bitgate/tomcat"; "bitgate/internal/service"); var _ = os.ReadFile`,
+		"haproxy/a.go":        `import ("net"; "net/netip"; "bitgate/internal/splice"); var _ = net.JoinHostPort`,
+		"wizard/a.go":         `import ("bitgate/setup"; "bitgate/internal/quietterm"; "github.com/charmbracelet/huh")`,
+		"tomcat/a_test.go":    `import ("os"; "bitgate/internal/peers"); var _ = os.Getenv`,
+		"internal/peers/a.go": `import ("os"; "testing"); var _ = os.Getenv`,
+	} {
+		f, err := parse(name, []byte("package a; "+src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range violations([]file{f}) {
+			t.Error(v)
+		}
+	}
+}
+
+// TestRootModuleHoldsOnlyWhatIsImported keeps developer tools and leftovers out
+// of the root go.mod; tools have tools/go.mod.
+func TestRootModuleHoldsOnlyWhatIsImported(t *testing.T) {
+	cmd := exec.Command("go", "mod", "edit", "-json")
+	cmd.Dir = moduleRoot(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mod struct {
+		Module  struct{ Path string }
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+		Tool, Replace []any
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	if mod.Module.Path+"/" != module {
+		t.Errorf("the module is named %q; internal/quietterm depends on its name sorting early", mod.Module.Path)
+	}
+	if len(mod.Tool) > 0 || len(mod.Replace) > 0 {
+		t.Errorf("go.mod has tool or replace directives: %v %v", mod.Tool, mod.Replace)
+	}
+	files := sources(t)
+	for _, r := range mod.Require {
+		used := slices.ContainsFunc(files, func(f file) bool {
+			return slices.ContainsFunc(f.Imports, func(i use) bool {
+				return within(i.Name, r.Path) || within(i.Name, r.Path+"/")
+			})
+		})
+		if !r.Indirect && !used {
+			t.Errorf("go.mod requires %s, which nothing imports", r.Path)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package architecture_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// module is the first element of every import path of our own.
+const module = "bitgate/"
+
+// layers says which of our packages the production code of a package may
+// import, besides templates and internal. A package that is not named here has
+// no place yet: give it one. Imports run downwards only.
+var layers = map[string][]string{
+	"wizard":       {"setup"}, // its types; cmd hands it a Backend for the deeds
+	"doctor":       {"setup", "bitbucket", "haproxy/live", "certs"},
+	"setup":        {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
+	"proxy":        {"proxy/config", "certs"},
+	"haproxy/live": {"haproxy"},
+	"bitbucket":    {},
+	"certs":        {},
+	"haproxy":      {},
+	"proxy/config": {},
+	"tomcat":       {},
+	"templates":    {},
+
+	// A stand-in that shared code with what it stands in for would prove nothing.
+	"bitbucket/bitbuckettest": {},
+}
+
+// pure packages touch no file, network or process, and import of internal only
+// what does not either.
+var pure = []string{
+	"tomcat", "haproxy", "proxy/config", "templates", "wizard",
+	"internal/problem", "internal/publicurl", "internal/splice",
+}
+
+// impure are the standard and other packages that reach outside the process.
+var impure = []string{
+	"os", "os/", "syscall", "golang.org/x/sys/", "net", "net/http", "net/smtp",
+	"net/rpc", "net/textproto", "log/syslog", "crypto/tls", "golang.org/x/net/http2",
+}
+
+// pureNet are the functions and types of package net that only handle text.
+var pureNet = []string{
+	"SplitHostPort", "JoinHostPort", "ParseIP", "ParseCIDR", "ParseMAC",
+	"IP", "IPNet", "IPMask", "CIDRMask", "AddrError",
+}
+
+// processGlobals belong to main: everything else is given its streams,
+// arguments and environment, so that it can be tested and used twice.
+var processGlobals = []string{
+	"os.Stdin", "os.Stdout", "os.Stderr", "os.Args", "os.Exit",
+	"os.Getenv", "os.LookupEnv", "os.ExpandEnv",
+}
+
+// processPackages may use them: main, the one place that copies PATH and locale
+// for the programs it starts, and test code.
+var processPackages = []string{"cmd/", "internal/service", "internal/peers"}
+
+// exclusive third-party libraries and the packages that may import them.
+var exclusive = map[string][]string{
+	"github.com/charmbracelet/":        {"wizard", "internal/quietterm"},
+	"github.com/spf13/cobra":           {"cmd/"},
+	"github.com/beevik/etree":          {"tomcat"},
+	"github.com/rogpeppe/":             {}, // tests only
+	"github.com/google/go-cmp":         {},
+	"github.com/stretchr/":             {},
+	"testing":                          {"internal/peers", "bitbucket/bitbuckettest"},
+	module + "internal/peers":          {},
+	module + "bitbucket/bitbuckettest": {"cmd/"},
+}
+
+// violations holds every file to the rules.
+func violations(files []file) []string {
+	var found []string
+	for _, f := range files {
+		report := func(line int, format string, args ...any) {
+			found = append(found, fmt.Sprintf("%s:%d: %s", f.Name, line, fmt.Sprintf(format, args...)))
+		}
+		for _, i := range f.Imports {
+			if f.Package == "bitbucket/bitbuckettest" {
+				checkStandIn(i, report)
+			}
+			if f.Test {
+				continue // a test may use whatever it needs to prove its point
+			}
+			checkLayer(f, i, report)
+			checkExclusive(f, i, report)
+			if slices.Contains(pure, f.Package) {
+				checkPure(f, i, report)
+			}
+		}
+		if f.Test || slices.ContainsFunc(processPackages, func(p string) bool { return within(f.Package, p) }) {
+			continue
+		}
+		for _, u := range f.Uses {
+			if slices.Contains(processGlobals, u.Name) {
+				report(u.Line, "%s belongs to cmd/bitgate alone", u.Name)
+			}
+		}
+	}
+	return found
+}
+
+type reporter func(line int, format string, args ...any)
+
+func checkStandIn(i use, report reporter) {
+	for _, of := range []string{"bitbucket", "tomcat", "setup"} {
+		if i.Name == module+of {
+			report(i.Line, "bitbuckettest must not import %s, which it is there to test", of)
+		}
+	}
+}
+
+func checkLayer(f file, i use, report reporter) {
+	target, ours := strings.CutPrefix(i.Name, module)
+	if !ours || strings.HasPrefix(f.Package, "cmd/") {
+		return
+	}
+	internal := strings.HasPrefix(target, "internal/") || target == "templates"
+	if strings.HasPrefix(f.Package, "internal/") {
+		if !internal {
+			report(i.Line, "internal helpers stand below %s and must not import it", target)
+		}
+		return
+	}
+	allowed, known := layers[f.Package]
+	switch {
+	case !known:
+		report(i.Line, "package %s has no place in the layers", f.Package)
+	case !internal && !slices.Contains(allowed, target):
+		report(i.Line, "%s must not import %s", f.Package, target)
+	}
+}
+
+func checkExclusive(f file, i use, report reporter) {
+	for library, users := range exclusive {
+		if !within(i.Name, library) {
+			continue
+		}
+		if !slices.ContainsFunc(users, func(u string) bool { return within(f.Package, u) }) {
+			report(i.Line, "%s must not import %s", f.Package, i.Name)
+		}
+	}
+}
+
+func checkPure(f file, i use, report reporter) {
+	if target, ours := strings.CutPrefix(i.Name, module); ours {
+		wizards := f.Package == "wizard" && (target == "setup" || target == "internal/quietterm")
+		if strings.HasPrefix(target, "internal/") && !wizards && !slices.Contains(pure, target) {
+			report(i.Line, "%s is pure and must not import %s, which is not", f.Package, target)
+		}
+		return
+	}
+	if i.Name == "net" {
+		for _, u := range f.Uses {
+			if name, ok := strings.CutPrefix(u.Name, "net."); ok && !slices.Contains(pureNet, name) {
+				report(u.Line, "%s is pure and must not use %s", f.Package, u.Name)
+			}
+		}
+		return
+	}
+	if slices.ContainsFunc(impure, func(p string) bool { return within(i.Name, p) }) {
+		report(i.Line, "%s is pure and must not import %s", f.Package, i.Name)
+	}
+}
+
+// within reports whether path is pattern, or lies below it where pattern ends in a slash.
+func within(path, pattern string) bool {
+	return path == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(path, pattern)
+}
