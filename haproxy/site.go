@@ -3,6 +3,9 @@
 package haproxy
 
 import (
+	"strconv"
+	"strings"
+
 	"bitgate/internal/publicurl"
 	"bitgate/internal/splice"
 )
@@ -11,11 +14,30 @@ import (
 type Version struct {
 	Major, Minor, Patch int
 	Text                string // as printed, e.g. "2.6.12-1+deb12u4"
+	OpenSSL             string // of the library it runs on, e.g. "3.0.19"; "" when unknown
 }
 
 // AtLeast compares major and minor.
 func (v Version) AtLeast(major, minor int) bool {
 	return v.Major > major || v.Major == major && v.Minor >= minor
+}
+
+// openssl reports whether the TLS library is known to be at least
+// major.minor.patch. Where it is unknown, distributions that ship HAProxy 2.2
+// or newer have 1.1.1 at least.
+func (v Version) openssl(major, minor, patch int) bool {
+	parts := strings.SplitN(v.OpenSSL, ".", 3)
+	if len(parts) < 3 {
+		return v.AtLeast(2, 2) && (major < 1 || major == 1 && (minor < 1 || minor == 1 && patch <= 1))
+	}
+	want := [3]int{major, minor, patch}
+	for i, p := range parts {
+		n, err := strconv.Atoi(p[:len(p)-len(strings.TrimLeft(p, "0123456789"))])
+		if err != nil || n != want[i] {
+			return err == nil && n > want[i]
+		}
+	}
+	return true
 }
 
 // Site is what our sections must do. Addresses are "host:port" or ":port".
@@ -46,17 +68,6 @@ type Merged struct {
 	Notes   []string
 }
 
-// Render returns our sections with their marker comments.
-func Render(s Site) (string, error) { panic("not built yet") }
-
-// Merge puts our sections into the last file of the set (or a complete file
-// where that is empty or absent), replacing what stood between our markers.
-// A port that another section binds is refused with file, line and remedy.
-func Merge(set []Source, s Site) (Merged, error) { panic("not built yet") }
-
-// Remove takes our sections out again and gives the original bytes back.
-func Remove(src Source) (Merged, error) { panic("not built yet") }
-
 // Bind is an address a section listens on.
 type Bind struct {
 	File    string
@@ -66,6 +77,3 @@ type Bind struct {
 	SSL     bool
 	Ours    bool // between our markers
 }
-
-// Binds lists every bind of the set.
-func Binds(set []Source) []Bind { panic("not built yet") }

@@ -1,0 +1,111 @@
+package haproxy
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"bitgate/internal/problem"
+)
+
+// prefix begins the name of every section of ours; files made after
+// Atlassian's page have bitbucket_http_frontend and bitbucket_http_backend.
+const prefix = "bitgate_bitbucket"
+
+// refuseTakenNames: HAProxy refuses two sections of one name and kind.
+func refuseTakenNames(files []parsed) error {
+	for _, p := range files {
+		for _, s := range p.file.Sections {
+			if strings.HasPrefix(s.Name, prefix) && !p.region.holds(s.First) {
+				return problem.New(
+					fmt.Sprintf("%s, line %d: section %q stands outside bitgate's marker comments", p.Path, s.First+1, s.Title()),
+					"bitgate uses this name itself, and HAProxy refuses two sections of one name",
+					"rename it, or take it out if it is what an earlier bitgate wrote")
+			}
+		}
+	}
+	return nil
+}
+
+// refuseTakenPorts: HAProxy accepts a second bind on a port without a word, and
+// the kernel then shares the connections out between the two at random.
+func refuseTakenPorts(files []parsed, s Site) error {
+	var set []Source
+	for _, p := range files {
+		set = append(set, p.Source)
+	}
+	wanted := append(append([]string{}, s.Listen...), s.RedirectListen...)
+	if s.SSHListen != "" {
+		wanted = append(wanted, s.SSHListen)
+	}
+	for _, want := range wanted {
+		w, err := parseListen(want)
+		if err != nil {
+			return err
+		}
+		for _, b := range Binds(set) {
+			have, tcp := parseBind(b.Address)
+			if tcp && !b.Ours && have.overlaps(w) {
+				return taken(want, b, have)
+			}
+		}
+	}
+	return nil
+}
+
+func taken(want string, b Bind, have endpoint) error {
+	how := "already binds"
+	if have.unsure {
+		how = "may bind the same port: it binds"
+	}
+	found := fmt.Sprintf("%s, line %d: %q %s %s, which bitgate needs for %s", b.File, b.Line, b.Section, how, b.Address, want)
+	why := "HAProxy would start, but every connection would go to one of the two sections at random"
+	do := "take that bind out, or give bitgate another address (--listen, with the port in --url too), or add Bitbucket to that section by hand: \"bitgate render haproxy\" prints the rules"
+	switch {
+	case have.unsure:
+		do = "write the port out in that line, or give bitgate another address (--listen)"
+	case mentionsBitbucket(b.Section):
+		do = "if that section is Bitbucket's, take it and its backend out (bitgate's sections replace them), else give bitgate another address (--listen)"
+	case !b.SSL && have.lo == 443:
+		why += "; and it takes the port without decrypting TLS (no \"ssl\" on the line), so that no HTTP rule could be added there"
+		do = "give bitgate another address (--listen 127.0.0.1:8443) and let that section pass the TLS connections for this host name on to it, or take the bind out"
+	}
+	return problem.New(found, why, do)
+}
+
+func mentionsBitbucket(name string) bool {
+	name = strings.ToLower(name)
+	return strings.Contains(name, "bitbucket") || strings.Contains(name, "stash")
+}
+
+// parseListen reads an address of Site: "host:port" or ":port".
+func parseListen(text string) (endpoint, error) {
+	e, ok := parseBind(text)
+	if !ok || e.unsure || e.lo != e.hi || e.lo < 1 || e.hi > 65535 || strings.ContainsAny(text, " \t\r\n,@$'\"\\#") {
+		return endpoint{}, problem.New(fmt.Sprintf("%q is not an address to listen on", text), "", "write host:port or :port").WithKind(problem.Usage)
+	}
+	return e, nil
+}
+
+// loops reports whether an upstream is an address that we listen on ourselves.
+func loops(upstream, listen endpoint) bool {
+	if listen.all4() || listen.all6() {
+		local := upstream.host == "localhost" || upstream.addr.IsValid() && upstream.addr.IsLoopback()
+		return local && upstream.lo == listen.lo
+	}
+	return upstream.lo == listen.lo && upstream.addr.IsValid() && upstream.addr == listen.addr
+}
+
+// parseUpstream reads "host:port". "localhost" becomes 127.0.0.1: the name is
+// two addresses, and Bitbucket's remember-me logins are bound to one
+// (Atlassian KB 1055950087).
+func parseUpstream(text string) (endpoint, error) {
+	e, err := parseListen(text)
+	if err != nil || e.host == "" || e.host == "*" {
+		return endpoint{}, problem.New(fmt.Sprintf("%q is not the address of a server", text), "", "write host:port, 127.0.0.1:7990 for example").WithKind(problem.Usage)
+	}
+	if e.host == "localhost" {
+		e.host, e.addr = "127.0.0.1", netip.MustParseAddr("127.0.0.1")
+	}
+	return e, nil
+}

@@ -1,0 +1,36 @@
+package haproxy
+
+import (
+	"fmt"
+)
+
+// notes tells what an administrator should know about the file beside our
+// sections; nothing here stops a merge.
+func notes(files []parsed, s Site) []string {
+	var out []string
+	window := false
+	for _, p := range files {
+		for i, l := range p.file.Lines {
+			if p.region.holds(i) {
+				continue
+			}
+			if len(l.Words) > 0 && (l.Words[0].Text == "tune.h2.initial-window-size" || l.Words[0].Text == "tune.h2.fe.initial-window-size") {
+				window = true
+			}
+		}
+		for _, sec := range p.file.Sections {
+			if mentionsBitbucket(sec.Name) && !p.region.holds(sec.First) {
+				out = append(out, fmt.Sprintf("%s, line %d: %q looks like an earlier way to Bitbucket; it stays as it is, take it out when nobody needs it", p.Path, sec.First+1, sec.Title()))
+			}
+		}
+	}
+	if foreignSections(files) && !window && s.Version.AtLeast(2, 0) && !s.Version.AtLeast(3, 1) {
+		out = append(out, "git push over HTTP/2 from distant clients is faster with \"tune.h2.initial-window-size 1048576\" in the global section (the default is 64 kB)")
+	}
+	for _, text := range s.Listen {
+		if e, err := parseListen(text); err == nil && e.all6() {
+			return out
+		}
+	}
+	return append(out, "listens on IPv4 only; for IPv6 add --listen \"[::]:PORT\"")
+}

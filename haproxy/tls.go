@@ -1,0 +1,53 @@
+package haproxy
+
+import "strings"
+
+// Mozilla's server-side TLS guidelines 6.0, configuration "intermediate"
+// (https://ssl-config.mozilla.org/guidelines/): TLS 1.2 and 1.3, these ciphers
+// and groups, the client's order of preference.
+const (
+	tls12Ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" +
+		"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" +
+		"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+	tls13Suites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+)
+
+// tlsWords are the options of our TLS bind lines. They stand on the line and
+// not in global, which belongs to the administrator's other sites.
+func tlsWords(v Version) string {
+	var w []string
+	switch {
+	case v.AtLeast(2, 0):
+		w = append(w, "alpn h2,http/1.1", "ssl-min-ver TLSv1.2")
+	case v.AtLeast(1, 8):
+		w = append(w, "ssl-min-ver TLSv1.2")
+	default:
+		w = append(w, "no-sslv3", "no-tlsv10", "no-tlsv11")
+	}
+	w = append(w, "ciphers "+tls12Ciphers)
+	if v.AtLeast(1, 9) && v.openssl(1, 1, 1) {
+		w = append(w, "ciphersuites "+tls13Suites)
+	}
+	w = append(w, groups(v))
+	if v.AtLeast(1, 8) {
+		w = append(w, "prefer-client-ciphers")
+	}
+	// Session tickets are sealed with a key that HAProxy keeps until it is
+	// restarted; whoever gets it can read everything recorded until then.
+	w = append(w, "no-tls-tickets")
+	return strings.Join(w, " ")
+}
+
+// groups: a name that the TLS library does not know is an error, so newer ones
+// need a library that is known to have them.
+func groups(v Version) string {
+	switch {
+	case !v.AtLeast(1, 8):
+		return "ecdhe prime256v1"
+	case v.openssl(3, 5, 0):
+		return "curves X25519MLKEM768:X25519:P-256:P-384"
+	case v.openssl(1, 1, 0):
+		return "curves X25519:P-256:P-384"
+	}
+	return "curves P-256:P-384"
+}
