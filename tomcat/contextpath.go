@@ -29,7 +29,11 @@ func (s *ServerXML) SetContextPath(path string) (Result, error) {
 }
 
 func (s *ServerXML) noContext() error {
-	found := s.name + ": there is no Context in a Host"
+	place := 0
+	if hosts := s.at("Server", "Service", "Engine", "Host"); len(hosts) > 0 {
+		place = hosts[0]
+	}
+	found := fmt.Sprintf("%s, line %d: the <%s> holds no Context", s.name, s.line(place), s.tags[place].name)
 	if odd := s.named("Context"); len(odd) > 0 {
 		found = fmt.Sprintf("%s: the Context in line %s does not stand in a Host, so Tomcat ignores it", s.name, s.lines(odd))
 	}

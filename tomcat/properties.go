@@ -62,7 +62,7 @@ func (p *Properties) parse() error {
 			p.comments = r.comments
 			return nil
 		}
-		e, err := l.entry(p.src)
+		e, err := l.entry(r.lineOf(l.start))
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,8 @@ type lineReader struct {
 	src      []byte
 	at       int
 	comments []comment
+	line     int // of src[counted], 0-based
+	counted  int
 }
 
 // logicalLine is one line with continuations joined.
@@ -82,9 +84,16 @@ func (r *lineReader) comment(at int) {
 	}
 }
 
+// lineOf is lineAt for places that only move forward.
+func (r *lineReader) lineOf(at int) int {
+	r.line += lineAt(r.src[r.counted:], at-r.counted) - 1
+	r.counted = at
+	return r.line + 1
+}
+
 // entry splits the line at its first unescaped "=", ":" or blank.
-func (l logicalLine) entry(src []byte) (entry, error) {
-	e := entry{line: lineAt(src, l.start), end: l.end}
+func (l logicalLine) entry(line int) (entry, error) {
+	e := entry{line: line, end: l.end}
 	keyEnd, valueAt := l.split()
 	e.separated = valueAt > keyEnd
 	e.valueAt = l.end
