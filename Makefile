@@ -1,0 +1,26 @@
+# What a developer types. `make test` is what counts: it is ./test.
+.PHONY: build test race lint golden fuzz smoke
+
+FUZZTIME ?= 20s
+
+build:
+	go build -trimpath -o bitgate ./cmd/bitgate
+
+test:
+	./test
+
+race: # again and again, to shake out what one run does not show
+	go test -race -count=5 ./...
+
+lint:
+	tools/lint
+
+golden: # rewrite the expected files; read the diff before committing
+	UPDATE_GOLDEN=1 go test ./...
+
+fuzz: # every fuzz target for FUZZTIME
+	tools/fuzz $(FUZZTIME)
+
+smoke: # the whole job on a stand-in Bitbucket, behind both fronts
+	go run ./cmd/bitgate demo --yes
+	go run ./cmd/bitgate demo --yes --front haproxy
