@@ -79,7 +79,7 @@ func (p Plan) applied(path string, data []byte) ([]byte, error) {
 // Secrets by key name: properties (jdbc.password=..., setup.license=...),
 // XML attributes (keystorePass="..."), HAProxy (stats auth u:p, user x password y).
 var secrets = []*regexp.Regexp{
-	regexp.MustCompile(`(?im)^([ \t]*[#!]?[ \t]*[\w.\-]*(?:passw|secret|token|license|credential|private)[\w.\-]*[ \t]*[=: \t][ \t]*)(\S[^\r\n]*(?:\\\r?\n[^\r\n]*)*)`),
+	regexp.MustCompile(`(?im)^([ \t]*[#!]?[ \t]*[\w.\-]*(?:passw|secret|token|license|credential|private)[\w.\-]*[ \t]*[=: \t][ \t]*)(\S(?:[^\r\n\\]|\\\r?\n|\\.)*)`),
 	regexp.MustCompile(`(?i)(\b\w*(?:pass|password|secret|token)\w*\s*=\s*")([^"]*)`),
 	regexp.MustCompile(`(?i)(\b\w*(?:pass|password|secret|token)\w*\s*=\s*')([^']*)`),
 	regexp.MustCompile(`(?im)(\bauth[ \t]+[^\s:]+:)(\S+)`),

@@ -1,0 +1,272 @@
+package setup_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"bitgate/bitbucket"
+	"bitgate/bitbucket/bitbuckettest"
+	"bitgate/certs"
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/peers"
+	"bitgate/internal/publicurl"
+	"bitgate/proxy"
+	"bitgate/proxy/config"
+	"bitgate/setup"
+)
+
+const adminPassword = "correct-horse-battery"
+
+// machine is one server as an administrator has it: a stand-in Bitbucket with
+// its service, a certificate, and a front (a real HAProxy or the built-in one).
+type machine struct {
+	t        *testing.T
+	Dir      string
+	BB       *bitbuckettest.Server
+	Probe    setup.Probe
+	Front    string
+	service  *httptest.Server
+	restarts int
+	HAProxy  *peers.HAProxy
+	stop     func() // ends the built-in front
+}
+
+const startingHAProxyCfg = `global
+    maxconn 200
+
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+
+frontend other_site
+    bind 127.0.0.1:%d
+    http-request return status 200 content-type text/plain string "other site"`
+
+func newMachine(t *testing.T, version, front string, o bitbuckettest.Options) *machine {
+	t.Helper()
+	peers.Need(t, "git")
+	m := &machine{t: t, Dir: t.TempDir(), Front: front}
+	o.Dir, o.Version, o.AdminPassword = filepath.Join(m.Dir, "bitbucket"), version, adminPassword
+	var err error
+	if m.BB, err = bitbuckettest.New(o); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.BB.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.BB.Close)
+	m.service = httptest.NewServer(http.HandlerFunc(m.restart))
+	t.Cleanup(m.service.Close)
+	m.certificate()
+	port := peers.FreePort(t)
+	url, err := publicurl.Parse(fmt.Sprintf("https://localhost:%d/bitbucket", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Probe = setup.Probe{
+		Root: filepath.Join(m.Dir, "root"), StateDir: filepath.Join(m.Dir, "state"), Program: "/usr/local/bin/bitgate", Now: time.Now(),
+		Said: setup.Answers{
+			URL: url, Listen: []string{fmt.Sprintf("127.0.0.1:%d", port)}, Upstream: m.BB.Upstream(), Home: m.BB.Home(), Install: m.BB.InstallDir(),
+			Version: version, Front: front, Cert: filepath.Join(m.Dir, "tls", "cert.pem"), Key: filepath.Join(m.Dir, "tls", "key.pem"),
+			HAProxyCfg: filepath.Join(m.Dir, "haproxy", "haproxy.cfg"), ProxyConfig: filepath.Join(m.Dir, "etc", "proxy.yaml"),
+			AdminUser: "admin", Restart: "curl -fsS " + m.service.URL + "/restart", RestartTimeout: 20 * time.Second, HTTPRedirect: setup.Never,
+		},
+	}
+	if front == setup.FrontHAProxy {
+		m.startHAProxy()
+	}
+	return m
+}
+
+// restart is the service manager: it answers when the restart has ended.
+func (m *machine) restart(w http.ResponseWriter, _ *http.Request) {
+	m.restarts++
+	if err := m.BB.Restart(); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+func (m *machine) certificate() {
+	ca, cert, key, err := certs.Dev([]string{"localhost", "127.0.0.1"}, 90, time.Now())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"ca.pem": ca, "cert.pem": cert, "key.pem": key} {
+		m.write(filepath.Join("tls", name), string(data), 0o600)
+	}
+}
+
+func (m *machine) write(name, text string, mode fs.FileMode) {
+	m.t.Helper()
+	path := filepath.Join(m.Dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *machine) startHAProxy() {
+	peers.Need(m.t, "haproxy")
+	port := peers.FreePort(m.t)
+	m.write("haproxy/haproxy.cfg", fmt.Sprintf(startingHAProxyCfg, port)+"\n", 0o640)
+	m.HAProxy = peers.StartHAProxy(m.t, m.Probe.Said.HAProxyCfg, fmt.Sprintf("127.0.0.1:%d", port))
+	m.Probe.Said.Reload = m.HAProxy.ReloadCommand()
+}
+
+// plan detects, logs in as the command line does, and builds.
+func (m *machine) plan() (setup.Facts, setup.Plan) {
+	m.t.Helper()
+	ctx := m.t.Context()
+	f, err := setup.Detect(ctx, m.Probe)
+	if err != nil {
+		m.t.Fatalf("detect: %v", err)
+	}
+	if f.Instance.State == bitbucket.Running {
+		s, err := login(ctx, f.Instance.Base)
+		if err != nil {
+			m.t.Fatalf("login: %v", err)
+		}
+		known, err := s.Settings(ctx)
+		if err != nil {
+			m.t.Fatalf("settings: %v", err)
+		}
+		f = f.WithSettings(known)
+	}
+	a, _ := setup.Resolve(f, m.Probe.Said, nil)
+	p, err := setup.Build(f, a)
+	if err != nil {
+		m.t.Fatalf("build: %v", err)
+	}
+	return f, p
+}
+
+func (m *machine) checked() setup.Plan {
+	m.t.Helper()
+	f, p := m.plan()
+	found, err := setup.CheckPlan(m.t.Context(), f, p)
+	if err != nil {
+		m.t.Fatalf("check: %v", err)
+	}
+	for _, bad := range setup.Failures(found) {
+		m.t.Fatalf("check: %s (%s)", bad.Seen, bad.Why)
+	}
+	return p
+}
+
+func login(ctx context.Context, base string) (*bitbucket.Session, error) {
+	c, err := bitbucket.NewClient(base, bitbucket.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return c.Login(ctx, "admin", bitbucket.NewSecret([]byte(adminPassword)), bitbucket.MethodAuto)
+}
+
+func (m *machine) applier() *setup.Applier {
+	return &setup.Applier{StateDir: m.Probe.StateDir, Login: login, Serve: m.serve, Poll: 20 * time.Millisecond,
+		Notify: func(e setup.Event) { m.t.Logf("%s %s %s %s", e.Kind, e.Step, e.Title, e.Text) }}
+}
+
+// serve runs the built-in front until the test ends.
+func (m *machine) serve(_ context.Context, path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	c, err := config.Parse(path, data)
+	if err != nil {
+		return err
+	}
+	l, err := proxy.Listen(c)
+	if err != nil {
+		return err
+	}
+	p, err := proxy.New(c, &bytes.Buffer{})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = p.Serve(ctx, l) }()
+	m.stop = func() { cancel(); l.Close(); <-done; m.stop = func() {} }
+	m.t.Cleanup(func() { m.stop() })
+	return nil
+}
+
+// fingerprint is what must be the same after undo: bytes, mode and owner of
+// every file, and which folders exist.
+func (m *machine) fingerprint() map[string]string {
+	m.t.Helper()
+	out := map[string]string{}
+	for _, top := range []string{"bitbucket/home/shared", "bitbucket/install", "haproxy", "etc", "tls"} {
+		err := filepath.WalkDir(filepath.Join(m.Dir, top), func(path string, d fs.DirEntry, err error) error {
+			if os.IsNotExist(err) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if d.IsDir() && (d.Name() == "data" || d.Name() == "log") {
+				return fs.SkipDir
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			st := info.Sys().(*syscall.Stat_t)
+			line := fmt.Sprintf("%v %d:%d", info.Mode(), st.Uid, st.Gid)
+			if info.Mode().IsRegular() {
+				data, err := os.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				line += " " + atomicfile.Digest(data)
+			}
+			out[path] = line
+			return nil
+		})
+		if err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	return out
+}
+
+func (m *machine) same(before map[string]string) {
+	m.t.Helper()
+	after := m.fingerprint()
+	for path, want := range before {
+		if after[path] != want {
+			m.t.Errorf("%s: %q, was %q", path, after[path], want)
+		}
+	}
+	for path := range after {
+		if _, ok := before[path]; !ok {
+			m.t.Errorf("%s was left", path)
+		}
+	}
+}
+
+func (m *machine) append(name, text string) {
+	m.t.Helper()
+	f, err := os.OpenFile(filepath.Join(m.Dir, name), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		m.t.Fatal(err)
+	}
+}

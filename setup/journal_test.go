@@ -1,0 +1,121 @@
+package setup
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/splice"
+)
+
+func testPlan(path string, before, after string) Plan {
+	return Plan{Format: PlanFormat, Steps: []Step{{ID: StepContextPath, Changes: []Change{{
+		Phase: PhaseUpstreamFiles, What: "edit",
+		File: &FileEdit{Path: path, Before: atomicfile.Digest([]byte(before)), After: atomicfile.Digest([]byte(after)),
+			Splices: []splice.Splice{{Offset: 0, Old: before, New: after}}},
+	}}}}}
+}
+
+func TestTornJournalLineIsIgnored(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := os.WriteFile(path, []byte("old"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	r, err := newRun(dir, testPlan(path, "old", "new"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.write(record{Kind: recDoing, Change: 0}); err != nil {
+		t.Fatal(err)
+	}
+	r.journal.WriteString(`{"kind":"done","cha`)
+	r.close()
+	back, err := loadRun(dir, r.ID, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := back.progress()[0]; !p.begun || p.done {
+		t.Errorf("got %+v, want begun and not done", p)
+	}
+	if id, err := openRun(dir); err != nil || id != r.ID {
+		t.Errorf("openRun = %q, %v", id, err)
+	}
+	if err := refuseOpen(dir); err == nil || !strings.Contains(err.Error(), r.ID) {
+		t.Errorf("an open run does not stop the next one by name: %v", err)
+	}
+}
+
+func TestBackupIsPrivateAndRestores(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := newRun(dir, testPlan(path, "old", "new"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	info, err := os.Stat(filepath.Join(r.Dir, "backups", r.Files[0].Backup))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("backup: %v, %v", info.Mode(), err)
+	}
+	if err := os.WriteFile(path, []byte("new"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.restore(atomicfile.Writer{}, path, false); err != nil {
+		t.Fatal(err)
+	}
+	data, _ := os.ReadFile(path)
+	info, _ = os.Stat(path)
+	if string(data) != "old" || info.Mode().Perm() != 0o644 {
+		t.Errorf("restored %q with %v", data, info.Mode())
+	}
+	if err := os.WriteFile(path, []byte("by hand"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.restore(atomicfile.Writer{}, path, false); err == nil {
+		t.Error("a foreign edit was thrown away without force")
+	}
+	if err := r.restore(atomicfile.Writer{}, path, true); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLockSaysWhoHoldsIt(t *testing.T) {
+	dir := t.TempDir()
+	l, err := takeLock(dir, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := takeLock(dir, time.Now()); err == nil || !strings.Contains(err.Error(), "process") {
+		t.Errorf("second lock: %v", err)
+	}
+	l.release()
+	l, err = takeLock(dir, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.release()
+}
+
+func FuzzJournal(f *testing.F) {
+	f.Add([]byte("{\"format\":1,\"kind\":\"begin\",\"change\":-1}\n{\"kind\":\"done\",\"change\":0}\n"))
+	f.Add([]byte("{\"format\":2}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		recs, err := parseJournal(data)
+		if err != nil {
+			return
+		}
+		r := run{Records: recs, Plan: testPlan("/f", "a", "b")}
+		r.state()
+		r.progress()
+	})
+}
