@@ -2,6 +2,7 @@ package bitbucket
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -75,10 +76,17 @@ func (s *Session) setConfAPI(ctx context.Context, baseURL string) error {
 	after, cancel := readBack(ctx)
 	defer cancel()
 	now, ok, readErr := s.readConfAPI(after)
-	switch got, _ := now.baseURL(); {
+	got, _ := now.baseURL()
+	old, _ := before.baseURL()
+	switch {
 	case !ok:
-		return unknownOutcome(s.base(), baseURL, "", cmpErr(sendErr, readErr))
-	case !sameURL(got, baseURL):
+		return unknownOutcome(s.base(), baseURL, "", cmp.Or(sendErr, readErr))
+	case sameURL(got, baseURL):
+	case !sameURL(got, old):
+		return appliedOtherwise(s.base(), baseURL, "", []string{"baseUrl"})
+	case stillUnderWay(sendErr):
+		return unknownOutcome(s.base(), baseURL, "", sendErr)
+	default:
 		return notApplied(s.base(), baseURL, "", said(a, sendErr))
 	}
 	delete(now, "baseUrl")

@@ -31,7 +31,7 @@ func (in *Install) findDir(s Search, p *process, units []unit) {
 	for _, name := range []string{"bitbucket", "stash"} {
 		base := filepath.Join("/", s.Root, "opt/atlassian", name)
 		for _, dir := range append([]string{base}, newestFirst(base)...) {
-			if looksInstalled(dir) {
+			if looksInstalled(dir) && agree(homeOfInstall(dir), s.Home) {
 				in.set("Dir", &in.Dir, dir, "usual path")
 			}
 		}
@@ -84,12 +84,7 @@ func (in *Install) findHome(s Search, p *process, units []unit) {
 	if p != nil {
 		in.set("Home", &in.Home, p.home, p.homeWhy+" of process "+strconv.Itoa(p.pid))
 	}
-	if in.Dir != "" {
-		for _, script := range []string{"set-bitbucket-home.sh", "setenv.sh"} {
-			path := filepath.Join(in.Dir, "bin", script)
-			in.set("Home", &in.Home, homeInScript(readLimited(path, 1<<20)), "set in "+path)
-		}
-	}
+	in.set("Home", &in.Home, homeOfInstall(in.Dir), "set in bin of "+in.Dir)
 	for _, u := range units {
 		for _, name := range []string{"BITBUCKET_HOME", "STASH_HOME"} {
 			if v, ok := u.variable(name); ok && filepath.IsAbs(v.value) {
@@ -105,6 +100,19 @@ func (in *Install) findHome(s Search, p *process, units []unit) {
 }
 
 var homeLine = regexp.MustCompile(`^\s*(?:export\s+)?(?:BITBUCKET|STASH)_HOME=(.*)$`)
+
+// homeOfInstall is the home that the start scripts of an install directory set.
+func homeOfInstall(dir string) string {
+	for _, script := range []string{"set-bitbucket-home.sh", "setenv.sh"} {
+		if dir == "" {
+			break
+		}
+		if home := homeInScript(readLimited(filepath.Join(dir, "bin", script), 1<<20)); home != "" {
+			return home
+		}
+	}
+	return ""
+}
 
 // homeInScript reads the last plain assignment of BITBUCKET_HOME or STASH_HOME;
 // a value the shell would have to compute is not guessed.

@@ -55,7 +55,8 @@ func Detect(ctx context.Context, s Search) (Install, error) {
 	if err != nil {
 		return *in, err
 	}
-	p := in.chooseProcess(processes, s.Home)
+	p := in.chooseProcess(processes, s)
+	units = in.unitsOf(units, s)
 	in.findDir(s, p, units)
 	in.findHome(s, p, units)
 	in.findOwner()
@@ -81,13 +82,13 @@ func (in *Install) note(format string, args ...any) {
 	in.Notes = append(in.Notes, fmt.Sprintf(format, args...))
 }
 
-// chooseProcess takes the process that belongs to the home the administrator
-// named, else the first one, and says so when there are several instances.
-func (in *Install) chooseProcess(processes []process, home string) *process {
+// chooseProcess takes the process that belongs to the directories the
+// administrator named, else the first one, and says so when there are several.
+func (in *Install) chooseProcess(processes []process, s Search) *process {
 	var found []*process
 	for i := range processes {
 		p := &processes[i]
-		if home == "" || p.home == "" || samePath(p.home, home) {
+		if agree(p.home, s.Home) && agree(p.systemProperty("bitbucket.install"), s.Install) {
 			found = append(found, p)
 		}
 	}
@@ -102,6 +103,23 @@ func (in *Install) chooseProcess(processes []process, home string) *process {
 	}
 	return found[0]
 }
+
+// unitsOf leaves out the units of another instance.
+func (in *Install) unitsOf(units []unit, s Search) []unit {
+	var own []unit
+	for _, u := range units {
+		home, _ := u.variable("BITBUCKET_HOME")
+		if agree(home.value, s.Home) && agree(u.programDir(), s.Install) &&
+			(s.Home == "" || home.value != "" || agree(homeOfInstall(u.programDir()), s.Home)) {
+			own = append(own, u)
+		}
+	}
+	return own
+}
+
+// agree reports whether two directories can belong to one instance: they are
+// the same, or one of them is not known.
+func agree(a, b string) bool { return a == "" || b == "" || samePath(a, b) }
 
 func (in *Install) findOwner() {
 	if in.Home == "" {

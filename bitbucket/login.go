@@ -104,10 +104,15 @@ func (s *Session) loginForm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if p := refusalIn(a, s.base(), s.user); p != nil {
+		return p
+	}
 	to := a.location()
 	switch {
 	case leadsTo(to, "login"):
 		return s.backAtLogin(ctx, to)
+	case to != nil && factorWord.MatchString(to.Path):
+		return secondFactor(s.base(), s.user)
 	case to != nil:
 		return nil
 	case a.status == http.StatusOK && isLoginPage(a.body):
@@ -126,7 +131,10 @@ func (s *Session) backAtLogin(ctx context.Context, to *url.URL) error {
 		where += "?" + to.RawQuery
 	}
 	a, err := s.get(ctx, where, "text/html")
-	if p := refusalIn(a, s.base(), s.user); err == nil && p != nil {
+	if err != nil {
+		return wrongPassword(s.base(), s.user, s.password)
+	}
+	if p := refusalIn(a, s.base(), s.user); p != nil {
 		return p
 	}
 	return s.judgeLoginPage(a.body)

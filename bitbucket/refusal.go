@@ -84,15 +84,18 @@ func noPassword(base, user string) *problem.Error {
 }
 
 // refusalIn recognises, in any answer, what concerns the account as a whole.
-// It returns nil where the answer says nothing of the kind.
+// It returns nil where the answer says nothing of the kind. The header of a
+// CAPTCHA comes with redirects and pages, too.
 func refusalIn(a answer, base, user string) *problem.Error {
+	if strings.Contains(strings.ToUpper(a.header.Get("X-Authentication-Denied-Reason")), "CAPTCHA") {
+		return captcha(base, user)
+	}
 	if a.status != http.StatusUnauthorized && a.status != http.StatusForbidden {
 		return nil
 	}
 	body := bytes.ToLower(a.body)
 	switch {
-	case strings.Contains(strings.ToUpper(a.header.Get("X-Authentication-Denied-Reason")), "CAPTCHA"),
-		bytes.Contains(body, []byte("captcha")) && a.contentType() != "text/html":
+	case bytes.Contains(body, []byte("captcha")) && a.contentType() != "text/html":
 		return captcha(base, user)
 	case bytes.Contains(body, []byte("basic authentication has been disabled")):
 		return basicOff(base)
@@ -103,8 +106,8 @@ func refusalIn(a answer, base, user string) *problem.Error {
 }
 
 var (
-	factorWord = regexp.MustCompile(`(?i)(\b|_)(totp|2sv|mfa|otp)(\b|_)|two.?(step|factor)|second.?factor`)
-	factorKey  = regexp.MustCompile(`(?i)(totp|2sv|mfa|two.?(step|factor)|second.?factor)`)
+	factorWord = regexp.MustCompile(`(?i)(\b|_)(totp|2sv|2fa|mfa|otp)(\b|_)|two.?(step|factor)|second.?factor`)
+	factorKey  = regexp.MustCompile(`(?i)(totp|2sv|2fa|mfa|two.?(step|factor)|second.?factor)`)
 	negative   = regexp.MustCompile(`(?i)^(|false|none|off|no|disabled|not.*|un.*)$`)
 )
 

@@ -16,12 +16,16 @@ var errMarshalSecret = errors.New("bitbucket.Secret: a secret is never written t
 // marshalled, and can be wiped. Copies share the bytes: wiping one wipes all.
 // The zero value is "no secret".
 //
-// The bytes stand behind a pointer because fmt does not call the methods of
-// unexported fields: a struct that holds a Secret then prints an address.
-type Secret struct{ bytes *[]byte }
+// The bytes stand behind two pointers because fmt does not call the methods of
+// unexported fields and, complaining about a wrong verb, follows one pointer: a
+// struct that holds a Secret then still prints an address.
+type Secret struct{ bytes **[]byte }
 
 // NewSecret takes ownership of b: the caller must not use b any more.
-func NewSecret(b []byte) Secret { return Secret{&b} }
+func NewSecret(b []byte) Secret {
+	p := &b
+	return Secret{&p}
+}
 
 // Reveal returns the bytes; the caller must not keep or print them. After Wipe
 // there are none.
@@ -29,7 +33,7 @@ func (s Secret) Reveal() []byte {
 	if s.bytes == nil {
 		return nil
 	}
-	return *s.bytes
+	return **s.bytes
 }
 
 // Wipe overwrites the bytes and forgets them, so that a wiped password can
@@ -38,8 +42,8 @@ func (s Secret) Wipe() {
 	if s.bytes == nil {
 		return
 	}
-	clear(*s.bytes)
-	*s.bytes = nil
+	clear(**s.bytes)
+	**s.bytes = nil
 }
 
 // String redacts.

@@ -30,7 +30,7 @@ type Session struct {
 	confAPI  bool   // whether the plugin answers this account
 	cookies  cookies
 	seenAs   string // origin the server takes itself for, by an absolute redirect
-	sudoDone bool   // WebSudo took the password in this session
+	sudoErr  error  // why WebSudo refused the password, which then is never sent again
 }
 
 func (s *Session) base() string { return s.client.base.String() }
@@ -113,7 +113,7 @@ func (s *Session) page(ctx context.Context, where string) (answer, error) {
 		case leadsTo(to, "login"), a.status == http.StatusOK && isLoginPage(a.body):
 			return a, noSession(s.base(), s.user)
 		case leadsTo(to, "websudo"), a.status == http.StatusOK && isWebSudoPage(a.body):
-			if s.sudoDone && slices.Contains(asked, "websudo") {
+			if slices.Contains(asked, "websudo") {
 				return a, webSudoRefused(s.base(), s.user, "it asks again after the password was accepted")
 			}
 			asked = append(asked, "websudo")

@@ -1,6 +1,7 @@
 package bitbucket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,23 +96,27 @@ func (s *Session) setForm(ctx context.Context, baseURL, sshBaseURL string) error
 		return nil
 	}
 	a, sendErr := s.postSettings(ctx, wanted, before.fields[index].value)
-	if leadsTo(a.location(), "login") || leadsTo(a.location(), "websudo") {
-		return notApplied(s.base(), baseURL, sshBaseURL, "Bitbucket sent the form to "+a.location().Path)
-	}
 	after, cancel := readBack(ctx)
 	defer cancel()
 	now, _, _, err := s.readForm(after)
-	if err != nil {
-		return unknownOutcome(s.base(), baseURL, sshBaseURL, cmpErr(sendErr, err))
+	switch {
+	case err != nil:
+		return unknownOutcome(s.base(), baseURL, sshBaseURL, cmp.Or(sendErr, err))
+	case len(wanted.differences(now, changed, true)) == 0:
+		return othersChanged(s.base(), wanted.differences(now, changed, false))
+	case len(before.differences(now, changed, true)) > 0:
+		return appliedOtherwise(s.base(), baseURL, sshBaseURL, wanted.differences(now, changed, true))
+	case stillUnderWay(sendErr):
+		return unknownOutcome(s.base(), baseURL, sshBaseURL, sendErr)
 	}
-	if differ := wanted.differences(now, changed, true); len(differ) > 0 {
-		if len(before.differences(now, changed, true)) == 0 || len(differ) == len(changed) {
-			return notApplied(s.base(), baseURL, sshBaseURL, said(a, sendErr))
-		}
-		return problem.Wrap(ErrApplied, fmt.Sprintf("Bitbucket at %s took only a part of the new settings: %s is not as sent", s.base(), strings.Join(differ, ", ")),
-			"", byHandSteps(s.base(), baseURL, sshBaseURL))
-	}
-	return othersChanged(s.base(), wanted.differences(now, changed, false))
+	return notApplied(s.base(), baseURL, sshBaseURL, said(a, sendErr))
+}
+
+// stillUnderWay: who stops waiting for an answer cannot know from the old
+// value alone that the change will not be made a moment later.
+func stillUnderWay(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.Is(err, context.Canceled) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // postSettings sends the form. An XSRF refusal means that Bitbucket takes
@@ -182,21 +187,21 @@ func said(a answer, err error) string {
 		return "XSRF check failed: the connector believes it has another address than the one bitgate uses"
 	case text != "":
 		return fmt.Sprintf("HTTP %d, %q", a.status, text)
+	case a.location() != nil:
+		return fmt.Sprintf("HTTP %d to %s", a.status, a.location().Path)
 	default:
 		return fmt.Sprintf("HTTP %d", a.status)
 	}
 }
 
-func cmpErr(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
-}
-
 func notApplied(base, baseURL, sshBaseURL, seen string) error {
 	return problem.Wrap(ErrNotApplied, fmt.Sprintf("Bitbucket at %s did not take the new settings (%s)", base, seen),
 		"the old ones still stand, as a look afterwards showed", byHandSteps(base, baseURL, sshBaseURL))
+}
+
+func appliedOtherwise(base, baseURL, sshBaseURL string, names []string) error {
+	return problem.Wrap(ErrApplied, fmt.Sprintf("Bitbucket at %s saved the settings, but not as sent: %s", base, strings.Join(names, ", ")),
+		"", byHandSteps(base, baseURL, sshBaseURL))
 }
 
 func unknownOutcome(base, baseURL, sshBaseURL string, cause error) error {

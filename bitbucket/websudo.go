@@ -20,6 +20,9 @@ var inlineToken = regexp.MustCompile(`xsrfTokenValue["']?\s*[:=]\s*["']([0-9A-Za
 // After a refusal it never sends the password again. to is the redirect that
 // asked for it, nil where the page itself did.
 func (s *Session) webSudo(ctx context.Context, to *url.URL) error {
+	if s.sudoErr != nil {
+		return s.sudoErr
+	}
 	if len(s.password.Reveal()) == 0 {
 		return noPassword(s.base(), s.user)
 	}
@@ -53,7 +56,8 @@ func (s *Session) webSudo(ctx context.Context, to *url.URL) error {
 	if err != nil {
 		return err
 	}
-	return s.judgeWebSudo(a)
+	s.sudoErr = s.judgeWebSudo(a)
+	return s.sudoErr
 }
 
 // webSudoFields are the controls of the prompt; a page without a form still
@@ -100,7 +104,6 @@ func (s *Session) judgeWebSudo(a answer) error {
 		}
 		return webSudoRefused(s.base(), s.user, "it asks again")
 	case to != nil, a.status >= 200 && a.status < 300:
-		s.sudoDone = true
 		return nil
 	}
 	return webSudoRefused(s.base(), s.user, fmt.Sprintf("HTTP %d", a.status))
