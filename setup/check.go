@@ -71,7 +71,7 @@ func checkBitbucket(f Facts, p Plan) []Finding {
 
 // checkPorts: a port is free, or held by the front that is about to take it.
 func checkPorts(f Facts, p Plan) []Finding {
-	if p.Answers.Skips(StepHAProxy) {
+	if !p.touchesFront() {
 		return nil
 	}
 	listens := append([]string{}, p.Answers.Listen...)
@@ -95,6 +95,15 @@ func checkPorts(f Facts, p Plan) []Finding {
 		}
 	}
 	return out
+}
+
+func (p Plan) touchesFront() bool {
+	for _, r := range p.Ordered() {
+		if p.At(r).Phase >= PhaseFrontFiles {
+			return true
+		}
+	}
+	return false
 }
 
 func orUnknown(s string) string {

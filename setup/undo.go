@@ -113,16 +113,15 @@ func (a *Applier) takeBack(ctx context.Context, r *run, force bool) (left []stri
 	t := &taker{a: a, r: r, p: r.progress(), force: force}
 	refs := r.Plan.Ordered()
 	urlErr := t.each(ctx, refs, func(c Change) bool { return c.BaseURL != nil }, t.baseURL)
-	files := t.each(ctx, refs, func(c Change) bool { return c.Phase == PhaseUpstreamFiles }, t.file)
-	restart := errors.Join(files)
-	if files == nil {
-		restart = t.each(ctx, refs, func(c Change) bool { return c.Phase == PhaseRestart }, t.restart)
+	upstream := t.each(ctx, refs, func(c Change) bool { return c.Phase == PhaseUpstreamFiles }, t.file)
+	if upstream == nil {
+		upstream = t.each(ctx, refs, func(c Change) bool { return c.Phase == PhaseRestart }, t.restart)
 	}
-	if urlErr != nil && restart == nil {
+	if urlErr != nil && upstream == nil {
 		urlErr = t.each(ctx, refs, func(c Change) bool { return c.BaseURL != nil }, t.baseURL)
 	}
 	front := t.front(ctx, refs)
-	for _, err := range []error{urlErr, restart, front} {
+	for _, err := range []error{urlErr, upstream, front} {
 		if err != nil {
 			left = append(left, t.describe(err))
 		}
