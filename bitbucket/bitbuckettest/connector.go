@@ -71,7 +71,8 @@ func (c connector) believe(r *http.Request) belief {
 	return b
 }
 
-// forwarded does what RemoteIpValve does with its default settings.
+// forwarded does what RemoteIpValve does with its default settings: the scheme
+// decides the port, X-Forwarded-Port and X-Forwarded-Host are not looked at.
 func forwarded(r *http.Request, b belief) belief {
 	switch strings.ToLower(r.Header.Get("X-Forwarded-Proto")) {
 	case "":
@@ -80,9 +81,6 @@ func forwarded(r *http.Request, b belief) belief {
 		b.scheme, b.secure, b.port = "https", true, 443
 	default:
 		b.scheme, b.secure, b.port = "http", false, 80
-	}
-	if p, err := strconv.Atoi(r.Header.Get("X-Forwarded-Port")); err == nil {
-		b.port = p
 	}
 	return b
 }

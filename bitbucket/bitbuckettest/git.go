@@ -142,7 +142,7 @@ func (x *exchange) repository() map[string]any {
 	f := x.i.srv.Fields()
 	clone := []map[string]string{{"href": f["baseURL"] + "/scm/proj/repo.git", "name": "http"}}
 	if f["sshEnabled"] == "true" {
-		clone = append(clone, map[string]string{"href": strings.Replace(sshBase(f), "ssh://", "ssh://git@", 1) + "/proj/repo.git", "name": "ssh"})
+		clone = append(clone, map[string]string{"href": "ssh://git@" + strings.TrimPrefix(strings.TrimPrefix(sshBase(f), "ssh://"), "git@") + "/proj/repo.git", "name": "ssh"})
 	}
 	return map[string]any{
 		"slug": "repo", "id": 1, "name": "repo", "scmId": "git", "state": "AVAILABLE", "public": x.i.srv.o.PublicRepo,

@@ -36,6 +36,8 @@ func (i *instance) handler(c connector) http.Handler {
 		}
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i.working.Add(1)
+		defer i.working.Add(-1)
 		i.srv.mu.Lock()
 		middleware := i.srv.middleware
 		i.srv.mu.Unlock()

@@ -17,6 +17,8 @@ func (x *exchange) route() {
 		x.userPage()
 	case path == "/login":
 		x.loginPage(http.StatusOK, "")
+	case path == "/login/2fa" && x.i.srv.gen.jsonLogin():
+		x.page(http.StatusOK, "Two-step verification", "<p>Enter the code of your authenticator app.</p>")
 	case path == "/logout", path == "/j_atl_security_logout":
 		x.logout()
 	case path == "/j_atl_security_check" && x.i.srv.gen.formLogin():

@@ -101,25 +101,25 @@ func (s *Server) start() error {
 func (s *Server) Stop() error {
 	s.life.Lock()
 	defer s.life.Unlock()
-	return s.stop()
+	s.stop()
+	return nil
 }
 
-func (s *Server) stop() error {
+func (s *Server) stop() {
 	s.mu.Lock()
-	i := s.running
+	i, state := s.running, s.state
 	if i != nil {
-		s.state = afterRestart(s.state)
+		s.state = stateStopping
 	}
 	s.mu.Unlock()
 	if i == nil {
-		return nil
+		return
 	}
-	err := i.stop()
+	i.stop()
 	s.mu.Lock()
-	s.running = nil
+	s.running, s.state = nil, afterRestart(state)
 	s.mu.Unlock()
 	s.logf("INFO  [main]  c.a.b.i.boot.log.BuildInfoLogger %s %s has shut down", s.gen.product(), s.gen.version)
-	return err
 }
 
 // afterRestart: being set up outlasts a restart, every other state does not.
@@ -135,9 +135,7 @@ func afterRestart(state string) string {
 func (s *Server) Restart() error {
 	s.life.Lock()
 	defer s.life.Unlock()
-	if err := s.stop(); err != nil {
-		return err
-	}
+	s.stop()
 	if s.o.DownTime > 0 {
 		time.Sleep(s.o.DownTime)
 	}

@@ -65,7 +65,7 @@ func newSettings(g generation, o Options) settings {
 		{key: "sshBaseURL", id: "ssh-base-url", kind: text},
 		{key: "accessKeys", kind: checkbox, value: "true"},
 		{key: "publicSignup", kind: checkbox, value: "false"},
-		{key: "banner", kind: textarea, value: "\nMaintenance on <Sunday> & 20 % slower:\r\n  bring a book.\r\n"},
+		{key: "banner", kind: textarea, value: "\r\nMaintenance on <Sunday> & 20 % slower:\r\n  bring a book.\r\n"},
 		{key: "footer", kind: textarea},
 		{key: "language", kind: choice, value: "de_DE", options: []string{"en_US", "de_DE", "ja_JP"}},
 		{key: "avatars", kind: radio, value: "gravatar", options: []string{"none", "gravatar"}},

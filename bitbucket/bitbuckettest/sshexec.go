@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -102,6 +103,7 @@ func (s *sshServer) run(ctx context.Context, channel ssh.Channel, line, protocol
 	cmd := exec.CommandContext(ctx, s.srv.git, command, s.srv.repo)
 	cmd.Env = append(cleanEnv(), "GIT_PROTOCOL="+protocol)
 	cmd.Stdout, cmd.Stderr = channel, channel.Stderr()
+	cmd.WaitDelay = time.Second // where a child of git holds the pipes
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return 1
