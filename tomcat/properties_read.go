@@ -22,6 +22,7 @@ type logicalLine struct {
 	chars []byte
 	at    []int // place of each character in the file
 	start int   // where the line begins
+	tail  int   // behind the last character that counts
 	end   int   // line end or end of file
 }
 
@@ -66,8 +67,9 @@ func (r *lineReader) next() (l logicalLine, ok bool) {
 
 // ending closes the line at end; a last lone backslash does not belong to it.
 func (l logicalLine) ending(end int, backslash bool) logicalLine {
-	l.start, l.end = l.at[0], end
+	l.start, l.tail, l.end = l.at[0], end, end
 	if n := len(l.chars) - 1; backslash {
+		l.tail = l.at[n]
 		l.chars, l.at = l.chars[:n], l.at[:n]
 	}
 	return l
@@ -96,7 +98,7 @@ func (l logicalLine) entry(line int) (entry, error) {
 	e := entry{line: line, end: l.end}
 	keyEnd, valueAt := l.split()
 	e.separated = valueAt > keyEnd
-	e.valueAt = l.end
+	e.valueAt = l.tail
 	if valueAt < len(l.at) {
 		e.valueAt = l.at[valueAt]
 	}
