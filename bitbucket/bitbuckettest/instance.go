@@ -82,24 +82,49 @@ func (i *instance) serve(l net.Listener, c connector) {
 	i.serving.Go(func() { _ = server.Serve(l) }) // always ErrServerClosed
 }
 
-// stop closes the ports at once, lets requests under way finish for up to two
-// seconds, and then cuts what is left.
+// stop closes the ports at once and lets requests under way finish for up to
+// two seconds; connections without a request, and then what is left, are cut.
 func (i *instance) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	var wait sync.WaitGroup
+	ctx, cut := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cut()
+	var servers sync.WaitGroup
 	for _, server := range i.http {
-		wait.Go(func() {
+		servers.Go(func() {
 			if server.Shutdown(ctx) != nil {
 				server.Close()
 			}
 		})
 	}
+	answered := make(chan struct{})
+	go func() {
+		servers.Wait()
+		close(answered)
+	}()
 	i.ssh.stop()
-	wait.Wait()
+	i.idle(ctx)
+	select {
+	case <-answered:
+	case <-time.After(50 * time.Millisecond): // for the last bytes of answers
+		cut() // Shutdown would wait for connections that never sent a request
+		<-answered
+	}
 	i.serving.Wait()
-	for end := time.Now().Add(2 * time.Second); i.working.Load() > 0 && time.Now().Before(end); {
-		time.Sleep(2 * time.Millisecond) // bounded: a test's middleware may block for ever
+	ctx, cut = context.WithTimeout(context.Background(), 2*time.Second)
+	defer cut()
+	i.idle(ctx)
+}
+
+// idle waits until no handler works, or ctx is done: a test's middleware may
+// block for ever.
+func (i *instance) idle(ctx context.Context) {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for i.working.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 
