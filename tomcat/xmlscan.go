@@ -5,25 +5,6 @@ import (
 	"strings"
 )
 
-// tagSpan is a start tag by its places in the text: etree gives none.
-type tagSpan struct {
-	name    string
-	start   int // of "<"
-	nameEnd int
-	attrs   []attrSpan
-}
-
-// attrSpan is one attribute of a start tag.
-type attrSpan struct {
-	name   string
-	gap    int    // where the white space before the name begins
-	start  int    // of the name
-	equals string // from the end of the name to the quote: "=" or " = "
-	value  int    // first byte after the opening quote
-	end    int    // the closing quote
-	quote  byte
-}
-
 // entityRef is a reference to a general entity that is not predefined.
 type entityRef struct {
 	name        string
@@ -121,75 +102,6 @@ func (s *scan) characters() error {
 	return nil
 }
 
-func (s *scan) startTag() error {
-	tag := tagSpan{start: s.at}
-	if len(s.open) == 0 && len(s.tags) > 0 {
-		return s.fault(s.at, "a second root element")
-	}
-	s.at++
-	tag.name = s.name()
-	tag.nameEnd = s.at
-	if tag.name == "" {
-		return s.fault(tag.start, `"<" without the name of an element`)
-	}
-	for {
-		gap := s.at
-		s.blanks()
-		switch {
-		case s.at == len(s.text):
-			return s.fault(tag.start, "<%s never ends", tag.name)
-		case s.sees(">"):
-			s.at++
-			s.tags, s.open = append(s.tags, tag), append(s.open, tag)
-			return nil
-		case s.sees("/>"):
-			s.at += 2
-			s.tags = append(s.tags, tag)
-			return nil
-		}
-		a, err := s.attribute(tag, gap)
-		if err != nil {
-			return err
-		}
-		tag.attrs = append(tag.attrs, a)
-	}
-}
-
-func (s *scan) attribute(tag tagSpan, gap int) (attrSpan, error) {
-	a := attrSpan{gap: gap, start: s.at}
-	a.name = s.name()
-	switch {
-	case a.name == "":
-		return a, s.fault(s.at, "<%s holds something that is not an attribute", tag.name)
-	case gap == a.start:
-		return a, s.fault(s.at, "<%s: a blank is missing before %s", tag.name, a.name)
-	}
-	if _, twice := tag.attr(a.name); twice {
-		return a, s.fault(a.start, "<%s has the attribute %s twice", tag.name, a.name)
-	}
-	nameEnd := s.at
-	s.blanks()
-	if !s.sees("=") {
-		return a, s.fault(a.start, `<%s: the attribute %s has no "="`, tag.name, a.name)
-	}
-	s.at++
-	s.blanks()
-	if !s.sees(`"`) && !s.sees(`'`) {
-		return a, s.fault(a.start, "<%s: the value of %s has no quotes", tag.name, a.name)
-	}
-	a.equals, a.quote, a.value = s.text[nameEnd:s.at], s.text[s.at], s.at+1
-	length := strings.IndexByte(s.text[a.value:], a.quote)
-	if length < 0 {
-		return a, s.fault(a.start, "<%s: the value of %s never ends", tag.name, a.name)
-	}
-	a.end = a.value + length
-	if i := strings.IndexByte(s.text[a.value:a.end], '<'); i >= 0 {
-		return a, s.fault(a.value+i, `<%s: the value of %s holds "<"`, tag.name, a.name)
-	}
-	s.at = a.end + 1
-	return a, s.references(a.value, a.end, true)
-}
-
 func (s *scan) endTag() error {
 	at := s.at
 	s.at += 2
@@ -246,12 +158,3 @@ func (s *scan) blanks() {
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
-
-func (t tagSpan) attr(name string) (attrSpan, bool) {
-	for _, a := range t.attrs {
-		if a.name == name {
-			return a, true
-		}
-	}
-	return attrSpan{}, false
-}
