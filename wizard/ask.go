@@ -1,0 +1,271 @@
+package wizard
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// askScreen is the question in focus.
+type askScreen struct {
+	q         Question
+	field     *field
+	invalid   string // why the last Enter was refused
+	signingIn bool
+	preview   preview
+	advice    []setup.Finding
+	candidate setup.Answers // the answers with what stands in the field
+	toReview  bool          // opened from the list of answers
+	typed     int           // edits of the field, to tell a pause from an old one
+}
+
+type checkState struct {
+	about    string // the text it judged
+	running  bool
+	findings []setup.Finding
+}
+
+type (
+	checkedMsg struct {
+		id, about string
+		findings  []setup.Finding
+	}
+	pauseMsg struct {
+		id    string
+		typed int
+	}
+	loginMsg struct {
+		user string
+		err  error
+	}
+)
+
+// typingPause is how long the keys must rest before a slow check starts.
+const typingPause = 500 * time.Millisecond
+
+// proceed goes to the first question that needs an answer, or to the review.
+func (m *model) proceed() tea.Cmd {
+	if m.iv.facts.OpenRun != "" {
+		return m.fail(openRun(m.iv.facts.OpenRun))
+	}
+	if q, ok := m.iv.resume(); ok {
+		return m.enterQuestion(q, false)
+	}
+	return m.enterReview()
+}
+
+func openRun(run string) error {
+	return problem.New("run "+run+" was interrupted and is still open",
+		"until it is settled nobody knows which of its changes are in place", "bitgate recover")
+}
+
+// enterQuestion shows q with a fresh form.
+func (m *model) enterQuestion(q Question, toReview bool) tea.Cmd {
+	m.page, m.over = pageAsk, noOverlay
+	m.ask = askScreen{q: q, toReview: toReview}
+	m.ask.field = newField(q, m.iv.prefill(q), m.st, m.fieldWidth())
+	m.refreshPreview()
+	return m.checkNow(q, m.ask.field.text)
+}
+
+// refreshPreview follows the field: the change it would make and what it means.
+func (m *model) refreshPreview() {
+	a := &m.ask
+	candidate, err := m.iv.preview(a.q, a.field.text)
+	if err != nil {
+		candidate = m.iv.answers
+		if a.q.ID == "url" {
+			a.preview, a.advice, a.candidate = preview{}, nil, candidate
+			return
+		}
+	}
+	a.candidate = candidate
+	a.preview = m.iv.stepPreview(a.q.Step, candidate)
+	a.advice = advice(a.q, m.iv.facts, candidate)
+}
+
+func (m *model) askKey(msg tea.KeyMsg) tea.Cmd {
+	if m.ask.signingIn {
+		return nil
+	}
+	switch msg.String() {
+	case "enter":
+		return m.submit()
+	case "esc", "shift+tab", "alt+left":
+		return m.back()
+	case "tab":
+		m.openPreview()
+		return nil
+	}
+	before := m.ask.field.text
+	m.ask.field.key(msg)
+	if m.ask.field.text == before {
+		return nil
+	}
+	m.ask.invalid = ""
+	m.ask.typed++
+	m.refreshPreview()
+	if !m.ask.q.slow {
+		return nil
+	}
+	return m.tick(typingPause, pauseMsg{m.ask.q.ID, m.ask.typed})
+}
+
+func (m *model) back() tea.Cmd {
+	if m.ask.toReview {
+		return m.enterReview()
+	}
+	if q, ok := m.iv.previous(m.ask.q.ID); ok {
+		return m.enterQuestion(q, false)
+	}
+	m.page = pageWelcome
+	return nil
+}
+
+// submit is Enter on the question.
+func (m *model) submit() tea.Cmd {
+	a := &m.ask
+	text := a.field.text
+	if a.q.ID == PasswordID {
+		return m.signIn(text)
+	}
+	if err := m.iv.answer(a.q, text); err != nil {
+		a.invalid = err.Error()
+		return nil
+	}
+	cmds := []tea.Cmd{m.saveDraft()}
+	if a.q.looks {
+		cmds = append(cmds, m.look())
+	}
+	return tea.Batch(append(cmds, m.checkNow(a.q, text), m.advance(a.q))...)
+}
+
+// advance goes on after q.
+func (m *model) advance(q Question) tea.Cmd {
+	if m.ask.toReview {
+		return m.proceed()
+	}
+	if next, ok := m.iv.next(q.ID); ok {
+		return m.enterQuestion(next, false)
+	}
+	return m.enterReview()
+}
+
+// saveDraft keeps the answers for an interrupted session. A failure is not
+// worth a word: the session itself goes on.
+func (m *model) saveDraft() tea.Cmd {
+	if m.b.SaveDraft == nil {
+		return nil
+	}
+	said, save := m.iv.said, m.b.SaveDraft
+	return func() tea.Msg {
+		_ = save(said)
+		return nil
+	}
+}
+
+// checkNow starts the slow checks of q for text, unless that was judged already.
+func (m *model) checkNow(q Question, text string) tea.Cmd {
+	if !q.slow || m.b.Check == nil || m.looking > 0 && m.looks == 1 {
+		return nil
+	}
+	candidate, err := m.iv.preview(q, text)
+	if err != nil {
+		return nil
+	}
+	about := q.Get(candidate)
+	if state, ok := m.checks[q.ID]; ok && state.about == about && q.ID != "key" {
+		return nil
+	}
+	m.checks[q.ID] = checkState{about: about, running: true}
+	facts := m.iv.facts
+	return tea.Batch(m.startSpinner(), func() tea.Msg {
+		return checkedMsg{q.ID, about, m.b.Check(m.ctx, q.ID, facts, candidate)}
+	})
+}
+
+func (m *model) checked(msg checkedMsg) {
+	if m.checks[msg.id].about == msg.about {
+		m.checks[msg.id] = checkState{about: msg.about, findings: msg.findings}
+	}
+}
+
+func (m *model) paused(msg pauseMsg) tea.Cmd {
+	if m.page != pageAsk || msg.id != m.ask.q.ID || msg.typed != m.ask.typed {
+		return nil
+	}
+	return m.checkNow(m.ask.q, m.ask.field.text)
+}
+
+// signIn tries the password once.
+func (m *model) signIn(password string) tea.Cmd {
+	if password == "" {
+		m.ask.invalid = "an answer is needed here"
+		return nil
+	}
+	m.ask.signingIn, m.ask.invalid = true, ""
+	user, login, secret := m.iv.answers.AdminUser, m.b.Login, []byte(password)
+	m.ask.field = newField(m.ask.q, "", m.st, m.fieldWidth()) // the form forgets it
+	return tea.Batch(m.startSpinner(), func() tea.Msg {
+		defer wipe(secret)
+		return loginMsg{user, login(m.ctx, user, secret)}
+	})
+}
+
+func wipe(secret []byte) {
+	for i := range secret {
+		secret[i] = 0
+	}
+}
+
+func (m *model) loggedIn(msg loginMsg) tea.Cmd {
+	m.ask.signingIn = false
+	if m.page != pageAsk || m.ask.q.ID != PasswordID {
+		return nil
+	}
+	if msg.err == nil {
+		m.iv.signedIn, m.iv.done[PasswordID] = msg.user, true
+		// Signed in, more can be read: the base URL and the application links.
+		return tea.Batch(m.look(), m.advance(m.ask.q))
+	}
+	m.ask.invalid = problemLine(msg.err)
+	if problem.KindOf(msg.err) != problem.Credentials {
+		return nil
+	}
+	if m.iv.refused() {
+		m.ask.invalid += fmt.Sprintf(" (%d of %d tries)", m.iv.refusals, maxRefusals)
+		return nil
+	}
+	why := m.ask.invalid
+	q, _ := Find("base-url-method")
+	cmd := m.enterQuestion(q, false)
+	m.ask.field.choose(setup.Manual)
+	m.refreshPreview()
+	m.ask.invalid = why + "; no further password is tried, change the base URL by hand"
+	return cmd
+}
+
+// problemLine is an error in one line.
+func problemLine(err error) string {
+	var p *problem.Error
+	if errors.As(err, &p) {
+		text := p.Found
+		if p.Do != "" {
+			text += "; " + p.Do
+		}
+		return text
+	}
+	return err.Error()
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return problemLine(err)
+}

@@ -1,0 +1,74 @@
+package wizard
+
+import (
+	"context"
+	"io"
+	"time"
+
+	// Before any Charm package: see there.
+	_ "bitgate/internal/quietterm"
+
+	"bitgate/setup"
+)
+
+// Backend is everything the wizard can ask the machine for. Detect, Resolve,
+// Build, Diffs, Apply and Verify are needed; the others may be nil, and what
+// they offer is then not shown.
+type Backend struct {
+	// Detect looks at the machine; it is called again whenever an answer says where to look.
+	Detect func(ctx context.Context, said setup.Answers) (setup.Facts, error)
+	// Resolve fills what was not said (setup.Resolve).
+	Resolve func(f setup.Facts, said setup.Answers, src setup.Sources) (setup.Answers, setup.Sources)
+	// Build makes the plan. Pure and fast: every preview comes from it.
+	Build func(f setup.Facts, a setup.Answers) (setup.Plan, error)
+	// Diffs makes the diffs of a plan. Pure and fast.
+	Diffs func(f setup.Facts, p setup.Plan) []setup.FileDiff
+	// Check runs the slow checks of one question (DNS, port, certificate) for the answers so far.
+	Check func(ctx context.Context, question string, f setup.Facts, a setup.Answers) []setup.Finding
+	// CheckPlan proves a plan; a Fail finding forbids apply.
+	CheckPlan func(ctx context.Context, f setup.Facts, p setup.Plan) ([]setup.Finding, error)
+	// Login tries a password once. A refusal is a *problem.Error of kind
+	// Credentials. The session stays on the backend's side; the wizard
+	// overwrites password when Login returns.
+	Login func(ctx context.Context, user string, password []byte) error
+	// Apply carries the plan out. When ctx ends it takes back what was done.
+	Apply func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error)
+	// Verify checks from outside, after apply.
+	Verify func(ctx context.Context, p setup.Plan, notify func(setup.Finding)) []setup.Finding
+	// SaveDraft keeps the answers given so far for an interrupted session.
+	SaveDraft func(a setup.Answers) error
+	// SavePlan writes the plan to a file and names it.
+	SavePlan func(p setup.Plan) (path string, err error)
+	// Pager shows text in the person's pager.
+	Pager func(text string, in io.Reader, out io.Writer) error
+	// ServeNow runs the built-in proxy in the foreground until ctx ends; nil
+	// where a service does it.
+	ServeNow func(ctx context.Context, p setup.Plan) error
+	// After names the commands that repeat and that undo the run.
+	After func(r setup.Result, a setup.Answers) (again, back string)
+}
+
+// Options of both doors.
+type Options struct {
+	Width   int  // columns of the line prompter, 0 = 80
+	NoColor bool // NO_COLOR, --no-color
+	// PlanOnly stops after the review.
+	PlanOnly bool
+	// ReadPassword reads a line without echo; used by Plain. Without it the
+	// password is a line of in.
+	ReadPassword func(prompt string) ([]byte, error)
+	// Now is the clock of the apply screen, time.Now if nil.
+	Now func() time.Time
+}
+
+// Outcome is how a session ended.
+type Outcome struct {
+	Answers   setup.Answers // resolved
+	Plan      setup.Plan
+	Result    setup.Result
+	Findings  []setup.Finding // of verify
+	Applied   bool            // apply was started
+	Cancelled bool            // left before consent: nothing was changed
+	PlanOnly  bool            // stopped after the plan, as asked
+	Err       error           // what apply returned
+}

@@ -1,0 +1,16 @@
+// Package wizard is bitgate's guided terminal: the questions as data, a full
+// screen program over them, and a line prompter over the same list.
+//
+// Rules of the screen:
+//   - One question is in focus; everything else on the screen explains it.
+//   - A value that was found says where it comes from, and is only confirmed.
+//   - The preview shows the real bytes, from the same plan that apply uses.
+//   - Nothing changes before the word "apply" and Enter on the review's consent
+//     line, and every screen says so until then.
+//   - Sentence case, the documented page's own terms, no exclamation marks.
+//     Marks are words or ASCII (ok, !, x, >) with one of the sixteen ANSI
+//     colours beside them; the same screen reads without any.
+//
+// The package touches no file, network or process: cmd/bitgate hands it a
+// Backend. It alone imports the Charm libraries.
+package wizard

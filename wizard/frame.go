@@ -1,0 +1,169 @@
+package wizard
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/lipgloss"
+)
+
+// Sizes of the screen.
+const (
+	minWidth, minHeight = 60, 16 // below: a notice
+	railFrom            = 100    // columns from which the rail is on the left
+	railWidth           = 24     // columns of the rail
+	besideFrom          = 132    // columns from which the preview is beside the question
+	maxText             = 92     // columns of running text
+	defaultW, defaultH  = 80, 24 // where the terminal does not tell
+)
+
+// frame is the chrome around a screen: header, rail or breadcrumb, footer.
+type frame struct {
+	style
+	w, h   int
+	what   string // "Bitbucket 8.19.1 behind HAProxy 2.6.12"
+	status string // "nothing has been changed yet"
+	rail   []railItem
+	keys   []string // "enter next"
+}
+
+type railItem struct {
+	mark   string // "ok", ">", ""
+	number int
+	title  string
+	detail string // dim, under a finished item
+	now    bool
+}
+
+// body is the room left for a screen.
+func (f frame) body() (w, h int) {
+	w, h = f.w-2, f.h-4
+	if f.w >= railFrom && len(f.rail) > 0 {
+		w -= railWidth + 3
+	} else if len(f.rail) > 0 {
+		h--
+	}
+	return w, h
+}
+
+// render puts a screen's lines into the frame; exactly h lines of at most w columns.
+func (f frame) render(body []string) string {
+	lines := []string{
+		ends(" "+f.bold.Render("bitgate")+"  "+f.what, f.dim.Render(f.status)+" ", f.w),
+	}
+	bw, bh := f.body()
+	if len(body) > bh {
+		body = body[:bh]
+	}
+	if f.w >= railFrom && len(f.rail) > 0 {
+		lines = append(lines, "")
+		rail := f.railLines(bh)
+		for i := range bh {
+			left, right := "", ""
+			if i < len(rail) {
+				left = rail[i]
+			}
+			if i < len(body) {
+				right = body[i]
+			}
+			lines = append(lines, " "+pad(clip(left, railWidth), railWidth)+"   "+clip(right, bw))
+		}
+	} else {
+		if len(f.rail) > 0 {
+			lines = append(lines, " "+clip(f.breadcrumb(), f.w-2))
+		}
+		lines = append(lines, " "+f.dim.Render(strings.Repeat("-", f.w-2)))
+		for i := range bh {
+			right := ""
+			if i < len(body) {
+				right = body[i]
+			}
+			lines = append(lines, " "+clip(right, bw))
+		}
+	}
+	lines = append(lines, "", " "+clip(f.footer(), f.w-2))
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (f frame) footer() string {
+	var out []string
+	for _, k := range f.keys {
+		key, what, _ := strings.Cut(k, " ")
+		out = append(out, f.accent.Render(key)+" "+f.dim.Render(what))
+	}
+	gap := "   "
+	if lipgloss.Width(strings.Join(out, gap)) > f.w-2 {
+		gap = "  "
+	}
+	return strings.Join(out, gap)
+}
+
+// railLines is the documented page as a column.
+func (f frame) railLines(h int) []string {
+	details := len(f.rail)*2 <= h-2
+	var lines []string
+	for _, it := range f.rail {
+		label := it.title
+		if it.number > 0 {
+			label = string(rune('0'+it.number)) + " " + label
+		}
+		switch {
+		case it.now:
+			lines = append(lines, f.accent.Render(">   "+label))
+		case it.mark == "ok":
+			lines = append(lines, f.good.Render("ok")+"  "+label)
+		case it.mark != "":
+			lines = append(lines, f.warn.Render(pad(it.mark, 2))+"  "+label)
+		default:
+			lines = append(lines, "    "+f.dim.Render(label))
+		}
+		if details && it.detail != "" {
+			indent := "    "
+			if it.number > 0 {
+				indent = "      "
+			}
+			lines = append(lines, indent+f.dim.Render(clip(it.detail, railWidth-len(indent))))
+		}
+	}
+	return lines
+}
+
+// breadcrumb is the rail in one line.
+func (f frame) breadcrumb() string {
+	long, short := f.crumbs(false), f.crumbs(true)
+	if lipgloss.Width(long) <= f.w-2 {
+		return long
+	}
+	return short
+}
+
+func (f frame) crumbs(short bool) string {
+	var out []string
+	for _, it := range f.rail {
+		if it.number == 0 && it.title == stepTitle(StepBitbucket, zeroAnswers) && !it.now {
+			continue
+		}
+		label := it.title
+		if label == "Tomcat connector" {
+			label = "Connector"
+		}
+		label = strings.TrimSuffix(label, " (optional)")
+		if short && !it.now && it.number > 0 {
+			label = ""
+		}
+		if it.number > 0 {
+			label = strings.TrimSpace(string(rune('0'+it.number)) + " " + label)
+		}
+		switch {
+		case it.now:
+			out = append(out, f.accent.Render("["+label+"]"))
+		case it.mark != "":
+			out = append(out, label)
+		default:
+			out = append(out, f.dim.Render(label))
+		}
+	}
+	return strings.Join(out, f.dim.Render(" > "))
+}

@@ -1,0 +1,116 @@
+package wizard
+
+import tea "github.com/charmbracelet/bubbletea"
+
+// key is the keyboard: first what means the same everywhere, then the overlay,
+// then the page.
+func (m *model) key(msg tea.KeyMsg) tea.Cmd {
+	name := msg.String()
+	if m.over == overQuit {
+		return m.quitKey(name)
+	}
+	if name == "ctrl+c" {
+		return m.interrupt()
+	}
+	if m.tooSmall() {
+		return nil
+	}
+	if m.over != noOverlay {
+		return m.overlayKey(msg)
+	}
+	if name == "f1" || name == "?" && !m.typesQuestionMark() {
+		m.openHelp()
+		return nil
+	}
+	switch m.page {
+	case pageWelcome:
+		return m.welcomeKey(name)
+	case pageAsk:
+		return m.askKey(msg)
+	case pageReview:
+		return m.reviewKey(msg)
+	case pageApply:
+		return m.applyKey(msg)
+	case pageResult:
+		return m.resultKey(name)
+	}
+	return m.errorKey(name)
+}
+
+// typesQuestionMark reports whether "?" belongs to the text being typed.
+func (m *model) typesQuestionMark() bool {
+	switch m.page {
+	case pageAsk:
+		return m.ask.q.literal()
+	case pageReview:
+		return m.review.searching || m.review.consent.open
+	}
+	return false
+}
+
+// interrupt is ctrl+c: before consent a question, during apply a decision.
+func (m *model) interrupt() tea.Cmd {
+	switch {
+	case m.page == pageApply && m.run.active:
+		return m.takeBack()
+	case m.page == pageResult:
+		return m.quit()
+	}
+	m.over = overQuit
+	return nil
+}
+
+func (m *model) quitKey(name string) tea.Cmd {
+	switch name {
+	case "y", "enter", "ctrl+c", "q":
+		if m.page == pageError {
+			m.out.Err = m.trouble
+		}
+		m.out.Cancelled = true
+		return m.quit()
+	case "n", "esc":
+		m.over = noOverlay
+	}
+	return nil
+}
+
+func (m *model) overlayKey(msg tea.KeyMsg) tea.Cmd {
+	name := msg.String()
+	if m.over == overAnswers {
+		return m.answersKey(name)
+	}
+	switch name {
+	case "esc", "enter", "q", "tab", "?", "f1":
+		m.over = noOverlay
+	default:
+		m.view.key(name, m.overlayHeight())
+	}
+	return nil
+}
+
+func (m *model) welcomeKey(name string) tea.Cmd {
+	if name != "enter" || !m.iv.known {
+		return nil
+	}
+	return m.proceed()
+}
+
+// errorKey: r looks again, esc goes back to the questions, enter and q leave.
+func (m *model) errorKey(name string) tea.Cmd {
+	switch name {
+	case "r":
+		m.page = pageWelcome
+		return m.look()
+	case "e":
+		if m.iv.known {
+			m.openAnswers()
+		}
+	case "esc", "shift+tab", "alt+left":
+		if q, ok := m.iv.previous(""); ok && m.iv.known {
+			return m.enterQuestion(q, false)
+		}
+	case "q":
+		m.over = overQuit
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package wizard
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// review prints the whole plan and asks for consent.
+func (p *prompter) review() (Outcome, error) {
+	var outcome Outcome
+	plan, diffs, err := p.iv.finishedPlan()
+	if err != nil {
+		return outcome, err
+	}
+	outcome.Plan, outcome.Answers = plan, p.iv.answers
+	p.say("", "Review: "+planSummary(plan))
+	for _, t := range reviewTabs(plan, diffs, p.iv) {
+		if t.title == checksTab {
+			continue
+		}
+		p.say("", strings.ToUpper(t.title[:1])+t.title[1:])
+		for _, l := range t.lines {
+			fmt.Fprintln(p.out, l)
+		}
+	}
+	findings, err := p.prove(plan)
+	if err != nil {
+		return outcome, err
+	}
+	p.say("", "Checks")
+	for _, l := range checksText(plan, findings) {
+		fmt.Fprintln(p.out, l)
+	}
+	switch n := failures(findings) + failures(plan.Notes); {
+	case p.o.PlanOnly:
+		outcome.PlanOnly = true
+		return outcome, nil
+	case plan.Empty():
+		p.say("", "Nothing to do: this server is as you want it.")
+		outcome.Result.State = setup.RunNothing
+		return p.finish(outcome), nil
+	case n > 0:
+		p.say("", count(n, "check")+" failed: the plan cannot be applied yet. Nothing was changed.")
+		return outcome, unproven(findings, plan.Notes)
+	}
+	if err := p.consent(plan); err != nil {
+		return outcome, err
+	}
+	return p.apply(outcome), nil
+}
+
+func (p *prompter) prove(plan setup.Plan) ([]setup.Finding, error) {
+	if p.b.CheckPlan == nil || plan.Empty() {
+		return nil, nil
+	}
+	findings, err := p.b.CheckPlan(p.ctx, p.iv.facts, plan)
+	if p.ctx.Err() != nil {
+		return nil, errCancelled
+	}
+	return findings, err
+}
+
+// consent takes the word; an empty line or anything else asks again, the end
+// of the input and "no" leave.
+func (p *prompter) consent(plan setup.Plan) error {
+	for range 3 {
+		prompt := "Type the word apply to change this server, no to leave"
+		if p.b.SavePlan != nil {
+			prompt += ", save to keep the plan"
+		}
+		p.say("")
+		fmt.Fprint(p.out, prompt+": ")
+		line, err := p.lines.next()
+		if err != nil {
+			return err
+		}
+		switch word := strings.TrimSpace(line); word {
+		case consentWord:
+			return nil
+		case "no", "n", "q", "quit":
+			return errCancelled
+		case "save":
+			p.savePlan(plan)
+		default:
+			p.say("Only the word apply counts.")
+		}
+	}
+	return errCancelled
+}
+
+func (p *prompter) savePlan(plan setup.Plan) {
+	if p.b.SavePlan == nil {
+		return
+	}
+	path, err := p.b.SavePlan(plan)
+	if err != nil {
+		p.say("x   " + problemLine(err))
+		return
+	}
+	p.say("ok  saved as " + path)
+}
+
+// apply runs the plan and prints every event as a line of its own.
+func (p *prompter) apply(outcome Outcome) Outcome {
+	outcome.Applied = true
+	titles := planRows(outcome.Plan)
+	notify := func(e setup.Event) { p.event(titles, e) }
+	outcome.Result, outcome.Err = p.b.Apply(p.ctx, outcome.Plan, p.choose, notify)
+	if outcome.Err != nil || outcome.Result.State != setup.RunCommitted && outcome.Result.State != setup.RunNothing {
+		return p.summary(outcome)
+	}
+	return p.finish(outcome)
+}
+
+// finish checks from outside and sums up.
+func (p *prompter) finish(outcome Outcome) Outcome {
+	if p.b.Verify != nil {
+		p.say("", "Checking from outside.")
+		outcome.Findings = p.b.Verify(p.ctx, outcome.Plan, func(f setup.Finding) { p.findings([]setup.Finding{f}) })
+	}
+	return p.summary(outcome)
+}
+
+func (p *prompter) summary(outcome Outcome) Outcome {
+	p.say("")
+	outcome.Answers = p.iv.answers
+	for _, l := range summary(outcome, p.b.After, p.st, p.o.Width) {
+		fmt.Fprintln(p.out, l)
+	}
+	if canServe(p.b, outcome) {
+		p.say("", "The built-in proxy now runs in this terminal; ctrl+c ends it.")
+		outcome.Err = p.b.ServeNow(p.ctx, outcome.Plan)
+	}
+	return outcome
+}
+
+func (p *prompter) event(rows []row, e setup.Event) {
+	title := e.Title
+	for _, r := range rows {
+		if r.change >= 0 && r.change == e.Change {
+			title = r.title
+		}
+	}
+	words := map[setup.EventKind]string{
+		setup.EventStart: "..  ", setup.EventDone: "ok  ", setup.EventFailed: "x   ",
+		setup.EventUndoStart: "<   taking back: ", setup.EventUndone: "<   taken back: ", setup.EventProgress: "    ", setup.EventLog: "    ",
+	}
+	word, known := words[e.Kind]
+	if !known {
+		return
+	}
+	text := title
+	if e.Text != "" {
+		text = strings.TrimPrefix(title+": "+e.Text, ": ")
+	}
+	if e.Kind == setup.EventLog {
+		text = e.Text
+	}
+	p.say(word + text)
+}
+
+// choose puts a decision of the running apply. Without an answer it is taken back.
+func (p *prompter) choose(text, detail string, choices []setup.Decision) setup.Decision {
+	p.say("", "!   "+text, detail)
+	for i, c := range choices {
+		p.say(fmt.Sprintf("  %d. %s", i+1, decisionLabels[c]))
+	}
+	for {
+		fmt.Fprintf(p.out, "Number or word (%s): ", joinDecisions(choices))
+		line, err := p.lines.next()
+		if err != nil {
+			return setup.DecideBack
+		}
+		line = strings.TrimSpace(line)
+		n, _ := strconv.Atoi(line)
+		for i, c := range choices {
+			if n == i+1 || line == string(c) {
+				return c
+			}
+		}
+	}
+}
+
+func joinDecisions(choices []setup.Decision) string {
+	var out []string
+	for _, c := range choices {
+		out = append(out, string(c))
+	}
+	return strings.Join(out, ", ")
+}
+
+// unproven is the error of a plan whose checks failed.
+func unproven(lists ...[]setup.Finding) error {
+	for _, list := range lists {
+		for _, f := range list {
+			if f.Level == setup.Fail {
+				return problem.New(strings.TrimPrefix(f.Title+": "+f.Seen, ": "), f.Why, f.Do)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package wizard
+
+import (
+	"fmt"
+	"strings"
+
+	"bitgate/setup"
+)
+
+// Kind is the kind of an answer.
+type Kind string
+
+// Kinds.
+const (
+	Text     Kind = "text"
+	Path     Kind = "path"
+	Number   Kind = "number"
+	Duration Kind = "duration"
+	List     Kind = "list" // values separated by commas or blanks
+	Choice   Kind = "choice"
+	Confirm  Kind = "confirm" // "yes" or "no"
+	Password Kind = "password"
+)
+
+// Option is a word a choice may have.
+type Option struct {
+	Value string
+	Label string // what it means, for people
+}
+
+// Question is one thing the administrator may be asked. The same list makes
+// the wizard, the line prompter, the flags and their help, and the README's table.
+type Question struct {
+	ID      string // YAML key and flag name; a word of its own where Virtual
+	Virtual bool   // only asked: it sets other questions' keys, and has no flag
+	Step    string // step id, or StepBitbucket
+	Title   string
+	Why     string // one sentence, in the documented page's terms
+	Arg     string // placeholder of the flag's value: URL, FILE
+	Help    string // the flag's help
+	Default string // the default in words, "" for none
+	Example string // shown in an empty field
+	Kind    Kind
+	Options []Option // of a Choice
+	Free    bool     // a Choice that also takes any other text (a command)
+	Asked   string   // when it is asked, in words; "" = only changed on demand
+
+	// Get and Set turn the answer into text and back. Set("") unsays it.
+	Get func(setup.Answers) string
+	Set func(*setup.Answers, string) error
+
+	prompt   Kind     // kind of the question on the screen, where it differs
+	keys     []string // keys it may set, where these are not just ID
+	slow     bool     // Backend.Check has something to say about it
+	looks    bool     // the answer says where to look: detect again
+	required bool     // an empty answer is refused
+	when     func(*interview) bool
+	show     func(setup.Facts, setup.Answers) string         // prefilled text; nil = Get
+	why      func(setup.Facts, setup.Answers) string         // source of a suggested text
+	enter    func(setup.Facts, *setup.Answers, string) error // what typing means; nil = Set
+	refuse   func(*interview, string) error                  // objections that need the facts; pure and fast
+}
+
+// StepBitbucket is the rail's first stop: the installation itself.
+const StepBitbucket = "bitbucket"
+
+// Validate reports whether text is an answer. Pure and fast.
+func (q Question) Validate(text string) error {
+	var a setup.Answers
+	return q.Set(&a, text)
+}
+
+// Choices lists the words of a Choice.
+func (q Question) Choices() []string {
+	var out []string
+	for _, o := range q.Options {
+		out = append(out, o.Value)
+	}
+	return out
+}
+
+// screenKind is the kind of field shown.
+func (q Question) screenKind() Kind {
+	if q.prompt != "" {
+		return q.prompt
+	}
+	return q.Kind
+}
+
+// writes lists the keys an answer may change.
+func (q Question) writes() []string {
+	if len(q.keys) > 0 {
+		return q.keys
+	}
+	return []string{q.ID}
+}
+
+// literal reports whether "?" may be part of the answer, so that it cannot ask for help.
+func (q Question) literal() bool { return q.screenKind() == Password || q.Free }
+
+// options are the choices as shown, yes and no for a confirmation.
+func (q Question) options() []Option {
+	if q.screenKind() != Confirm {
+		return q.Options
+	}
+	if len(q.Options) > 0 {
+		return q.Options
+	}
+	return []Option{{"no", "No"}, {"yes", "Yes"}}
+}
+
+// Find returns the question with the id.
+func Find(id string) (Question, bool) {
+	for _, q := range questions {
+		if q.ID == id {
+			return q, true
+		}
+	}
+	return Question{}, false
+}
+
+// Questions lists every question in the order in which they are asked.
+func Questions() []Question { return append([]Question(nil), questions...) }
+
+// parseYes reads a confirmation.
+func parseYes(text string) (bool, error) {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "yes", "y", "true":
+		return true, nil
+	case "no", "n", "false", "":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q is neither yes nor no", text)
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,142 @@
+package wizard
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"bitgate/internal/publicurl"
+	"bitgate/setup"
+)
+
+func restartTimeout(a *setup.Answers) *time.Duration { return &a.RestartTimeout }
+
+// urlQuestion asks for the public URL. A bare host name is enough: the scheme
+// can only be https, and the path is the one Bitbucket has now.
+func urlQuestion() Question {
+	return Question{
+		ID: "url", Step: setup.StepContextPath, Title: "Public URL", Kind: Text, Arg: "URL", Example: "git.example.com",
+		Why:   "The address under which people will reach Bitbucket through the front. The host name is enough.",
+		Help:  "public URL of Bitbucket, e.g. https://git.example.com/bitbucket",
+		Asked: "always", required: true, slow: true,
+		Get: func(a setup.Answers) string { return a.URL.BaseURL() },
+		Set: func(a *setup.Answers, text string) error { return a.URL.UnmarshalText([]byte(strings.TrimSpace(text))) },
+		when: func(*interview) bool {
+			return true
+		},
+		show: func(f setup.Facts, a setup.Answers) string {
+			if a.URL.IsZero() {
+				u, _ := setup.SuggestURL(f)
+				return u.BaseURL()
+			}
+			return a.URL.BaseURL()
+		},
+		why: func(f setup.Facts, a setup.Answers) string {
+			if _, why := setup.SuggestURL(f); a.URL.IsZero() && why != "" {
+				return "from " + why
+			}
+			return ""
+		},
+		enter: func(f setup.Facts, a *setup.Answers, text string) error {
+			return a.URL.UnmarshalText([]byte(completeURL(f, text)))
+		},
+	}
+}
+
+// completeURL adds what a person need not type.
+func completeURL(f setup.Facts, text string) string {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return ""
+	}
+	if !strings.Contains(text, "://") {
+		text = "https://" + text
+	}
+	scheme, rest, _ := strings.Cut(text, "://")
+	if strings.Contains(rest, "/") || scheme != "https" {
+		return text
+	}
+	return text + f.ContextPath.Value
+}
+
+// pathQuestion is the documented first step in its own words.
+func pathQuestion() Question {
+	return Question{
+		ID: "path", Virtual: true, Step: setup.StepContextPath, Title: "Context path", Kind: Text, Example: "/bitbucket",
+		Why:   "Bitbucket and the front must serve from the same path. The documented page uses /bitbucket; the path Bitbucket has now breaks no address.",
+		Asked: "always", keys: []string{"url"}, looks: false,
+		Get: func(a setup.Answers) string { return a.URL.PropertyPath() },
+		Set: func(a *setup.Answers, text string) error {
+			if a.URL.IsZero() {
+				return contextPath(text)
+			}
+			u, err := a.URL.WithPath(strings.TrimSpace(text))
+			if err == nil {
+				a.URL = u
+			}
+			return err
+		},
+		when: func(iv *interview) bool { return !iv.answers.URL.IsZero() },
+		why: func(f setup.Facts, a setup.Answers) string {
+			if !f.ContextPath.Set {
+				return "the path Bitbucket has now is not known"
+			}
+			if f.ContextPath.Value == a.URL.TomcatPath() {
+				return "as Bitbucket has it now" + from(f.ContextPath.Why)
+			}
+			return fmt.Sprintf("Bitbucket has %s now%s", spellPath(f.ContextPath.Value), from(f.ContextPath.Why))
+		},
+	}
+}
+
+// oldPathQuestion offers to send the old addresses on.
+func oldPathQuestion() Question {
+	return textField(Question{
+		ID: "redirect-old-path", Step: setup.StepContextPath, Title: "Redirect the old path", Kind: Text, Arg: "PATH",
+		Why:     "Clone addresses, webhooks and CI jobs under the old path break. The front can send them on to the new one; git follows for clone and fetch.",
+		Help:    "former context path that the front redirects to the new one",
+		Default: "none", Asked: "when the context path changes",
+		prompt:  Confirm,
+		Options: []Option{{"yes", "Yes, send the old path on"}, {"no", "No, the old addresses may break"}},
+		when: func(iv *interview) bool {
+			return iv.facts.ContextPath.Set && pathChanges(iv.facts, iv.answers)
+		},
+		show: func(f setup.Facts, a setup.Answers) string { return "yes" },
+		enter: func(f setup.Facts, a *setup.Answers, text string) error {
+			yes, err := parseYes(text)
+			if err != nil {
+				return err
+			}
+			a.RedirectOldPath = ""
+			if yes {
+				a.RedirectOldPath = spellPath(f.ContextPath.Value)
+			}
+			return nil
+		},
+	}, func(a *setup.Answers) *string { return &a.RedirectOldPath }, contextPath)
+}
+
+// pathChanges reports whether Bitbucket will serve from another path than now.
+func pathChanges(f setup.Facts, a setup.Answers) bool {
+	return f.ContextPath.Set && !a.URL.IsZero() && f.ContextPath.Value != a.URL.TomcatPath() && !a.Skips(setup.StepContextPath)
+}
+
+// spellPath writes the root as people do.
+func spellPath(path string) string {
+	p, err := publicurl.ParsePath(path)
+	if err != nil {
+		return path
+	}
+	if p == "" {
+		return "/"
+	}
+	return p
+}
+
+// from makes ", from X" of a source.
+func from(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ", from " + why
+}

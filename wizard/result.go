@@ -1,0 +1,154 @@
+package wizard
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// enterResult shows how it ended; Run prints the same lines when the screen
+// is left, so that they stay in the scrollback.
+func (m *model) enterResult() tea.Cmd {
+	m.page, m.over = pageResult, noOverlay
+	m.out.Answers = m.iv.answers
+	w, _ := m.frame().body()
+	m.run.scroll.set(summary(m.out, m.b.After, m.st, min(w, maxText+20)))
+	return nil
+}
+
+func (m *model) resultKey(name string) tea.Cmd {
+	_, h := m.frame().body()
+	if m.run.scroll.key(name, h-1) {
+		return nil
+	}
+	switch name {
+	case "enter", "q", "esc":
+		return m.quit()
+	case "s":
+		if canServe(m.b, m.out) {
+			m.run.serve = true
+			return m.quit()
+		}
+	}
+	return nil
+}
+
+// canServe: the built-in proxy has no service here and may run in this terminal.
+func canServe(b Backend, out Outcome) bool {
+	return b.ServeNow != nil && out.Result.State == setup.RunCommitted && out.Answers.Front == setup.FrontBuiltin
+}
+
+func (m *model) resultView(_, h int) []string {
+	lines := append([]string(nil), m.run.scroll.window(h-1)...)
+	for len(lines) < h-1 {
+		lines = append(lines, "")
+	}
+	return append(lines, m.st.dim.Render(m.run.scroll.more(h-1)))
+}
+
+// summary is how a session ended, for the result screen, the scrollback and
+// the line prompter alike.
+func summary(out Outcome, after func(setup.Result, setup.Answers) (string, string), st style, w int) []string {
+	lines := headlineOf(out, st, w)
+	for _, f := range append(worthSaying(out.Findings), worthSaying(out.Result.Notes)...) {
+		lines = append(lines, st.findingLines(f, w)...)
+	}
+	for _, p := range out.Result.Pending {
+		lines = append(lines, st.mark(setup.Note)+"  left for you: "+p)
+	}
+	if out.Result.Backups != "" {
+		lines = append(lines, "", "Backups   "+out.Result.Backups)
+	}
+	if after == nil {
+		return lines
+	}
+	again, back := after(out.Result, out.Answers)
+	if again != "" {
+		lines = append(lines, "Again     "+again)
+	}
+	if back != "" {
+		lines = append(lines, "Back      "+back)
+	}
+	return lines
+}
+
+func headlineOf(out Outcome, st style, w int) []string {
+	switch {
+	case out.Err != nil:
+		return failureLines(out, st, w)
+	case out.Result.State == setup.RunCommitted || out.Result.State == setup.RunNothing:
+		ok, warn, fail := tally(out.Findings)
+		if len(out.Findings) == 0 {
+			return []string{st.bold.Render(out.Answers.URL.BaseURL()) + doneText(out)}
+		}
+		text := fmt.Sprintf("%s passed", count(ok, "check"))
+		if warn > 0 {
+			text += ", " + count(warn, "warning")
+		}
+		if fail > 0 {
+			text += fmt.Sprintf(", %d failed", fail)
+			return []string{st.fail.Render("x") + "   " + st.bold.Render(out.Answers.URL.BaseURL()) + doneText(out) + " But not everything works yet: " + text + ".", ""}
+		}
+		return []string{st.bold.Render(out.Answers.URL.BaseURL()) + " is up. " + text + ".", ""}
+	}
+	return []string{"The run ended as: " + string(out.Result.State)}
+}
+
+func doneText(out Outcome) string {
+	if out.Result.State == setup.RunNothing {
+		return ": nothing to do, the server is as you want it."
+	}
+	return ": all changes are in place."
+}
+
+func failureLines(out Outcome, st style, w int) []string {
+	lines := []string{}
+	head := "Apply failed."
+	switch out.Result.State {
+	case setup.RunTakenBack:
+		head = "Apply was stopped or failed, and everything was taken back."
+	case setup.RunIncomplete, setup.RunOpen:
+		head = "Apply failed, and something could not be taken back."
+	}
+	lines = append(lines, st.fail.Render("x")+"   "+st.bold.Render(head), "")
+	var p *problem.Error
+	if !errors.As(out.Err, &p) {
+		return append(lines, append(wrap(out.Err.Error(), w), "")...)
+	}
+	for _, t := range []string{p.Error(), p.Why, p.Do} {
+		lines = append(lines, wrap(t, w)...)
+	}
+	return append(lines, "")
+}
+
+func tally(findings []setup.Finding) (ok, warn, fail int) {
+	for _, f := range findings {
+		switch f.Level {
+		case setup.Warn:
+			warn++
+		case setup.Fail:
+			fail++
+		default:
+			ok++
+		}
+	}
+	return ok, warn, fail
+}
+
+// transcript is the finished run for the scrollback: what was done, then the summary.
+func (m *model) transcript(w int) string {
+	var lines []string
+	for _, r := range m.run.rows {
+		if r.state != "" {
+			lines = append(lines, m.rowLines(r, w)...)
+		}
+	}
+	lines = append(lines, "")
+	lines = append(lines, summary(m.out, m.b.After, m.st, w)...)
+	return strings.Join(lines, "\n") + "\n"
+}

@@ -1,0 +1,279 @@
+package wizard
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
+
+	"bitgate/setup"
+)
+
+// reviewScreen is the plan before consent: a tab for every file, then what is
+// no file, and the consent line.
+type reviewScreen struct {
+	plan      setup.Plan
+	tabs      []tab
+	at        int
+	scroll    scroller
+	findings  []setup.Finding // of CheckPlan
+	proving   bool
+	proofs    int // number of the last CheckPlan
+	query     string
+	searching bool
+	note      string
+	consent   consent
+}
+
+// tab is one page of the review; plain lines, coloured when drawn.
+type tab struct {
+	title string
+	path  string
+	lines []string
+	diff  bool
+}
+
+type (
+	provenMsg struct {
+		number   int
+		findings []setup.Finding
+		err      error
+	}
+	savedMsg struct {
+		path string
+		err  error
+	}
+	pagerMsg struct{ err error }
+)
+
+// enterReview builds the plan and starts its checks, once nothing is being
+// looked at and no question is open.
+func (m *model) enterReview() tea.Cmd {
+	m.page, m.over = pageReview, noOverlay
+	if m.looking > 0 {
+		m.review = reviewScreen{proofs: m.review.proofs, proving: true}
+		return m.startSpinner()
+	}
+	if q, ok := m.iv.resume(); ok {
+		return m.enterQuestion(q, false)
+	}
+	plan, diffs, err := m.iv.finishedPlan()
+	if err != nil {
+		return m.fail(err)
+	}
+	m.review = reviewScreen{plan: plan, proofs: m.review.proofs + 1}
+	m.out.Plan = plan
+	m.review.tabs = reviewTabs(plan, diffs, m.iv)
+	m.showTab(0)
+	if m.b.CheckPlan == nil || plan.Empty() {
+		return nil
+	}
+	m.review.proving = true
+	number, facts := m.review.proofs, m.iv.facts
+	return tea.Batch(m.startSpinner(), func() tea.Msg {
+		findings, err := m.b.CheckPlan(m.ctx, facts, plan)
+		return provenMsg{number, findings, err}
+	})
+}
+
+func (m *model) proven(msg provenMsg) {
+	r := &m.review
+	if msg.number != r.proofs {
+		return
+	}
+	r.proving = false
+	r.findings = msg.findings
+	if msg.err != nil {
+		r.findings = append(r.findings, setup.Finding{ID: "plan", Level: setup.Fail, Seen: problemLine(msg.err)})
+	}
+	for i, t := range r.tabs {
+		if t.title == checksTab {
+			r.tabs[i].lines = checksText(r.plan, r.findings)
+			if r.at == i {
+				m.showTab(i)
+			} else if failures(r.findings) > 0 && r.scroll.top == 0 && !r.consent.open {
+				m.showTab(i) // what forbids apply must not hide in a tab
+			}
+		}
+	}
+}
+
+func failures(findings []setup.Finding) int {
+	n := 0
+	for _, f := range findings {
+		if f.Level == setup.Fail {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) showTab(i int) {
+	r := &m.review
+	r.at = (i + len(r.tabs)) % len(r.tabs)
+	var lines []string
+	for _, l := range r.tabs[r.at].lines {
+		lines = append(lines, hardWrap(l, m.w-4)...)
+	}
+	r.scroll.set(lines)
+}
+
+func (m *model) reviewHeight() int { return max(m.h-4-6, 3) }
+
+func (m *model) reviewKey(msg tea.KeyMsg) tea.Cmd {
+	r := &m.review
+	name := msg.String()
+	if len(r.tabs) == 0 { // still looking
+		if name == "esc" {
+			return m.backFromReview()
+		}
+		return nil
+	}
+	if r.consent.open {
+		return m.consentKey(msg)
+	}
+	if r.searching {
+		m.searchKey(msg)
+		return nil
+	}
+	r.note = ""
+	if r.scroll.key(name, m.reviewHeight()) {
+		return nil
+	}
+	switch name {
+	case "]", "tab", "right", "l":
+		m.showTab(r.at + 1)
+	case "[", "shift+tab", "left", "h":
+		m.showTab(r.at - 1)
+	case "/":
+		r.searching, r.query = true, ""
+	case "n":
+		m.search(1)
+	case "N":
+		m.search(-1)
+	case "a":
+		return m.openConsent()
+	case "enter":
+		if r.plan.Empty() {
+			return m.verifyOnly()
+		}
+		if m.o.PlanOnly {
+			return m.finishPlan()
+		}
+		r.note = "enter changes nothing here; a opens the consent line"
+	case "q":
+		if m.o.PlanOnly {
+			return m.finishPlan()
+		}
+		m.over = overQuit
+	case "s":
+		return m.savePlan()
+	case "$":
+		return m.openPager()
+	case "e":
+		m.openAnswers()
+	case "esc":
+		return m.backFromReview()
+	}
+	return nil
+}
+
+func (m *model) backFromReview() tea.Cmd {
+	if q, ok := m.iv.previous(""); ok {
+		return m.enterQuestion(q, false)
+	}
+	m.page = pageWelcome
+	return nil
+}
+
+func (m *model) finishPlan() tea.Cmd {
+	m.out.PlanOnly = true
+	return m.quit()
+}
+
+func (m *model) savePlan() tea.Cmd {
+	if m.b.SavePlan == nil {
+		return nil
+	}
+	plan, save := m.review.plan, m.b.SavePlan
+	return func() tea.Msg {
+		path, err := save(plan)
+		return savedMsg{path, err}
+	}
+}
+
+func (r *reviewScreen) saved(msg savedMsg) {
+	r.note = "saved as " + msg.path + "; bitgate apply " + msg.path + " does the same without questions"
+	if msg.err != nil {
+		r.note = errorText(msg.err)
+	}
+}
+
+// pagerCommand lends the terminal to the pager.
+type pagerCommand struct {
+	run  func(text string, in io.Reader, out io.Writer) error
+	text string
+	in   io.Reader
+	out  io.Writer
+}
+
+func (p *pagerCommand) Run() error            { return p.run(p.text, p.in, p.out) }
+func (p *pagerCommand) SetStdin(r io.Reader)  { p.in = r }
+func (p *pagerCommand) SetStdout(w io.Writer) { p.out = w }
+func (p *pagerCommand) SetStderr(io.Writer)   {}
+
+func (m *model) openPager() tea.Cmd {
+	if m.b.Pager == nil {
+		return nil
+	}
+	var text strings.Builder
+	for _, t := range m.review.tabs {
+		fmt.Fprintf(&text, "%s\n\n%s\n\n", t.title, strings.Join(t.lines, "\n"))
+	}
+	return tea.Exec(&pagerCommand{run: m.b.Pager, text: text.String()}, func(err error) tea.Msg { return pagerMsg{err} })
+}
+
+// searchKey edits the search line; Enter goes to the first hit.
+func (m *model) searchKey(msg tea.KeyMsg) {
+	r := &m.review
+	switch msg.Type {
+	case tea.KeyEnter:
+		r.searching = false
+		r.scroll.top--
+		m.search(1)
+	case tea.KeyEsc:
+		r.searching, r.query = false, ""
+	case tea.KeyBackspace:
+		if q := []rune(r.query); len(q) > 0 {
+			r.query = string(q[:len(q)-1])
+		}
+	case tea.KeyRunes, tea.KeySpace:
+		r.query += string(msg.Runes)
+	}
+}
+
+// search goes to the next hit, through the tabs and round.
+func (m *model) search(dir int) {
+	r := &m.review
+	if r.query == "" {
+		return
+	}
+	query := strings.ToLower(r.query)
+	from := r.scroll.top + dir
+	for range len(r.tabs) + 1 {
+		for i := from; i >= 0 && i < len(r.scroll.lines); i += dir {
+			if strings.Contains(strings.ToLower(ansi.Strip(r.scroll.lines[i])), query) {
+				r.scroll.top = i // not clamped: the hit is the first line
+				return
+			}
+		}
+		m.showTab(r.at + dir)
+		from = 0
+		if dir < 0 {
+			from = len(r.scroll.lines) - 1
+		}
+	}
+	r.note = fmt.Sprintf("%q is in none of the files", r.query)
+}

@@ -1,0 +1,162 @@
+package wizard
+
+import (
+	"fmt"
+	"strings"
+
+	"bitgate/setup"
+)
+
+const checksTab = "checks"
+
+// reviewTabs are the files, then what is no file.
+func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
+	var tabs []tab
+	names := map[string]int{}
+	for _, d := range diffs {
+		names[lastName(d.Path)]++
+	}
+	for _, d := range diffs {
+		title := lastName(d.Path)
+		if names[title] > 1 {
+			title = shortPath(d.Path)
+		}
+		tabs = append(tabs, tab{title: title, path: d.Path, lines: strings.Split(strings.TrimRight(d.Unified, "\n"), "\n"), diff: true})
+	}
+	var base, services, other []string
+	for _, s := range plan.Steps {
+		if s.Skipped != "" {
+			other = append(other, fmt.Sprintf("%s: nothing to do, %s", s.Title, s.Skipped))
+		}
+	}
+	for _, ref := range plan.Ordered() {
+		c := plan.At(ref)
+		switch {
+		case c.BaseURL != nil:
+			base = append(append(base, c.What, ""), baseURLLines(c.BaseURL)...)
+		case c.Service != nil:
+			services = append(services, serviceLines(c)...)
+		case c.Certificate != nil:
+			other = append(other, c.What)
+		}
+	}
+	if len(base) > 0 {
+		tabs = append(tabs, tab{title: "base URL", lines: base, diff: true})
+	}
+	if len(services) > 0 {
+		tabs = append(tabs, tab{title: "services", lines: services})
+	}
+	if len(other) > 0 {
+		tabs = append(tabs, tab{title: "more", lines: other})
+	}
+	return append(tabs, tab{title: checksTab, lines: checksText(plan, nil)}, tab{title: "command", lines: commandLines(iv)})
+}
+
+func lastName(path string) string {
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		return path[i+1:]
+	}
+	return path
+}
+
+func serviceLines(c setup.Change) []string {
+	s := c.Service
+	lines := []string{c.What}
+	how := string(s.Control.How)
+	switch {
+	case s.Control.Command != "":
+		how = "by " + s.Control.Command
+	case s.Control.Name != "":
+		how += " " + s.Control.Name
+	}
+	if how != "" {
+		lines = append(lines, "  how      "+how)
+	}
+	if s.Effect != "" {
+		lines = append(lines, "  effect   "+s.Effect)
+	}
+	return append(lines, "")
+}
+
+// checksText are the notes of the plan and the proofs of CheckPlan, the worst first.
+func checksText(plan setup.Plan, findings []setup.Finding) []string {
+	var lines []string
+	for _, level := range []setup.Level{setup.Fail, setup.Warn, setup.Note, setup.OK} {
+		for _, f := range append(append([]setup.Finding(nil), findings...), plan.Notes...) {
+			if f.Level == level {
+				lines = append(lines, plainFinding(f)...)
+			}
+		}
+	}
+	for _, p := range plan.Pending {
+		lines = append(lines, "-   left for you: "+p)
+	}
+	if len(lines) == 0 {
+		return []string{"nothing to report"}
+	}
+	return lines
+}
+
+// plainFinding is a finding in up to three lines, without colour or wrapping.
+func plainFinding(f setup.Finding) []string {
+	mark := map[setup.Level]string{setup.OK: "ok", setup.Warn: "! ", setup.Fail: "x "}[f.Level]
+	if mark == "" {
+		mark = "- "
+	}
+	text := f.Seen
+	if f.Title != "" && f.Seen == "" {
+		text = f.Title
+	} else if f.Title != "" && f.Title != f.Seen {
+		text = f.Title + ": " + f.Seen
+	}
+	lines := []string{mark + "  " + text}
+	if f.Level == setup.Warn || f.Level == setup.Fail {
+		for _, t := range []string{f.Why, f.Do} {
+			if t != "" {
+				lines = append(lines, "    "+t)
+			}
+		}
+	}
+	return lines
+}
+
+// commandLines are the same answers as flags, one a line.
+func commandLines(iv *interview) []string {
+	lines := []string{"The same without questions:", "", "bitgate apply \\"}
+	for _, q := range questions {
+		if q.Virtual || iv.given[q.ID].From == "" {
+			continue
+		}
+		if text := q.Get(iv.said); text != "" {
+			for _, one := range values(q, text) {
+				lines = append(lines, "  "+flag(q, one)+" \\")
+			}
+		}
+	}
+	last := len(lines) - 1
+	lines[last] = strings.TrimSuffix(lines[last], " \\")
+	if iv.signedIn != "" {
+		lines = append(lines, "", "and --admin-password-file FILE, a file only you can read")
+	}
+	return lines
+}
+
+func values(q Question, text string) []string {
+	if q.Kind != List {
+		return []string{text}
+	}
+	return strings.Split(text, ", ")
+}
+
+func flag(q Question, text string) string {
+	if q.Kind == Confirm {
+		if text == "no" {
+			return "--" + q.ID + "=false"
+		}
+		return "--" + q.ID
+	}
+	if strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/:@%+=,") != "" {
+		text = "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	return "--" + q.ID + " " + text
+}

@@ -1,0 +1,158 @@
+package wizard
+
+import (
+	"io"
+	"strings"
+
+	"github.com/charmbracelet/huh"
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/muesli/termenv"
+
+	"bitgate/setup"
+)
+
+// style is the look: the sixteen ANSI colours and nothing else, so that light
+// and dark terminals keep their own shades.
+type style struct {
+	ascii                                      bool
+	plain, bold, accent, dim, good, warn, fail lipgloss.Style
+	form                                       *huh.Theme
+}
+
+// newStyle judges colour by the stream that is really written to.
+func newStyle(out io.Writer, noColor bool) style {
+	r := lipgloss.NewRenderer(out)
+	if noColor {
+		r.SetColorProfile(termenv.Ascii)
+	}
+	r.SetHasDarkBackground(true) // never ask the terminal
+	base := r.NewStyle()
+	ansi16 := func(n string) lipgloss.Style { return base.Foreground(lipgloss.Color(n)) }
+	s := style{
+		ascii: r.ColorProfile() == termenv.Ascii,
+		plain: base, bold: base.Bold(true), dim: base.Faint(true),
+		accent: ansi16("6"), good: ansi16("2"), warn: ansi16("3"), fail: ansi16("1"),
+	}
+	s.form = s.theme()
+	return s
+}
+
+// theme is the form library's part of the look. Every style is made here,
+// because the library's own belong to a renderer that looks at standard output.
+func (s style) theme() *huh.Theme {
+	t := huh.ThemeBase()
+	cursor := s.plain
+	if s.ascii {
+		cursor = s.plain.Transform(asciiCursor)
+	}
+	f := huh.FieldStyles{
+		Base: s.plain, Title: s.bold, Description: s.dim,
+		ErrorIndicator: s.plain, ErrorMessage: s.fail,
+		SelectSelector: s.accent.SetString("> "), Option: s.plain,
+		SelectedOption: s.accent, UnselectedOption: s.plain,
+		NextIndicator: s.plain, PrevIndicator: s.plain,
+		TextInput: huh.TextInputStyles{Cursor: cursor, CursorText: s.plain, Placeholder: s.dim, Prompt: s.accent, Text: s.plain},
+	}
+	t.Focused, t.Blurred = f, f
+	t.Form.Base, t.Group.Base = s.plain, s.plain
+	return t
+}
+
+// asciiCursor makes the cursor visible where nothing can be shown in reverse.
+func asciiCursor(under string) string {
+	if strings.TrimSpace(under) == "" {
+		return "_"
+	}
+	return "|" + under
+}
+
+// mark is a level as a word or sign, two columns wide.
+func (s style) mark(l setup.Level) string {
+	switch l {
+	case setup.OK:
+		return s.good.Render("ok")
+	case setup.Warn:
+		return s.warn.Render("! ")
+	case setup.Fail:
+		return s.fail.Render("x ")
+	}
+	return s.dim.Render("- ")
+}
+
+// diffLine colours one line of a diff.
+func (s style) diffLine(line string) string {
+	switch {
+	case strings.HasPrefix(line, "@@"), strings.HasPrefix(line, "--- "), strings.HasPrefix(line, "+++ "):
+		return s.dim.Render(line)
+	case strings.HasPrefix(line, "+"):
+		return s.good.Render(line)
+	case strings.HasPrefix(line, "-"):
+		return s.fail.Render(line)
+	}
+	return line
+}
+
+// wrap breaks text into lines of at most w columns.
+func wrap(text string, w int) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(ansi.Wrap(text, max(w, 8), "/"), "\n")
+}
+
+// hardWrap breaks a line of code wherever it must be broken.
+func hardWrap(line string, w int) []string {
+	return strings.Split(ansi.Hardwrap(strings.ReplaceAll(line, "\t", "    "), max(w, 8), true), "\n")
+}
+
+// clip cuts a line at w columns and says so.
+func clip(line string, w int) string {
+	if ansi.StringWidth(line) <= w {
+		return line
+	}
+	return ansi.Truncate(line, max(w, 1), "…")
+}
+
+// pad fills a line up to w columns.
+func pad(line string, w int) string {
+	if n := w - ansi.StringWidth(line); n > 0 {
+		return line + strings.Repeat(" ", n)
+	}
+	return line
+}
+
+// ends puts two texts at the two ends of a line.
+func ends(left, right string, w int) string {
+	gap := w - ansi.StringWidth(left) - ansi.StringWidth(right)
+	if gap < 2 {
+		left = clip(left, w-ansi.StringWidth(right)-2)
+		gap = w - ansi.StringWidth(left) - ansi.StringWidth(right)
+	}
+	return left + strings.Repeat(" ", max(gap, 1)) + right
+}
+
+// findingLines lays a finding out under its mark.
+func (s style) findingLines(f setup.Finding, w int) []string {
+	text := f.Seen
+	if f.Title != "" && f.Title != f.Seen {
+		text = f.Title + ": " + f.Seen
+	}
+	if f.Title != "" && f.Seen == "" {
+		text = f.Title
+	}
+	var out []string
+	for i, line := range wrap(text, w-4) {
+		if i == 0 {
+			out = append(out, s.mark(f.Level)+"  "+line)
+		} else {
+			out = append(out, "    "+line)
+		}
+	}
+	if f.Level == setup.Fail || f.Level == setup.Warn {
+		for _, line := range wrap(f.Do, w-4) {
+			out = append(out, "    "+s.dim.Render(line))
+		}
+	}
+	return out
+}

@@ -1,0 +1,201 @@
+package wizard
+
+import (
+	"fmt"
+	"strings"
+
+	"bitgate/setup"
+)
+
+// View draws the screen: exactly as many lines as the terminal has.
+func (m *model) View() string {
+	if m.done {
+		return ""
+	}
+	if m.tooSmall() {
+		return m.smallView()
+	}
+	f := m.frame()
+	w, h := f.body()
+	switch m.over {
+	case overQuit:
+		return f.render(m.quitView(w))
+	case overHelp, overPreview:
+		return f.render(m.overlayView(w, h))
+	case overAnswers:
+		return f.render(m.answersView(w, h))
+	}
+	switch m.page {
+	case pageWelcome:
+		return f.render(m.welcomeView(w, h))
+	case pageAsk:
+		return f.render(m.askView(w, h))
+	case pageReview:
+		return f.render(m.reviewView(w, h))
+	case pageApply:
+		return f.render(m.applyView(w, h))
+	case pageResult:
+		return f.render(m.resultView(w, h))
+	}
+	return f.render(m.errorView(w))
+}
+
+func (m *model) tooSmall() bool { return m.w < minWidth || m.h < minHeight }
+
+func (m *model) smallView() string {
+	lines := []string{fmt.Sprintf("bitgate needs %dx%d,", minWidth, minHeight), fmt.Sprintf("this window has %dx%d.", m.w, m.h),
+		"Make it larger to go on.", m.changed() + "."}
+	for i := range lines {
+		lines[i] = clip(lines[i], m.w)
+	}
+	return strings.Join(lines[:min(len(lines), m.h)], "\n")
+}
+
+// changed says how far the server has been touched.
+func (m *model) changed() string {
+	switch {
+	case m.page == pageApply && m.run.stopping:
+		return "taking back what was done"
+	case m.page == pageApply && m.run.active:
+		return "changing this server"
+	case m.page == pageApply, m.page == pageResult:
+		return m.run.state(m.out)
+	}
+	return "nothing has been changed yet"
+}
+
+func (m *model) frame() frame {
+	return frame{style: m.st, w: m.w, h: m.h, what: m.what(), status: m.changed(), rail: m.rail(), keys: m.footerKeys()}
+}
+
+func (m *model) what() string {
+	switch m.page {
+	case pageReview:
+		return "Review"
+	case pageApply:
+		return "Apply"
+	case pageResult:
+		return "Result"
+	}
+	return headline(m.iv.facts, m.iv.answers)
+}
+
+// rail shows the documented steps; the review and what follows use the whole width.
+func (m *model) rail() []railItem {
+	if m.page != pageAsk && m.page != pageWelcome || m.over == overAnswers {
+		return nil
+	}
+	current := StepBitbucket
+	if m.page == pageAsk {
+		current = m.ask.q.Step
+	}
+	ids := append(append([]string{StepBitbucket}, steps...), StepReview)
+	var out []railItem
+	for _, id := range ids {
+		it := railItem{number: stepNumber(id), title: stepTitle(id, m.iv.answers), now: id == current}
+		if !it.now {
+			it.mark, it.detail = m.stepState(id)
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
+// stepState is a step's mark and the answer that sums it up.
+func (m *model) stepState(id string) (mark, detail string) {
+	a := m.iv.answers
+	if a.Skips(id) {
+		return "-", "left out"
+	}
+	if !m.stepDone(id) {
+		return "", ""
+	}
+	switch id {
+	case StepBitbucket:
+		detail = a.Home
+	case setup.StepContextPath:
+		detail = a.URL.BaseURL()
+	case setup.StepBaseURL:
+		detail = map[string]string{setup.Manual: "by hand", setup.MethodSkip: "left as it is"}[a.BaseURLMethod]
+		if m.iv.signedIn != "" {
+			detail = "signed in as " + m.iv.signedIn
+		}
+	case setup.StepConnector:
+		detail = a.Upstream
+	case setup.StepHAProxy:
+		detail = a.Cert + a.PEM
+	case setup.StepSSH:
+		detail = "not forwarded"
+		if forwardsSSH(a) {
+			detail = a.SSHListen
+		}
+	}
+	mark = "ok"
+	for _, q := range questions {
+		if q.Step == id && m.failedCheck(q.ID) {
+			mark = "!"
+		}
+	}
+	return mark, detail
+}
+
+func (m *model) failedCheck(id string) bool {
+	for _, f := range m.checks[id].findings {
+		if f.Level == setup.Fail {
+			return true
+		}
+	}
+	return false
+}
+
+// stepDone reports whether no open question of the step is left.
+func (m *model) stepDone(id string) bool {
+	if id == StepReview || !m.iv.known || m.page == pageWelcome {
+		return false
+	}
+	for _, q := range questions {
+		if q.Step == id && m.iv.open(q) && !m.iv.done[q.ID] {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *model) footerKeys() []string {
+	switch {
+	case m.over == overQuit:
+		return []string{"enter quit", "esc stay"}
+	case m.over == overAnswers:
+		return []string{"enter change", "up/down choose", "esc back"}
+	case m.over != noOverlay:
+		return []string{"esc back", "up/down scroll", "ctrl+c quit"}
+	}
+	switch m.page {
+	case pageWelcome:
+		return []string{"enter next", "? help", "ctrl+c quit"}
+	case pageAsk:
+		help := "? help"
+		if m.ask.q.literal() {
+			help = "f1 help"
+		}
+		if m.ask.signingIn {
+			return []string{"ctrl+c quit"}
+		}
+		return []string{"enter next", "esc back", "tab preview", help, "ctrl+c quit"}
+	case pageReview:
+		return m.reviewKeys()
+	case pageApply:
+		return m.applyKeys()
+	case pageResult:
+		keys := []string{"enter finish", "up/down scroll"}
+		if canServe(m.b, m.out) {
+			keys = append(keys, "s serve now")
+		}
+		return keys
+	}
+	keys := []string{"r look again"}
+	if m.iv.known {
+		keys = append(keys, "esc back", "e answers")
+	}
+	return append(keys, "ctrl+c quit")
+}

@@ -1,0 +1,188 @@
+package wizard
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"bitgate/setup"
+)
+
+// applyKey: ctrl+c is handled before; l shows the log; letters answer a question.
+func (m *model) applyKey(msg tea.KeyMsg) tea.Cmd {
+	r := &m.run
+	if r.decision != nil {
+		return m.decide(msg.String())
+	}
+	if msg.String() == "l" {
+		r.showLog = !r.showLog
+	}
+	return nil
+}
+
+// decisionKeys are the letters of the choices.
+var decisionKeys = map[setup.Decision]string{
+	setup.DecideRetry: "r", setup.DecideBack: "b", setup.DecideKeep: "k", setup.DecideDone: "d",
+}
+
+var decisionLabels = map[setup.Decision]string{
+	setup.DecideRetry: "try again", setup.DecideBack: "take everything back",
+	setup.DecideKeep: "keep what was done", setup.DecideDone: "it is done, go on",
+}
+
+func (m *model) decide(name string) tea.Cmd {
+	d := m.run.decision
+	if !d.ready {
+		return m.rest()
+	}
+	for _, c := range d.choices {
+		if decisionKeys[c] == name {
+			d.reply <- c
+			m.run.decision = nil
+		}
+	}
+	return nil
+}
+
+func (m *model) applyKeys() []string {
+	r := &m.run
+	if r.decision != nil {
+		var keys []string
+		for _, c := range r.decision.choices {
+			keys = append(keys, decisionKeys[c]+" "+decisionLabels[c])
+		}
+		return keys
+	}
+	log := "l log"
+	if r.showLog {
+		log = "l changes"
+	}
+	switch {
+	case r.verifying:
+		return []string{log, "ctrl+c stop checking"}
+	case r.stopping:
+		return []string{log}
+	}
+	return []string{log, "ctrl+c take everything back"}
+}
+
+func (m *model) applyView(w, h int) []string {
+	r := &m.run
+	if r.showLog {
+		from := max(0, len(r.log)-h)
+		var lines []string
+		for _, l := range r.log[from:] {
+			lines = append(lines, clip(l, w))
+		}
+		if len(lines) == 0 {
+			lines = []string{m.st.dim.Render("no program has written anything yet")}
+		}
+		return lines
+	}
+	var rows []string
+	for _, row := range r.rows {
+		rows = append(rows, m.rowLines(row, w)...)
+	}
+	if over := len(rows) - (h - 8); over > 0 && len(rows) > 6 {
+		rows = rows[min(over, m.currentRow()):]
+	}
+	var below []string
+	if d := r.decision; d != nil {
+		below = append(below, m.st.warn.Render("!")+"   "+m.st.bold.Render(d.text))
+		for _, l := range wrap(d.detail, w-4) {
+			below = append(below, "    "+l)
+		}
+		if !d.ready {
+			below = append(below, m.st.dim.Render("    one moment"))
+		} else {
+			for _, c := range d.choices {
+				below = append(below, "    "+m.st.accent.Render(decisionKeys[c])+"  "+decisionLabels[c])
+			}
+		}
+	} else if len(r.findings) > 0 {
+		for _, f := range r.findings[max(0, len(r.findings)-6):] {
+			below = append(below, m.st.findingLines(f, w)...)
+		}
+	}
+	return stack(h, block{rows, 1}, block{below, 1})
+}
+
+// currentRow is the first row that is not finished.
+func (m *model) currentRow() int {
+	for i, r := range m.run.rows {
+		if r.state == "" || r.state == setup.EventStart {
+			return i
+		}
+	}
+	return len(m.run.rows)
+}
+
+// rowLines is a change with its state and its time.
+func (m *model) rowLines(r row, w int) []string {
+	mark, state := "  ", ""
+	switch r.state {
+	case setup.EventDone:
+		mark, state = m.st.good.Render("ok"), seconds(r.took.Sub(r.began))
+	case setup.EventStart:
+		mark, state = m.spinner(), seconds(m.now().Sub(r.began))
+	case setup.EventFailed:
+		mark, state = m.st.fail.Render("x "), "failed"
+	case setup.EventUndoStart:
+		mark, state = m.spinner(), "taking back"
+	case setup.EventUndone:
+		mark, state = m.st.warn.Render("< "), "taken back"
+	}
+	title := r.title
+	if r.number > 0 {
+		title = fmt.Sprintf("%d %s", r.number, title)
+	} else {
+		title = "  " + title
+	}
+	if r.state == "" {
+		return []string{"    " + m.st.dim.Render(clip(title, w-6))}
+	}
+	var lines []string
+	if r.state == setup.EventStart && r.text != "" {
+		title += "  " + m.st.dim.Render(r.text)
+	}
+	lines = append(lines, mark+"  "+ends(clip(title, w-20), m.st.dim.Render(state), w-4))
+	if r.state == setup.EventFailed {
+		for _, l := range wrap(r.text, w-8) {
+			lines = append(lines, "      "+m.st.fail.Render(l))
+		}
+	}
+	return lines
+}
+
+// seconds is a duration as a person watches it.
+func seconds(d time.Duration) string {
+	switch {
+	case d < 0:
+		return ""
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	}
+	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+}
+
+// state says in the header how the run stands.
+func (s *runScreen) state(out Outcome) string {
+	switch out.Result.State {
+	case setup.RunCommitted:
+		return "done"
+	case setup.RunNothing:
+		return "nothing was changed"
+	case setup.RunTakenBack, setup.RunUndone:
+		return "everything was taken back"
+	case setup.RunIncomplete, setup.RunOpen:
+		return "something is left to do"
+	}
+	if out.Err != nil {
+		return "failed"
+	}
+	return strings.TrimSpace("checking")
+}

@@ -1,0 +1,232 @@
+package wizard
+
+import (
+	"fmt"
+	"strings"
+
+	"bitgate/setup"
+)
+
+// block is a part of the screen that gives way when room is short.
+type block struct {
+	lines []string
+	least int // fewer lines than this and it is left out
+}
+
+// stack puts blocks under each other in h lines, an empty line between them.
+// The first ones are served first.
+func stack(h int, blocks ...block) []string {
+	var out []string
+	for _, b := range blocks {
+		gap := 0
+		if len(out) > 0 {
+			gap = 1
+		}
+		room := h - len(out) - gap
+		if len(b.lines) == 0 || room < min(b.least, len(b.lines)) {
+			continue
+		}
+		if gap == 1 {
+			out = append(out, "")
+		}
+		out = append(out, b.lines[:min(len(b.lines), room)]...)
+	}
+	return out
+}
+
+// askView is the question, what it means, and what it would change: the
+// preview stands beside it in wide windows, else below.
+func (m *model) askView(w, h int) []string {
+	text, beside := m.columns()
+	head := m.stepHeading(text)
+	question := m.questionLines(text)
+	advice := m.adviceLines(text)
+	checks := m.checkLines(text)
+	if beside == 0 {
+		left := h - len(head) - len(question) - len(advice) - len(checks) - 5
+		preview := m.previewLines(text, max(left, 4))
+		blocks := []block{{head, 1}, {question, 1}, {checks, 1}, {advice, 1}, {preview, 3}}
+		lines := stack(h-1, blocks...)
+		return lines
+	}
+	left := stack(h, block{head, 1}, block{question, 1}, block{checks, 1}, block{advice, 1})
+	right := m.previewLines(beside, h-2)
+	var out []string
+	for i := range h {
+		l, r := "", ""
+		if i < len(left) {
+			l = left[i]
+		}
+		if i >= 2 && i-2 < len(right) {
+			r = right[i-2]
+		}
+		out = append(out, pad(clip(l, text), text)+"   "+clip(r, beside))
+	}
+	return out
+}
+
+// columns are the widths of the question and of the preview beside it, 0 for below.
+func (m *model) columns() (text, beside int) {
+	w, _ := m.frame().body()
+	if m.w < besideFrom {
+		return w, 0
+	}
+	text = min(w*11/20, maxText)
+	return text, w - text - 3
+}
+
+func (m *model) fieldWidth() int {
+	text, _ := m.columns()
+	return min(text, maxText)
+}
+
+// stepHeading names the step and what was answered in it so far.
+func (m *model) stepHeading(w int) []string {
+	var lines []string
+	if m.w >= railFrom {
+		name := stepTitle(m.ask.q.Step, m.iv.answers)
+		if n := stepNumber(m.ask.q.Step); n > 0 {
+			name = m.st.dim.Render(fmt.Sprintf("Step %d of %d   ", n, len(steps))) + m.st.bold.Render(name)
+		}
+		lines = append(lines, name, m.st.dim.Render(strings.Repeat("-", w)))
+	}
+	for _, q := range questions {
+		if q.ID == m.ask.q.ID || q.Step != m.ask.q.Step || !m.iv.done[q.ID] || !m.iv.open(q) {
+			continue
+		}
+		lines = append(lines, clip(m.st.good.Render("ok")+"  "+pad(q.Title, 14)+"  "+m.shownAnswer(q), w))
+	}
+	return lines
+}
+
+// shownAnswer is an answer as people read it.
+func (m *model) shownAnswer(q Question) string {
+	if q.screenKind() == Password {
+		return "accepted"
+	}
+	return optionLabel(q, m.iv.prefill(q))
+}
+
+func optionLabel(q Question, text string) string {
+	for _, o := range q.options() {
+		if o.Value == text {
+			return o.Label
+		}
+	}
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+func (m *model) questionLines(w int) []string {
+	q := m.ask.q
+	var lines []string
+	for _, l := range wrap(q.Why, min(w, maxText)) {
+		lines = append(lines, l)
+	}
+	lines = append(lines, "", m.st.bold.Render(q.Title))
+	lines = append(lines, m.ask.field.lines()...)
+	switch {
+	case m.ask.signingIn:
+		lines = append(lines, m.spinner()+"signing in as "+m.iv.answers.AdminUser)
+	case m.ask.invalid != "":
+		for i, l := range wrap(m.ask.invalid, w-4) {
+			lead := "    "
+			if i == 0 {
+				lead = m.st.mark(setup.Fail) + "  "
+			}
+			lines = append(lines, lead+m.st.fail.Render(l))
+		}
+	default:
+		if q.ID == PasswordID {
+			lines = append(lines, m.st.dim.Render("for "+m.iv.answers.AdminUser+" at "+m.signInAt()))
+		} else if src := m.iv.source(q); src != "" {
+			for _, l := range wrap(src, w) {
+				lines = append(lines, m.st.dim.Render(l))
+			}
+		}
+	}
+	return lines
+}
+
+func (m *model) signInAt() string {
+	if m.iv.facts.Instance.Base != "" {
+		return m.iv.facts.Instance.Base
+	}
+	return m.iv.answers.Upstream
+}
+
+func (m *model) adviceLines(w int) []string {
+	var lines []string
+	for _, f := range m.ask.advice {
+		lines = append(lines, m.st.findingLines(f, w)...)
+	}
+	return lines
+}
+
+// checkLines are the slow checks of this step, running or done.
+func (m *model) checkLines(w int) []string {
+	var lines []string
+	for _, q := range questions {
+		c, ok := m.checks[q.ID]
+		if !ok || q.Step != m.ask.q.Step {
+			continue
+		}
+		if c.running {
+			lines = append(lines, m.spinner()+" checking "+strings.ToLower(q.Title[:1])+q.Title[1:])
+			continue
+		}
+		if q.ID == m.ask.q.ID && c.about != m.currentText() {
+			continue
+		}
+		for _, f := range c.findings {
+			if q.ID == m.ask.q.ID || f.Level != setup.OK {
+				lines = append(lines, m.st.findingLines(f, w)...)
+			}
+		}
+	}
+	return lines
+}
+
+// currentText is the field's answer as the checks know it.
+func (m *model) currentText() string { return m.ask.q.Get(m.ask.candidate) }
+
+// previewLines show the change in at most h lines.
+func (m *model) previewLines(w, h int) []string {
+	p := m.ask.preview
+	if p.title == "" {
+		return nil
+	}
+	lines := []string{m.st.dim.Render("Preview  ") + clip(p.title, w-9)}
+	room := h - 1
+	var body []string
+	for _, l := range p.lines {
+		if strings.HasPrefix(l, "@@") {
+			continue
+		}
+		body = append(body, m.st.diffLine(clip(strings.ReplaceAll(l, "\t", "    "), w)))
+	}
+	if len(body) > room && room > 1 {
+		hidden := len(body) - room + 1
+		body = append(fitChange(body, p.lines, room-1), m.st.dim.Render(fmt.Sprintf("%d more lines: tab", hidden)))
+	}
+	return append(lines, body...)
+}
+
+// fitChange keeps the first changed line in view when a preview is cut.
+func fitChange(body, raw []string, room int) []string {
+	first, i := 0, 0
+	for _, l := range raw {
+		if strings.HasPrefix(l, "@@") {
+			continue
+		}
+		if strings.HasPrefix(l, "+") || strings.HasPrefix(l, "-") {
+			first = i
+			break
+		}
+		i++
+	}
+	from := max(0, min(first-1, len(body)-room))
+	return body[from : from+room]
+}

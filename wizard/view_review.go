@@ -1,0 +1,197 @@
+package wizard
+
+import (
+	"fmt"
+	"strings"
+
+	"bitgate/bitbucket"
+	"bitgate/internal/service"
+	"bitgate/setup"
+)
+
+// reviewView: tabs, the diff, what the services do, and the consent line.
+func (m *model) reviewView(w, h int) []string {
+	r := &m.review
+	if len(r.tabs) == 0 {
+		return []string{m.spinner() + " looking at the files you named"}
+	}
+	bodyH := m.reviewHeight()
+	lines := []string{ends(m.tabLine(w-len(planSummary(r.plan))-2), m.st.dim.Render(planSummary(r.plan)), w)}
+	rule := m.st.dim.Render(strings.Repeat("-", w))
+	lines = append(lines, rule)
+	t := r.tabs[r.at]
+	top := min(r.scroll.top, max(len(r.scroll.lines)-1, 0))
+	visible := r.scroll.lines[top:min(top+bodyH, len(r.scroll.lines))]
+	for _, l := range visible {
+		lines = append(lines, " "+m.reviewLine(t, l))
+	}
+	for len(lines) < bodyH+2 {
+		lines = append(lines, "")
+	}
+	more := r.scroll.more(bodyH)
+	if more != "" {
+		rule = m.st.dim.Render(strings.Repeat("-", max(w-len(more)-2, 1)) + " " + more)
+	}
+	lines = append(lines, rule)
+	lines = append(lines, m.reviewFoot(w)...)
+	return lines[:min(len(lines), h)]
+}
+
+// reviewLine colours a line and marks the searched text.
+func (m *model) reviewLine(t tab, line string) string {
+	if q := m.review.query; q != "" && !m.review.searching {
+		if i := strings.Index(strings.ToLower(line), strings.ToLower(q)); i >= 0 && i+len(q) <= len(line) {
+			return line[:i] + m.st.accent.Bold(true).Underline(true).Render(line[i:i+len(q)]) + line[i+len(q):]
+		}
+	}
+	if t.diff {
+		return m.st.diffLine(line)
+	}
+	switch {
+	case strings.HasPrefix(line, "ok  "):
+		return m.st.good.Render("ok") + line[2:]
+	case strings.HasPrefix(line, "x   "):
+		return m.st.fail.Render("x") + line[1:]
+	case strings.HasPrefix(line, "!   "):
+		return m.st.warn.Render("!") + line[1:]
+	}
+	return line
+}
+
+// tabLine names the tabs, the current one in brackets; where there is no room
+// it starts with the current one.
+func (m *model) tabLine(w int) string {
+	r := &m.review
+	from := 0
+	for {
+		var parts []string
+		width := 0
+		for i := from; i < len(r.tabs); i++ {
+			title := r.tabs[i].title
+			if r.tabs[i].title == checksTab && failures(r.findings) > 0 {
+				title += " x"
+			}
+			width += len(title) + 4
+			if i == r.at {
+				parts = append(parts, m.st.accent.Render("[ "+title+" ]"))
+			} else {
+				parts = append(parts, "  "+title+"  ")
+			}
+		}
+		if width <= w || from >= r.at {
+			return strings.Join(parts, "")
+		}
+		from++
+	}
+}
+
+// planSummary counts what apply will do.
+func planSummary(p setup.Plan) string {
+	changes, restarts, reloads := 0, 0, 0
+	for _, ref := range p.Ordered() {
+		c := p.At(ref)
+		switch {
+		case c.Service == nil:
+			changes++
+		case c.Service.Verb == service.Reload:
+			reloads++
+		default:
+			restarts++
+		}
+	}
+	parts := []string{count(changes, "change")}
+	if restarts > 0 {
+		parts = append(parts, count(restarts, "restart"))
+	}
+	if reloads > 0 {
+		parts = append(parts, count(reloads, "reload"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// reviewFoot is the part under the diff: consent, search or what comes.
+func (m *model) reviewFoot(w int) []string {
+	r := &m.review
+	switch {
+	case r.consent.open:
+		return m.consentLines(w)
+	case r.searching:
+		return []string{m.st.accent.Render("/ ") + r.query + "_"}
+	}
+	lines := []string{}
+	switch {
+	case r.plan.Empty():
+		lines = append(lines, m.st.mark(setup.OK)+"  Nothing to do: this server is as you want it. Enter checks it from outside.")
+	case r.proving:
+		lines = append(lines, m.spinner()+" checking the plan before anything changes")
+	case failures(r.findings)+failures(r.plan.Notes) > 0:
+		lines = append(lines, m.st.mark(setup.Fail)+"  "+count(failures(r.findings)+failures(r.plan.Notes), "check")+" failed: the plan cannot be applied yet")
+	default:
+		lines = append(lines, m.effects(w)...)
+	}
+	if r.note != "" {
+		lines = append(lines, wrap(r.note, w)...)
+	}
+	return lines
+}
+
+// effects say in one line what people will notice.
+func (m *model) effects(w int) []string {
+	var parts []string
+	for _, ref := range m.review.plan.Ordered() {
+		if s := m.review.plan.At(ref).Service; s != nil {
+			text := fmt.Sprintf("%s %ss", serviceName(s.Target), s.Verb)
+			if s.Effect != "" {
+				text += " (" + s.Effect + ")"
+			}
+			parts = append(parts, text)
+		}
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "No service is touched")
+	}
+	text := strings.Join(parts, ", ") + "."
+	if m.iv.facts.Instance.State == bitbucket.Running && m.iv.signedIn != "" {
+		text += " Signed in as " + m.iv.signedIn + "."
+	}
+	return wrap(text, w)
+}
+
+func serviceName(target string) string {
+	switch target {
+	case "bitbucket":
+		return "Bitbucket"
+	case "haproxy":
+		return "HAProxy"
+	case "proxy":
+		return "the built-in proxy"
+	}
+	return target
+}
+
+func (m *model) reviewKeys() []string {
+	r := &m.review
+	switch {
+	case r.consent.open:
+		return []string{"esc back", "ctrl+c quit"}
+	case r.searching:
+		return []string{"enter search", "esc back"}
+	case len(r.tabs) == 0:
+		return []string{"esc back", "ctrl+c quit"}
+	}
+	first := "a apply ..."
+	if r.plan.Empty() {
+		first = "enter check"
+	} else if m.o.PlanOnly {
+		first = "enter finish"
+	}
+	keys := []string{first}
+	if m.b.SavePlan != nil {
+		keys = append(keys, "s save")
+	}
+	keys = append(keys, "/ search")
+	if m.b.Pager != nil {
+		keys = append(keys, "$ pager")
+	}
+	return append(keys, "[ ] file", "e answers", "esc back", "? help")
+}
