@@ -3,7 +3,6 @@ package bitbucket
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -12,14 +11,6 @@ import (
 	"time"
 
 	"bitgate/internal/problem"
-)
-
-// How a change of the settings ended where SetURLs returns an error. Without
-// one of the last two in the error's chain nothing was changed.
-var (
-	ErrNotApplied = errors.New("the change was not applied")
-	ErrApplied    = errors.New("the change was applied")
-	ErrUnknown    = errors.New("whether the change was applied is not known")
 )
 
 // readBackTimeout bounds the look at the outcome, which also happens after an
@@ -112,13 +103,6 @@ func (s *Session) setForm(ctx context.Context, baseURL, sshBaseURL string) error
 	return notApplied(s.base(), baseURL, sshBaseURL, said(a, sendErr))
 }
 
-// stillUnderWay: who stops waiting for an answer cannot know from the old
-// value alone that the change will not be made a moment later.
-func stillUnderWay(err error) bool {
-	var timeout interface{ Timeout() bool }
-	return errors.Is(err, context.Canceled) || errors.As(err, &timeout) && timeout.Timeout()
-}
-
 // postSettings sends the form. An XSRF refusal means that Bitbucket takes
 // itself for another address and has changed nothing; then the origin of the
 // stored base URL is tried, which is the front's when undoing.
@@ -176,55 +160,4 @@ func sameURL(a, b string) bool { return strings.TrimRight(a, "/") == strings.Tri
 
 func readBack(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), readBackTimeout)
-}
-
-// said describes what became of the request, for a change that did not happen.
-func said(a answer, err error) string {
-	switch text := errorText(a.body); {
-	case err != nil:
-		return err.Error()
-	case isXSRFRefusal(a):
-		return "XSRF check failed: the connector believes it has another address than the one bitgate uses"
-	case text != "":
-		return fmt.Sprintf("HTTP %d, %q", a.status, text)
-	case a.location() != nil:
-		return fmt.Sprintf("HTTP %d to %s", a.status, a.location().Path)
-	default:
-		return fmt.Sprintf("HTTP %d", a.status)
-	}
-}
-
-func notApplied(base, baseURL, sshBaseURL, seen string) error {
-	return problem.Wrap(ErrNotApplied, fmt.Sprintf("Bitbucket at %s did not take the new settings (%s)", base, seen),
-		"the old ones still stand, as a look afterwards showed", byHandSteps(base, baseURL, sshBaseURL))
-}
-
-func appliedOtherwise(base, baseURL, sshBaseURL string, names []string) error {
-	return problem.Wrap(ErrApplied, fmt.Sprintf("Bitbucket at %s saved the settings, but not as sent: %s", base, strings.Join(names, ", ")),
-		"", byHandSteps(base, baseURL, sshBaseURL))
-}
-
-func unknownOutcome(base, baseURL, sshBaseURL string, cause error) error {
-	return problem.Wrap(fmt.Errorf("%w: %w", ErrUnknown, cause), fmt.Sprintf("the new settings were sent to Bitbucket at %s, but could not be read back", base),
-		"they may or may not have been saved", "look at the page, and if needed "+byHandSteps(base, baseURL, sshBaseURL))
-}
-
-func othersChanged(base string, names []string) error {
-	if len(names) == 0 {
-		return nil
-	}
-	return problem.Wrap(ErrApplied, fmt.Sprintf("Bitbucket at %s saved the new address, but these settings differ from before: %s", base, strings.Join(names, ", ")),
-		"the form was sent with every field as it was; somebody else may have changed them in the same moment",
-		fmt.Sprintf("compare them on %s%s", base, settingsPage))
-}
-
-// withSteps replaces the advice of a page that cannot be used by the values to enter.
-func withSteps(err error, do string) error {
-	var p *problem.Error
-	if errors.As(err, &p) && p.Kind != problem.Credentials {
-		copied := *p
-		copied.Do = do
-		return &copied
-	}
-	return err
 }
