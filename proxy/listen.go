@@ -1,0 +1,89 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"slices"
+	"syscall"
+
+	"bitgate/internal/problem"
+	"bitgate/proxy/config"
+)
+
+// Listeners are the bound sockets of a proxy.
+type Listeners struct {
+	HTTPS    []net.Listener
+	Redirect []net.Listener
+	SSH      net.Listener
+}
+
+// Listen binds what the configuration names (as root, before privileges are
+// dropped): everything or nothing.
+func Listen(c config.Config) (Listeners, error) {
+	c = c.WithDefaults()
+	var l Listeners
+	bind := func(address string) (net.Listener, error) {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			l.Close()
+			return nil, cannotListen(address, err)
+		}
+		return listener, nil
+	}
+	for _, address := range c.Listen {
+		listener, err := bind(address)
+		if err != nil {
+			return Listeners{}, err
+		}
+		l.HTTPS = append(l.HTTPS, listener)
+	}
+	for _, address := range c.RedirectListen {
+		listener, err := bind(address)
+		if err != nil {
+			return Listeners{}, err
+		}
+		l.Redirect = append(l.Redirect, listener)
+	}
+	if c.SSHListen != "" {
+		listener, err := bind(c.SSHListen)
+		if err != nil {
+			return Listeners{}, err
+		}
+		l.SSH = listener
+	}
+	return l, nil
+}
+
+func cannotListen(address string, err error) error {
+	_, port, _ := net.SplitHostPort(address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return problem.Wrap(err, "another program already listens on "+address, "only one can answer there",
+			"see which: ss -ltnp 'sport = :"+port+"'; stop it or choose another address")
+	case errors.Is(err, syscall.EACCES):
+		return problem.Wrap(err, "not allowed to listen on "+address, "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+			"start it as root (it drops its privileges) or through its systemd unit")
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return problem.Wrap(err, address+" is not an address of this machine", "", "see which are: ip address")
+	}
+	return problem.Wrap(err, "cannot listen on "+address, "", "")
+}
+
+// Close closes all of them.
+func (l Listeners) Close() error {
+	var failed []error
+	for _, listener := range l.all() {
+		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (l Listeners) all() []net.Listener {
+	all := slices.Concat(l.HTTPS, l.Redirect)
+	if l.SSH != nil {
+		all = append(all, l.SSH)
+	}
+	return all
+}

@@ -1,0 +1,201 @@
+// Package proxy is the built-in reverse proxy: it does the job of the HAProxy
+// configuration that bitgate would write, in this process.
+//
+// A request passes, in this order: front (is it one we answer at all?), health
+// (is Bitbucket there?), queue (is it its turn?), forward (the exchange with
+// the server). SSH connections are forwarded as they are.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"bitgate/proxy/config"
+)
+
+// Limits of what a client may hold without sending anything of use (HAProxy:
+// timeout http-request, timeout http-keep-alive).
+const (
+	headTimeout      = 10 * time.Second
+	keepAliveTimeout = time.Minute
+	maxHead          = 16 << 10 // bytes of request line and headers; beyond: 431
+	maxStreams       = 100      // of one HTTP/2 connection
+)
+
+// Proxy is one running front.
+type Proxy struct {
+	cfg    config.Config
+	log    *logger
+	front  *front
+	health *health
+
+	servers []*http.Server
+	ssh     *sshForwarder
+	open    *tracker // requests, tunnels and SSH connections
+
+	mu      sync.Mutex
+	sockets Listeners
+	stopped chan struct{} // closed when Drain has finished
+	drain   sync.Once
+}
+
+// New loads keys and prepares everything; log receives the access log and events.
+func New(c config.Config, log io.Writer) (*Proxy, error) {
+	c = c.WithDefaults()
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	l := newLogger(log)
+	tlsConfig, err := loadTLS(c, l)
+	if err != nil {
+		return nil, err
+	}
+	p := &Proxy{cfg: c, log: l, open: &tracker{}, stopped: make(chan struct{})}
+	p.health = newHealth(c, l)
+	p.front = newFront(c, l, p.health, p.open)
+	p.ssh = newSSHForwarder(c, l, p.open)
+
+	secure := newServer(p.front, l)
+	secure.TLSConfig = tlsConfig
+	secure.IdleTimeout = keepAliveTimeout
+	secure.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: keepAliveTimeout, WriteByteTimeout: c.IdleTimeout}
+	plain := newServer(redirector{c.URL}, l)
+	plain.ReadTimeout, plain.WriteTimeout, plain.IdleTimeout = headTimeout, headTimeout, headTimeout
+	p.servers = []*http.Server{secure, plain}
+	return p, nil
+}
+
+func newServer(h http.Handler, l *logger) *http.Server {
+	return &http.Server{
+		Handler:                      h,
+		ReadHeaderTimeout:            headTimeout, // also bounds the TLS handshake
+		MaxHeaderBytes:               maxHead,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     log.New(eventWriter{l}, "", 0),
+	}
+}
+
+// Serve answers until ctx ends or Drain is called. When ctx ends, what is open
+// is cut; after Drain it returns once that is done. It returns nil in both
+// cases and an error when a listener fails.
+func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
+	p.mu.Lock()
+	p.sockets = l
+	p.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var running sync.WaitGroup
+	failed := make(chan error, len(l.HTTPS)+len(l.Redirect)+1)
+	start := func(listener net.Listener, serve func() error) {
+		running.Go(func() {
+			if err := serve(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+				failed <- fmt.Errorf("listening on %s: %w", listener.Addr(), err)
+			}
+		})
+	}
+	secure, plain := p.servers[0], p.servers[1]
+	// Tunnels and requests end with ctx, which no http.Server cancels by itself.
+	secure.BaseContext = func(net.Listener) context.Context { return ctx }
+	for _, listener := range l.HTTPS {
+		start(listener, func() error { return secure.ServeTLS(listener, "", "") })
+	}
+	for _, listener := range l.Redirect {
+		start(listener, func() error { return plain.Serve(listener) })
+	}
+	if l.SSH != nil {
+		start(l.SSH, func() error { return p.ssh.serve(ctx, l.SSH) })
+	}
+	running.Go(func() { p.health.run(ctx) })
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case <-p.stopped:
+	case err = <-failed:
+	}
+	cancel()
+	for _, s := range p.servers {
+		s.Close()
+	}
+	l.Close()
+	running.Wait()
+	p.open.wait(context.Background())
+	p.front.close()
+	return err
+}
+
+// Drain stops accepting and waits for open requests until ctx ends. What is
+// still open then is cut, and the error says how much that was.
+func (p *Proxy) Drain(ctx context.Context) error {
+	defer p.drain.Do(func() { close(p.stopped) })
+	p.mu.Lock()
+	sockets := p.sockets
+	p.mu.Unlock()
+	sockets.Close()
+	var wait sync.WaitGroup
+	for _, s := range p.servers {
+		wait.Go(func() { s.Shutdown(ctx) }) // its error is ctx's, judged below
+	}
+	wait.Wait()
+	if n := p.open.wait(ctx); n > 0 {
+		return fmt.Errorf("%d requests or SSH connections were still open and were cut", n)
+	}
+	return nil
+}
+
+// tracker counts what is open. http.Server.Shutdown does not know about
+// tunnels, and sync.WaitGroup cannot be waited for with a limit.
+type tracker struct {
+	mu   sync.Mutex
+	n    int
+	zero chan struct{} // made by a waiter, closed at zero
+}
+
+func (t *tracker) add() {
+	t.mu.Lock()
+	t.n++
+	t.mu.Unlock()
+}
+
+func (t *tracker) done() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n--
+	if t.n == 0 && t.zero != nil {
+		close(t.zero)
+		t.zero = nil
+	}
+}
+
+func (t *tracker) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n
+}
+
+// wait returns 0 once nothing is open, or what is open when ctx ends.
+func (t *tracker) wait(ctx context.Context) int {
+	t.mu.Lock()
+	if t.n == 0 {
+		t.mu.Unlock()
+		return 0
+	}
+	if t.zero == nil {
+		t.zero = make(chan struct{})
+	}
+	zero := t.zero
+	t.mu.Unlock()
+	select {
+	case <-zero:
+		return 0
+	case <-ctx.Done():
+		return t.count()
+	}
+}
