@@ -93,8 +93,9 @@ func TestAnonymousMayReadAPublicRepositoryOnly(t *testing.T) {
 	}
 }
 
-// A body of 100 MB in chunks is read as it comes, and Expect is answered.
-func TestLargeChunkedBodies(t *testing.T) {
+// net/http/cgi alone refuses chunked bodies; git sends large packs so, and curl
+// asks with Expect first.
+func TestChunkedBodyAndExpect(t *testing.T) {
 	s := start(t, Options{Version: "9.4.16"})
 	requireGit(t, s)
 	conn, err := net.Dial("tcp", loopback(s.o.Port))
@@ -108,33 +109,20 @@ func TestLargeChunkedBodies(t *testing.T) {
 	fmt.Fprintf(conn, "POST /scm/proj/repo.git/git-receive-pack HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YWRtaW46YWRtaW4=\r\n"+
 		"Content-Type: application/x-git-receive-pack-request\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
 	in := bufio.NewReader(conn)
-	if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
-		t.Fatalf("%q %v", line, err)
-	}
-	if _, err := in.ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
-	sent := make(chan error, 1)
-	go func() { // a flush packet ends the request; what follows must be drained
-		_, err := io.WriteString(conn, "4\r\n0000\r\n")
-		chunk := "100000\r\n" + strings.Repeat("x", 1<<20) + "\r\n"
-		for n := 0; n < 100 && err == nil; n++ {
-			_, err = io.WriteString(conn, chunk)
+	for _, want := range []string{"HTTP/1.1 100 Continue\r\n", "\r\n"} {
+		if line, err := in.ReadString('\n'); err != nil || line != want {
+			t.Fatalf("%q %v", line, err)
 		}
-		if err == nil {
-			_, err = io.WriteString(conn, "0\r\n\r\n")
-		}
-		sent <- err
-	}()
+	}
+	fmt.Fprint(conn, "4\r\n0000\r\n0\r\n\r\n") // a flush packet: nothing to push
 	response, err := http.ReadResponse(in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if response.StatusCode != 200 {
-		t.Errorf("%s", response.Status)
+	defer response.Body.Close()
+	if kind := response.Header.Get("Content-Type"); response.StatusCode != 200 || kind != "application/x-git-receive-pack-result" {
+		t.Errorf("%s, %s", response.Status, kind)
 	}
-	response.Body.Close()
-	<-sent
 }
 
 func TestGitOverSSH(t *testing.T) {

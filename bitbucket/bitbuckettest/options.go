@@ -39,7 +39,8 @@ type Options struct {
 
 	// Middleware, if set, stands in front of everything: tests inject faults with it.
 	Middleware func(http.Handler) http.Handler
-	// Stdin ends Run when it reaches its end; nil is the standard input of the process.
+	// Stdin ends Run when it reaches its end: whoever starts Run as a process of
+	// its own passes the process's standard input. nil: only the context ends it.
 	Stdin io.Reader
 }
 

@@ -21,8 +21,8 @@ type Ready struct {
 }
 
 // Run is a stand-in as a process of its own: it starts, prints one line of JSON
-// to ready, restarts on SIGHUP, and ends when ctx ends or its input does (so it
-// never outlives the parent that holds the other end of the pipe). A restart
+// to ready, restarts on SIGHUP, and ends when ctx or Options.Stdin does (so it never
+// outlives the parent that holds the other end of the pipe). A restart
 // that fails leaves it down until the next SIGHUP, with the reason in its log.
 func Run(ctx context.Context, o Options, ready io.Writer) error {
 	hup := make(chan os.Signal, 1)
@@ -42,15 +42,13 @@ func Run(ctx context.Context, o Options, ready io.Writer) error {
 	}); err != nil {
 		return err
 	}
-	in := o.Stdin
-	if in == nil {
-		in = os.Stdin
-	}
 	ended := make(chan struct{})
-	go func() {
-		_, _ = io.Copy(io.Discard, in)
-		close(ended)
-	}()
+	if o.Stdin != nil {
+		go func() {
+			_, _ = io.Copy(io.Discard, o.Stdin)
+			close(ended)
+		}()
+	}
 	for {
 		select {
 		case <-ctx.Done():

@@ -19,7 +19,7 @@ import (
 // TestMain runs this binary as the stand-in when the test below asks for it.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("BITBUCKETTEST_RUN"); dir != "" {
-		if err := Run(context.Background(), Options{Dir: dir, Version: "9.4.16"}, os.Stdout); err != nil {
+		if err := Run(context.Background(), Options{Dir: dir, Version: "9.4.16", Stdin: os.Stdin}, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
