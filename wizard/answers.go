@@ -2,6 +2,7 @@ package wizard
 
 import (
 	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // answerList is every answer with its source; any of them can be changed,
@@ -62,9 +63,13 @@ func (m *model) answersView(w, h int) []string {
 		}
 		src := ""
 		if s, ok := m.iv.sources[q.ID]; ok && value != "-" {
-			src = m.st.dim.Render(clip(sourceText(q.ID, s), w/2))
+			src = sourceText(q.ID, s)
 		}
-		lines = append(lines, ends(lead+clip(row, w-4), src, w))
+		row = lead + clip(row, w-2)
+		if room := w - ansi.StringWidth(row) - 3; room >= 12 {
+			row = ends(row, m.st.dim.Render(clip(src, room)), w)
+		}
+		lines = append(lines, row)
 	}
 	return lines
 }

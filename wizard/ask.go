@@ -15,6 +15,7 @@ import (
 type askScreen struct {
 	q         Question
 	field     *field
+	prefill   string // what stood in the field at first
 	invalid   string // why the last Enter was refused
 	signingIn bool
 	preview   preview
@@ -67,10 +68,13 @@ func openRun(run string) error {
 // enterQuestion shows q with a fresh form.
 func (m *model) enterQuestion(q Question, toReview bool) tea.Cmd {
 	m.page, m.over = pageAsk, noOverlay
-	m.ask = askScreen{q: q, toReview: toReview}
-	m.ask.field = newField(q, m.iv.prefill(q), m.st, m.fieldWidth())
+	m.ask = askScreen{q: q, toReview: toReview, prefill: m.iv.prefill(q)}
+	m.ask.field = newField(q, m.ask.prefill, m.st, m.fieldWidth())
 	m.refreshPreview()
-	return m.checkNow(q, m.ask.field.text)
+	if m.ask.prefill == "" {
+		return nil
+	}
+	return m.checkNow(q, m.ask.prefill)
 }
 
 // refreshPreview follows the field: the change it would make and what it means.
@@ -178,8 +182,8 @@ func (m *model) checkNow(q Question, text string) tea.Cmd {
 	if err != nil {
 		return nil
 	}
-	about := q.Get(candidate)
-	if state, ok := m.checks[q.ID]; ok && state.about == about && q.ID != "key" {
+	about := subject(q, candidate)
+	if state, ok := m.checks[q.ID]; ok && state.about == about {
 		return nil
 	}
 	m.checks[q.ID] = checkState{about: about, running: true}
@@ -189,6 +193,16 @@ func (m *model) checkNow(q Question, text string) tea.Cmd {
 	})
 }
 
+// subject is what the checks of q judge: all it may set.
+func subject(q Question, a setup.Answers) string {
+	text := ""
+	for _, key := range q.writes() {
+		field, _ := Find(key)
+		text += field.Get(a) + "\n"
+	}
+	return text
+}
+
 func (m *model) checked(msg checkedMsg) {
 	if m.checks[msg.id].about == msg.about {
 		m.checks[msg.id] = checkState{about: msg.about, findings: msg.findings}
@@ -196,7 +210,7 @@ func (m *model) checked(msg checkedMsg) {
 }
 
 func (m *model) paused(msg pauseMsg) tea.Cmd {
-	if m.page != pageAsk || msg.id != m.ask.q.ID || msg.typed != m.ask.typed {
+	if m.page != pageAsk || msg.id != m.ask.q.ID || msg.typed != m.ask.typed || m.ask.field.text == "" {
 		return nil
 	}
 	return m.checkNow(m.ask.q, m.ask.field.text)

@@ -33,7 +33,7 @@ func newField(q Question, text string, st style, w int) *field {
 		}
 		body = huh.NewSelect[string]().Options(list...).Value(&f.text)
 	} else {
-		in := huh.NewInput().Prompt("> ").Placeholder(q.Example).Value(&f.text)
+		in := huh.NewInput().Prompt("> ").Placeholder(q.hint()).Value(&f.text)
 		if q.screenKind() == Password {
 			in = in.EchoMode(huh.EchoModePassword)
 		}

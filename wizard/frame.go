@@ -11,6 +11,7 @@ const (
 	minWidth, minHeight = 60, 16 // below: a notice
 	railFrom            = 100    // columns from which the rail is on the left
 	railWidth           = 24     // columns of the rail
+	wideRail            = 34     // the same in wide windows
 	besideFrom          = 132    // columns from which the preview is beside the question
 	maxText             = 92     // columns of running text
 	defaultW, defaultH  = 80, 24 // where the terminal does not tell
@@ -34,11 +35,18 @@ type railItem struct {
 	now    bool
 }
 
+func (f frame) railWidth() int {
+	if f.w >= besideFrom {
+		return wideRail
+	}
+	return railWidth
+}
+
 // body is the room left for a screen.
 func (f frame) body() (w, h int) {
 	w, h = f.w-2, f.h-4
 	if f.w >= railFrom && len(f.rail) > 0 {
-		w -= railWidth + 3
+		w -= f.railWidth() + 3
 	} else if len(f.rail) > 0 {
 		h--
 	}
@@ -65,7 +73,7 @@ func (f frame) render(body []string) string {
 			if i < len(body) {
 				right = body[i]
 			}
-			lines = append(lines, " "+pad(clip(left, railWidth), railWidth)+"   "+clip(right, bw))
+			lines = append(lines, " "+pad(clip(left, f.railWidth()), f.railWidth())+"   "+clip(right, bw))
 		}
 	} else {
 		if len(f.rail) > 0 {
@@ -124,7 +132,7 @@ func (f frame) railLines(h int) []string {
 			if it.number > 0 {
 				indent = "      "
 			}
-			lines = append(lines, indent+f.dim.Render(clip(it.detail, railWidth-len(indent))))
+			lines = append(lines, indent+f.dim.Render(clip(it.detail, f.railWidth()-len(indent))))
 		}
 	}
 	return lines
@@ -132,18 +140,17 @@ func (f frame) railLines(h int) []string {
 
 // breadcrumb is the rail in one line.
 func (f frame) breadcrumb() string {
-	long, short := f.crumbs(false), f.crumbs(true)
-	if lipgloss.Width(long) <= f.w-2 {
+	if long := f.crumbs(false); lipgloss.Width(long) <= f.w-2 {
 		return long
 	}
-	return short
+	return f.crumbs(true)
 }
 
 func (f frame) crumbs(short bool) string {
 	var out []string
 	for _, it := range f.rail {
-		if it.number == 0 && it.title == stepTitle(StepBitbucket, zeroAnswers) && !it.now {
-			continue
+		if it.title == stepTitle(StepBitbucket, zeroAnswers) {
+			continue // the first stop is no step
 		}
 		label := it.title
 		if label == "Tomcat connector" {
@@ -155,6 +162,9 @@ func (f frame) crumbs(short bool) string {
 		}
 		if it.number > 0 {
 			label = strings.TrimSpace(string(rune('0'+it.number)) + " " + label)
+		}
+		if it.mark == "!" {
+			label += " !"
 		}
 		switch {
 		case it.now:

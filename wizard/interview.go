@@ -146,15 +146,12 @@ func (iv *interview) prefill(q Question) string {
 
 // source says where the prefilled text comes from, "" for an empty field.
 func (iv *interview) source(q Question) string {
-	src, known := iv.sources[q.writes()[0]]
-	if known && src.From == setup.Asked && iv.done[q.ID] {
-		return "as you answered"
-	}
 	if q.why != nil {
 		if why := q.why(iv.facts, iv.answers); why != "" {
 			return why
 		}
 	}
+	src, known := iv.sources[q.writes()[0]]
 	if !known || q.Get(iv.answers) == "" {
 		return ""
 	}
@@ -248,6 +245,7 @@ func (iv *interview) answer(q Question, text string) error {
 	iv.resolve()
 	if iv.answers.AdminUser != user {
 		iv.signedIn = ""
+		delete(iv.done, PasswordID)
 	}
 	return nil
 }

@@ -152,7 +152,9 @@ func (m *model) found(msg foundMsg) tea.Cmd {
 	switch {
 	case m.page == pageAsk:
 		m.refreshPreview()
-		return m.checkNow(m.ask.q, m.ask.field.text)
+		if m.ask.field.text != "" {
+			return m.checkNow(m.ask.q, m.ask.field.text)
+		}
 	case m.page == pageReview:
 		return m.enterReview()
 	}

@@ -126,7 +126,7 @@ func (p *prompter) ask(q Question) error {
 		p.step = q.Step
 		title := stepTitle(q.Step, p.iv.answers)
 		if n := stepNumber(q.Step); n > 0 {
-			title = fmt.Sprintf("Step %d of %d: %s", n, len(steps), title)
+			title = stepOf(n) + ": " + title
 		}
 		p.say("", title)
 	}
@@ -165,7 +165,7 @@ func (p *prompter) read(q Question, prefill string) (string, error) {
 		}
 		prompt += "]"
 	} else if q.Example != "" {
-		prompt += " (for example " + q.Example + ")"
+		prompt += " (" + q.hint() + ")"
 	}
 	for {
 		fmt.Fprint(p.out, prompt+": ")
@@ -197,7 +197,7 @@ func (p *prompter) explain(q Question) {
 		p.say("Default: " + q.Default + ".")
 	}
 	if !q.Virtual {
-		p.say("Without questions: --" + q.ID + " " + q.Arg)
+		p.say(strings.TrimSpace("Without questions: --" + q.ID + " " + q.Arg))
 	}
 	for _, c := range considerations(q.Step) {
 		p.say("-   " + c)

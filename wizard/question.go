@@ -98,6 +98,14 @@ func (q Question) writes() []string {
 // literal reports whether "?" may be part of the answer, so that it cannot ask for help.
 func (q Question) literal() bool { return q.screenKind() == Password || q.Free }
 
+// hint is what an empty field shows.
+func (q Question) hint() string {
+	if q.Example == "" || strings.HasPrefix(q.Example, "empty ") {
+		return q.Example
+	}
+	return "for example " + q.Example
+}
+
 // options are the choices as shown, yes and no for a confirmation.
 func (q Question) options() []Option {
 	if q.screenKind() != Confirm {

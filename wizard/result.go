@@ -3,7 +3,6 @@ package wizard
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -17,7 +16,7 @@ func (m *model) enterResult() tea.Cmd {
 	m.page, m.over = pageResult, noOverlay
 	m.out.Answers = m.iv.answers
 	w, _ := m.frame().body()
-	m.run.scroll.set(summary(m.out, m.b.After, m.st, min(w, maxText+20)))
+	m.run.scroll.set(m.transcript(min(w, maxText+20)))
 	return nil
 }
 
@@ -71,7 +70,7 @@ func summary(out Outcome, after func(setup.Result, setup.Answers) (string, strin
 	if again != "" {
 		lines = append(lines, "Again     "+again)
 	}
-	if back != "" {
+	if back != "" && out.Result.State == setup.RunCommitted {
 		lines = append(lines, "Back      "+back)
 	}
 	return lines
@@ -141,7 +140,7 @@ func tally(findings []setup.Finding) (ok, warn, fail int) {
 }
 
 // transcript is the finished run for the scrollback: what was done, then the summary.
-func (m *model) transcript(w int) string {
+func (m *model) transcript(w int) []string {
 	var lines []string
 	for _, r := range m.run.rows {
 		if r.state != "" {
@@ -149,6 +148,5 @@ func (m *model) transcript(w int) string {
 		}
 	}
 	lines = append(lines, "")
-	lines = append(lines, summary(m.out, m.b.After, m.st, w)...)
-	return strings.Join(lines, "\n") + "\n"
+	return append(lines, summary(m.out, m.b.After, m.st, w)...)
 }

@@ -129,7 +129,7 @@ func commandLines(iv *interview) []string {
 		}
 		if text := q.Get(iv.said); text != "" {
 			for _, one := range values(q, text) {
-				lines = append(lines, "  "+flag(q, one)+" \\")
+				lines = append(lines, "  "+flagText(q, one)+" \\")
 			}
 		}
 	}
@@ -148,7 +148,8 @@ func values(q Question, text string) []string {
 	return strings.Split(text, ", ")
 }
 
-func flag(q Question, text string) string {
+// flagText writes an answer as a flag a shell takes.
+func flagText(q Question, text string) string {
 	if q.Kind == Confirm {
 		if text == "no" {
 			return "--" + q.ID + "=false"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -39,7 +40,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, b Backend, said setup
 		return m.out, m.out.Err
 	}
 	if m.page == pageResult || m.page == pageApply {
-		fmt.Fprint(out, m.transcript(min(m.w-1, maxText+20)))
+		fmt.Fprintln(out, strings.Join(m.transcript(min(m.w-1, maxText+20)), "\n"))
 	}
 	if m.run.serve {
 		return m.out, b.ServeNow(ctx, m.out.Plan)

@@ -38,18 +38,15 @@ func stack(h int, blocks ...block) []string {
 // preview stands beside it in wide windows, else below.
 func (m *model) askView(w, h int) []string {
 	text, beside := m.columns()
-	head := m.stepHeading(text)
-	question := m.questionLines(text)
-	advice := m.adviceLines(text)
-	checks := m.checkLines(text)
+	left := m.questionColumn(text, h)
 	if beside == 0 {
-		left := h - len(head) - len(question) - len(advice) - len(checks) - 5
-		preview := m.previewLines(text, max(left, 4))
-		blocks := []block{{head, 1}, {question, 1}, {checks, 1}, {advice, 1}, {preview, 3}}
-		lines := stack(h-1, blocks...)
-		return lines
+		if room := h - len(left) - 1; room >= 3 {
+			if preview := m.previewLines(text, room); len(preview) > 0 {
+				left = append(append(left, ""), preview...)
+			}
+		}
+		return left
 	}
-	left := stack(h, block{head, 1}, block{question, 1}, block{checks, 1}, block{advice, 1})
 	right := m.previewLines(beside, h-2)
 	var out []string
 	for i := range h {
@@ -63,6 +60,25 @@ func (m *model) askView(w, h int) []string {
 		out = append(out, pad(clip(l, text), text)+"   "+clip(r, beside))
 	}
 	return out
+}
+
+// questionColumn is the question with what is known about it. Where room is
+// short the answers before it go first.
+func (m *model) questionColumn(w, h int) []string {
+	head, question := m.stepHeading(w), m.questionLines(w)
+	checks, advice := m.checkLines(w), m.adviceLines(w)
+	if len(head)+len(question)+len(checks)+len(advice)+3 > h {
+		head = head[:min(len(head), m.headingLines())]
+	}
+	return stack(h, block{head, 1}, block{question, 1}, block{checks, 1}, block{advice, 2})
+}
+
+// headingLines are the lines of the heading itself.
+func (m *model) headingLines() int {
+	if m.w >= railFrom {
+		return 2
+	}
+	return 0
 }
 
 // columns are the widths of the question and of the preview beside it, 0 for below.
@@ -86,17 +102,31 @@ func (m *model) stepHeading(w int) []string {
 	if m.w >= railFrom {
 		name := stepTitle(m.ask.q.Step, m.iv.answers)
 		if n := stepNumber(m.ask.q.Step); n > 0 {
-			name = m.st.dim.Render(fmt.Sprintf("Step %d of %d   ", n, len(steps))) + m.st.bold.Render(name)
+			name = m.st.dim.Render(stepOf(n)+"   ") + m.st.bold.Render(name)
 		}
 		lines = append(lines, name, m.st.dim.Render(strings.Repeat("-", w)))
 	}
+	var before []Question
+	width := 0
 	for _, q := range questions {
-		if q.ID == m.ask.q.ID || q.Step != m.ask.q.Step || !m.iv.done[q.ID] || !m.iv.open(q) {
-			continue
+		answered := m.iv.done[q.ID] && m.iv.open(q) || q.ID == PasswordID && m.iv.signedIn != "" && m.iv.done[q.ID]
+		if q.ID != m.ask.q.ID && q.Step == m.ask.q.Step && answered {
+			before = append(before, q)
+			width = max(width, len(q.Title))
 		}
-		lines = append(lines, clip(m.st.good.Render("ok")+"  "+pad(q.Title, 14)+"  "+m.shownAnswer(q), w))
+	}
+	for _, q := range before {
+		lines = append(lines, clip(m.st.good.Render("ok")+"  "+pad(q.Title, width)+"   "+m.shownAnswer(q), w))
 	}
 	return lines
+}
+
+// stepOf counts as the documented page does: four steps, and SSH beside them.
+func stepOf(n int) string {
+	if n == len(steps) {
+		return "Optional"
+	}
+	return fmt.Sprintf("Step %d of %d", n, len(steps)-1)
 }
 
 // shownAnswer is an answer as people read it.
@@ -141,13 +171,34 @@ func (m *model) questionLines(w int) []string {
 	default:
 		if q.ID == PasswordID {
 			lines = append(lines, m.st.dim.Render("for "+m.iv.answers.AdminUser+" at "+m.signInAt()))
-		} else if src := m.iv.source(q); src != "" {
+		} else if src := m.sourceLine(); src != "" {
 			for _, l := range wrap(src, w) {
 				lines = append(lines, m.st.dim.Render(l))
 			}
 		}
 	}
 	return lines
+}
+
+// sourceLine says where the text in the field comes from, or what it replaces.
+func (m *model) sourceLine() string {
+	a := &m.ask
+	src := m.iv.source(a.q)
+	if a.field.text == a.prefill || a.prefill == "" || len(a.q.options()) > 0 {
+		if a.prefill == "" && len(a.q.options()) == 0 {
+			return ""
+		}
+		return src
+	}
+	if a.q.why != nil {
+		if why := a.q.why(m.iv.facts, a.candidate); why != "" {
+			return why
+		}
+	}
+	if src != "" {
+		src = " (" + src + ")"
+	}
+	return "instead of " + a.prefill + src
 }
 
 func (m *model) signInAt() string {
@@ -190,7 +241,7 @@ func (m *model) checkLines(w int) []string {
 }
 
 // currentText is the field's answer as the checks know it.
-func (m *model) currentText() string { return m.ask.q.Get(m.ask.candidate) }
+func (m *model) currentText() string { return subject(m.ask.q, m.ask.candidate) }
 
 // previewLines show the change in at most h lines.
 func (m *model) previewLines(w, h int) []string {

@@ -16,22 +16,31 @@ func (m *model) welcomeView(w, h int) []string {
 		return stack(h, block{intro, 1}, block{[]string{m.spinner() + " looking at this machine"}, 1})
 	}
 	f := m.iv.facts
+	found := m.foundBlock(w, true)
+	var notes []string
+	for _, n := range worthSaying(f.Findings) {
+		notes = append(notes, m.st.findingLines(n, w)...)
+	}
+	next := m.nextLines(w)
+	if len(intro)+len(found)+len(next)+len(notes)+3 > h {
+		found = m.foundBlock(w, false)
+	}
+	return stack(h, block{intro, 1}, block{found, 1}, block{next, 1}, block{notes, 1})
+}
+
+// foundBlock lists what was found, with its sources where there is room.
+func (m *model) foundBlock(w int, sources bool) []string {
 	found := []string{m.st.bold.Render("Found on this machine")}
-	for _, l := range foundLines(f, m.iv.answers) {
+	for _, l := range foundLines(m.iv.facts, m.iv.answers) {
 		found = append(found, clip(m.st.mark(l.level)+"  "+pad(l.label, 13)+" "+l.value, w))
-		if l.source != "" && h >= 24 && m.w >= railFrom {
+		if l.source != "" && sources {
 			found = append(found, "    "+pad("", 14)+m.st.dim.Render(clip("from "+strings.TrimPrefix(l.source, "from "), w-18)))
 		}
 	}
 	if m.looking > 0 {
 		found = append(found, m.spinner()+" looking again")
 	}
-	var notes []string
-	for _, n := range worthSaying(f.Findings) {
-		notes = append(notes, m.st.findingLines(n, w)...)
-	}
-	next := m.nextLines(w)
-	return stack(h, block{intro, 1}, block{found, 1}, block{next, 1}, block{notes, 1})
+	return found
 }
 
 // nextLines say what Enter leads to.
@@ -126,7 +135,7 @@ func (m *model) openHelp() {
 			text = append(text, "Default: "+q.Default)
 		}
 		if !q.Virtual {
-			text = append(text, "Without questions: --"+q.ID+" "+q.Arg)
+			text = append(text, strings.TrimSpace("Without questions: --"+q.ID+" "+q.Arg))
 		}
 		add(q.Title, text...)
 	case pageReview, pageApply, pageResult:
@@ -146,8 +155,8 @@ func keyHelp(p page) []string {
 	case pageApply:
 		return []string{"l            the log", "ctrl+c       take back what was done"}
 	}
-	return []string{"enter        next", "esc, shift+tab   the question before", "tab          the whole preview", "y n          in a yes or no question",
-		"? or f1      this help (f1 where ? can be typed)", "ctrl+c       quit; nothing is changed"}
+	return []string{"enter            next", "esc, shift+tab   the question before", "tab              the whole preview", "y n              in a yes or no question",
+		"? or f1          this help (f1 where ? can be typed)", "ctrl+c           quit; nothing is changed"}
 }
 
 // openPreview shows the whole change of the step.

@@ -121,7 +121,7 @@ func (m *model) reviewFoot(w int) []string {
 	lines := []string{}
 	switch {
 	case r.plan.Empty():
-		lines = append(lines, m.st.mark(setup.OK)+"  Nothing to do: this server is as you want it. Enter checks it from outside.")
+		lines = append(lines, m.st.mark(setup.OK)+"  Nothing to do: this server is as asked. Enter checks it from outside.")
 	case r.proving:
 		lines = append(lines, m.spinner()+" checking the plan before anything changes")
 	case failures(r.findings)+failures(r.plan.Notes) > 0:

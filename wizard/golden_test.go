@@ -1,0 +1,171 @@
+package wizard
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"bitgate/bitbucket"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden screens")
+
+// screens are the ways to every screen of the wizard.
+var screens = []struct {
+	name string
+	walk func(*pump)
+}{
+	{"welcome", func(p *pump) {}},
+	{"welcome-bare", func(p *pump) {
+		p.machine.facts = setup.Facts{Findings: []setup.Finding{{Level: setup.Warn, Seen: "SELinux is enforcing", Do: "setsebool -P haproxy_connect_any 1"}}}
+		p.run(p.m.look())
+		p.settle()
+	}},
+	{"welcome-open-run", func(p *pump) {
+		p.machine.facts.OpenRun = "20261121-1"
+		p.run(p.m.look())
+		p.settle()
+	}},
+	{"url", func(p *pump) { p.keys("enter", "g", "i", "t", ".", "e", "x").rest() }},
+	{"url-invalid", func(p *pump) { p.keys("enter").enterText("http://git.example.com") }},
+	{"path", func(p *pump) { p.keys("enter").enterText("git.example.com") }},
+	{"path-changed", func(p *pump) {
+		p.keys("enter").enterText("git.example.com")
+		p.clear()
+		for _, r := range "/bitbucket" {
+			p.keys(string(r))
+		}
+	}},
+	{"redirect-old-path", func(p *pump) {
+		p.keys("enter").enterText("git.example.com/bitbucket").at("path").keys("enter").at("redirect-old-path")
+	}},
+	{"base-url-method", func(p *pump) { p.keys("enter").enterText("git.example.com").keys("enter") }},
+	{"admin-user", func(p *pump) { p.keys("enter").enterText("git.example.com").keys("enter", "enter") }},
+	{"password-refused", func(p *pump) {
+		p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin").enterText("wrong")
+	}},
+	{"password-locked", func(p *pump) {
+		p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin").enterText("wrong").enterText("wrong").enterText("wrong")
+	}},
+	{"local-only", func(p *pump) { toConnector(p).keys("y") }},
+	{"front", func(p *pump) { toConnector(p).keys("enter") }},
+	{"cert", func(p *pump) { toConnector(p).keys("enter", "enter") }},
+	{"key-cert-mismatch", func(p *pump) { toConnector(p).keys("enter", "enter").enterText("/etc/ssl/other.pem") }},
+	{"ssh", func(p *pump) { toConnector(p).keys("enter", "enter").enterText("/etc/ssl/git.pem").enterText("") }},
+	{"ssh-listen", func(p *pump) {
+		toConnector(p).keys("enter", "enter").enterText("/etc/ssl/git.pem").enterText("").choose("yes")
+	}},
+	{"review", func(p *pump) { p.standard() }},
+	{"review-haproxy", func(p *pump) { p.standard().keys("]") }},
+	{"review-search", func(p *pump) { p.standard().keys("/", "b", "i", "n", "d", "enter") }},
+	{"review-services", func(p *pump) { p.standard().keys("]", "]", "]") }},
+	{"review-command", func(p *pump) { p.standard().keys("[") }},
+	{"review-failed-check", func(p *pump) {
+		p.machine.wrong = problem.New("port 443 is held by nginx", "", "stop nginx")
+		p.standard()
+	}},
+	{"consent-one-moment", func(p *pump) { p.standard().keys("a", "a", "p") }},
+	{"consent", func(p *pump) { p.standard().keys("a").rest(); p.keys("a", "p", "p") }},
+	{"answers", func(p *pump) { p.standard().keys("e", "down", "down") }},
+	{"preview", func(p *pump) { toConnector(p).keys("tab") }},
+	{"help", func(p *pump) { toConnector(p).keys("?") }},
+	{"help-review", func(p *pump) { p.standard().keys("?") }},
+	{"quit", func(p *pump) { toConnector(p).keys("ctrl+c") }},
+	{"error", func(p *pump) {
+		toConnector(p)
+		p.send(foundMsg{p.m.looks, setup.Facts{}, problem.New("/var/atlassian cannot be read", "bitgate must run as root", "sudo bitgate setup")})
+	}},
+	{"decision", func(p *pump) {
+		p.machine.decision = []setup.Decision{setup.DecideRetry, setup.DecideBack, setup.DecideKeep}
+		p.standard().consents().rest()
+	}},
+	{"result", func(p *pump) { p.standard().consents() }},
+	{"result-taken-back", func(p *pump) {
+		p.machine.failWith = problem.New("HAProxy did not reload", "its old configuration still runs", "journalctl -u haproxy").WithKind(problem.TakenBack)
+		p.standard().consents()
+	}},
+	{"nothing-to-do", func(p *pump) { nothingToDo(p) }},
+}
+
+func toConnector(p *pump) *pump {
+	return p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin").enterText(p.machine.password).at("local-only")
+}
+
+// nothingToDo reaches the review of a plan without changes.
+func nothingToDo(p *pump) {
+	p.m.b.Build = func(f setup.Facts, a setup.Answers) (setup.Plan, error) {
+		return setup.Plan{Format: setup.PlanFormat, Answers: a}, nil
+	}
+	p.m.iv.b.Build = p.m.b.Build
+	p.machine.facts.Instance.BaseURL.Value = "https://git.example.com"
+	p.machine.facts.Instance.State = bitbucket.Running
+	p.run(p.m.look())
+	p.settle()
+	p.keys("enter").enterText("git.example.com").keys("enter").at("local-only").keys("enter", "enter").enterText("/c").enterText("/k").keys("enter")
+}
+
+var sizes = []struct{ w, h int }{{80, 24}, {100, 30}, {160, 50}}
+
+// TestScreens compares every screen at three sizes with its golden text, and
+// holds all of them, also at the smallest size, to the window.
+func TestScreens(t *testing.T) {
+	for _, s := range screens {
+		for _, size := range append(sizes, struct{ w, h int }{minWidth, minHeight}) {
+			name := fmt.Sprintf("%s-%dx%d", s.name, size.w, size.h)
+			t.Run(name, func(t *testing.T) {
+				p := newPump(t, standardMachine(), setup.Answers{}, nil, Options{}).start(size.w, size.h)
+				s.walk(p)
+				view := p.m.View()
+				fits(t, view, size.w, size.h)
+				if size.w == minWidth {
+					return
+				}
+				golden(t, name, view)
+			})
+		}
+	}
+}
+
+func fits(t *testing.T, view string, w, h int) {
+	t.Helper()
+	lines := strings.Split(view, "\n")
+	if len(lines) > h {
+		t.Errorf("%d lines for a window of %d", len(lines), h)
+	}
+	for _, l := range lines {
+		if n := ansi.StringWidth(l); n > w {
+			t.Errorf("a line of %d columns in a window of %d: %q", n, w, l)
+		}
+		if strings.ContainsAny(l, "\x1b") {
+			t.Errorf("an escape sequence without colours: %q", l)
+		}
+	}
+}
+
+func golden(t *testing.T, name, view string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(view+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != view+"\n" {
+		t.Errorf("the screen differs from %s (go test ./wizard -update rewrites it):\n%s", path, view)
+	}
+}
