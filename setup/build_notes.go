@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"bitgate/internal/publicurl"
+	"bitgate/tomcat"
 )
 
 func (b *builder) note(id string, notes []string) {
@@ -63,6 +64,10 @@ func (b *builder) considerations() {
 		b.plan.Notes = append(b.plan.Notes, Finding{ID: "dead-file", Level: Warn,
 			Seen: n + " has no effect on this version", Why: "Bitbucket 5.0 and later read bitbucket.properties only",
 			Do: "leave it or move it away; bitgate does not edit it"})
+	}
+	if !b.f.ScriptsCfg.Absent && b.f.ScriptsCfg.Path != "" {
+		found := tomcat.CheckScriptsCfg(b.f.ScriptsCfg.Data, upstreamPort(b.a.Upstream), b.a.URL.TomcatPath())
+		b.plan.Notes = append(b.plan.Notes, tomcatFindings(found, b.f.ScriptsCfg.Path)...)
 	}
 	b.pathNote()
 	if links := b.f.Instance.AppLinks; len(links) > 0 {

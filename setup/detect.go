@@ -146,6 +146,11 @@ func (f *Facts) readUpstreamFiles() error {
 	if f.Layout.UsesProperties() {
 		return f.readProperties()
 	}
+	if f.Layout.ScriptsCfg != "" {
+		if f.ScriptsCfg, err = atomicfile.Read(f.Layout.ScriptsCfg); err != nil {
+			return err
+		}
+	}
 	if f.ServerXML, err = atomicfile.Read(f.Layout.ServerXML); err != nil {
 		return err
 	}
@@ -223,10 +228,16 @@ func httpConnector(all []tomcat.ConnectorInfo) (tomcat.ConnectorInfo, bool) {
 }
 
 func (f *Facts) addTomcat(found []tomcat.Finding, path string) {
+	f.Findings = append(f.Findings, tomcatFindings(found, path)...)
+}
+
+func tomcatFindings(found []tomcat.Finding, path string) []Finding {
+	var out []Finding
 	for _, t := range found {
-		f.Findings = append(f.Findings, Finding{ID: "connector", Level: Warn,
+		out = append(out, Finding{ID: "connector", Level: Warn,
 			Seen: fmt.Sprintf("%s, line %d: %s", path, t.Line, t.Found), Why: t.Why, Do: t.Do})
 	}
+	return out
 }
 
 func at(what, path string, line int) string {

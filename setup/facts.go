@@ -17,6 +17,7 @@ type Facts struct {
 
 	Properties atomicfile.File // the layout's properties file
 	ServerXML  atomicfile.File // the layout's server.xml, zero from 5.0 on
+	ScriptsCfg atomicfile.File // conf/scripts.cfg of 3.x and 4.x
 
 	ContextPath Known // the path Bitbucket has now, "" = root
 	ProxyName   Known // what the connector says today
