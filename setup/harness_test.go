@@ -123,6 +123,7 @@ func (m *machine) startHAProxy() {
 	port := peers.FreePort(m.t)
 	m.write("haproxy/haproxy.cfg", fmt.Sprintf(startingHAProxyCfg, port)+"\n", 0o640)
 	m.HAProxy = peers.StartHAProxy(m.t, m.Probe.Said.HAProxyCfg, fmt.Sprintf("127.0.0.1:%d", port))
+	m.Probe.Said.HAProxyBin = peers.Path(m.t, "haproxy")
 	m.Probe.Said.Reload = m.HAProxy.ReloadCommand()
 }
 
