@@ -66,6 +66,9 @@ func group(re *regexp.Regexp, text string) string {
 
 // tail returns the last limit bytes of a file: logs grow to gigabytes.
 func tail(path string, limit int64) string {
+	if !isFile(path) {
+		return ""
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return ""

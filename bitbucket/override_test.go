@@ -2,7 +2,6 @@ package bitbucket
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -106,12 +105,8 @@ func FuzzUnit(f *testing.F) {
 	f.Add("[Service]\nEnvironment=\"A=b c\" 'SERVER_PORT=1' \\\n X=\\\"\nEnvironmentFile=/x\nExecStart=-/bin/x")
 	f.Add("Environment=SERVER_SSL_KEY_STORE_PASSWORD=" + canary)
 	f.Fuzz(func(t *testing.T, text string) {
-		file := filepath.Join(t.TempDir(), "bitbucket.service")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
 		u := unit{name: "bitbucket.service"}
-		u.read(t.TempDir(), file)
+		u.parse("/nonexistent", "unit", text)
 		for _, s := range u.env {
 			for _, o := range fromVariable(s.name, s.value, "here") {
 				if o.Key == "" || secretKey.MatchString(o.Key) && o.Value != "" {

@@ -171,8 +171,12 @@ func nulList(path string) []string {
 	return strings.Split(text, "\x00")
 }
 
-// readLimited returns up to limit bytes of a file, "" where it cannot be read.
+// readLimited returns up to limit bytes of a file, "" where it cannot be read
+// or is no regular file (a FIFO would block).
 func readLimited(path string, limit int64) string {
+	if !isFile(path) {
+		return ""
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return ""

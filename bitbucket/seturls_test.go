@@ -1,8 +1,11 @@
 package bitbucket_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -108,6 +111,37 @@ func TestLostAnswers(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 		})
+	}
+}
+
+// An interrupt between request and answer: the outcome is read all the same,
+// and an old value proves nothing while the request may still be at work.
+func TestInterruptedWhileWaiting(t *testing.T) {
+	for _, made := range []bool{true, false} {
+		srv := start(t, bitbuckettest.Options{Version: "9.4.16"})
+		s := logIn(t, srv, bitbucket.MethodForm)
+		ctx, cancel := context.WithCancel(t.Context())
+		srv.SetMiddleware(func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost {
+					if made {
+						h.ServeHTTP(httptest.NewRecorder(), r)
+					}
+					_, _ = io.Copy(io.Discard, r.Body) // the server sees a client go only then
+					cancel()
+					<-r.Context().Done()
+					return
+				}
+				h.ServeHTTP(w, r)
+			})
+		})
+		err := s.SetURLs(ctx, newURL, "")
+		if made && (err != nil || srv.BaseURL() != newURL) {
+			t.Errorf("the change was made: %v", err)
+		}
+		if !made && !errors.Is(err, bitbucket.ErrUnknown) {
+			t.Errorf("the request was at work: %v", err)
+		}
 	}
 }
 

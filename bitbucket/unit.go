@@ -82,9 +82,10 @@ func (u *unit) runsBitbucket() bool {
 		bitbucketWord.MatchString(strings.ReplaceAll(u.execStart, "_", "-"))
 }
 
-// read takes Environment=, EnvironmentFile= and ExecStart= of a unit file.
-func (u *unit) read(root, file string) {
-	text := readLimited(file, 1<<20)
+func (u *unit) read(root, file string) { u.parse(root, file, readLimited(file, 1<<20)) }
+
+// parse takes Environment=, EnvironmentFile= and ExecStart= of a unit file.
+func (u *unit) parse(root, file, text string) {
 	for n, line := range logicalLines(text) {
 		key, value, ok := strings.Cut(line, "=")
 		if !ok {
@@ -115,9 +116,6 @@ func (u *unit) readEnvironmentFile(root, file string) {
 		return
 	}
 	path := filepath.Join("/", root, file)
-	if !isFile(path) {
-		path = file // named with the prefix already
-	}
 	for n, line := range logicalLines(readLimited(path, 1<<20)) {
 		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
