@@ -19,9 +19,10 @@ type Target struct {
 	CAFile  string // PEM with roots besides the system's
 	Front   string // "haproxy", "builtin" or "" when unknown; only words the advice
 
-	RedirectPort int    // plain HTTP port that must redirect to https, 0 for none
-	SSHAddr      string // host:port where SSH is forwarded, "" for none
-	OldPath      string // former context path, "/" for the root, "" when it did not change
+	RedirectPort     int    // plain HTTP port that must redirect to https, 0 for none
+	RedirectOptional bool   // the redirect was set up only if the port was free
+	SSHAddr          string // host:port where SSH is forwarded, "" for none
+	OldPath          string // former context path, "/" for the root, "" when it did not change
 
 	Repo        string // "PROJ/repo" or a clone URL under URL, "" for no git check
 	GitUser     string

@@ -185,6 +185,17 @@ func TestPlainRedirect(t *testing.T) {
 	}
 }
 
+// Where port 80 belongs to another program the redirect is not ours to have.
+func TestOptionalRedirectIsANote(t *testing.T) {
+	target := good().start(t)
+	target.RedirectPort, target.RedirectOptional = 1, true
+	got := find(t, Run(context.Background(), target, nil), "redirect.http")
+	wants(t, got, setup.Note, "refused")
+	if got.Do == "" {
+		t.Error("no advice")
+	}
+}
+
 func TestSSH(t *testing.T) {
 	for _, c := range []struct {
 		banner string

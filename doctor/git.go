@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
@@ -143,7 +144,7 @@ func runGit(ctx context.Context, git string, credential []byte, args ...string) 
 	cmd.Dir = os.TempDir()
 	// No SSH_ASKPASS, GIT_* or *_proxy of the person who runs bitgate.
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "HOME=/nonexistent",
+		"PATH=" + filepath.Dir(git) + ":/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "HOME=/nonexistent",
 		"GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
 	}
 	var out, messages bytes.Buffer

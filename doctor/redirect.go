@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+
+	"bitgate/setup"
 )
 
 var redirectChecks = []check{
@@ -47,6 +49,16 @@ func lookRoot(ctx context.Context, p *probe) verdict {
 // lookPlain asks with a path and a query, because a redirect that loses them
 // breaks every link but one.
 func lookPlain(ctx context.Context, p *probe) verdict {
+	v := p.plainRedirect(ctx)
+	if p.t.RedirectOptional && v.level == setup.Fail {
+		v.level = setup.Note
+		v = v.because("people who type the name without https do not get here").
+			doing("free that port and run bitgate apply --http-redirect always, if this machine should redirect")
+	}
+	return v
+}
+
+func (p *probe) plainRedirect(ctx context.Context) verdict {
 	from := &url.URL{
 		Scheme: "http", Host: net.JoinHostPort(p.t.URL.Host(), strconv.Itoa(p.t.RedirectPort)),
 		Path: p.t.URL.TomcatPath() + "/projects", RawQuery: "bitgate=1",

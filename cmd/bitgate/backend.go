@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"bitgate/bitbucket"
+	"bitgate/setup"
+	"bitgate/wizard"
+)
+
+// backend is the machine as the wizard sees it.
+func (j *job) backend(v verifyFlags) wizard.Backend {
+	var result setup.Result
+	b := wizard.Backend{
+		Detect: func(ctx context.Context, said setup.Answers) (setup.Facts, error) {
+			probe := j.probe
+			probe.Said = said
+			f, err := setup.Detect(ctx, probe)
+			j.facts = j.known(f)
+			return j.facts, err
+		},
+		Resolve:   setup.Resolve,
+		Build:     setup.Build,
+		Diffs:     setup.Diffs,
+		Check:     slowChecks,
+		CheckPlan: setup.CheckPlan,
+		Login:     j.login,
+		Apply: func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error) {
+			a := j.applier(ctx, notify)
+			a.Ask = ask
+			var err error
+			result, err = a.Apply(ctx, p)
+			return result, err
+		},
+		Verify: func(ctx context.Context, p setup.Plan, notify func(setup.Finding)) []setup.Finding {
+			if len(result.Pending) > 0 {
+				f := setup.Finding{ID: "pending", Level: setup.Note, Seen: "not verified yet: " + strings.Join(result.Pending, "; "),
+					Do: j.again("verify") + ", when that is done"}
+				notify(f)
+				return []setup.Finding{f}
+			}
+			return j.examine(ctx, p, v, notify)
+		},
+		SaveDraft: j.saveDraft,
+		SavePlan:  savePlan,
+		Pager:     j.p.pager,
+		After: func(r setup.Result, _ setup.Answers) (again, back string) {
+			end := j.end(r, setup.Plan{})
+			_ = os.Remove(j.draft())
+			return end.Again, end.Back
+		},
+	}
+	b.ServeNow = func(ctx context.Context, p setup.Plan) error {
+		front, err := startFront(ctx, j.p.Program, j.p.Err, p.Answers.ProxyConfig)
+		if err != nil {
+			return err
+		}
+		out(j.p.Out, "Serving %s. Ctrl-C ends it.", p.Answers.URL.BaseURL())
+		return front.serve(ctx)
+	}
+	return b
+}
+
+// login tries the password that was typed, once, and keeps it for the run.
+func (j *job) login(ctx context.Context, user string, password []byte) error {
+	c := newCredentials(j.p, setup.Answers{AdminUser: user, BaseURLMethod: j.said.BaseURLMethod})
+	secret := bitbucket.NewSecret(bytes.Clone(password))
+	base := j.facts.Instance.Base
+	client, err := bitbucket.NewClient(base, bitbucket.Options{})
+	if err != nil {
+		return err
+	}
+	s, err := client.Login(ctx, user, secret, c.method)
+	if err != nil {
+		secret.Wipe()
+		return err
+	}
+	settings, err := s.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	j.settings = &settings
+	j.creds.keep(user, secret, base, s)
+	return nil
+}
+
+func (j *job) draft() string { return filepath.Join(j.probe.StateDir, "draft.yaml") }
+
+// saveDraft keeps what was said so far.
+func (j *job) saveDraft(said setup.Answers) error {
+	j.said = said
+	return writeAnswers(j.draft(), said)
+}
+
+// resumeDraft offers the answers of a session that was left, as what they are:
+// prefilled values, to be confirmed.
+func (j *job) resumeDraft() {
+	info, err := os.Stat(j.draft())
+	if err != nil {
+		return
+	}
+	var old setup.Answers
+	src := setup.Sources{}
+	if readAnswers(j.draft(), &old, src) != nil {
+		return // of another version; it is only a convenience
+	}
+	why := "your unfinished session of " + info.ModTime().Format(time.DateTime)
+	for _, q := range wizard.Questions() {
+		if _, drafted := src[q.ID]; !drafted || j.given[q.ID].From != "" {
+			continue
+		}
+		if q.Set(&j.said, q.Get(old)) == nil {
+			j.given[q.ID] = setup.Source{From: setup.Detected, Why: why}
+		}
+	}
+}
+
+// savePlan writes the plan into the current directory under a name of its own.
+func savePlan(p setup.Plan) (string, error) {
+	for n := 1; ; n++ {
+		name := fmt.Sprintf("bitgate-plan-%d.json", n)
+		if exists(name) {
+			continue
+		}
+		return name, writePlan(name, p)
+	}
+}
+
+// pager shows text in $PAGER, else less.
+func (p *process) pager(text string, in io.Reader, out io.Writer) error {
+	pager := p.env("PAGER")
+	if pager == "" {
+		pager = "less -R"
+	}
+	cmd := exec.Command("/bin/sh", "-c", pager)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), out, p.Err
+	// Nothing secret is in the diffs, and less must not open a shell for root by accident.
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "BITGATE_")
+	}), "LESSSECURE=1")
+	return cmd.Run()
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bitgate/certs"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+func newCert(p *process) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "cert",
+		Short: "Inspect, bundle or make certificates",
+		Args:  unknownCommand,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newCertInspect(p), newCertBundle(p), newCertDev(p))
+	return c
+}
+
+// certPaths gives c the flags that name certificate files.
+func certFlags(c *cobra.Command) *certs.Paths {
+	var f certs.Paths
+	c.Flags().StringVar(&f.Cert, "cert", "", "certificate `FILE` (PEM)")
+	c.Flags().StringVar(&f.Key, "key", "", "private key `FILE` (PEM)")
+	c.Flags().StringVar(&f.Chain, "chain", "", "`FILE` with intermediate certificates (PEM)")
+	c.Flags().StringVar(&f.PEM, "pem", "", "one `FILE` with certificate, chain and key")
+	return &f
+}
+
+func loadCert(f *certs.Paths) (*certs.Material, error) {
+	if f.PEM == "" && f.Cert == "" {
+		return nil, usage("missing: --cert and --key, or --pem", "")
+	}
+	return certs.Load(*f)
+}
+
+func newCertInspect(p *process) *cobra.Command {
+	var host string
+	var files *certs.Paths
+	c := &cobra.Command{
+		Use:     "inspect",
+		Short:   "Say what clients would trip over",
+		Example: `  bitgate cert inspect --cert fullchain.pem --key privkey.pem --host git.example.com`,
+		Args:    args(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			m, err := loadCert(files)
+			if err != nil {
+				return err
+			}
+			return inspectCert(p, m, host)
+		},
+	}
+	c.Flags().StringVar(&host, "host", "", "the public host `NAME` it must be for")
+	files = certFlags(c)
+	return c
+}
+
+func inspectCert(p *process, m *certs.Material, host string) error {
+	info := m.Info()
+	for _, l := range [][2]string{
+		{"Names", strings.Join(info.Names, ", ")}, {"Subject", info.Subject}, {"Issuer", info.Issuer},
+		{"Valid", info.NotBefore.UTC().Format(time.DateOnly) + " to " + info.NotAfter.UTC().Format(time.DateOnly)}, {"Key", info.KeyType},
+	} {
+		out(p.Out, "  %-8s %s", l[0], l[1])
+	}
+	if host == "" && len(info.Names) > 0 {
+		host = info.Names[0]
+	}
+	var fatal *certs.Finding
+	for _, f := range m.Inspect(host, time.Now()) {
+		level := setup.Warn
+		if f.Fatal {
+			level = setup.Fail
+			if fatal == nil {
+				fatal = &f
+			}
+		}
+		finding(p.Out, style{p.color()}, setup.Finding{Level: level, Seen: f.Found, Why: f.Why, Do: f.Do})
+	}
+	if fatal != nil {
+		return problem.New("this certificate cannot be used for "+host+": "+fatal.Found, fatal.Why, fatal.Do)
+	}
+	return nil
+}
+
+func newCertBundle(p *process) *cobra.Command {
+	var file string
+	var files *certs.Paths
+	c := &cobra.Command{
+		Use:     "bundle",
+		Short:   "Write the one PEM file that HAProxy loads",
+		Example: `  bitgate cert bundle --cert cert.pem --chain chain.pem --key privkey.pem -o /etc/haproxy/git.pem`,
+		Args:    args(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			if file == "" {
+				return usage("missing: --out", "the bundle holds the private key, so it is written to a file of mode 0600 only")
+			}
+			m, err := loadCert(files)
+			if err != nil {
+				return err
+			}
+			bundle := m.Bundle()
+			defer clear(bundle)
+			if err := writePrivate(file, bundle); err != nil {
+				return problem.Wrap(err, "the bundle could not be written", "", "")
+			}
+			out(p.Out, "%s: %s", file, strings.Join(m.Info().Names, ", "))
+			return nil
+		},
+	}
+	c.Flags().StringVarP(&file, "out", "o", "", "write the bundle to `FILE` (mode 0600)")
+	files = certFlags(c)
+	return c
+}
+
+func newCertDev(p *process) *cobra.Command {
+	var dir string
+	var days int
+	c := &cobra.Command{
+		Use:   "dev HOST...",
+		Short: "Make a certificate for trying things out",
+		Long: `Makes a certificate for HOST and the authority that signed it. The authority's key
+is thrown away. Clients trust it only when they are given ca.pem.`,
+		Example: `  bitgate cert dev --dir certs git.test`,
+		Args:    args(1, 100),
+		RunE: func(_ *cobra.Command, hosts []string) error {
+			return writeDev(p, dir, hosts, days)
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", ".", "write ca.pem, cert.pem and key.pem into `DIR`")
+	c.Flags().IntVar(&days, "days", 90, "valid for `N` days")
+	return c
+}
+
+func writeDev(p *process, dir string, hosts []string, days int) error {
+	ca, cert, key, err := certs.Dev(hosts, days, time.Now())
+	if err != nil {
+		return err
+	}
+	defer clear(key)
+	files := []struct {
+		name string
+		data []byte
+	}{{"ca.pem", ca}, {"cert.pem", cert}, {"key.pem", key}}
+	for _, f := range files {
+		if path := filepath.Join(dir, f.name); exists(path) {
+			return problem.New(path+" is there already", "it may be somebody's key", "choose another --dir")
+		}
+	}
+	for _, f := range files {
+		path := filepath.Join(dir, f.name)
+		if err := writePrivate(path, f.data); err != nil {
+			return problem.Wrap(err, fmt.Sprintf("%s could not be written", path), "", "")
+		}
+		out(p.Out, "%s", path)
+	}
+	return nil
+}

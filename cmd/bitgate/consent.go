@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"bitgate/setup"
+)
+
+// consent asks for a typed word; anything else leaves.
+func consent(ctx context.Context, p *process, word, what string) error {
+	fmt.Fprintf(p.Out, "\nNothing has been changed yet. Type %q to %s: ", word, what)
+	text, err := p.readLine(ctx)
+	if err != nil {
+		fmt.Fprintln(p.Out)
+		return cancelled()
+	}
+	if strings.TrimSpace(text) != word {
+		return cancelled()
+	}
+	return nil
+}
+
+// askOnTerminal puts a choice of a run to the person at the terminal. Leaving
+// (end of input, Ctrl-C) means taking everything back.
+func askOnTerminal(ctx context.Context, p *process) setup.Ask {
+	return func(question, detail string, choices []setup.Decision) setup.Decision {
+		var words []string
+		for _, c := range choices {
+			words = append(words, string(c))
+		}
+		for {
+			fmt.Fprintf(p.Out, "\n%s\n  %s\n%s? ", question, indent(detail), strings.Join(words, ", "))
+			text, err := p.readLine(ctx)
+			if err != nil {
+				fmt.Fprintln(p.Out)
+				return setup.DecideBack
+			}
+			for _, c := range choices {
+				if strings.EqualFold(strings.TrimSpace(text), string(c)) {
+					return c
+				}
+			}
+		}
+	}
+}

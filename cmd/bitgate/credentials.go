@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"bitgate/bitbucket"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// tries is how often a password may be typed: Bitbucket shows a CAPTCHA after
+// five failures and then refuses the right one too.
+const tries = 3
+
+// maxPassword is more than any password and less than a file named by mistake.
+const maxPassword = 4096
+
+// credentials is the administrator's password on its single way from a file, a
+// prompt, standard input or systemd to one login. A refused password is used
+// again only after new typing.
+type credentials struct {
+	user   string
+	method bitbucket.Method
+	read   func() ([]byte, error)                                   // nil: no file given
+	prompt func(ctx context.Context, prompt string) ([]byte, error) // nil: no terminal
+	say    func(error)                                              // a refusal, before asking again
+
+	secret   bitbucket.Secret
+	have     bool
+	typed    int
+	refused  error
+	sessions map[string]*bitbucket.Session // by base
+}
+
+// newCredentials finds out where a password can come from; it reads none yet.
+func newCredentials(p *process, a setup.Answers) *credentials {
+	c := &credentials{
+		user: a.AdminUser, method: bitbucket.MethodAuto, prompt: p.ReadPassword,
+		say: func(err error) { printError(*p, err) }, sessions: map[string]*bitbucket.Session{},
+	}
+	if m := bitbucket.Method(a.BaseURLMethod); m == bitbucket.MethodConfAPI || m == bitbucket.MethodForm {
+		c.method = m
+	}
+	file := a.AdminPasswordFile
+	if file == "" {
+		// https://systemd.io/CREDENTIALS/
+		if dir := p.env("CREDENTIALS_DIRECTORY"); dir != "" {
+			if f := filepath.Join(dir, "admin-password"); exists(f) {
+				file = f
+			}
+		}
+	}
+	switch file {
+	case "":
+	case "-":
+		c.read = func() ([]byte, error) { return readPassword(p.lines, "standard input") }
+	default:
+		c.read = func() ([]byte, error) {
+			f, err := os.Open(file)
+			if err != nil {
+				return nil, problem.Wrap(err, "the password file cannot be read", "", "").WithKind(problem.Usage)
+			}
+			defer f.Close()
+			return readPassword(f, file)
+		}
+	}
+	return c
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+// readPassword takes all of r but one line end.
+func readPassword(r io.Reader, name string) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxPassword+1))
+	if err != nil {
+		return nil, err
+	}
+	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+	if len(b) == 0 || len(b) > maxPassword || bytes.ContainsAny(b, "\n\x00") {
+		clear(b)
+		return nil, usage(name+" does not hold one password on one line", "")
+	}
+	return b, nil
+}
+
+// available reports whether a login can be tried without giving more flags.
+func (c *credentials) available() bool {
+	return c != nil && c.user != "" && (c.have || c.read != nil || c.prompt != nil)
+}
+
+// Login gives a session under base. A session that still works is used again.
+func (c *credentials) Login(ctx context.Context, base string) (*bitbucket.Session, error) {
+	if s := c.sessions[base]; s != nil {
+		if _, err := s.Settings(ctx); err == nil {
+			return s, nil
+		}
+		delete(c.sessions, base) // a restart ends sessions
+	}
+	client, err := bitbucket.NewClient(base, bitbucket.Options{})
+	if err != nil {
+		return nil, err
+	}
+	for {
+		if err := c.obtain(ctx, base); err != nil {
+			return nil, err
+		}
+		s, err := client.Login(ctx, c.user, c.secret, c.method)
+		if err == nil {
+			c.sessions[base] = s
+			return s, nil
+		}
+		if problem.KindOf(err) != problem.Credentials {
+			return nil, err
+		}
+		c.secret.Wipe()
+		c.have, c.refused = false, err
+		if c.prompt == nil || c.typed >= tries {
+			return nil, err
+		}
+		c.say(err)
+	}
+}
+
+// obtain reads or asks for the password where there is none.
+func (c *credentials) obtain(ctx context.Context, base string) error {
+	if c.have {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var b []byte
+	var err error
+	switch {
+	case c.read != nil && c.refused == nil:
+		b, err = c.read()
+	case c.prompt != nil && c.typed < tries:
+		c.typed++
+		if b, err = c.prompt(ctx, fmt.Sprintf("Password of %s at %s: ", c.user, base)); err == nil && len(b) == 0 {
+			err = cancelled()
+		}
+	case c.refused != nil:
+		err = c.refused
+	default:
+		err = usage("there is no password for "+c.user, "give --admin-password-file FILE, or - for standard input")
+	}
+	if errors.Is(err, io.EOF) || ctx.Err() != nil {
+		err = cancelled()
+	}
+	if err == nil {
+		c.secret, c.have = bitbucket.NewSecret(b), true
+	}
+	return err
+}
+
+// keep takes over a password that was accepted elsewhere (the wizard).
+func (c *credentials) keep(user string, secret bitbucket.Secret, base string, s *bitbucket.Session) {
+	c.user, c.secret, c.have, c.refused = user, secret, true, nil
+	c.sessions[base] = s
+}
+
+// wipe forgets everything.
+func (c *credentials) wipe() {
+	if c == nil {
+		return
+	}
+	c.secret.Wipe()
+	c.have = false
+	clear(c.sessions)
+}

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"bitgate/bitbucket/bitbuckettest"
+	"bitgate/certs"
+	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
+	"bitgate/setup"
+)
+
+// The stand-in's administrator. No secret: the stand-in listens on loopback
+// addresses only and is gone after the demo.
+const (
+	demoUser     = "admin"
+	demoPassword = "admin"
+)
+
+// demoSite is a whole small site in a temporary folder.
+type demoSite struct {
+	p     *process
+	o     demoOptions
+	dir   string
+	ready bitbuckettest.Ready
+	url   publicurl.URL
+	ssh   string // address of the front's SSH
+
+	bitbucket *child
+	haproxy   *child
+	front     *child
+	bin       string // HAProxy's
+}
+
+func (d *demoSite) path(name ...string) string {
+	return filepath.Join(append([]string{d.dir}, name...)...)
+}
+
+func (d *demoSite) title(text string) {
+	out(d.p.Out, "\n%s", style{d.p.color()}.bold(text))
+}
+
+// newDemoSite starts everything that is there before setup begins.
+func newDemoSite(ctx context.Context, p *process, o demoOptions) (site *demoSite, err error) {
+	if _, err := exec.LookPath("git"); err != nil {
+		return nil, problem.New("git is not installed", "the demo clones and pushes for real", "install it: apt install git, or dnf install git")
+	}
+	dir, err := os.MkdirTemp("", "bitgate-demo-")
+	if err != nil {
+		return nil, err
+	}
+	d := &demoSite{p: p, o: o, dir: dir}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	d.title("A stand-in Bitbucket " + o.version)
+	if err := d.startBitbucket(ctx); err != nil {
+		return nil, err
+	}
+	out(p.Out, "  %s at %s, home %s", "Bitbucket "+o.version, d.ready.Upstream, d.ready.Home)
+	if err := d.prepare(); err != nil {
+		return nil, err
+	}
+	if o.front == setup.FrontHAProxy {
+		if err := d.startHAProxy(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// startBitbucket starts the stand-in and waits for the line that says it serves.
+func (d *demoSite) startBitbucket(ctx context.Context) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	d.bitbucket, err = startChild(w, d.p.Err, d.p.Program, standIn, "--dir", d.path("bitbucket"), "--version", d.o.version, "--public")
+	w.Close()
+	if err != nil {
+		return err
+	}
+	got := make(chan error, 1)
+	go func() {
+		line, err := bufio.NewReader(r).ReadBytes('\n')
+		if err == nil {
+			err = json.Unmarshal(line, &d.ready)
+		}
+		got <- err
+	}()
+	select {
+	case err := <-got:
+		if err != nil {
+			return problem.Wrap(err, "the stand-in Bitbucket did not start", "", "see its message above")
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(frontStart):
+		return problem.New("the stand-in Bitbucket did not start in time", "", "")
+	}
+}
+
+// prepare makes the certificate, chooses ports, and lays out what stands for
+// the machine: no systemd unit, no file outside the folder can be found.
+func (d *demoSite) prepare() error {
+	ca, cert, key, err := certs.Dev([]string{"localhost", "127.0.0.1"}, 90, time.Now())
+	if err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{"ca.pem": ca, "cert.pem": cert, "key.pem": key, "password": []byte(demoPassword + "\n")} {
+		if err := os.WriteFile(d.path(name), data, 0o600); err != nil {
+			return err
+		}
+	}
+	for _, dir := range []string{"root", "state", "front", "proc"} {
+		if err := os.Mkdir(d.path(dir), 0o700); err != nil {
+			return err
+		}
+	}
+	// Which ports are taken is the real machine's; its processes are not looked at.
+	if err := os.Symlink("/proc/net", d.path("proc", "net")); err != nil {
+		return err
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	sshPort, err := freePort()
+	if err != nil {
+		return err
+	}
+	d.ssh = net.JoinHostPort("127.0.0.1", strconv.Itoa(sshPort))
+	d.url, err = publicurl.Parse(fmt.Sprintf("https://localhost:%d/bitbucket", port))
+	return err
+}
+
+// freePort picks below the range from which the kernel gives ports to outgoing
+// connections, so that nobody takes it before the front does.
+func freePort() (int, error) {
+	for range 200 {
+		port := 20000 + rand.IntN(12000)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return port, l.Close()
+		}
+	}
+	return 0, problem.New("no free port between 20000 and 32000 was found", "", "")
+}
+
+// demoHAProxy stands for what a server already has: our sections are merged in.
+const demoHAProxy = `global
+    maxconn 200
+
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+
+# another service of this machine
+listen existing
+    bind 127.0.0.1:%d
+    http-request deny deny_status 404
+`
+
+// haproxyGuard runs HAProxy ($1) with the file $2, leaves its process id in $3,
+// and ends it at SIGTERM or at the end of standard input, which HAProxy itself
+// does not read. A background job of sh reads /dev/null, hence descriptor 3.
+const haproxyGuard = `exec 3<&0
+"$1" -W -db -f "$2" 3<&- & pid=$!
+echo $pid >"$3"
+trap 'kill $pid; wait $pid; exit' TERM
+(cat >/dev/null <&3; kill $$ 2>/dev/null) &
+wait $pid`
+
+// startHAProxy starts a real master-worker HAProxy; -db keeps it our child.
+func (d *demoSite) startHAProxy(ctx context.Context) error {
+	bin, err := findHAProxy()
+	if err != nil {
+		return err
+	}
+	d.bin = bin
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	cfg := d.path("front", "haproxy.cfg")
+	if err := os.WriteFile(cfg, fmt.Appendf(nil, demoHAProxy, port), 0o644); err != nil {
+		return err
+	}
+	log, err := os.Create(d.path("haproxy.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	d.haproxy, err = startChild(log, log, "/bin/sh", "-c", haproxyGuard, "guard", bin, cfg, d.path("haproxy.pid"))
+	if err != nil {
+		return err
+	}
+	if err := d.haproxy.listening(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
+		text, _ := os.ReadFile(d.path("haproxy.log"))
+		return problem.Wrap(err, "HAProxy did not start: "+string(text), "", "")
+	}
+	out(d.p.Out, "  HAProxy with a service of its own, configuration %s", cfg)
+	return nil
+}
+
+func findHAProxy() (string, error) {
+	for _, name := range []string{"haproxy", "/usr/sbin/haproxy", "/usr/local/sbin/haproxy"} {
+		if bin, err := exec.LookPath(name); err == nil {
+			return bin, nil
+		}
+	}
+	return "", problem.New("HAProxy is not installed", "--front haproxy runs a real one",
+		"install it: apt install haproxy, or dnf install haproxy; or use bitgate demo --yes")
+}
+
+// job is the same job that apply does, with the demo's answers.
+func (d *demoSite) job() *job {
+	said := setup.Answers{
+		URL: d.url, Listen: []string{net.JoinHostPort("127.0.0.1", d.url.ProxyPort())}, Upstream: d.ready.Upstream,
+		Home: d.ready.Home, Install: d.ready.Install, Version: d.o.version, Front: d.o.front, RedirectOldPath: "/",
+		ProxyConfig: d.path("front", "proxy.yaml"), Cert: d.path("cert.pem"), Chain: d.path("ca.pem"), Key: d.path("key.pem"),
+		HTTPRedirect: setup.Never, AdminUser: demoUser, AdminPasswordFile: d.path("password"), CAFile: d.path("ca.pem"),
+		Restart: fmt.Sprintf("kill -HUP %d", d.ready.PID), RestartTimeout: time.Minute, SSHListen: d.ssh, SSHUpstream: d.ready.SSH,
+	}
+	if d.ready.SSH == "" {
+		said.SSHListen = ""
+	}
+	said.HAProxyCfg = d.path("front", "haproxy.cfg")
+	if d.bin != "" {
+		said.HAProxyBin, said.Reload = d.bin, "kill -USR2 $(cat "+d.path("haproxy.pid")+")"
+	}
+	given := setup.Sources{}
+	for _, key := range []string{"url", "listen", "upstream", "home", "install", "bitbucket-version", "front", "redirect-old-path", "proxy-config", "cert", "chain", "key",
+		"http-redirect", "admin-user", "admin-password-file", "ca-file", "restart", "restart-timeout", "ssh-listen", "ssh-upstream",
+		"haproxy-cfg", "haproxy-bin", "reload"} {
+		given[key] = setup.Source{From: setup.FromFlag, Why: "the demo"}
+	}
+	return &job{p: d.p, said: said, given: given, creds: newCredentials(d.p, said),
+		probe: setup.Probe{StateDir: d.path("state"), Root: d.path("root"), Proc: d.path("proc"), Program: d.p.Program, Now: time.Now()}}
+}
+
+// serve starts the built-in front beside the run.
+// Its access log goes to a file: the screen belongs to the steps.
+func (d *demoSite) serve() func(context.Context, string) error {
+	if d.o.front != setup.FrontBuiltin {
+		return nil
+	}
+	return func(ctx context.Context, config string) error {
+		d.front.stop() // a retry starts it anew
+		log, err := os.Create(d.path("front.log"))
+		if err != nil {
+			return err
+		}
+		defer log.Close()
+		d.front, err = startFront(ctx, d.p.Program, log, config)
+		if err != nil {
+			text, _ := os.ReadFile(log.Name())
+			return fmt.Errorf("%w\n%s", err, text)
+		}
+		return nil
+	}
+}
+
+func (d *demoSite) verifyFlags() verifyFlags { return verifyFlags{repo: "PROJ/repo"} }
+
+// close ends every process and removes the folder.
+func (d *demoSite) close() error {
+	d.front.stopWithin(stopTimeout)
+	d.haproxy.stopWithin(stopTimeout)
+	d.bitbucket.stopWithin(stopTimeout)
+	return os.RemoveAll(d.dir)
+}

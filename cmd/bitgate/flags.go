@@ -1,0 +1,135 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"bitgate/setup"
+	"bitgate/wizard"
+)
+
+// defaultStateDir keeps journals, backups and the answers of the last run.
+const defaultStateDir = "/var/lib/bitgate"
+
+// sharedFlags are those that setup, plan, apply, verify, undo and recover have
+// in common: one per question, plus where answers and state lie.
+type sharedFlags struct {
+	values   []*questionFlag
+	answers  string
+	stateDir string
+}
+
+// questionFlag is a question as a flag; the text is judged when it is parsed.
+type questionFlag struct {
+	q     wizard.Question
+	texts []string
+}
+
+var _ pflag.Value = (*questionFlag)(nil)
+
+func (f *questionFlag) String() string {
+	if f == nil {
+		return ""
+	}
+	return strings.Join(f.texts, ",")
+}
+
+func (f *questionFlag) Type() string {
+	if f.q.Kind == wizard.Confirm {
+		return ""
+	}
+	if f.q.Arg == "" {
+		return "TEXT"
+	}
+	return f.q.Arg
+}
+
+func (f *questionFlag) Set(text string) error {
+	if err := f.q.Validate(text); err != nil {
+		return err
+	}
+	if f.q.Kind != wizard.List {
+		f.texts = f.texts[:0]
+	}
+	f.texts = append(f.texts, text)
+	return nil
+}
+
+// addShared gives c the shared flags.
+func addShared(c *cobra.Command) *sharedFlags {
+	s := &sharedFlags{}
+	for _, q := range wizard.Questions() {
+		if q.Virtual {
+			continue
+		}
+		f := &questionFlag{q: q}
+		s.values = append(s.values, f)
+		help := q.Help
+		if q.Default != "" {
+			help += " (default: " + q.Default + ")"
+		}
+		flag := c.Flags().VarPF(f, q.ID, "", help)
+		if q.Kind == wizard.Confirm {
+			flag.NoOptDefVal = "yes"
+		}
+	}
+	c.Flags().StringVar(&s.answers, "answers", "", "answers `FILE` (YAML; its keys are the flags' names)")
+	addStateDir(c, &s.stateDir)
+	c.Flags().SortFlags = false
+	return s
+}
+
+func addStateDir(c *cobra.Command, dir *string) {
+	c.Flags().StringVar(dir, "state-dir", "", "`DIR` with journals, backups and answers (default: "+defaultStateDir+")")
+}
+
+// envName is the environment's twin of a flag: BITGATE_HAPROXY_CFG.
+func envName(id string) string {
+	return "BITGATE_" + strings.ToUpper(strings.ReplaceAll(id, "-", "_"))
+}
+
+// stateDirOf applies the precedence to --state-dir.
+func stateDirOf(p *process, flag string) string {
+	if flag != "" {
+		return flag
+	}
+	if v := p.env(envName("state-dir")); v != "" {
+		return v
+	}
+	return defaultStateDir
+}
+
+// said gathers what the administrator said: answers file, then environment,
+// then flags, the later beating the earlier.
+func (s *sharedFlags) said(p *process) (setup.Answers, setup.Sources, error) {
+	a, src := setup.Answers{}, setup.Sources{}
+	file := s.answers
+	if file == "" {
+		file = p.env(envName("answers"))
+	}
+	if file != "" {
+		if err := readAnswers(file, &a, src); err != nil {
+			return a, src, err
+		}
+	}
+	for _, f := range s.values {
+		name := envName(f.q.ID)
+		if v := p.env(name); v != "" {
+			if err := f.q.Set(&a, v); err != nil {
+				return a, src, usage(name+": "+err.Error(), "")
+			}
+			src[f.q.ID] = setup.Source{From: setup.FromEnv, Why: "the environment, " + name}
+		}
+	}
+	for _, f := range s.values {
+		if len(f.texts) > 0 {
+			if err := f.q.Set(&a, strings.Join(f.texts, ",")); err != nil {
+				return a, src, usage("--"+f.q.ID+": "+err.Error(), "")
+			}
+			src[f.q.ID] = setup.Source{From: setup.FromFlag, Why: "--" + f.q.ID}
+		}
+	}
+	return a, src, nil
+}

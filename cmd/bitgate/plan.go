@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+type planOptions struct {
+	*sharedFlags
+	out      string
+	json     bool
+	exitCode bool
+}
+
+func newPlan(p *process) *cobra.Command {
+	o := planOptions{}
+	c := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what would change",
+		Long: `Looks at this machine and shows, as diffs with secrets masked, what apply would
+change. It writes nothing but the file named with -o.`,
+		Example: `  bitgate plan --url https://git.example.com/bitbucket --cert fullchain.pem --key privkey.pem
+  bitgate plan --answers answers.yaml -o plan.json && bitgate apply plan.json`,
+		Args: args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runPlan(c.Context(), p, o) },
+	}
+	c.Flags().StringVarP(&o.out, "out", "o", "", "write the plan to `FILE`, for bitgate apply FILE")
+	c.Flags().BoolVar(&o.json, "json", false, "print the plan as JSON")
+	c.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with 3 when there is something to do")
+	o.sharedFlags = addShared(c)
+	return c
+}
+
+func runPlan(ctx context.Context, p *process, o planOptions) error {
+	j, err := newJob(p, o.sharedFlags)
+	if err != nil {
+		return err
+	}
+	defer j.creds.wipe()
+	if !givenPassword(j.creds) {
+		j.creds.prompt = nil // a preview asks nobody; the old base URL stays unknown
+	}
+	plan, err := j.planOnly(ctx)
+	if err != nil {
+		return err
+	}
+	if err := j.showPlan(plan, o.json); err != nil {
+		return err
+	}
+	if o.out != "" {
+		if err := writePlan(o.out, plan); err != nil {
+			return err
+		}
+	}
+	if o.exitCode && !plan.Empty() {
+		return errPending
+	}
+	return nil
+}
+
+func givenPassword(c *credentials) bool { return c.user != "" && c.read != nil }
+
+// planOnly is plan without what only apply needs: a preview works without an
+// administrator.
+func (j *job) planOnly(ctx context.Context) (setup.Plan, error) {
+	if err := j.detect(ctx); err != nil {
+		return setup.Plan{}, err
+	}
+	if err := j.signIn(ctx); err != nil {
+		return setup.Plan{}, err
+	}
+	// Build names what is missing for a plan, all at once.
+	return setup.Build(j.facts, j.answers)
+}
+
+func (j *job) showPlan(plan setup.Plan, asJSON bool) error {
+	if asJSON {
+		return writeJSON(j.p.Out, plan)
+	}
+	v := planText{j.p.Out, style{j.p.color()}}
+	if plan.Empty() {
+		out(j.p.Out, "Nothing to do: %s is set up as asked.", plan.Answers.URL.BaseURL())
+		v.pending(plan.Pending)
+		return nil
+	}
+	v.print(plan, setup.Diffs(j.facts, plan))
+	return nil
+}
+
+func writePlan(file string, plan setup.Plan) error {
+	var b bytes.Buffer
+	if err := writeJSON(&b, plan); err != nil {
+		return err
+	}
+	return writePrivate(file, b.Bytes())
+}
+
+// readPlan reads what writePlan wrote, strictly: a plan is a list of deeds.
+func readPlan(file string) (setup.Plan, error) {
+	var plan setup.Plan
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return plan, problem.Wrap(err, "the plan cannot be read", "", "").WithKind(problem.Usage)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&plan); err != nil {
+		return plan, problem.Wrap(err, file+" is not a plan", "", "make one: bitgate plan -o FILE").WithKind(problem.Usage)
+	}
+	return plan, nil
+}

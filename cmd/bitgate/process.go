@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// process is everything bitgate takes from the process it runs in.
+type process struct {
+	Args     []string // without the program's name
+	In       io.Reader
+	Out, Err io.Writer
+	InTTY    bool
+	OutTTY   bool
+	Env      func(name string) (string, bool)
+	Program  string // path of this binary, to start children of itself
+	Root     string // "" or, in tests, a prefix before system paths
+	Proc     string // the process table, "/proc"
+
+	// ReadPassword asks on the terminal without echo; nil where there is none.
+	ReadPassword func(ctx context.Context, prompt string) ([]byte, error)
+	// Size of the terminal, 0x0 where there is none.
+	Size func() (width, height int)
+	// Signals are SIGINT, SIGTERM and SIGHUP; nil for none.
+	Signals <-chan os.Signal
+
+	lines *bufio.Reader // of In; line prompts share it
+	tty   io.Writer     // Out itself: the full screen needs the terminal's file
+}
+
+// osProcess is the one place that looks at the real process.
+func osProcess() process {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	p := process{
+		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv,
+		InTTY: term.IsTerminal(int(os.Stdin.Fd())), OutTTY: term.IsTerminal(int(os.Stdout.Fd())),
+		Signals: signals, Proc: "/proc",
+		Size: func() (int, int) {
+			w, h, err := term.GetSize(int(os.Stdout.Fd()))
+			if err != nil {
+				return 0, 0
+			}
+			return w, h
+		},
+	}
+	p.Program, _ = os.Executable()
+	if p.InTTY {
+		p.ReadPassword = readPasswordTTY
+	}
+	return p
+}
+
+// readPasswordTTY reads without echo, and gives the terminal its echo back when
+// ctx ends the waiting.
+func readPasswordTTY(ctx context.Context, prompt string) ([]byte, error) {
+	fd := int(os.Stdin.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprint(os.Stderr, prompt)
+	defer fmt.Fprintln(os.Stderr)
+	type answer struct {
+		password []byte
+		err      error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		b, err := term.ReadPassword(fd)
+		got <- answer{b, err}
+	}()
+	select {
+	case a := <-got:
+		return a.password, a.err
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
+}
+
+// Main runs one command and returns the exit code.
+func Main(p process) int {
+	p.tty = p.Out
+	p.Out, p.Err = together(p.Out, p.Err)
+	p.lines = bufio.NewReader(p.In)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go cancelOnSignal(p, cancel)
+	root := newRoot(&p)
+	root.SetArgs(p.Args)
+	root.SetIn(p.In)
+	root.SetOut(p.Out)
+	root.SetErr(p.Err)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		printError(p, err)
+	}
+	return exitCode(err)
+}
+
+// cancelOnSignal ends what is under way at the first signal. A second one does
+// not kill the process: it may be in the middle of taking something back.
+func cancelOnSignal(p process, cancel func()) {
+	stopping := false
+	for s := range p.Signals {
+		if s == syscall.SIGHUP && len(p.Args) > 0 && p.Args[0] == standIn {
+			continue // its own business: that is how it is restarted
+		}
+		if stopping {
+			fmt.Fprintln(p.Err, "bitgate: already stopping; what was begun is finished or taken back first")
+		}
+		stopping = true
+		cancel()
+	}
+}
+
+// env returns a variable that is set and not empty.
+func (p process) env(name string) string {
+	v, _ := p.Env(name)
+	return v
+}
+
+// color reports whether colours may be used (https://no-color.org).
+func (p process) color() bool { return p.OutTTY && p.env("NO_COLOR") == "" && p.env("TERM") != "dumb" }
+
+// terminal reports whether a person sits there.
+func (p process) terminal() bool { return p.InTTY && p.OutTTY }
+
+// readLine reads a line or ends with ctx.
+func (p process) readLine(ctx context.Context) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		text, err := p.lines.ReadString('\n')
+		if text != "" {
+			err = nil
+		}
+		got <- answer{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case a := <-got:
+		return a.text, a.err
+	}
+}
+
+// together makes writers that may be used from several goroutines: a child's
+// messages come while the parent prints.
+func together(out, err io.Writer) (io.Writer, io.Writer) {
+	var mu sync.Mutex
+	return &lockedWriter{&mu, out}, &lockedWriter{&mu, err}
+}
+
+type lockedWriter struct {
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"bitgate/internal/problem"
+	"bitgate/proxy"
+	"bitgate/proxy/config"
+)
+
+type proxyOptions struct {
+	file       string
+	url        string
+	flags      config.Config
+	user       string
+	withParent bool
+}
+
+func newProxy(p *process) *cobra.Command {
+	o := proxyOptions{}
+	c := &cobra.Command{
+		Use:   "proxy",
+		Short: "Start the built-in proxy",
+		Long: `Runs the built-in proxy in the foreground: TLS, the redirect of / to the context
+path, at most --maxconn requests at a time to Bitbucket, health check, SSH
+forwarding. Started as root it binds its ports and reads its keys, then goes on as
+an unprivileged user. SIGTERM lets open requests end first.`,
+		Example: `  bitgate proxy --config /etc/bitgate/proxy.yaml
+  bitgate proxy --url https://git.example.com --upstream http://127.0.0.1:7990 --pem git.pem`,
+		Args: args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runProxy(c, p, o) },
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.file, "config", "", "configuration `FILE` (YAML); the other flags are added on top of it")
+	f.StringVar(&o.url, "url", "", "public `URL`")
+	f.StringArrayVar(&o.flags.Listen, "listen", nil, "TLS `ADDR` (repeat; default: the public URL's port)")
+	f.StringArrayVar(&o.flags.RedirectListen, "redirect-listen", nil, "plain HTTP `ADDR` that redirects to https (repeat)")
+	f.StringVar(&o.flags.Upstream, "upstream", "", "Bitbucket's own connector `URL`")
+	f.StringVar(&o.flags.PEM, "pem", "", "`FILE` with certificate, chain and key")
+	f.StringVar(&o.flags.Cert, "cert", "", "certificate `FILE`")
+	f.StringVar(&o.flags.Key, "key", "", "private key `FILE`")
+	f.IntVar(&o.flags.MaxConn, "maxconn", 0, "requests to Bitbucket at a time (default: 50)")
+	f.StringVar(&o.flags.HealthPath, "health-path", "", "health check `PATH`, or none (default: the context path's /status)")
+	f.StringVar(&o.flags.SSHListen, "ssh-listen", "", "`ADDR` that takes SSH")
+	f.StringVar(&o.flags.SSHUpstream, "ssh-upstream", "", "Bitbucket's own SSH `ADDR`")
+	f.StringVar(&o.flags.AccessLog, "access-log", "", "access log `FILE`, - for standard error")
+	f.StringVar(&o.user, "user", "", "`NAME` to become after binding, when started as root")
+	f.BoolVar(&o.withParent, "with-parent", false, "end when standard input ends")
+	if err := f.MarkHidden("with-parent"); err != nil {
+		panic(err) // a typo in the line above
+	}
+	return c
+}
+
+func runProxy(c *cobra.Command, p *process, o proxyOptions) error {
+	cfg, err := proxyConfig(c, o)
+	if err != nil {
+		return err
+	}
+	ctx := c.Context()
+	if o.withParent {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		go func() {
+			// The parent's end of the pipe closes with it, however it dies.
+			_, _ = io.Copy(io.Discard, p.In)
+			cancel()
+		}()
+	}
+	err = proxy.Run(ctx, cfg, p.Err, o.user)
+	if errors.Is(err, context.Canceled) {
+		return nil // a signal is how a proxy ends
+	}
+	return err
+}
+
+// proxyConfig is the file's configuration with the given flags on top.
+func proxyConfig(c *cobra.Command, o proxyOptions) (config.Config, error) {
+	cfg := o.flags
+	if o.file != "" {
+		data, err := os.ReadFile(o.file)
+		if err != nil {
+			return cfg, problem.Wrap(err, "the configuration cannot be read", "", "").WithKind(problem.Usage)
+		}
+		if cfg, err = config.Parse(o.file, data); err != nil {
+			return cfg, err
+		}
+		o.onto(c, &cfg)
+	} else if o.url == "" || o.flags.Upstream == "" {
+		return cfg, usage("missing: --config, or --url, --upstream and --pem", "see bitgate proxy --help")
+	}
+	if o.url != "" {
+		if err := cfg.URL.UnmarshalText([]byte(o.url)); err != nil {
+			return cfg, usage("--url: "+err.Error(), "")
+		}
+	}
+	cfg = cfg.WithDefaults()
+	return cfg, cfg.Validate()
+}
+
+// onto lets the flags that were given beat the file.
+func (o proxyOptions) onto(c *cobra.Command, cfg *config.Config) {
+	for name, set := range map[string]func(){
+		"listen":          func() { cfg.Listen = o.flags.Listen },
+		"redirect-listen": func() { cfg.RedirectListen = o.flags.RedirectListen },
+		"upstream":        func() { cfg.Upstream = o.flags.Upstream },
+		"pem":             func() { cfg.PEM, cfg.Cert, cfg.Key = o.flags.PEM, "", "" },
+		"cert":            func() { cfg.Cert, cfg.PEM = o.flags.Cert, "" },
+		"key":             func() { cfg.Key, cfg.PEM = o.flags.Key, "" },
+		"maxconn":         func() { cfg.MaxConn = o.flags.MaxConn },
+		"health-path":     func() { cfg.HealthPath = o.flags.HealthPath },
+		"ssh-listen":      func() { cfg.SSHListen = o.flags.SSHListen },
+		"ssh-upstream":    func() { cfg.SSHUpstream = o.flags.SSHUpstream },
+		"access-log":      func() { cfg.AccessLog = o.flags.AccessLog },
+	} {
+		if c.Flags().Changed(name) {
+			set()
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"bitgate/haproxy"
+	"bitgate/haproxy/live"
+	"bitgate/internal/publicurl"
+	"bitgate/setup"
+	"bitgate/templates"
+	"bitgate/tomcat"
+)
+
+func newRender(p *process) *cobra.Command {
+	var shared *sharedFlags
+	c := &cobra.Command{
+		Use:   "render haproxy|systemd|server.xml|properties",
+		Short: "Print what bitgate would write, to put in by hand",
+		Long: `Prints the sections of haproxy.cfg for the installed HAProxy, the unit of the
+built-in proxy, or the connector settings of Bitbucket for the given answers. It
+looks at nothing but HAProxy's version and changes nothing.`,
+		Example:   `  bitgate render haproxy --url https://git.example.com/bitbucket --pem /etc/haproxy/git.pem`,
+		ValidArgs: []string{"haproxy", "systemd", "server.xml", "properties"},
+		Args:      args(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			a, _, err := shared.said(p)
+			if err != nil {
+				return err
+			}
+			a, _ = setup.Resolve(setup.Facts{}, a, nil)
+			text, err := render(c.Context(), p, args[0], a)
+			if err != nil {
+				return err
+			}
+			_, err = p.Out.Write([]byte(text))
+			return err
+		},
+	}
+	shared = addShared(c)
+	return c
+}
+
+func render(ctx context.Context, p *process, what string, a setup.Answers) (string, error) {
+	if what == "systemd" {
+		return templates.SystemdUnit(templates.Unit{Program: p.Program, Config: a.ProxyConfig})
+	}
+	if a.URL.IsZero() {
+		return "", usage("missing: --url", "the text depends on the public URL")
+	}
+	c := tomcat.Connector{ProxyName: a.URL.Host(), ProxyPort: a.URL.Port(), Scheme: "https", Secure: true, RedirectPort: a.URL.Port()}
+	if a.LocalOnly {
+		c.Address = "127.0.0.1"
+	}
+	switch what {
+	case "haproxy":
+		return renderHAProxy(ctx, p, a)
+	case "server.xml":
+		return tomcat.RenderServerXML(c, upstreamPort(a), a.URL.TomcatPath()), nil
+	case "properties":
+		return tomcat.RenderProperties(c, a.URL.TomcatPath()), nil
+	}
+	return "", usage(what+" cannot be rendered", "use haproxy, systemd, server.xml or properties")
+}
+
+// upstreamPort is Bitbucket's own port, as the upstream address has it.
+func upstreamPort(a setup.Answers) int {
+	u, err := publicurl.Parse("https" + strings.TrimPrefix(a.Upstream, "http"))
+	if err != nil {
+		return 7990
+	}
+	return u.Port()
+}
+
+// renderHAProxy writes for the installed version, or for a current one where
+// HAProxy is not installed here.
+func renderHAProxy(ctx context.Context, p *process, a setup.Answers) (string, error) {
+	installed, err := live.Detect(ctx, live.Search{Bin: a.HAProxyBin, Cfg: a.HAProxyCfg, Root: p.Root})
+	if err != nil {
+		return "", err
+	}
+	version := installed.Version
+	if installed.Bin == "" {
+		version = haproxy.Version{Major: 2, Minor: 8, Text: "2.8"}
+	}
+	site := haproxy.Site{
+		URL: a.URL, Listen: a.Listen, Bundle: a.PEM, Upstream: strings.TrimPrefix(a.Upstream, "http://"), MaxConn: a.MaxConn,
+		SSHListen: a.SSHListen, SSHUpstream: a.SSHUpstream, OldPath: a.RedirectOldPath, Version: version,
+	}
+	if site.Bundle == "" {
+		site.Bundle = "/etc/haproxy/bitgate-" + a.URL.Host() + ".pem"
+	}
+	if a.URL.Port() == 443 && a.HTTPRedirect != setup.Never {
+		site.RedirectListen = []string{":80"}
+	}
+	return haproxy.Render(site)
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"bitgate/internal/problem"
+)
+
+// newRoot builds the command tree. A command is listed only because it works.
+func newRoot(p *process) *cobra.Command {
+	setup := newSetup(p)
+	root := &cobra.Command{
+		Use:   "bitgate",
+		Short: "Put Bitbucket behind HTTPS",
+		Long: `bitgate puts a Bitbucket Server, Data Center or Stash behind HTTPS: it does the
+documented steps (context path, base URL, Tomcat connector, HAProxy), proves from
+outside that the result works, and can take everything back.
+
+Without a command it starts the guided setup.`,
+		Example: `  bitgate                     guided setup
+  bitgate demo                try it on a stand-in Bitbucket, nothing on this machine changes
+  bitgate plan --url https://git.example.com --cert fullchain.pem --key privkey.pem
+  bitgate apply --answers answers.yaml --yes
+  bitgate undo                take the last run back`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          unknownCommand,
+		RunE:          setup.RunE,
+	}
+	root.Flags().AddFlagSet(setup.Flags())
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage(err.Error(), "see "+c.CommandPath()+" --help")
+	})
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.AddCommand(
+		setup, newPlan(p), newApply(p), newVerify(p), newUndo(p), newRecover(p), newHistory(p),
+		newProxy(p), newRender(p), newCert(p), newDemo(p), newStandIn(p), newMan(p), newVersion(p),
+	)
+	hideRootFlags(root)
+	return root
+}
+
+// hideRootFlags keeps `bitgate --help` to the commands; setup lists its flags.
+func hideRootFlags(root *cobra.Command) {
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(),
+		"{{if .HasAvailableLocalFlags}}", "{{if and .HasAvailableLocalFlags .HasParent}}", 1))
+}
+
+func unknownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	do := "see bitgate --help"
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		do = "did you mean bitgate " + strings.Join(near, " or bitgate ") + "?"
+	}
+	return usage(fmt.Sprintf("%q is not a command", args[0]), do)
+}
+
+// args accepts at most most arguments, and at least least.
+func args(least, most int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return usage("an argument is missing", "usage: "+c.UseLine())
+		case len(args) > most:
+			return usage(fmt.Sprintf("%q is one argument too many", args[most]), "usage: "+c.UseLine())
+		}
+		return nil
+	}
+}
+
+// cancelled is leaving before consent.
+func cancelled() error {
+	return problem.New("cancelled; nothing was changed", "", "").WithKind(problem.Cancelled)
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"bitgate/internal/problem"
+	"bitgate/setup"
+	"bitgate/wizard"
+)
+
+// Below this size the full screen has no room for a question and its help.
+const (
+	minWidth  = 60
+	minHeight = 16
+)
+
+type setupOptions struct {
+	*sharedFlags
+	plain bool
+	verifyFlags
+}
+
+func newSetup(p *process) *cobra.Command {
+	o := setupOptions{}
+	c := &cobra.Command{
+		Use:   "setup",
+		Short: "Guided setup (the default on a terminal)",
+		Long: `Looks at this machine, asks what it could not find out, shows every change as a
+diff, and does nothing before you type the word apply. Flags, environment and
+answers file answer questions beforehand.`,
+		Example: `  bitgate setup
+  bitgate setup --plain                  line by line: screen readers, small terminals, pipes
+  bitgate setup --answers answers.yaml`,
+		Args: args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runSetup(c.Context(), p, o) },
+	}
+	c.Flags().BoolVar(&o.plain, "plain", false, "ask line by line instead of on the full screen")
+	o.add(c)
+	o.sharedFlags = addShared(c)
+	return c
+}
+
+func runSetup(ctx context.Context, p *process, o setupOptions) error {
+	j, err := newJob(p, o.sharedFlags)
+	if err != nil {
+		return err
+	}
+	defer j.creds.wipe()
+	if !o.plain && !p.terminal() {
+		return noTerminal(ctx, j)
+	}
+	if o.answers == "" && p.env(envName("answers")) == "" {
+		j.resumeDraft()
+	}
+	outcome, err := j.guide(ctx, o.plain, j.backend(o.verifyFlags))
+	if err != nil {
+		return err
+	}
+	return settled(outcome)
+}
+
+// noTerminal says at once what a run without questions would need.
+func noTerminal(ctx context.Context, j *job) error {
+	missing := ""
+	if err := j.detect(ctx); err == nil {
+		if flags := setup.Missing(j.facts, j.answers); len(flags) > 0 {
+			missing = "; missing: --" + strings.Join(flags, " --")
+		}
+	}
+	return usage("there is no terminal to ask questions on"+missing,
+		"give answers as flags or in --answers FILE to bitgate apply --yes, or pipe them to bitgate setup --plain")
+}
+
+// guide runs the wizard that fits the terminal.
+func (j *job) guide(ctx context.Context, plain bool, b wizard.Backend) (wizard.Outcome, error) {
+	w, h := 0, 0
+	if j.p.Size != nil && j.p.OutTTY {
+		w, h = j.p.Size()
+	}
+	o := wizard.Options{Width: w, NoColor: !j.p.color()}
+	if j.p.ReadPassword != nil {
+		o.ReadPassword = func(prompt string) ([]byte, error) { return j.p.ReadPassword(ctx, prompt) }
+	}
+	_, accessible := j.p.Env("ACCESSIBLE")
+	small := w > 0 && (w < minWidth || h < minHeight)
+	if plain || accessible || small || j.p.env("TERM") == "dumb" {
+		return wizard.Plain(ctx, j.p.lines, j.p.Out, b, j.said, j.given, o)
+	}
+	return wizard.Run(ctx, j.p.In, j.p.tty, b, j.said, j.given, o)
+}
+
+// settled turns how the session ended into an error for the exit code.
+func settled(o wizard.Outcome) error {
+	switch {
+	case o.Err != nil:
+		return o.Err
+	case o.Cancelled:
+		return problem.New("cancelled; nothing was changed", "", "").WithKind(problem.Cancelled)
+	}
+	return verdict(o.Findings, "bitgate undo takes the run back")
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"bitgate/doctor"
+	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
+	"bitgate/setup"
+)
+
+// verifyFlags say what else to look at, and from where.
+type verifyFlags struct {
+	connect string
+	repo    string
+}
+
+func (v *verifyFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&v.connect, "connect", "", "verify by connecting to `ADDR` (host:port) instead of the public URL's")
+	c.Flags().StringVar(&v.repo, "repo", "", "verify also with a real git ls-remote of `URL` or PROJECT/repository")
+}
+
+func newVerify(p *process) *cobra.Command {
+	var v verifyFlags
+	var shared *sharedFlags
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Prove from outside that it works",
+		Long: `Examines the public URL as clients see it: certificate, redirects, status, base
+URL, cookies, clone addresses, git and SSH. It changes nothing. Without --url it
+examines what the last run set up.`,
+		Example: `  bitgate verify
+  bitgate verify --url https://git.example.com/bitbucket --repo PROJ/repo
+  bitgate verify --url https://git.example.com --connect 10.0.0.5:443   before DNS is changed`,
+		Args: args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return runVerify(c.Context(), p, shared, v, asJSON) },
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print findings as JSON")
+	v.add(c)
+	shared = addShared(c)
+	return c
+}
+
+func runVerify(ctx context.Context, p *process, shared *sharedFlags, v verifyFlags, asJSON bool) error {
+	j, err := newJob(p, shared)
+	if err != nil {
+		return err
+	}
+	defer j.creds.wipe()
+	plan, err := j.verifiedPlan()
+	if err != nil {
+		return err
+	}
+	if !givenPassword(j.creds) {
+		j.creds.prompt = nil
+	}
+	s := style{p.color()}
+	notify := func(f setup.Finding) { finding(p.Out, s, f) }
+	if asJSON {
+		notify = nil
+	}
+	found := j.examine(ctx, plan, v, notify)
+	if err := ctx.Err(); err != nil {
+		return problem.Wrap(err, "cancelled", "", "").WithKind(problem.Cancelled)
+	}
+	if asJSON {
+		if err := writeJSON(p.Out, found); err != nil {
+			return err
+		}
+	}
+	return verdict(found, "see what to do below each check")
+}
+
+// verifiedPlan is the last run's plan with what was said now on top.
+func (j *job) verifiedPlan() (setup.Plan, error) {
+	plan, err := setup.RunPlan(j.probe.StateDir, "")
+	if err != nil && j.said.URL.IsZero() {
+		return plan, usage("missing: --url", "no run is known here, so say which public URL to examine")
+	}
+	if err != nil || !j.said.URL.IsZero() && j.said.URL != plan.Answers.URL {
+		plan = setup.Plan{Answers: j.said}
+	}
+	if j.said.CAFile != "" {
+		plan.Answers.CAFile = j.said.CAFile
+	}
+	if j.said.SSHListen != "" {
+		plan.Answers.SSHListen = j.said.SSHListen
+	}
+	if j.creds.user == "" {
+		j.creds.user = plan.Answers.AdminUser
+	}
+	return plan, nil
+}
+
+// examine runs the doctor on what plan set up.
+func (j *job) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notify func(setup.Finding)) []setup.Finding {
+	t := target(plan, v)
+	if j.creds.have || givenPassword(j.creds) {
+		base := plan.Run.UpstreamAfter
+		if base == "" {
+			base = plan.Answers.URL.BaseURL()
+		}
+		// Without a session the base URL is read anonymously, or unknown.
+		if s, err := j.creds.Login(ctx, base); err == nil {
+			t.Session = s
+			t.GitUser, t.GitPassword = j.creds.user, j.creds.secret
+		} else {
+			f := setup.Finding{ID: "login", Level: setup.Note, Title: "Administrator", Seen: err.Error()}
+			if notify != nil {
+				notify(f)
+			}
+		}
+	}
+	return doctor.Run(ctx, t, notify)
+}
+
+// target says what the doctor must look at after plan.
+func target(plan setup.Plan, v verifyFlags) doctor.Target {
+	a := plan.Answers
+	t := doctor.Target{URL: a.URL, Connect: v.connect, CAFile: a.CAFile, Front: a.Front, Repo: v.repo, OldPath: oldPath(plan)}
+	if a.URL.Port() == 443 && a.HTTPRedirect != setup.Never && a.HTTPRedirect != "" {
+		t.RedirectPort, t.RedirectOptional = 80, a.HTTPRedirect != setup.Always
+	}
+	if a.SSHListen != "" && !a.Skips(setup.StepSSH) {
+		host := a.URL.Host()
+		if h, _, err := net.SplitHostPort(v.connect); err == nil {
+			host = h
+		}
+		if _, port, err := net.SplitHostPort(a.SSHListen); err == nil {
+			t.SSHAddr = net.JoinHostPort(host, port)
+		}
+	}
+	return t
+}
+
+// oldPath is the context path that plan replaced, "/" for the root, "" for none.
+func oldPath(plan setup.Plan) string {
+	old := plan.Answers.RedirectOldPath
+	before, err1 := url.Parse(plan.Run.UpstreamBefore)
+	after, err2 := url.Parse(plan.Run.UpstreamAfter)
+	if old == "" && err1 == nil && err2 == nil && before.Path != after.Path {
+		if old = before.Path; old == "" {
+			old = "/"
+		}
+	}
+	if p, err := publicurl.ParsePath(old); err != nil || old == "" || p == plan.Answers.URL.TomcatPath() {
+		return ""
+	}
+	return old
+}
+
+// checksLine sums findings up for people.
+func checksLine(url string, found []setup.Finding) string {
+	count := map[setup.Level]int{}
+	for _, f := range found {
+		count[f.Level]++
+	}
+	return fmt.Sprintf("%s: %d checks passed, %d notes, %d warnings, %d failed", url,
+		count[setup.OK], count[setup.Note], count[setup.Warn], count[setup.Fail])
+}
