@@ -80,7 +80,7 @@ func (s Site) view(complete bool) (view, error) {
 		Version: s.Version, Complete: complete, Prefix: prefix,
 		BaseURL: u.BaseURL(), Origin: u.Origin(), Authority: u.Authority(), Port: u.Port(),
 		Context: u.TomcatPath(), RootTarget: u.RedirectTarget(), StatusPath: u.StatusPath(),
-		Bundle: quoteWord(s.Bundle), TLS: tlsWords(s.Version), MaxConn: s.MaxConn,
+		Bundle: Quote(s.Bundle), TLS: tlsWords(s.Version), MaxConn: s.MaxConn,
 		Spoofable: spoofable,
 	}
 	if v.MaxConn <= 0 {

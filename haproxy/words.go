@@ -101,8 +101,8 @@ func unhex(c byte) (byte, bool) {
 // blank is C's isspace.
 func blank(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 
-// quoteWord spells s so that HAProxy reads it back as one word, in every
+// Quote spells s so that HAProxy reads it back as one word, in every
 // version (1.5 knows the backslash, but no quotes).
-func quoteWord(s string) string {
+func Quote(s string) string {
 	return strings.NewReplacer(`\`, `\\`, ` `, `\ `, `#`, `\#`, `"`, `\"`, `'`, `\'`, "\t", `\t`).Replace(s)
 }

@@ -1,12 +1,8 @@
 // Package live is the installed HAProxy: finding the binary and its file set,
-// checking a candidate configuration with `haproxy -c`, talking to the running one.
+// and checking a candidate configuration with `haproxy -c`.
 package live
 
-import (
-	"context"
-
-	"bitgate/haproxy"
-)
+import "bitgate/haproxy"
 
 // Search says where to look; zero fields are found out.
 type Search struct {
@@ -18,14 +14,11 @@ type Search struct {
 type Install struct {
 	Bin     string // "" when HAProxy is not installed
 	Version haproxy.Version
-	OpenSSL bool     // built with TLS
-	Files   []string // configuration files in load order; the last one is ours to merge into
-	Why     map[string]string
+	OpenSSL bool              // built with TLS
+	Files   []string          // configuration files in load order; the last one is ours to merge into
+	Why     map[string]string // "bin", "version", "cfg": where each was found
 	Notes   []string
 }
-
-// Detect finds it; a machine without HAProxy is not an error (Bin == "").
-func Detect(ctx context.Context, s Search) (Install, error) { panic("not built yet") }
 
 // Message is one line of `haproxy -c`.
 type Message struct {
@@ -46,10 +39,4 @@ type Report struct {
 type Candidate struct {
 	Path string // its real path
 	Data []byte
-}
-
-// Check runs `haproxy -c` on a private copy (mode 0700, removed afterwards) of
-// the whole set, with extra (the new bundle) in it and crt paths rewritten only there.
-func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) (Report, error) {
-	panic("not built yet")
 }

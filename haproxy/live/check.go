@@ -1,0 +1,127 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"bitgate/haproxy"
+	"bitgate/internal/problem"
+	"bitgate/internal/service"
+)
+
+// checkTime ends a check that waits for names which no server resolves.
+const checkTime = 2 * time.Minute
+
+// Check runs `haproxy -c` on a private copy (mode 0700, removed afterwards) of
+// the whole set, with extra (the new bundle) in it and crt paths rewritten only
+// there. HAPROXY_* and everything else of the environment is kept from it.
+func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) (Report, error) {
+	dir, err := os.MkdirTemp("", "bitgate-haproxy-")
+	if err != nil {
+		return Report{}, problem.Wrap(err, "no temporary folder for checking haproxy.cfg", "", "")
+	}
+	defer os.RemoveAll(dir)
+	copies, args, err := writeCopies(dir, set, extra)
+	if err != nil {
+		return Report{}, problem.Wrap(err, "the copy of haproxy.cfg to check could not be written", "", "")
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	out, err := service.Run(ctx, bin, append([]string{"-c"}, args...)...)
+	if ctx.Err() != nil {
+		return Report{}, problem.Wrap(ctx.Err(), fmt.Sprintf("%s -c did not end", bin), "it may wait for a host name that cannot be resolved", "")
+	}
+	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || !exit.Exited()) {
+		return Report{}, problem.Wrap(err, fmt.Sprintf("%s -c could not be run", bin), "a configuration is written only after HAProxy has accepted it", "")
+	}
+	text := copies.Replace(string(out))
+	return Report{OK: err == nil, Messages: parseMessages(text), Output: text}, nil
+}
+
+// writeCopies writes all files into dir and returns how to map their names back
+// and the arguments that load them in order.
+func writeCopies(dir string, set, extra []Candidate) (*strings.Replacer, []string, error) {
+	moved := map[string]string{}
+	var names, args []string
+	for i, c := range extra {
+		moved[c.Path] = filepath.Join(dir, fmt.Sprintf("extra-%d-%s", i, filepath.Base(c.Path)))
+		names = append(names, moved[c.Path], c.Path)
+		if err := os.WriteFile(moved[c.Path], c.Data, 0o600); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i, c := range set {
+		name := filepath.Join(dir, fmt.Sprintf("set-%d-%s", i, filepath.Base(c.Path)))
+		names = append(names, name, c.Path)
+		args = append(args, "-f", name)
+		if err := os.WriteFile(name, repoint(c.Data, moved), 0o600); err != nil {
+			return nil, nil, err
+		}
+	}
+	return strings.NewReplacer(names...), args, nil
+}
+
+// repoint replaces the path after every "crt" that names a moved file. Nothing
+// else of the file changes, so that line numbers stay true.
+func repoint(data []byte, moved map[string]string) []byte {
+	var out []byte
+	at := 0
+	for _, l := range haproxy.Parse(data).Lines {
+		for i := 1; i < len(l.Words); i++ {
+			w := l.Words[i]
+			if to, ok := moved[w.Text]; ok && l.Words[i-1].Text == "crt" {
+				out = append(append(out, data[at:w.Start]...), haproxy.Quote(to)...)
+				at = w.End
+			}
+		}
+	}
+	return append(out, data[at:]...)
+}
+
+var (
+	// "[ALERT]    (12) : text" from 2.3 on, "[ALERT] 326/014035 (12) : text" before.
+	messageLine = regexp.MustCompile(`^\[([A-Z]+)\]\s+(?:\S+\s+)?\(\d+\) : (.*)$`)
+	place       = regexp.MustCompile(`\[(.+?):(\d+)\]\s*:?\s*`)
+)
+
+// parseMessages reads what `haproxy -c` prints, 1.5 to 3.4.
+func parseMessages(out string) []Message {
+	var all []Message
+	for line := range strings.SplitSeq(out, "\n") {
+		m := messageLine.FindStringSubmatch(strings.TrimRight(line, "\r"))
+		if m == nil {
+			if text, more := strings.CutPrefix(strings.TrimSpace(line), "| "); more && len(all) > 0 {
+				all[len(all)-1].Text += " " + text
+			}
+			continue
+		}
+		all = append(all, message(m[1], m[2]))
+	}
+	return all
+}
+
+// message takes "config : parsing [/etc/haproxy/haproxy.cfg:3] : text" apart.
+func message(level, text string) Message {
+	text = strings.TrimPrefix(text, "config : ")
+	msg := Message{Level: level, Text: text}
+	at := place.FindStringSubmatchIndex(text)
+	before := ""
+	if at != nil {
+		before = strings.ToLower(strings.TrimSpace(text[:at[0]]))
+	}
+	if at == nil || before != "" && before != "parsing" {
+		return msg
+	}
+	msg.File = text[at[2]:at[3]]
+	msg.Line, _ = strconv.Atoi(text[at[4]:at[5]])
+	msg.Text = text[at[1]:]
+	return msg
+}

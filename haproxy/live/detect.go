@@ -1,0 +1,155 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bitgate/haproxy"
+	"bitgate/internal/problem"
+	"bitgate/internal/service"
+)
+
+// DefaultCfg is where distributions keep it.
+const DefaultCfg = "/etc/haproxy/haproxy.cfg"
+
+// Detect finds it; a machine without HAProxy is not an error (Bin == "").
+func Detect(ctx context.Context, s Search) (Install, error) {
+	in := Install{Why: map[string]string{}}
+	if err := in.findBin(s); err != nil {
+		return in, err
+	}
+	if in.Bin != "" {
+		out, err := service.Run(ctx, in.Bin, "-vv")
+		if err != nil {
+			return in, problem.Wrap(err, fmt.Sprintf("%q -vv does not work", in.Bin), "bitgate needs to know which HAProxy this is", "name the right one: --haproxy-bin FILE")
+		}
+		if err := in.readVersion(string(out)); err != nil {
+			return in, err
+		}
+	}
+	in.findFiles(s)
+	return in, nil
+}
+
+// binDirs are searched after PATH: package, source and software collection.
+var binDirs = []string{"/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin", "/sbin", "/opt/haproxy/sbin"}
+
+func (in *Install) findBin(s Search) error {
+	if s.Bin != "" {
+		if !executable(s.Bin) {
+			return problem.New(fmt.Sprintf("%s is not a program", s.Bin), "", "name the haproxy binary: --haproxy-bin /usr/sbin/haproxy").WithKind(problem.Usage)
+		}
+		in.Bin, in.Why["bin"] = s.Bin, "given"
+		return nil
+	}
+	if s.Root == "" {
+		if path, err := exec.LookPath("haproxy"); err == nil && filepath.IsAbs(path) {
+			in.Bin, in.Why["bin"] = path, "found on the search path"
+			return nil
+		}
+	}
+	for _, dir := range binDirs {
+		if path := filepath.Join(s.Root, dir, "haproxy"); executable(path) {
+			in.Bin, in.Why["bin"] = path, "found in "+dir
+			return nil
+		}
+	}
+	in.Why["bin"] = "not on the search path and not in " + strings.Join(binDirs, ", ")
+	return nil
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+var (
+	versionLine = regexp.MustCompile(`(?m)^HA-?Proxy version ((\d+)\.(\d+)(?:\.(\d+))?\S*)`)
+	tlsBuilt    = regexp.MustCompile(`(?m)^Built with (?:OpenSSL|SSL library) version`)
+	tlsRunning  = regexp.MustCompile(`(?m)^Running on (?:OpenSSL|SSL library) version : OpenSSL (\d\S*)`)
+)
+
+// readVersion reads `haproxy -vv` of 1.5 ("HA-Proxy version 1.5.0 2014/06/19")
+// to 3.4 ("HAProxy version 3.4.0-64a335366 2026/06/03").
+func (in *Install) readVersion(out string) error {
+	m := versionLine.FindStringSubmatch(out)
+	if m == nil {
+		return problem.New(fmt.Sprintf("%q -vv does not say which HAProxy it is", in.Bin), "the configuration is written for the installed version", "name the haproxy binary: --haproxy-bin FILE")
+	}
+	number := func(s string) int { n, _ := strconv.Atoi(s); return n }
+	in.Version = haproxy.Version{Major: number(m[2]), Minor: number(m[3]), Patch: number(m[4]), Text: m[1]}
+	if r := tlsRunning.FindStringSubmatch(out); r != nil {
+		in.Version.OpenSSL = r[1]
+	}
+	in.OpenSSL = tlsBuilt.MatchString(out)
+	in.Why["version"] = in.Bin + " -vv"
+	return nil
+}
+
+// findFiles finds the configuration files: those named by the caller, by the
+// systemd unit, by the init script's defaults, or the usual one.
+func (in *Install) findFiles(s Search) {
+	args, why := []string{"-f", s.Cfg}, "given"
+	if s.Cfg == "" {
+		args, why = unitArgs(s.Root)
+	}
+	for _, path := range cfgArgs(args) {
+		if s.Cfg == "" {
+			path = filepath.Join(s.Root, path)
+		}
+		in.addFiles(path)
+	}
+	in.Why["cfg"] = why
+	if len(in.Files) == 0 {
+		in.Files = []string{filepath.Join(s.Root, DefaultCfg)}
+		in.Why["cfg"] = "the usual place"
+	}
+}
+
+// addFiles adds what `-f path` loads: a file, or the *.cfg files of a directory
+// in the order of their names' bytes, hidden ones left out (management guide 3).
+func (in *Install) addFiles(path string) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		in.Files = append(in.Files, path)
+		return
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		in.Notes = append(in.Notes, fmt.Sprintf("%s could not be read: %v", path, err))
+		return
+	}
+	var names []string
+	for _, e := range entries {
+		name := filepath.Join(path, e.Name())
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() &&
+			strings.HasSuffix(name, ".cfg") && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	in.Files = append(in.Files, names...)
+}
+
+// cfgArgs takes the configuration out of haproxy's arguments: "-f X", and all
+// that follows "--".
+func cfgArgs(args []string) []string {
+	var files []string
+	for i := 0; i < len(args); i++ {
+		switch {
+		case args[i] == "--":
+			return append(files, args[i+1:]...)
+		case args[i] == "-f" && i+1 < len(args):
+			i++
+			files = append(files, args[i])
+		}
+	}
+	return files
+}
