@@ -63,13 +63,32 @@ type verified struct{ findings []setup.Finding }
 // post carries mail from the apply goroutine to the screen. Sending never
 // blocks, so a screen that is gone cannot stop a run.
 type post struct {
-	mu    sync.Mutex
-	mails []mail
-	some  chan struct{}
-	done  chan struct{} // closed when Apply has returned
+	mu        sync.Mutex
+	mails     []mail
+	some      chan struct{}
+	started   bool          // Apply was called, or will not be
+	abandoned bool          // the screen went before Apply was called
+	done      chan struct{} // closed when Apply has returned
 }
 
 func newPost() *post { return &post{some: make(chan struct{}, 1), done: make(chan struct{})} }
+
+// begin claims the run, unless it was abandoned.
+func (p *post) begin() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.started = !p.abandoned
+	return p.started
+}
+
+// abandon makes sure that a run that was not begun never will be. It reports
+// whether it had begun.
+func (p *post) abandon() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.abandoned = !p.started
+	return p.started
+}
 
 func (p *post) send(m mail) {
 	p.mu.Lock()
@@ -106,6 +125,9 @@ func (m *model) startApply() tea.Cmd {
 	plan, b, p := m.review.plan, m.b, m.run.post
 	work := func() tea.Msg {
 		defer close(p.done)
+		if !p.begin() {
+			return nil
+		}
 		ask := func(text, detail string, choices []setup.Decision) setup.Decision {
 			reply := make(chan setup.Decision, 1)
 			p.send(mail{ask: &decision{text: text, detail: detail, choices: choices, reply: reply}})
@@ -223,6 +245,7 @@ func (m *model) verifyOnly() tea.Cmd {
 	m.out.Result = setup.Result{State: setup.RunNothing}
 	m.page, m.over = pageApply, noOverlay
 	m.run = runScreen{post: newPost(), rows: []row{{change: -1, title: verifyRow}}}
+	m.run.post.begin()
 	close(m.run.post.done)
 	return m.verify()
 }

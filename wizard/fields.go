@@ -2,7 +2,7 @@ package wizard
 
 import (
 	"fmt"
-	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -147,10 +147,28 @@ func oneLine(text string) error {
 	return nil
 }
 
+// splitAddress splits host:port; a host may be empty, a name, an IPv4 address
+// or an IPv6 address in brackets.
+func splitAddress(text string) (host, port string, ok bool) {
+	at := strings.LastIndexByte(text, ':')
+	if at < 0 {
+		return "", "", false
+	}
+	host, port = text[:at], text[at+1:]
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return "", "", false
+	}
+	if inner, bracketed := strings.CutPrefix(host, "["); bracketed {
+		inner, closed := strings.CutSuffix(inner, "]")
+		_, err := netip.ParseAddr(inner)
+		return inner, port, closed && err == nil
+	}
+	return host, port, !strings.ContainsAny(host, ":[]/@ ")
+}
+
 // listenAddress is what a socket binds: ":443", "192.0.2.7:443", "[::]:443".
 func listenAddress(text string) error {
-	_, port, err := net.SplitHostPort(text)
-	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 1 || n > 65535 {
+	if _, _, ok := splitAddress(text); !ok {
 		return fmt.Errorf("%q is not an address to listen on, like :443 or 192.0.2.7:443", text)
 	}
 	return nil
@@ -158,8 +176,7 @@ func listenAddress(text string) error {
 
 // dialAddress is where a program connects: a host and a port.
 func dialAddress(text string) error {
-	host, _, err := net.SplitHostPort(text)
-	if err != nil || host == "" || listenAddress(text) != nil {
+	if host, _, ok := splitAddress(text); !ok || host == "" || host == "*" {
 		return fmt.Errorf("%q is not host:port, like 127.0.0.1:7999", text)
 	}
 	return nil

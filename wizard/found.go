@@ -4,8 +4,14 @@ import (
 	"fmt"
 	"strings"
 
-	"bitgate/bitbucket"
 	"bitgate/setup"
+)
+
+// Words of Bitbucket's /status (bitbucket.State), which the wizard only shows.
+const (
+	stateRunning     = "RUNNING"
+	stateFirstRun    = "FIRST_RUN"
+	stateUnreachable = "UNREACHABLE"
 )
 
 // zeroAnswers are answers about which nothing is known.
@@ -31,7 +37,7 @@ func foundLines(f setup.Facts, a setup.Answers) []foundLine {
 	switch {
 	case f.Instance.BaseURL.Set:
 		lines = append(lines, foundLine{setup.OK, "Base URL", f.Instance.BaseURL.Value, f.Instance.BaseURL.Why})
-	case f.Instance.State == bitbucket.Running:
+	case f.Instance.State == stateRunning:
 		lines = append(lines, foundLine{setup.Note, "Base URL", "not told without signing in", ""})
 	}
 	lines = append(lines, haproxyLine(f))
@@ -63,10 +69,10 @@ func bitbucketLine(f setup.Facts) foundLine {
 		line.level, line.value = setup.Warn, "version not found; bitgate will ask"
 	}
 	switch f.Instance.State {
-	case bitbucket.Running, bitbucket.FirstRun:
+	case stateRunning, stateFirstRun:
 		line.value += fmt.Sprintf(", %s at %s", f.Instance.State, f.Instance.Base)
 	case "":
-	case bitbucket.Unreachable:
+	case stateUnreachable:
 		line.level = setup.Warn
 		line.value += ", does not answer at " + f.Instance.Upstream
 		if f.Instance.Detail != "" {

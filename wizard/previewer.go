@@ -1,7 +1,7 @@
 package wizard
 
 import (
-	"path/filepath"
+	"path"
 	"strings"
 
 	"bitgate/setup"
@@ -115,12 +115,12 @@ func hunks(unified string) []string {
 }
 
 // shortPath is a path as a title: its last folder and name.
-func shortPath(path string) string {
-	dir, name := filepath.Split(path)
-	if base := filepath.Base(dir); base != "." && base != "/" {
-		return filepath.Join(base, name)
+func shortPath(file string) string {
+	dir, name := path.Split(file)
+	if base := path.Base(dir); base != "." && base != "/" {
+		return path.Join(base, name)
 	}
-	return path
+	return file
 }
 
 // finishedPlan builds the whole plan.

@@ -2,8 +2,6 @@ package wizard
 
 import (
 	"fmt"
-	"net"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -195,11 +193,10 @@ func forwardSSH(a *setup.Answers, yes bool) {
 func portHolder(f setup.Facts, a setup.Answers) (setup.Listener, bool) {
 	want := strconv.Itoa(a.URL.Port())
 	if len(a.Listen) > 0 {
-		_, want, _ = net.SplitHostPort(a.Listen[0])
+		_, want, _ = splitAddress(a.Listen[0])
 	}
 	for _, l := range f.Listeners {
-		_, port, err := net.SplitHostPort(l.Address)
-		if err != nil || port != want {
+		if _, port, ok := splitAddress(l.Address); !ok || port != want {
 			continue
 		}
 		ours := a.Front == setup.FrontHAProxy && l.Process == "haproxy" || a.Front == setup.FrontBuiltin && l.Process == "bitgate"
@@ -249,12 +246,4 @@ func stepID(text string) error {
 		return nil
 	}
 	return fmt.Errorf("%q is none of the steps context-path, base-url, connector, haproxy, ssh", text)
-}
-
-// hostOf is the host of a URL, or the text itself.
-func hostOf(text string) string {
-	if u, err := url.Parse(text); err == nil && u.Host != "" {
-		return u.Host
-	}
-	return text
 }

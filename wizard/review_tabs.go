@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"bitgate/setup"
@@ -14,10 +15,10 @@ func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
 	var tabs []tab
 	names := map[string]int{}
 	for _, d := range diffs {
-		names[lastName(d.Path)]++
+		names[path.Base(d.Path)]++
 	}
 	for _, d := range diffs {
-		title := lastName(d.Path)
+		title := path.Base(d.Path)
 		if names[title] > 1 {
 			title = shortPath(d.Path)
 		}
@@ -50,13 +51,6 @@ func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
 		tabs = append(tabs, tab{title: "more", lines: other})
 	}
 	return append(tabs, tab{title: checksTab, lines: checksText(plan, nil)}, tab{title: "command", lines: commandLines(iv)})
-}
-
-func lastName(path string) string {
-	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		return path[i+1:]
-	}
-	return path
 }
 
 func serviceLines(c setup.Change) []string {

@@ -57,6 +57,10 @@ func (m *model) waitForApply() {
 	if m.run.active && m.run.cancel != nil {
 		m.run.cancel()
 	}
+	if !m.run.post.abandon() {
+		m.out.Applied = false
+		return
+	}
 	<-m.run.post.done
 	m.run.post.mu.Lock()
 	defer m.run.post.mu.Unlock()

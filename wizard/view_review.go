@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"bitgate/bitbucket"
 	"bitgate/internal/service"
 	"bitgate/setup"
 )
@@ -151,7 +150,7 @@ func (m *model) effects(w int) []string {
 		parts = append(parts, "No service is touched")
 	}
 	text := strings.Join(parts, ", ") + "."
-	if m.iv.facts.Instance.State == bitbucket.Running && m.iv.signedIn != "" {
+	if m.iv.facts.Instance.State == stateRunning && m.iv.signedIn != "" {
 		text += " Signed in as " + m.iv.signedIn + "."
 	}
 	return wrap(text, w)
@@ -193,5 +192,5 @@ func (m *model) reviewKeys() []string {
 	if m.b.Pager != nil {
 		keys = append(keys, "$ pager")
 	}
-	return append(keys, "[ ] file", "e answers", "esc back", "? help")
+	return append(keys, "tab file", "e answers", "esc back", "? help")
 }
