@@ -19,38 +19,41 @@ import (
 	"bitgate/proxy/config"
 )
 
-// front is what terminates TLS: it is started for a public URL before an
-// upstream ("127.0.0.1:7990") and returns the address clients are sent to.
-type front func(t *testing.T, u publicurl.URL, upstream, bundle string) (address string)
+// site is what a front has to serve.
+type site struct {
+	public   publicurl.URL
+	listen   string // where the front accepts
+	upstream string // "127.0.0.1:7990"
+	bundle   string // path of the PEM
+}
 
-var fronts = map[string]front{"haproxy": startHAProxy, "builtin": startBuiltin}
+// fronts start what terminates TLS, and wait until it accepts.
+var fronts = map[string]func(*testing.T, site){"haproxy": startHAProxy, "builtin": startBuiltin}
 
 // startHAProxy runs a real HAProxy on a file that somebody else began and
 // bitgate added its sections to.
-func startHAProxy(t *testing.T, u publicurl.URL, upstream, bundle string) string {
+func startHAProxy(t *testing.T, s site) {
 	t.Helper()
 	install, err := live.Detect(context.Background(), live.Search{Bin: peers.Path(t, "haproxy")})
 	must(t, err)
-	address := peers.FreeAddress(t)
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
 	merged, err := haproxy.Merge([]haproxy.Source{{
 		Path: file,
 		Data: []byte("global\n    maxconn 200\n\ndefaults\n    mode tcp\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s\n"),
 	}}, haproxy.Site{
-		URL: u, Listen: []string{address}, Bundle: bundle,
-		Upstream: upstream, MaxConn: 50, Version: install.Version,
+		URL: s.public, Listen: []string{s.listen}, Bundle: s.bundle,
+		Upstream: s.upstream, MaxConn: 50, Version: install.Version,
 	})
 	must(t, err)
 	must(t, os.WriteFile(file, merged.After, 0o600))
-	peers.StartHAProxy(t, file, address)
-	return address
+	peers.StartHAProxy(t, file, s.listen)
 }
 
 // startBuiltin runs the built-in proxy from the file that setup would write.
-func startBuiltin(t *testing.T, u publicurl.URL, upstream, bundle string) string {
+func startBuiltin(t *testing.T, s site) {
 	t.Helper()
 	written, err := config.Config{
-		URL: u, Listen: []string{"127.0.0.1:0"}, Upstream: "http://" + upstream, PEM: bundle, MaxConn: 50,
+		URL: s.public, Listen: []string{s.listen}, Upstream: "http://" + s.upstream, PEM: s.bundle, MaxConn: 50,
 	}.WithDefaults().Marshal()
 	must(t, err)
 	c, err := config.Parse("proxy.yaml", written)
@@ -68,14 +71,13 @@ func startBuiltin(t *testing.T, u publicurl.URL, upstream, bundle string) string
 			t.Errorf("the built-in proxy ended with: %v", err)
 		}
 	})
-	return listeners.HTTPS[0].Addr().String()
 }
 
 // certificate makes a development certificate for the URL's host: the bundle's
-// path and the authority to trust.
-func certificate(t *testing.T, u publicurl.URL) (bundle string, authority []byte) {
+// path and that of the authority to trust.
+func certificate(t *testing.T, u publicurl.URL) (bundle, authority string) {
 	t.Helper()
-	authority, cert, key, err := certs.Dev([]string{u.Host()}, 30, time.Now())
+	ca, cert, key, err := certs.Dev([]string{u.Host()}, 30, time.Now())
 	must(t, err)
 	dir := t.TempDir()
 	paths := certs.Paths{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
@@ -85,6 +87,8 @@ func certificate(t *testing.T, u publicurl.URL) (bundle string, authority []byte
 	must(t, err)
 	bundle = filepath.Join(dir, "bundle.pem")
 	must(t, os.WriteFile(bundle, material.Bundle(), 0o600))
+	authority = filepath.Join(dir, "ca.pem")
+	must(t, os.WriteFile(authority, ca, 0o600))
 	return bundle, authority
 }
 

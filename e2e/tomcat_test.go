@@ -99,7 +99,9 @@ func behindEachFront(t *testing.T, u publicurl.URL, upstream string, check func(
 	bundle, authority := certificate(t, u)
 	for name, start := range fronts {
 		t.Run(name, func(t *testing.T) {
-			check(t, newVisitor(t, u, start(t, u, upstream, bundle), authority))
+			s := site{public: u, listen: peers.FreeAddress(t), upstream: upstream, bundle: bundle}
+			start(t, s)
+			check(t, newVisitor(t, u, s.listen, authority))
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -26,10 +27,12 @@ type visitor struct {
 	hops   []string // where redirects pointed, in order
 }
 
-func newVisitor(t *testing.T, u publicurl.URL, front string, authority []byte) *visitor {
+func newVisitor(t *testing.T, u publicurl.URL, front, authority string) *visitor {
 	t.Helper()
+	pem, err := os.ReadFile(authority)
+	must(t, err)
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(authority) {
+	if !roots.AppendCertsFromPEM(pem) {
 		t.Fatal("the authority is no certificate")
 	}
 	jar, err := cookiejar.New(nil)
