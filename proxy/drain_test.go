@@ -1,0 +1,99 @@
+package proxy_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDrainLetsOpenRequestsFinish(t *testing.T) {
+	g := newGate()
+	r := start(t, server(t, g.ServeHTTP), nil)
+	answers := make(chan int, 2)
+	for _, http2 := range []bool{false, true} {
+		go func() {
+			res, err := r.client(http2).Get(r.url.BaseURL() + "/x")
+			if err != nil {
+				answers <- 0
+				return
+			}
+			res.Body.Close()
+			answers <- res.StatusCode
+		}()
+		receive(t, "the request", g.arrived)
+	}
+	drained := make(chan error, 1)
+	go func() { drained <- r.proxy.Drain(context.Background()) }()
+	until(t, "no new connection is accepted", func() bool {
+		conn, err := net.Dial("tcp", r.addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
+	select {
+	case err := <-drained:
+		t.Fatalf("drained with requests open: %v", err)
+	case err := <-r.ended:
+		t.Fatalf("Serve returned with requests open: %v", err)
+	default:
+	}
+	g.open <- struct{}{}
+	g.open <- struct{}{}
+	for range 2 {
+		if got := receive(t, "the answer", answers); got != 200 {
+			t.Errorf("status %d", got)
+		}
+	}
+	if err := receive(t, "drained", drained); err != nil {
+		t.Error(err)
+	}
+	err := receive(t, "Serve returns", r.ended)
+	r.ended <- err
+}
+
+func TestDrainCutsWhatIsOpenAtItsEnd(t *testing.T) {
+	r := withSSH(t, sshd(t), time.Hour)
+	_, in := dialSSH(t, r)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := r.proxy.Drain(ctx); err == nil || !strings.Contains(err.Error(), "1 ") {
+		t.Errorf("got %v, want one connection named as cut", err)
+	}
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+			t.Error("still open")
+		}
+	}
+	err := receive(t, "Serve returns", r.ended)
+	r.ended <- err
+}
+
+func TestEndOfContextCutsAtOnce(t *testing.T) {
+	g := newGate()
+	defer close(g.open)
+	r := start(t, server(t, g.ServeHTTP), nil)
+	answer := make(chan error, 1)
+	go func() {
+		res, err := r.client(false).Get(r.url.BaseURL() + "/x")
+		if err == nil {
+			res.Body.Close()
+			err = http.ErrAbortHandler
+			if res.StatusCode == 200 {
+				err = nil
+			}
+		}
+		answer <- err
+	}()
+	receive(t, "the request", g.arrived)
+	r.stop()
+	if err := receive(t, "the end", answer); err == nil {
+		t.Error("answered after the end")
+	}
+	err := receive(t, "Serve returns", r.ended)
+	r.ended <- err
+}

@@ -1,0 +1,447 @@
+package proxy_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"bitgate/proxy/config"
+)
+
+func bufioReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReader(s)) }
+
+func TestTargetBytesAreKept(t *testing.T) {
+	rec := newRecorder(t)
+	r := start(t, rec.addr, nil)
+	for _, target := range []string{
+		"/bitbucket", "/bitbucket/", "/bitbucket/a%2Fb", "/bitbucket/a%2fb%2e%2E", "/bitbucket/a;b=c/d", "/bitbucket//x//y", "//x/y",
+		"/bitbucket/../x/./y", "/bitbucket/a:b@c,d!$&'()*+=", "/bitbucket/{a}|b^c", "/bitbucket/a[0]", `/bitbucket/"<>\`,
+		"/bitbucket/caf\xc3\xa9", "/bitbucket/caf%C3%A9", "/bitbucket/~x", "/bitbucket/%41", "/bitbucket/x?", "/bitbucket/x?a=b;c&d",
+		"/bitbucket/x?q=%zz&r=%", "/bitbucket/x?a?b", "/bitbucket/x?q={}|\"<>", "/bitbucket/x?a=caf\xc3\xa9", "/bitbucket/x?" + strings.Repeat("a&", 2000),
+		"/outside",
+	} {
+		res := r.raw("GET " + target + " HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n")
+		heads := rec.take()
+		if res.StatusCode != 200 || len(heads) != 1 {
+			t.Errorf("%.60q: status %d, %d requests at the server", target, res.StatusCode, len(heads))
+			continue
+		}
+		if got, _, _ := strings.Cut(heads[0], "\r\n"); got != "GET "+target+" HTTP/1.1" {
+			t.Errorf("%.60q arrived as %.80q", target, got)
+		}
+	}
+	r.raw("GET https://HOST/bitbucket/a%2Fb?c HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n")
+	if heads := rec.take(); len(heads) != 1 || !strings.HasPrefix(heads[0], "GET /bitbucket/a%2Fb?c HTTP/1.1\r\nHost: "+r.url.Authority()+"\r\n") {
+		t.Errorf("absolute form arrived as %q", heads)
+	}
+}
+
+func TestForwardingHeadersAreOurs(t *testing.T) {
+	seen := make(chan http.Header, 1)
+	r := start(t, server(t, func(_ http.ResponseWriter, r *http.Request) {
+		r.Header.Set("Host-Seen", r.Host)
+		r.Header.Set("Trailers-Seen", fmt.Sprint(r.Trailer))
+		io.Copy(io.Discard, r.Body)
+		seen <- r.Header
+	}), nil)
+	_, port, _ := net.SplitHostPort(r.addr)
+	forged := "X-Forwarded-For: 6.6.6.6\r\nx-forwarded-proto: http\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Port: 1\r\nX-Forwarded-Prefix: /evil\r\n" +
+		"X_Forwarded_For: 6.6.6.6\r\nX-Forwarded_Proto: http\r\nX.Forwarded.For: 6\r\nForwarded: for=6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nX-Original-URL: /admin\r\nProxy: evil\r\n" +
+		"Connection: close, x-forwarded-for, X-Forwarded-Proto, x-forwarded-port\r\nKeep-Alive: 5\r\nTE: trailers\r\nAuthorization: Basic eDp5\r\nX-Atlassian-Token: no-check\r\n"
+	for name, request := range map[string]string{
+		"get":     "GET /bitbucket/ HTTP/1.1\r\nHost: HOST\r\n" + forged + "\r\n",
+		"trailer": "POST /bitbucket/ HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\nTrailer: X-Forwarded-For\r\n" + forged + "\r\n2\r\nab\r\n0\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.raw(request)
+			got := receive(t, "the request", seen)
+			for header, want := range map[string]string{
+				"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "localhost:" + port, "X-Forwarded-Port": port,
+				"Host-Seen": "localhost:" + port, "Trailers-Seen": "map[]", "Authorization": "Basic eDp5", "X-Atlassian-Token": "no-check",
+			} {
+				if values := got[header]; len(values) != 1 || values[0] != want {
+					t.Errorf("%s is %q, want %q", header, values, want)
+				}
+			}
+			for header := range got {
+				if slices.Contains([]string{"X-Forwarded-Prefix", "Forwarded", "X-Real-Ip", "X-Original-Url", "Proxy", "Keep-Alive", "Te", "Trailer"}, header) || strings.ContainsAny(header, "_.") {
+					t.Errorf("%s was passed on: %q", header, got[header])
+				}
+			}
+		})
+	}
+}
+
+// A body reaches the server, and its answer the client, while the request is
+// still being sent.
+func TestStreamsBothWaysAtOnce(t *testing.T) {
+	r := start(t, server(t, func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		c.EnableFullDuplex()
+		c.Flush()
+		line := bufio.NewReader(r.Body)
+		for {
+			text, err := line.ReadString('\n')
+			if err != nil {
+				return
+			}
+			fmt.Fprint(w, "echo "+text)
+			c.Flush()
+		}
+	}), nil)
+	for _, http2 := range []bool{false, true} {
+		body, send := io.Pipe()
+		req, _ := http.NewRequest("POST", r.url.BaseURL()+"/x", body)
+		res, err := r.client(http2).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := bufio.NewReader(res.Body)
+		for i := range 3 {
+			fmt.Fprintf(send, "line %d\n", i)
+			if got, err := back.ReadString('\n'); got != fmt.Sprintf("echo line %d\n", i) {
+				t.Fatalf("HTTP/2 %v: %q %v", http2, got, err)
+			}
+		}
+		send.Close()
+		if rest, err := io.ReadAll(back); len(rest) > 0 || err != nil {
+			t.Errorf("HTTP/2 %v: %q %v", http2, rest, err)
+		}
+		res.Body.Close()
+	}
+}
+
+func TestExpectContinue(t *testing.T) {
+	r := start(t, server(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n)
+	}), nil)
+	for _, framing := range []string{"Content-Length: 5000000", "Transfer-Encoding: chunked"} {
+		conn := r.dial()
+		fmt.Fprintf(conn, "POST /bitbucket/x HTTP/1.1\r\nHost: %s\r\nExpect: 100-continue\r\n%s\r\n\r\n", r.url.Authority(), framing)
+		if res := readAnswer(t, bufio.NewReader(conn)); res.StatusCode != 401 {
+			t.Errorf("%s: %s instead of 401 before the upload", framing, res.Status)
+		}
+	}
+	conn := r.dial()
+	in := bufio.NewReader(conn)
+	fmt.Fprintf(conn, "POST /bitbucket/x HTTP/1.1\r\nHost: %s\r\nExpect: 100-continue\r\nContent-Length: 5\r\nAuthorization: x\r\n\r\n", r.url.Authority())
+	if line, err := in.ReadString('\n'); line != "HTTP/1.1 100 Continue\r\n" {
+		t.Fatalf("%q %v", line, err)
+	}
+	in.ReadString('\n')
+	fmt.Fprint(conn, "hello")
+	res := readAnswer(t, in)
+	if body, _ := io.ReadAll(res.Body); res.StatusCode != 200 || string(body) != "5" {
+		t.Errorf("%s %s", res.Status, body)
+	}
+}
+
+// RFC 9112, 6.1: after a request with both lengths the connection is closed, so
+// that what follows is never taken for a request.
+func TestBothLengthsCloseTheConnection(t *testing.T) {
+	rec := newRecorder(t)
+	r := start(t, rec.addr, nil)
+	conn := r.dial()
+	fmt.Fprintf(conn, "POST /bitbucket/x HTTP/1.1\r\nHost: %[1]s\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: %[1]s\r\n\r\n", r.url.Authority())
+	answers, _ := io.ReadAll(conn)
+	if n := bytes.Count(answers, []byte("HTTP/1.1 ")); n != 1 {
+		t.Errorf("%d answers: %s", n, answers)
+	}
+	for _, head := range rec.take() {
+		if strings.Contains(head, "smuggled") {
+			t.Error("the smuggled request reached the server")
+		}
+	}
+}
+
+func TestBrokenAnswerReachesClientAsBroken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			req, err := http.ReadRequest(bufio.NewReader(conn))
+			if err == nil && strings.HasSuffix(req.URL.Path, "/length") {
+				fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
+			} else {
+				fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+			}
+			conn.Close()
+		}
+	}()
+	r := start(t, l.Addr().String(), nil)
+	for _, http2 := range []bool{false, true} {
+		for _, path := range []string{"/length", "/chunked"} {
+			res, err := r.client(http2).Get(r.url.BaseURL() + path)
+			if err != nil {
+				continue // broken before the head: also broken
+			}
+			body, err := io.ReadAll(res.Body)
+			res.Body.Close()
+			if err == nil {
+				t.Errorf("%s, HTTP/2 %v: complete with %q", path, http2, body)
+			}
+		}
+	}
+	until(t, "it is logged", func() bool { return strings.Count(r.log.String(), "end=server") == 4 })
+}
+
+func TestServersFaults(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			req, err := http.ReadRequest(bufio.NewReader(conn))
+			if err != nil {
+				conn.Close()
+				continue
+			}
+			switch req.URL.Path {
+			case "/bitbucket/garbage":
+				fmt.Fprint(conn, "SSH-2.0-x\r\n\r\n")
+			case "/bitbucket/interim":
+				fmt.Fprint(conn, strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 1000)+"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			case "/bitbucket/head":
+				fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20)+"\r\n\r\n")
+			case "/bitbucket/silent":
+				defer conn.Close()
+				continue
+			}
+			conn.Close()
+		}
+	}()
+	r := start(t, l.Addr().String(), func(c *config.Config) { c.IdleTimeout = 500 * time.Millisecond })
+	for path, want := range map[string]int{"garbage": 502, "interim": 502, "head": 502, "close": 502, "silent": 504} {
+		if res, _ := r.do(r.client(false), "POST", "/bitbucket/"+path, strings.NewReader("x")); res.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, res.StatusCode, want)
+		}
+	}
+}
+
+func TestIdleLimits(t *testing.T) {
+	const idle = time.Second
+	release := make(chan struct{})
+	defer close(release)
+	r := start(t, server(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/bitbucket/drip": // longer than the limit in all, never silent for as long
+			for range 15 {
+				fmt.Fprint(w, ".")
+				http.NewResponseController(w).Flush()
+				time.Sleep(idle / 10)
+			}
+		case "/bitbucket/stall":
+			fmt.Fprint(w, "begun")
+			http.NewResponseController(w).Flush()
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+		default:
+			if _, err := io.Copy(io.Discard, r.Body); err == nil {
+				fmt.Fprint(w, "all of it")
+			}
+		}
+	}), func(c *config.Config) { c.IdleTimeout = idle })
+
+	for _, http2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("HTTP/2 %v", http2), func(t *testing.T) {
+			t.Run("slow but steady answer", func(t *testing.T) {
+				t.Parallel()
+				if _, body := r.do(r.client(http2), "GET", "/bitbucket/drip", nil); body != strings.Repeat(".", 15) {
+					t.Errorf("%q", body)
+				}
+			})
+			t.Run("slow but steady upload", func(t *testing.T) {
+				t.Parallel()
+				body, send := io.Pipe()
+				go func() {
+					for range 15 {
+						send.Write([]byte("."))
+						time.Sleep(idle / 10)
+					}
+					send.Close()
+				}()
+				if _, got := r.do(r.client(http2), "POST", "/bitbucket/up", body); got != "all of it" {
+					t.Errorf("%q", got)
+				}
+			})
+			t.Run("server stalls in its answer", func(t *testing.T) {
+				t.Parallel()
+				res, err := r.client(http2).Get(r.url.BaseURL() + "/stall")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer res.Body.Close()
+				if body, err := io.ReadAll(res.Body); err == nil {
+					t.Errorf("complete with %q", body)
+				}
+			})
+			t.Run("client stalls in its upload", func(t *testing.T) {
+				t.Parallel()
+				body, send := io.Pipe()
+				defer send.Close()
+				go send.Write([]byte("."))
+				req, _ := http.NewRequest("POST", r.url.BaseURL()+"/up", body)
+				res, err := r.client(http2).Do(req)
+				if err != nil {
+					return // cut off: as good
+				}
+				res.Body.Close()
+				if res.StatusCode != http.StatusRequestTimeout {
+					t.Errorf("%s, want 408", res.Status)
+				}
+			})
+		})
+	}
+}
+
+func TestClientThatDoesNotReadIsCut(t *testing.T) {
+	ended := make(chan error, 1)
+	r := start(t, server(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, err := io.Copy(w, endless{})
+		ended <- err
+	}), func(c *config.Config) { c.IdleTimeout = 500 * time.Millisecond })
+	conn := r.dial()
+	fmt.Fprintf(conn, "GET /bitbucket/x HTTP/1.1\r\nHost: %s\r\n\r\n", r.url.Authority())
+	if err := receive(t, "the transfer ends", ended); err == nil {
+		t.Error("an endless answer ended well")
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+// A kept connection that the server closes must never cost a request: it is
+// either not used for a POST or the POST is not sent twice.
+func TestStaleConnectionsLoseNoPOST(t *testing.T) {
+	var served atomic.Int64
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { // promises keep-alive, closes at once
+				defer conn.Close()
+				if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					io.Copy(io.Discard, req.Body)
+					if req.Method == "POST" {
+						served.Add(1)
+					}
+					fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+				}
+			}()
+		}
+	}()
+	r := start(t, l.Addr().String(), nil)
+	c := r.client(false)
+	for i := range 300 {
+		if res, _ := r.do(c, "GET", "/bitbucket/x", nil); res.StatusCode != 200 {
+			t.Fatalf("GET %d: %s", i, res.Status)
+		}
+		if res, _ := r.do(c, "POST", "/bitbucket/x", strings.NewReader("x")); res.StatusCode != 200 {
+			t.Fatalf("POST %d: %s", i, res.Status)
+		}
+	}
+	if served.Load() != 300 {
+		t.Errorf("%d POSTs arrived, 300 were sent", served.Load())
+	}
+}
+
+func TestWebSocket(t *testing.T) {
+	upgraded := make(chan string, 8)
+	r := start(t, server(t, func(w http.ResponseWriter, r *http.Request) {
+		upgraded <- r.Header.Get("Upgrade")
+		if r.Header.Get("Upgrade") != "websocket" {
+			return
+		}
+		conn, buf, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+		io.Copy(conn, buf)
+	}), func(c *config.Config) { c.IdleTimeout = 300 * time.Millisecond })
+	conn := r.dial()
+	in := bufio.NewReader(conn)
+	fmt.Fprintf(conn, "GET /bitbucket/ws HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", r.url.Authority())
+	if res := readAnswer(t, in); res.StatusCode != 101 {
+		t.Fatal(res.Status)
+	}
+	receive(t, "the upgrade", upgraded)
+	for i := range 3 {
+		if i == 2 {
+			time.Sleep(600 * time.Millisecond) // a tunnel may be silent for longer than a request
+		}
+		fmt.Fprint(conn, "ping")
+		got := make([]byte, 4)
+		if _, err := io.ReadFull(in, got); err != nil || string(got) != "ping" {
+			t.Fatalf("%d: %q %v", i, got, err)
+		}
+	}
+	for _, protocol := range []string{"h2c", "websocket, h2c", "TLS/1.0"} {
+		r.raw("GET /bitbucket/x HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nUpgrade: " + protocol + "\r\n\r\n")
+		if got := receive(t, "the request", upgraded); got != "" {
+			t.Errorf("Upgrade: %s was passed on as %q", protocol, got)
+		}
+	}
+}
+
+func TestSlowHeadIsCut(t *testing.T) {
+	t.Parallel()
+	r := start(t, newRecorder(t).addr, nil)
+	conn := r.dial()
+	fmt.Fprintf(conn, "GET /bitbucket/x HTTP/1.1\r\nHost: %s\r\n", r.url.Authority())
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() { // a byte now and then does not help
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Second):
+				fmt.Fprintf(conn, "X-%d: y\r\n", i)
+			}
+		}
+	}()
+	_, err := io.Copy(io.Discard, conn)
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		t.Error("still open")
+	}
+}

@@ -1,0 +1,285 @@
+package proxy_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bitgate/certs"
+	"bitgate/internal/publicurl"
+	"bitgate/proxy"
+	"bitgate/proxy/config"
+)
+
+// These tests know the proxy only by its sockets and its public surface, so
+// that they judge any data plane behind it.
+
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
+
+// rig is a running proxy in front of a server of the test's.
+type rig struct {
+	t        *testing.T
+	url      publicurl.URL
+	addr     string // HTTPS
+	redirect string
+	ssh      string
+	roots    *x509.CertPool
+	caFile   string
+	log      *logBuffer
+	proxy    *proxy.Proxy
+	stop     context.CancelFunc
+	ended    chan error // Serve's result
+}
+
+// start serves https://localhost:PORT/bitbucket in front of the upstream
+// address; edit changes the configuration.
+func start(t *testing.T, upstream string, edit func(*config.Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, log: &logBuffer{}, ended: make(chan error, 1)}
+	listen := func() net.Listener {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	sockets := proxy.Listeners{HTTPS: []net.Listener{listen()}, Redirect: []net.Listener{listen()}, SSH: listen()}
+	r.addr, r.redirect, r.ssh = sockets.HTTPS[0].Addr().String(), sockets.Redirect[0].Addr().String(), sockets.SSH.Addr().String()
+	_, port, _ := net.SplitHostPort(r.addr)
+	url, err := publicurl.Parse("https://localhost:" + port + "/bitbucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Config{URL: url, Listen: []string{"127.0.0.1:0"}, Upstream: "http://" + upstream, PEM: r.certificate(), HealthPath: config.HealthNone}
+	if edit != nil {
+		edit(&c)
+	}
+	r.url = c.URL
+	if r.proxy, err = proxy.New(c, r.log); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stop = cancel
+	go func() { r.ended <- r.proxy.Serve(ctx, sockets) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-r.ended:
+			if err != nil {
+				t.Errorf("Serve: %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("Serve does not return")
+		}
+		if t.Failed() {
+			t.Logf("proxy log:\n%s", r.log)
+		}
+	})
+	return r
+}
+
+func (r *rig) certificate() string {
+	r.t.Helper()
+	ca, cert, key, err := certs.Dev([]string{"localhost", "127.0.0.1"}, 90, time.Now())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	dir := r.t.TempDir()
+	r.roots = x509.NewCertPool()
+	r.roots.AppendCertsFromPEM(ca)
+	r.caFile = filepath.Join(dir, "ca.pem")
+	pem := filepath.Join(dir, "front.pem")
+	for path, data := range map[string][]byte{r.caFile: ca, pem: append(cert, key...)} {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return pem
+}
+
+// server runs h as Bitbucket and returns its address.
+func server(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+// client speaks HTTP/2 or HTTP/1.1 and follows no redirect.
+func (r *rig) client(http2 bool) *http.Client {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(!http2)
+	protocols.SetHTTP2(http2)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: r.roots}, Protocols: protocols,
+		ExpectContinueTimeout: patience, MaxIdleConnsPerHost: 100, DisableCompression: true}
+	r.t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+func (r *rig) get(path string, header ...string) (*http.Response, string) {
+	r.t.Helper()
+	return r.do(r.client(false), "GET", path, nil, header...)
+}
+
+func (r *rig) do(c *http.Client, method, path string, body io.Reader, header ...string) (*http.Response, string) {
+	r.t.Helper()
+	req, err := http.NewRequest(method, r.url.Origin()+path, body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := c.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res, string(data)
+}
+
+// dial opens an HTTP/1.1 connection for raw bytes.
+func (r *rig) dial() *tls.Conn {
+	r.t.Helper()
+	conn, err := tls.Dial("tcp", r.addr, &tls.Config{RootCAs: r.roots, ServerName: "localhost", NextProtos: []string{"http/1.1"}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(patience))
+	return conn
+}
+
+// raw sends bytes, in which HOST stands for the public authority, and returns
+// the first answer's head and what is on the connection until it ends.
+func (r *rig) raw(request string) *http.Response {
+	r.t.Helper()
+	conn := r.dial()
+	if _, err := io.WriteString(conn, strings.ReplaceAll(request, "HOST", r.url.Authority())); err != nil {
+		r.t.Fatal(err)
+	}
+	return readAnswer(r.t, bufio.NewReader(conn))
+}
+
+func readAnswer(t *testing.T, from *bufio.Reader) *http.Response {
+	t.Helper()
+	res, err := http.ReadResponse(from, nil)
+	if err != nil {
+		t.Fatalf("no answer: %v", err)
+	}
+	return res
+}
+
+// recorder is a server that keeps the bytes of each request head it got.
+type recorder struct {
+	addr string
+	mu   sync.Mutex
+	head []string
+}
+
+func newRecorder(t *testing.T) *recorder {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	rec := &recorder{addr: l.Addr().String()}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go rec.serve(conn)
+		}
+	}()
+	return rec
+}
+
+func (rec *recorder) serve(conn net.Conn) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	var head strings.Builder
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		head.WriteString(line)
+		if line == "\r\n" {
+			break
+		}
+	}
+	rec.mu.Lock()
+	rec.head = append(rec.head, head.String())
+	rec.mu.Unlock()
+	fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+}
+
+// take returns the heads received since the last call.
+func (rec *recorder) take() []string {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	heads := rec.head
+	rec.head = nil
+	return heads
+}
+
+// logBuffer is the proxy's log.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// until waits for a condition.
+func until(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !condition(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+// receive waits for a value.
+func receive[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("in vain: %s", what)
+		panic("unreachable")
+	}
+}
