@@ -301,8 +301,8 @@ func TestInspect(t *testing.T) {
 			c.ExtraExtensions = []pkix.Extension{{Id: oidMustStaple, Value: []byte{0x30, 3, 2, 1, 5}}}
 		}), false, "OCSP"},
 		{"wrong key", host, c.leaf.certPEM() + above + issue(t, nil, nil, nil).keyPEM(t), true, "does not belong to the certificate of git.example.com"},
-		{"missing intermediate", host, c.leaf.certPEM() + c.leaf.keyPEM(t), false, "intermediate certificate seems to be missing"},
-		{"missing middle", host, c.leaf.certPEM() + c.outer.certPEM() + c.leaf.keyPEM(t), false, "intermediate certificate seems to be missing"},
+		{"missing intermediate", host, c.leaf.certPEM() + c.leaf.keyPEM(t), false, "which is neither in the files nor known"},
+		{"missing middle", host, c.leaf.certPEM() + c.outer.certPEM() + c.leaf.keyPEM(t), false, "which is neither in the files nor known"},
 		{"disorder", host, c.leaf.certPEM() + c.outer.certPEM() + c.inner.certPEM() + c.leaf.keyPEM(t), false, "not in order"},
 		{"foreign certificate", host, c.leaf.certPEM() + above + issue(t, nil, nil, authority("Elsewhere")).certPEM() + c.leaf.keyPEM(t), false, "Elsewhere in the files is not part"},
 	}
@@ -339,7 +339,7 @@ func TestInspectTrust(t *testing.T) {
 		t.Errorf("self-signed: %v", got)
 	}
 	lonely := issue(t, &c.inner, nil, func(x *x509.Certificate) { x.IssuingCertificateURL = []string{"http://ca.example.com/inner.crt"} })
-	if got := load(t, lonely.certPEM()+lonely.keyPEM(t)).inspect(host, now, c.roots); len(got) != 1 || !strings.Contains(got[0].Do, "http://ca.example.com/inner.crt") {
+	if got := load(t, lonely.certPEM()+lonely.keyPEM(t)).inspect(host, now, c.roots); len(got) != 1 || !strings.Contains(got[0].Found, "intermediate certificate seems to be missing") || !strings.Contains(got[0].Do, "http://ca.example.com/inner.crt") {
 		t.Errorf("the address of the missing intermediate is not named: %v", got)
 	}
 }

@@ -39,12 +39,15 @@ func (m *Material) checkTrust(now time.Time, roots *x509.CertPool) []Finding {
 	if _, unknown := err.(x509.UnknownAuthorityError); !unknown || len(m.roots) > 0 {
 		return []Finding{{false, "the chain does not hold: " + err.Error(), "clients may refuse the certificate", "get the current chain from the authority"}}
 	}
-	do := "add the authority's intermediate certificates to the file (chain); with a private authority, add its root"
-	if len(last.IssuingCertificateURL) > 0 {
-		do = "add the intermediate certificate to the file; the authority has it at " + last.IssuingCertificateURL[0]
+	// Public authorities always say where their certificate is (CA/Browser Forum
+	// baseline requirements, 7.1.2.7.7); without it this is likely a private one.
+	found := fmt.Sprintf("%s was issued by %q, which is neither in the files nor known to this machine", title(last), last.Issuer.String())
+	if len(last.IssuingCertificateURL) == 0 {
+		return []Finding{{false, found, "it is a private authority, which clients must be told to trust, or an intermediate is missing",
+			"add the authority's certificates to the file (chain), and install its root where people browse and clone"}}
 	}
-	return []Finding{{false, fmt.Sprintf("an intermediate certificate seems to be missing: %s was issued by %q, which is neither in the files nor known to this machine", title(last), last.Issuer.String()),
-		"browsers often find it elsewhere; git, Java and CI do not", do}}
+	return []Finding{{false, "an intermediate certificate seems to be missing: " + found, "browsers often find it elsewhere; git, Java and CI do not",
+		"add the intermediate certificate to the file; the authority has it at " + last.IssuingCertificateURL[0]}}
 }
 
 // verify leaves out what other checks report: name, and the leaf's own dates.

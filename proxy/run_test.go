@@ -1,0 +1,247 @@
+package proxy_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
+	"bitgate/proxy"
+	"bitgate/proxy/config"
+)
+
+// childConfig names the configuration when the test binary is the proxy itself.
+const childConfig = "BITGATE_TEST_PROXY"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childConfig); path != "" {
+		runChild(path)
+	}
+	os.Exit(m.Run())
+}
+
+// runChild is a proxy process that ends when its standard input does.
+func runChild(path string) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		panic(err)
+	}
+	c, err := config.Parse(path, data)
+	if err != nil {
+		panic(err)
+	}
+	// Threads that exist before the drop must lose their privileges as well.
+	var threads sync.WaitGroup
+	for range 8 {
+		threads.Add(1)
+		go func() {
+			runtime.LockOSThread()
+			threads.Done()
+			select {}
+		}()
+	}
+	threads.Wait()
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		os.Stdin.Read(make([]byte, 1))
+		cancel()
+	}()
+	if err := proxy.Run(ctx, c, os.Stdout, ""); err != nil {
+		fmt.Println("failed:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// The process serves as nobody: no thread of it has a user id of 0 or a
+// capability, and none can get one.
+func TestRunAsRootDropsAllPrivileges(t *testing.T) {
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		if os.Getenv("CI") != "" {
+			t.Fatal("this test must run as root on Linux")
+		}
+		t.Skip("NOT TESTED: dropping root needs root on Linux")
+	}
+	r := &rig{t: t}
+	pem := r.certificate()
+	port := freePort(t)
+	url, _ := publicurl.Parse("https://localhost:" + port + "/bitbucket")
+	text, err := config.Config{URL: url, Listen: []string{"127.0.0.1:" + port}, Upstream: "http://" + newRecorder(t).addr, PEM: pem, HealthPath: config.HealthNone}.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "proxy.yaml")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childConfig+"="+path)
+	log := &logBuffer{}
+	cmd.Stdout, cmd.Stderr = log, log
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() { cmd.Process.Kill() })
+	until(t, "it listens", func() bool {
+		return strings.Contains(log.String(), " listens on ") || strings.Contains(log.String(), "failed:")
+	})
+
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: r.roots}, DisableKeepAlives: true}}
+	res, err := client.Get(url.BaseURL() + "/x")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log)
+	}
+	res.Body.Close()
+	if res.StatusCode != 200 {
+		t.Errorf("it answers %s", res.Status)
+	}
+
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", cmd.Process.Pid))
+	if len(threads) < 8 {
+		t.Fatalf("only %d threads to look at", len(threads))
+	}
+	for _, thread := range threads {
+		status, err := os.ReadFile(thread)
+		if err != nil {
+			continue // ended meanwhile
+		}
+		for line := range strings.Lines(string(status)) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+			fields := strings.Fields(value)
+			switch key {
+			case "Uid", "Gid":
+				for _, id := range fields {
+					if id == "0" {
+						t.Errorf("%s: %s", thread, line)
+					}
+				}
+			case "Groups":
+				if len(fields) > 0 {
+					t.Errorf("%s: %s", thread, line)
+				}
+			case "CapPrm", "CapEff", "CapAmb":
+				if strings.Trim(fields[0], "0") != "" {
+					t.Errorf("%s: %s", thread, line)
+				}
+			case "NoNewPrivs":
+				if fields[0] != "1" {
+					t.Errorf("%s: %s", thread, line)
+				}
+			}
+		}
+	}
+	stdin.Close()
+	if err := receive(t, "the process ends", ended); err != nil {
+		t.Errorf("%v\n%s", err, log)
+	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+func TestDropPrivilegesRefusesRootAndStrangers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		if err := proxy.DropPrivileges("nobody-at-all"); err != nil {
+			t.Errorf("not root, so nothing to do, yet: %v", err)
+		}
+		return
+	}
+	for _, name := range []string{"root", "nobody-at-all"} {
+		err := proxy.DropPrivileges(name)
+		var p *problem.Error
+		if !errors.As(err, &p) || p.Kind != problem.Usage || !strings.Contains(p.Found, name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if os.Geteuid() != 0 {
+		t.Error("root is gone all the same")
+	}
+}
+
+func TestListenNamesTheAddressAndLeavesNothingBound(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	free := "127.0.0.1:" + freePort(t)
+	_, err = proxy.Listen(config.Config{Listen: []string{free, taken.Addr().String()}})
+	var p *problem.Error
+	if !errors.As(err, &p) || !strings.Contains(p.Found, "another program already listens on "+taken.Addr().String()) {
+		t.Errorf("got %v", err)
+	}
+	again, err := net.Listen("tcp", free)
+	if err != nil {
+		t.Fatalf("the first address stayed bound: %v", err)
+	}
+	again.Close()
+}
+
+func TestNewRefuses(t *testing.T) {
+	r := &rig{t: t}
+	pem := r.certificate()
+	other := &rig{t: t}
+	url, _ := publicurl.Parse("https://localhost/bitbucket")
+	good := config.Config{URL: url, Upstream: "http://127.0.0.1:7990", PEM: pem}
+	for name, edit := range map[string]func(*config.Config){
+		"invalid configuration": func(c *config.Config) { c.Upstream = "nonsense" },
+		"no certificate":        func(c *config.Config) { c.PEM = "/nonexistent.pem" },
+		"foreign key":           func(c *config.Config) { c.PEM, c.Cert, c.Key = "", pem, other.certificate() },
+	} {
+		c := good
+		edit(&c)
+		if name == "foreign key" {
+			// Only the certificate from the one file, only the key from the other.
+			c.Cert, c.Key = split(t, pem, "CERTIFICATE"), split(t, c.Key, "PRIVATE KEY")
+		}
+		var p *problem.Error
+		if _, err := proxy.New(c, nil); !errors.As(err, &p) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := proxy.New(good, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// split writes one block of a PEM file into a file of its own.
+func split(t *testing.T, path, kind string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, end := "-----BEGIN "+kind+"-----", "-----END "+kind+"-----\n"
+	_, rest, _ := strings.Cut(string(data), begin)
+	body, _, _ := strings.Cut(rest, end)
+	out := filepath.Join(t.TempDir(), "part.pem")
+	if err := os.WriteFile(out, []byte(begin+body+end), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
