@@ -69,6 +69,7 @@ type post struct {
 	started   bool          // Apply was called, or will not be
 	abandoned bool          // the screen went before Apply was called
 	done      chan struct{} // closed when Apply has returned
+	applied   applied       // what it returned, for when nobody reads the mail; read after done
 }
 
 func newPost() *post { return &post{some: make(chan struct{}, 1), done: make(chan struct{})} }
@@ -139,6 +140,7 @@ func (m *model) startApply() tea.Cmd {
 			}
 		}
 		result, err := b.Apply(ctx, plan, ask, func(e setup.Event) { p.send(mail{event: &e}) })
+		p.applied = applied{result, err}
 		p.send(mail{applied: &applied{result, err}})
 		return nil
 	}
@@ -284,6 +286,7 @@ func (m *model) finishVerify(findings []setup.Finding) {
 // takeBack is ctrl+c: Apply sees its context end and reverses what was done.
 func (m *model) takeBack() tea.Cmd {
 	m.run.stopping = !m.run.verifying
+	m.run.decision = nil
 	m.run.cancel()
 	return nil
 }

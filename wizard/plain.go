@@ -126,7 +126,7 @@ func (p *prompter) ask(q Question) error {
 		p.step = q.Step
 		title := stepTitle(q.Step, p.iv.answers)
 		if n := stepNumber(q.Step); n > 0 {
-			title = stepOf(n) + ": " + title
+			title = stepOf(n) + ": " + strings.TrimSuffix(title, " (optional)")
 		}
 		p.say("", title)
 	}

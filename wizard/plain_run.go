@@ -22,7 +22,10 @@ func (p *prompter) review() (Outcome, error) {
 		if t.title == checksTab {
 			continue
 		}
-		p.say("", strings.ToUpper(t.title[:1])+t.title[1:])
+		p.say("")
+		if t.path == "" { // a file's diff names it
+			p.say(strings.ToUpper(t.title[:1]) + t.title[1:])
+		}
 		for _, l := range t.lines {
 			fmt.Fprintln(p.out, l)
 		}

@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"context"
 	"io"
 	"reflect"
 	"strings"
@@ -103,6 +104,14 @@ func (p *pump) rest() {
 		}
 	}
 }
+
+// rest2 is rest for chains of calls.
+func (p *pump) rest2() *pump {
+	p.rest()
+	return p
+}
+
+type ctxT = context.Context
 
 var specialKeys = map[string]tea.KeyType{
 	"enter": tea.KeyEnter, "esc": tea.KeyEsc, "tab": tea.KeyTab, "shift+tab": tea.KeyShiftTab, "up": tea.KeyUp, "down": tea.KeyDown,

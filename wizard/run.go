@@ -62,12 +62,8 @@ func (m *model) waitForApply() {
 		return
 	}
 	<-m.run.post.done
-	m.run.post.mu.Lock()
-	defer m.run.post.mu.Unlock()
-	for _, unread := range m.run.post.mails {
-		if a := unread.applied; a != nil {
-			m.out.Result, m.out.Err = a.result, a.err
-		}
+	if m.out.Applied {
+		m.out.Result, m.out.Err = m.run.post.applied.result, m.run.post.applied.err
 	}
 }
 

@@ -98,7 +98,11 @@ func wrap(text string, w int) []string {
 	if text == "" {
 		return nil
 	}
-	return strings.Split(ansi.Wrap(text, max(w, 8), "/"), "\n")
+	lines := strings.Split(ansi.Wrap(text, max(w, 8), ""), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return lines
 }
 
 // hardWrap breaks a line of code wherever it must be broken.

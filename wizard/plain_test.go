@@ -1,0 +1,232 @@
+package wizard
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// runs are the same inputs for both doors: what is typed at each question, in
+// order; "" is Enter alone.
+var runs = map[string]struct {
+	machine func(*machine)
+	typed   map[string]string // by question; what is not here is Enter
+	want    func(setup.Answers) bool
+}{
+	"standard": {typed: map[string]string{"url": "git.example.com", "admin-user": "admin", PasswordID: "correct horse", "cert": "/c.pem", "key": "/k.pem"},
+		want: func(a setup.Answers) bool { return a.URL.BaseURL() == "https://git.example.com" && a.Key == "/k.pem" }},
+	"other path, redirected": {typed: map[string]string{"url": "git.example.com/bitbucket", "admin-user": "admin", PasswordID: "correct horse", "cert": "/all.pem"},
+		want: func(a setup.Answers) bool { return a.RedirectOldPath == "/" && a.PEM == "/all.pem" && a.Cert == "" }},
+	"other path, not redirected": {typed: map[string]string{"url": "git.example.com", "path": "/git", "redirect-old-path": "no", "base-url-method": setup.Manual, "cert": "/c.pem", "key": "/k.pem"},
+		want: func(a setup.Answers) bool {
+			return a.RedirectOldPath == "" && a.URL.TomcatPath() == "/git" && a.AdminUser == ""
+		}},
+	"everything otherwise": {typed: map[string]string{"url": "https://git.example.com:8443", "base-url-method": setup.MethodSkip, "local-only": "yes", "front": setup.FrontBuiltin,
+		"cert": "/c.pem", "key": "/k.pem", "ssh": "yes", "ssh-listen": "192.0.2.7:22", "ssh-upstream": "127.0.0.1:7997"},
+		want: func(a setup.Answers) bool {
+			return a.LocalOnly && a.Front == setup.FrontBuiltin && a.SSHListen == "192.0.2.7:22" && a.SSHUpstream == "127.0.0.1:7997" && a.Listen[0] == ":8443"
+		}},
+	"little found": {machine: func(m *machine) {
+		m.facts.Bitbucket.Home, m.facts.Bitbucket.Version, m.facts.Instance.Version = "", "", ""
+		m.facts.BitbucketCtl.How, m.facts.HAProxyCtl.How = "", ""
+		m.facts.Instance.SSHActive = true
+		m.facts.Listeners = []setup.Listener{{Address: "0.0.0.0:443", Process: "nginx"}}
+		m.facts.Certificate.Findings = []setup.Finding{{ID: "certificate.chain", Level: setup.Warn, Seen: "no intermediates"}}
+	}, typed: map[string]string{"home": "/srv/b", "bitbucket-version": "9.4.1", "url": "git.example.com", "admin-user": "admin", PasswordID: "correct horse",
+		"restart": "service bitbucket restart", "reload": setup.Never, "listen": ":8443", "cert": "/c.pem", "key": "/k.pem", "chain": "/i.pem"},
+		want: func(a setup.Answers) bool {
+			return a.Home == "/srv/b" && a.Restart == "service bitbucket restart" && a.Chain == "/i.pem" && a.SSHListen == ":7998"
+		}},
+}
+
+// The same inputs give the same answers and the same plan through both doors.
+func TestBothDoorsAgree(t *testing.T) {
+	asked := map[string]bool{}
+	for name, run := range runs {
+		t.Run(name, func(t *testing.T) {
+			screen, plain := standardMachine(), standardMachine()
+			if run.machine != nil {
+				run.machine(screen)
+				run.machine(plain)
+			}
+			p := newPump(t, screen, setup.Answers{}, nil, Options{}).start(100, 30).keys("enter")
+			var lines []string
+			for p.m.page == pageAsk {
+				q := p.m.ask.q
+				asked[q.ID] = true
+				text := run.typed[q.ID]
+				lines = append(lines, text)
+				switch {
+				case text == "":
+					p.keys("enter")
+				case len(q.options()) > 0 && optionLabel(q, text) != text:
+					p.choose(text)
+				case q.Free: // the screen takes a command through a flag only
+					if err := p.m.iv.answer(q, text); err != nil {
+						t.Fatal(err)
+					}
+					p.run(p.m.advance(q))
+					p.settle()
+				default:
+					p.enterText(text)
+				}
+				if p.m.page == pageAsk && p.m.ask.q.ID == q.ID {
+					t.Fatalf("%s: %q was refused: %s", q.ID, text, p.m.ask.invalid)
+				}
+			}
+			out, err := Plain(t.Context(), strings.NewReader(strings.Join(lines, "\n")+"\n"), io.Discard, plain.backend(), setup.Answers{}, nil, Options{PlanOnly: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(out.Answers, p.m.iv.answers) {
+				t.Errorf("the doors disagree:\nscreen %+v\nplain  %+v", p.m.iv.answers, out.Answers)
+			}
+			if !reflect.DeepEqual(out.Plan, p.m.out.Plan) || out.Plan.Empty() {
+				t.Errorf("the plans differ:\nscreen %+v\nplain  %+v", p.m.out.Plan, out.Plan)
+			}
+			if !run.want(out.Answers) {
+				t.Errorf("not what was typed: %+v", out.Answers)
+			}
+		})
+	}
+	for _, q := range questions {
+		if q.when != nil && !asked[q.ID] {
+			t.Errorf("no run asks %q", q.ID)
+		}
+	}
+}
+
+const standardLines = "git.example.com\n\n\nadmin\ncorrect horse\n\n\n/c.pem\n/k.pem\n\n"
+
+func plainRun(t *testing.T, mc *machine, in string, o Options) (Outcome, string, error) {
+	t.Helper()
+	var screen bytes.Buffer
+	out, err := Plain(t.Context(), strings.NewReader(in), &screen, mc.backend(), setup.Answers{}, nil, o)
+	if strings.ContainsAny(screen.String(), "\x1b\r") {
+		t.Errorf("escape sequences or redrawing in the line prompter:\n%q", screen.String())
+	}
+	return out, screen.String(), err
+}
+
+func TestPlainStandardRun(t *testing.T) {
+	mc := standardMachine()
+	out, screen, err := plainRun(t, mc, standardLines+"apply\n", Options{})
+	if err != nil || !out.Applied || out.Result.State != setup.RunCommitted || mc.verified != 1 || len(out.Findings) != 3 {
+		t.Fatalf("%v, %+v\n%s", err, out, screen)
+	}
+	golden(t, "plain", screen)
+}
+
+// The end of the input is a cancellation wherever it comes.
+func TestPlainEndOfInput(t *testing.T) {
+	lines := strings.SplitAfter(standardLines, "\n")
+	for n := range lines {
+		mc := standardMachine()
+		out, screen, err := plainRun(t, mc, strings.Join(lines[:n], ""), Options{})
+		if err != nil || !out.Cancelled || out.Applied || mc.applied != 0 {
+			t.Errorf("after %d lines: %v, %+v", n, err, out)
+		}
+		if !strings.Contains(screen, "Nothing was changed") {
+			t.Errorf("after %d lines the person is not told that nothing was changed", n)
+		}
+	}
+}
+
+func TestPlainConsent(t *testing.T) {
+	for typed, want := range map[string]bool{
+		"apply\n": true, "yes\napply\n": true, "apply": true,
+		"\n\n\n": false, "yes\nok\ndo it\napply\n": false, "no\napply\n": false, "APPLY\n": false, "": false,
+	} {
+		mc := standardMachine()
+		out, _, err := plainRun(t, mc, standardLines+typed, Options{})
+		if err != nil || out.Applied != want || out.Cancelled == want || mc.applied > 0 != want {
+			t.Errorf("%q: %v, applied %t, cancelled %t", typed, err, out.Applied, out.Cancelled)
+		}
+	}
+}
+
+func TestPlainGoesBackAndExplains(t *testing.T) {
+	out, screen, err := plainRun(t, standardMachine(), "wrong host\ngit.example.com\n<\nother.example.com\n?\n/scm\nno\n2\n1\n/c.pem\n/k.pem\n\n\n\n", Options{PlanOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := out.Answers.URL.BaseURL(); got != "https://other.example.com/scm" {
+		t.Errorf("url %q\n%s", got, screen)
+	}
+	for _, want := range []string{"x   \"https://wrong host\" is not", "A changed context path changes every address"} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("the screen lacks %q:\n%s", want, screen)
+		}
+	}
+}
+
+func TestPlainThreeWrongPasswords(t *testing.T) {
+	mc := standardMachine()
+	out, _, err := plainRun(t, mc, "git.example.com\n\n\nadmin\na\nb\nc\ncorrect horse\n", Options{})
+	if problem.KindOf(err) != problem.Credentials || mc.logins != 3 || out.Applied {
+		t.Errorf("%v after %d logins", err, mc.logins)
+	}
+}
+
+func TestPlainReadsThePasswordFromTheTerminal(t *testing.T) {
+	mc := standardMachine()
+	prompts := 0
+	read := func(prompt string) ([]byte, error) {
+		prompts++
+		if strings.Contains(prompt, "admin") {
+			return []byte("correct horse"), nil
+		}
+		return nil, errors.New("unexpected prompt " + prompt)
+	}
+	in := strings.Replace(standardLines, "correct horse\n", "", 1)
+	out, screen, err := plainRun(t, mc, in+"apply\n", Options{ReadPassword: read})
+	if err != nil || !out.Applied || prompts != 1 || strings.Contains(screen, "correct horse") {
+		t.Errorf("%v, %d prompts, %+v\n%s", err, prompts, out, screen)
+	}
+}
+
+// A person can be waited for; the end of the context is not.
+func TestPlainContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	in, keyboard := io.Pipe()
+	defer keyboard.Close()
+	mc := standardMachine()
+	b := mc.backend()
+	b.SaveDraft = func(setup.Answers) error { cancel(); return nil }
+	go io.WriteString(keyboard, "git.example.com\n")
+	out, err := Plain(ctx, in, io.Discard, b, setup.Answers{}, nil, Options{})
+	if err != nil || !out.Cancelled {
+		t.Errorf("%v, %+v", err, out)
+	}
+}
+
+func TestPlainDecision(t *testing.T) {
+	for typed, want := range map[string]setup.Decision{"2\n": setup.DecideBack, "what\nkeep\n": setup.DecideKeep, "": setup.DecideBack} {
+		mc := standardMachine()
+		mc.decision = []setup.Decision{setup.DecideRetry, setup.DecideBack, setup.DecideKeep}
+		out, _, err := plainRun(t, mc, standardLines+"apply\n"+typed, Options{})
+		if err != nil || mc.decided != want || (want == setup.DecideBack) != (out.Err != nil) {
+			t.Errorf("%q: %v, decided %q, %+v", typed, err, mc.decided, out)
+		}
+	}
+}
+
+func TestPlainFailedCheckForbidsApply(t *testing.T) {
+	mc := standardMachine()
+	b := mc.backend()
+	b.CheckPlan = func(context.Context, setup.Facts, setup.Plan) ([]setup.Finding, error) {
+		return []setup.Finding{{Level: setup.Fail, Seen: "port 443 is held by nginx", Do: "stop nginx"}}, nil
+	}
+	_, err := Plain(t.Context(), strings.NewReader(standardLines+"apply\n"), io.Discard, b, setup.Answers{}, nil, Options{})
+	var p *problem.Error
+	if !errors.As(err, &p) || p.Do != "stop nginx" || mc.applied != 0 {
+		t.Errorf("%v, applied %d", err, mc.applied)
+	}
+}

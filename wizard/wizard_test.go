@@ -1,0 +1,342 @@
+package wizard
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"bitgate/internal/problem"
+	"bitgate/internal/service"
+	"bitgate/setup"
+)
+
+func standardPump(t *testing.T) *pump {
+	t.Helper()
+	return newPump(t, standardMachine(), setup.Answers{}, nil, Options{}).start(100, 30)
+}
+
+func TestStandardRun(t *testing.T) {
+	p := standardPump(t).standard().consents()
+	if p.m.page != pageResult || p.machine.applied != 1 || p.machine.verified != 1 {
+		t.Fatalf("page %d, applied %d, verified %d", p.m.page, p.machine.applied, p.machine.verified)
+	}
+	p.keys("enter")
+	out := p.m.out
+	if !p.quit || !out.Applied || out.Cancelled || out.Err != nil || out.Result.State != setup.RunCommitted || len(out.Findings) != 3 {
+		t.Errorf("quit %t, outcome %+v", p.quit, out)
+	}
+	if out.Answers.URL.BaseURL() != "https://git.example.com" || out.Answers.Cert != "/etc/ssl/git.pem" || out.Answers.AdminUser != "admin" {
+		t.Errorf("answers %+v", out.Answers)
+	}
+	if p.machine.drafts == 0 {
+		t.Error("no draft was kept")
+	}
+}
+
+// On a standard installation the host name, the administrator, the password
+// and the certificate are typed; the rest is Enter.
+func TestKeystrokesOfTheStandardRun(t *testing.T) {
+	p := standardPump(t).standard()
+	asked := 0
+	for _, q := range questions {
+		if p.m.iv.done[q.ID] {
+			asked++
+		}
+	}
+	if want := 10; asked != want {
+		t.Errorf("a standard run asks %d questions, it was %d", asked, want)
+	}
+}
+
+// Going back to the first question and forward again loses nothing.
+func TestBackAndForth(t *testing.T) {
+	p := standardPump(t).standard()
+	before := p.m.iv.said
+	var seen []string
+	for p.m.page != pageWelcome {
+		p.keys([]string{"esc", "shift+tab"}[len(seen)%2])
+		if p.m.page == pageReview {
+			t.Fatal("esc went forward")
+		}
+		seen = append(seen, p.m.ask.q.ID)
+		if len(seen) > 20 {
+			t.Fatalf("esc does not end: %v", seen)
+		}
+		if p.m.page == pageReview {
+			break
+		}
+	}
+	if len(seen) < 9 {
+		t.Errorf("only %v were passed on the way back", seen)
+	}
+	p.keys("enter") // everything is answered
+	if p.m.page != pageReview {
+		t.Fatalf("want the review:\n%s", p.m.View())
+	}
+	if !reflect.DeepEqual(p.m.iv.said, before) {
+		t.Errorf("answers changed on the way:\n%+v\n%+v", before, p.m.iv.said)
+	}
+	p.keys("esc", "esc", "esc").at("cert")
+	if got := p.m.ask.field.text; got != "/etc/ssl/git.pem" {
+		t.Errorf("the field shows %q", got)
+	}
+	p.keys("enter", "enter", "enter")
+	if p.m.page != pageReview || p.machine.logins != 1 {
+		t.Errorf("page %d after %d logins", p.m.page, p.machine.logins)
+	}
+}
+
+// A burst of keys typed ahead never answers the consent, however long it is.
+func TestConsentIsNotAnsweredByABurst(t *testing.T) {
+	p := standardPump(t).standard()
+	for range 3 {
+		p.keys("a", "a", "p", "p", "l", "y", "enter")
+	}
+	if p.m.page != pageReview || p.machine.applied != 0 {
+		t.Fatal("a burst of keys started apply")
+	}
+	p.rest()
+	if got := p.m.review.consent.text; got != "" {
+		t.Errorf("the burst left %q on the line", got)
+	}
+	p.keys("enter")
+	p.keys("y", "e", "s", "enter")
+	p.send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("apply"), Paste: true})
+	p.keys("enter")
+	p.keys("APPLY", "enter")
+	if p.machine.applied != 0 {
+		t.Fatal("something else than the typed word started apply")
+	}
+	p.keys("apply", "enter") // a slow line delivers the word at once
+	if p.machine.applied != 1 {
+		t.Errorf("the word did not count:\n%s", p.m.View())
+	}
+}
+
+func TestConsentLineCloses(t *testing.T) {
+	p := standardPump(t).standard().keys("a").rest2().keys("a", "p", "esc")
+	if p.m.review.consent.open {
+		t.Error("esc did not close the line")
+	}
+	p.keys("p", "l", "y", "enter")
+	if p.machine.applied != 0 {
+		t.Error("keys outside the line counted")
+	}
+}
+
+func TestFailedCheckForbidsApply(t *testing.T) {
+	mc := standardMachine()
+	mc.wrong = problem.New("port 443 is held by nginx", "", "")
+	p := newPump(t, mc, setup.Answers{}, nil, Options{}).start(100, 30).standard().consents()
+	if mc.applied != 0 || p.m.review.consent.open {
+		t.Error("a plan with a failed check was applied")
+	}
+	p.keys("a").sees("1 failed check must be settled first")
+}
+
+// The password goes to Login and nowhere else, and its bytes are overwritten.
+func TestPasswordIsKeptNowhere(t *testing.T) {
+	mc := standardMachine()
+	b := mc.backend()
+	var given []byte
+	login := b.Login
+	b.Login = func(ctx ctxT, user string, password []byte) error {
+		given = password
+		return login(ctx, user, password)
+	}
+	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(100, 30)
+	toConnector(p)
+	if strings.Trim(string(given), "\x00") != "" {
+		t.Errorf("the password is still in memory that Login had")
+	}
+	p.keys("esc")
+	for _, text := range []string{p.m.View(), p.m.ask.field.text} {
+		if strings.Contains(text, mc.password) {
+			t.Error("the password is still in the wizard")
+		}
+	}
+	rv := reflect.ValueOf(p.m.iv.said)
+	for i := range rv.NumField() {
+		if f := rv.Field(i); f.Kind() == reflect.String && strings.Contains(f.String(), mc.password) {
+			t.Errorf("the password is in the answers: %s", rv.Type().Field(i).Name)
+		}
+	}
+}
+
+func TestThreeWrongPasswords(t *testing.T) {
+	p := standardPump(t)
+	p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin")
+	p.enterText("wrong").at(PasswordID).sees("1 of 3").enterText("wrong").at(PasswordID).enterText("wrong")
+	p.at("base-url-method").sees("no further password is")
+	p.choose(setup.Auto).at("base-url-method").sees("refused 3 passwords")
+	p.choose(setup.Manual).at("local-only")
+	if p.machine.logins != 3 {
+		t.Errorf("%d passwords were tried", p.machine.logins)
+	}
+}
+
+// An error that is not about the password does not use up a try.
+func TestLoginErrorIsNoRefusal(t *testing.T) {
+	mc := standardMachine()
+	b := mc.backend()
+	b.Login = func(ctxT, string, []byte) error { return problem.New("Bitbucket does not answer", "", "start it") }
+	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(100, 30)
+	p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin")
+	for range 5 {
+		p.enterText("x").at(PasswordID).sees("does not answer; start it")
+	}
+}
+
+func TestAnswersFromOutsideAreNotAskedAgain(t *testing.T) {
+	said := setup.Answers{Cert: "/c.pem", Key: "/k.pem", AdminUser: "root", Front: setup.FrontHAProxy}
+	if err := said.URL.UnmarshalText([]byte("https://git.example.com")); err != nil {
+		t.Fatal(err)
+	}
+	src := setup.Sources{"url": {From: setup.FromFlag}, "cert": {From: setup.FromFile}, "key": {From: setup.FromFile}, "admin-user": {From: setup.FromEnv}, "front": {From: setup.FromFlag}}
+	p := newPump(t, standardMachine(), said, src, Options{}).start(100, 30)
+	p.sees("5 answers are given already").keys("enter")
+	p.at("base-url-method").keys("enter").at(PasswordID).enterText("correct horse").at("local-only").keys("enter").at("ssh").keys("enter")
+	if p.m.page != pageReview {
+		t.Errorf("want the review:\n%s", p.m.View())
+	}
+}
+
+func TestWhatIsMissingIsAsked(t *testing.T) {
+	mc := standardMachine()
+	mc.facts.Bitbucket.Home, mc.facts.Bitbucket.Version, mc.facts.Instance.Version = "", "", ""
+	mc.facts.BitbucketCtl, mc.facts.HAProxyCtl = service.Control{}, service.Control{}
+	mc.facts.Listeners = append(mc.facts.Listeners, setup.Listener{Address: "[::]:443", PID: 99, Process: "nginx"})
+	mc.facts.Certificate.Findings = []setup.Finding{{ID: "certificate.chain", Level: setup.Warn, Seen: "intermediates are missing"}}
+	p := newPump(t, mc, setup.Answers{}, nil, Options{}).start(100, 30)
+	p.keys("enter").at("home").keys("enter").at("home").sees("an answer is needed here").enterText("/srv/bitbucket")
+	p.at("bitbucket-version").enterText("9.4.1").at("url").enterText("git.example.com").at("path").keys("enter", "enter")
+	p.at("admin-user").enterText("admin").enterText("correct horse").at("local-only").keys("enter")
+	p.at("restart").choose(setup.Auto).sees("no systemd unit and no init script").choose(setup.Manual)
+	p.at("front").keys("enter").at("listen").sees("nginx (process 99)").enterText(":8443").at("reload").keys("enter")
+	p.at("cert").enterText("/c.pem").at("key").enterText("/k.pem").at("chain").enterText("/i.pem").at("ssh").choose("yes")
+	p.at("ssh-listen").keys("enter").at("ssh-upstream").keys("enter")
+	a := p.m.iv.answers
+	if p.m.page != pageReview || a.Restart != setup.Manual || a.Reload != setup.Never || a.Chain != "/i.pem" || a.SSHListen != ":7998" || a.Listen[0] != ":8443" {
+		t.Errorf("page %d, answers %+v", p.m.page, a)
+	}
+}
+
+func TestAnyAnswerCanBeChangedFromTheReview(t *testing.T) {
+	p := standardPump(t).standard()
+	p.keys("e")
+	for listed()[p.m.list.at].ID != "maxconn" {
+		p.keys("down")
+	}
+	p.keys("enter").at("maxconn").enterText("many").at("maxconn").sees("is not a number").enterText("80")
+	if p.m.page != pageReview || p.m.iv.answers.MaxConn != 80 {
+		t.Errorf("page %d, maxconn %d", p.m.page, p.m.iv.answers.MaxConn)
+	}
+	p.keys("]").sees("maxconn 80")
+}
+
+func TestCertificateAndKeyInOneFile(t *testing.T) {
+	p := standardPump(t)
+	toConnector(p).keys("enter", "enter").at("cert").enterText("/all.pem").at("key").enterText("").at("ssh")
+	if a := p.m.iv.answers; a.PEM != "/all.pem" || a.Cert != "" || a.Key != "" {
+		t.Errorf("pem %q, cert %q, key %q", a.PEM, a.Cert, a.Key)
+	}
+	p.keys("esc", "esc").at("cert")
+	if got := p.m.ask.field.text; got != "/all.pem" {
+		t.Errorf("back at the certificate the field shows %q", got)
+	}
+	p.keys("enter").at("key").enterText("/k.pem").at("ssh")
+	if a := p.m.iv.answers; a.PEM != "" || a.Cert != "/all.pem" || a.Key != "/k.pem" {
+		t.Errorf("pem %q, cert %q, key %q", a.PEM, a.Cert, a.Key)
+	}
+}
+
+func TestPastedLineEnd(t *testing.T) {
+	p := standardPump(t).keys("enter").at("url")
+	p.send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("https://bücher.example/stash\n"), Paste: true})
+	p.keys("enter").at("path")
+	if got := p.m.iv.answers.URL.BaseURL(); got != "https://xn--bcher-kva.example/stash" {
+		t.Errorf("url %q", got)
+	}
+}
+
+func TestQuitAsksOnceAndChangesNothing(t *testing.T) {
+	p := standardPump(t).keys("enter", "ctrl+c").sees("Quit bitgate?", "Nothing was changed").keys("esc").at("url")
+	p.keys("ctrl+c", "y")
+	if !p.quit || !p.m.out.Cancelled || p.m.out.Applied {
+		t.Errorf("quit %t, outcome %+v", p.quit, p.m.out)
+	}
+}
+
+func TestInterruptedApplyIsTakenBack(t *testing.T) {
+	mc := standardMachine()
+	mc.decision = []setup.Decision{setup.DecideRetry, setup.DecideBack}
+	p := newPump(t, mc, setup.Answers{}, nil, Options{}).start(100, 30).standard().consents()
+	p.keys("r") // typed ahead: the keyboard was not at rest since the question
+	if p.m.run.decision == nil {
+		t.Fatal("a key typed ahead answered the running apply")
+	}
+	p.keys("ctrl+c")
+	if p.m.page != pageResult || p.m.out.Result.State != setup.RunTakenBack || problem.KindOf(p.m.out.Err) != problem.TakenBack {
+		t.Errorf("page %d, outcome %+v", p.m.page, p.m.out)
+	}
+	p.sees("everything was taken back")
+}
+
+func TestDecisionDuringApply(t *testing.T) {
+	mc := standardMachine()
+	mc.decision = []setup.Decision{setup.DecideRetry, setup.DecideBack, setup.DecideKeep}
+	p := newPump(t, mc, setup.Answers{}, nil, Options{}).start(100, 30).standard().consents().rest2()
+	p.keys("x").sees("keep what was done").keys("k")
+	if mc.decided != setup.DecideKeep || p.m.page != pageResult {
+		t.Errorf("decided %q, page %d", mc.decided, p.m.page)
+	}
+}
+
+func TestPlanOnlyNeverApplies(t *testing.T) {
+	p := newPump(t, standardMachine(), setup.Answers{}, nil, Options{PlanOnly: true}).start(100, 30).standard().consents()
+	p.keys("enter")
+	if p.machine.applied != 0 || !p.m.out.PlanOnly || !p.quit || p.m.out.Plan.Empty() {
+		t.Errorf("applied %d, outcome %+v", p.machine.applied, p.m.out)
+	}
+}
+
+func TestNothingToDoIsOnlyVerified(t *testing.T) {
+	p := standardPump(t)
+	nothingToDo(p)
+	p.consents()
+	p.keys("enter")
+	if p.machine.applied != 0 || p.machine.verified != 1 || p.m.out.Result.State != setup.RunNothing || p.m.out.Applied {
+		t.Errorf("applied %d, verified %d, outcome %+v", p.machine.applied, p.machine.verified, p.m.out)
+	}
+}
+
+func TestOpenRunStopsTheWizard(t *testing.T) {
+	mc := standardMachine()
+	mc.facts.OpenRun = "20261121-1"
+	newPump(t, mc, setup.Answers{}, nil, Options{}).start(100, 30).keys("enter").sees("This cannot go on yet", "bitgate recover")
+}
+
+func TestTooSmallKeepsTheState(t *testing.T) {
+	p := standardPump(t).keys("enter").at("url").keys("g", "i", "t")
+	p.send(tea.WindowSizeMsg{Width: 50, Height: 10})
+	p.sees("needs 60x16", "50x10", "nothing has been changed yet").keys("x", "enter")
+	p.send(tea.WindowSizeMsg{Width: 80, Height: 24})
+	p.at("url").sees("> git")
+	if p.m.ask.field.text != "git" {
+		t.Errorf("keys in the notice changed the field: %q", p.m.ask.field.text)
+	}
+}
+
+// Every screen survives a change of the window's size.
+func TestResizeEveryScreen(t *testing.T) {
+	for _, s := range screens {
+		p := standardPump(t)
+		s.walk(p)
+		for _, size := range []struct{ w, h int }{{60, 16}, {200, 60}, {30, 5}, {80, 24}, {0, 0}, {131, 20}, {132, 20}} {
+			p.send(tea.WindowSizeMsg{Width: size.w, Height: size.h})
+			fits(t, p.m.View(), p.m.w, p.m.h)
+		}
+	}
+}
