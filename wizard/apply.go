@@ -172,8 +172,7 @@ func (m *model) news(msg mail) tea.Cmd {
 	case msg.applied != nil:
 		return m.finishApply(*msg.applied)
 	case msg.verified != nil:
-		m.finishVerify(msg.verified.findings)
-		return nil
+		return m.finishVerify(msg.verified.findings)
 	}
 	return next
 }
@@ -272,7 +271,7 @@ func (m *model) verify() tea.Cmd {
 	})
 }
 
-func (m *model) finishVerify(findings []setup.Finding) {
+func (m *model) finishVerify(findings []setup.Finding) tea.Cmd {
 	m.run.active = false
 	m.out.Findings = findings
 	last := &m.run.rows[len(m.run.rows)-1]
@@ -280,7 +279,7 @@ func (m *model) finishVerify(findings []setup.Finding) {
 	if failures(findings) > 0 {
 		last.state = setup.EventFailed
 	}
-	m.enterResult()
+	return m.enterResult()
 }
 
 // takeBack is ctrl+c: Apply sees its context end and reverses what was done.

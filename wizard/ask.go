@@ -166,16 +166,29 @@ func (m *model) saveDraft() tea.Cmd {
 	if m.b.SaveDraft == nil {
 		return nil
 	}
+	if m.saving {
+		m.unsaved = true
+		return nil
+	}
+	m.saving, m.unsaved = true, false
 	said, save := m.iv.said, m.b.SaveDraft
 	return func() tea.Msg {
 		_ = save(said)
-		return nil
+		return draftMsg{}
 	}
+}
+
+func (m *model) draftSaved() tea.Cmd {
+	m.saving = false
+	if m.unsaved {
+		return m.saveDraft()
+	}
+	return nil
 }
 
 // checkNow starts the slow checks of q for text, unless that was judged already.
 func (m *model) checkNow(q Question, text string) tea.Cmd {
-	if !q.slow || m.b.Check == nil || m.looking > 0 && m.looks == 1 {
+	if !q.slow || m.b.Check == nil || !m.iv.known {
 		return nil
 	}
 	candidate, err := m.iv.preview(q, text)

@@ -13,7 +13,9 @@ import (
 
 // Backend is everything the wizard can ask the machine for. Detect, Resolve,
 // Build, Diffs, Apply and Verify are needed; the others may be nil, and what
-// they offer is then not shown.
+// they offer is then not shown. The full screen may call Check, Login, SavePlan
+// and SaveDraft while Detect is running; Detect and SaveDraft never run twice at
+// a time.
 type Backend struct {
 	// Detect looks at the machine; it is called again whenever an answer says where to look.
 	Detect func(ctx context.Context, said setup.Answers) (setup.Facts, error)

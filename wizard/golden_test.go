@@ -80,7 +80,7 @@ var screens = []struct {
 	{"quit", func(p *pump) { toConnector(p).keys("ctrl+c") }},
 	{"error", func(p *pump) {
 		toConnector(p)
-		p.send(foundMsg{p.m.looks, setup.Facts{}, problem.New("/var/atlassian cannot be read", "bitgate must run as root", "sudo bitgate setup")})
+		p.send(foundMsg{setup.Facts{}, problem.New("/var/atlassian cannot be read", "bitgate must run as root", "sudo bitgate setup")})
 	}},
 	{"decision", func(p *pump) {
 		p.machine.decision = []setup.Decision{setup.DecideRetry, setup.DecideBack, setup.DecideKeep}

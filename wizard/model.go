@@ -48,8 +48,8 @@ type model struct {
 	list answerList
 	view scroller // of help and preview
 
-	looking int  // Detect calls under way
-	looks   int  // number of the last one; older results are stale
+	looking bool // Detect is under way
+	again   bool // what it was told is out of date: look again
 	spin    int  // frame of the spinner
 	spins   bool // a spinner tick is under way
 	rests   int  // number of the last wait for a quiet keyboard
@@ -62,6 +62,8 @@ type model struct {
 
 	out  Outcome
 	done bool // the program is ending
+
+	saving, unsaved bool // a draft is being written; a newer one waits
 
 	tick func(d time.Duration, msg tea.Msg) tea.Cmd
 	now  func() time.Time
@@ -86,22 +88,25 @@ func (m *model) Init() tea.Cmd { return m.look() }
 // Messages of the commands.
 type (
 	foundMsg struct {
-		number int
-		facts  setup.Facts
-		err    error
+		facts setup.Facts
+		err   error
 	}
+	draftMsg  struct{}
 	cancelMsg struct{} // the caller's context ended
 	spinMsg   struct{}
 )
 
 // look runs Detect beside the screen.
 func (m *model) look() tea.Cmd {
-	m.looks++
-	m.looking++
-	number, said := m.looks, m.iv.said
+	if m.looking {
+		m.again = true
+		return nil
+	}
+	m.looking, m.again = true, false
+	said := m.iv.said
 	return tea.Batch(m.startSpinner(), func() tea.Msg {
 		f, err := m.b.Detect(m.ctx, said)
-		return foundMsg{number, f, err}
+		return foundMsg{f, err}
 	})
 }
 
@@ -120,6 +125,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.cancelled()
 	case foundMsg:
 		return m, m.found(msg)
+	case draftMsg:
+		return m, m.draftSaved()
 	case checkedMsg:
 		m.checked(msg)
 	case pauseMsg:
@@ -141,9 +148,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 func (m *model) found(msg foundMsg) tea.Cmd {
-	m.looking--
-	if msg.number != m.looks {
-		return nil
+	m.looking = false
+	if m.again {
+		return m.look()
 	}
 	if msg.err != nil {
 		return m.fail(msg.err)
@@ -170,7 +177,7 @@ func (m *model) fail(err error) tea.Cmd {
 
 // busy reports whether something the person waits for is under way.
 func (m *model) busy() bool {
-	if m.looking > 0 || m.ask.signingIn || m.review.proving || m.run.active {
+	if m.looking || m.ask.signingIn || m.review.proving || m.run.active {
 		return true
 	}
 	for _, c := range m.checks {
@@ -218,8 +225,7 @@ func (m *model) quit() tea.Cmd {
 // during apply the context itself has already told Apply to take back.
 func (m *model) cancelled() tea.Cmd {
 	if m.page == pageApply && m.run.active {
-		m.run.stopping = true
-		return nil
+		return m.takeBack() // and enterResult leaves
 	}
 	if !m.out.Applied {
 		m.out.Cancelled = true

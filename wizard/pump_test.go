@@ -1,7 +1,6 @@
 package wizard
 
 import (
-	"context"
 	"io"
 	"reflect"
 	"strings"
@@ -110,8 +109,6 @@ func (p *pump) rest2() *pump {
 	p.rest()
 	return p
 }
-
-type ctxT = context.Context
 
 var specialKeys = map[string]tea.KeyType{
 	"enter": tea.KeyEnter, "esc": tea.KeyEsc, "tab": tea.KeyTab, "shift+tab": tea.KeyShiftTab, "up": tea.KeyUp, "down": tea.KeyDown,

@@ -17,6 +17,9 @@ func (m *model) enterResult() tea.Cmd {
 	m.out.Answers = m.iv.answers
 	w, _ := m.frame().body()
 	m.run.scroll.set(m.transcript(min(w, maxText+20)))
+	if m.ctx.Err() != nil { // nobody is there to press a key
+		return m.quit()
+	}
 	return nil
 }
 

@@ -52,7 +52,7 @@ type (
 // looked at and no question is open.
 func (m *model) enterReview() tea.Cmd {
 	m.page, m.over = pageReview, noOverlay
-	if m.looking > 0 {
+	if m.looking {
 		m.review = reviewScreen{proofs: m.review.proofs, proving: true}
 		return m.startSpinner()
 	}

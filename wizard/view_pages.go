@@ -37,7 +37,7 @@ func (m *model) foundBlock(w int, sources bool) []string {
 			found = append(found, "    "+pad("", 14)+m.st.dim.Render(clip("from "+strings.TrimPrefix(l.source, "from "), w-18)))
 		}
 	}
-	if m.looking > 0 {
+	if m.looking {
 		found = append(found, m.spinner()+" looking again")
 	}
 	return found

@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"context"
 	"reflect"
 	"strings"
 	"testing"
@@ -142,7 +143,7 @@ func TestPasswordIsKeptNowhere(t *testing.T) {
 	b := mc.backend()
 	var given []byte
 	login := b.Login
-	b.Login = func(ctx ctxT, user string, password []byte) error {
+	b.Login = func(ctx context.Context, user string, password []byte) error {
 		given = password
 		return login(ctx, user, password)
 	}
@@ -181,7 +182,9 @@ func TestThreeWrongPasswords(t *testing.T) {
 func TestLoginErrorIsNoRefusal(t *testing.T) {
 	mc := standardMachine()
 	b := mc.backend()
-	b.Login = func(ctxT, string, []byte) error { return problem.New("Bitbucket does not answer", "", "start it") }
+	b.Login = func(context.Context, string, []byte) error {
+		return problem.New("Bitbucket does not answer", "", "start it")
+	}
 	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(100, 30)
 	p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin")
 	for range 5 {
@@ -338,5 +341,20 @@ func TestResizeEveryScreen(t *testing.T) {
 			p.send(tea.WindowSizeMsg{Width: size.w, Height: size.h})
 			fits(t, p.m.View(), p.m.w, p.m.h)
 		}
+	}
+}
+
+// A signal during apply takes back what was done and then leaves by itself.
+func TestContextEndsDuringApply(t *testing.T) {
+	mc := standardMachine()
+	mc.decision = []setup.Decision{setup.DecideRetry, setup.DecideKeep}
+	p := newPump(t, mc, setup.Answers{}, nil, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	p.m.ctx = ctx
+	p.start(100, 30).standard().consents()
+	cancel()
+	p.send(cancelMsg{})
+	if !p.quit || p.m.out.Cancelled || p.m.out.Result.State != setup.RunTakenBack || mc.decided != setup.DecideBack {
+		t.Errorf("quit %t, decided %q, outcome %+v", p.quit, mc.decided, p.m.out)
 	}
 }
