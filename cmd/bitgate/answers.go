@@ -18,70 +18,90 @@ import (
 	"bitgate/wizard"
 )
 
-// readAnswers reads an answers file strictly: an unknown key or a wrong value
-// is an error with its line. It adds to a and src.
+// readAnswers reads an answers file strictly and adds it to a and src: every
+// unknown key and every wrong value is an error with its line, all at once.
+// Relative paths start at the file's folder.
 func readAnswers(file string, a *setup.Answers, src setup.Sources) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return problem.Wrap(err, "the answers file cannot be read", "", "").WithKind(problem.Usage)
 	}
-	lines, err := keyLines(file, data)
-	if err != nil {
-		return err
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return usage(fmt.Sprintf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: ")), "")
 	}
-	var said setup.Answers
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(&said); err != nil && len(lines) > 0 {
-		return usage(fmt.Sprintf("%s: %v", file, yamlText(err)), "")
+	if len(doc.Content) == 0 {
+		return nil
 	}
-	for _, q := range wizard.Questions() {
-		line, given := lines[q.ID]
-		if !given || q.Virtual {
+	top := doc.Content[0]
+	if top.Kind != yaml.MappingNode {
+		return usage(fmt.Sprintf("%s, line %d: answers are written as key: value", file, top.Line), "")
+	}
+	var bad []error
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		key, value := top.Content[i], top.Content[i+1]
+		if err := readAnswer(filepath.Dir(file), key.Value, value, a, src); err != nil {
+			bad = append(bad, usage(fmt.Sprintf("%s, line %d: %v", file, key.Line, err), "the keys are the flags' names, see bitgate setup --help"))
 			continue
 		}
-		if err := q.Set(a, q.Get(said)); err != nil {
-			return usage(fmt.Sprintf("%s, line %d: %s: %v", file, line, q.ID, err), "")
-		}
-		src[q.ID] = setup.Source{From: setup.FromFile, Why: fmt.Sprintf("%s, line %d", file, line)}
+		src[key.Value] = setup.Source{From: setup.FromFile, Why: fmt.Sprintf("%s, line %d", file, key.Line)}
+	}
+	return errors.Join(bad...)
+}
+
+func readAnswer(dir, key string, value *yaml.Node, a *setup.Answers, src setup.Sources) error {
+	q, known := wizard.Find(key)
+	switch {
+	case !known || q.Virtual:
+		return fmt.Errorf("%q is not an answer", key)
+	case src[key].From == setup.FromFile:
+		return fmt.Errorf("%s stands there twice", key)
+	}
+	text, err := nodeText(q, value)
+	if err == nil {
+		err = q.Set(a, absolute(q, dir, text))
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
 	}
 	return nil
 }
 
-// keyLines returns the line of each key and names every unknown one at once.
-func keyLines(file string, data []byte) (map[string]int, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return nil, usage(fmt.Sprintf("%s: %v", file, yamlText(err)), "")
+// nodeText is a YAML value as the text a person would type.
+func nodeText(q wizard.Question, n *yaml.Node) (string, error) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
 	}
-	lines := map[string]int{}
-	if len(doc.Content) == 0 {
-		return lines, nil
-	}
-	top := doc.Content[0]
-	if top.Kind != yaml.MappingNode {
-		return nil, usage(fmt.Sprintf("%s, line %d: answers are written as key: value", file, top.Line), "")
-	}
-	var bad []error
-	for i := 0; i+1 < len(top.Content); i += 2 {
-		key := top.Content[i]
-		if q, known := wizard.Find(key.Value); !known || q.Virtual {
-			bad = append(bad, usage(fmt.Sprintf("%s, line %d: %q is not an answer", file, key.Line, key.Value), "the keys are the flags' names, see bitgate setup --help"))
+	switch {
+	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
+		return "", nil
+	case n.Kind == yaml.ScalarNode && q.Kind == wizard.Confirm:
+		var yes bool
+		if n.Decode(&yes) == nil {
+			return map[bool]string{true: "yes", false: "no"}[yes], nil
 		}
-		lines[key.Value] = key.Line
+		return n.Value, nil
+	case n.Kind == yaml.ScalarNode:
+		return n.Value, nil
+	case n.Kind == yaml.SequenceNode && q.Kind == wizard.List:
+		var all []string
+		err := n.Decode(&all)
+		return strings.Join(all, ","), err
 	}
-	return lines, errors.Join(bad...)
+	return "", errors.New("a single value is needed here")
 }
 
-// yamlText drops the package's name from its messages.
-func yamlText(err error) string {
-	text := err.Error()
-	for _, prefix := range []string{"yaml: unmarshal errors:\n  ", "yaml: "} {
-		if rest, found := strings.CutPrefix(text, prefix); found {
-			return rest
-		}
+// absolute makes a path independent of the directory bitgate runs in: plans and
+// kept answers are used from elsewhere.
+func absolute(q wizard.Question, dir, text string) string {
+	if q.Kind != wizard.Path || text == "" || text == "-" || filepath.IsAbs(text) {
+		return text
 	}
-	return text
+	path, err := filepath.Abs(filepath.Join(dir, text))
+	if err != nil {
+		return text
+	}
+	return path
 }
 
 // writeAnswers keeps what somebody said for the next run, readable by its owner

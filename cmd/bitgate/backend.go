@@ -20,6 +20,7 @@ import (
 // backend is the machine as the wizard sees it.
 func (j *job) backend(v verifyFlags) wizard.Backend {
 	var result setup.Result
+	var end runEnd
 	b := wizard.Backend{
 		Detect: func(ctx context.Context, said setup.Answers) (setup.Facts, error) {
 			probe := j.probe
@@ -39,6 +40,10 @@ func (j *job) backend(v verifyFlags) wizard.Backend {
 			a.Ask = ask
 			var err error
 			result, err = a.Apply(ctx, p)
+			if result.State == setup.RunCommitted {
+				end = j.end(result, p)
+				_ = os.Remove(j.draft()) // at worst it is offered again
+			}
 			return result, err
 		},
 		Verify: func(ctx context.Context, p setup.Plan, notify func(setup.Finding)) []setup.Finding {
@@ -53,11 +58,7 @@ func (j *job) backend(v verifyFlags) wizard.Backend {
 		SaveDraft: j.saveDraft,
 		SavePlan:  savePlan,
 		Pager:     j.p.pager,
-		After: func(r setup.Result, _ setup.Answers) (again, back string) {
-			end := j.end(r, setup.Plan{})
-			_ = os.Remove(j.draft())
-			return end.Again, end.Back
-		},
+		After:     func(setup.Result, setup.Answers) (again, back string) { return end.Again, end.Back },
 	}
 	b.ServeNow = func(ctx context.Context, p setup.Plan) error {
 		front, err := startFront(ctx, j.p.Program, j.p.Err, p.Answers.ProxyConfig)

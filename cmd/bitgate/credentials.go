@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/problem"
@@ -27,6 +28,7 @@ const maxPassword = 4096
 type credentials struct {
 	user   string
 	method bitbucket.Method
+	caFile string
 	read   func() ([]byte, error)                                   // nil: no file given
 	prompt func(ctx context.Context, prompt string) ([]byte, error) // nil: no terminal
 	say    func(error)                                              // a refusal, before asking again
@@ -41,7 +43,7 @@ type credentials struct {
 // newCredentials finds out where a password can come from; it reads none yet.
 func newCredentials(p *process, a setup.Answers) *credentials {
 	c := &credentials{
-		user: a.AdminUser, method: bitbucket.MethodAuto, prompt: p.ReadPassword,
+		user: a.AdminUser, method: bitbucket.MethodAuto, caFile: a.CAFile, prompt: p.ReadPassword,
 		say: func(err error) { printError(*p, err) }, sessions: map[string]*bitbucket.Session{},
 	}
 	if m := bitbucket.Method(a.BaseURLMethod); m == bitbucket.MethodConfAPI || m == bitbucket.MethodForm {
@@ -105,7 +107,11 @@ func (c *credentials) Login(ctx context.Context, base string) (*bitbucket.Sessio
 		}
 		delete(c.sessions, base) // a restart ends sessions
 	}
-	client, err := bitbucket.NewClient(base, bitbucket.Options{})
+	o := bitbucket.Options{}
+	if strings.HasPrefix(base, "https:") {
+		o.CAFile = c.caFile // verify without an upstream of its own
+	}
+	client, err := bitbucket.NewClient(base, o)
 	if err != nil {
 		return nil, err
 	}

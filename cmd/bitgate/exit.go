@@ -45,14 +45,49 @@ func printError(p process, err error) {
 	if errors.Is(err, errPending) {
 		return
 	}
-	m := describeError(err)
-	fmt.Fprintf(p.Err, "bitgate: %s\n", indent(m.Found))
-	for _, why := range m.Why {
-		fmt.Fprintf(p.Err, "    why: %s\n", indent(why))
+	for _, e := range separate(err) {
+		found := foundText(e)
+		fmt.Fprintf(p.Err, "bitgate: %s\n", indent(found[0]))
+		for _, because := range found[1:] {
+			fmt.Fprintf(p.Err, "    because: %s\n", indent(because))
+		}
+		m := describeError(e)
+		for _, why := range m.Why {
+			fmt.Fprintf(p.Err, "    why: %s\n", indent(why))
+		}
+		for _, do := range m.Do {
+			fmt.Fprintf(p.Err, "    do:  %s\n", indent(do))
+		}
 	}
-	for _, do := range m.Do {
-		fmt.Fprintf(p.Err, "    do:  %s\n", indent(do))
+}
+
+// separate takes joined errors apart.
+func separate(err error) []error {
+	many, joined := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the outermost link counts
+	if !joined {
+		return []error{err}
 	}
+	var all []error
+	for _, e := range many.Unwrap() {
+		all = append(all, separate(e)...)
+	}
+	return all
+}
+
+// foundText is what each link of a chain of problems found, outermost first.
+func foundText(err error) []string {
+	e, is := err.(*problem.Error) //nolint:errorlint // link by link
+	if !is {
+		return []string{strings.TrimSpace(err.Error())}
+	}
+	found := strings.TrimSpace(e.Found)
+	if e.Cause == nil {
+		return []string{found}
+	}
+	if _, deeper := e.Cause.(*problem.Error); deeper { //nolint:errorlint // link by link
+		return append([]string{found}, foundText(e.Cause)...)
+	}
+	return []string{found + ": " + strings.TrimSpace(e.Cause.Error())}
 }
 
 // message is an error for a program that reads --json.

@@ -117,7 +117,7 @@ func (s *sharedFlags) said(p *process) (setup.Answers, setup.Sources, error) {
 	for _, f := range s.values {
 		name := envName(f.q.ID)
 		if v := p.env(name); v != "" {
-			if err := f.q.Set(&a, v); err != nil {
+			if err := f.q.Set(&a, absolute(f.q, "", v)); err != nil {
 				return a, src, usage(name+": "+err.Error(), "")
 			}
 			src[f.q.ID] = setup.Source{From: setup.FromEnv, Why: "the environment, " + name}
@@ -125,7 +125,7 @@ func (s *sharedFlags) said(p *process) (setup.Answers, setup.Sources, error) {
 	}
 	for _, f := range s.values {
 		if len(f.texts) > 0 {
-			if err := f.q.Set(&a, strings.Join(f.texts, ",")); err != nil {
+			if err := f.q.Set(&a, absolute(f.q, "", strings.Join(f.texts, ","))); err != nil {
 				return a, src, usage("--"+f.q.ID+": "+err.Error(), "")
 			}
 			src[f.q.ID] = setup.Source{From: setup.FromFlag, Why: "--" + f.q.ID}

@@ -58,11 +58,25 @@ func (j *job) look(ctx context.Context, said setup.Answers) (setup.Facts, error)
 
 // again spells a command of this program with the state directory in use.
 func (j *job) again(args ...string) string {
-	line := "bitgate " + strings.Join(args, " ")
 	if j.probe.StateDir != defaultStateDir {
-		line += " --state-dir " + j.probe.StateDir
+		args = append(args, "--state-dir", j.probe.StateDir)
+	}
+	line := "bitgate"
+	for _, a := range args {
+		line += " " + shellWord(a)
 	}
 	return line
+}
+
+// shellWord quotes what a shell would not take as it is.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // detect looks and resolves.

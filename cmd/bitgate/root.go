@@ -34,7 +34,7 @@ Without a command it starts the guided setup.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(err.Error(), "see "+c.CommandPath()+" --help")
 	})
-	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
 		setup, newPlan(p), newApply(p), newVerify(p), newUndo(p), newRecover(p), newHistory(p),
 		newProxy(p), newRender(p), newCert(p), newDemo(p), newStandIn(p), newMan(p), newVersion(p),
