@@ -1,10 +1,6 @@
 package wizard
 
 import (
-	"errors"
-	"fmt"
-	"time"
-
 	tea "github.com/charmbracelet/bubbletea"
 
 	"bitgate/internal/problem"
@@ -25,12 +21,6 @@ type askScreen struct {
 	typed     int           // edits of the field, to tell a pause from an old one
 }
 
-type checkState struct {
-	about    string // the text it judged
-	running  bool
-	findings []setup.Finding
-}
-
 type (
 	checkedMsg struct {
 		id, about string
@@ -45,9 +35,6 @@ type (
 		err  error
 	}
 )
-
-// typingPause is how long the keys must rest before a slow check starts.
-const typingPause = 500 * time.Millisecond
 
 // proceed goes to the first question that needs an answer, or to the review.
 func (m *model) proceed() tea.Cmd {
@@ -184,115 +171,4 @@ func (m *model) draftSaved() tea.Cmd {
 		return m.saveDraft()
 	}
 	return nil
-}
-
-// checkNow starts the slow checks of q for text, unless that was judged already.
-func (m *model) checkNow(q Question, text string) tea.Cmd {
-	if !q.slow || m.b.Check == nil || !m.iv.known {
-		return nil
-	}
-	candidate, err := m.iv.preview(q, text)
-	if err != nil {
-		return nil
-	}
-	about := subject(q, candidate)
-	if state, ok := m.checks[q.ID]; ok && state.about == about {
-		return nil
-	}
-	m.checks[q.ID] = checkState{about: about, running: true}
-	facts := m.iv.facts
-	return tea.Batch(m.startSpinner(), func() tea.Msg {
-		return checkedMsg{q.ID, about, m.b.Check(m.ctx, q.ID, facts, candidate)}
-	})
-}
-
-// subject is what the checks of q judge: all it may set.
-func subject(q Question, a setup.Answers) string {
-	text := ""
-	for _, key := range q.writes() {
-		field, _ := Find(key)
-		text += field.Get(a) + "\n"
-	}
-	return text
-}
-
-func (m *model) checked(msg checkedMsg) {
-	if m.checks[msg.id].about == msg.about {
-		m.checks[msg.id] = checkState{about: msg.about, findings: msg.findings}
-	}
-}
-
-func (m *model) paused(msg pauseMsg) tea.Cmd {
-	if m.page != pageAsk || msg.id != m.ask.q.ID || msg.typed != m.ask.typed || m.ask.field.text == "" {
-		return nil
-	}
-	return m.checkNow(m.ask.q, m.ask.field.text)
-}
-
-// signIn tries the password once.
-func (m *model) signIn(password string) tea.Cmd {
-	if password == "" {
-		m.ask.invalid = "an answer is needed here"
-		return nil
-	}
-	m.ask.signingIn, m.ask.invalid = true, ""
-	user, login, secret := m.iv.answers.AdminUser, m.b.Login, []byte(password)
-	m.ask.field = newField(m.ask.q, "", m.st, m.fieldWidth()) // the form forgets it
-	return tea.Batch(m.startSpinner(), func() tea.Msg {
-		defer wipe(secret)
-		return loginMsg{user, login(m.ctx, user, secret)}
-	})
-}
-
-func wipe(secret []byte) {
-	for i := range secret {
-		secret[i] = 0
-	}
-}
-
-func (m *model) loggedIn(msg loginMsg) tea.Cmd {
-	m.ask.signingIn = false
-	if m.page != pageAsk || m.ask.q.ID != PasswordID {
-		return nil
-	}
-	if msg.err == nil {
-		m.iv.signedIn, m.iv.done[PasswordID] = msg.user, true
-		// Signed in, more can be read: the base URL and the application links.
-		return tea.Batch(m.look(), m.advance(m.ask.q))
-	}
-	m.ask.invalid = problemLine(msg.err)
-	if problem.KindOf(msg.err) != problem.Credentials {
-		return nil
-	}
-	if m.iv.refused() {
-		m.ask.invalid += fmt.Sprintf(" (%d of %d tries)", m.iv.refusals, maxRefusals)
-		return nil
-	}
-	why := m.ask.invalid
-	q, _ := Find("base-url-method")
-	cmd := m.enterQuestion(q, false)
-	m.ask.field.choose(setup.Manual)
-	m.refreshPreview()
-	m.ask.invalid = why + "; no further password is tried, change the base URL by hand"
-	return cmd
-}
-
-// problemLine is an error in one line.
-func problemLine(err error) string {
-	var p *problem.Error
-	if errors.As(err, &p) {
-		text := p.Found
-		if p.Do != "" {
-			text += "; " + p.Do
-		}
-		return text
-	}
-	return err.Error()
-}
-
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return problemLine(err)
 }

@@ -175,32 +175,6 @@ func (m *model) fail(err error) tea.Cmd {
 	return nil
 }
 
-// busy reports whether something the person waits for is under way.
-func (m *model) busy() bool {
-	if m.looking || m.ask.signingIn || m.review.proving || m.run.active {
-		return true
-	}
-	for _, c := range m.checks {
-		if c.running {
-			return true
-		}
-	}
-	return false
-}
-
-const spinEvery = 120 * time.Millisecond
-
-func (m *model) startSpinner() tea.Cmd {
-	if m.spins || !m.busy() {
-		return nil
-	}
-	m.spins = true
-	return m.tick(spinEvery, spinMsg{})
-}
-
-// spinner is the frame of now.
-func (m *model) spinner() string { return m.st.accent.Render(string(`|/-\`[m.spin%4]) + " ") }
-
 func (m *model) resize(w, h int) {
 	if w <= 0 || h <= 0 {
 		w, h = defaultW, defaultH

@@ -3,7 +3,6 @@ package wizard
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"bitgate/setup"
 )
@@ -72,122 +71,6 @@ func frontQuestions() []Question {
 	}
 }
 
-func certificateQuestions() []Question {
-	return []Question{
-		pathField(Question{
-			ID: "cert", Step: setup.StepHAProxy, Title: "Certificate file", Example: "/etc/letsencrypt/live/git.example.com/fullchain.pem",
-			Why:   "The certificate must be on this machine, as PEM. One file with certificate, chain and key is fine too.",
-			Help:  "certificate (PEM), with or without its chain",
-			Asked: "always", keys: []string{"cert", "pem"}, slow: true, looks: true, required: true,
-			when: func(*interview) bool { return true },
-			show: func(f setup.Facts, a setup.Answers) string { return a.Cert + a.PEM },
-			enter: func(f setup.Facts, a *setup.Answers, text string) error {
-				if text = strings.TrimSpace(text); text != a.PEM {
-					a.Cert, a.PEM = text, ""
-				}
-				return oneLine(text)
-			},
-		}, func(a *setup.Answers) *string { return &a.Cert }),
-		pathField(Question{
-			ID: "key", Step: setup.StepHAProxy, Title: "Private key file", Example: "empty when the key is in the certificate file",
-			Why:   "The front signs with this key. Its bytes never appear on the screen, in a plan or in a log.",
-			Help:  "private key (PEM)",
-			Asked: "always", keys: []string{"key", "cert", "pem"}, slow: true, looks: true,
-			when: func(*interview) bool { return true },
-			enter: func(f setup.Facts, a *setup.Answers, text string) error {
-				a.Key = strings.TrimSpace(text)
-				switch {
-				case a.Key == "" && a.PEM == "":
-					a.PEM, a.Cert, a.Chain = a.Cert, "", ""
-				case a.Key != "" && a.PEM != "":
-					a.Cert, a.PEM = a.PEM, ""
-				}
-				return oneLine(text)
-			},
-		}, func(a *setup.Answers) *string { return &a.Key }),
-		pathField(Question{
-			ID: "chain", Step: setup.StepHAProxy, Title: "Chain file", Example: "empty when the certificate file has the chain",
-			Why:   "Git and Java clients refuse a certificate whose intermediate certificates are missing, even where browsers do not.",
-			Help:  "intermediate certificates (PEM), where the certificate file has none",
-			Asked: "when the certificate file has no chain", slow: true, looks: true,
-			when: func(iv *interview) bool { return iv.answers.PEM == "" && chainMissing(iv.facts) },
-		}, func(a *setup.Answers) *string { return &a.Chain }),
-		pathField(Question{
-			ID: "pem", Step: setup.StepHAProxy, Title: "Bundle file",
-			Why:  "HAProxy's crt takes one file with certificate, chain and key.",
-			Help: "one PEM with certificate, chain and key, instead of --cert and --key", slow: true, looks: true,
-		}, func(a *setup.Answers) *string { return &a.PEM }),
-	}
-}
-
-func sshQuestions() []Question {
-	return []Question{
-		{
-			ID: "ssh", Virtual: true, Step: setup.StepSSH, Title: "Forward SSH through the front", Kind: Confirm,
-			Why:   "Optional. The front can pass Git over SSH on as TCP, so that the SSH addresses have the public host name too.",
-			Asked: "always", keys: []string{"ssh-listen", "ssh-upstream", "skip"},
-			Options: []Option{{"no", "No, leave SSH as it is"}, {"yes", "Yes, forward it"}},
-			when:    func(*interview) bool { return true },
-			Get:     func(a setup.Answers) string { return yesNo(a.SSHListen != "" && !a.Skips(setup.StepSSH)) },
-			Set: func(a *setup.Answers, text string) error {
-				yes, err := parseYes(text)
-				if err == nil {
-					forwardSSH(a, yes)
-				}
-				return err
-			},
-			show: func(f setup.Facts, a setup.Answers) string {
-				return yesNo(!a.Skips(setup.StepSSH) && (a.SSHListen != "" || f.Instance.SSHActive))
-			},
-			why: func(f setup.Facts, a setup.Answers) string {
-				if f.Instance.SSHActive {
-					return "SSH is enabled in Bitbucket" + from(f.Instance.SSH.Why)
-				}
-				return "SSH access is not known to be enabled in Bitbucket"
-			},
-		},
-		textField(Question{
-			ID: "ssh-listen", Step: setup.StepSSH, Title: "Where the front takes SSH", Kind: Text, Arg: "ADDR", Example: ":7998",
-			Why:   "Bitbucket itself keeps its SSH port, 7999 by default, so the front needs another port or another address.",
-			Help:  "address on which the front takes SSH",
-			Asked: "when SSH is forwarded", required: true, slow: true,
-			when: func(iv *interview) bool { return forwardsSSH(iv.answers) },
-		}, func(a *setup.Answers) *string { return &a.SSHListen }, listenAddress),
-		textField(Question{
-			ID: "ssh-upstream", Step: setup.StepSSH, Title: "Bitbucket's SSH address", Kind: Text, Arg: "ADDR", Example: "127.0.0.1:7999",
-			Why:     "Where Bitbucket's own SSH server listens.",
-			Help:    "Bitbucket's own SSH address",
-			Default: "127.0.0.1:7999", Asked: "when SSH is forwarded", slow: true,
-			when: func(iv *interview) bool { return forwardsSSH(iv.answers) },
-		}, func(a *setup.Answers) *string { return &a.SSHUpstream }, dialAddress),
-	}
-}
-
-// suggestedSSHPort is next to Bitbucket's own 7999, which it cannot share.
-const suggestedSSHPort = ":7998"
-
-func forwardsSSH(a setup.Answers) bool { return a.SSHListen != "" && !a.Skips(setup.StepSSH) }
-
-// forwardSSH keeps the skip list as it is unless it stands in the way.
-func forwardSSH(a *setup.Answers, yes bool) {
-	if !yes {
-		if a.SSHListen != "" {
-			a.SSHListen, a.SSHUpstream = "", ""
-		}
-		return
-	}
-	var skip []string
-	for _, s := range a.Skip {
-		if s != setup.StepSSH {
-			skip = append(skip, s)
-		}
-	}
-	a.Skip = skip
-	if a.SSHListen == "" {
-		a.SSHListen = suggestedSSHPort
-	}
-}
-
 // portHolder names the program that has the public port, where it is not the
 // front that will be reloaded.
 func portHolder(f setup.Facts, a setup.Answers) (setup.Listener, bool) {
@@ -205,16 +88,6 @@ func portHolder(f setup.Facts, a setup.Answers) (setup.Listener, bool) {
 		}
 	}
 	return setup.Listener{}, false
-}
-
-// chainMissing reports whether the look at the certificate complained about its chain.
-func chainMissing(f setup.Facts) bool {
-	for _, n := range f.Certificate.Findings {
-		if n.Level != setup.OK && strings.Contains(strings.ToLower(n.ID), "chain") {
-			return true
-		}
-	}
-	return false
 }
 
 func unlessAuto(said, otherwise string) string {

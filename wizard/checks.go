@@ -1,0 +1,61 @@
+package wizard
+
+import (
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"bitgate/setup"
+)
+
+type checkState struct {
+	about    string // the text it judged
+	running  bool
+	findings []setup.Finding
+}
+
+// typingPause is how long the keys must rest before a slow check starts.
+const typingPause = 500 * time.Millisecond
+
+// checkNow starts the slow checks of q for text, unless that was judged already.
+func (m *model) checkNow(q Question, text string) tea.Cmd {
+	if !q.slow || m.b.Check == nil || !m.iv.known {
+		return nil
+	}
+	candidate, err := m.iv.preview(q, text)
+	if err != nil {
+		return nil
+	}
+	about := subject(q, candidate)
+	if state, ok := m.checks[q.ID]; ok && state.about == about {
+		return nil
+	}
+	m.checks[q.ID] = checkState{about: about, running: true}
+	facts := m.iv.facts
+	return tea.Batch(m.startSpinner(), func() tea.Msg {
+		return checkedMsg{q.ID, about, m.b.Check(m.ctx, q.ID, facts, candidate)}
+	})
+}
+
+// subject is what the checks of q judge: all it may set.
+func subject(q Question, a setup.Answers) string {
+	text := ""
+	for _, key := range q.writes() {
+		field, _ := Find(key)
+		text += field.Get(a) + "\n"
+	}
+	return text
+}
+
+func (m *model) checked(msg checkedMsg) {
+	if m.checks[msg.id].about == msg.about {
+		m.checks[msg.id] = checkState{about: msg.about, findings: msg.findings}
+	}
+}
+
+func (m *model) paused(msg pauseMsg) tea.Cmd {
+	if m.page != pageAsk || msg.id != m.ask.q.ID || msg.typed != m.ask.typed || m.ask.field.text == "" {
+		return nil
+	}
+	return m.checkNow(m.ask.q, m.ask.field.text)
+}

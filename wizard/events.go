@@ -1,0 +1,78 @@
+package wizard
+
+import (
+	"strings"
+	"time"
+
+	"bitgate/setup"
+)
+
+// row is one change, or a check, with its state.
+type row struct {
+	change      int // index in Plan.Ordered(), -1 for none
+	number      int
+	title, text string
+	state       setup.EventKind
+	began, took time.Time
+}
+
+// planRows lists the changes in the order of apply.
+func planRows(plan setup.Plan) []row {
+	rows := []row{{change: -1, title: "backup and journal"}}
+	for i, ref := range plan.Ordered() {
+		rows = append(rows, row{change: i, number: stepNumber(plan.Steps[ref.Step].ID), title: plan.At(ref).What})
+	}
+	return append(rows, row{change: -1, title: verifyRow})
+}
+
+// event updates the row it is about.
+func (s *runScreen) event(e setup.Event) {
+	switch e.Kind {
+	case setup.EventLog:
+		s.log = append(s.log, e.Text)
+		return
+	case setup.EventBegin:
+		s.rows[0].state, s.rows[0].began = setup.EventStart, e.At
+		return
+	case setup.EventCommitted:
+		return
+	}
+	s.settleJournal(e)
+	for i := range s.rows {
+		if s.rows[i].change >= 0 && s.rows[i].change == e.Change {
+			s.rows[i].apply(e)
+			return
+		}
+	}
+	if e.Text != "" {
+		s.log = append(s.log, strings.TrimSpace(e.Title+" "+e.Text))
+	}
+}
+
+// settleJournal ends the first row when the first change begins.
+func (s *runScreen) settleJournal(e setup.Event) {
+	first := &s.rows[0]
+	if first.state == setup.EventDone || e.Change < 0 && e.Kind != setup.EventDone {
+		return
+	}
+	if first.began.IsZero() {
+		first.began = e.At
+	}
+	first.state, first.took = setup.EventDone, e.At
+}
+
+func (r *row) apply(e setup.Event) {
+	if r.began.IsZero() || e.Kind == setup.EventStart || e.Kind == setup.EventUndoStart {
+		r.began = e.At
+		r.text = ""
+	}
+	r.took = e.At
+	if e.Kind != setup.EventProgress {
+		r.state = e.Kind
+	} else if r.state == "" {
+		r.state = setup.EventStart
+	}
+	if e.Text != "" {
+		r.text = e.Text
+	}
+}
