@@ -3,37 +3,30 @@ package haproxy
 import (
 	"bytes"
 	"fmt"
+	"hash/crc32"
 	"strings"
 
 	"bitgate/internal/problem"
 )
 
-// The marker comments. The words after "bitgate" on the first one are bitgate's
-// own notes; noFinalNewline says that the file did not end with a line end
-// before bitgate added one, so that Remove gives the original back.
+// The marker comments. Between "bitgate" and the colon of the first one may
+// stand "nofinalnewline=HASH": bitgate added the line end that the file's last
+// line, which has this hash, did not have, and Remove takes it off again.
 const (
 	beginMark      = "# >>> bitgate"
 	endMark        = "# <<< bitgate"
-	noFinalNewline = "nofinalnewline"
+	noFinalNewline = "nofinalnewline="
 )
 
 // region is what stands between our markers, the marker lines included.
 type region struct {
-	first, last int // line indexes, -1 when there is none
-	start, end  int // byte offsets
-	words       []string
+	first, last int    // line indexes, -1 when there is none
+	start, end  int    // byte offsets
+	note        string // "nofinalnewline=HASH", or ""
 }
 
 func (r region) exists() bool        { return r.first >= 0 }
 func (r region) holds(line int) bool { return r.first >= 0 && line >= r.first && line <= r.last }
-func (r region) has(word string) bool {
-	for _, w := range r.words {
-		if w == word {
-			return true
-		}
-	}
-	return false
-}
 
 // findRegion finds our markers. One without the other, or two regions, mean
 // that somebody edited them: nothing can be taken out safely then.
@@ -48,7 +41,9 @@ func findRegion(src Source, f *File) (region, error) {
 			}
 			r.first, r.start = i, l.Start
 			notes, _, _ := strings.Cut(text[len(beginMark):], ":")
-			r.words = strings.Fields(notes)
+			if note := strings.TrimSpace(notes); strings.HasPrefix(note, noFinalNewline) {
+				r.note = note
+			}
 		case marks(text, endMark):
 			if r.first < 0 || r.last >= 0 {
 				return region{first: -1, last: -1}, brokenMarkers(src, i, endMark+" without its beginning")
@@ -75,11 +70,27 @@ func brokenMarkers(src Source, line int, what string) error {
 		fmt.Sprintf("restore the marker lines (%q ... %q) or take bitgate's sections out by hand, then run again", beginMark, endMark))
 }
 
+// lastLineNote is the note for data whose last line does not end.
+func lastLineNote(data []byte) string {
+	last := data[bytes.LastIndexByte(data, '\n')+1:]
+	return fmt.Sprintf("%s%08x", noFinalNewline, crc32.ChecksumIEEE(last))
+}
+
+// withoutAddedEnd returns data without the line end that the note says bitgate
+// added; false when the last line is another one now.
+func withoutAddedEnd(data []byte, note string) ([]byte, bool) {
+	for _, eol := range []string{"\r\n", "\n"} {
+		if rest, ok := bytes.CutSuffix(data, []byte(eol)); ok && lastLineNote(rest) == note {
+			return rest, true
+		}
+	}
+	return nil, false
+}
+
 // wrap puts body between markers.
-func wrap(body string, missingNewline bool) string {
-	note := ""
-	if missingNewline {
-		note = " " + noFinalNewline
+func wrap(body, note string) string {
+	if note != "" {
+		note = " " + note
 	}
 	return beginMark + note + `: do not edit up to the end mark; "bitgate setup" rewrites it, "bitgate undo" removes it >>>` + "\n" +
 		body + endMark + " <<<\n"

@@ -3,20 +3,27 @@ package haproxy
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bitgate/internal/problem"
 	"bitgate/internal/splice"
 )
 
-// Merge puts our sections into the last file of the set (or a complete file
-// where that is empty or absent), replacing what stood between our markers.
+// Merge puts our sections into the set, replacing what stood between our
+// markers. A first merge puts them before the first defaults section: there they
+// inherit nothing, whatever those defaults say now or later, and nothing after
+// them changes its meaning (manual, 4 "Proxies"; HAProxy 2.4 and newer even
+// refuse sections that come to inherit from named defaults which others refer
+// to). Without defaults they go to the end of the last file, and a set without
+// any section becomes a complete configuration.
+//
 // A port that another section binds is refused with file, line and remedy.
 func Merge(set []Source, s Site) (Merged, error) {
 	if len(set) == 0 {
 		return Merged{}, problem.New("no haproxy.cfg is known to merge into", "", "name one: --haproxy-cfg /etc/haproxy/haproxy.cfg").WithKind(problem.Usage)
 	}
-	files, at, err := parseSet(set)
+	files, err := parseSet(set)
 	if err != nil {
 		return Merged{}, err
 	}
@@ -26,12 +33,18 @@ func Merge(set []Source, s Site) (Merged, error) {
 	if err := refuseTakenPorts(files, s); err != nil {
 		return Merged{}, err
 	}
-	body, err := body(s, !foreignSections(files))
+	at := findSpot(files)
+	fill := options{complete: !foreignSections(files), noTLS: oneByOne(files)}
+	fill.log = fill.complete || at.afterLog(files)
+	text, err := body(s, fill)
 	if err != nil {
 		return Merged{}, err
 	}
-	m := files[at].place(body)
-	m.Notes = append(notes(files, s), m.Notes...)
+	m := files[at.file].place(at, text)
+	m.Notes = notes(files, s)
+	if !fill.log {
+		m.Notes = append(m.Notes, "requests to Bitbucket are not logged: no global section before bitgate's has a \"log\" line")
+	}
 	return m, nil
 }
 
@@ -47,11 +60,20 @@ func Remove(src Source) (Merged, error) {
 		m.Notes = []string{src.Path + " holds nothing of bitgate's"}
 		return m, nil
 	}
-	start := r.start
-	if r.has(noFinalNewline) && r.end == len(src.Data) {
-		start = len(trimEOL(src.Data[:start]))
+	start, end := r.start, r.end
+	rest := slices.Concat(src.Data[:start], src.Data[end:])
+	var edits []splice.Splice
+	original, ended := withoutAddedEnd(rest, r.note)
+	switch last := len(original); {
+	case !ended:
+		edits = change(edits, src.Data, start, end, "")
+	case end == len(src.Data):
+		edits = change(edits, src.Data, last, end, "")
+	default:
+		edits = change(edits, src.Data, start, end, "")
+		edits = change(edits, src.Data, last+end-start, len(src.Data), "")
 	}
-	return m.with(src.Data, start, r.end, ""), nil
+	return m.with(src.Data, edits), nil
 }
 
 // parsed is a file of the set with our region in it.
@@ -61,31 +83,27 @@ type parsed struct {
 	region region
 }
 
-// parseSet parses all files and says which one our sections belong into: the
-// one that has them, else the last.
-func parseSet(set []Source) ([]parsed, int, error) {
-	at := -1
+// parseSet parses all files; at most one may hold our sections.
+func parseSet(set []Source) ([]parsed, error) {
 	var files []parsed
-	for i, src := range set {
+	ours := ""
+	for _, src := range set {
 		f := Parse(src.Data)
 		r, err := findRegion(src, f)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
-		if r.exists() && at >= 0 {
-			return nil, 0, problem.New(
-				fmt.Sprintf("bitgate's sections stand in both %s and %s, line %d", set[at].Path, src.Path, r.first+1),
+		if r.exists() && ours != "" {
+			return nil, problem.New(
+				fmt.Sprintf("bitgate's sections stand in both %s and %s, line %d", ours, src.Path, r.first+1),
 				"HAProxy refuses two sections of the same name", "take one of them out, from marker to marker")
 		}
 		if r.exists() {
-			at = i
+			ours = src.Path
 		}
 		files = append(files, parsed{src, f, r})
 	}
-	if at < 0 {
-		at = len(set) - 1
-	}
-	return files, at, nil
+	return files, nil
 }
 
 // foreignSections reports whether the set has any section that is not ours.
@@ -100,21 +118,35 @@ func foreignSections(files []parsed) bool {
 	return false
 }
 
-// place puts body where our region is, or at the end.
-func (p parsed) place(body string) Merged {
-	start, end := len(p.Data), len(p.Data)
-	newline := "" // what the file lacks at its end
-	eol := p.lineEnd()
-	unfinished := false
+// place puts body at a spot of this file. HAProxy 2.3 and newer refuse a file
+// whose last line does not end; a line end that is missing there is added.
+func (p parsed) place(at spot, body string) Merged {
+	start, end := at.offset, at.offset
 	if p.region.exists() {
 		start, end = p.region.start, p.region.end
-		unfinished = p.region.has(noFinalNewline) && end == len(p.Data)
-	} else if len(p.Data) > 0 && !bytes.HasSuffix(p.Data, []byte("\n")) {
-		newline, unfinished = eol, true
 	}
-	text := strings.ReplaceAll(wrap(body, unfinished), "\n", eol)
-	return Merged{Path: p.Path}.with(p.Data, start, end, newline+text)
+	eol := p.lineEnd()
+	rest := slices.Concat(p.Data[:start], p.Data[end:])
+	added := p.region.note
+	if missesEnd(rest) {
+		added = lastLineNote(rest)
+	} else if _, ok := withoutAddedEnd(rest, added); !ok {
+		added = "" // somebody changed the end of the file: it is theirs now
+	}
+	text := strings.ReplaceAll(wrap(body, added), "\n", eol)
+	var edits []splice.Splice
+	if start == len(p.Data) && missesEnd(rest) {
+		text = eol + text
+	}
+	edits = change(edits, p.Data, start, end, text)
+	if end < len(p.Data) && missesEnd(p.Data) {
+		edits = change(edits, p.Data, len(p.Data), len(p.Data), eol)
+	}
+	return Merged{Path: p.Path}.with(p.Data, edits)
 }
+
+// missesEnd reports a last line without its end.
+func missesEnd(data []byte) bool { return len(data) > 0 && data[len(data)-1] != '\n' }
 
 // lineEnd is CRLF where most lines outside our region end so.
 func (p parsed) lineEnd() string {
@@ -134,15 +166,28 @@ func (p parsed) lineEnd() string {
 	return "\n"
 }
 
-// with fills in the result of replacing data[start:end] by text; equal text
-// is no change.
-func (m Merged) with(data []byte, start, end int, text string) Merged {
+// change adds the replacement of data[start:end] by text, unless it is none.
+func change(edits []splice.Splice, data []byte, start, end int, text string) []splice.Splice {
 	old := string(data[start:end])
 	if old == text {
-		m.After = data
+		return edits
+	}
+	return append(edits, splice.Splice{Offset: start, Old: old, New: text})
+}
+
+// with fills in the result of the edits.
+func (m Merged) with(data []byte, edits []splice.Splice) Merged {
+	m.Splices = edits
+	m.After = data
+	if len(edits) == 0 {
 		return m
 	}
-	m.Splices = []splice.Splice{{Offset: start, Old: old, New: text}}
-	m.After = append(append(append([]byte(nil), data[:start]...), text...), data[end:]...)
+	var out []byte
+	at := 0
+	for _, e := range edits {
+		out = append(append(out, data[at:e.Offset]...), e.New...)
+		at = e.Offset + len(e.Old)
+	}
+	m.After = append(out, data[at:]...)
 	return m
 }

@@ -17,17 +17,17 @@ var assumed = Version{Major: 2, Minor: 6}
 
 // Render returns our sections with their marker comments.
 func Render(s Site) (string, error) {
-	text, err := body(s, false)
+	text, err := body(s, options{log: true})
 	if err != nil {
 		return "", err
 	}
-	return wrap(text, false), nil
+	return wrap(text, ""), nil
 }
 
 // view is what the template is filled with.
 type view struct {
 	Version
-	Complete         bool // with global and defaults
+	Complete, Log    bool
 	Prefix           string
 	BaseURL, Origin  string
 	Authority, Hosts string
@@ -60,27 +60,34 @@ var spoofableTwins = []string{
 	"X_Forwarded_For", "X_Forwarded_Proto", "X_Forwarded_Port", "X_Forwarded_Host", "X_Real_IP",
 }
 
-func body(s Site, complete bool) (string, error) {
+// options are what depends on the rest of the configuration.
+type options struct {
+	complete bool // with global and defaults
+	log      bool // there is a global log target
+	noTLS    bool // global forbids versions one by one (no-sslv3)
+}
+
+func body(s Site, o options) (string, error) {
 	if s.Version == (Version{}) {
 		s.Version = assumed
 	}
-	v, err := s.view(complete)
+	v, err := s.view(o)
 	if err != nil {
 		return "", err
 	}
 	return templates.HAProxy(v)
 }
 
-func (s Site) view(complete bool) (view, error) {
+func (s Site) view(o options) (view, error) {
 	u := s.URL
 	if err := s.check(); err != nil {
 		return view{}, err
 	}
 	v := view{
-		Version: s.Version, Complete: complete, Prefix: prefix,
+		Version: s.Version, Complete: o.complete, Log: o.log, Prefix: prefix,
 		BaseURL: u.BaseURL(), Origin: u.Origin(), Authority: u.Authority(), Port: u.Port(),
 		Context: u.TomcatPath(), RootTarget: u.RedirectTarget(), StatusPath: u.StatusPath(),
-		Bundle: Quote(s.Bundle), TLS: tlsWords(s.Version), MaxConn: s.MaxConn,
+		Bundle: Quote(s.Bundle), TLS: tlsWords(s.Version, o.noTLS), MaxConn: s.MaxConn,
 		Spoofable: spoofable,
 	}
 	if v.MaxConn <= 0 {

@@ -13,15 +13,17 @@ const (
 )
 
 // tlsWords are the options of our TLS bind lines. They stand on the line and
-// not in global, which belongs to the administrator's other sites.
-func tlsWords(v Version) string {
+// not in global, which belongs to the administrator's other sites. oneByOne
+// says that global has the older way to forbid TLS versions (as Atlassian's
+// page does): HAProxy warns where both ways meet, and drops that one.
+func tlsWords(v Version, oneByOne bool) string {
 	var w []string
-	switch {
-	case v.AtLeast(2, 0):
-		w = append(w, "alpn h2,http/1.1", "ssl-min-ver TLSv1.2")
-	case v.AtLeast(1, 8):
+	if v.AtLeast(2, 0) {
+		w = append(w, "alpn h2,http/1.1")
+	}
+	if v.AtLeast(1, 8) && !oneByOne {
 		w = append(w, "ssl-min-ver TLSv1.2")
-	default:
+	} else {
 		w = append(w, "no-sslv3", "no-tlsv10", "no-tlsv11")
 	}
 	w = append(w, "ciphers "+tls12Ciphers)
@@ -50,4 +52,22 @@ func groups(v Version) string {
 		return "curves X25519:P-256:P-384"
 	}
 	return "curves P-256:P-384"
+}
+
+// oneByOne reports whether a global section of the set forbids TLS versions
+// with no-sslv3 and its like.
+func oneByOne(files []parsed) bool {
+	for _, p := range files {
+		for i, l := range p.file.Lines {
+			if p.region.holds(i) || len(l.Words) == 0 || l.Words[0].Text != "ssl-default-bind-options" {
+				continue
+			}
+			for _, w := range l.Words[1:] {
+				if strings.HasPrefix(w.Text, "no-sslv") || strings.HasPrefix(w.Text, "no-tlsv") {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }

@@ -98,7 +98,8 @@ func parseMessages(out string) []Message {
 	for line := range strings.SplitSeq(out, "\n") {
 		m := messageLine.FindStringSubmatch(strings.TrimRight(line, "\r"))
 		if m == nil {
-			if text, more := strings.CutPrefix(strings.TrimSpace(line), "| "); more && len(all) > 0 {
+			text := strings.TrimPrefix(strings.TrimSpace(line), "| ")
+			if text != "" && blank(line[0]) && len(all) > 0 { // goes on
 				all[len(all)-1].Text += " " + text
 			}
 			continue
@@ -107,6 +108,8 @@ func parseMessages(out string) []Message {
 	}
 	return all
 }
+
+func blank(c byte) bool { return c == ' ' || c == '\t' }
 
 // message takes "config : parsing [/etc/haproxy/haproxy.cfg:3] : text" apart.
 func message(level, text string) Message {

@@ -46,22 +46,22 @@ func (in *Install) findBin(s Search) error {
 		if !executable(s.Bin) {
 			return problem.New(fmt.Sprintf("%s is not a program", s.Bin), "", "name the haproxy binary: --haproxy-bin /usr/sbin/haproxy").WithKind(problem.Usage)
 		}
-		in.Bin, in.Why["bin"] = s.Bin, "given"
+		in.Bin, in.Why["Bin"] = s.Bin, "given"
 		return nil
 	}
 	if s.Root == "" {
 		if path, err := exec.LookPath("haproxy"); err == nil && filepath.IsAbs(path) {
-			in.Bin, in.Why["bin"] = path, "found on the search path"
+			in.Bin, in.Why["Bin"] = path, "found on the search path"
 			return nil
 		}
 	}
 	for _, dir := range binDirs {
 		if path := filepath.Join(s.Root, dir, "haproxy"); executable(path) {
-			in.Bin, in.Why["bin"] = path, "found in "+dir
+			in.Bin, in.Why["Bin"] = path, "found in "+dir
 			return nil
 		}
 	}
-	in.Why["bin"] = "not on the search path and not in " + strings.Join(binDirs, ", ")
+	in.Why["Bin"] = "not on the search path and not in " + strings.Join(binDirs, ", ")
 	return nil
 }
 
@@ -89,7 +89,7 @@ func (in *Install) readVersion(out string) error {
 		in.Version.OpenSSL = r[1]
 	}
 	in.OpenSSL = tlsBuilt.MatchString(out)
-	in.Why["version"] = in.Bin + " -vv"
+	in.Why["Version"] = in.Bin + " -vv"
 	return nil
 }
 
@@ -106,10 +106,10 @@ func (in *Install) findFiles(s Search) {
 		}
 		in.addFiles(path)
 	}
-	in.Why["cfg"] = why
+	in.Why["Files"] = why
 	if len(in.Files) == 0 {
 		in.Files = []string{filepath.Join(s.Root, DefaultCfg)}
-		in.Why["cfg"] = "the usual place"
+		in.Why["Files"] = "the usual place"
 	}
 }
 

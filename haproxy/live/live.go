@@ -16,7 +16,7 @@ type Install struct {
 	Version haproxy.Version
 	OpenSSL bool              // built with TLS
 	Files   []string          // configuration files in load order; the last one is ours to merge into
-	Why     map[string]string // "bin", "version", "cfg": where each was found
+	Why     map[string]string // by field: where each was found
 	Notes   []string
 }
 

@@ -1,0 +1,104 @@
+package live_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"bitgate/haproxy"
+	"bitgate/haproxy/live"
+)
+
+// corpus lists real configuration files: BITGATE_CORPUS, or beside the repository.
+func corpus(t *testing.T) []string {
+	t.Helper()
+	dir := os.Getenv("BITGATE_CORPUS")
+	if dir == "" {
+		dir = "../../../shared/corpus"
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "haproxy_cfg", "*"))
+	if len(files) == 0 {
+		t.Skip("SKIPPED: no real haproxy.cfg files here; set BITGATE_CORPUS")
+	}
+	return files
+}
+
+// Our sections add no message of HAProxy's to any real file.
+func TestCorpusPassesAsBefore(t *testing.T) {
+	in := installed(t)
+	bundle, _ := certificate(t, "git.example.com")
+	extra := []live.Candidate{{Path: "/etc/haproxy/bitgate.pem", Data: bundle}}
+	files := corpus(t)
+	merged, ok, refused := 0, 0, 0
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := haproxy.Site{
+			URL: mustURL(t, "https://git.example.com:28443/bitbucket"), Listen: []string{":28443"}, RedirectListen: []string{":28080"},
+			Bundle: "/etc/haproxy/bitgate.pem", Upstream: "127.0.0.1:7990", MaxConn: 50,
+			SSHListen: ":27999", SSHUpstream: "127.0.0.1:7999", OldPath: "/stash", Version: in.Version,
+		}
+		m, err := haproxy.Merge([]haproxy.Source{{Path: file, Data: data}}, s)
+		if err != nil {
+			refused++
+			t.Logf("%-70s refused: %v", filepath.Base(file), err)
+			continue
+		}
+		merged++
+		before := check(t, in.Bin, live.Candidate{Path: file, Data: withNewline(data)}, extra)
+		after := check(t, in.Bin, live.Candidate{Path: file, Data: m.After}, extra)
+		known := map[string]bool{}
+		for _, msg := range before.Messages {
+			known[kind(msg)] = true
+		}
+		state := "fails as before"
+		if after.OK {
+			state = "passes"
+			ok++
+		}
+		for _, msg := range after.Messages {
+			// A global section that asks for 1024 bit DH gets this for every
+			// TLS bind; the files' own binds lack their certificates here.
+			dh := strings.Contains(msg.Text, "default 1024 bits DH parameter")
+			if msg.Level != "NOTICE" && !dh && !known[kind(msg)] {
+				state = "NEW MESSAGE"
+				t.Errorf("%s: %s", filepath.Base(file), kind(msg))
+			}
+		}
+		if before.OK && !after.OK {
+			t.Errorf("%s passed before and does not now", filepath.Base(file))
+		}
+		t.Logf("%-70s %s", filepath.Base(file), state)
+	}
+	t.Logf("%d files: %d merged (%d pass haproxy -c, the others fail as before), %d refused", len(files), merged, ok, refused)
+}
+
+func check(t *testing.T, bin string, c live.Candidate, extra []live.Candidate) live.Report {
+	t.Helper()
+	r, err := live.Check(t.Context(), bin, []live.Candidate{c}, extra)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// withNewline: HAProxy 2.6 gives up on a last line without its end before it
+// says anything else.
+func withNewline(data []byte) []byte {
+	if len(data) == 0 || data[len(data)-1] == '\n' {
+		return data
+	}
+	return append(append([]byte(nil), data...), '\n')
+}
+
+var digits = regexp.MustCompile(`\d+`)
+
+// kind is a message without its line numbers.
+func kind(m live.Message) string {
+	return fmt.Sprintf("%s %s", m.Level, digits.ReplaceAllString(strings.TrimSpace(m.Text), "N"))
+}

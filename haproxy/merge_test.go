@@ -1,0 +1,270 @@
+package haproxy
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bitgate/internal/problem"
+	"bitgate/internal/splice"
+)
+
+// reversible checks what must hold for every merge: the splices are the change,
+// a second merge changes nothing, and Remove gives the original back.
+func reversible(t *testing.T, data []byte, m Merged, s Site) {
+	t.Helper()
+	applied, err := splice.Apply(data, m.Splices)
+	if err != nil || !bytes.Equal(applied, m.After) {
+		t.Errorf("the splices do not make the file: %v", err)
+	}
+	again, err := Merge([]Source{{Path: m.Path, Data: m.After}}, s)
+	if err != nil || len(again.Splices) > 0 || !bytes.Equal(again.After, m.After) {
+		t.Errorf("a second merge changes the file: %v, %+v", err, again.Splices)
+	}
+	back, err := Remove(Source{Path: m.Path, Data: m.After})
+	if err != nil || !bytes.Equal(back.After, data) {
+		t.Errorf("Remove gives %q (%v), not %q", back.After, err, data)
+	}
+	if applied, err := splice.Apply(m.After, back.Splices); err != nil || !bytes.Equal(applied, back.After) {
+		t.Errorf("the splices of Remove do not make its file: %v", err)
+	}
+	if last := m.After[len(m.After)-1]; last != '\n' {
+		t.Errorf("the merged file ends in %q; HAProxy 2.3 refuses that", last)
+	}
+}
+
+func TestMergeFixtures(t *testing.T) {
+	for name, text := range fixtures {
+		t.Run(name, func(t *testing.T) {
+			m, err := merge(t, text, site(t, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			reversible(t, []byte(text), m, site(t, nil))
+			if crlf := strings.HasPrefix(name, "crlf"); crlf != !bytes.Contains(bytes.ReplaceAll(m.After, []byte("\r\n"), nil), []byte("\n")) {
+				t.Errorf("line ends are mixed:\n%q", m.After)
+			}
+			complete := bytes.Contains(m.After, []byte("user haproxy"))
+			if want := name == "empty" || name == "comments only" || name == "nul"; complete != want {
+				t.Errorf("complete file %t, want %t", complete, want)
+			}
+		})
+	}
+}
+
+func TestMergeCorpus(t *testing.T) {
+	files := corpus()
+	if len(files) == 0 {
+		t.Skip("SKIPPED: no real haproxy.cfg files here; set BITGATE_CORPUS")
+	}
+	s := site(t, func(s *Site) {
+		s.RedirectListen = []string{":80"}
+		s.SSHListen = ":7999"
+		s.SSHUpstream = "127.0.0.1:7998"
+	})
+	merged, refused := 0, 0
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		src := Source{Path: filepath.Base(file), Data: data}
+		m, err := Merge([]Source{src}, s)
+		if err != nil {
+			refused++
+			var p *problem.Error
+			if !errors.As(err, &p) || p.Why == "" || p.Do == "" || !strings.Contains(p.Found, "line ") {
+				t.Errorf("%s: %v does not say where, why and what to do", src.Path, err)
+			}
+			t.Logf("%-72s refused: %s", src.Path, strings.TrimPrefix(err.Error(), src.Path+", "))
+			continue
+		}
+		merged++
+		reversible(t, data, m, s)
+		t.Logf("%-72s merged", src.Path)
+	}
+	t.Logf("%d files on 443, 80 and 7999: %d merged and restored, %d refused", len(files), merged, refused)
+	if merged == 0 || refused == 0 {
+		t.Error("the corpus has files of both kinds")
+	}
+}
+
+func TestMergeStandsBeforeTheDefaults(t *testing.T) {
+	m, err := merge(t, fixtures["usual"], site(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(m.After)
+	global, ours, defaults := strings.Index(text, "daemon"), strings.Index(text, beginMark), strings.Index(text, "\ndefaults\n")
+	if global > ours || ours > defaults {
+		t.Errorf("ours are at %d, global at %d, defaults at %d", ours, global, defaults)
+	}
+	m, err = merge(t, fixtures["conditional"], site(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(m.After); strings.Index(text, beginMark) > strings.Index(text, ".if") {
+		t.Error("ours stand under a condition")
+	}
+}
+
+func TestMergeWithoutALogTarget(t *testing.T) {
+	m, err := merge(t, "global\n  daemon\n", site(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(m.After, []byte("log global")) || !strings.Contains(strings.Join(m.Notes, "\n"), "not logged") {
+		t.Errorf("HAProxy warns about a log option without a log target; notes %q", m.Notes)
+	}
+}
+
+func TestMergeTakesOverChanges(t *testing.T) {
+	before := fixtures["no newline"]
+	m, err := merge(t, before, site(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The administrator writes on below, then the upstream moves.
+	grown := string(m.After) + "listen more\n    bind :8081\n"
+	moved := site(t, func(s *Site) { s.Upstream = "127.0.0.1:17990" })
+	m, err = merge(t, grown, moved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(m.After), "127.0.0.1:17990") || strings.Contains(string(m.After), "127.0.0.1:7990") {
+		t.Error("the old upstream is still there")
+	}
+	back, err := Remove(Source{Path: cfg, Data: m.After})
+	if want := before + "\n" + "listen more\n    bind :8081\n"; err != nil || string(back.After) != want {
+		t.Errorf("Remove gives %q, want %q (%v)", back.After, want, err)
+	}
+}
+
+func TestMergeIntoASet(t *testing.T) {
+	set := []Source{
+		{Path: "/etc/haproxy/haproxy.cfg", Data: []byte("global\n  log /dev/log local0\n\ndefaults\n  mode http\n")},
+		{Path: "/etc/haproxy/conf.d/10-www.cfg", Data: []byte("frontend www\n  bind :80\n  default_backend x\nbackend x\n")},
+	}
+	m, err := Merge(set, site(t, nil))
+	if err != nil || m.Path != set[0].Path {
+		t.Errorf("merged into %s (%v); behind the defaults ours would depend on them", m.Path, err)
+	}
+	_, err = Merge(set, site(t, func(s *Site) { s.RedirectListen = []string{":80"} }))
+	if err == nil || !strings.Contains(err.Error(), "10-www.cfg, line 2") {
+		t.Errorf("the bind in another file of the set was not seen: %v", err)
+	}
+	split := []Source{{Path: "a.cfg", Data: []byte("global\n  daemon\n")}, {Path: "b.cfg"}}
+	m, err = Merge(split, site(t, nil))
+	if err != nil || m.Path != "b.cfg" || bytes.Contains(m.After, []byte("user haproxy")) {
+		t.Errorf("%s, %v: want sections only, in the last file", m.Path, err)
+	}
+}
+
+func TestTakenPorts(t *testing.T) {
+	const head = "global\n  daemon\n"
+	for _, c := range []struct {
+		name, text, listen string
+		want               string // in the error; "" when it merges
+	}{
+		{"star", "frontend www\n  bind *:443 ssl crt /x\n", ":443", "line 4"},
+		{"no host", "frontend www\n  bind :443 ssl crt /x\n", ":443", "frontend www"},
+		{"zero", "listen www\n  bind 0.0.0.0:443\n", ":443", "listen www"},
+		{"IPv6", "frontend www\n  bind :::443 v4v6\n", ":443", "line 4"},
+		{"IPv6 in brackets", "frontend www\n  bind [::]:443\n", ":443", "line 4"},
+		{"specific under all", "frontend www\n  bind 192.0.2.1:443\n", ":443", "line 4"},
+		{"all under specific", "frontend www\n  bind *:443\n", "192.0.2.1:443", "line 4"},
+		{"other specific", "frontend www\n  bind 192.0.2.1:443\n", "192.0.2.2:443", ""},
+		{"same specific", "frontend www\n  bind ipv4@192.0.2.1:443\n", "192.0.2.1:443", "line 4"},
+		{"name", "frontend www\n  bind www.example.com:443\n", "192.0.2.1:443", "line 4"},
+		{"range", "frontend www\n  bind *:400-500\n", ":443", "line 4"},
+		{"list", "frontend www\n  bind :80,:443\n", ":443", "binds :443"},
+		{"section line", "frontend www *:443\n  mode http\n", ":443", "line 3"},
+		{"quoted", "frontend www\n  bind \"*:443\"\n", ":443", "line 4"},
+		{"variable port", "frontend www\n  bind \"*:${PORT}\"\n", ":443", "may bind"},
+		{"variable host", "frontend www\n  bind \"${IP}:443\"\n", ":443", "line 4"},
+		{"variable host, other port", "frontend www\n  bind \"${IP}:8443\"\n", ":443", ""},
+		{"template", "frontend www\n  bind {IP}:443\n", ":443", "line 4"},
+		{"stats socket", "global\n  stats socket ipv4@127.0.0.1:443\n", ":443", "global"},
+		{"other port", "frontend www\n  bind *:4430 ssl crt /443\n", ":443", ""},
+		{"unix", "frontend www\n  bind /run/x:443\n  bind unix@/a:443\n  bind abns@x:443\n", ":443", ""},
+		{"QUIC", "frontend www\n  bind quic4@:443 ssl crt /x\n", ":443", ""},
+		{"commented out", "frontend www\n  # bind *:443\n", ":443", ""},
+		{"server", "backend www\n  server a 192.0.2.1:443\n", ":443", ""},
+		{"IPv6 beside IPv4", "frontend www\n  bind [2001:db8::1]:443\n", "192.0.2.1:443", ""},
+		{"passthrough", "frontend sni\n  mode tcp\n  bind *:443\n", ":443", "line 5"},
+		{"Bitbucket by hand", "frontend bitbucket_http_frontend\n  bind *:443 ssl crt /x\n", ":443", "line 4"},
+	} {
+		_, err := merge(t, head+c.text, site(t, func(s *Site) { s.Listen = []string{c.listen} }))
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: refused: %v", c.name, err)
+		case c.want != "" && err == nil:
+			t.Errorf("%s: merged", c.name)
+		case c.want != "" && (!strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), cfg)):
+			t.Errorf("%s: %v lacks %q or the file", c.name, err, c.want)
+		}
+	}
+}
+
+func TestBrokenMarkersAreRefused(t *testing.T) {
+	m, err := merge(t, fixtures["usual"], site(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(m.After)
+	end := text[strings.Index(text, endMark):]
+	end = end[:strings.Index(end, "\n")+1]
+	for name, broken := range map[string]string{
+		"no end":         strings.Replace(text, end, "", 1),
+		"no beginning":   end + fixtures["usual"],
+		"twice":          text + text,
+		"markers gone":   strings.Replace(strings.Replace(text, end, "", 1), beginMark, "# ours", 1),
+		"copied section": text + "backend bitgate_bitbucket_http_backend\n",
+	} {
+		if _, err := merge(t, broken, site(t, nil)); err == nil || !strings.Contains(err.Error(), "line ") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if name == "no end" || name == "twice" {
+			if _, err := Remove(Source{Path: cfg, Data: []byte(broken)}); err == nil {
+				t.Errorf("%s: removed", name)
+			}
+		}
+	}
+}
+
+func TestBinds(t *testing.T) {
+	text := fixtures["usual"] + "listen old 127.0.0.1:8088\n  bind :8443 ssl crt /x\n"
+	m, err := merge(t, text, site(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, b := range Binds([]Source{{Path: cfg, Data: m.After}}) {
+		mark := ""
+		if b.SSL {
+			mark += " ssl"
+		}
+		if b.Ours {
+			mark += " ours"
+		}
+		got = append(got, b.Section+" "+b.Address+mark)
+	}
+	want := "frontend bitgate_bitbucket_https *:443 ssl ours|frontend www *:80|listen old 127.0.0.1:8088|listen old :8443 ssl"
+	if strings.Join(got, "|") != want {
+		t.Errorf("got %q", got)
+	}
+}
+
+func FuzzMerge(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := site(t, nil)
+		m, err := Merge([]Source{{Path: cfg, Data: data}}, s)
+		if err == nil && !bytes.Contains(data, []byte("bitgate")) { // else it may hold markers already
+			reversible(t, data, m, s)
+		}
+	})
+}
