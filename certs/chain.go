@@ -3,6 +3,7 @@ package certs
 import (
 	"bytes"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -91,7 +92,8 @@ func issued(issuer, c *x509.Certificate) bool {
 		return false
 	}
 	err := issuer.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
-	if _, insecure := err.(x509.InsecureAlgorithmError); insecure {
+	var insecure x509.InsecureAlgorithmError
+	if errors.As(err, &insecure) {
 		return len(c.AuthorityKeyId) == 0 || len(issuer.SubjectKeyId) == 0 || bytes.Equal(c.AuthorityKeyId, issuer.SubjectKeyId)
 	}
 	return err == nil

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,7 +37,8 @@ func (m *Material) checkTrust(now time.Time, roots *x509.CertPool) []Finding {
 	if n := len(m.intermediates); n > 0 {
 		last = m.intermediates[n-1]
 	}
-	if _, unknown := err.(x509.UnknownAuthorityError); !unknown || len(m.roots) > 0 {
+	var unknown x509.UnknownAuthorityError
+	if !errors.As(err, &unknown) || len(m.roots) > 0 {
 		return []Finding{{false, "the chain does not hold: " + err.Error(), "clients may refuse the certificate", "get the current chain from the authority"}}
 	}
 	// Public authorities always say where their certificate is (CA/Browser Forum

@@ -139,8 +139,8 @@ type clientBody struct {
 	control *http.ResponseController
 	limit   time.Duration
 	next    time.Time
-	reading atomic.Bool // waiting for the client now
-	failed  atomic.Bool // it broke off, or its framing is wrong
+	reading atomic.Bool           // waiting for the client now
+	fault   atomic.Pointer[error] // it broke off, stalled, or its framing is wrong
 
 	mu    sync.Mutex
 	ended bool
@@ -157,7 +157,7 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		b.deadline(time.Time{}) // from here on net/http reads, to see the client leave
 	} else if err != nil {
-		b.failed.Store(true)
+		b.fault.Store(&err)
 	}
 	return n, err
 }
@@ -178,7 +178,7 @@ func (b *clientBody) end() {
 
 // clientFault answers a request whose body did not come as announced.
 func (a *answer) clientFault(r *http.Request, t target, err error) {
-	a.close = r.ProtoMajor == 1
+	a.note, a.close = "client", r.ProtoMajor == 1
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		a.refuse(r, t, http.StatusRequestTimeout, "The rest of the request did not arrive.")
 		return

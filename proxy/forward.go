@@ -9,6 +9,7 @@ import (
 	"net/http/httptrace"
 	"net/http/httputil"
 	"net/textproto"
+	"os"
 	"strings"
 	"sync"
 
@@ -130,15 +131,19 @@ func failed(_ http.ResponseWriter, r *http.Request, err error) {
 	var dial *net.OpError
 	var timeout net.Error
 	isTimeout := errors.As(err, &timeout) && timeout.Timeout()
-	switch body := a.body; {
+	var clientsFault error
+	if a.body != nil {
+		if fault := a.body.fault.Load(); fault != nil {
+			clientsFault = *fault
+		} else if isTimeout && a.body.reading.Load() {
+			clientsFault = os.ErrDeadlineExceeded // the server's limit only passed first
+		}
+	}
+	switch {
 	case errors.As(err, &dial) && dial.Op == "dial":
 		a.unavailable(a.request, t, "Bitbucket does not answer at the moment: it is starting, stopping or being maintained.")
-	case body != nil && body.failed.Load():
-		a.note = "client"
-		a.clientFault(a.request, t, err)
-	case body != nil && isTimeout && body.reading.Load():
-		a.note, a.close = "client", a.request.ProtoMajor == 1
-		a.refuse(a.request, t, http.StatusRequestTimeout, "The rest of the request did not arrive.")
+	case clientsFault != nil:
+		a.clientFault(a.request, t, clientsFault)
 	case r.Context().Err() != nil:
 		a.clientLeft()
 		panic(http.ErrAbortHandler)

@@ -141,7 +141,7 @@ func (p *Proxy) Drain(ctx context.Context) error {
 	sockets.Close()
 	var wait sync.WaitGroup
 	for _, s := range p.servers {
-		wait.Go(func() { s.Shutdown(ctx) }) // its error is ctx's, judged below
+		wait.Go(func() { _ = s.Shutdown(ctx) }) // fails with ctx, which is judged below
 	}
 	wait.Wait()
 	if n := p.open.wait(ctx); n > 0 {
