@@ -111,8 +111,11 @@ func TestRootModuleHoldsOnlyWhatIsImported(t *testing.T) {
 				return within(i.Name, r.Path) || within(i.Name, r.Path+"/")
 			})
 		})
-		if !r.Indirect && !used {
+		switch {
+		case !r.Indirect && !used:
 			t.Errorf("go.mod requires %s, which nothing imports", r.Path)
+		case r.Indirect && used:
+			t.Errorf("go.mod calls %s indirect, but it is imported: go mod tidy", r.Path)
 		}
 	}
 }

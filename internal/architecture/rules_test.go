@@ -62,9 +62,11 @@ var processPackages = []string{"cmd/", "internal/service", "internal/peers"}
 // exclusive third-party libraries and the packages that may import them.
 var exclusive = map[string][]string{
 	"github.com/charmbracelet/":        {"wizard", "internal/quietterm"},
+	"github.com/muesli/":               {"wizard", "internal/quietterm"},
 	"github.com/spf13/cobra":           {"cmd/"},
 	"github.com/beevik/etree":          {"tomcat"},
 	"github.com/rogpeppe/":             {}, // tests only
+	"github.com/creack/pty":            {},
 	"github.com/google/go-cmp":         {},
 	"github.com/stretchr/":             {},
 	"testing":                          {"internal/peers", "bitbucket/bitbuckettest"},
