@@ -159,7 +159,9 @@ func (j *job) carryOut(ctx context.Context, plan setup.Plan, o applyOptions, vie
 	}
 	end := j.end(result, plan)
 	if len(result.Pending) == 0 && err == nil {
-		err = j.verifyAfter(ctx, plan, o.verifyFlags, view)
+		found := j.examine(ctx, plan, o.verifyFlags, view.finding)
+		end.Checks = checksLine(end.URL, found)
+		err = verdict(found, j.again("undo", result.Run)+" takes the run back")
 	}
 	view.result(result, end)
 	if front == nil || err != nil && problem.KindOf(err) != problem.Verify {
@@ -181,12 +183,6 @@ func (j *job) end(r setup.Result, plan setup.Plan) runEnd {
 	}
 	end.Answers, end.Again = file, j.again("apply", "--answers", file)
 	return end
-}
-
-// verifyAfter proves from outside what apply did. It never takes anything back.
-func (j *job) verifyAfter(ctx context.Context, plan setup.Plan, v verifyFlags, view runView) error {
-	found := j.examine(ctx, plan, v, view.finding)
-	return verdict(found, "bitgate undo takes the run back")
 }
 
 // verdict turns failed checks into the error of verify.

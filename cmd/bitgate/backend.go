@@ -48,8 +48,10 @@ func (j *job) backend(v verifyFlags) wizard.Backend {
 		},
 		Verify: func(ctx context.Context, p setup.Plan, notify func(setup.Finding)) []setup.Finding {
 			if len(result.Pending) > 0 {
-				f := setup.Finding{ID: "pending", Level: setup.Note, Seen: "not verified yet: " + strings.Join(result.Pending, "; "),
-					Do: j.again("verify") + ", when that is done"}
+				f := setup.Finding{
+					ID: "pending", Level: setup.Note, Seen: "not verified yet: " + strings.Join(result.Pending, "; "),
+					Do: j.again("verify") + ", when that is done",
+				}
 				notify(f)
 				return []setup.Finding{f}
 			}

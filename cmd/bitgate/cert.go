@@ -65,8 +65,11 @@ func newCertInspect(p *process) *cobra.Command {
 func inspectCert(p *process, m *certs.Material, host string) error {
 	info := m.Info()
 	for _, l := range [][2]string{
-		{"Names", strings.Join(info.Names, ", ")}, {"Subject", info.Subject}, {"Issuer", info.Issuer},
-		{"Valid", info.NotBefore.UTC().Format(time.DateOnly) + " to " + info.NotAfter.UTC().Format(time.DateOnly)}, {"Key", info.KeyType},
+		{"Names", strings.Join(info.Names, ", ")},
+		{"Subject", info.Subject},
+		{"Issuer", info.Issuer},
+		{"Valid", info.NotBefore.UTC().Format(time.DateOnly) + " to " + info.NotAfter.UTC().Format(time.DateOnly)},
+		{"Key", info.KeyType},
 	} {
 		out(p.Out, "  %-8s %s", l[0], l[1])
 	}

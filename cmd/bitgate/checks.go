@@ -22,8 +22,10 @@ func slowChecks(ctx context.Context, question string, f setup.Facts, a setup.Ans
 		return []setup.Finding{checkName(ctx, a)}
 	case "upstream":
 		if f.Instance.State == bitbucket.Unreachable {
-			return []setup.Finding{{ID: question, Level: setup.Warn, Seen: fmt.Sprintf("nothing answers as Bitbucket at %s: %s", f.Instance.Base, f.Instance.Detail),
-				Do: "start Bitbucket, or correct the address"}}
+			return []setup.Finding{{
+				ID: question, Level: setup.Warn, Seen: fmt.Sprintf("nothing answers as Bitbucket at %s: %s", f.Instance.Base, f.Instance.Detail),
+				Do: "start Bitbucket, or correct the address",
+			}}
 		}
 		return []setup.Finding{{ID: question, Level: setup.OK, Seen: fmt.Sprintf("%s says %s", f.Instance.Base, f.Instance.State)}}
 	case "cert", "key", "chain", "pem":
@@ -78,8 +80,10 @@ func checkCertificate(f setup.Facts) []setup.Finding {
 func checkDial(ctx context.Context, id, address string) setup.Finding {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return setup.Finding{ID: id, Level: setup.Warn, Seen: err.Error(), Why: "the front would have nowhere to forward SSH to",
-			Do: "enable SSH in Bitbucket (Administration, Server settings), or correct the address"}
+		return setup.Finding{
+			ID: id, Level: setup.Warn, Seen: err.Error(), Why: "the front would have nowhere to forward SSH to",
+			Do: "enable SSH in Bitbucket (Administration, Server settings), or correct the address",
+		}
 	}
 	conn.Close()
 	return setup.Finding{ID: id, Level: setup.OK, Seen: "something listens on " + address}

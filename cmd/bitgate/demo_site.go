@@ -247,13 +247,17 @@ func (d *demoSite) job() *job {
 		said.HAProxyBin, said.Reload = d.bin, "kill -USR2 $(cat "+d.path("haproxy.pid")+")"
 	}
 	given := setup.Sources{}
-	for _, key := range []string{"url", "listen", "upstream", "home", "install", "bitbucket-version", "front", "redirect-old-path", "proxy-config", "cert", "chain", "key",
+	for _, key := range []string{
+		"url", "listen", "upstream", "home", "install", "bitbucket-version", "front", "redirect-old-path", "proxy-config", "cert", "chain", "key",
 		"http-redirect", "admin-user", "admin-password-file", "ca-file", "restart", "restart-timeout", "ssh-listen", "ssh-upstream",
-		"haproxy-cfg", "haproxy-bin", "reload"} {
+		"haproxy-cfg", "haproxy-bin", "reload",
+	} {
 		given[key] = setup.Source{From: setup.FromFlag, Why: "the demo"}
 	}
-	return &job{p: d.p, said: said, given: given, creds: newCredentials(d.p, said),
-		probe: setup.Probe{StateDir: d.path("state"), Root: d.path("root"), Proc: d.path("proc"), Program: d.p.Program, Now: time.Now()}}
+	return &job{
+		p: d.p, said: said, given: given, creds: newCredentials(d.p, said),
+		probe: setup.Probe{StateDir: d.path("state"), Root: d.path("root"), Proc: d.path("proc"), Program: d.p.Program, Now: time.Now()},
+	}
 }
 
 // serve starts the built-in front beside the run.

@@ -87,11 +87,16 @@ func readPasswordTTY(ctx context.Context, prompt string) ([]byte, error) {
 	}
 }
 
-// Main runs one command and returns the exit code.
-func Main(p process) int {
+// start makes the streams fit for use by several goroutines and prompts.
+func (p *process) start() {
 	p.tty = p.Out
 	p.Out, p.Err = together(p.Out, p.Err)
 	p.lines = bufio.NewReader(p.In)
+}
+
+// Main runs one command and returns the exit code.
+func Main(p process) int {
+	p.start()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go cancelOnSignal(p, cancel)

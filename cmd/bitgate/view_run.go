@@ -19,6 +19,7 @@ type runView interface {
 // runEnd is what a person needs after a run.
 type runEnd struct {
 	URL     string `json:"url,omitempty"`
+	Checks  string `json:"checks,omitempty"`  // what verify saw, summed up
 	Answers string `json:"answers,omitempty"` // file
 	Again   string `json:"again,omitempty"`   // command
 	Back    string `json:"back,omitempty"`    // command
@@ -35,8 +36,6 @@ func newRunView(p *process, asJSON bool) runView {
 type textRun struct {
 	w io.Writer
 	s style
-	// good and bad count the findings of verify.
-	good, bad int
 }
 
 func (v *textRun) event(e setup.Event) {
@@ -61,11 +60,6 @@ func (v *textRun) event(e setup.Event) {
 }
 
 func (v *textRun) finding(f setup.Finding) {
-	if f.Level == setup.Fail || f.Level == setup.Warn {
-		v.bad++
-	} else {
-		v.good++
-	}
 	finding(v.w, v.s, f)
 }
 
@@ -81,8 +75,8 @@ func (v *textRun) result(r setup.Result, end runEnd) {
 	default:
 		fmt.Fprintf(v.w, "Run %s: %s\n", r.Run, r.State)
 	}
-	if v.good+v.bad > 0 {
-		fmt.Fprintf(v.w, "%s: %d checks passed, %d did not.\n", end.URL, v.good, v.bad)
+	if end.Checks != "" {
+		fmt.Fprintln(v.w, end.Checks)
 	}
 	planText{v.w, v.s}.pending(r.Pending)
 	for _, l := range []struct{ name, text string }{{"Answers", end.Answers}, {"Again", end.Again}, {"Back", end.Back}} {

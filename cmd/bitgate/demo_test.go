@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"bitgate/internal/peers"
+)
+
+// bitgate is a command of the real program with a temporary folder of its own.
+func bitgate(t *testing.T, args ...string) (cmd *exec.Cmd, tmp string, output *bytes.Buffer) {
+	t.Helper()
+	tmp = t.TempDir()
+	output = &bytes.Buffer{}
+	bin, err := exec.LookPath("bitgate") // TestMain puts this binary there
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd = exec.Command(bin, args...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "HOME="+tmp)
+	cmd.Stdout, cmd.Stderr = output, output
+	return cmd, tmp, output
+}
+
+// nothingLeft: no file in the folder and no process that names it.
+func nothingLeft(t *testing.T, tmp string) {
+	t.Helper()
+	if left, _ := filepath.Glob(filepath.Join(tmp, "*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if running := processes(t, tmp); len(running) > 0 {
+		t.Errorf("still running: %v", running)
+	}
+}
+
+// processes lists the command lines that contain text.
+func processes(t *testing.T, text string) []string {
+	t.Helper()
+	var found []string
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		line, err := os.ReadFile(f) // it may have ended meanwhile
+		if err == nil && bytes.Contains(line, []byte(text)) {
+			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return found
+}
+
+// TestDemo is what a newcomer runs first, with both fronts and both generations.
+func TestDemo(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		need []string
+	}{
+		{"builtin", nil, []string{"git"}},
+		{"haproxy", []string{"--front", "haproxy"}, []string{"git", "haproxy"}},
+		{"server.xml", []string{"--bitbucket-version", "4.14.4"}, []string{"git"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			peers.Need(t, c.need...)
+			cmd, tmp, output := bitgate(t, append([]string{"demo", "--yes"}, c.args...)...)
+			if err := cmd.Run(); err != nil {
+				t.Fatalf("%v\n%s", err, output)
+			}
+			for _, want := range []string{"git push of 4 MiB", "git over HTTPS: git ls-remote", "0 warnings, 0 failed", "ok  Base URL: https://localhost:"} {
+				if !strings.Contains(output.String(), want) {
+					t.Errorf("no %q in\n%s", want, output)
+				}
+			}
+			if strings.Contains(output.String(), "\x1b") {
+				t.Error("an escape sequence, and no terminal to take it")
+			}
+			nothingLeft(t, tmp)
+		})
+	}
+}
+
+// TestDemoInterrupted: Ctrl-C in the middle takes everything down as well.
+func TestDemoInterrupted(t *testing.T) {
+	peers.Need(t, "git")
+	cmd, tmp, output := bitgate(t, "demo", "--yes")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd.Stdout, cmd.Stderr = w, w // one stream, read by this goroutine alone
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	// The run begins: now it has something to take back.
+	if !readUntil(r, output, "backup and journal") {
+		t.Fatalf("the run did not begin:\n%s", output)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	readUntil(r, output, "no such line")
+	err = cmd.Wait()
+	if cmd.ProcessState.ExitCode() != 6 {
+		t.Errorf("%v\n%s", err, output)
+	}
+	nothingLeft(t, tmp)
+}
+
+// readUntil copies r into into until text has come; false at the end.
+func readUntil(r *os.File, into *bytes.Buffer, text string) bool {
+	buf := make([]byte, 4096)
+	for !strings.Contains(into.String(), text) {
+		n, err := r.Read(buf)
+		into.Write(buf[:n])
+		if err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for range 500 {
+		if is() {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("not within ten seconds: %s", what)
+}
+
+// TestDemoKilled: even a killed demo leaves no process.
+func TestDemoKilled(t *testing.T) {
+	peers.Need(t, "git", "haproxy")
+	cmd, tmp, output := bitgate(t, "demo", "--yes", "--front", "haproxy")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd.Stdout, cmd.Stderr = w, w // one stream, read by this goroutine alone
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if !readUntil(r, output, "backup and journal") {
+		t.Fatalf("the run did not begin:\n%s", output)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed, as wanted
+	eventually(t, "no process", func() bool { return len(processes(t, tmp)) == 0 })
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"bitgate/setup"
+	"bitgate/wizard"
+)
+
+// commands lists every command people can see, by its path.
+func commands(c *cobra.Command) map[string]*cobra.Command {
+	all := map[string]*cobra.Command{c.CommandPath(): c}
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			for path, s := range commands(sub) {
+				all[path] = s
+			}
+		}
+	}
+	return all
+}
+
+// TestHelp compares the help of each command with its golden file (-update).
+func TestHelp(t *testing.T) {
+	for path := range commands(newRoot(&process{})) {
+		t.Run(path, func(t *testing.T) {
+			args := append(strings.Fields(path)[1:], "--help")
+			code, got, errText := inProcess(t, nil, "", args...)
+			if code != 0 || errText != "" {
+				t.Fatalf("exit code %d, %s", code, errText)
+			}
+			file := filepath.Join("testdata", "help", strings.ReplaceAll(path, " ", "_")+".txt")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestManPage: one page that names every command and every exit code.
+func TestManPage(t *testing.T) {
+	code, page, _ := inProcess(t, nil, "", "man")
+	if code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	for path, c := range commands(newRoot(&process{})) {
+		name := strings.ReplaceAll(strings.TrimPrefix(path, "bitgate"), "-", `\-`)
+		if !c.HasAvailableSubCommands() && !strings.Contains(page, ".SS"+name) {
+			t.Errorf("no section for%s", name)
+		}
+	}
+	if !strings.Contains(page, `.B \-\-haproxy\-cfg FILE`) || !strings.Contains(page, ".B 130") {
+		t.Error("flags or exit codes are missing")
+	}
+}
+
+// TestFlags holds flags, environment and answers file to the same list.
+func TestFlags(t *testing.T) {
+	samples := map[string]string{
+		"url": "https://git.example.com/bitbucket", "upstream": "http://127.0.0.1:7777", "listen": "127.0.0.1:8443",
+		"ssh-listen": "127.0.0.1:7998", "ssh-upstream": "127.0.0.1:7999", "maxconn": "77", "restart-timeout": "2m",
+		"redirect-old-path": "/stash", "skip": "ssh", "local-only": "yes",
+	}
+	for _, q := range wizard.Questions() {
+		if q.Virtual {
+			continue
+		}
+		text := samples[q.ID]
+		if text == "" {
+			switch q.Kind {
+			case wizard.Choice:
+				text = q.Options[0].Value
+			case wizard.Path:
+				text = "/some/" + q.ID
+			default:
+				text = "some-text"
+			}
+		}
+		file := filepath.Join(t.TempDir(), "answers.yaml")
+		if err := os.WriteFile(file, []byte(q.ID+": "+text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, way := range []struct {
+			from setup.Origin
+			env  map[string]string
+			args []string
+		}{
+			{setup.FromFlag, nil, []string{"--" + q.ID + "=" + text}},
+			{setup.FromEnv, map[string]string{envName(q.ID): text}, nil},
+			{setup.FromFile, nil, []string{"--answers", file}},
+			{setup.FromFile, map[string]string{"BITGATE_ANSWERS": file}, nil},
+		} {
+			a, src := parseShared(t, way.env, way.args)
+			if got := q.Get(a); got != text || src[q.ID].From != way.from {
+				t.Errorf("%s by %s: %q from %q", q.ID, way.from, got, src[q.ID].From)
+			}
+			if len(src) != 1 {
+				t.Errorf("%s by %s: also set %v", q.ID, way.from, src)
+			}
+		}
+	}
+}
+
+// parseShared parses the shared flags as a command does.
+func parseShared(t *testing.T, env map[string]string, args []string) (setup.Answers, setup.Sources) {
+	t.Helper()
+	c := &cobra.Command{}
+	s := addShared(c)
+	if err := c.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	a, src, err := s.said(&process{Env: func(n string) (string, bool) { v, set := env[n]; return v, set }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, src
+}
+
+// TestSharedFlagsEverywhere: the six commands that share flags share all of them.
+func TestSharedFlagsEverywhere(t *testing.T) {
+	all := commands(newRoot(&process{}))
+	for _, name := range []string{"setup", "plan", "apply", "verify", "undo", "recover"} {
+		for _, q := range wizard.Questions() {
+			if !q.Virtual && all["bitgate "+name].Flags().Lookup(q.ID) == nil {
+				t.Errorf("bitgate %s lacks --%s", name, q.ID)
+			}
+		}
+	}
+}
+
+// TestConsentHasNoEnvironment: nobody consents by a forgotten variable.
+func TestConsentHasNoEnvironment(t *testing.T) {
+	env := map[string]string{"BITGATE_YES": "yes", "BITGATE_FORCE": "yes"}
+	code, _, text := inProcess(t, env, "", "apply", "--state-dir", t.TempDir())
+	if code != 2 || !strings.Contains(text, "--yes") {
+		t.Errorf("exit code %d: %s", code, text)
+	}
+}
+
+// TestNoPasswordFlag: a password on a command line is in the process list.
+func TestNoPasswordFlag(t *testing.T) {
+	for path, c := range commands(newRoot(&process{})) {
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if strings.Contains(f.Name, "password") && !strings.HasSuffix(f.Name, "-file") {
+				t.Errorf("%s --%s takes a secret", path, f.Name)
+			}
+		})
+	}
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"bitgate/bitbucket/bitbuckettest"
+)
+
+// client trusts the machine's certificate authority.
+func (m machine) client(t *testing.T) *http.Client {
+	t.Helper()
+	pem, err := os.ReadFile(filepath.Join(m.dir, "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// TestServe: apply --serve goes on as the front, as somebody else than root,
+// until a signal; then nothing is left running.
+func TestServe(t *testing.T) {
+	m := newMachine(t)
+	password := filepath.Join(m.dir, "password")
+	if err := os.WriteFile(password, []byte("right\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	restarts := filepath.Join(m.dir, "restart")
+	cmd, _, output := bitgate(t, append([]string{
+		"apply", "--yes", "--serve", "--admin-password-file", password,
+		"--restart", "touch " + restarts,
+	}, m.args...)...)
+	cmd.Env = append(cmd.Env, m.env...)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd.Stdout, cmd.Stderr = w, w // one stream, read by this goroutine alone
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	go restartOn(t, m.Server, restarts)
+	if !readUntil(r, output, "Serving https://localhost:"+strconv.Itoa(m.port)) {
+		t.Fatalf("it does not serve:\n%s", output)
+	}
+	if !strings.Contains(output.String(), "ok  Bitbucket answers through the front") {
+		t.Errorf("it was not verified:\n%s", output)
+	}
+	res, err := m.client(t).Get("https://localhost:" + strconv.Itoa(m.port) + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(res.Body)
+	res.Body.Close()
+	if string(body) != `{"state":"RUNNING"}` {
+		t.Errorf("status %s", body)
+	}
+	if os.Geteuid() == 0 {
+		unprivileged(t, filepath.Join(m.dir, "proxy.yaml"))
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	readUntil(r, output, "no such line")
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+	if left := processes(t, m.dir); len(left) > 0 {
+		t.Errorf("still running: %v", left)
+	}
+}
+
+// restartOn plays the service manager: the restart command leaves a file.
+func restartOn(t *testing.T, s *bitbuckettest.Server, file string) {
+	eventually(t, "the restart command ran", func() bool { return exists(file) })
+	if err := s.Restart(); err != nil {
+		t.Error(err)
+	}
+}
+
+// unprivileged: the process that talks to the network is not root and has no
+// effective capability (proc(5), Uid and CapEff).
+func unprivileged(t *testing.T, config string) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		line, _ := os.ReadFile(f)
+		if !strings.Contains(string(line), "proxy\x00--config\x00"+config) {
+			continue
+		}
+		status, err := os.ReadFile(filepath.Join(filepath.Dir(f), "status"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(status), "\nUid:\t0\t") || !strings.Contains(string(status), "\nCapEff:\t0000000000000000\n") {
+			t.Errorf("the front still has rights:\n%s", status)
+		}
+		return
+	}
+	t.Error("no front runs")
+}
+
+// TestServeEndsWithParent: whoever kills bitgate does not leave its front behind.
+func TestServeEndsWithParent(t *testing.T) {
+	m := newMachine(t)
+	bundle := filepath.Join(m.dir, "bundle.pem")
+	pem, err := os.ReadFile(filepath.Join(m.dir, "cert.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(filepath.Join(m.dir, "key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(bundle, append(pem, key...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd, _, output := bitgate(t, "proxy", "--with-parent", "--url", "https://localhost:"+strconv.Itoa(m.port),
+		"--listen", "127.0.0.1:"+strconv.Itoa(m.port), "--upstream", m.Upstream(), "--pem", bundle)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the front answers", func() bool {
+		res, err := m.client(t).Get("https://localhost:" + strconv.Itoa(m.port) + "/status")
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+}

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+
+	"bitgate/bitbucket/bitbuckettest"
+	"bitgate/certs"
+)
+
+// screen is bitgate on a terminal of its own.
+type screen struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	tty  *os.File
+	mu   sync.Mutex
+	seen bytes.Buffer
+	gone chan struct{}
+}
+
+func openScreen(t *testing.T, env []string, args ...string) *screen {
+	t.Helper()
+	cmd, _, _ := bitgate(t, args...)
+	cmd.Stdout, cmd.Stderr = nil, nil
+	cmd.Env = append(append(cmd.Env, "TERM=xterm", "NO_COLOR=1"), env...)
+	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: 100, Rows: 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &screen{t: t, cmd: cmd, tty: tty, gone: make(chan struct{})}
+	go func() {
+		defer close(s.gone)
+		buf := make([]byte, 4096)
+		for {
+			n, err := tty.Read(buf)
+			s.mu.Lock()
+			s.seen.Write(buf[:n])
+			s.mu.Unlock()
+			if err != nil {
+				return // the other side has closed
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		tty.Close()
+		<-s.gone
+	})
+	return s
+}
+
+func (s *screen) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen.String()
+}
+
+// wait waits for text, and forgets what came up to it.
+func (s *screen) wait(text string) {
+	s.t.Helper()
+	for range 1000 {
+		s.mu.Lock()
+		i := strings.Index(s.seen.String(), text)
+		if i >= 0 {
+			s.seen.Next(i + len(text))
+		}
+		s.mu.Unlock()
+		if i >= 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	s.t.Fatalf("no %q on the screen:\n%s", text, s.text())
+}
+
+func (s *screen) send(text string) {
+	s.t.Helper()
+	if _, err := io.WriteString(s.tty, text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *screen) code() int {
+	err := s.cmd.Wait()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		s.t.Fatal(err)
+	}
+	return s.cmd.ProcessState.ExitCode()
+}
+
+// machine is a stand-in in this process and the flags that set it up.
+type machine struct {
+	*bitbuckettest.Server
+	dir  string
+	port int
+	env  []string
+	args []string
+}
+
+func newMachine(t *testing.T) machine {
+	t.Helper()
+	m := machine{Server: site(t), dir: t.TempDir()}
+	ca, cert, key, err := certs.Dev([]string{"localhost"}, 90, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"ca.pem": ca, "cert.pem": cert, "key.pem": key} {
+		if err := os.WriteFile(filepath.Join(m.dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m.port, err = freePort(); err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join(m.dir, "root")
+	if err := errors.Join(os.MkdirAll(filepath.Join(root, "proc"), 0o755), os.Symlink("/proc/net", filepath.Join(root, "proc", "net"))); err != nil {
+		t.Fatal(err)
+	}
+	m.env = []string{"TEST_ROOT=" + root, "BITGATE_STATE_DIR=" + filepath.Join(m.dir, "state")}
+	m.args = []string{
+		"--url", "https://localhost:" + strconv.Itoa(m.port), "--listen", "127.0.0.1:" + strconv.Itoa(m.port),
+		"--home", m.Home(), "--upstream", m.Upstream(), "--bitbucket-version", "9.4.16", "--front", "builtin",
+		"--proxy-config", filepath.Join(m.dir, "proxy.yaml"), "--cert", filepath.Join(m.dir, "cert.pem"),
+		"--key", filepath.Join(m.dir, "key.pem"), "--ca-file", filepath.Join(m.dir, "ca.pem"), "--admin-user", "admin", "--restart-timeout", "30s",
+	}
+	return m
+}
+
+// TestConsentOnTerminal: apply asks for the password (without echo) and for a
+// typed word; anything else leaves with 130 and changes nothing.
+func TestConsentOnTerminal(t *testing.T) {
+	m := newMachine(t)
+	before, err := tree(m.Home())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := openScreen(t, m.env, append([]string{"apply", "--restart", "true"}, m.args...)...)
+	s.wait("Password of admin at " + m.Upstream() + ": ")
+	s.send("wrong\n")
+	s.wait("bitgate: ")
+	s.wait("Password of admin at " + m.Upstream() + ": ")
+	s.send("right\n")
+	s.wait("Plan for https://localhost:")
+	s.wait(`Type "apply" to carry it out: `)
+	s.send("yes\n")
+	s.wait("cancelled; nothing was changed")
+	if code := s.code(); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+	if strings.Contains(s.text(), "right") || strings.Contains(s.text(), "wrong") {
+		t.Error("the password was echoed")
+	}
+	after, err := tree(m.Home())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range before {
+		if after[path] != text && !strings.Contains(path, "/log/") {
+			t.Errorf("%s was changed", path)
+		}
+	}
+}
+
+// TestInterruptAtPrompts: Ctrl-C at any prompt leaves at once, with echo on again.
+func TestInterruptAtPrompts(t *testing.T) {
+	m := newMachine(t)
+	s := openScreen(t, m.env, append([]string{"apply", "--restart", "true"}, m.args...)...)
+	s.wait("Password of admin")
+	s.send("\x03")
+	s.wait("cancelled; nothing was changed")
+	if code := s.code(); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestManualRestart: a person restarts, and says so.
+func TestManualRestart(t *testing.T) {
+	m := newMachine(t)
+	s := openScreen(t, m.env, append([]string{"apply", "--yes", "--restart", "manual"}, m.args...)...)
+	s.wait("Password of admin")
+	s.send("right\n")
+	s.wait("Restart Bitbucket now")
+	s.wait("done, back? ")
+	if err := m.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	s.send("DONE\n")
+	s.wait("is done")
+	s.wait("pending: start the front: bitgate proxy --config")
+	if code := s.code(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if got := m.BaseURL(); got != "https://localhost:"+strconv.Itoa(m.port) {
+		t.Errorf("base URL %s", got)
+	}
+}
+
+// TestWizardOpens: a bare bitgate on a terminal is the guided setup; Ctrl-C
+// twice leaves it with 130.
+func TestWizardOpens(t *testing.T) {
+	m := newMachine(t)
+	s := openScreen(t, m.env, append([]string{"setup"}, m.args...)...)
+	s.wait("nothing has been changed yet")
+	s.send("\x03")
+	s.wait("uit")
+	s.send("y")
+	s.wait("cancelled; nothing was changed")
+	if code := s.code(); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestPlainIsChosen: screen readers, dumb and small terminals get lines.
+func TestPlainIsChosen(t *testing.T) {
+	m := newMachine(t)
+	for _, env := range []string{"TERM=dumb", "ACCESSIBLE=1"} {
+		s := openScreen(t, append([]string{env}, m.env...), append([]string{"setup"}, m.args...)...)
+		s.wait("Enter takes the answer in brackets")
+		s.send("\x04")
+		s.wait("Cancelled")
+		if code := s.code(); code != 130 {
+			t.Errorf("%s: exit code %d", env, code)
+		}
+	}
+}
+
+// TestPipedPlain: the line prompter takes its answers from a pipe, too.
+func TestPipedPlain(t *testing.T) {
+	m := newMachine(t)
+	cmd, _, output := bitgate(t, append([]string{"setup", "--plain", "--restart", "true"}, m.args...)...)
+	cmd.Env = append(cmd.Env, m.env...)
+	cmd.Stdin = strings.NewReader("")
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 130 {
+		t.Errorf("%v\n%s", err, output)
+	}
+	if strings.Contains(output.String(), "\x1b") {
+		t.Error("an escape sequence, and no terminal to take it")
+	}
+}
