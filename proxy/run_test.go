@@ -58,7 +58,7 @@ func runChild(path string) {
 		cancel()
 	}()
 	if err := proxy.Run(ctx, c, os.Stdout, ""); err != nil {
-		fmt.Println("failed:", err)
+		fmt.Fprintln(os.Stdout, "failed:", err)
 		os.Exit(1)
 	}
 	os.Exit(0)
