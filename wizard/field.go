@@ -13,13 +13,14 @@ import (
 // asking for the window's size) are dropped: everything here is synchronous,
 // so that keys typed ahead cannot land in the wrong field.
 type field struct {
-	q    Question
-	text string
-	form *huh.Form
+	q     Question
+	text  string
+	form  *huh.Form
+	fresh bool // the prefilled text is untouched: typing replaces it
 }
 
 func newField(q Question, text string, st style, w int) *field {
-	f := &field{q: q, text: text}
+	f := &field{q: q, text: text, fresh: text != "" && len(q.options()) == 0}
 	var body huh.Field
 	if opts := q.options(); len(opts) > 0 {
 		var list []huh.Option[string]
@@ -66,6 +67,11 @@ func (f *field) key(msg tea.KeyMsg) {
 			return
 		}
 	}
+	if f.fresh && msg.Type == tea.KeyRunes {
+		f.send(tea.KeyMsg{Type: tea.KeyEnd})
+		f.send(tea.KeyMsg{Type: tea.KeyCtrlU})
+	}
+	f.fresh = false
 	f.send(msg)
 }
 

@@ -5,6 +5,9 @@ import tea "github.com/charmbracelet/bubbletea"
 // key is the keyboard: first what means the same everywhere, then the overlay,
 // then the page.
 func (m *model) key(msg tea.KeyMsg) tea.Cmd {
+	if msg.Type == tea.KeyRunes && len(msg.Runes) > 1 && !m.typing() {
+		return m.eachKey(msg)
+	}
 	name := msg.String()
 	if m.over == overQuit {
 		return m.quitKey(name)
@@ -35,6 +38,33 @@ func (m *model) key(msg tea.KeyMsg) tea.Cmd {
 		return m.resultKey(name)
 	}
 	return m.errorKey(name)
+}
+
+// eachKey takes keys that a slow line delivered at once one by one. What was
+// pasted where nothing is typed means nothing.
+func (m *model) eachKey(msg tea.KeyMsg) tea.Cmd {
+	if msg.Paste {
+		return nil
+	}
+	var cmds []tea.Cmd
+	for i := range msg.Runes {
+		cmds = append(cmds, m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: msg.Runes[i : i+1]}))
+	}
+	return tea.Batch(cmds...)
+}
+
+// typing reports whether letters are text at this place.
+func (m *model) typing() bool {
+	if m.over != noOverlay {
+		return false
+	}
+	switch m.page {
+	case pageAsk:
+		return len(m.ask.q.options()) == 0
+	case pageReview:
+		return m.review.searching || m.review.consent.open
+	}
+	return false
 }
 
 // typesQuestionMark reports whether "?" belongs to the text being typed.

@@ -70,8 +70,10 @@ type model struct {
 }
 
 func newModel(ctx context.Context, b Backend, said setup.Answers, src setup.Sources, o Options, st style) *model {
-	m := &model{ctx: ctx, b: b, o: o, iv: newInterview(b, said, src), st: st, w: defaultW, h: defaultH,
-		checks: map[string]checkState{}, tick: afterTick, now: o.Now}
+	m := &model{
+		ctx: ctx, b: b, o: o, iv: newInterview(b, said, src), st: st, w: defaultW, h: defaultH,
+		checks: map[string]checkState{}, tick: afterTick, now: o.Now,
+	}
 	if m.now == nil {
 		m.now = time.Now
 	}
@@ -184,7 +186,7 @@ func (m *model) resize(w, h int) {
 		m.ask.field.resize(m.fieldWidth())
 	}
 	if m.page == pageReview {
-		m.review.scroll.clamp(m.reviewHeight())
+		m.rewrapReview()
 	}
 }
 

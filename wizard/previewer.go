@@ -61,6 +61,9 @@ func (iv *interview) stepPreview(step string, a setup.Answers) preview {
 			a.Skip = append(a.Skip, s)
 		}
 	}
+	if a.Restart == setup.Auto { // not answered yet, and not shown here
+		a.Restart, a.Reload = setup.Never, setup.Never
+	}
 	plan, err := iv.b.Build(iv.facts, a)
 	if err != nil {
 		return preview{}

@@ -36,6 +36,12 @@ func sshQuestions() []Question {
 			Help:  "address on which the front takes SSH",
 			Asked: "when SSH is forwarded", required: true, slow: true,
 			when: func(iv *interview) bool { return forwardsSSH(iv.answers) },
+			why: func(_ setup.Facts, a setup.Answers) string {
+				if a.SSHListen == suggestedSSHPort {
+					return "suggested: the port beside Bitbucket's own"
+				}
+				return ""
+			},
 		}, func(a *setup.Answers) *string { return &a.SSHListen }, listenAddress),
 		textField(Question{
 			ID: "ssh-upstream", Step: setup.StepSSH, Title: "Bitbucket's SSH address", Kind: Text, Arg: "ADDR", Example: "127.0.0.1:7999",

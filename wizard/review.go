@@ -1,6 +1,8 @@
 package wizard
 
 import (
+	"strings"
+
 	tea "github.com/charmbracelet/bubbletea"
 
 	"bitgate/setup"
@@ -13,6 +15,7 @@ type reviewScreen struct {
 	tabs      []tab
 	at        int
 	scroll    scroller
+	signs     string          // of the lines before they were wrapped
 	findings  []setup.Finding // of CheckPlan
 	proving   bool
 	proofs    int // number of the last CheckPlan
@@ -109,10 +112,54 @@ func (m *model) showTab(i int) {
 	r := &m.review
 	r.at = (i + len(r.tabs)) % len(r.tabs)
 	var lines []string
+	r.signs = ""
 	for _, l := range r.tabs[r.at].lines {
-		lines = append(lines, hardWrap(l, m.w-4)...)
+		parts := m.reviewWrap(r.tabs[r.at], l)
+		lines = append(lines, parts...)
+		r.signs += strings.Repeat(sign(l), len(parts))
 	}
 	r.scroll.set(lines)
+}
+
+// rewrapReview follows a new width.
+func (m *model) rewrapReview() {
+	if len(m.review.tabs) == 0 {
+		return
+	}
+	top := m.review.scroll.top
+	m.showTab(m.review.at)
+	m.review.scroll.top = top
+	m.review.scroll.clamp(m.reviewHeight())
+}
+
+// reviewWrap breaks a line of a diff anywhere and other text between words.
+func (m *model) reviewWrap(t tab, line string) []string {
+	if t.diff && strings.Trim(sign(line), "+-@ ") == "" || line == "" || strings.HasPrefix(line, "  ") {
+		return hardWrap(line, m.w-4)
+	}
+	indent := 0
+	if strings.HasPrefix(line, "    ") || len(line) > 4 && line[2:4] == "  " {
+		indent = 4 // a finding
+	}
+	parts := wrap(line, m.w-4-indent)
+	for i := 1; i < len(parts); i++ {
+		parts[i] = strings.Repeat(" ", indent) + parts[i]
+	}
+	return parts
+}
+
+// sign is the first byte of a diff's line, also of an empty one.
+func sign(line string) string {
+	if line == "" {
+		return " "
+	}
+	if strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "+++ ") {
+		return "@"
+	}
+	if line[0] >= 0x80 {
+		return "?"
+	}
+	return line[:1]
 }
 
 func (m *model) reviewHeight() int { return max(m.h-4-6, 3) }

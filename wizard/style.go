@@ -82,12 +82,17 @@ func (s style) mark(l setup.Level) string {
 
 // diffLine colours one line of a diff.
 func (s style) diffLine(line string) string {
-	switch {
-	case strings.HasPrefix(line, "@@"), strings.HasPrefix(line, "--- "), strings.HasPrefix(line, "+++ "):
+	return s.signed(sign(line), line)
+}
+
+// signed colours a line, or a part of one, by the sign of the whole.
+func (s style) signed(sign, line string) string {
+	switch sign {
+	case "@":
 		return s.dim.Render(line)
-	case strings.HasPrefix(line, "+"):
+	case "+":
 		return s.good.Render(line)
-	case strings.HasPrefix(line, "-"):
+	case "-":
 		return s.fail.Render(line)
 	}
 	return line

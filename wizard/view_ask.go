@@ -102,7 +102,7 @@ func (m *model) stepHeading(w int) []string {
 	if m.w >= railFrom {
 		name := stepTitle(m.ask.q.Step, m.iv.answers)
 		if n := stepNumber(m.ask.q.Step); n > 0 {
-			name = m.st.dim.Render(stepOf(n)+"   ") + m.st.bold.Render(name)
+			name = m.st.dim.Render(stepOf(n)+"   ") + m.st.bold.Render(strings.TrimSuffix(name, " (optional)"))
 		}
 		lines = append(lines, name, m.st.dim.Render(strings.Repeat("-", w)))
 	}
@@ -184,10 +184,19 @@ func (m *model) questionLines(w int) []string {
 func (m *model) sourceLine() string {
 	a := &m.ask
 	src := m.iv.source(a.q)
-	if a.field.text == a.prefill || a.prefill == "" || len(a.q.options()) > 0 {
-		if a.prefill == "" && len(a.q.options()) == 0 {
-			return ""
+	if len(a.q.options()) > 0 {
+		return src
+	}
+	if a.prefill == "" {
+		return ""
+	}
+	if a.field.fresh {
+		if src != "" {
+			src += ". "
 		}
+		return src + "Typing replaces it, the arrow keys edit it."
+	}
+	if a.field.text == a.prefill {
 		return src
 	}
 	if a.q.why != nil {

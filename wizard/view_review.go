@@ -21,8 +21,8 @@ func (m *model) reviewView(w, h int) []string {
 	t := r.tabs[r.at]
 	top := min(r.scroll.top, max(len(r.scroll.lines)-1, 0))
 	visible := r.scroll.lines[top:min(top+bodyH, len(r.scroll.lines))]
-	for _, l := range visible {
-		lines = append(lines, " "+m.reviewLine(t, l))
+	for i, l := range visible {
+		lines = append(lines, " "+m.reviewLine(t, r.signs[top+i:top+i+1], l))
 	}
 	for len(lines) < bodyH+2 {
 		lines = append(lines, "")
@@ -37,14 +37,14 @@ func (m *model) reviewView(w, h int) []string {
 }
 
 // reviewLine colours a line and marks the searched text.
-func (m *model) reviewLine(t tab, line string) string {
+func (m *model) reviewLine(t tab, sign, line string) string {
 	if q := m.review.query; q != "" && !m.review.searching {
 		if i := strings.Index(strings.ToLower(line), strings.ToLower(q)); i >= 0 && i+len(q) <= len(line) {
 			return line[:i] + m.st.accent.Bold(true).Underline(true).Render(line[i:i+len(q)]) + line[i+len(q):]
 		}
 	}
 	if t.diff {
-		return m.st.diffLine(line)
+		return m.st.signed(sign, line)
 	}
 	switch {
 	case strings.HasPrefix(line, "ok  "):
@@ -139,21 +139,29 @@ func (m *model) effects(w int) []string {
 	var parts []string
 	for _, ref := range m.review.plan.Ordered() {
 		if s := m.review.plan.At(ref).Service; s != nil {
-			text := fmt.Sprintf("%s %ss", serviceName(s.Target), s.Verb)
-			if s.Effect != "" {
-				text += " (" + s.Effect + ")"
-			}
-			parts = append(parts, text)
+			parts = append(parts, effect(*s))
 		}
 	}
 	if len(parts) == 0 {
 		parts = append(parts, "No service is touched")
 	}
-	text := strings.Join(parts, ", ") + "."
+	text := strings.Join(parts, ". ") + "."
 	if m.iv.facts.Instance.State == stateRunning && m.iv.signedIn != "" {
 		text += " Signed in as " + m.iv.signedIn + "."
 	}
 	return wrap(text, w)
+}
+
+// effect is what people notice of a service change, as a sentence.
+func effect(s setup.ServiceChange) string {
+	name := serviceName(s.Target)
+	switch {
+	case s.Effect == "":
+		return fmt.Sprintf("%s %ss", name, s.Verb)
+	case strings.HasPrefix(strings.ToLower(s.Effect), strings.ToLower(name)):
+		return strings.ToUpper(s.Effect[:1]) + s.Effect[1:]
+	}
+	return fmt.Sprintf("%s %ss (%s)", name, s.Verb, s.Effect)
 }
 
 func serviceName(target string) string {

@@ -116,6 +116,19 @@ func TestConsentIsNotAnsweredByABurst(t *testing.T) {
 	}
 }
 
+// Keys that arrive together, as over a slow line, all count where letters are keys.
+func TestKeysThatArriveTogether(t *testing.T) {
+	p := standardPump(t).standard()
+	p.keys("]]]")
+	if p.m.review.at != 3 {
+		t.Errorf("at tab %d, want 3", p.m.review.at)
+	}
+	p.keys("aapply", "enter").rest()
+	if p.machine.applied != 0 || p.m.review.consent.text != "" {
+		t.Error("a burst reached the consent line")
+	}
+}
+
 func TestConsentLineCloses(t *testing.T) {
 	p := standardPump(t).standard().keys("a").rest2().keys("a", "p", "esc")
 	if p.m.review.consent.open {
@@ -252,6 +265,19 @@ func TestCertificateAndKeyInOneFile(t *testing.T) {
 	p.keys("enter").at("key").enterText("/k.pem").at("ssh")
 	if a := p.m.iv.answers; a.PEM != "" || a.Cert != "/all.pem" || a.Key != "/k.pem" {
 		t.Errorf("pem %q, cert %q, key %q", a.PEM, a.Cert, a.Key)
+	}
+}
+
+// A prefilled value is replaced by typing, and edited after an arrow key.
+func TestTypingReplacesThePrefilledValue(t *testing.T) {
+	p := standardPump(t).keys("enter").enterText("git.example.com").at("path")
+	p.sees("Typing replaces it").keys("/", "a", "b")
+	if got := p.m.ask.field.text; got != "/ab" {
+		t.Errorf("typed over: %q", got)
+	}
+	p.keys("esc").at("url").keys("end", "/", "x", "enter").at("path")
+	if got := p.m.iv.answers.URL.BaseURL(); got != "https://git.example.com/x" {
+		t.Errorf("edited: %q", got)
 	}
 }
 
