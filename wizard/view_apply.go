@@ -134,20 +134,25 @@ func (m *model) rowLines(r row, w int) []string {
 	case setup.EventUndone:
 		mark, state = m.st.warn.Render("< "), "taken back"
 	}
-	title := r.title
+	lead := "  "
 	if r.number > 0 {
-		title = fmt.Sprintf("%d %s", r.number, title)
-	} else {
-		title = "  " + title
+		lead = fmt.Sprintf("%d ", r.number)
 	}
 	if r.state == "" {
-		return []string{"    " + m.st.dim.Render(clip(title, w-6))}
+		return []string{"    " + m.st.dim.Render(clip(lead+r.title, w-6))}
 	}
-	var lines []string
+	title := r.title
 	if r.state == setup.EventStart && r.text != "" {
 		title += "  " + m.st.dim.Render(r.text)
 	}
-	lines = append(lines, mark+"  "+ends(clip(title, w-20), m.st.dim.Render(state), w-4))
+	var lines []string
+	for i, l := range wrap(title, w-22) {
+		if i == 0 {
+			lines = append(lines, mark+"  "+ends(lead+l, m.st.dim.Render(state), w-4))
+		} else {
+			lines = append(lines, "      "+l)
+		}
+	}
 	if r.state == setup.EventFailed {
 		for _, l := range wrap(r.text, w-8) {
 			lines = append(lines, "      "+m.st.fail.Render(l))
