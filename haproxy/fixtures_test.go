@@ -52,6 +52,7 @@ var fixtures = map[string]string{
 	"crlf":            "global\r\n\tdaemon\r\n\r\ndefaults\r\n\tmode http\r\n",
 	"crlf, no end":    "global\r\n\tdaemon\r\n\r\ndefaults\r\n\tmode http",
 	"cr at the end":   "defaults\n  mode http\r",
+	"cr alone":        "\r",
 	"indented":        "  global\n\tdaemon\n  defaults tcp from base\n\tmode tcp\n  frontend x from tcp\n\tbind :8443\n",
 	"conditional":     "global\n.if version_atleast(2.4)\n# for new ones\ndefaults\n  mode http\n.else\ndefaults\n  mode tcp\n.endif\nlisten x\n bind :1\n",
 	"quotes":          "global\n  description \"a # b\" 'c\\d' e\\ f \\# g # comment \" '\n",

@@ -125,14 +125,14 @@ func (p parsed) place(at spot, body string) Merged {
 	if p.region.exists() {
 		start, end = p.region.start, p.region.end
 	}
-	eol := p.lineEnd()
 	rest := slices.Concat(p.Data[:start], p.Data[end:])
-	added := p.region.note
+	original, added := rest, ""
 	if missesEnd(rest) {
 		added = lastLineNote(rest)
-	} else if _, ok := withoutAddedEnd(rest, added); !ok {
-		added = "" // somebody changed the end of the file: it is theirs now
-	}
+	} else if o, ok := withoutAddedEnd(rest, p.region.note); ok {
+		original, added = o, p.region.note
+	} // else somebody changed the end of the file: it is theirs now
+	eol := lineEnd(original)
 	text := strings.ReplaceAll(wrap(body, added), "\n", eol)
 	var edits []splice.Splice
 	if start == len(p.Data) && missesEnd(rest) {
@@ -148,19 +148,10 @@ func (p parsed) place(at spot, body string) Merged {
 // missesEnd reports a last line without its end.
 func missesEnd(data []byte) bool { return len(data) > 0 && data[len(data)-1] != '\n' }
 
-// lineEnd is CRLF where most lines outside our region end so.
-func (p parsed) lineEnd() string {
-	crlf, lf := 0, 0
-	for i, l := range p.file.Lines {
-		switch {
-		case p.region.holds(i):
-		case bytes.HasSuffix(l.Raw, []byte("\r\n")):
-			crlf++
-		case bytes.HasSuffix(l.Raw, []byte("\n")):
-			lf++
-		}
-	}
-	if crlf > lf {
+// lineEnd is CRLF where most lines end so.
+func lineEnd(data []byte) string {
+	crlf := bytes.Count(data, []byte("\r\n"))
+	if crlf > bytes.Count(data, []byte("\n"))-crlf {
 		return "\r\n"
 	}
 	return "\n"

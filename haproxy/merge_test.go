@@ -48,7 +48,7 @@ func TestMergeFixtures(t *testing.T) {
 				t.Errorf("line ends are mixed:\n%q", m.After)
 			}
 			complete := bytes.Contains(m.After, []byte("user haproxy"))
-			if want := name == "empty" || name == "comments only" || name == "nul"; complete != want {
+			if want := name == "empty" || name == "comments only" || name == "cr alone" || name == "nul"; complete != want {
 				t.Errorf("complete file %t, want %t", complete, want)
 			}
 		})

@@ -1,8 +1,6 @@
 package haproxy
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // notes tells what an administrator should know about the file beside our
 // sections; nothing here stops a merge.
@@ -27,10 +25,14 @@ func notes(files []parsed, s Site) []string {
 	if foreignSections(files) && !window && s.Version.AtLeast(2, 0) && !s.Version.AtLeast(3, 1) {
 		out = append(out, "git push over HTTP/2 from distant clients is faster with \"tune.h2.initial-window-size 1048576\" in the global section (the default is 64 kB)")
 	}
+	all4, all6 := false, false
 	for _, text := range s.Listen {
-		if e, err := parseListen(text); err == nil && e.all6() {
-			return out
+		if e, err := parseListen(text); err == nil {
+			all4, all6 = all4 || e.all4(), all6 || e.all6()
 		}
 	}
-	return append(out, "listens on IPv4 only; for IPv6 add --listen \"[::]:PORT\"")
+	if all4 && !all6 {
+		out = append(out, "listens on IPv4 only; for IPv6 too, give --listen \"[::]:PORT\"")
+	}
+	return out
 }

@@ -2,24 +2,43 @@ package templates
 
 import (
 	"fmt"
+	"path"
 	"strings"
 )
 
 // Unit is what the systemd unit of the built-in proxy depends on.
 type Unit struct {
-	Program string // path of the bitgate binary
-	Config  string // path of proxy.yaml
+	Program string // absolute path of bitgate
+	Config  string // absolute path of proxy.yaml
 }
 
-// SystemdUnit returns the hardened unit of the built-in proxy (systemd.exec(5)).
-// The proxy starts as root to bind its ports and read its key, and gives root
-// up itself before it parses a byte from the network; the unit takes away
-// everything that this does not need.
+// SystemdUnit returns the unit that runs the built-in proxy (systemd.unit(5),
+// systemd.exec(5)). Directives that an older systemd does not know are ignored
+// by it with a line in its log.
+//
+// The unit starts as root because that works with every systemd and wherever
+// the key lies; a unit with DynamicUser and LoadCredential would need 247.
 func SystemdUnit(u Unit) (string, error) {
-	for _, path := range []string{u.Program, u.Config} {
-		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " \t\r\n\"'\\%$") {
-			return "", fmt.Errorf("%q cannot stand in a systemd unit: give an absolute path without blanks, quotes, %% or $", path)
-		}
+	program, err := execWord(u.Program)
+	if err != nil {
+		return "", err
 	}
-	return fill("bitgate-proxy.service.tmpl", u)
+	config, err := execWord(u.Config)
+	if err != nil {
+		return "", err
+	}
+	return fill("bitgate-proxy.service.tmpl", Unit{Program: program, Config: config})
+}
+
+// execWord spells an absolute path as one word of ExecStart (systemd.service(5),
+// "Command lines").
+func execWord(p string) (string, error) {
+	if !path.IsAbs(p) || strings.ContainsAny(p, "\n\r\x00") {
+		return "", fmt.Errorf("%q cannot stand in a systemd unit: it must be an absolute path", p)
+	}
+	p = strings.NewReplacer("%", "%%", "$", "$$", `\`, `\\`, `"`, `\"`).Replace(p)
+	if strings.ContainsAny(p, " \t'\";\\") {
+		p = `"` + p + `"`
+	}
+	return p, nil
 }
