@@ -158,7 +158,9 @@ func (j *job) carryOut(ctx context.Context, plan setup.Plan, o applyOptions, vie
 		return err
 	}
 	end := j.end(result, plan)
-	if len(result.Pending) == 0 && err == nil {
+	if len(result.Pending) > 0 {
+		end.Then = j.again("verify")
+	} else if err == nil {
 		found := j.examine(ctx, plan, o.verifyFlags, view.finding)
 		end.Checks = checksLine(end.URL, found)
 		err = verdict(found, j.again("undo", result.Run)+" takes the run back")

@@ -86,6 +86,35 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// TestDemoWithoutRoot: a newcomer tries it as himself.
+func TestDemoWithoutRoot(t *testing.T) {
+	peers.Need(t, "git")
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED as another user: TestDemo has just run without root")
+	}
+	const nobody = 65534
+	cmd, tmp, output := bitgate(t, "demo", "--yes")
+	home := filepath.Join(filepath.Dir(tmp), "nobody")
+	bin := filepath.Join(home, "bitgate")
+	data, err := os.ReadFile(cmd.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{
+		os.Chmod(filepath.Dir(tmp), 0o755), os.Mkdir(home, 0o755), os.WriteFile(bin, data, 0o755), os.Chown(tmp, nobody, nobody),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd.Path, cmd.Dir = bin, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	nothingLeft(t, tmp)
+}
+
 // TestDemoInterrupted: Ctrl-C in the middle takes everything down as well.
 func TestDemoInterrupted(t *testing.T) {
 	peers.Need(t, "git")

@@ -20,6 +20,7 @@ type runView interface {
 type runEnd struct {
 	URL     string `json:"url,omitempty"`
 	Checks  string `json:"checks,omitempty"`  // what verify saw, summed up
+	Then    string `json:"then,omitempty"`    // command, when what is pending has been done
 	Answers string `json:"answers,omitempty"` // file
 	Again   string `json:"again,omitempty"`   // command
 	Back    string `json:"back,omitempty"`    // command
@@ -79,7 +80,10 @@ func (v *textRun) result(r setup.Result, end runEnd) {
 		fmt.Fprintln(v.w, end.Checks)
 	}
 	planText{v.w, v.s}.pending(r.Pending)
-	for _, l := range []struct{ name, text string }{{"Answers", end.Answers}, {"Again", end.Again}, {"Back", end.Back}} {
+	if len(r.Pending) > 0 {
+		fmt.Fprintln(v.w)
+	}
+	for _, l := range []struct{ name, text string }{{"Then", end.Then}, {"Answers", end.Answers}, {"Again", end.Again}, {"Back", end.Back}} {
 		if l.text != "" {
 			fmt.Fprintf(v.w, "  %-8s %s\n", l.name+":", l.text)
 		}
