@@ -21,7 +21,7 @@ func write(t *testing.T, path, text string, mode fs.FileMode) {
 	}
 }
 
-func content(t *testing.T, path string) string {
+func text(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -75,8 +75,8 @@ func TestSymlinkIsKept(t *testing.T) {
 	if err := (Writer{}).Replace(f, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
-	if to, err := os.Readlink(link); err != nil || to != "real.cfg" || content(t, target) != "new" {
-		t.Errorf("link %q (%v), target holds %q", to, err, content(t, target))
+	if to, err := os.Readlink(link); err != nil || to != "real.cfg" || text(t, target) != "new" {
+		t.Errorf("link %q (%v), target holds %q", to, err, text(t, target))
 	}
 }
 
@@ -120,7 +120,7 @@ func TestChangedUnderneath(t *testing.T) {
 	if err := (Writer{}).Replace(f, []byte("new")); err == nil {
 		t.Error("somebody else's change was overwritten")
 	}
-	if got := content(t, path); got != "edited by hand" {
+	if got := text(t, path); got != "edited by hand" {
 		t.Errorf("file holds %q", got)
 	}
 }

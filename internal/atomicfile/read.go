@@ -7,7 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"bitgate/internal/problem"
 )
@@ -17,75 +18,117 @@ import (
 const MaxSize = 16 << 20
 
 // Read reads path with its identity. A file that does not exist is not an
-// error: Absent is set. Symbolic links are followed and kept: Target is where
-// the bytes are. What is not a regular file is refused.
+// error: Absent is set. Symbolic links that can be trusted are followed and
+// kept: Target is where the bytes are. What is not a regular file is refused,
+// and so is what another user may have put there to have it read by root.
+// Errors are *problem.Error.
 func Read(path string) (File, error) {
 	path = filepath.Clean(path)
-	target, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, lerr := os.Lstat(path); lerr == nil {
-			return File{}, problem.New(path+" is a symbolic link to something that does not exist",
-				"writing through it could create a file where nobody expects one", "repair or remove the link")
-		}
-		return File{Path: path, Target: path, Absent: true, UID: -1, GID: -1}, nil
-	}
+	p, err := find(path)
 	if err != nil {
-		return File{}, err
+		return File{}, explain(err, path, "read")
 	}
-	// O_NONBLOCK: a FIFO at this place must not make us wait for a writer.
-	f, err := os.OpenFile(target, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	defer p.close()
+	f, err := p.read()
+	return f, explain(err, path, "read")
+}
+
+// read reads the file at a place, relative to its open folder.
+func (p *place) read() (File, error) {
+	absent := File{Path: p.asked, Target: p.target(), Absent: true, UID: -1, GID: -1}
+	if p.missing != "" {
+		return absent, nil
+	}
+	f, st, err := p.open()
+	if errors.Is(err, fs.ErrNotExist) {
+		return absent, p.theirs(nil)
+	}
 	if err != nil {
 		return File{}, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return File{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return File{}, problem.New(fmt.Sprintf("%s is not a regular file (%s)", path, info.Mode().Type()),
-			"only regular files can be replaced safely", "give the path of the real configuration file")
-	}
-	if info.Size() > MaxSize {
-		return File{}, problem.New(fmt.Sprintf("%s is larger than %d MiB", path, MaxSize>>20), "a configuration file is not that large", "check the path")
-	}
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
 		return File{}, err
 	}
-	st := info.Sys().(*syscall.Stat_t)
+	if len(data) > MaxSize {
+		return File{}, tooLarge(p.asked)
+	}
+	var after unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &after); err != nil {
+		return File{}, &fs.PathError{Op: "stat", Path: p.asked, Err: err}
+	}
+	if identityOf(&after) != identityOf(st) {
+		return File{}, changed(p.asked)
+	}
 	return File{
-		Path: path, Target: target, Data: data, Digest: Digest(data),
-		Mode: info.Mode(), UID: int(st.Uid), GID: int(st.Gid), Links: uint64(st.Nlink),
+		Path: p.asked, Target: p.target(), Data: data, Digest: Digest(data),
+		Mode: fileMode(st.Mode), UID: int(st.Uid), GID: int(st.Gid), Links: uint64(st.Nlink),
 		id: identityOf(st),
 	}, nil
 }
 
-func identityOf(st *syscall.Stat_t) identity {
-	return identity{
-		dev: uint64(st.Dev), ino: st.Ino, size: st.Size,
-		mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(),
+// open opens the regular file at a place, if it may be read at all. It looks
+// before it opens, because opening a device can have effects, and again after.
+func (p *place) open() (*os.File, *unix.Stat_t, error) {
+	var st unix.Stat_t
+	dir := p.dir().fd
+	err := retry(func() error { return unix.Fstatat(dir, p.name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	if err != nil {
+		return nil, nil, &fs.PathError{Op: "stat", Path: p.asked, Err: err}
 	}
+	if err := p.acceptable(&st); err != nil {
+		return nil, nil, err
+	}
+	fd, err := openAt(dir, p.name, unix.O_RDONLY)
+	if err != nil {
+		return nil, nil, &fs.PathError{Op: "open", Path: p.asked, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), p.asked)
+	if err := unix.Fstat(fd, &st); err != nil {
+		f.Close()
+		return nil, nil, &fs.PathError{Op: "stat", Path: p.asked, Err: err}
+	}
+	if err := p.acceptable(&st); err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, &st, nil
 }
 
-// Unchanged compares the file on disk with what was read: same inode, same
-// times, same bytes. It returns an error that names the file when they differ.
-func (f File) Unchanged() error {
-	now, err := Read(f.Path)
-	if err != nil {
+func (p *place) acceptable(st *unix.Stat_t) error {
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return notRegular(p.asked, st.Mode)
+	}
+	if st.Size > MaxSize {
+		return tooLarge(p.asked)
+	}
+	if err := p.theirs(st); err != nil {
 		return err
 	}
-	if now.Absent != f.Absent || now.Target != f.Target || now.Digest != f.Digest || now.id != f.id {
-		return problem.New(f.Path+" was changed by somebody else just now",
-			"writing would throw that change away", "look at the file and start again")
-	}
-	return nil
+	return p.planted(st)
 }
 
-// DigestOrAbsent is the digest, or the word absent for a file that is not there.
-func (f File) DigestOrAbsent() string {
-	if f.Absent {
-		return "absent"
+func tooLarge(path string) error {
+	return problem.New(fmt.Sprintf("%s is larger than %d MiB", path, MaxSize>>20), "a configuration file is not that large", "check the path")
+}
+
+func notRegular(path string, mode uint32) error {
+	kind := map[uint32]string{
+		unix.S_IFDIR: "a folder", unix.S_IFIFO: "a FIFO", unix.S_IFSOCK: "a socket",
+		unix.S_IFCHR: "a character device", unix.S_IFBLK: "a block device", unix.S_IFLNK: "a symbolic link since a moment ago",
+	}[mode&unix.S_IFMT]
+	return problem.New(fmt.Sprintf("%s is not a regular file but %s", path, kind),
+		"only regular files can be replaced safely", "give the path of the real configuration file")
+}
+
+// fileMode translates the mode bits that chmod can set.
+func fileMode(mode uint32) fs.FileMode {
+	out := fs.FileMode(mode & 0o777)
+	for bit, flag := range map[uint32]fs.FileMode{unix.S_ISUID: fs.ModeSetuid, unix.S_ISGID: fs.ModeSetgid, unix.S_ISVTX: fs.ModeSticky} {
+		if mode&bit != 0 {
+			out |= flag
+		}
 	}
-	return f.Digest
+	return out
 }

@@ -1,0 +1,146 @@
+package atomicfile
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Obstacle is why a file cannot be replaced or created safely, as far as that
+// can be known before anything is written. Its fields are those of problem.Error.
+type Obstacle struct{ Found, Why, Do string }
+
+// Examine looks for everything that would make replacing the file at path (or
+// creating it) fail or be unsafe. It writes nothing. No obstacle is no promise:
+// a disk can fill up in the next second.
+func Examine(path string) []Obstacle {
+	path = filepath.Clean(path)
+	p, err := find(path)
+	if err != nil {
+		return obstacle(err, path)
+	}
+	defer p.close()
+	if p.missing != "" {
+		return []Obstacle{{
+			"the folder " + p.missing + " does not exist", path + " cannot be created without it",
+			"create it, or check whether something is not mounted",
+		}}
+	}
+	f, err := p.read()
+	if err != nil {
+		return obstacle(err, path)
+	}
+	var out []Obstacle
+	if f.Links > 1 {
+		out = append(out, obstacle(hardLinked(f), path)...)
+	}
+	if !f.Absent {
+		out = append(out, p.mounted()...)
+		out = append(out, p.foreign(f)...)
+		out = append(out, p.flagged(p.name, p.target())...)
+	}
+	out = append(out, p.flagged(".", p.dir().path)...)
+	out = append(out, p.fileSystem(f)...)
+	return append(out, p.outsiders(f)...)
+}
+
+func obstacle(err error, path string) []Obstacle {
+	told := told(err, path, "replaced")
+	return []Obstacle{{told.Error(), told.Why, told.Do}}
+}
+
+// mounted: a file that is a mount point of its own cannot be renamed over.
+func (p *place) mounted() []Obstacle {
+	fd, err := openAt(p.dir().fd, p.name, unix.O_PATH)
+	if err != nil {
+		return nil // it was there a moment ago; the comparison before the swap will tell
+	}
+	defer unix.Close(fd)
+	if mountID(fd) == mountID(p.dir().fd) {
+		return nil
+	}
+	return obstacle(unix.EBUSY, p.asked)
+}
+
+// mountID is the id of the mount that an open file was reached by, "" where the
+// kernel does not say (proc(5), /proc/pid/fdinfo, since Linux 3.15). Unlike the
+// device number it also tells a bind mount within one file system.
+func mountID(fd int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd))
+	if err != nil {
+		return ""
+	}
+	_, after, _ := strings.Cut(string(text), "mnt_id:")
+	id, _, _ := strings.Cut(after, "\n")
+	return strings.TrimSpace(id)
+}
+
+// foreign: only root can give the new file to the owner of the old one.
+func (p *place) foreign(f File) []Obstacle {
+	if me := os.Geteuid(); me == 0 || me == f.UID {
+		return nil
+	}
+	return []Obstacle{{
+		fmt.Sprintf("%s belongs to %s", p.asked, who(uint32(f.UID))),
+		"only root can replace it and leave the owner as it is", "run bitgate as root",
+	}}
+}
+
+// Flags of an inode (linux/fs.h, FS_IMMUTABLE_FL and FS_APPEND_FL; chattr(1)).
+const (
+	immutableFlag  = 0x10
+	appendOnlyFlag = 0x20
+)
+
+// flagged: immutable or append-only. File systems without flags have none.
+func (p *place) flagged(name, path string) []Obstacle {
+	fd, err := openAt(p.dir().fd, name, unix.O_RDONLY)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	flags, err := unix.IoctlGetUint32(fd, unix.FS_IOC_GETFLAGS)
+	if err != nil || flags&(immutableFlag|appendOnlyFlag) == 0 {
+		return nil
+	}
+	how, flag := "immutable", "i"
+	if flags&immutableFlag == 0 {
+		how, flag = "append-only", "a"
+	}
+	return []Obstacle{{
+		fmt.Sprintf("%s is %s (chattr +%s)", path, how, flag), "not even root can replace " + p.asked + " while it is",
+		fmt.Sprintf("find out who set the flag and why; then: chattr -%s %s", flag, path),
+	}}
+}
+
+// fileSystem: read-only, full, or not writable by this user.
+func (p *place) fileSystem(f File) []Obstacle {
+	err := p.writable(uint64(len(f.Data)))
+	if err == nil {
+		return nil
+	}
+	told := told(err, p.asked, "written")
+	return []Obstacle{{told.Error(), told.Why + " (folder " + p.dir().path + ")", told.Do}}
+}
+
+func (p *place) writable(size uint64) error {
+	dir := p.dir().fd
+	var fs unix.Statfs_t
+	if err := retry(func() error { return unix.Fstatfs(dir, &fs) }); err != nil {
+		return err
+	}
+	free := fs.Bavail
+	if os.Geteuid() == 0 {
+		free = fs.Bfree // root may use the reserve
+	}
+	switch {
+	case fs.Flags&unix.ST_RDONLY != 0:
+		return unix.EROFS
+	case fs.Blocks > 0 && free < size/uint64(max(fs.Bsize, 1))+1, fs.Files > 0 && fs.Ffree == 0:
+		return unix.ENOSPC
+	}
+	return unix.Faccessat(dir, ".", unix.W_OK|unix.X_OK, 0)
+}

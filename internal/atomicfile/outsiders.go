@@ -1,0 +1,70 @@
+package atomicfile
+
+import (
+	"fmt"
+	"os/user"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// outsiders: somebody who is neither root nor the file's owner can put another
+// file, or a whole folder, in its place. What that file says is then theirs to
+// say, whatever its own mode.
+func (p *place) outsiders(f File) []Obstacle {
+	owner := owner{uid: p.dir().st.Uid} // a file that is to be made: whoever owns its folder
+	if !f.Absent {
+		owner.uid, owner.gid, owner.mode = uint32(f.UID), uint32(f.GID), uint32(f.Mode.Perm())
+	}
+	var out []Obstacle
+	for _, dir := range p.chain {
+		whom, do := owner.outsider(&dir.st)
+		if whom == "" {
+			continue
+		}
+		out = append(out, Obstacle{
+			fmt.Sprintf("%s can be changed by %s, who does not own %s", dir.path, whom, p.asked),
+			"they could put another file in its place at any moment", fmt.Sprintf(do, dir.path),
+		})
+	}
+	return out
+}
+
+// owner is to whom a file belongs; gid and mode are zero for one that does not
+// exist yet.
+type owner struct{ uid, gid, mode uint32 }
+
+// outsider names who, besides root and the owner, can rename things in dir, and
+// how to end that. Who may write the file itself anyway is no outsider. In a
+// sticky folder only the owners of things can (inode(7), S_ISVTX).
+func (o owner) outsider(dir *unix.Stat_t) (whom, do string) {
+	switch {
+	case !trusted(dir.Uid) && dir.Uid != o.uid:
+		return who(dir.Uid), "let root or the file's owner own the folder (chown %s)"
+	case dir.Mode&unix.S_ISVTX != 0:
+		return "", ""
+	case dir.Mode&0o002 != 0 && o.mode&0o002 == 0:
+		return "everybody", "chmod o-w %s"
+	case dir.Mode&0o020 != 0 && !o.inGroup(dir.Gid):
+		return "the group " + groupName(dir.Gid), "chmod g-w %s"
+	}
+	return "", ""
+}
+
+// inGroup: the group may write the file anyway, or it is root's, or the owner's
+// private one (that bears his name and is his primary group, as useradd makes it).
+func (o owner) inGroup(gid uint32) bool {
+	if gid == 0 || gid == o.gid && o.mode&0o020 != 0 {
+		return true
+	}
+	u, err := user.LookupId(strconv.Itoa(int(o.uid)))
+	return err == nil && u.Gid == strconv.Itoa(int(gid)) && groupName(gid) == u.Username
+}
+
+func groupName(gid uint32) string {
+	id := strconv.Itoa(int(gid))
+	if g, err := user.LookupGroupId(id); err == nil {
+		return g.Name
+	}
+	return id
+}

@@ -1,0 +1,204 @@
+package atomicfile
+
+import (
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"bitgate/internal/problem"
+)
+
+// newFile is what a file shall be.
+type newFile struct {
+	data     []byte
+	mode     fs.FileMode
+	uid, gid int
+}
+
+// desk is the place of a file that is being written, with its folder open in a
+// way that can be synced.
+type desk struct {
+	*place
+	sync *os.File
+}
+
+func (d desk) close() {
+	d.sync.Close()
+	d.place.close()
+}
+
+// temp is the temporary file of a swap.
+type temp struct {
+	*os.File
+	name string // in the desk's folder
+}
+
+func (w Writer) swap(old File, c newFile) (err error) {
+	d, err := w.enter(old)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	tmp, err := w.temp(d, old)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		tmp.Close()
+		if err != nil { // after the rename the name is gone, and this does nothing
+			_ = retry(func() error { return unix.Unlinkat(d.dir().fd, tmp.name, 0) })
+		}
+	}()
+	if err := w.fill(d, tmp, old, c); err != nil {
+		return err
+	}
+	err = w.do(OpCompare, old.Target, func() error {
+		if err := d.own(tmp); err != nil {
+			return err
+		}
+		return d.still(old) // last, so that nothing lies between it and the rename
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.do(OpRename, old.Target, func() error { return d.rename(tmp, old) }); err != nil {
+		return err
+	}
+	return w.syncDir(d, old)
+}
+
+// enter walks to the file's folder once; all that follows is relative to it.
+func (w Writer) enter(old File) (d desk, err error) {
+	err = w.do(OpOpenDir, old.Target, func() error {
+		p, err := find(old.Path)
+		if err != nil {
+			return err
+		}
+		if d, err = deskAt(p, old); err != nil {
+			p.close()
+		}
+		return err
+	})
+	return d, err
+}
+
+func deskAt(p *place, old File) (desk, error) {
+	if p.missing != "" {
+		return desk{}, &fs.PathError{Op: "open", Path: p.missing, Err: unix.ENOENT}
+	}
+	if !old.Absent && p.target() != old.Target {
+		return desk{}, changed(old.Path)
+	}
+	if old.Absent {
+		if err := p.theirs(nil); err != nil {
+			return desk{}, err
+		}
+	}
+	fd, err := openAt(p.dir().fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return desk{}, &fs.PathError{Op: "open", Path: p.dir().path, Err: err}
+	}
+	return desk{place: p, sync: os.NewFile(uintptr(fd), p.dir().path)}, nil
+}
+
+func (w Writer) temp(d desk, old File) (temp, error) {
+	name, fd := TempPrefix+rand.Text(), -1
+	err := w.do(OpCreate, old.Target, func() (err error) {
+		fd, err = openAt(d.dir().fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+		return err
+	})
+	if err != nil {
+		return temp{}, err
+	}
+	return temp{File: os.NewFile(uintptr(fd), old.Target), name: name}, nil
+}
+
+// fill gives the temporary file its owner first and its mode last, so that no
+// byte is ever readable by more people than the original was. Attributes come
+// after the bytes, because writing takes file capabilities away.
+func (w Writer) fill(d desk, tmp temp, old File, c newFile) error {
+	fd := int(tmp.Fd())
+	if err := w.do(OpOwner, old.Target, func() error { return unix.Fchown(fd, c.uid, c.gid) }); err != nil {
+		return err
+	}
+	err := w.do(OpWrite, old.Target, func() error {
+		_, err := tmp.WriteAt(c.data, 0)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !old.Absent {
+		if err := w.do(OpAttr, old.Target, func() error { return d.copyAttrs(old, tmp.File) }); err != nil {
+			return err
+		}
+	}
+	err = w.do(OpMode, old.Target, func() error {
+		if old.Absent {
+			if err := dropACL(fd); err != nil {
+				return err
+			}
+		}
+		return tmp.Chmod(c.mode) // after chown, which clears setuid bits
+	})
+	if err != nil {
+		return err
+	}
+	return w.do(OpSync, old.Target, tmp.Sync)
+}
+
+// still compares the file in the open folder with what was read.
+func (d desk) still(old File) error {
+	now, err := d.read()
+	if err != nil {
+		return err
+	}
+	if !old.same(now) {
+		return changed(old.Path)
+	}
+	return nil
+}
+
+// own makes sure that the temporary name is still our file: others may be able
+// to write to the folder.
+func (d desk) own(tmp temp) error {
+	var byName, byFD unix.Stat_t
+	err := errors.Join(unix.Fstatat(d.dir().fd, tmp.name, &byName, unix.AT_SYMLINK_NOFOLLOW), unix.Fstat(int(tmp.Fd()), &byFD))
+	if err != nil {
+		return err
+	}
+	if byName.Dev != byFD.Dev || byName.Ino != byFD.Ino {
+		return changed(d.dir().path)
+	}
+	return nil
+}
+
+// rename puts the temporary file in place. Where nothing was, nothing may be
+// overwritten either; file systems without such a rename rely on the
+// comparison a moment before.
+func (d desk) rename(tmp temp, old File) error {
+	dir := d.dir().fd
+	if !old.Absent {
+		return unix.Renameat(dir, tmp.name, dir, d.name)
+	}
+	err := unix.Renameat2(dir, tmp.name, dir, d.name, unix.RENAME_NOREPLACE)
+	switch {
+	case errors.Is(err, unix.EEXIST):
+		return changed(old.Path)
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
+		return unix.Renameat(dir, tmp.name, dir, d.name)
+	}
+	return err
+}
+
+func (w Writer) syncDir(d desk, old File) error {
+	err := w.do(OpSyncDir, d.dir().path, d.sync.Sync)
+	if err == nil {
+		return nil
+	}
+	return problem.Wrap(err, old.Path+" was changed, but its folder could not be synced to the disk",
+		"a power cut could bring the old state back", "look at the kernel's messages (dmesg) before anything else")
+}

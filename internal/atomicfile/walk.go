@@ -1,0 +1,236 @@
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"bitgate/internal/problem"
+)
+
+// maxLinks is how many symbolic links one path may lead through, as in the
+// kernel (path_resolution(7)).
+const maxLinks = 40
+
+// folder is a directory on the way, held open by O_PATH.
+type folder struct {
+	fd   int
+	path string
+	st   unix.Stat_t
+}
+
+// place is where a path leads: a name in an open folder. The name itself was
+// not a symbolic link when the walk reached it.
+type place struct {
+	asked    string   // the path as named
+	chain    []folder // from / to the folder of the name, all open
+	name     string
+	missing  string   // the first folder on the way that does not exist
+	linked   bool     // a symbolic link was followed
+	sponsors []uint32 // users whose links were followed: the file must be theirs
+}
+
+// find walks to path, one name at a time. The caller closes the place.
+func find(path string) (*place, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	w := walk{place: place{asked: path}, todo: names(abs)}
+	if err := w.run(); err != nil {
+		w.close()
+		return nil, err
+	}
+	return &w.place, nil
+}
+
+func (p *place) close() {
+	for _, f := range p.chain {
+		unix.Close(f.fd)
+	}
+	p.chain = nil
+}
+
+func (p *place) dir() folder { return p.chain[len(p.chain)-1] }
+
+// target is the path without links, or as it was named where none was followed.
+func (p *place) target() string {
+	if !p.linked {
+		return p.asked
+	}
+	return filepath.Join(p.dir().path, p.name)
+}
+
+// walk is a place in the making.
+type walk struct {
+	place
+	todo   []string // names still to go
+	ofLink int      // how many of them come from the text of a link
+	links  int
+}
+
+func names(path string) []string {
+	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+}
+
+func (w *walk) run() error {
+	root, err := openAt(unix.AT_FDCWD, "/", unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: "/", Err: err}
+	}
+	if err := w.push(root, "/"); err != nil {
+		return err
+	}
+	for len(w.todo) > 0 && w.missing == "" {
+		name, ofLink := w.todo[0], w.ofLink > 0
+		w.todo = w.todo[1:]
+		if ofLink {
+			w.ofLink--
+		}
+		err := w.step(name)
+		if errors.Is(err, fs.ErrNotExist) && !ofLink {
+			err = w.absent(name)
+		} else if errors.Is(err, fs.ErrNotExist) {
+			err = dangling(w.asked, filepath.Join(w.dir().path, name))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if w.name == "" && w.missing == "" {
+		return notRegular(w.asked, unix.S_IFDIR)
+	}
+	return nil
+}
+
+// step takes one name: into a folder, through a link, or to the end.
+func (w *walk) step(name string) error {
+	last := len(w.todo) == 0
+	switch name {
+	case ".":
+		return nil
+	case "..": // what was opened on the way down, not what .. says by now
+		if len(w.chain) > 1 {
+			unix.Close(w.dir().fd)
+			w.chain = w.chain[:len(w.chain)-1]
+		}
+		return nil
+	}
+	here, path := w.dir(), filepath.Join(w.dir().path, name)
+	fd, err := openStep(here.fd, name, last)
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		unix.Close(fd)
+		return &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	switch kind := st.Mode & unix.S_IFMT; {
+	case kind == unix.S_IFLNK:
+		defer unix.Close(fd)
+		return w.follow(fd, &st, path)
+	case last:
+		w.name = name
+	case kind == unix.S_IFDIR:
+		w.chain = append(w.chain, folder{fd: fd, path: path, st: st})
+		return nil
+	default:
+		err = &fs.PathError{Op: "open", Path: path, Err: unix.ENOTDIR}
+	}
+	unix.Close(fd)
+	return err
+}
+
+// follow puts the text of a link in front of the names still to go.
+func (w *walk) follow(fd int, st *unix.Stat_t, path string) error {
+	if w.links++; w.links > maxLinks {
+		return problem.Wrap(unix.ELOOP, w.asked+" leads through more than 40 symbolic links", "they probably go in a circle", "repair the link "+path)
+	}
+	if err := w.trust(st, path); err != nil {
+		return err
+	}
+	text := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(fd, "", text)
+	if err != nil {
+		return &fs.PathError{Op: "readlink", Path: path, Err: err}
+	}
+	to := string(text[:n])
+	if strings.HasPrefix(to, "/") {
+		for _, f := range w.chain[1:] {
+			unix.Close(f.fd)
+		}
+		w.chain = w.chain[:1]
+	}
+	more := names(to)
+	w.linked, w.ofLink = true, w.ofLink+len(more)
+	w.todo = append(more, w.todo...)
+	return nil
+}
+
+// absent notes that the file, or a folder on the way to it, does not exist.
+func (w *walk) absent(name string) error {
+	if len(w.todo) > 0 {
+		w.missing = filepath.Join(w.dir().path, name)
+		name = w.todo[len(w.todo)-1]
+	}
+	w.name = name
+	if w.missing != "" && len(w.sponsors) > 0 {
+		return dangling(w.asked, w.missing)
+	}
+	return nil
+}
+
+func (w *walk) push(fd int, path string) error {
+	f := folder{fd: fd, path: path}
+	if err := unix.Fstat(fd, &f.st); err != nil {
+		unix.Close(fd)
+		return &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	w.chain = append(w.chain, f)
+	return nil
+}
+
+// openStep opens one name on the way without following it. Folders are asked
+// for as such, because only that makes the kernel mount what is mounted on demand.
+func openStep(dir int, name string, last bool) (int, error) {
+	if !last {
+		fd, err := openAt(dir, name, unix.O_PATH|unix.O_DIRECTORY)
+		if !errors.Is(err, unix.ENOTDIR) {
+			return fd, err
+		}
+	}
+	return openAt(dir, name, unix.O_PATH)
+}
+
+// openAt is openat(2) that never follows a link at the end, nor waits for a
+// FIFO's other end, nor is ended by a signal.
+func openAt(dir int, name string, flags int) (fd int, err error) {
+	err = retry(func() error {
+		fd, err = unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0o600)
+		return err
+	})
+	return fd, err
+}
+
+// maxTries is how often a call that a signal ended is made again.
+const maxTries = 1000
+
+// retry repeats a system call that a signal ended (EINTR).
+func retry(call func() error) error {
+	var err error
+	for range maxTries {
+		if err = call(); !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	return err
+}
+
+func dangling(asked, missing string) error {
+	return problem.New(asked+" is a symbolic link, or leads through one, to something that does not exist ("+missing+")",
+		"writing through it could create a file where nobody expects one", "repair or remove the link")
+}
