@@ -13,7 +13,13 @@ func (a *Applier) changeBaseURL(ctx context.Context, r *run, i int, c *BaseURLCh
 	if c.Method == Manual {
 		return a.manualBaseURL(ctx, r, i, c)
 	}
-	s, err := a.Login(ctx, r.Plan.Run.UpstreamBefore)
+	base, err := a.answering(ctx, r.Plan)
+	if err != nil {
+		return err
+	}
+	ctx, done := a.limited(ctx)
+	defer done()
+	s, err := a.Login(ctx, base)
 	if err != nil {
 		return err
 	}
@@ -37,11 +43,17 @@ func (a *Applier) changeBaseURL(ctx context.Context, r *run, i int, c *BaseURLCh
 	if have.BaseURL == c.New && (c.SSHNew == "" || have.SSHBaseURL == c.SSHNew) {
 		return nil
 	}
-	return setURLs(ctx, s, c.New, c.SSHNew)
+	return a.setURLs(ctx, s, c.New, c.SSHNew)
 }
 
-// setURLs sets and, where the answer was lost, decides by reading.
-func setURLs(ctx context.Context, s *bitbucket.Session, url, ssh string) error {
+// setURLs sets and, where the answer was lost, decides by reading. A Ctrl-C does
+// not cut it short: nobody could say then what a request under way will still do.
+func (a *Applier) setURLs(ctx context.Context, s *bitbucket.Session, url, ssh string) error {
+	if err := ctx.Err(); err != nil {
+		return problem.Wrap(err, "interrupted", "", "")
+	}
+	ctx, done := a.limited(context.WithoutCancel(ctx))
+	defer done()
 	err := s.SetURLs(ctx, url, ssh)
 	if err == nil {
 		return nil
@@ -88,6 +100,8 @@ func (a *Applier) restoreBaseURL(ctx context.Context, r *run, p progress, c *Bas
 	if c.Method == Manual || a.Login == nil {
 		return a.restoreByHand(ctx, base, p, c)
 	}
+	ctx, done := a.limited(ctx)
+	defer done()
 	s, err := a.Login(ctx, base)
 	if err != nil {
 		return err
@@ -102,7 +116,7 @@ func (a *Applier) restoreBaseURL(ctx context.Context, r *run, p progress, c *Bas
 	if have.BaseURL != c.New && have.BaseURL != p.oldURL {
 		return problem.New("the base URL is "+have.BaseURL+", which this run did not set", "somebody has changed it since", "set it by hand as you want it")
 	}
-	return setURLs(ctx, s, p.oldURL, p.oldSSH)
+	return a.setURLs(ctx, s, p.oldURL, p.oldSSH)
 }
 
 func (a *Applier) restoreByHand(ctx context.Context, base string, p progress, c *BaseURLChange) error {
@@ -117,25 +131,4 @@ func (a *Applier) restoreByHand(ctx context.Context, base string, p progress, c 
 		return nil
 	}
 	return problem.New("nobody is logged in to set the base URL back", "", "give --admin-user and --admin-password-file")
-}
-
-// answering returns the base under which Bitbucket runs now.
-func (a *Applier) answering(ctx context.Context, p Plan) (string, error) {
-	detail := ""
-	for _, base := range []string{p.Run.UpstreamAfter, p.Run.UpstreamBefore} {
-		state, why := statusOf(ctx, base)
-		if state == bitbucket.Running || state == bitbucket.FirstRun {
-			return base, nil
-		}
-		detail = fmt.Sprintf("%s says %s %s", base, state, why)
-	}
-	return "", problem.New("Bitbucket does not answer: "+detail, "its base URL is changed through Bitbucket itself", "start it")
-}
-
-func statusOf(ctx context.Context, base string) (bitbucket.State, string) {
-	c, err := bitbucket.NewClient(base, bitbucket.Options{})
-	if err != nil {
-		return bitbucket.Unreachable, err.Error()
-	}
-	return c.Status(ctx)
 }

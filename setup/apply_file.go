@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"io/fs"
+	"path/filepath"
 
 	"bitgate/certs"
 	"bitgate/haproxy/live"
@@ -18,7 +19,7 @@ func (a *Applier) editFile(ctx context.Context, p Plan, e *FileEdit) error {
 		return err
 	}
 	if f.DigestOrAbsent() == e.After {
-		return nil // done before a crash
+		return a.disk().syncDir(filepath.Dir(f.Target)) // done before a crash, perhaps not yet on the disk
 	}
 	if f.DigestOrAbsent() != e.Before {
 		return changedUnderneath(e.Path)
@@ -34,7 +35,7 @@ func (a *Applier) editFile(ctx context.Context, p Plan, e *FileEdit) error {
 		return err
 	}
 	if f.Absent {
-		if err := makeDirs(e.Path); err != nil {
+		if err := a.disk().mkdirs(filepath.Dir(e.Path), 0o755); err != nil {
 			return err
 		}
 		return a.Files.Create(e.Path, after, fs.FileMode(e.Mode), e.UID, e.GID)
@@ -90,13 +91,13 @@ func (a *Applier) writeBundle(c *CertificateChange) error {
 	}
 	switch f.DigestOrAbsent() {
 	case c.After:
-		return nil
+		return a.disk().syncDir(filepath.Dir(f.Target))
 	case c.Before:
 	default:
 		return changedUnderneath(c.Path)
 	}
 	if f.Absent {
-		if err := makeDirs(c.Path); err != nil {
+		if err := a.disk().mkdirs(filepath.Dir(c.Path), 0o755); err != nil {
 			return err
 		}
 		return a.Files.Create(c.Path, m.Bundle(), 0o600, -1, -1)
@@ -107,4 +108,14 @@ func (a *Applier) writeBundle(c *CertificateChange) error {
 func changedUnderneath(path string) error {
 	return problem.New(path+" was changed by somebody else since the plan was made",
 		"writing would throw that change away", "look at the file, then make a new plan")
+}
+
+// digestOf is the digest of a file now, Absent when it is not there, and the
+// error text when it cannot be read (which equals no digest).
+func digestOf(path string) string {
+	f, err := atomicfile.Read(path)
+	if err != nil {
+		return err.Error()
+	}
+	return f.DigestOrAbsent()
 }

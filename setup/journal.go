@@ -6,14 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
-	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 )
 
@@ -45,193 +40,84 @@ type record struct {
 	OldURL string     `json:"old-url,omitempty"` // base URL before change N
 	OldSSH string     `json:"old-ssh,omitempty"`
 	Forced bool       `json:"forced,omitempty"`
+	Boot   string     `json:"boot,omitempty"` // the machine's boot id when the run began
 }
 
-// run is one run's folder: plan.json, files.json, backups/, journal.jsonl.
-type run struct {
-	ID      string
-	Dir     string
-	Plan    Plan
-	Files   []savedFile
-	Records []record
-	journal *os.File
-	now     func() time.Time
+// journal is the open journal.jsonl of a run.
+type journal struct {
+	d    disk
+	f    *os.File
+	size int64 // bytes of whole lines; what follows is a torn one
+	torn bool
 }
 
-// savedFile is a file as it was before the run.
-type savedFile struct {
-	Path     string      `json:"path"`
-	Backup   string      `json:"backup,omitempty"` // name in backups/, "" when Absent
-	Digest   string      `json:"digest"`           // or Absent
-	Mode     fs.FileMode `json:"mode,omitempty"`
-	UID      int         `json:"uid"`
-	GID      int         `json:"gid"`
-	MadeDirs []string    `json:"made-dirs,omitempty"` // folders the run creates for it, outermost first
-}
-
-func runsDir(stateDir string) string { return filepath.Join(stateDir, "runs") }
-
-// newRun makes the run's folder: plan, backups, first journal line, all synced
-// before the first change is done.
-func newRun(stateDir string, p Plan, now func() time.Time) (*run, error) {
-	base := runsDir(stateDir)
-	if err := os.MkdirAll(base, 0o700); err != nil {
+func openJournal(d disk, path string) (*journal, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
 		return nil, err
 	}
-	r := &run{Plan: p, now: now}
-	day := now().UTC().Format("20060102")
-	for n := 1; ; n++ {
-		r.ID = day + "-" + strconv.Itoa(n)
-		r.Dir = filepath.Join(base, r.ID)
-		err := os.Mkdir(r.Dir, 0o700)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return nil, err
-		}
-	}
-	if err := r.save(); err != nil {
-		os.RemoveAll(r.Dir) // nothing has been changed yet
-		return nil, err
-	}
-	return r, nil
-}
-
-func (r *run) save() error {
-	if err := os.Mkdir(filepath.Join(r.Dir, "backups"), 0o700); err != nil {
-		return err
-	}
-	for _, path := range r.Plan.touchedPaths() {
-		saved, err := r.backup(path)
-		if err != nil {
-			return err
-		}
-		r.Files = append(r.Files, saved)
-	}
-	for name, v := range map[string]any{"plan.json": r.Plan, "files.json": r.Files} {
-		text, err := json.MarshalIndent(v, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := createSynced(filepath.Join(r.Dir, name), append(text, '\n')); err != nil {
-			return err
-		}
-	}
-	if err := r.openJournal(); err != nil {
-		return err
-	}
-	if err := r.write(record{Format: JournalFormat, Kind: recBegin, Change: -1}); err != nil {
-		return err
-	}
-	return syncDirs(filepath.Join(r.Dir, "backups"), r.Dir, filepath.Dir(r.Dir))
-}
-
-// backup copies a file as it is now, readable by root alone, and notes owner
-// and mode for the way back.
-func (r *run) backup(path string) (savedFile, error) {
-	f, err := atomicfile.Read(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
-		return savedFile{}, err
+		return nil, errors.Join(err, f.Close())
 	}
-	if f.Absent {
-		return savedFile{Path: path, Digest: Absent, MadeDirs: missingDirs(filepath.Dir(path))}, nil
-	}
-	name := fmt.Sprintf("%02d-%s", len(r.Files)+1, filepath.Base(path))
-	err = createSynced(filepath.Join(r.Dir, "backups", name), f.Data)
-	return savedFile{Path: path, Backup: name, Digest: f.Digest, Mode: f.Mode, UID: f.UID, GID: f.GID}, err
+	whole := wholeLines(data)
+	return &journal{d: d, f: f, size: int64(len(whole)), torn: len(whole) < len(data)}, nil
 }
 
-func missingDirs(dir string) []string {
-	var out []string
-	for {
-		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
-			return out
-		}
-		out = append([]string{dir}, out...)
-		dir = filepath.Dir(dir)
-	}
-}
+// wholeLines leaves out a torn last line (a crash while writing it): what it
+// announced had not begun.
+func wholeLines(data []byte) []byte { return data[:bytes.LastIndexByte(data, '\n')+1] }
 
-func createSynced(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func syncDirs(dirs ...string) error {
-	for _, dir := range dirs {
-		d, err := os.Open(dir)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(d.Sync(), d.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *run) openJournal() (err error) {
-	r.journal, err = os.OpenFile(filepath.Join(r.Dir, "journal.jsonl"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	return err
-}
-
-// write appends one line and syncs it: what follows may rely on it.
-func (r *run) write(rec record) error {
-	rec.At = r.now().UTC()
+// append writes one line and syncs it: what follows may rely on it. A line that
+// could not be written or synced is cut off again, at the latest before the next.
+func (j *journal) append(rec record) error {
 	line, err := json.Marshal(rec)
 	if err != nil {
 		return err
 	}
-	if _, err := r.journal.Write(append(line, '\n')); err != nil {
-		return problem.Wrap(err, "the journal "+r.journal.Name()+" cannot be written", "without it a crash could not be taken back", "free some space on that file system")
-	}
-	if err := r.journal.Sync(); err != nil {
+	if err := j.repair(); err != nil {
 		return err
 	}
-	r.Records = append(r.Records, rec)
+	line = append(line, '\n')
+	if err := j.put(line); err != nil {
+		j.torn = true
+		if cut := j.repair(); cut != nil {
+			err = errors.Join(err, cut)
+		}
+		return problem.Wrap(err, "the journal "+j.f.Name()+" cannot be written", "without it a crash could not be taken back", "free some space on that file system")
+	}
+	j.size += int64(len(line))
 	return nil
 }
 
-func (r *run) close() { r.journal.Close() }
+func (j *journal) put(line []byte) error {
+	if err := j.d.ask(opAppend, j.f.Name()); err != nil {
+		return err
+	}
+	if _, err := j.f.WriteAt(line, j.size); err != nil {
+		return err
+	}
+	return j.d.sync(j.f)
+}
 
-// loadRun reads a run's folder back. A torn last journal line (a crash while
-// writing it) is ignored: what it announced had not begun.
-func loadRun(stateDir, id string, now func() time.Time) (*run, error) {
-	r := &run{ID: id, Dir: filepath.Join(runsDir(stateDir), id), now: now}
-	if id == "" || strings.ContainsAny(id, "/\\") {
-		return nil, problem.New(fmt.Sprintf("%q is not a run", id), "", "see bitgate history")
+func (j *journal) repair() error {
+	if !j.torn {
+		return nil
 	}
-	for name, v := range map[string]any{"plan.json": &r.Plan, "files.json": &r.Files} {
-		data, err := os.ReadFile(filepath.Join(r.Dir, name))
-		if errors.Is(err, fs.ErrNotExist) && name == "plan.json" {
-			if _, serr := os.Stat(r.Dir); serr != nil {
-				return nil, problem.New("there is no run "+id, "", "see bitgate history")
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal(data, v); err != nil {
-			return nil, problem.Wrap(err, filepath.Join(r.Dir, name)+" cannot be read", "", "the backups beside it are intact")
-		}
+	if err := j.d.ask(opTruncate, j.f.Name()); err != nil {
+		return err
 	}
-	data, err := os.ReadFile(filepath.Join(r.Dir, "journal.jsonl"))
-	if err != nil {
-		return nil, err
+	if err := j.f.Truncate(j.size); err != nil {
+		return err
 	}
-	r.Records, err = parseJournal(data)
-	return r, err
+	j.torn = false
+	return nil
 }
 
 func parseJournal(data []byte) ([]record, error) {
 	var out []record
-	complete := data[:bytes.LastIndexByte(data, '\n')+1]
-	sc := bufio.NewScanner(bytes.NewReader(complete))
+	sc := bufio.NewScanner(bytes.NewReader(wholeLines(data)))
+	sc.Buffer(nil, 1<<20) // what is left to do may be a long text
 	for n := 1; sc.Scan(); n++ {
 		var rec record
 		if err := json.Unmarshal(sc.Bytes(), &rec); err != nil {

@@ -25,16 +25,16 @@ func TestTornJournalLineIsIgnored(t *testing.T) {
 	if err := os.WriteFile(path, []byte("old"), 0o640); err != nil {
 		t.Fatal(err)
 	}
-	r, err := newRun(dir, testPlan(path, "old", "new"), time.Now)
+	r, err := newRun(disk{}, dir, testPlan(path, "old", "new"), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := r.write(record{Kind: recDoing, Change: 0}); err != nil {
 		t.Fatal(err)
 	}
-	r.journal.WriteString(`{"kind":"done","cha`)
+	r.journal.f.WriteAt([]byte(`{"kind":"done","cha`), r.journal.size)
 	r.close()
-	back, err := loadRun(dir, r.ID, time.Now)
+	back, err := loadRun(disk{}, dir, r.ID, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestBackupIsPrivateAndRestores(t *testing.T) {
 	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r, err := newRun(dir, testPlan(path, "old", "new"), time.Now)
+	r, err := newRun(disk{}, dir, testPlan(path, "old", "new"), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestBackupIsPrivateAndRestores(t *testing.T) {
 	if err := os.Chmod(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.restore(atomicfile.Writer{}, path, false); err != nil {
+	if err := r.restore(path, false); err != nil {
 		t.Fatal(err)
 	}
 	data, _ := os.ReadFile(path)
@@ -81,25 +81,26 @@ func TestBackupIsPrivateAndRestores(t *testing.T) {
 	if err := os.WriteFile(path, []byte("by hand"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.restore(atomicfile.Writer{}, path, false); err == nil {
+	if err := r.restore(path, false); err == nil {
 		t.Error("a foreign edit was thrown away without force")
 	}
-	if err := r.restore(atomicfile.Writer{}, path, true); err != nil {
+	if err := r.restore(path, true); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestLockSaysWhoHoldsIt(t *testing.T) {
 	dir := t.TempDir()
-	l, err := takeLock(dir, time.Now())
+	l, err := takeLock(disk{}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := takeLock(dir, time.Now()); err == nil || !strings.Contains(err.Error(), "process") {
+	l.sign(disk{}, time.Now())
+	if _, err := takeLock(disk{}, dir); err == nil || !strings.Contains(err.Error(), "process") {
 		t.Errorf("second lock: %v", err)
 	}
 	l.release()
-	l, err = takeLock(dir, time.Now())
+	l, err = takeLock(disk{}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +113,9 @@ func FuzzJournal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		recs, err := parseJournal(data)
 		if err != nil {
+			return
+		}
+		if len(recs) == 0 {
 			return
 		}
 		r := run{Records: recs, Plan: testPlan("/f", "a", "b")}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 )
 
@@ -15,11 +16,14 @@ import (
 // run never leaves a stale one.
 type lock struct{ f *os.File }
 
-func takeLock(stateDir string, now time.Time) (*lock, error) {
-	if err := os.MkdirAll(stateDir, 0o700); err != nil {
+func takeLock(d disk, stateDir string) (*lock, error) {
+	if err := d.mkdirs(stateDir, 0o700); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(stateDir, "lock")
+	if err := d.ask(atomicfile.OpCreate, path); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o600)
 	if err != nil {
 		return nil, err
@@ -30,14 +34,43 @@ func takeLock(stateDir string, now time.Time) (*lock, error) {
 		return nil, problem.New("another bitgate is at work: "+strings.TrimSpace(string(who)),
 			"two runs at once could mix their changes", "wait until it has ended")
 	}
-	// The text is only for the message above; the lock itself is the kernel's.
-	if err := f.Truncate(0); err == nil {
-		fmt.Fprintf(f, "process %d, since %s\n", os.Getpid(), now.UTC().Format(time.RFC3339))
+	l := &lock{f}
+	if err := l.inPlace(path); err != nil {
+		f.Close()
+		return nil, err
 	}
-	return &lock{f}, nil
+	return l, nil
 }
 
-func (l *lock) release() {
-	l.f.Truncate(0)
-	l.f.Close()
+// inPlace: a lock on a file that somebody has deleted or exchanged keeps nobody out.
+func (l *lock) inPlace(path string) error {
+	mine, err := l.f.Stat()
+	if err != nil {
+		return err
+	}
+	if there, err := os.Stat(path); err != nil || !os.SameFile(mine, there) {
+		return problem.New(path+" was exchanged just now", "two runs at once could mix their changes", "start again")
+	}
+	return nil
+}
+
+// sign says who holds the lock, for the message above. The lock itself is the
+// kernel's, so a failure here does not matter.
+func (l *lock) sign(d disk, now time.Time) {
+	if d.ask(atomicfile.OpWrite, l.f.Name()) == nil && l.f.Truncate(0) == nil {
+		fmt.Fprintf(l.f, "process %d, since %s\n", os.Getpid(), now.UTC().Format(time.RFC3339))
+	}
+}
+
+func (l *lock) release() { l.f.Close() }
+
+// alone runs do while no other bitgate can change anything here.
+func (a *Applier) alone(do func() (Result, error)) (Result, error) {
+	l, err := takeLock(a.disk(), a.StateDir)
+	if err != nil {
+		return Result{}, err
+	}
+	defer l.release()
+	l.sign(a.disk(), a.now())
+	return do()
 }

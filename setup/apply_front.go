@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"time"
 
-	"bitgate/bitbucket"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 )
@@ -19,11 +18,8 @@ import (
 // frontWait is how long the front may take to come up.
 const frontWait = 30 * time.Second
 
-// service restarts Bitbucket or brings the front up.
-func (a *Applier) service(ctx context.Context, p Plan, i int, s *ServiceChange) error {
-	if s.Target == "bitbucket" {
-		return a.restartBitbucket(ctx, p, i, s.Control)
-	}
+// serveFront reloads or starts the front.
+func (a *Applier) serveFront(ctx context.Context, p Plan, i int, s *ServiceChange) error {
 	if s.Target == "proxy" && s.Control.How == service.Manual {
 		if a.Serve == nil {
 			return nil // a person starts it; the result lists the command
@@ -57,73 +53,6 @@ func (w *lineWriter) Write(b []byte) (int, error) {
 	}
 }
 
-// restartBitbucket takes a last look, restarts, and waits for the new context.
-func (a *Applier) restartBitbucket(ctx context.Context, p Plan, i int, ctl service.Control) error {
-	if err := a.lastLook(ctx, p); err != nil {
-		return err
-	}
-	return a.restartAndWait(ctx, i, ctl, p.Run.UpstreamAfter, p.Run.RestartTimeout)
-}
-
-// lastLook refuses to restart an instance that is in the middle of something:
-// MAINTENANCE is a backup or a migration, STARTING a start that has its time.
-func (a *Applier) lastLook(ctx context.Context, p Plan) error {
-	for _, base := range []string{p.Run.UpstreamBefore, p.Run.UpstreamAfter} {
-		state, _ := statusOf(ctx, base)
-		switch state {
-		case bitbucket.Unreachable:
-			continue
-		case bitbucket.Maintenance, bitbucket.Starting, bitbucket.Stopping:
-			return problem.New(fmt.Sprintf("Bitbucket says %s at the last look before its restart", state),
-				"a restart now would interrupt a backup, a migration or a start", "wait until it says RUNNING and start again")
-		}
-		return nil
-	}
-	return nil
-}
-
-// restartAndWait restarts and waits until base has answered well three times in
-// a row: a command may return before the old process has even stopped.
-func (a *Applier) restartAndWait(ctx context.Context, i int, ctl service.Control, base string, limit time.Duration) error {
-	if ctl.How == service.Manual {
-		if a.Ask == nil || a.Ask("Restart Bitbucket now", "bitgate waits for "+base+"/status. Say done when it has been restarted.",
-			[]Decision{DecideDone, DecideBack}) != DecideDone {
-			return problem.New("Bitbucket was not restarted", "", "")
-		}
-	} else if err := service.Do(ctx, ctl, service.Restart, a.log(i)); err != nil {
-		return problem.Wrap(err, "Bitbucket could not be restarted", "", "see its log")
-	}
-	return a.waitRunning(ctx, i, base, limit)
-}
-
-func (a *Applier) waitRunning(ctx context.Context, i int, base string, limit time.Duration) error {
-	deadline := a.now().Add(limit)
-	last, good := "", 0
-	for {
-		state, detail := statusOf(ctx, base)
-		if state == bitbucket.Running || state == bitbucket.FirstRun {
-			if good++; good >= 3 {
-				return nil
-			}
-		} else {
-			good = 0
-		}
-		if string(state) != last {
-			a.tell(Event{Kind: EventProgress, Change: i, Text: string(state)})
-			last = string(state)
-		}
-		if a.now().After(deadline) {
-			return problem.New(fmt.Sprintf("Bitbucket did not come up under %s within %s: %s %s", base, limit, state, detail),
-				"the files are right, but nobody can work", "see its log; --restart-timeout gives it more time")
-		}
-		select {
-		case <-ctx.Done():
-			return problem.Wrap(ctx.Err(), "interrupted while Bitbucket was starting", "", "")
-		case <-time.After(a.poll()):
-		}
-	}
-}
-
 // lookThroughFront asks {context}/status through the front on this machine,
 // until it answers as Bitbucket does. The certificate's trust is verify's
 // question: here no credential travels and only the answer's shape counts.
@@ -142,10 +71,7 @@ func (a *Applier) lookThroughFront(ctx context.Context, p Plan) error {
 		if a.now().After(deadline) || ctx.Err() != nil {
 			return problem.Wrap(err, "the front at "+p.Run.FrontAddress+" does not serve Bitbucket", "nobody could reach it", "see the front's log")
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(a.poll()):
-		}
+		a.pause(ctx)
 	}
 }
 

@@ -1,0 +1,171 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"bitgate/internal/problem"
+	"bitgate/internal/service"
+)
+
+// forward does what is not done yet and commits. again says that the process
+// that began the run is gone.
+func (a *Applier) forward(ctx context.Context, r *run, again bool) (Result, error) {
+	before := r.progress()
+	for i, ref := range r.Plan.Ordered() {
+		if before[i].done && !(again && a.endedWithItsProcess(r.Plan.At(ref))) {
+			continue
+		}
+		if err := a.change(ctx, r, i, ref, before[i]); err != nil {
+			return a.failed(ctx, r, err)
+		}
+	}
+	for {
+		err := a.lookThroughFront(ctx, r.Plan)
+		if err == nil {
+			break
+		}
+		switch a.decide(ctx, r.Plan, err) {
+		case DecideRetry:
+			continue
+		case DecideKeep:
+			res, cerr := a.commit(ctx, r)
+			if cerr != nil {
+				return res, cerr
+			}
+			return res, problem.Wrap(err, "the changes were kept although the front does not answer", "", "bitgate undo "+r.ID+" takes them back").WithKind(problem.Verify)
+		}
+		return a.failed(ctx, r, err)
+	}
+	return a.commit(ctx, r)
+}
+
+// endedWithItsProcess: a front that ran inside bitgate is gone with it.
+func (a *Applier) endedWithItsProcess(c Change) bool {
+	return c.Service != nil && c.Service.Target == "proxy" && c.Service.Control.How == service.Manual && a.Serve != nil
+}
+
+// decide asks a person what to do about a front that does not answer; without
+// one, --on-failure says.
+func (a *Applier) decide(ctx context.Context, p Plan, err error) Decision {
+	switch {
+	case ctx.Err() != nil:
+		return DecideBack
+	case a.Ask != nil:
+		return a.Ask("the front does not answer as it should", err.Error(), []Decision{DecideRetry, DecideBack, DecideKeep})
+	case p.Run.OnFailure == FailKeep:
+		return DecideKeep
+	}
+	return DecideBack
+}
+
+// change journals and does one change.
+func (a *Applier) change(ctx context.Context, r *run, i int, ref Ref, before progress) error {
+	if err := ctx.Err(); err != nil {
+		return problem.Wrap(err, "interrupted", "", "")
+	}
+	c := r.Plan.At(ref)
+	step := r.Plan.Steps[ref.Step]
+	a.tell(Event{Kind: EventStart, Step: step.ID, Title: c.What, Change: i})
+	err := a.act(ctx, r, i, c, before)
+	if err == nil {
+		err = r.write(record{Kind: recDone, Change: i})
+	}
+	if err != nil {
+		a.tell(Event{Kind: EventFailed, Step: step.ID, Title: c.What, Change: i, Text: err.Error()})
+		return err
+	}
+	a.tell(Event{Kind: EventDone, Step: step.ID, Title: c.What, Change: i})
+	return nil
+}
+
+// act does one change. The journal line comes before the deed, and behind what
+// may still refuse it.
+func (a *Applier) act(ctx context.Context, r *run, i int, c Change, before progress) error {
+	if c.BaseURL != nil {
+		return a.changeBaseURL(ctx, r, i, c.BaseURL)
+	}
+	if c.restartsBitbucket() {
+		return a.restartBitbucket(ctx, r, i, c.Service.Control, before.begun)
+	}
+	if err := r.write(record{Kind: recDoing, Change: i}); err != nil {
+		return err
+	}
+	switch {
+	case c.File != nil:
+		return a.editFile(ctx, r.Plan, c.File)
+	case c.Certificate != nil:
+		return a.writeBundle(c.Certificate)
+	case c.Service != nil:
+		return a.serveFront(ctx, r.Plan, i, c.Service)
+	}
+	return fmt.Errorf("change %d is empty", i)
+}
+
+// commit makes the run stand. A run whose commit cannot be journalled is taken
+// back: the next start would not know that it stands.
+func (a *Applier) commit(ctx context.Context, r *run) (Result, error) {
+	if err := r.write(record{Kind: recCommit, Change: -1}); err != nil {
+		return a.failed(ctx, r, err)
+	}
+	a.tell(Event{Kind: EventCommitted, Change: -1, Text: r.ID})
+	if err := prune(r.disk, a.StateDir); err != nil {
+		a.tell(Event{Kind: EventLog, Change: -1, Text: "old runs could not be removed: " + err.Error()})
+	}
+	return Result{Run: r.ID, State: RunCommitted, Changes: len(r.Plan.Ordered()), Pending: r.pending(a),
+		Backups: r.backups(), Notes: r.Plan.Notes}, nil
+}
+
+func (r *run) backups() string { return filepath.Join(r.Dir, "backups") }
+
+// pending adds what apply itself left to a person.
+func (r *run) pending(a *Applier) []string {
+	out := append([]string{}, r.Plan.Pending...)
+	for _, ref := range r.Plan.Ordered() {
+		c := r.Plan.At(ref)
+		if c.Service != nil && c.Service.Target == "proxy" && c.Service.Control.How == Manual && a.Serve == nil {
+			out = append(out, "start the front: bitgate proxy --config "+r.Plan.Answers.ProxyConfig)
+		}
+	}
+	return out
+}
+
+// failed takes everything back and says so.
+func (a *Applier) failed(ctx context.Context, r *run, cause error) (Result, error) {
+	a.tell(Event{Kind: EventFailed, Change: -1, Text: cause.Error()})
+	begun := r.begun()
+	if begun {
+		// From here on there is only the way back. That it is noted matters to
+		// recover after a crash only, so a full disk does not stop it.
+		if err := r.write(record{Kind: recUndoBegin, Change: -1}); err != nil {
+			cause = errors.Join(cause, err)
+		}
+	}
+	t := a.taker(r, false)
+	if errors.Is(cause, errStillStarting) {
+		t.patience = 0 // it was given its time
+	}
+	// The way back must not be cut short by the Ctrl-C that caused it.
+	res, left := t.settle(context.WithoutCancel(ctx), RunTakenBack)
+	switch {
+	case left != nil:
+		return res, a.incomplete(r, cause, left)
+	case problem.KindOf(cause) == problem.Credentials:
+		return res, problem.Wrap(cause, "the run was taken back, everything is as before", "", "").WithKind(problem.Credentials)
+	case !begun:
+		return res, problem.Wrap(cause, "nothing was changed", "", "")
+	}
+	return res, problem.Wrap(cause, "the run was taken back, everything is as before", "", "").WithKind(problem.TakenBack)
+}
+
+// incomplete names what could not be taken back, and the way on.
+func (a *Applier) incomplete(r *run, cause error, left []string) error {
+	text := ""
+	for _, l := range left {
+		text += "\n  - " + l
+	}
+	return problem.Wrap(cause, "run "+r.ID+" could not be taken back completely; left to do:"+text+"\n", "until then old and new settings are mixed",
+		"when the reason is gone: bitgate recover").WithKind(problem.Incomplete)
+}

@@ -1,0 +1,167 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"bitgate/internal/problem"
+	"bitgate/internal/service"
+)
+
+// taker takes one run back.
+type taker struct {
+	a        *Applier
+	r        *run
+	p        []progress
+	force    bool          // over foreign edits
+	patience time.Duration // how long to wait for a Bitbucket that is busy
+	absent   int           // how many looks must find nobody before it counts as down
+}
+
+func (a *Applier) taker(r *run, force bool) *taker {
+	return &taker{a: a, r: r, p: r.progress(), force: force, patience: r.Plan.Run.RestartTimeout}
+}
+
+// settle takes the run back and journals how that ended. left, where it is not
+// nil, says what a person or a later recover has to do.
+func (t *taker) settle(ctx context.Context, end RunState) (res Result, left []string) {
+	res = Result{Run: t.r.ID, State: end, Changes: len(t.r.Plan.Ordered()), Backups: t.r.backups()}
+	if end == RunTakenBack {
+		res.Changes = 0
+	}
+	left = t.takeBack(ctx)
+	if left == nil {
+		err := t.r.write(record{Kind: recClosed, Change: -1, State: end})
+		if err == nil {
+			return res, nil
+		}
+		left = []string{"everything is as before, but the journal could not be closed: " + describeError(err)}
+	}
+	text := ""
+	for _, l := range left {
+		text += l + "\n"
+	}
+	if err := t.r.write(record{Kind: recIncomplete, Change: -1, Text: text}); err != nil {
+		t.a.tell(Event{Kind: EventLog, Change: -1, Text: err.Error()}) // the journal is open without this line too
+	}
+	res.State, res.Pending = RunIncomplete, left
+	return res, left
+}
+
+// takeBack reverses what was done, in the order that keeps Bitbucket reachable:
+// the base URL while Bitbucket answers, its files, its restart, the base URL if
+// it could not be done before, the front last. It returns what is left to do.
+func (t *taker) takeBack(ctx context.Context) (left []string) {
+	isURL := func(c Change) bool { return c.BaseURL != nil }
+	url := t.each(ctx, isURL, t.baseURL)
+	upstream := t.each(ctx, func(c Change) bool { return c.Phase == PhaseUpstreamFiles }, t.file)
+	if upstream == nil {
+		t.noticeRestart(ctx)
+		upstream = t.each(ctx, Change.restartsBitbucket, t.restart)
+	}
+	// A refused password is not tried a second time: Bitbucket counts.
+	if url != nil && upstream == nil && problem.KindOf(url) != problem.Credentials {
+		t.a.settled(ctx, -1, t.r.Plan.back(), t.patience, 0)
+		url = t.each(ctx, isURL, t.baseURL)
+	}
+	front := t.front(ctx)
+	for _, err := range []error{url, upstream, front} {
+		if err != nil {
+			left = append(left, describeError(err))
+		}
+	}
+	return left
+}
+
+func describeError(err error) string {
+	text := err.Error()
+	var p *problem.Error
+	if errors.As(err, &p) && p.Do != "" {
+		text += " (" + p.Do + ")"
+	}
+	return text
+}
+
+// each takes back the picked changes that were begun, the last first. A line
+// that cannot be journalled stops nothing: doing it a second time is harmless.
+func (t *taker) each(ctx context.Context, pick func(Change) bool, back func(context.Context, int, Change) error) error {
+	refs := t.r.Plan.Ordered()
+	for i := len(refs) - 1; i >= 0; i-- {
+		c := t.r.Plan.At(refs[i])
+		if !pick(c) || !t.p[i].begun || t.p[i].undone {
+			continue
+		}
+		step := t.r.Plan.Steps[refs[i].Step].ID
+		t.a.tell(Event{Kind: EventUndoStart, Step: step, Title: c.What, Change: i})
+		if err := back(ctx, i, c); err != nil {
+			t.a.tell(Event{Kind: EventFailed, Step: step, Title: c.What, Change: i, Text: err.Error()})
+			return err
+		}
+		t.p[i].undone = true
+		if err := t.r.write(record{Kind: recUndone, Change: i}); err != nil {
+			t.a.tell(Event{Kind: EventLog, Step: step, Change: i, Text: err.Error()})
+		}
+		t.a.tell(Event{Kind: EventUndone, Step: step, Title: c.What, Change: i})
+	}
+	return nil
+}
+
+func (t *taker) baseURL(ctx context.Context, i int, c Change) error {
+	if t.p[i].oldURL == "" {
+		return nil // it was never known, so it was never changed by us
+	}
+	if err := t.a.restoreBaseURL(ctx, t.r, t.p[i], c.BaseURL); err != nil {
+		what := "the base URL must be set back to " + t.p[i].oldURL
+		if c.BaseURL.SSHNew != "" {
+			what += " and the SSH base URL to " + t.p[i].oldSSH
+		}
+		return problem.Wrap(err, what+" on "+t.r.Plan.Run.UpstreamBefore+"/admin/server-settings", "", "bitgate recover").WithKind(problem.KindOf(err))
+	}
+	return nil
+}
+
+// file puts the whole file back as it was before the run.
+func (t *taker) file(_ context.Context, _ int, c Change) error {
+	if c.File != nil {
+		return t.r.restore(c.File.Path, t.force)
+	}
+	return t.r.restore(c.Certificate.Path, t.force)
+}
+
+// front stops a front of our own before its files go, and reloads a foreign
+// one after its file is back.
+func (t *taker) front(ctx context.Context) error {
+	isService := func(c Change) bool { return c.Phase == PhaseFrontService }
+	isFile := func(c Change) bool { return c.Phase == PhaseFrontFiles }
+	own := func(c Change) bool { return isService(c) && c.Service.Target == "proxy" && t.r.frontCreated() }
+	if err := t.each(ctx, own, t.stopFront); err != nil {
+		return err
+	}
+	if err := t.each(ctx, isFile, t.file); err != nil {
+		return err
+	}
+	return t.each(ctx, isService, func(ctx context.Context, i int, c Change) error {
+		if c.Service.Control.How == service.Manual {
+			return nil
+		}
+		return service.Do(ctx, c.Service.Control, c.Service.Verb, t.a.log(i))
+	})
+}
+
+func (t *taker) stopFront(ctx context.Context, i int, c Change) error {
+	if c.Service.Control.How != service.Systemd {
+		return nil // started in the foreground: it ends with the command that started it
+	}
+	return service.Do(ctx, c.Service.Control, service.Stop, t.a.log(i))
+}
+
+// frontCreated reports whether this run made the built-in proxy's configuration.
+func (r *run) frontCreated() bool {
+	for _, f := range r.Files {
+		if f.Path == r.Plan.Answers.ProxyConfig {
+			return f.Digest == Absent
+		}
+	}
+	return false
+}
