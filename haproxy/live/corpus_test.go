@@ -28,6 +28,7 @@ func corpus(t *testing.T) []string {
 
 // Our sections add no message of HAProxy's to any real file.
 func TestCorpusPassesAsBefore(t *testing.T) {
+	t.Parallel()
 	in := installed(t)
 	bundle, _ := certificate(t, "git.example.com")
 	extra := []live.Candidate{{Path: "/etc/haproxy/bitgate.pem", Data: bundle}}
