@@ -120,6 +120,9 @@ type ServiceChange struct {
 	Effect  string          `json:"effect"` // what users notice: "about 90 s without service"
 }
 
+// Reloads reports whether the service goes on serving meanwhile.
+func (s ServiceChange) Reloads() bool { return s.Verb == service.Reload }
+
 // Ref names a change by its place in the plan.
 type Ref struct{ Step, Change int }
 

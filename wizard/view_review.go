@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"bitgate/internal/service"
 	"bitgate/setup"
 )
 
@@ -92,7 +91,7 @@ func planSummary(p setup.Plan) string {
 		switch {
 		case c.Service == nil:
 			changes++
-		case c.Service.Verb == service.Reload:
+		case c.Service.Reloads():
 			reloads++
 		default:
 			restarts++
