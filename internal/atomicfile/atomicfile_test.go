@@ -1,7 +1,6 @@
 package atomicfile
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -122,53 +121,5 @@ func TestChangedUnderneath(t *testing.T) {
 	}
 	if got := text(t, path); got != "edited by hand" {
 		t.Errorf("file holds %q", got)
-	}
-}
-
-// Every operation fails once: the file holds the old bytes up to the rename,
-// and no temporary file is ever left.
-func TestEveryOperationMayFail(t *testing.T) {
-	for _, create := range []bool{false, true} {
-		for _, op := range []Op{OpCreate, OpOwner, OpAttr, OpWrite, OpMode, OpSync, OpCompare, OpRename, OpSyncDir} {
-			dir := t.TempDir()
-			path := filepath.Join(dir, "f")
-			hit := false
-			w := Writer{Fault: func(got Op, _ string) error {
-				if got == op {
-					hit = true
-					return syscall.ENOSPC
-				}
-				return nil
-			}}
-			var err error
-			if create {
-				err = w.Create(path, []byte("new"), 0o600, -1, -1)
-			} else {
-				write(t, path, "old", 0o644)
-				f, rerr := Read(path)
-				if rerr != nil {
-					t.Fatal(rerr)
-				}
-				err = w.Replace(f, []byte("new"))
-			}
-			if create && op == OpAttr {
-				if hit || err != nil {
-					t.Errorf("create copies attributes from nowhere: %v", err)
-				}
-				continue
-			}
-			if !hit || !errors.Is(err, syscall.ENOSPC) {
-				t.Errorf("create=%v %s: reached %v, error %v", create, op, hit, err)
-			}
-			entries, _ := os.ReadDir(dir)
-			for _, e := range entries {
-				if e.Name() != "f" {
-					t.Errorf("create=%v %s: %s was left", create, op, e.Name())
-				}
-			}
-			if got, _ := os.ReadFile(path); op != OpSyncDir && !create && string(got) != "old" {
-				t.Errorf("%s: file holds %q", op, got)
-			}
-		}
 	}
 }

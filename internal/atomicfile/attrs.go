@@ -110,3 +110,19 @@ func dropACL(fd int) error {
 	}
 	return err
 }
+
+// Flags of an inode (linux/fs.h, FS_IMMUTABLE_FL and FS_APPEND_FL; chattr(1)).
+const (
+	immutableFlag  = 0x10
+	appendOnlyFlag = 0x20
+)
+
+// inodeFlags reads the flags of an open file or folder. File systems without
+// flags have none set.
+func inodeFlags(fd int) uint32 {
+	flags, err := unix.IoctlGetUint32(fd, unix.FS_IOC_GETFLAGS)
+	if err != nil {
+		return 0
+	}
+	return flags
+}

@@ -89,21 +89,15 @@ func (p *place) foreign(f File) []Obstacle {
 	}}
 }
 
-// Flags of an inode (linux/fs.h, FS_IMMUTABLE_FL and FS_APPEND_FL; chattr(1)).
-const (
-	immutableFlag  = 0x10
-	appendOnlyFlag = 0x20
-)
-
-// flagged: immutable or append-only. File systems without flags have none.
+// flagged: immutable or append-only.
 func (p *place) flagged(name, path string) []Obstacle {
 	fd, err := openAt(p.dir().fd, name, unix.O_RDONLY)
 	if err != nil {
 		return nil
 	}
 	defer unix.Close(fd)
-	flags, err := unix.IoctlGetUint32(fd, unix.FS_IOC_GETFLAGS)
-	if err != nil || flags&(immutableFlag|appendOnlyFlag) == 0 {
+	flags := inodeFlags(fd)
+	if flags&(immutableFlag|appendOnlyFlag) == 0 {
 		return nil
 	}
 	how, flag := "immutable", "i"

@@ -101,6 +101,10 @@ func deskAt(p *place, old File) (desk, error) {
 	if err != nil {
 		return desk{}, &fs.PathError{Op: "open", Path: p.dir().path, Err: err}
 	}
+	if flags := inodeFlags(fd); flags&appendOnlyFlag != 0 { // a temporary file could be made but never removed
+		unix.Close(fd)
+		return desk{}, &fs.PathError{Op: "open", Path: p.dir().path, Err: unix.EPERM}
+	}
 	return desk{place: p, sync: os.NewFile(uintptr(fd), p.dir().path)}, nil
 }
 
