@@ -1,0 +1,55 @@
+//go:build linux
+
+package torture
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"bitgate/internal/peers"
+)
+
+// program is the binary under test, built once.
+var program string
+
+// long says whether the long forms were asked for.
+var long = os.Getenv("BITGATE_TORTURE") == "1"
+
+func TestMain(m *testing.M) { os.Exit(build(m)) }
+
+func build(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "torture")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "bitgate")
+	// The version control stamp would fail in a clone of another user.
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", program, "bitgate/cmd/bitgate")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// needRoot skips where the test would prove nothing: bitgate runs as root, and
+// tracing, mounting and foreign owners need it. Nothing skips as root.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: needs root, as bitgate does on a server")
+	}
+	peers.Need(t, "git", "curl", "strace")
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

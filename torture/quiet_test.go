@@ -1,0 +1,186 @@
+//go:build linux
+
+package torture
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"bitgate/internal/peers"
+)
+
+// A preview and a second run write nothing, and undo gives back exactly what was
+// there, attributes and access lists included.
+func TestPreviewSecondRunAndUndo(t *testing.T) {
+	needRoot(t)
+	versions := []string{propertiesGeneration}
+	if long {
+		versions = append(versions, xmlGeneration)
+	}
+	for _, version := range versions {
+		for _, front := range []string{builtin, haproxy} {
+			t.Run(version+" "+front, func(t *testing.T) {
+				t.Parallel()
+				m := newMachine(t, version, front, options{})
+				m.decorate(t)
+				before := m.tree(t)
+
+				m.quiet(t, "plan", m.job("plan")...)
+				m.quiet(t, "dry run", m.job("apply", "--dry-run")...)
+				same(t, "plan", m.tree(t), before)
+				if _, err := os.Lstat(m.state()); err == nil {
+					t.Error("a preview made the state directory")
+				}
+
+				m.ok(t, m.job("apply")...)
+				applied, inodes, restarts := m.tree(t), m.inodes(t), m.settled()
+				o := m.quiet(t, "second run", m.job("apply")...)
+				if !strings.Contains(o.Out, "Nothing to do") {
+					t.Errorf("second run: %s", o)
+				}
+				same(t, "second run", m.tree(t), applied)
+				same(t, "second run, inodes", m.inodes(t), inodes)
+				if m.settled() != restarts {
+					t.Error("the second run restarted Bitbucket")
+				}
+
+				m.ok(t, m.back("undo")...)
+				same(t, "undo", m.tree(t), before)
+				if left := m.leftovers(t); len(left) > 0 {
+					t.Errorf("left: %v", left)
+				}
+				if got := m.BB.BaseURL(); got != m.OldURL {
+					t.Errorf("base URL after undo: %s, was %s", got, m.OldURL)
+				}
+			})
+		}
+	}
+}
+
+func same(t *testing.T, when string, have, want tree) {
+	t.Helper()
+	for _, line := range have.differences(want) {
+		t.Errorf("%s: %s", when, line)
+	}
+}
+
+// decorate gives the files that will be edited what a careless tool loses.
+func (m *machine) decorate(t *testing.T) {
+	t.Helper()
+	files := []string{m.settings()}
+	if m.HAProxy != nil {
+		files = append(files, m.HAProxy.Config)
+	}
+	for _, file := range files {
+		must(t, os.Chmod(file, 0o640))
+		for name, value := range map[string][]byte{"user.note": []byte("kept by whoever wrote it"), "system.posix_acl_access": accessList()} {
+			if err := unix.Setxattr(file, name, value, 0); err != nil {
+				t.Fatalf("%s on %s: %v", name, file, err)
+			}
+		}
+	}
+}
+
+// accessList is user::rw- user:1234:r-- group::r-- mask::r-- other::---, as
+// linux/posix_acl_xattr.h has it.
+func accessList() []byte {
+	const nobody = 0xffffffff
+	out := binary.LittleEndian.AppendUint32(nil, 2) // version
+	for _, e := range []struct {
+		tag, perm uint16
+		id        uint32
+	}{{0x01, 6, nobody}, {0x02, 4, 1234}, {0x04, 4, nobody}, {0x10, 4, nobody}, {0x20, 0, nobody}} {
+		out = binary.LittleEndian.AppendUint16(out, e.tag)
+		out = binary.LittleEndian.AppendUint16(out, e.perm)
+		out = binary.LittleEndian.AppendUint32(out, e.id)
+	}
+	return out
+}
+
+// inodes shows whether a file was replaced by the same bytes.
+func (m *machine) inodes(t *testing.T) tree {
+	t.Helper()
+	out := tree{}
+	for name := range m.tree(t) {
+		var st unix.Stat_t
+		must(t, unix.Lstat(m.path(name), &st))
+		out[name] = fmt.Sprint(st.Ino, st.Mtim, st.Ctim)
+	}
+	return out
+}
+
+// writers is every call of strace's that can change a file.
+const writers = "open,openat,openat2,creat,write,pwrite64,writev,pwritev,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir," +
+	"fsync,fdatasync,ftruncate,truncate,fallocate,fchmod,fchmodat,chmod,fchown,fchownat,chown,lchown,fsetxattr,setxattr,lsetxattr," +
+	"fremovexattr,removexattr,link,linkat,symlink,symlinkat,mknod,mknodat,utimensat,copy_file_range,sendfile"
+
+// quiet runs bitgate, and everything it starts, under strace and wants no write
+// outside a private folder that it removes.
+func (m *machine) quiet(t *testing.T, when string, args ...string) outcome {
+	t.Helper()
+	log := filepath.Join(m.Out, "quiet")
+	o := m.under(t, []string{peers.Path(t, "strace"), "-f", "-q", "-y", "-s", "4096", "-e", "signal=none", "-e", "trace=" + writers, "-o", log}, args...)
+	if o.Code != 0 {
+		t.Fatalf("%s: %s", when, o)
+	}
+	text, err := os.ReadFile(log)
+	must(t, err)
+	calls, private := 0, ""
+	for line := range strings.Lines(string(text)) {
+		call, path, writes := writingLine(line)
+		if call != "" {
+			calls++
+		}
+		if !writes || strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path, "/proc/") {
+			continue
+		}
+		switch {
+		case strings.HasPrefix(call, "mkdir") && filepath.Dir(path) == m.path("tmp") && strings.Contains(line, ", 0700)"):
+			private = path
+		case private != "" && (path == private || strings.HasPrefix(path, private+"/")):
+		default:
+			t.Errorf("%s writes: %s", when, strings.TrimSpace(line))
+		}
+	}
+	if calls < 10 {
+		t.Errorf("%s: strace saw %d calls: it looks in the wrong place", when, calls)
+	}
+	if left := m.leftovers(t); len(left) > 0 {
+		t.Errorf("%s left: %v", when, left)
+	}
+	return o
+}
+
+var (
+	straceCall = regexp.MustCompile(`^\d+ +(\w+)\((.*)`)
+	straceFile = regexp.MustCompile(`^(?:\d+|AT_FDCWD)<([^>]*)>`)
+	straceName = regexp.MustCompile(`^(?:(?:\d+|AT_FDCWD)<([^>]*)>, )?"([^"]*)"`)
+)
+
+// writingLine reads one line of strace -y. Sockets, pipes and the like are no files.
+func writingLine(line string) (call, path string, writes bool) {
+	m := straceCall.FindStringSubmatch(line)
+	if m == nil {
+		return "", "", false
+	}
+	call, rest := m[1], m[2]
+	if n := straceName.FindStringSubmatch(rest); n != nil && call != "write" {
+		path = n[2]
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(n[1], path)
+		}
+	} else if f := straceFile.FindStringSubmatch(rest); f != nil {
+		path = f[1]
+	}
+	if strings.HasPrefix(call, "open") {
+		return call, path, regexp.MustCompile(`O_WRONLY|O_RDWR|O_CREAT|O_TRUNC`).MatchString(rest)
+	}
+	return call, path, filepath.IsAbs(path)
+}
