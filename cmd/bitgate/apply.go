@@ -73,9 +73,19 @@ func runApply(ctx context.Context, p *process, o applyOptions, file string) (err
 	if err != nil {
 		return err
 	}
+	if o.serve && plan.Answers.Front != setup.FrontBuiltin {
+		return usage("--serve runs the built-in proxy, and the front is "+plan.Answers.Front, "leave --serve out, or choose --front builtin")
+	}
 	if plan.Empty() {
 		view.result(setup.Result{State: setup.RunNothing, Pending: plan.Pending}, runEnd{URL: plan.Answers.URL.BaseURL()})
-		return nil
+		if !o.serve {
+			return nil
+		}
+		front, err := startFront(ctx, p.Program, p.Err, plan.Answers.ProxyConfig)
+		if err != nil {
+			return err
+		}
+		return j.goOnServing(ctx, plan, front, o.json)
 	}
 	if !o.yes {
 		planText{p.Out, style{p.color()}}.print(plan, setup.Diffs(j.facts, plan))
@@ -144,7 +154,7 @@ func (j *job) prove(ctx context.Context, plan setup.Plan, view runView) error {
 func (j *job) carryOut(ctx context.Context, plan setup.Plan, o applyOptions, view runView) error {
 	var front *child
 	defer func() { front.stop() }()
-	if o.serve && plan.Answers.Front == setup.FrontBuiltin {
+	if o.serve {
 		j.serve = func(ctx context.Context, config string) (err error) {
 			front, err = startFront(ctx, j.p.Program, j.p.Err, config)
 			return err
@@ -169,7 +179,12 @@ func (j *job) carryOut(ctx context.Context, plan setup.Plan, o applyOptions, vie
 	if front == nil || err != nil && problem.KindOf(err) != problem.Verify {
 		return err
 	}
-	if !o.json {
+	return j.goOnServing(ctx, plan, front, o.json)
+}
+
+// goOnServing stays in the foreground with the front until a signal.
+func (j *job) goOnServing(ctx context.Context, plan setup.Plan, front *child, quiet bool) error {
+	if !quiet {
 		out(j.p.Out, "\nServing %s. Ctrl-C ends it.", plan.Answers.URL.BaseURL())
 	}
 	return front.serve(ctx)

@@ -63,7 +63,7 @@ func printError(p process, err error) {
 
 // separate takes joined errors apart.
 func separate(err error) []error {
-	many, joined := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the outermost link counts
+	many, joined := err.(interface{ Unwrap() []error })
 	if !joined {
 		return []error{err}
 	}

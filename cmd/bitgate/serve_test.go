@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
@@ -29,58 +30,83 @@ func (m machine) client(t *testing.T) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// TestServe: apply --serve goes on as the front, as somebody else than root,
-// until a signal; then nothing is left running.
-func TestServe(t *testing.T) {
-	m := newMachine(t)
+// serving starts `apply --serve` and waits until it serves.
+func (m machine) serving(t *testing.T, restart string) (stop func(), output *bytes.Buffer) {
+	t.Helper()
 	password := filepath.Join(m.dir, "password")
 	if err := os.WriteFile(password, []byte("right\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	restarts := filepath.Join(m.dir, "restart")
-	cmd, _, output := bitgate(t, append([]string{
-		"apply", "--yes", "--serve", "--admin-password-file", password,
-		"--restart", "touch " + restarts,
-	}, m.args...)...)
+	cmd, _, output := bitgate(t, append([]string{"apply", "--yes", "--serve", "--admin-password-file", password, "--restart", restart}, m.args...)...)
 	cmd.Env = append(cmd.Env, m.env...)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	t.Cleanup(func() { r.Close() })
 	cmd.Stdout, cmd.Stderr = w, w // one stream, read by this goroutine alone
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
-	go restartOn(t, m.Server, restarts)
 	if !readUntil(r, output, "Serving https://localhost:"+strconv.Itoa(m.port)) {
 		t.Fatalf("it does not serve:\n%s", output)
 	}
+	return func() {
+		t.Helper()
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		readUntil(r, output, "no such line")
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v\n%s", err, output)
+		}
+		if left := processes(t, m.dir); len(left) > 0 {
+			t.Errorf("still running: %v", left)
+		}
+	}, output
+}
+
+// TestServe: apply --serve goes on as the front, as somebody else than root,
+// until a signal; then nothing is left running. With nothing to do it serves, too.
+func TestServe(t *testing.T) {
+	m := newMachine(t)
+	restarts := filepath.Join(m.dir, "restart")
+	restarted := make(chan struct{})
+	go func() {
+		defer close(restarted)
+		restartOn(t, m.Server, restarts)
+	}()
+	stop, output := m.serving(t, "touch "+restarts)
+	<-restarted
 	if !strings.Contains(output.String(), "ok  Bitbucket answers through the front") {
 		t.Errorf("it was not verified:\n%s", output)
 	}
+	m.running(t)
+	if os.Geteuid() == 0 {
+		unprivileged(t, filepath.Join(m.dir, "proxy.yaml"))
+	}
+	stop()
+
+	stop, output = m.serving(t, "touch "+restarts)
+	if !strings.Contains(output.String(), "Nothing to do.") {
+		t.Errorf("the second time:\n%s", output)
+	}
+	m.running(t)
+	stop()
+}
+
+// running asks for the status through the front.
+func (m machine) running(t *testing.T) {
+	t.Helper()
 	res, err := m.client(t).Get("https://localhost:" + strconv.Itoa(m.port) + "/status")
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, _ := io.ReadAll(res.Body)
-	res.Body.Close()
-	if string(body) != `{"state":"RUNNING"}` {
-		t.Errorf("status %s", body)
-	}
-	if os.Geteuid() == 0 {
-		unprivileged(t, filepath.Join(m.dir, "proxy.yaml"))
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	readUntil(r, output, "no such line")
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, output)
-	}
-	if left := processes(t, m.dir); len(left) > 0 {
-		t.Errorf("still running: %v", left)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || string(body) != `{"state":"RUNNING"}` {
+		t.Errorf("status %s, %v", body, err)
 	}
 }
 

@@ -101,7 +101,7 @@ func (v jsonRun) line(key string, value any) {
 	if err != nil {
 		b, _ = json.Marshal(map[string]any{"error": message{Found: err.Error(), Exit: 1}})
 	}
-	v.w.Write(append(b, '\n'))
+	_, _ = v.w.Write(append(b, '\n')) // a reader that is gone must not stop a run
 }
 
 func (v jsonRun) event(e setup.Event)     { v.line("event", e) }

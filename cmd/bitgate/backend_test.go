@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"bitgate/internal/publicurl"
+	"bitgate/setup"
+)
+
+func parseURL(t *testing.T, text string) publicurl.URL {
+	t.Helper()
+	u, err := publicurl.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// TestDraft: what a left session had answered is offered again, but a flag of
+// the new one beats it, and neither a password file nor the file's mode leaks.
+func TestDraft(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	left := &job{probe: setup.Probe{StateDir: dir}}
+	said := setup.Answers{URL: parseURL(t, "https://git.test/b"), MaxConn: 40, AdminPasswordFile: "-", RestartTimeout: 2 * time.Minute, LocalOnly: true}
+	if err := left.saveDraft(said); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(dir, "draft.yaml"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v, mode %v", err, info.Mode())
+	}
+	next := &job{
+		probe: setup.Probe{StateDir: dir}, said: setup.Answers{MaxConn: 60},
+		given: setup.Sources{"maxconn": {From: setup.FromFlag}},
+	}
+	next.resumeDraft()
+	want := setup.Answers{URL: said.URL, MaxConn: 60, RestartTimeout: 2 * time.Minute, LocalOnly: true}
+	if next.said.URL != want.URL || next.said.MaxConn != want.MaxConn || next.said.RestartTimeout != want.RestartTimeout ||
+		!next.said.LocalOnly || next.said.AdminPasswordFile != "" {
+		t.Errorf("resumed %+v", next.said)
+	}
+	if next.given["url"].From != setup.Detected || next.given["maxconn"].From != setup.FromFlag {
+		t.Errorf("sources %+v", next.given)
+	}
+}
+
+// TestAnswersSurvive: what is written is what is read.
+func TestAnswersSurvive(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "answers.yaml")
+	said := setup.Answers{
+		URL: parseURL(t, "https://git.test:8443"), Listen: []string{":8443", "[::1]:8443"}, Home: "/home/it's here", Restart: "kill -HUP 1 # now",
+		RestartTimeout: 90 * time.Second, Skip: []string{setup.StepSSH, setup.StepBaseURL}, RedirectOldPath: "/",
+	}
+	if err := writeAnswers(file, said); err != nil {
+		t.Fatal(err)
+	}
+	var got setup.Answers
+	if err := readAnswers(file, &got, setup.Sources{}); err != nil {
+		t.Fatal(err)
+	}
+	if got.URL != said.URL || got.Home != said.Home || got.Restart != said.Restart || got.RestartTimeout != said.RestartTimeout ||
+		len(got.Listen) != 2 || got.Listen[1] != said.Listen[1] || len(got.Skip) != 2 || got.RedirectOldPath != "/" {
+		t.Errorf("got %+v", got)
+	}
+}
