@@ -65,8 +65,10 @@ func TestDetectRunningProcess(t *testing.T) {
 	})
 	home, dir := filepath.Join(root, "home"), filepath.Join(root, "opt/9.4")
 	proc := t.TempDir()
-	java := []string{"/usr/bin/java", "-Xmx1g", "-Dbitbucket.home=" + home, "-Dbitbucket.install=" + dir,
-		"-Dserver.port=7991", "com.atlassian.bitbucket.internal.launcher.BitbucketServerLauncher", "start"}
+	java := []string{
+		"/usr/bin/java", "-Xmx1g", "-Dbitbucket.home=" + home, "-Dbitbucket.install=" + dir,
+		"-Dserver.port=7991", "com.atlassian.bitbucket.internal.launcher.BitbucketServerLauncher", "start",
+	}
 	// none of these is Bitbucket
 	fakeProcess(t, proc, 100, []string{"/bin/sh", "-c", "java -Dbitbucket.home=/wrong"}, nil, nil)
 	fakeProcess(t, proc, 101, []string{"java", "-Dopensearch.path.home=/x", "org.opensearch.bootstrap.OpenSearch"}, []string{"BITBUCKET_HOME=/wrong"}, nil)
@@ -186,9 +188,11 @@ func TestDetectVersionFromLog(t *testing.T) {
 }
 
 func TestTheAdministratorsWordBeatsDetection(t *testing.T) {
-	root := put(t, map[string]string{"mine/shared/": "", "opt/atlassian/bitbucket/bin/start-bitbucket.sh": "",
+	root := put(t, map[string]string{
+		"mine/shared/": "", "opt/atlassian/bitbucket/bin/start-bitbucket.sh": "",
 		"opt/atlassian/bitbucket/bin/set-bitbucket-home.sh": "BITBUCKET_HOME=/other\n",
-		"etc/systemd/system/bitbucket.service":              "[Service]\nEnvironment=BITBUCKET_HOME=/other SERVER_PORT=1\n"})
+		"etc/systemd/system/bitbucket.service":              "[Service]\nEnvironment=BITBUCKET_HOME=/other SERVER_PORT=1\n",
+	})
 	proc := t.TempDir()
 	fakeProcess(t, proc, 9, []string{"java", "-Dbitbucket.home=/other"}, []string{"SERVER_PORT=1"}, nil)
 	in := detect(t, Search{Home: filepath.Join(root, "mine"), Version: "8.9.0", Proc: proc, Root: root})

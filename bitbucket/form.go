@@ -43,8 +43,10 @@ func parseForms(page *url.URL, body []byte) ([]form, error) {
 		if err != nil {
 			continue
 		}
-		f := form{action: action, method: strings.ToUpper(attr(node, "method")),
-			multipart: strings.EqualFold(strings.TrimSpace(attr(node, "enctype")), "multipart/form-data")}
+		f := form{
+			action: action, method: strings.ToUpper(attr(node, "method")),
+			multipart: strings.EqualFold(strings.TrimSpace(attr(node, "enctype")), "multipart/form-data"),
+		}
 		f.collect(doc, node)
 		forms = append(forms, f)
 	}

@@ -47,6 +47,7 @@ type farConn struct {
 func (f *farConn) RemoteAddr() net.Addr {
 	return &net.TCPAddr{IP: net.ParseIP("192.0.2.7"), Port: 7990}
 }
+
 func (f *farConn) Write(b []byte) (int, error) {
 	f.written += len(b)
 	return f.Conn.Write(b)

@@ -68,8 +68,10 @@ func (m *Material) checkKey() []Finding {
 	if sameKey(m.leaf.PublicKey, m.public) {
 		return nil
 	}
-	return []Finding{{true, fmt.Sprintf("the private key (%s) does not belong to the certificate of %s (%s)", keyType(m.public), title(m.leaf), keyType(m.leaf.PublicKey)),
-		"the front cannot start with this pair", "name the key that the certificate was requested with, or have it issued again"}}
+	return []Finding{{
+		true, fmt.Sprintf("the private key (%s) does not belong to the certificate of %s (%s)", keyType(m.public), title(m.leaf), keyType(m.leaf.PublicKey)),
+		"the front cannot start with this pair", "name the key that the certificate was requested with, or have it issued again",
+	}}
 }
 
 // checkName matches as clients do (RFC 9525): subject alternative names only,
@@ -84,11 +86,15 @@ func (m *Material) checkName(host string) []Finding {
 	}
 	has := names(m.leaf)
 	if len(has) == 0 {
-		return []Finding{{true, "the certificate of " + title(m.leaf) + " has no subject alternative name",
-			"clients look at nothing else, not at the common name", "have it issued again with " + ascii + " as subject alternative name"}}
+		return []Finding{{
+			true, "the certificate of " + title(m.leaf) + " has no subject alternative name",
+			"clients look at nothing else, not at the common name", "have it issued again with " + ascii + " as subject alternative name",
+		}}
 	}
-	return []Finding{{true, fmt.Sprintf("the certificate is for %s, not for %s", strings.Join(has, ", "), ascii),
-		"browsers and git refuse the connection", "use a certificate with this name, or one of its names in the public URL"}}
+	return []Finding{{
+		true, fmt.Sprintf("the certificate is for %s, not for %s", strings.Join(has, ", "), ascii),
+		"browsers and git refuse the connection", "use a certificate with this name, or one of its names in the public URL",
+	}}
 }
 
 func (m *Material) checkDates(now time.Time) []Finding {
@@ -97,14 +103,20 @@ func (m *Material) checkDates(now time.Time) []Finding {
 	case now.After(to):
 		return []Finding{{true, "the certificate expired on " + to.UTC().Format(day), "browsers and git refuse it", "renew it"}}
 	case now.Before(from):
-		return []Finding{{true, "the certificate is valid only from " + from.UTC().Format(day) + ", it is now " + now.UTC().Format(day),
-			"browsers and git refuse it until then", "check this machine's clock, or wait"}}
+		return []Finding{{
+			true, "the certificate is valid only from " + from.UTC().Format(day) + ", it is now " + now.UTC().Format(day),
+			"browsers and git refuse it until then", "check this machine's clock, or wait",
+		}}
 	case to.Sub(now) < expiryWarning:
-		return []Finding{{false, fmt.Sprintf("the certificate expires in %d days, on %s", int(to.Sub(now)/(24*time.Hour)), to.UTC().Format(day)),
-			"nobody can clone or push after that", "renew it now, and see that renewal runs by itself"}}
+		return []Finding{{
+			false, fmt.Sprintf("the certificate expires in %d days, on %s", int(to.Sub(now)/(24*time.Hour)), to.UTC().Format(day)),
+			"nobody can clone or push after that", "renew it now, and see that renewal runs by itself",
+		}}
 	case to.Sub(from) > appleLimit:
-		return []Finding{{false, fmt.Sprintf("the certificate lasts %d days", int(to.Sub(from)/(24*time.Hour))),
-			"Apple's systems refuse more than 825 days, also from a private authority", "have it issued for a shorter time"}}
+		return []Finding{{
+			false, fmt.Sprintf("the certificate lasts %d days", int(to.Sub(from)/(24*time.Hour))),
+			"Apple's systems refuse more than 825 days, also from a private authority", "have it issued for a shorter time",
+		}}
 	}
 	return nil
 }

@@ -12,8 +12,10 @@ import (
 func CheckProperties(p *Properties) []Finding {
 	var list []Finding
 	if bytes.HasPrefix(p.src, []byte("\xEF\xBB\xBF")) {
-		list = append(list, Finding{1, "the file begins with a byte order mark", "Java reads it as part of the first line, whose key or comment sign is then another.",
-			"Save the file without byte order mark."})
+		list = append(list, Finding{
+			1, "the file begins with a byte order mark", "Java reads it as part of the first line, whose key or comment sign is then another.",
+			"Save the file without byte order mark.",
+		})
 	}
 	list = append(list, p.checkSpelling()...)
 	list = append(list, p.checkScheme()...)
@@ -44,18 +46,24 @@ func (p *Properties) checkSpelling() []Finding {
 	for _, key := range keys {
 		if live := p.all(key); len(live) > 1 {
 			last := live[len(live)-1].line
-			list = append(list, Finding{last, fmt.Sprintf("duplicate key %s (lines %s)", key, entryLines(live)),
-				fmt.Sprintf("Only the last one (line %d) counts.", last), "Remove the others."})
+			list = append(list, Finding{
+				last, fmt.Sprintf("duplicate key %s (lines %s)", key, entryLines(live)),
+				fmt.Sprintf("Only the last one (line %d) counts.", last), "Remove the others.",
+			})
 		}
 		for _, t := range p.twins(key) {
-			list = append(list, Finding{t.line, fmt.Sprintf("%s is another spelling of %s", t.key, key),
-				"Spring Boot takes both for the same setting; which one counts depends on its version.", fmt.Sprintf("Keep one line, spelled %s.", key)})
+			list = append(list, Finding{
+				t.line, fmt.Sprintf("%s is another spelling of %s", t.key, key),
+				"Spring Boot takes both for the same setting; which one counts depends on its version.", fmt.Sprintf("Keep one line, spelled %s.", key),
+			})
 		}
 	}
 	for _, e := range p.entries {
 		if strings.HasPrefix(e.key, "SERVER_") {
-			list = append(list, Finding{e.line, e.key + " is the spelling of an environment variable", "In a properties file it has no effect.",
-				fmt.Sprintf("Spell it %s.", strings.ReplaceAll(strings.Replace(strings.ToLower(e.key), "_", ".", 1), "_", "-"))})
+			list = append(list, Finding{
+				e.line, e.key + " is the spelling of an environment variable", "In a properties file it has no effect.",
+				fmt.Sprintf("Spell it %s.", strings.ReplaceAll(strings.Replace(strings.ToLower(e.key), "_", ".", 1), "_", "-")),
+			})
 		}
 	}
 	return list
@@ -81,8 +89,10 @@ func (p *Properties) checkScheme() []Finding {
 		list = append(list, Finding{line, "server.secure=true without server.scheme=https", whyNotHTTPS, "Set server.scheme=https."})
 	}
 	if line, _, on := p.truth("server.require-ssl"); on && !secure {
-		list = append(list, Finding{line, "server.require-ssl=true, but server.secure is not true",
-			"Bitbucket redirects every request to HTTPS, the ones that came by HTTPS too: an endless loop.", "Set server.secure=true, or remove server.require-ssl."})
+		list = append(list, Finding{
+			line, "server.require-ssl=true, but server.secure is not true",
+			"Bitbucket redirects every request to HTTPS, the ones that came by HTTPS too: an endless loop.", "Set server.secure=true, or remove server.require-ssl.",
+		})
 	}
 	if name, ok := p.Get("server.proxy-name"); ok {
 		if port, _ := p.Get("server.proxy-port"); port.Value == "" || port.Value == "0" {
@@ -106,8 +116,10 @@ func (p *Properties) checkTLS() []Finding {
 		}
 		line, found = store.Line, "server.ssl.key-store is set: Bitbucket's port may speak TLS itself"
 	}
-	return []Finding{{line, found, "The front talks plain HTTP to Bitbucket and gets no answer from a TLS port.",
-		"Set server.ssl.enabled=false (the front does TLS), or give Bitbucket an additional plain connector on the loopback address."}}
+	return []Finding{{
+		line, found, "The front talks plain HTTP to Bitbucket and gets no answer from a TLS port.",
+		"Set server.ssl.enabled=false (the front does TLS), or give Bitbucket an additional plain connector on the loopback address.",
+	}}
 }
 
 func (p *Properties) checkContextPath() []Finding {
@@ -116,8 +128,10 @@ func (p *Properties) checkContextPath() []Finding {
 	if !ok || v == "" || v == "/" || placeholder(v) != "" || strings.HasPrefix(v, "/") && !strings.HasSuffix(v, "/") {
 		return nil
 	}
-	return []Finding{{path.Line, fmt.Sprintf("%s=%s", contextPathKey, v), "The path must begin with a slash and not end with one.",
-		fmt.Sprintf("Set %s=/%s.", contextPathKey, strings.Trim(v, "/ \t"))}}
+	return []Finding{{
+		path.Line, fmt.Sprintf("%s=%s", contextPathKey, v), "The path must begin with a slash and not end with one.",
+		fmt.Sprintf("Set %s=/%s.", contextPathKey, strings.Trim(v, "/ \t")),
+	}}
 }
 
 // checkAdditional names connectors beside server.port
@@ -135,9 +149,11 @@ func (p *Properties) checkAdditional() []Finding {
 		if _, _, on := p.truth("server.additional-connector." + number + ".ssl.enabled"); on {
 			tls = " with TLS"
 		}
-		list = append(list, Finding{port.Line, fmt.Sprintf("additional connector %s on port %s%s", number, port.Value, tls),
+		list = append(list, Finding{
+			port.Line, fmt.Sprintf("additional connector %s on port %s%s", number, port.Value, tls),
 			"It does not carry the public name unless it says so itself, and whoever reaches it goes round the front.",
-			"Remove it if nothing uses it, or keep it closed to other machines."})
+			"Remove it if nothing uses it, or keep it closed to other machines.",
+		})
 	}
 	return list
 }

@@ -17,9 +17,11 @@ func CheckServerXML(s *ServerXML, port int) []Finding {
 	}
 	for _, i := range s.connectors() {
 		if c := s.info(i); i != inUse && inUse >= 0 {
-			list = append(list, Finding{c.Line, "there is another live connector: " + c.describe(),
+			list = append(list, Finding{
+				c.Line, "there is another live connector: " + c.describe(),
 				"It does not carry the public name, and whoever reaches it goes round the front.",
-				"Remove it if nothing uses it, or keep it closed to other machines."})
+				"Remove it if nothing uses it, or keep it closed to other machines.",
+			})
 		}
 	}
 	for _, i := range s.named("Context") {

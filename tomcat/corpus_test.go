@@ -3,6 +3,7 @@ package tomcat
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -34,7 +35,7 @@ func walk(src []byte) (list []element, ok bool) {
 		start := int(dec.InputOffset())
 		token, err := dec.Token()
 		if err != nil {
-			return list, err == io.EOF
+			return list, errors.Is(err, io.EOF)
 		}
 		switch token := token.(type) {
 		case xml.StartElement:

@@ -205,9 +205,15 @@ func TestPropertiesNotes(t *testing.T) {
 func TestSteps(t *testing.T) {
 	got := append(wanted(), ContextPathProperty(""), ContextPathProperty("/"))
 	want := []Property{
-		{"server.proxy-name", "git.example.com"}, {"server.proxy-port", "443"}, {"server.scheme", "https"}, {"server.secure", "true"},
-		{"server.redirect-port", "443"}, {"server.address", "127.0.0.1"}, {"server.context-path", "/bitbucket"},
-		{"server.context-path", "/"}, {"server.context-path", "/"},
+		{"server.proxy-name", "git.example.com"},
+		{"server.proxy-port", "443"},
+		{"server.scheme", "https"},
+		{"server.secure", "true"},
+		{"server.redirect-port", "443"},
+		{"server.address", "127.0.0.1"},
+		{"server.context-path", "/bitbucket"},
+		{"server.context-path", "/"},
+		{"server.context-path", "/"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -13,8 +13,10 @@ import (
 func CheckScriptsCfg(data []byte, port int, path string) []Finding {
 	var list []Finding
 	add := func(line int, key, value, want string) {
-		list = append(list, Finding{line, fmt.Sprintf("conf/scripts.cfg says %s=%s, server.xml says %s", key, value, want),
-			"The start scripts print a wrong address; Bitbucket itself is not affected.", fmt.Sprintf("Set %s=%s in conf/scripts.cfg.", key, want)})
+		list = append(list, Finding{
+			line, fmt.Sprintf("conf/scripts.cfg says %s=%s, server.xml says %s", key, value, want),
+			"The start scripts print a wrong address; Bitbucket itself is not affected.", fmt.Sprintf("Set %s=%s in conf/scripts.cfg.", key, want),
+		})
 	}
 	line := 0
 	for text := range strings.Lines(string(data)) {

@@ -38,8 +38,10 @@ var broken = []struct {
 	{"late document type", "<Server><Service/>\n<!DOCTYPE Server></Server>", "line 2: a document type that does not stand before the root element", false},
 	{"document type never ends", "<!DOCTYPE Server [\n<!ENTITY a 'b'>", "line 1: a document type that never ends", false},
 
-	{"external entity", "<!DOCTYPE Server [\n <!ENTITY connectors SYSTEM \"connectors.xml\">\n]>\n" + wrap("&connectors;", ""),
-		"line 6: &connectors; pulls in another file (connectors.xml)", true},
+	{
+		"external entity", "<!DOCTYPE Server [\n <!ENTITY connectors SYSTEM \"connectors.xml\">\n]>\n" + wrap("&connectors;", ""),
+		"line 6: &connectors; pulls in another file (connectors.xml)", true,
+	},
 	{"public external entity", "<!DOCTYPE Server [<!ENTITY c PUBLIC '-//x' 'c.xml'>]>\n" + wrap("&c;", ""), "line 4: &c; pulls in another file (c.xml)", true},
 	{"entity with elements", "<!DOCTYPE Server [<!ENTITY c '<Connector port=\"7990\"/>'>]>\n" + wrap("&c;", ""), "line 4: the entity &c; holds elements", true},
 	{"parameter entity", "<!DOCTYPE Server [<!ENTITY % more SYSTEM 'more.dtd'>\n%more;]>" + wrap("", ""), "line 2: the document type pulls in declarations", true},
@@ -85,13 +87,17 @@ func TestConnectorRefusals(t *testing.T) {
 		{"none", "", 7990, "no live Connector in any Service"},
 		{"only in a comment", `<!-- <Connector port="7990"/> -->`, 7990, "no live Connector in any Service"},
 		{"only AJP", `<Connector port="7990" protocol="AJP/1.3"/>`, 7990, "no live HTTP connector on port 7990; there is port 7990 (AJP/1.3, line 3)"},
-		{"other port", `<Connector port="8080"/><Connector port="8443" SSLEnabled="true" keystorePass="hidden"/>`, 7990,
-			"no live HTTP connector on port 7990; there is port 8080 (HTTP/1.1, line 3), port 8443 (HTTP/1.1 with TLS, line 3)"},
+		{
+			"other port", `<Connector port="8080"/><Connector port="8443" SSLEnabled="true" keystorePass="hidden"/>`, 7990,
+			"no live HTTP connector on port 7990; there is port 8080 (HTTP/1.1, line 3), port 8443 (HTTP/1.1 with TLS, line 3)",
+		},
 		{"property", "\n<Connector port='${http.port}'/>", 7990, "line 4: the connector's port is the property ${http.port}"},
 		{"property with default", `<Connector port="${http.port:-7990}"/>`, 0, "line 3: the connector's port is the property ${http.port}"},
 		{"protocol is a property", `<Connector port="7990" protocol="${p}"/>`, 7990, "line 3: the protocol of the connector on port 7990 is the property ${p}"},
-		{"two on one port", "<Connector port=\"7990\" address=\"127.0.0.1\"/>\n<Connector port=\"7990\" address=\"10.0.0.1\"/>", 7990,
-			"several connectors could be the one in use: port 7990 (HTTP/1.1, line 3), port 7990 (HTTP/1.1, line 4)"},
+		{
+			"two on one port", "<Connector port=\"7990\" address=\"127.0.0.1\"/>\n<Connector port=\"7990\" address=\"10.0.0.1\"/>", 7990,
+			"several connectors could be the one in use: port 7990 (HTTP/1.1, line 3), port 7990 (HTTP/1.1, line 4)",
+		},
 		{"port 0 with two", `<Connector port="1"/><Connector port="2"/>`, 0, "several connectors could be the one in use"},
 		{"port 0 without HTTP", `<Connector port="8009" protocol="AJP/1.3"/>`, 0, "no live HTTP connector; there is port 8009"},
 	} {

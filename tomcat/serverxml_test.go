@@ -99,13 +99,17 @@ func TestConnectorStyle(t *testing.T) {
 		{"blank line between", "<Connector port=\"7990\"\n\n   x=\"1\"/>", "<Connector port=\"7990\"\n\n   x=\"1\"\n   proxyName=\"n\"\n   proxyPort=\"443\"/>"},
 		{"only the end on its own line", "<Connector port=\"7990\"\n  />", "<Connector port=\"7990\" proxyName=\"n\" proxyPort=\"443\"\n  />"},
 		{">, ${} and entities survive", `<Connector port="7990" x="a>b&#x5c;&lt;&quot;${y}"/>`, `<Connector port="7990" x="a>b&#x5c;&lt;&quot;${y}" proxyName="n" proxyPort="443"/>`},
-		{"look-alikes", `<!-- <Connector port="7990"/> --><?x <Connector port="7990"/>?><Connectors port="7990"/><a:Connector port="7990"/><Connector xport="1" x:port="2" port="7990"/>`,
-			`<!-- <Connector port="7990"/> --><?x <Connector port="7990"/>?><Connectors port="7990"/><a:Connector port="7990"/><Connector xport="1" x:port="2" port="7990" proxyName="n" proxyPort="443"/>`},
+		{
+			"look-alikes", `<!-- <Connector port="7990"/> --><?x <Connector port="7990"/>?><Connectors port="7990"/><a:Connector port="7990"/><Connector xport="1" x:port="2" port="7990"/>`,
+			`<!-- <Connector port="7990"/> --><?x <Connector port="7990"/>?><Connectors port="7990"/><a:Connector port="7990"/><Connector xport="1" x:port="2" port="7990" proxyName="n" proxyPort="443"/>`,
+		},
 		{"in CDATA", `<x><![CDATA[<Connector port="7990"/>]]></x><Connector port="7990"/>`, `<x><![CDATA[<Connector port="7990"/>]]></x><Connector port="7990" proxyName="n" proxyPort="443"/>`},
 		{"beside AJP on the same port", `<Connector port="7990" protocol="AJP/1.3"/><Connector port="7990"/>`, `<Connector port="7990" protocol="AJP/1.3"/><Connector port="7990" proxyName="n" proxyPort="443"/>`},
 		{"beside TLS on the same port", `<Connector port="7990" SSLEnabled="true"/><Connector port="7990"/>`, `<Connector port="7990" SSLEnabled="true"/><Connector port="7990" proxyName="n" proxyPort="443"/>`},
-		{"beside others", `<Connector port="7991"/><Connector port="7990" protocol="org.apache.coyote.http11.Http11NioProtocol"/><Connector port="${p}"/>`,
-			`<Connector port="7991"/><Connector port="7990" protocol="org.apache.coyote.http11.Http11NioProtocol" proxyName="n" proxyPort="443"/><Connector port="${p}"/>`},
+		{
+			"beside others", `<Connector port="7991"/><Connector port="7990" protocol="org.apache.coyote.http11.Http11NioProtocol"/><Connector port="${p}"/>`,
+			`<Connector port="7991"/><Connector port="7990" protocol="org.apache.coyote.http11.Http11NioProtocol" proxyName="n" proxyPort="443"/><Connector port="${p}"/>`,
+		},
 		{"in the second Service", `</Service><Service><Connector port="7990"/>`, `</Service><Service><Connector port="7990" proxyName="n" proxyPort="443"/>`},
 		{"one outside a Service is not live", `<x><Connector port="7990"/></x><Connector port="7990"/>`, `<x><Connector port="7990"/></x><Connector port="7990" proxyName="n" proxyPort="443"/>`},
 		{"nothing to do", `<Connector port="7990" proxyPort='443' proxyName="&#110;"/>`, `<Connector port="7990" proxyPort='443' proxyName="&#110;"/>`},
@@ -213,8 +217,10 @@ func TestCheckServerXML(t *testing.T) {
 		{"no public port", `<Connector port="7990" proxyName="x"/>`, []string{"proxyName without proxyPort"}},
 		{"redirectPort left", `<Connector port="7990" proxyPort="443" redirectPort="8443"/>`, []string{"redirectPort is 8443, the public port is 443"}},
 		{"TLS", `<Connector port="7990" SSLEnabled="true"/>`, []string{"the connector on port 7990 speaks TLS itself (SSLEnabled)"}},
-		{"others", "<Connector port=\"7990\"/>\n<Connector port=\"8443\" SSLEnabled=\"true\" keystorePass=\"secret\"/><Connector port=\"8009\" protocol=\"AJP/1.3\"/>",
-			[]string{"there is another live connector: port 8443 (HTTP/1.1 with TLS, line 4)", "there is another live connector: port 8009 (AJP/1.3, line 4)"}},
+		{
+			"others", "<Connector port=\"7990\"/>\n<Connector port=\"8443\" SSLEnabled=\"true\" keystorePass=\"secret\"/><Connector port=\"8009\" protocol=\"AJP/1.3\"/>",
+			[]string{"there is another live connector: port 8443 (HTTP/1.1 with TLS, line 4)", "there is another live connector: port 8009 (AJP/1.3, line 4)"},
+		},
 		{"Context in the Engine", `<Connector port="7990"/><Engine><Context/></Engine>`, []string{"this Context does not stand in a Host"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -54,9 +54,11 @@ func pathAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
 	} else if f.Instance.Base != "" {
 		where = f.Instance.Base
 	}
-	return []setup.Finding{{Level: setup.Warn,
-		Seen: fmt.Sprintf("clones, webhooks and CI jobs under %s/scm/… break: the path changes from %s to %s", strings.TrimSuffix(where, "/"), old, spellPath(a.URL.TomcatPath())),
-		Do:   "redirect the old path, or tell the people who use it"}}
+	return []setup.Finding{{
+		Level: setup.Warn,
+		Seen:  fmt.Sprintf("clones, webhooks and CI jobs under %s/scm/… break: the path changes from %s to %s", strings.TrimSuffix(where, "/"), old, spellPath(a.URL.TomcatPath())),
+		Do:    "redirect the old path, or tell the people who use it",
+	}}
 }
 
 func baseURLAdvice(f setup.Facts, a setup.Answers) setup.Finding {
@@ -70,23 +72,29 @@ func baseURLAdvice(f setup.Facts, a setup.Answers) setup.Finding {
 func linksAdvice(f setup.Facts, a setup.Answers) setup.Finding {
 	links := f.Instance.AppLinks
 	if len(links) == 0 {
-		return setup.Finding{Level: setup.Note, Seen: "links from other applications (Jira, Bamboo, Confluence) must be re-pointed to the new URL",
-			Do: "Administration, Application links, on both sides"}
+		return setup.Finding{
+			Level: setup.Note, Seen: "links from other applications (Jira, Bamboo, Confluence) must be re-pointed to the new URL",
+			Do: "Administration, Application links, on both sides",
+		}
 	}
 	noun := "application link uses"
 	if len(links) > 1 {
 		noun = "application links use"
 	}
-	return setup.Finding{Level: setup.Warn,
-		Seen: fmt.Sprintf("%d %s the old URL: %s", len(links), noun, strings.Join(links, ", ")),
-		Do:   "re-point them afterwards: Administration, Application links, on both sides"}
+	return setup.Finding{
+		Level: setup.Warn,
+		Seen:  fmt.Sprintf("%d %s the old URL: %s", len(links), noun, strings.Join(links, ", ")),
+		Do:    "re-point them afterwards: Administration, Application links, on both sides",
+	}
 }
 
 func connectorAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
 	var out []setup.Finding
 	if f.Bitbucket.UID == 0 && f.Bitbucket.Home != "" {
-		out = append(out, setup.Finding{Level: setup.Warn, Seen: "Bitbucket runs as root; a fault in it would own this machine",
-			Do: "run it as a user of its own"})
+		out = append(out, setup.Finding{
+			Level: setup.Warn, Seen: "Bitbucket runs as root; a fault in it would own this machine",
+			Do: "run it as a user of its own",
+		})
 	}
 	if a.LocalOnly {
 		out = append(out, setup.Finding{Level: setup.Note, Seen: "agents and scripts that use " + a.Upstream + " from other machines must take the public URL"})
@@ -105,21 +113,33 @@ func considerations(step string) []string {
 	case StepBitbucket:
 		return []string{"bitgate only reads at this point. Wrong about a directory? Say it with --home or --install."}
 	case setup.StepContextPath:
-		return []string{"A changed context path changes every address: clones, webhooks, CI jobs, bookmarks and application links.",
-			"The root path is kept as it is; the documented page's /bitbucket is a convention, not a need."}
+		return []string{
+			"A changed context path changes every address: clones, webhooks, CI jobs, bookmarks and application links.",
+			"The root path is kept as it is; the documented page's /bitbucket is a convention, not a need.",
+		}
 	case setup.StepBaseURL:
-		return []string{"Application links from and to Jira, Bamboo and Confluence must be re-pointed to the new base URL.",
-			"The base URL changes while Bitbucket still answers at its old address; after that it restarts."}
+		return []string{
+			"Application links from and to Jira, Bamboo and Confluence must be re-pointed to the new base URL.",
+			"The base URL changes while Bitbucket still answers at its old address; after that it restarts.",
+		}
 	case setup.StepConnector:
-		return []string{"Bitbucket should not run as root.", "Its own port can be closed to other machines once the front works.",
-			"The restart is the only time without service; it is announced again before anything happens."}
+		return []string{
+			"Bitbucket should not run as root.", "Its own port can be closed to other machines once the front works.",
+			"The restart is the only time without service; it is announced again before anything happens.",
+		}
 	case setup.StepHAProxy:
-		return []string{"The certificate, its chain and its key must be on this machine.",
-			"Tomcat can do TLS by itself, without a front.", "Atlassian's support does not cover HAProxy."}
+		return []string{
+			"The certificate, its chain and its key must be on this machine.",
+			"Tomcat can do TLS by itself, without a front.", "Atlassian's support does not cover HAProxy.",
+		}
 	case setup.StepSSH:
-		return []string{"Securing SSH is a separate matter; the front passes its bytes on unread.",
-			"Setups that use HTTPS only need no SSH forwarding."}
+		return []string{
+			"Securing SSH is a separate matter; the front passes its bytes on unread.",
+			"Setups that use HTTPS only need no SSH forwarding.",
+		}
 	}
-	return []string{"a opens the consent line. Only the word apply and Enter start the changes.",
-		"Every file is backed up before it is changed; bitgate undo takes the run back."}
+	return []string{
+		"a opens the consent line. Only the word apply and Enter start the changes.",
+		"Every file is backed up before it is changed; bitgate undo takes the run back.",
+	}
 }

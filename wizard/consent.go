@@ -102,8 +102,10 @@ func (m *model) consentLines(w int) []string {
 	if !c.ready {
 		return []string{m.st.warn.Render("This will change the server."), m.st.dim.Render("one moment")}
 	}
-	lines := []string{m.st.warn.Render("This changes the server.") + " Type the word apply and press Enter.",
-		m.st.accent.Render("> ") + c.text + "_"}
+	lines := []string{
+		m.st.warn.Render("This changes the server.") + " Type the word apply and press Enter.",
+		m.st.accent.Render("> ") + c.text + "_",
+	}
 	if c.note != "" {
 		lines[1] += "   " + m.st.dim.Render(c.note)
 	}

@@ -30,11 +30,15 @@ type machine struct {
 
 func standardMachine() *machine {
 	return &machine{password: "correct horse", facts: setup.Facts{
-		Bitbucket: bitbucket.Install{Product: "Bitbucket", Version: "8.19.1", Home: "/var/atlassian/application-data/bitbucket", UID: 2003, PID: 812,
-			Why: map[string]string{"Home": "-Dbitbucket.home of process 812", "Version": "the running instance"}},
-		Instance: setup.Instance{Upstream: "http://127.0.0.1:7990", Base: "http://127.0.0.1:7990", State: bitbucket.Running, Version: "8.19.1",
+		Bitbucket: bitbucket.Install{
+			Product: "Bitbucket", Version: "8.19.1", Home: "/var/atlassian/application-data/bitbucket", UID: 2003, PID: 812,
+			Why: map[string]string{"Home": "-Dbitbucket.home of process 812", "Version": "the running instance"},
+		},
+		Instance: setup.Instance{
+			Upstream: "http://127.0.0.1:7990", Base: "http://127.0.0.1:7990", State: bitbucket.Running, Version: "8.19.1",
 			BaseURL:  setup.Known{Value: "http://git.example.com:7990", Set: true, Why: "the application links' manifest"},
-			AppLinks: []string{"Jira (https://jira.example.com)", "Bamboo (https://bamboo.example.com)"}},
+			AppLinks: []string{"Jira (https://jira.example.com)", "Bamboo (https://bamboo.example.com)"},
+		},
 		ContextPath:  setup.Known{Value: "", Set: true, Why: "shared/bitbucket.properties, line 12"},
 		ProxyName:    setup.Known{},
 		Port:         setup.Known{Value: "7990", Set: true, Why: "shared/bitbucket.properties, line 11"},
@@ -208,8 +212,10 @@ func fakeBuild(f setup.Facts, a setup.Answers) (setup.Plan, error) {
 	} else {
 		step(setup.StepContextPath)
 	}
-	step(setup.StepBaseURL, setup.Change{Phase: setup.PhaseBaseURL, What: "set the base URL to " + a.URL.BaseURL(),
-		BaseURL: &setup.BaseURLChange{Old: f.Instance.BaseURL.Value, New: a.URL.BaseURL(), Method: a.BaseURLMethod}})
+	step(setup.StepBaseURL, setup.Change{
+		Phase: setup.PhaseBaseURL, What: "set the base URL to " + a.URL.BaseURL(),
+		BaseURL: &setup.BaseURLChange{Old: f.Instance.BaseURL.Value, New: a.URL.BaseURL(), Method: a.BaseURLMethod},
+	})
 	step(setup.StepConnector, file(setup.PhaseUpstreamFiles, "set the connector in bitbucket.properties", properties),
 		setup.Change{Phase: setup.PhaseRestart, What: "restart Bitbucket", Service: &setup.ServiceChange{Target: "bitbucket", Verb: service.Restart, Control: f.BitbucketCtl, Effect: "about 90 s without service"}})
 	step(setup.StepHAProxy, file(setup.PhaseFrontFiles, "merge the frontend and the backend into haproxy.cfg", "/etc/haproxy/haproxy.cfg"),

@@ -20,30 +20,44 @@ var runs = map[string]struct {
 	typed   map[string]string // by question; what is not here is Enter
 	want    func(setup.Answers) bool
 }{
-	"standard": {typed: map[string]string{"url": "git.example.com", "admin-user": "admin", PasswordID: "correct horse", "cert": "/c.pem", "key": "/k.pem"},
-		want: func(a setup.Answers) bool { return a.URL.BaseURL() == "https://git.example.com" && a.Key == "/k.pem" }},
-	"other path, redirected": {typed: map[string]string{"url": "git.example.com/bitbucket", "admin-user": "admin", PasswordID: "correct horse", "cert": "/all.pem"},
-		want: func(a setup.Answers) bool { return a.RedirectOldPath == "/" && a.PEM == "/all.pem" && a.Cert == "" }},
-	"other path, not redirected": {typed: map[string]string{"url": "git.example.com", "path": "/git", "redirect-old-path": "no", "base-url-method": setup.Manual, "cert": "/c.pem", "key": "/k.pem"},
+	"standard": {
+		typed: map[string]string{"url": "git.example.com", "admin-user": "admin", PasswordID: "correct horse", "cert": "/c.pem", "key": "/k.pem"},
+		want:  func(a setup.Answers) bool { return a.URL.BaseURL() == "https://git.example.com" && a.Key == "/k.pem" },
+	},
+	"other path, redirected": {
+		typed: map[string]string{"url": "git.example.com/bitbucket", "admin-user": "admin", PasswordID: "correct horse", "cert": "/all.pem"},
+		want:  func(a setup.Answers) bool { return a.RedirectOldPath == "/" && a.PEM == "/all.pem" && a.Cert == "" },
+	},
+	"other path, not redirected": {
+		typed: map[string]string{"url": "git.example.com", "path": "/git", "redirect-old-path": "no", "base-url-method": setup.Manual, "cert": "/c.pem", "key": "/k.pem"},
 		want: func(a setup.Answers) bool {
 			return a.RedirectOldPath == "" && a.URL.TomcatPath() == "/git" && a.AdminUser == ""
-		}},
-	"everything otherwise": {typed: map[string]string{"url": "https://git.example.com:8443", "base-url-method": setup.MethodSkip, "local-only": "yes", "front": setup.FrontBuiltin,
-		"cert": "/c.pem", "key": "/k.pem", "ssh": "yes", "ssh-listen": "192.0.2.7:22", "ssh-upstream": "127.0.0.1:7997"},
+		},
+	},
+	"everything otherwise": {
+		typed: map[string]string{
+			"url": "https://git.example.com:8443", "base-url-method": setup.MethodSkip, "local-only": "yes", "front": setup.FrontBuiltin,
+			"cert": "/c.pem", "key": "/k.pem", "ssh": "yes", "ssh-listen": "192.0.2.7:22", "ssh-upstream": "127.0.0.1:7997",
+		},
 		want: func(a setup.Answers) bool {
 			return a.LocalOnly && a.Front == setup.FrontBuiltin && a.SSHListen == "192.0.2.7:22" && a.SSHUpstream == "127.0.0.1:7997" && a.Listen[0] == ":8443"
-		}},
-	"little found": {machine: func(m *machine) {
-		m.facts.Bitbucket.Home, m.facts.Bitbucket.Version, m.facts.Instance.Version = "", "", ""
-		m.facts.BitbucketCtl.How, m.facts.HAProxyCtl.How = "", ""
-		m.facts.Instance.SSHActive = true
-		m.facts.Listeners = []setup.Listener{{Address: "0.0.0.0:443", Process: "nginx"}}
-		m.facts.Certificate.Findings = []setup.Finding{{ID: "certificate.chain", Level: setup.Warn, Seen: "no intermediates"}}
-	}, typed: map[string]string{"home": "/srv/b", "bitbucket-version": "9.4.1", "url": "git.example.com", "admin-user": "admin", PasswordID: "correct horse",
-		"restart": "service bitbucket restart", "reload": setup.Never, "listen": ":8443", "cert": "/c.pem", "key": "/k.pem", "chain": "/i.pem"},
+		},
+	},
+	"little found": {
+		machine: func(m *machine) {
+			m.facts.Bitbucket.Home, m.facts.Bitbucket.Version, m.facts.Instance.Version = "", "", ""
+			m.facts.BitbucketCtl.How, m.facts.HAProxyCtl.How = "", ""
+			m.facts.Instance.SSHActive = true
+			m.facts.Listeners = []setup.Listener{{Address: "0.0.0.0:443", Process: "nginx"}}
+			m.facts.Certificate.Findings = []setup.Finding{{ID: "certificate.chain", Level: setup.Warn, Seen: "no intermediates"}}
+		}, typed: map[string]string{
+			"home": "/srv/b", "bitbucket-version": "9.4.1", "url": "git.example.com", "admin-user": "admin", PasswordID: "correct horse",
+			"restart": "service bitbucket restart", "reload": setup.Never, "listen": ":8443", "cert": "/c.pem", "key": "/k.pem", "chain": "/i.pem",
+		},
 		want: func(a setup.Answers) bool {
 			return a.Home == "/srv/b" && a.Restart == "service bitbucket restart" && a.Chain == "/i.pem" && a.SSHListen == ":7998"
-		}},
+		},
+	},
 }
 
 // The same inputs give the same answers and the same plan through both doors.

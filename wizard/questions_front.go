@@ -108,7 +108,7 @@ func refuseAuto(unknown func(setup.Facts) bool, why string) func(*interview, str
 
 func refuseLocked(iv *interview, text string) error {
 	if iv.refusals >= maxRefusals && text != setup.Manual && text != setup.MethodSkip {
-		return fmt.Errorf("Bitbucket refused %d passwords and may lock the account; change the base URL by hand", iv.refusals)
+		return fmt.Errorf("no further try: Bitbucket refused %d passwords and may lock the account; change the base URL by hand", iv.refusals)
 	}
 	return nil
 }

@@ -81,10 +81,20 @@ func TestRunWholeProgram(t *testing.T) {
 	mc := standardMachine()
 	keyboard, screen, done := startRun(t, t.Context(), mc.backend())
 	for _, step := range []struct{ see, press string }{
-		{"Enter starts", "\r"}, {"host name is enough", "git.example.com\r"}, {"breaks no address", "\r"}, {"server setting", "\r"},
-		{"access tokens", "admin\r"}, {"kept nowhere", "correct horse\r"}, {"proxyName", "\r"}, {"takes HTTPS", "\r"},
-		{"must be on this machine", "/c.pem\r"}, {"signs with this key", "/k.pem\r"}, {"Git over SSH", "\r"},
-		{"Bitbucket restarts", "a"}, {"Type the word", "apply\r"}, {"finish", "\r"},
+		{"Enter starts", "\r"},
+		{"host name is enough", "git.example.com\r"},
+		{"breaks no address", "\r"},
+		{"server setting", "\r"},
+		{"access tokens", "admin\r"},
+		{"kept nowhere", "correct horse\r"},
+		{"proxyName", "\r"},
+		{"takes HTTPS", "\r"},
+		{"must be on this machine", "/c.pem\r"},
+		{"signs with this key", "/k.pem\r"},
+		{"Git over SSH", "\r"},
+		{"Bitbucket restarts", "a"},
+		{"Type the word", "apply\r"},
+		{"finish", "\r"},
 	} {
 		screen.wait(t, step.see)
 		io.WriteString(keyboard, step.press)

@@ -43,8 +43,10 @@ func (m *model) View() string {
 func (m *model) tooSmall() bool { return m.w < minWidth || m.h < minHeight }
 
 func (m *model) smallView() string {
-	lines := []string{fmt.Sprintf("bitgate needs %dx%d,", minWidth, minHeight), fmt.Sprintf("this window has %dx%d.", m.w, m.h),
-		"Make it larger to go on.", m.changed() + "."}
+	lines := []string{
+		fmt.Sprintf("bitgate needs %dx%d,", minWidth, minHeight), fmt.Sprintf("this window has %dx%d.", m.w, m.h),
+		"Make it larger to go on.", m.changed() + ".",
+	}
 	for i := range lines {
 		lines[i] = clip(lines[i], m.w)
 	}

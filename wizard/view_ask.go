@@ -151,10 +151,7 @@ func optionLabel(q Question, text string) string {
 
 func (m *model) questionLines(w int) []string {
 	q := m.ask.q
-	var lines []string
-	for _, l := range wrap(q.Why, min(w, maxText)) {
-		lines = append(lines, l)
-	}
+	lines := wrap(q.Why, min(w, maxText))
 	lines = append(lines, "", m.st.bold.Render(q.Title))
 	lines = append(lines, m.ask.field.lines()...)
 	switch {

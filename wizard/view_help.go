@@ -46,13 +46,17 @@ func (m *model) openHelp() {
 func keyHelp(p page) []string {
 	switch p {
 	case pageReview:
-		return []string{"a            opens the consent line; only the word apply and Enter count", "[ ] tab      file before, next file", "up down pgup pgdn home end   scroll",
-			"/ n N        search, next, previous", "$            show in your pager", "s            save the plan to a file", "e            all answers, to change one", "esc          back to the questions"}
+		return []string{
+			"a            opens the consent line; only the word apply and Enter count", "[ ] tab      file before, next file", "up down pgup pgdn home end   scroll",
+			"/ n N        search, next, previous", "$            show in your pager", "s            save the plan to a file", "e            all answers, to change one", "esc          back to the questions",
+		}
 	case pageApply:
 		return []string{"l            the log", "ctrl+c       take back what was done"}
 	}
-	return []string{"enter            next", "esc, shift+tab   the question before", "tab              the whole preview", "y n              in a yes or no question",
-		"? or f1          this help (f1 where ? can be typed)", "ctrl+c           quit; nothing is changed"}
+	return []string{
+		"enter            next", "esc, shift+tab   the question before", "tab              the whole preview", "y n              in a yes or no question",
+		"? or f1          this help (f1 where ? can be typed)", "ctrl+c           quit; nothing is changed",
+	}
 }
 
 // openPreview shows the whole change of the step.

@@ -86,7 +86,7 @@ func wellFormed(data []byte) error {
 	depth, roots := 0, 0
 	for {
 		token, err := dec.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -145,7 +145,7 @@ func xmlConnector(attrs []xml.Attr) (c connector, skip bool, err error) {
 			skip = skip || isTrue(value)
 		}
 		if err != nil {
-			return c, false, fmt.Errorf("Connector attribute %s: %w", a.Name.Local, err)
+			return c, false, fmt.Errorf("attribute %s of the connector: %w", a.Name.Local, err)
 		}
 	}
 	return c, skip, nil

@@ -39,7 +39,7 @@ type field struct {
 // newSettings gives every generation controls of its own. The real names are
 // not public, so no client may rely on one: each generation has others.
 func newSettings(g generation, o Options) settings {
-	names := map[string]string{}
+	var names map[string]string
 	switch {
 	case g.major < 5:
 		names = map[string]string{"title": "applicationTitle", "baseURL": "baseUrl", "sshEnabled": "sshEnabled", "sshPort": "sshPort", "sshBaseURL": "sshBaseUrl"}

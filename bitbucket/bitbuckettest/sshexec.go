@@ -25,7 +25,7 @@ func (s *sshServer) converse(conn net.Conn) {
 	var wg sync.WaitGroup
 	for open := range channels {
 		if open.ChannelType() != "session" {
-			open.Reject(ssh.UnknownChannelType, "sessions only")
+			_ = open.Reject(ssh.UnknownChannelType, "sessions only")
 			continue
 		}
 		channel, requests, err := open.Accept()
