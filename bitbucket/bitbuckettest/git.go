@@ -1,8 +1,10 @@
 package bitbuckettest
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/cgi"
 	"net/url"
@@ -108,6 +110,11 @@ func (x *exchange) scm() {
 	// net/http/cgi refuses chunked bodies for lack of a length; http-backend
 	// reads to the end of its input when it is told none.
 	r.TransferEncoding = nil
+	// http-backend may print its head before it reads: reading first makes
+	// net/http send the 100 that a client with Expect waits for.
+	body := bufio.NewReader(r.Body)
+	_, _ = body.Peek(1)
+	r.Body = io.NopCloser(body)
 	backend := &cgi.Handler{
 		Path: x.i.srv.git, Args: []string{"http-backend"}, Root: "/", Dir: x.i.srv.repo,
 		Env: append(gitEnv(), "GIT_PROJECT_ROOT="+filepath.Dir(x.i.srv.repo), "GIT_HTTP_EXPORT_ALL=1",

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bitgate/internal/peers"
 )
 
 // git runs the real client, free of the configuration of whoever runs the test.
@@ -60,8 +62,9 @@ func roundTrip(t *testing.T, address string, env []string, size int) {
 
 func requireGit(t *testing.T, s *Server) {
 	t.Helper()
+	peers.Need(t, "git")
 	if s.RepoPath() == "" {
-		t.Skip("NOT TESTED: this machine has no git")
+		t.Fatal("git is here, but the stand-in serves no repository")
 	}
 }
 
@@ -126,9 +129,7 @@ func TestChunkedBodyAndExpect(t *testing.T) {
 }
 
 func TestGitOverSSH(t *testing.T) {
-	if _, err := exec.LookPath("ssh"); err != nil {
-		t.Skip("NOT TESTED: this machine has no ssh client")
-	}
+	peers.Need(t, "ssh")
 	s := start(t, Options{Version: "9.4.16", Context: "/code"})
 	requireGit(t, s)
 	dir := t.TempDir()
