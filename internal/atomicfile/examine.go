@@ -42,9 +42,11 @@ func Examine(path string) []Obstacle {
 		out = append(out, p.foreign(f)...)
 		out = append(out, p.flagged(p.name, p.target())...)
 	}
-	out = append(out, p.flagged(".", p.dir().path)...)
-	out = append(out, p.fileSystem(f)...)
-	return append(out, p.outsiders(f)...)
+	folder := p.flagged(".", p.dir().path)
+	if len(folder) == 0 { // an immutable folder is not writable either
+		folder = p.fileSystem(f)
+	}
+	return append(append(out, folder...), p.outsiders(f)...)
 }
 
 func obstacle(err error, path string) []Obstacle {

@@ -92,10 +92,8 @@ func deskAt(p *place, old File) (desk, error) {
 	if !old.Absent && p.target() != old.Target {
 		return desk{}, changed(old.Path)
 	}
-	if old.Absent {
-		if err := p.theirs(nil); err != nil {
-			return desk{}, err
-		}
+	if err := p.still(old); err != nil {
+		return desk{}, err // before a temporary file is made
 	}
 	fd, err := openAt(p.dir().fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
@@ -155,8 +153,8 @@ func (w Writer) fill(d desk, tmp temp, old File, c newFile) error {
 }
 
 // still compares the file in the open folder with what was read.
-func (d desk) still(old File) error {
-	now, err := d.read()
+func (p *place) still(old File) error {
+	now, err := p.read()
 	if err != nil {
 		return err
 	}

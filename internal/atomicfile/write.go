@@ -66,6 +66,9 @@ func (w Writer) do(op Op, path string, call func() error) error {
 // and no temporary file is left; an error of the last sync says only that a
 // power cut may undo it. Errors are *problem.Error.
 func (w Writer) Replace(old File, data []byte) error {
+	if old.Absent {
+		return explain(unix.ENOENT, old.Path, "replaced")
+	}
 	if old.Links > 1 {
 		return hardLinked(old)
 	}

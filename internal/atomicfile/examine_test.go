@@ -1,0 +1,148 @@
+package atomicfile
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// found runs Examine and makes sure that it changed nothing and that every
+// obstacle says why it matters and what to do.
+func found(t *testing.T, path, tree string) []Obstacle {
+	t.Helper()
+	before := snapshot(t, tree)
+	out := Examine(path)
+	if now := snapshot(t, tree); now != before {
+		t.Errorf("Examine changed:\n%s\nbefore:\n%s", now, before)
+	}
+	for _, o := range out {
+		if o.Found == "" || o.Why == "" || o.Do == "" {
+			t.Errorf("half an obstacle: %+v", o)
+		}
+	}
+	return out
+}
+
+// one wants exactly one obstacle with the given words in it.
+func one(t *testing.T, path, tree, words string) {
+	t.Helper()
+	out := found(t, path, tree)
+	if len(out) != 1 || !strings.Contains(out[0].Found+out[0].Why, words) {
+		t.Errorf("obstacles %+v, want one about %q", out, words)
+	}
+}
+
+func TestNoObstacle(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	write(t, path, "old", 0o640)
+	for _, path := range []string{path, filepath.Join(dir, "absent")} {
+		if out := found(t, path, dir); len(out) > 0 {
+			t.Errorf("%s: %+v", path, out)
+		}
+	}
+}
+
+func TestObstaclesOfKind(t *testing.T) {
+	needRoot(t)
+	for words, prepare := range map[string]func(path string) error{
+		"a FIFO":             func(path string) error { return unix.Mkfifo(path, 0o600) },
+		"a folder":           func(path string) error { return os.Mkdir(path, 0o700) },
+		"a character device": func(path string) error { return unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))) },
+		"a block device":     func(path string) error { return unix.Mknod(path, unix.S_IFBLK|0o600, int(unix.Mkdev(7, 99))) },
+		"a socket":           func(path string) error { return unix.Mknod(path, unix.S_IFSOCK|0o600, 0) },
+		"larger than 16 MiB": func(path string) error {
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				return err
+			}
+			return os.Truncate(path, MaxSize+1)
+		},
+		"does not exist": func(path string) error { return os.Symlink("nowhere", path) },
+		"go in a circle": func(path string) error { return os.Symlink(filepath.Base(path), path) },
+		"2 hard links": func(path string) error {
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				return err
+			}
+			return os.Link(path, path+"-too")
+		},
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "f")
+		if err := prepare(path); err != nil {
+			t.Fatal(err)
+		}
+		before := snapshot(t, dir)
+		one(t, path, dir, words)
+		f, err := Read(path)
+		if err == nil {
+			err = Writer{}.Replace(f, []byte("new"))
+		}
+		refused(t, err)
+		if now := snapshot(t, dir); now != before {
+			t.Errorf("%s: changed:\n%s\nbefore:\n%s", words, now, before)
+		}
+	}
+}
+
+func TestMissingFolder(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "etc", "bitgate", "f")
+	one(t, path, dir, "the folder "+filepath.Join(dir, "etc")+" does not exist")
+	if f, err := Read(path); err != nil || !f.Absent {
+		t.Errorf("Read: %v, absent %v", err, f.Absent)
+	}
+	refused(t, Writer{}.Create(path, []byte("new"), 0o600, -1, -1))
+	write(t, filepath.Join(dir, "etc"), "a file", 0o600)
+	one(t, path, dir, "not a folder")
+}
+
+// Who else could put another file in its place.
+func TestOutsiders(t *testing.T) {
+	const other = 65533
+	for _, c := range []struct {
+		name   string
+		things []thing
+		words  string // "" = nobody
+	}{
+		{"the service user's own", []thing{{"etc/", nobody, 0o755}, {"etc/f", nobody, 0o600}}, ""},
+		{"to be made by its folder's owner", []thing{{"etc/", nobody, 0o755}}, ""},
+		{"root's file in root's folder", []thing{{"etc/", 0, 0o755}, {"etc/f", 0, 0o600}}, ""},
+		{"the user's file in root's folder", []thing{{"etc/", 0, 0o755}, {"etc/f", nobody, 0o600}}, ""},
+		{"their group, which bears another name", []thing{{"etc/", nobody, 0o775}, {"etc/f", nobody, 0o644}}, "the group"},
+		{"a group that may write the file", []thing{{"etc/", nobody, 0o775}, {"etc/f", nobody, 0o664}}, ""},
+		{"root's group", []thing{{"etc/", 0, 0o775}, {"etc/f", 0, 0o644}}, ""},
+		{"everybody", []thing{{"etc/", 0, 0o777}, {"etc/f", 0, 0o644}}, "everybody"},
+		{"a sticky folder", []thing{{"etc/", 0, fs.ModeSticky | 0o777}, {"etc/f", 0, 0o644}}, ""},
+		{"root's file in a user's folder", []thing{{"etc/", nobody, 0o755}, {"etc/f", 0, 0o644}}, "nobody"},
+		{"another user's sticky folder", []thing{{"etc/", other, fs.ModeSticky | 0o777}, {"etc/f", nobody, 0o644}}, "uid 65533"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			root := tree(t, c.things...)
+			if path := filepath.Join(root, "etc/f"); c.words != "" {
+				one(t, path, root, c.words)
+			} else if out := found(t, path, root); len(out) > 0 {
+				t.Errorf("%+v", out)
+			}
+		})
+	}
+	root := tree(t, thing{"home/", other, 0o755}, thing{"home/etc/", nobody, 0o755}, thing{"home/etc/f", nobody, 0o600})
+	one(t, filepath.Join(root, "home/etc/f"), root, filepath.Join(root, "home")+" can be changed by uid 65533")
+}
+
+// Without root: what belongs to others cannot be replaced, and Examine says so.
+func TestObstaclesWithoutRoot(t *testing.T) {
+	root := tree(t, thing{"etc/", 0, 0o755}, thing{"etc/f", 0, 0o644})
+	for dir := root; dir != filepath.Clean(os.TempDir()); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := asNobody(t, "examine "+filepath.Join(root, "etc/f")).Output()
+	if err != nil || !strings.Contains(string(out), "belongs to root") || !strings.Contains(string(out), "run bitgate as root") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
