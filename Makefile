@@ -1,5 +1,5 @@
 # What a developer types. `make test` is what counts: it is ./test.
-.PHONY: build test race lint golden fuzz smoke
+.PHONY: build test race lint golden fuzz smoke torture
 
 FUZZTIME ?= 20s
 
@@ -24,3 +24,6 @@ fuzz: # every fuzz target for FUZZTIME
 smoke: # the whole job on a stand-in Bitbucket, behind both fronts
 	go run ./cmd/bitgate demo --yes
 	go run ./cmd/bitgate demo --yes --front haproxy
+
+torture: # killed, refused and cut off from power at every system call; needs root and an hour
+	BITGATE_TORTURE=1 ./test -v -timeout 3h ./torture

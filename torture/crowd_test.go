@@ -14,6 +14,7 @@ import (
 // others are told by whom it is being done, and the machine is as after one run.
 func TestFiftyAtOnce(t *testing.T) {
 	needRoot(t)
+	t.Parallel()
 	const crowd = 50
 	s := newSite(t, propertiesGeneration, builtin, options{})
 	type ended struct {
@@ -78,6 +79,7 @@ func TestFiftyAtOnce(t *testing.T) {
 // Somebody saves a file between plan and apply: apply sees it and touches nothing.
 func TestEditorBetweenPlanAndApply(t *testing.T) {
 	needRoot(t)
+	t.Parallel()
 	m := newMachine(t, propertiesGeneration, builtin, options{})
 	plan := m.path("plan.json")
 	m.ok(t, m.job("plan", "-o", plan)...)

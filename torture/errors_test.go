@@ -14,6 +14,7 @@ import (
 // one knows beforehand: here the tracer lets the call fail.
 func TestFullAndBrokenDisk(t *testing.T) {
 	needRoot(t)
+	t.Parallel()
 	if !canFail {
 		t.Skip("NOT TESTED: failing a call needs this processor's registers, which only amd64 has here")
 	}
@@ -49,6 +50,7 @@ func (s *site) failing(t *testing.T, p point, errno syscall.Errno) outcome {
 // with its exit code.
 func TestEveryWritingCallFails(t *testing.T) {
 	needRoot(t)
+	t.Parallel()
 	if !long {
 		t.Skip("the long form only: BITGATE_TORTURE=1")
 	}

@@ -14,6 +14,7 @@ import (
 // undo that is killed.
 func TestKilledAtEveryWritingCall(t *testing.T) {
 	needRoot(t)
+	t.Parallel()
 	kinds := []kind{{propertiesGeneration, builtin, "apply", 12}}
 	if long {
 		kinds = nil

@@ -3,6 +3,7 @@
 package torture
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,6 +33,12 @@ func build(m *testing.M) int {
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", program, "bitgate/cmd/bitgate")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	// A run mostly waits for Bitbucket, so more of them than processors are at work.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()

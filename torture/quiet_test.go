@@ -20,6 +20,7 @@ import (
 // there, attributes and access lists included.
 func TestPreviewSecondRunAndUndo(t *testing.T) {
 	needRoot(t)
+	t.Parallel()
 	versions := []string{propertiesGeneration}
 	if long {
 		versions = append(versions, xmlGeneration)
@@ -160,27 +161,63 @@ func (m *machine) quiet(t *testing.T, when string, args ...string) outcome {
 
 var (
 	straceCall = regexp.MustCompile(`^\d+ +(\w+)\((.*)`)
-	straceFile = regexp.MustCompile(`^(?:\d+|AT_FDCWD)<([^>]*)>`)
-	straceName = regexp.MustCompile(`^(?:(?:\d+|AT_FDCWD)<([^>]*)>, )?"([^"]*)"`)
+	straceFile = regexp.MustCompile(`(?:\d+|AT_FDCWD)<([^>]*)>`)
+	straceName = regexp.MustCompile(`(?:(?:\d+|AT_FDCWD)<([^>]*)>, )?"([^"]*)"`)
+	opensToSet = regexp.MustCompile(`O_WRONLY|O_RDWR|O_CREAT|O_TRUNC`)
+	byFile     = regexp.MustCompile(`^(p?writev?(64)?|send\w+|f\w+[^t2]|ftruncate)$`) // not fchmodat
 )
 
-// writingLine reads one line of strace -y. Sockets, pipes and the like are no files.
+// writingLine reads one line of strace -y: the file that the call changes (the
+// new one of two names) and whether it does. Sockets, pipes and the like are no files.
 func writingLine(line string) (call, path string, writes bool) {
 	m := straceCall.FindStringSubmatch(line)
 	if m == nil {
 		return "", "", false
 	}
 	call, rest := m[1], m[2]
-	if n := straceName.FindStringSubmatch(rest); n != nil && call != "write" {
-		path = n[2]
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(n[1], path)
+	switch names := straceName.FindAllStringSubmatch(rest, 2); {
+	case call == "copy_file_range":
+		if files := straceFile.FindAllStringSubmatch(rest, 2); len(files) == 2 {
+			path = files[1][1]
 		}
-	} else if f := straceFile.FindStringSubmatch(rest); f != nil {
-		path = f[1]
+	case byFile.MatchString(call) || len(names) == 0:
+		if file := straceFile.FindStringSubmatch(rest); file != nil {
+			path = file[1]
+		}
+	default:
+		name := names[0]
+		if strings.HasPrefix(call, "rename") || strings.Contains(call, "link") && !strings.HasPrefix(call, "unlink") {
+			name = names[len(names)-1]
+		}
+		if path = name[2]; !filepath.IsAbs(path) {
+			path = filepath.Join(name[1], path)
+		}
 	}
 	if strings.HasPrefix(call, "open") {
-		return call, path, regexp.MustCompile(`O_WRONLY|O_RDWR|O_CREAT|O_TRUNC`).MatchString(rest)
+		return call, path, opensToSet.MatchString(rest)
 	}
 	return call, path, filepath.IsAbs(path)
+}
+
+// What the other tests read out of strace is read right.
+func TestWritingLine(t *testing.T) {
+	for line, want := range map[string]string{
+		`12 openat(AT_FDCWD</w>, "/etc/passwd", O_RDONLY|O_CLOEXEC) = 3</etc/passwd>`:          "openat /etc/passwd false",
+		`12 openat(7</home>, ".bitgate-A", O_RDWR|O_CREAT|O_EXCL, 0600) = 3</home/.bitgate-A>`: "openat /home/.bitgate-A true",
+		`12 openat2(7</home>, "x", {flags=O_WRONLY, resolve=RESOLVE_BENEATH}, 24) = 3`:         "openat2 /home/x true",
+		`12 pwrite64(9</home/f>, "jdbc=\"x\"", 8, 0) = 8`:                                      "pwrite64 /home/f true",
+		`12 write(9<socket:[123]>, "GET", 3) = 3`:                                              "write socket:[123] false",
+		`12 fsetxattr(9</home/f>, "user.note", "kept", 4, 0) = 0`:                              "fsetxattr /home/f true",
+		`12 fchmodat(AT_FDCWD</w>, "/home/f", 0600) = 0`:                                       "fchmodat /home/f true",
+		`12 renameat2(7</a>, "x", 8</b>, "y", RENAME_NOREPLACE) = 0`:                           "renameat2 /b/y true",
+		`12 ftruncate(5</state/lock>, 0) = 0`:                                                  "ftruncate /state/lock true",
+		`12 fsync(5</state>) = 0`:                                                              "fsync /state true",
+		`12 unlinkat(AT_FDCWD</w>, "/tmp/a", AT_REMOVEDIR) = 0`:                                "unlinkat /tmp/a true",
+		`12 copy_file_range(3</a>, NULL, 4</b>, NULL, 10, 0) = 10`:                             "copy_file_range /b true",
+	} {
+		call, path, writes := writingLine(line)
+		if got := fmt.Sprint(call, " ", path, " ", writes); got != want {
+			t.Errorf("%s: %s, want %s", line, got, want)
+		}
+	}
 }

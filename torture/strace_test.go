@@ -17,6 +17,7 @@ import (
 // known beforehand (see tracer). It keeps the tracer honest.
 func TestKilledByStrace(t *testing.T) {
 	needRoot(t)
+	t.Parallel()
 	k := kind{propertiesGeneration, builtin, "apply", 3}
 	s := newSite(t, k.version, k.front, options{})
 	all := k.points(t, s)
@@ -86,6 +87,7 @@ func (s *site) straceKill(t *testing.T, p point) bool {
 // taken back, and the message names the file.
 func TestKernelRefuses(t *testing.T) {
 	needRoot(t)
+	t.Parallel()
 	for _, front := range fronts() {
 		t.Run(front, func(t *testing.T) {
 			t.Parallel()
