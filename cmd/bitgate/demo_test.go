@@ -129,8 +129,8 @@ func TestDemoInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Close()
-	// The run begins: now it has something to take back.
-	if !readUntil(r, output, "backup and journal") {
+	// Bitbucket is about to be restarted: there is something to take back.
+	if !readUntil(r, output, "ok  set the base URL") {
 		t.Fatalf("the run did not begin:\n%s", output)
 	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
