@@ -108,6 +108,26 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+func TestUnchanged(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	write(t, path, "old", 0o644)
+	f, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Unchanged(); err != nil {
+		t.Error(err)
+	}
+	write(t, path+".new", "old", 0o644)
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	if f.Unchanged() == nil {
+		t.Error("another file with the same bytes counts as the same")
+	}
+}
+
 func TestChangedUnderneath(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "haproxy.cfg")
 	write(t, path, "old", 0o644)

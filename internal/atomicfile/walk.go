@@ -15,7 +15,8 @@ import (
 // kernel (path_resolution(7)).
 const maxLinks = 40
 
-// folder is a directory on the way, held open by O_PATH.
+// folder is a directory on the way, held open by O_PATH. (For a moment in each
+// step of the walk it may be something else: a link, or the file.)
 type folder struct {
 	fd   int
 	path string
@@ -77,13 +78,11 @@ func names(path string) []string {
 }
 
 func (w *walk) run() error {
-	root, err := openAt(unix.AT_FDCWD, "/", unix.O_PATH|unix.O_DIRECTORY)
+	root, err := openStep(unix.AT_FDCWD, "/", "/", false)
 	if err != nil {
-		return &fs.PathError{Op: "open", Path: "/", Err: err}
-	}
-	if err := w.push(root, "/"); err != nil {
 		return err
 	}
+	w.chain = []folder{root}
 	for len(w.todo) > 0 && w.missing == "" {
 		name, ofLink := w.todo[0], w.ofLink > 0
 		w.todo = w.todo[1:]
@@ -119,44 +118,39 @@ func (w *walk) step(name string) error {
 		}
 		return nil
 	}
-	here, path := w.dir(), filepath.Join(w.dir().path, name)
-	fd, err := openStep(here.fd, name, last)
+	here := w.dir()
+	next, err := openStep(here.fd, name, filepath.Join(here.path, name), last)
 	if err != nil {
-		return &fs.PathError{Op: "open", Path: path, Err: err}
+		return err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		unix.Close(fd)
-		return &fs.PathError{Op: "stat", Path: path, Err: err}
+	kind := next.st.Mode & unix.S_IFMT
+	if kind == unix.S_IFDIR && !last {
+		w.chain = append(w.chain, next)
+		return nil
 	}
-	switch kind := st.Mode & unix.S_IFMT; {
+	defer unix.Close(next.fd)
+	switch {
 	case kind == unix.S_IFLNK:
-		defer unix.Close(fd)
-		return w.follow(fd, &st, path)
+		return w.follow(next)
 	case last:
 		w.name = name
-	case kind == unix.S_IFDIR:
-		w.chain = append(w.chain, folder{fd: fd, path: path, st: st})
 		return nil
-	default:
-		err = &fs.PathError{Op: "open", Path: path, Err: unix.ENOTDIR}
 	}
-	unix.Close(fd)
-	return err
+	return &fs.PathError{Op: "open", Path: next.path, Err: unix.ENOTDIR}
 }
 
 // follow puts the text of a link in front of the names still to go.
-func (w *walk) follow(fd int, st *unix.Stat_t, path string) error {
+func (w *walk) follow(link folder) error {
 	if w.links++; w.links > maxLinks {
-		return problem.Wrap(unix.ELOOP, w.asked+" leads through more than 40 symbolic links", "they probably go in a circle", "repair the link "+path)
+		return problem.Wrap(unix.ELOOP, w.asked+" leads through more than 40 symbolic links", "they probably go in a circle", "repair the link "+link.path)
 	}
-	if err := w.trust(st, path); err != nil {
+	if err := w.trust(&link.st, link.path); err != nil {
 		return err
 	}
 	text := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(fd, "", text)
+	n, err := unix.Readlinkat(link.fd, "", text)
 	if err != nil {
-		return &fs.PathError{Op: "readlink", Path: path, Err: err}
+		return &fs.PathError{Op: "readlink", Path: link.path, Err: err}
 	}
 	to := string(text[:n])
 	if strings.HasPrefix(to, "/") {
@@ -182,52 +176,6 @@ func (w *walk) absent(name string) error {
 		return dangling(w.asked, w.missing)
 	}
 	return nil
-}
-
-func (w *walk) push(fd int, path string) error {
-	f := folder{fd: fd, path: path}
-	if err := unix.Fstat(fd, &f.st); err != nil {
-		unix.Close(fd)
-		return &fs.PathError{Op: "stat", Path: path, Err: err}
-	}
-	w.chain = append(w.chain, f)
-	return nil
-}
-
-// openStep opens one name on the way without following it. Folders are asked
-// for as such, because only that makes the kernel mount what is mounted on demand.
-func openStep(dir int, name string, last bool) (int, error) {
-	if !last {
-		fd, err := openAt(dir, name, unix.O_PATH|unix.O_DIRECTORY)
-		if !errors.Is(err, unix.ENOTDIR) {
-			return fd, err
-		}
-	}
-	return openAt(dir, name, unix.O_PATH)
-}
-
-// openAt is openat(2) that never follows a link at the end, nor waits for a
-// FIFO's other end, nor is ended by a signal.
-func openAt(dir int, name string, flags int) (fd int, err error) {
-	err = retry(func() error {
-		fd, err = unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0o600)
-		return err
-	})
-	return fd, err
-}
-
-// maxTries is how often a call that a signal ended is made again.
-const maxTries = 1000
-
-// retry repeats a system call that a signal ended (EINTR).
-func retry(call func() error) error {
-	var err error
-	for range maxTries {
-		if err = call(); !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
-	return err
 }
 
 func dangling(asked, missing string) error {
