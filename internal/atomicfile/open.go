@@ -22,7 +22,7 @@ func openStep(dir int, name, path string, last bool) (folder, error) {
 		return folder{}, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	f := folder{fd: fd, path: path}
-	if err := unix.Fstat(fd, &f.st); err != nil {
+	if err := fstat(fd, &f.st); err != nil {
 		unix.Close(fd)
 		return folder{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
@@ -51,4 +51,8 @@ func retry(call func() error) error {
 		}
 	}
 	return err
+}
+
+func fstat(fd int, st *unix.Stat_t) error {
+	return retry(func() error { return unix.Fstat(fd, st) })
 }

@@ -55,7 +55,7 @@ func (p *place) read() (File, error) {
 		return File{}, tooLarge(p.asked)
 	}
 	var after unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &after); err != nil {
+	if err := fstat(int(f.Fd()), &after); err != nil {
 		return File{}, &fs.PathError{Op: "stat", Path: p.asked, Err: err}
 	}
 	if identityOf(&after) != identityOf(st) {
@@ -85,7 +85,7 @@ func (p *place) open() (*os.File, *unix.Stat_t, error) {
 		return nil, nil, &fs.PathError{Op: "open", Path: p.asked, Err: err}
 	}
 	f := os.NewFile(uintptr(fd), p.asked)
-	if err := unix.Fstat(fd, &st); err != nil {
+	if err := fstat(fd, &st); err != nil {
 		f.Close()
 		return nil, nil, &fs.PathError{Op: "stat", Path: p.asked, Err: err}
 	}

@@ -64,7 +64,7 @@ func (w Writer) fill(d desk, tmp temp, old File, c newFile) error {
 // to write to the folder.
 func (d desk) own(tmp temp) error {
 	var byName, byFD unix.Stat_t
-	err := errors.Join(unix.Fstatat(d.dir().fd, tmp.name, &byName, unix.AT_SYMLINK_NOFOLLOW), unix.Fstat(int(tmp.Fd()), &byFD))
+	err := errors.Join(unix.Fstatat(d.dir().fd, tmp.name, &byName, unix.AT_SYMLINK_NOFOLLOW), fstat(int(tmp.Fd()), &byFD))
 	if err != nil {
 		return err
 	}

@@ -148,7 +148,11 @@ func (w *walk) follow(link folder) error {
 		return err
 	}
 	text := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(link.fd, "", text)
+	n := 0
+	err := retry(func() (err error) {
+		n, err = unix.Readlinkat(link.fd, "", text)
+		return err
+	})
 	if err != nil {
 		return &fs.PathError{Op: "readlink", Path: link.path, Err: err}
 	}
