@@ -107,8 +107,10 @@ func (a *Applier) act(ctx context.Context, r *run, i int, c Change, before progr
 // commit makes the run stand. A run whose commit cannot be journalled is taken
 // back: the next start would not know that it stands.
 func (a *Applier) commit(ctx context.Context, r *run) (Result, error) {
-	if err := r.write(record{Kind: recCommit, Change: -1}); err != nil {
+	if err := r.write(record{Kind: recCommit, Change: -1}); err != nil && !r.journal.torn {
 		return a.failed(ctx, r, err)
+	} else if err != nil {
+		return a.undecided(r, err, "everything is changed as planned, but perhaps the journal does not say so")
 	}
 	a.tell(Event{Kind: EventCommitted, Change: -1, Text: r.ID})
 	if err := prune(r.disk, a.StateDir); err != nil {
@@ -136,14 +138,13 @@ func (r *run) pending(a *Applier) []string {
 func (a *Applier) failed(ctx context.Context, r *run, cause error) (Result, error) {
 	a.tell(Event{Kind: EventFailed, Change: -1, Text: cause.Error()})
 	begun := r.begun()
+	t := a.taker(r, false)
 	if begun {
-		// From here on there is only the way back. That it is noted matters to
-		// recover after a crash only, so a full disk does not stop it.
+		// From here on there is only the way back. A full disk does not stop it.
 		if err := r.write(record{Kind: recUndoBegin, Change: -1}); err != nil {
-			cause = errors.Join(cause, err)
+			cause, t.blind = errors.Join(cause, err), true
 		}
 	}
-	t := a.taker(r, false)
 	if errors.Is(cause, errStillStarting) {
 		t.patience = 0 // it was given its time
 	}
@@ -158,6 +159,13 @@ func (a *Applier) failed(ctx context.Context, r *run, cause error) (Result, erro
 		return res, problem.Wrap(cause, "nothing was changed", "", "")
 	}
 	return res, problem.Wrap(cause, "the run was taken back, everything is as before", "", "").WithKind(problem.TakenBack)
+}
+
+// undecided: a line may or may not be in the journal, and cannot be taken out
+// of it again. What is on the disk then must stay as it is.
+func (a *Applier) undecided(r *run, cause error, text string) (Result, error) {
+	left := []string{text}
+	return Result{Run: r.ID, State: RunIncomplete, Pending: left, Backups: r.backups()}, a.incomplete(r, cause, left)
 }
 
 // incomplete names what could not be taken back, and the way on.

@@ -5,10 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -29,15 +28,15 @@ const adminPassword = "correct-horse-battery"
 // machine is one server as an administrator has it: a stand-in Bitbucket with
 // its service, a certificate, and a front (a real HAProxy or the built-in one).
 type machine struct {
-	t        *testing.T
-	Dir      string
-	BB       *bitbuckettest.Server
-	Probe    setup.Probe
-	Front    string
-	service  *httptest.Server
-	restarts int
-	HAProxy  *peers.HAProxy
-	stop     func() // ends the built-in front
+	t       *testing.T
+	Dir     string
+	BB      *bitbuckettest.Server
+	Probe   setup.Probe
+	Front   string
+	service *services
+	HAProxy *peers.HAProxy
+	stop    func() // ends the built-in front
+	fate    atomic.Pointer[fate]
 }
 
 const startingHAProxyCfg = `global
@@ -56,8 +55,9 @@ frontend other_site
 func newMachine(t *testing.T, version, front string, o bitbuckettest.Options) *machine {
 	t.Helper()
 	peers.Need(t, "git")
-	m := &machine{t: t, Dir: t.TempDir(), Front: front}
+	m := &machine{t: t, Dir: fastDir(t), Front: front, stop: func() {}}
 	o.Dir, o.Version, o.AdminPassword = filepath.Join(m.Dir, "bitbucket"), version, adminPassword
+	o.Port, o.SSHPort, o.Middleware = quietPort(t), -1, m.meddle
 	var err error
 	if m.BB, err = bitbuckettest.New(o); err != nil {
 		t.Fatal(err)
@@ -66,10 +66,10 @@ func newMachine(t *testing.T, version, front string, o bitbuckettest.Options) *m
 		t.Fatal(err)
 	}
 	t.Cleanup(m.BB.Close)
-	m.service = httptest.NewServer(http.HandlerFunc(m.restart))
-	t.Cleanup(m.service.Close)
+	t.Cleanup(func() { m.stop() })
+	m.service = newServices(t, m)
 	m.certificate()
-	port := peers.FreePort(t)
+	port := quietPort(t)
 	url, err := publicurl.Parse(fmt.Sprintf("https://localhost:%d/bitbucket", port))
 	if err != nil {
 		t.Fatal(err)
@@ -80,21 +80,13 @@ func newMachine(t *testing.T, version, front string, o bitbuckettest.Options) *m
 			URL: url, Listen: []string{fmt.Sprintf("127.0.0.1:%d", port)}, Upstream: m.BB.Upstream(), Home: m.BB.Home(), Install: m.BB.InstallDir(),
 			Version: version, Front: front, Cert: filepath.Join(m.Dir, "tls", "cert.pem"), Key: filepath.Join(m.Dir, "tls", "key.pem"),
 			HAProxyCfg: filepath.Join(m.Dir, "haproxy", "haproxy.cfg"), ProxyConfig: filepath.Join(m.Dir, "etc", "proxy.yaml"),
-			AdminUser: "admin", Restart: "curl -fsS " + m.service.URL + "/restart", RestartTimeout: 20 * time.Second, HTTPRedirect: setup.Never,
+			AdminUser: "admin", Restart: m.service.command("restart"), RestartTimeout: 20 * time.Second, HTTPRedirect: setup.Never,
 		},
 	}
 	if front == setup.FrontHAProxy {
 		m.startHAProxy()
 	}
 	return m
-}
-
-// restart is the service manager: it answers when the restart has ended.
-func (m *machine) restart(w http.ResponseWriter, _ *http.Request) {
-	m.restarts++
-	if err := m.BB.Restart(); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-	}
 }
 
 func (m *machine) certificate() {
@@ -120,11 +112,11 @@ func (m *machine) write(name, text string, mode fs.FileMode) {
 
 func (m *machine) startHAProxy() {
 	peers.Need(m.t, "haproxy")
-	port := peers.FreePort(m.t)
+	port := quietPort(m.t)
 	m.write("haproxy/haproxy.cfg", fmt.Sprintf(startingHAProxyCfg, port)+"\n", 0o640)
 	m.HAProxy = peers.StartHAProxy(m.t, m.Probe.Said.HAProxyCfg, fmt.Sprintf("127.0.0.1:%d", port))
 	m.Probe.Said.HAProxyBin = peers.Path(m.t, "haproxy")
-	m.Probe.Said.Reload = m.HAProxy.ReloadCommand()
+	m.Probe.Said.Reload = m.service.command("reload")
 }
 
 // plan detects, logs in as the command line does, and builds.
@@ -176,12 +168,12 @@ func login(ctx context.Context, base string) (*bitbucket.Session, error) {
 }
 
 func (m *machine) applier() *setup.Applier {
-	return &setup.Applier{StateDir: m.Probe.StateDir, Login: login, Serve: m.serve, Poll: 20 * time.Millisecond,
-		Notify: func(e setup.Event) { m.t.Logf("%s %s %s %s", e.Kind, e.Step, e.Title, e.Text) }}
+	return &setup.Applier{StateDir: m.Probe.StateDir, Login: login, Serve: m.serve, Poll: time.Millisecond}
 }
 
 // serve runs the built-in front until the test ends.
 func (m *machine) serve(_ context.Context, path string) error {
+	m.stop()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -202,7 +194,6 @@ func (m *machine) serve(_ context.Context, path string) error {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = p.Serve(ctx, l) }()
 	m.stop = func() { cancel(); l.Close(); <-done; m.stop = func() {} }
-	m.t.Cleanup(func() { m.stop() })
 	return nil
 }
 
@@ -247,17 +238,23 @@ func (m *machine) fingerprint() map[string]string {
 
 func (m *machine) same(before map[string]string) {
 	m.t.Helper()
-	after := m.fingerprint()
+	for _, line := range differences(before, m.fingerprint()) {
+		m.t.Error(line)
+	}
+}
+
+func differences(before, after map[string]string) (out []string) {
 	for path, want := range before {
 		if after[path] != want {
-			m.t.Errorf("%s: %q, was %q", path, after[path], want)
+			out = append(out, fmt.Sprintf("%s: %q, was %q", path, after[path], want))
 		}
 	}
 	for path := range after {
 		if _, ok := before[path]; !ok {
-			m.t.Errorf("%s was left", path)
+			out = append(out, path+" was left")
 		}
 	}
+	return out
 }
 
 func (m *machine) append(name, text string) {

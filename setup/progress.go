@@ -1,9 +1,17 @@
 package setup
 
-import "slices"
+import (
+	"slices"
 
-// state reads how a run stands from its journal.
+	"bitgate/internal/problem"
+)
+
+// state reads how a run stands from its journal. One that ended before its
+// first change needs no recover.
 func (r *run) state() RunState {
+	if !r.begun() {
+		return RunTakenBack
+	}
 	state := RunOpen
 	for _, rec := range r.Records {
 		switch rec.Kind {
@@ -72,4 +80,38 @@ func (r *run) progress() []progress {
 		}
 	}
 	return out
+}
+
+// asJournalled refuses to go forward from files that are not as the done
+// changes left them: a run whose journal could not be written any more was
+// taken back without a line about it.
+func (r *run) asJournalled() error {
+	left := map[string][]string{}
+	for i, p := range r.progress() {
+		path, before, after := r.Plan.At(r.Plan.Ordered()[i]).writes()
+		switch {
+		case path == "":
+		case p.done:
+			left[path] = []string{after}
+		case p.begun:
+			left[path] = []string{before, after}
+		}
+	}
+	for path, digests := range left {
+		if !slices.Contains(digests, digestOf(path)) {
+			return problem.New(path+" is not as run "+r.ID+" left it", "the run cannot go on from there", "take it back: bitgate recover")
+		}
+	}
+	return nil
+}
+
+// writes names the file that a change writes, with its digests before and after.
+func (c Change) writes() (path, before, after string) {
+	switch {
+	case c.File != nil:
+		return c.File.Path, c.File.Before, c.File.After
+	case c.Certificate != nil:
+		return c.Certificate.Path, c.Certificate.Before, c.Certificate.After
+	}
+	return "", "", ""
 }

@@ -97,12 +97,8 @@ func (r *run) keepReplaced(saved savedFile, now atomicfile.File) error {
 func (r *run) digests(path string) []string {
 	var out []string
 	for _, ref := range r.Plan.Ordered() {
-		c := r.Plan.At(ref)
-		if c.File != nil && c.File.Path == path {
-			out = append(out, c.File.Before, c.File.After)
-		}
-		if c.Certificate != nil && c.Certificate.Path == path {
-			out = append(out, c.Certificate.Before, c.Certificate.After)
+		if written, before, after := r.Plan.At(ref).writes(); written == path {
+			out = append(out, before, after)
 		}
 	}
 	return out

@@ -40,7 +40,7 @@ func TestApplyTwiceThenUndo(t *testing.T) {
 		if got := m.BB.ContextPath(); got != "/bitbucket" {
 			t.Errorf("Bitbucket serves from %q", got)
 		}
-		applied, restarts := m.fingerprint(), m.restarts
+		applied, restarts := m.fingerprint(), m.service.restarts.Load()
 
 		p = m.checked()
 		if !p.Empty() {
@@ -51,7 +51,7 @@ func TestApplyTwiceThenUndo(t *testing.T) {
 			t.Errorf("second apply: %v, %v", res.State, err)
 		}
 		m.same(applied)
-		if m.restarts != restarts {
+		if m.service.restarts.Load() != restarts {
 			t.Errorf("the second run restarted Bitbucket")
 		}
 

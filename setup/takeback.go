@@ -17,6 +17,7 @@ type taker struct {
 	force    bool          // over foreign edits
 	patience time.Duration // how long to wait for a Bitbucket that is busy
 	absent   int           // how many looks must find nobody before it counts as down
+	blind    bool          // the journal could not be told of the way back
 }
 
 func (a *Applier) taker(r *run, force bool) *taker {
@@ -49,12 +50,19 @@ func (t *taker) settle(ctx context.Context, end RunState) (res Result, left []st
 	return res, left
 }
 
+// errNotYet marks a base URL that has to wait for the files.
+var errNotYet = errors.New("not yet")
+
 // takeBack reverses what was done, in the order that keeps Bitbucket reachable:
 // the base URL while Bitbucket answers, its files, its restart, the base URL if
 // it could not be done before, the front last. It returns what is left to do.
 func (t *taker) takeBack(ctx context.Context) (left []string) {
 	isURL := func(c Change) bool { return c.BaseURL != nil }
-	url := t.each(ctx, isURL, t.baseURL)
+	// Without a journal the files go first: they show later which way it went.
+	url := errNotYet
+	if !t.blind {
+		url = t.each(ctx, isURL, t.baseURL)
+	}
 	upstream := t.each(ctx, func(c Change) bool { return c.Phase == PhaseUpstreamFiles }, t.file)
 	if upstream == nil {
 		t.noticeRestart(ctx)
@@ -64,6 +72,9 @@ func (t *taker) takeBack(ctx context.Context) (left []string) {
 	if url != nil && upstream == nil && problem.KindOf(url) != problem.Credentials {
 		t.a.settled(ctx, -1, t.r.Plan.back(), t.patience, 0)
 		url = t.each(ctx, isURL, t.baseURL)
+	}
+	if errors.Is(url, errNotYet) {
+		url = nil // what stopped the files is named, and recover does the rest
 	}
 	front := t.front(ctx)
 	for _, err := range []error{url, upstream, front} {
@@ -123,10 +134,8 @@ func (t *taker) baseURL(ctx context.Context, i int, c Change) error {
 
 // file puts the whole file back as it was before the run.
 func (t *taker) file(_ context.Context, _ int, c Change) error {
-	if c.File != nil {
-		return t.r.restore(c.File.Path, t.force)
-	}
-	return t.r.restore(c.Certificate.Path, t.force)
+	path, _, _ := c.writes()
+	return t.r.restore(path, t.force)
 }
 
 // front stops a front of our own before its files go, and reloads a foreign

@@ -24,7 +24,9 @@ func (a *Applier) Undo(ctx context.Context, id string, force bool) (Result, erro
 		}
 		defer r.close()
 		removeTemporaries(r)
-		if err := r.write(record{Kind: recUndoBegin, Change: -1, Forced: force}); err != nil {
+		if err := r.write(record{Kind: recUndoBegin, Change: -1, Forced: force}); err != nil && r.journal.torn {
+			return a.undecided(r, err, "nothing was changed, but perhaps the journal says that taking back has begun")
+		} else if err != nil {
 			return Result{Run: r.ID, State: r.state()}, err
 		}
 		a.tell(Event{Kind: EventBegin, Step: "journal", Title: "take back run " + r.ID, Change: -1, Text: r.ID})
@@ -90,6 +92,9 @@ func (a *Applier) Recover(ctx context.Context, forward bool) (Result, error) {
 // finish goes on with an interrupted run. What cannot be done now is refused
 // and leaves the run open: nobody asked to have it taken back.
 func (a *Applier) finish(ctx context.Context, r *run) (Result, error) {
+	if err := r.asJournalled(); err != nil {
+		return Result{Run: r.ID, State: r.state()}, err
+	}
 	done := r.progress()
 	for i, ref := range r.Plan.Ordered() {
 		c := r.Plan.At(ref)

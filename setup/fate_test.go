@@ -1,0 +1,201 @@
+package setup_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"bitgate/internal/atomicfile"
+	"bitgate/setup"
+)
+
+// fate counts what a run does to the world (operations on the disk, requests
+// to Bitbucket, acts of services) and lets something happen at one of them.
+type fate struct {
+	mu     sync.Mutex
+	what   happening
+	at     int   // which act, from 1; 0 only counts
+	err    error // for fails and broken
+	cancel context.CancelFunc
+
+	acts []string
+	dead bool
+}
+
+type happening string
+
+const (
+	counts  happening = "counted"
+	killed  happening = "killed"  // the process is gone: nothing it still does has an effect
+	fails   happening = "failed"  // this one act fails
+	broken  happening = "broken"  // from here on every act on the disk fails
+	cancels happening = "stopped" // SIGTERM arrives
+)
+
+// gone is what a dead process throws to end.
+type gone struct{}
+
+var errFate = errors.New("injected fault")
+
+// act is asked before each act; nil means go on.
+func (f *fate) act(name string) error {
+	if f == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dead {
+		return errFate
+	}
+	f.acts = append(f.acts, name)
+	onDisk := strings.HasPrefix(name, "disk ")
+	if f.what == broken && f.at > 0 && len(f.acts) >= f.at && onDisk {
+		return f.err
+	}
+	if len(f.acts) != f.at {
+		return nil
+	}
+	switch f.what {
+	case killed:
+		f.dead = true
+		f.cancel()
+		return errFate
+	case fails:
+		return f.err
+	case cancels:
+		f.cancel()
+	}
+	return nil
+}
+
+// fault is the seam of the disk. A line of the journal that is being written
+// when the process is killed is torn.
+func (f *fate) fault(op atomicfile.Op, path string) error {
+	was := f.isDead()
+	err := f.act("disk " + string(op) + " " + path)
+	if !f.isDead() {
+		return err
+	}
+	if !was && op == "append" {
+		if j, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0); err == nil {
+			_, _ = j.WriteString(`{"at":"2026-01-01T00:00:00Z","kind":"do`)
+			j.Close()
+		}
+	}
+	panic(gone{})
+}
+
+func (f *fate) isDead() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.dead
+}
+
+// meddle stands before Bitbucket. Only bitgate's own requests count, not the
+// front's.
+func (m *machine) meddle(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f := m.fate.Load()
+		if f == nil || r.UserAgent() != "bitgate" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		name := "http " + r.Method + " " + r.URL.Path
+		if err := f.act(name); err != nil {
+			if f.isDead() {
+				panic(http.ErrAbortHandler)
+			}
+			http.Error(w, "injected fault", http.StatusServiceUnavailable)
+			return
+		}
+		late := &lateAnswer{ResponseWriter: w, body: nil, status: http.StatusOK}
+		next.ServeHTTP(late, r)
+		if err := f.act(name + " (its answer)"); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(late.status)
+		_, _ = w.Write(late.body)
+	})
+}
+
+// lateAnswer keeps an answer until it is decided whether it gets through.
+type lateAnswer struct {
+	http.ResponseWriter
+	body   []byte
+	status int
+}
+
+func (l *lateAnswer) WriteHeader(code int) { l.status = code }
+
+func (l *lateAnswer) Write(p []byte) (int, error) {
+	l.body = append(l.body, p...)
+	return len(p), nil
+}
+
+// end is how an act under a fate ended.
+type end struct {
+	result setup.Result
+	err    error
+	died   bool
+	acts   []string
+}
+
+func (e end) hit(at int) string {
+	if at > 0 && at <= len(e.acts) {
+		return e.acts[at-1]
+	}
+	return "nothing"
+}
+
+// under runs do as a process of its own whose fate is f.
+func (m *machine) under(f *fate, do func(context.Context, *setup.Applier) (setup.Result, error)) end {
+	ctx, cancel := context.WithCancel(m.t.Context())
+	defer cancel()
+	f.cancel = cancel
+	a := m.applier()
+	a.Files = atomicfile.Writer{Fault: f.fault}
+	a.Serve = func(ctx context.Context, path string) error {
+		if err := f.act("service serve"); err != nil {
+			if f.isDead() {
+				panic(gone{})
+			}
+			return err
+		}
+		return m.serve(ctx, path)
+	}
+	m.fate.Store(f)
+	defer m.fate.Store(nil)
+	var e end
+	func() {
+		defer func() {
+			if r := recover(); r != nil && r != (gone{}) {
+				panic(r)
+			}
+		}()
+		for e.result, e.err = do(ctx, a); e.err != nil && strings.HasPrefix(e.err.Error(), "another bitgate"); {
+			// As in restartBitbucket, a child of another test holds our lock.
+			time.Sleep(5 * time.Millisecond)
+			f.acts = nil
+			e.result, e.err = do(ctx, a)
+		}
+	}()
+	if e.died = f.isDead(); e.died {
+		m.stop() // a front inside the process dies with it
+	}
+	e.acts = f.acts
+	return e
+}
+
+func apply(p setup.Plan) func(context.Context, *setup.Applier) (setup.Result, error) {
+	return func(ctx context.Context, a *setup.Applier) (setup.Result, error) { return a.Apply(ctx, p) }
+}
+
+func undo(ctx context.Context, a *setup.Applier) (setup.Result, error) { return a.Undo(ctx, "", false) }
+
+func recovery(forward bool) func(context.Context, *setup.Applier) (setup.Result, error) {
+	return func(ctx context.Context, a *setup.Applier) (setup.Result, error) { return a.Recover(ctx, forward) }
+}
