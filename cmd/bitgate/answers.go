@@ -26,6 +26,10 @@ func readAnswers(file string, a *setup.Answers, src setup.Sources) error {
 	if err != nil {
 		return problem.Wrap(err, "the answers file cannot be read", "", "").WithKind(problem.Usage)
 	}
+	return parseAnswers(file, data, a, src)
+}
+
+func parseAnswers(file string, data []byte, a *setup.Answers, src setup.Sources) error {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		return usage(fmt.Sprintf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: ")), "")

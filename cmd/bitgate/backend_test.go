@@ -8,6 +8,7 @@ import (
 
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
+	"bitgate/wizard"
 )
 
 func parseURL(t *testing.T, text string) publicurl.URL {
@@ -65,4 +66,36 @@ func TestAnswersSurvive(t *testing.T) {
 		len(got.Listen) != 2 || got.Listen[1] != said.Listen[1] || len(got.Skip) != 2 || got.RedirectOldPath != "/" {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// FuzzAnswers: whatever is accepted survives being written and read again.
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []string{
+		"", "url: https://git.test/b\nlisten: [':443', '[::1]:443']\n", "maxconn: 40\nlocal-only: true\nskip: ssh\n",
+		"restart: 'kill -HUP 1 # now'\nrestart-timeout: 1m30s\n", "url: &u https://git.test\nhome: *u\n", "skip:\n- ssh\n- haproxy\n",
+		"url: ~\n", "- url\n", "a: b\n", "url: {}\n", "home: !!binary aGk=\n", "\xff",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var a, again setup.Answers
+		if parseAnswers("/answers.yaml", data, &a, setup.Sources{}) != nil {
+			return
+		}
+		file := filepath.Join(t.TempDir(), "answers.yaml")
+		if err := writeAnswers(file, a); err != nil {
+			t.Fatal(err)
+		}
+		if err := readAnswers(file, &again, setup.Sources{}); err != nil {
+			t.Fatalf("%q was accepted, but what it became is not: %v", data, err)
+		}
+		for _, q := range wizard.Questions() {
+			if q.Virtual || q.ID == "admin-password-file" {
+				continue
+			}
+			if q.Get(a) != q.Get(again) {
+				t.Errorf("%s: %q became %q", q.ID, q.Get(a), q.Get(again))
+			}
+		}
+	})
 }
