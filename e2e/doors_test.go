@@ -184,7 +184,7 @@ func (d door) byWizard(t *testing.T) string {
 	w.typed("How the base URL is changed", "")
 	w.typed("Administrator", "admin")
 	w.typed("Password", doorPassword)
-	w.typed("Close Bitbucket's own port to other machines", "")
+	w.typed("Close Bitbucket's own port", "")
 	w.wait("What terminates TLS")
 	w.keys("Down")
 	w.wait("> bitgate's built-in proxy")

@@ -11,14 +11,17 @@ import (
 // question, made concrete by the facts: candidate are the answers as typed.
 func advice(q Question, f setup.Facts, candidate setup.Answers) []setup.Finding {
 	switch q.ID {
-	case "path", "redirect-old-path":
+	case "path":
 		return pathAdvice(f, candidate)
+	case "redirect-old-path":
+		return redirectAdvice(f, candidate)
 	case "base-url-method":
 		return []setup.Finding{baseURLAdvice(f, candidate), linksAdvice(f, candidate)}
 	case "local-only":
 		return connectorAdvice(f, candidate)
 	case "front":
 		return []setup.Finding{
+			portAdvice(f, candidate),
 			{Level: setup.Note, Seen: "Tomcat can also do TLS by itself (server.ssl.*); a front is simpler to renew and to tune"},
 			{Level: setup.Note, Seen: "Atlassian's support does not cover HAProxy"},
 		}
@@ -30,6 +33,21 @@ func advice(q Question, f setup.Facts, candidate setup.Answers) []setup.Finding 
 		return []setup.Finding{{Level: setup.Note, Seen: "Securing SSH itself is a separate matter: keys and ciphers stay Bitbucket's"}}
 	}
 	return nil
+}
+
+// portAdvice says whether the front can have its port.
+func portAdvice(f setup.Facts, a setup.Answers) setup.Finding {
+	l, taken := portHolder(f, a)
+	switch port := a.URL.ProxyPort(); {
+	case taken:
+		return setup.Finding{Level: setup.Warn, Seen: heldBy(l), Do: "the next question asks for another port"}
+	case a.URL.IsZero():
+		return setup.Finding{Level: setup.Note, Seen: "its port follows from the public URL"}
+	case l.Address != "":
+		return setup.Finding{Level: setup.OK, Seen: "port " + port + " is the front's already"}
+	default:
+		return setup.Finding{Level: setup.OK, Seen: "port " + port + " is free"}
+	}
 }
 
 func heldBy(l setup.Listener) string {
@@ -48,7 +66,7 @@ func pathAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
 		return nil
 	}
 	old := spellPath(f.ContextPath.Value)
-	where := "http://…:7990" + f.ContextPath.Value
+	where := "http://HOST:7990" + f.ContextPath.Value
 	if f.Instance.BaseURL.Value != "" {
 		where = f.Instance.BaseURL.Value
 	} else if f.Instance.Base != "" {
@@ -56,9 +74,21 @@ func pathAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
 	}
 	return []setup.Finding{{
 		Level: setup.Warn,
-		Seen:  fmt.Sprintf("clones, webhooks and CI jobs under %s/scm/… break: the path changes from %s to %s", strings.TrimSuffix(where, "/"), old, spellPath(a.URL.TomcatPath())),
+		Seen:  fmt.Sprintf("clones, webhooks and CI jobs under %s/scm/... break: the path changes from %s to %s", strings.TrimSuffix(where, "/"), old, spellPath(a.URL.TomcatPath())),
 		Do:    "redirect the old path, or tell the people who use it",
 	}}
+}
+
+// redirectAdvice shows the redirect by an address of a repository.
+func redirectAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
+	if a.RedirectOldPath == "" {
+		return nil
+	}
+	root, err := a.URL.WithPath(f.ContextPath.Value)
+	if err != nil {
+		return nil
+	}
+	return []setup.Finding{{Level: setup.Note, Seen: fmt.Sprintf("%s/scm/... leads to %s/scm/...", root.BaseURL(), a.URL.BaseURL())}}
 }
 
 func baseURLAdvice(f setup.Facts, a setup.Answers) setup.Finding {

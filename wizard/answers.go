@@ -1,6 +1,8 @@
 package wizard
 
 import (
+	"strings"
+
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
 )
@@ -46,30 +48,38 @@ func (m *model) answersKey(name string) tea.Cmd {
 
 func (m *model) answersView(w, h int) []string {
 	lines := []string{m.st.bold.Render("All answers"), ""}
-	room := h - len(lines) - 1
+	room := h - len(lines) - 3
 	qs := listed()
 	top := max(0, min(m.list.at-room/2, len(qs)-room))
 	for i := top; i < min(top+room, len(qs)); i++ {
-		q := qs[i]
-		value := q.Get(m.iv.answers)
-		if value == "" {
-			value = "-"
-		}
-		row := pad(q.ID, 20) + " " + value
-		lead := "  "
-		if i == m.list.at {
-			lead = m.st.accent.Render("> ")
-			row = m.st.accent.Render(pad(q.ID, 20)) + " " + value
-		}
-		src := ""
-		if s, ok := m.iv.sources[q.ID]; ok && value != "-" {
-			src = sourceText(q.ID, s)
-		}
-		row = lead + clip(row, w-2)
-		if room := w - ansi.StringWidth(row) - 3; room >= 12 {
-			row = ends(row, m.st.dim.Render(clip(src, room)), w)
-		}
-		lines = append(lines, row)
+		lines = append(lines, m.answerLine(qs[i], i == m.list.at, w))
 	}
-	return lines
+	at := qs[m.list.at]
+	return append(lines, "", m.st.dim.Render(clip(strings.TrimSuffix(at.Title+": "+m.answerSource(at), ": "), w)))
+}
+
+// answerLine is an answer, with its source where there is room for all of it.
+func (m *model) answerLine(q Question, current bool, w int) string {
+	value := q.Get(m.iv.answers)
+	if value == "" {
+		value = "-"
+	}
+	lead, id := "  ", pad(q.ID, 20)
+	if current {
+		lead, id = m.st.accent.Render("> "), m.st.accent.Render(id)
+	}
+	line := clip(lead+id+" "+value, w)
+	if src := m.answerSource(q); ansi.StringWidth(line)+3+ansi.StringWidth(src) <= w {
+		line = ends(line, m.st.dim.Render(src), w)
+	}
+	return line
+}
+
+// answerSource says where an answer comes from, "" where there is none.
+func (m *model) answerSource(q Question) string {
+	s, ok := m.iv.sources[q.ID]
+	if !ok || q.Get(m.iv.answers) == "" {
+		return ""
+	}
+	return sourceText(m.iv.facts, q.ID, s)
 }

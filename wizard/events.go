@@ -1,6 +1,8 @@
 package wizard
 
 import (
+	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 type row struct {
 	change      int // index in Plan.Ordered(), -1 for none
 	number      int
+	name        string // of the step
 	title, text string
 	state       setup.EventKind
 	began, took time.Time
@@ -20,9 +23,35 @@ type row struct {
 func planRows(plan setup.Plan) []row {
 	rows := []row{{change: -1, title: "backup and journal"}}
 	for i, ref := range plan.Ordered() {
-		rows = append(rows, row{change: i, number: stepNumber(plan.Steps[ref.Step].ID), title: plan.At(ref).What})
+		step := plan.Steps[ref.Step].ID
+		rows = append(rows, row{
+			change: i, number: stepNumber(step), name: stepTitle(step, plan.Answers), title: shortChange(plan.At(ref)),
+		})
 	}
 	return append(rows, row{change: -1, title: verifyRow})
+}
+
+// words is a row for the line prompter.
+func (r row) words() string {
+	if r.number == 0 {
+		return r.title
+	}
+	return fmt.Sprintf("step %d, %s: %s", r.number, r.name, r.title)
+}
+
+// shortChange names a change in a few words; the review had all of them.
+func shortChange(c setup.Change) string {
+	switch {
+	case c.File != nil:
+		return path.Base(c.File.Path)
+	case c.Certificate != nil:
+		return path.Base(c.Certificate.Path)
+	case c.BaseURL != nil:
+		return c.BaseURL.New
+	case c.Service != nil:
+		return string(c.Service.Verb) + " " + serviceName(c.Service.Target)
+	}
+	return c.What
 }
 
 // event updates the row it is about.

@@ -62,7 +62,7 @@ func bitbucketLine(f setup.Facts) foundLine {
 		version = f.Instance.Version
 	}
 	if f.Bitbucket.Home == "" && f.Instance.State == "" {
-		return foundLine{setup.Warn, product, "not found on this machine; bitgate will ask where it is", ""}
+		return foundLine{setup.Warn, product, "not found here; bitgate will ask where it is", ""}
 	}
 	line := foundLine{setup.OK, product, strings.TrimSpace(version), f.Bitbucket.Why["Version"]}
 	if version == "" {
@@ -87,7 +87,7 @@ func bitbucketLine(f setup.Facts) foundLine {
 
 func haproxyLine(f setup.Facts) foundLine {
 	if f.HAProxy.Bin == "" {
-		return foundLine{setup.Note, "HAProxy", "not installed; bitgate's built-in proxy can do the same", ""}
+		return foundLine{setup.Note, "HAProxy", "not installed; the built-in proxy can do it", ""}
 	}
 	value := f.HAProxy.Version.Text
 	if n := len(f.HAProxy.Files); n > 0 {
@@ -113,10 +113,23 @@ func headline(f setup.Facts, a setup.Answers) string {
 	return strings.TrimSpace(text + " behind HAProxy " + version)
 }
 
-// foundLevels is findings without those that are fine.
+// distinct drops what was said already: several looks may see the same.
+func distinct(findings []setup.Finding) []setup.Finding {
+	var out []setup.Finding
+	said := map[string]bool{}
+	for _, f := range findings {
+		if text := f.Title + "\n" + f.Seen; !said[text] {
+			said[text] = true
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// worthSaying is findings without those that are fine.
 func worthSaying(findings []setup.Finding) []setup.Finding {
 	var out []setup.Finding
-	for _, f := range findings {
+	for _, f := range distinct(findings) {
 		if f.Level != setup.OK {
 			out = append(out, f)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -127,11 +128,24 @@ func TestScreens(t *testing.T) {
 				if size.w == minWidth {
 					return
 				}
+				cutsNothing(t, view)
 				golden(t, name, view)
 			})
 		}
 	}
 }
+
+// cutsNothing: only a line of a preview may be cut; tab shows all of it.
+func cutsNothing(t *testing.T, view string) {
+	t.Helper()
+	for line := range strings.SplitSeq(view, "\n") {
+		if strings.Contains(line, "…") && !cutPreview.MatchString(line) {
+			t.Errorf("cut: %q", line)
+		}
+	}
+}
+
+var cutPreview = regexp.MustCompile(`(^| )\+[^+].*…$`)
 
 func fits(t *testing.T, view string, w, h int) {
 	t.Helper()

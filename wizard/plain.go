@@ -71,7 +71,7 @@ func (p *prompter) session() (Outcome, error) {
 		return outcome, err
 	}
 	for _, l := range foundLines(p.iv.facts, p.iv.answers) {
-		p.findings([]setup.Finding{{Level: l.level, Seen: strings.TrimRight(l.label+": "+l.value+from(strings.TrimPrefix(l.source, "from ")), " ")}})
+		p.findings([]setup.Finding{{Level: l.level, Seen: strings.TrimRight(l.label+": "+l.value+from(p.iv.facts, l.source), " ")}})
 	}
 	p.findings(worthSaying(p.iv.facts.Findings))
 	if run := p.iv.facts.OpenRun; run != "" {

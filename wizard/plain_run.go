@@ -145,7 +145,7 @@ func (p *prompter) event(rows []row, e setup.Event) {
 	title := e.Title
 	for _, r := range rows {
 		if r.change >= 0 && r.change == e.Change {
-			title = r.title
+			title = r.words()
 		}
 	}
 	words := map[setup.EventKind]string{

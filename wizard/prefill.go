@@ -1,10 +1,6 @@
 package wizard
 
-import (
-	"strings"
-
-	"bitgate/setup"
-)
+import "bitgate/setup"
 
 // prefill is the text that stands in the field.
 func (iv *interview) prefill(q Question) string {
@@ -31,11 +27,11 @@ func (iv *interview) source(q Question) string {
 	if !known || q.Get(iv.answers) == "" {
 		return ""
 	}
-	return sourceText(q.ID, src)
+	return sourceText(iv.facts, q.ID, src)
 }
 
 // sourceText spells a source.
-func sourceText(id string, src setup.Source) string {
+func sourceText(f setup.Facts, id string, src setup.Source) string {
 	switch src.From {
 	case setup.Default:
 		if src.Why == "" {
@@ -46,7 +42,7 @@ func sourceText(id string, src setup.Source) string {
 		return "as you answered"
 	}
 	if src.Why != "" {
-		return "from " + strings.TrimPrefix(src.Why, "from ")
+		return origin(f, src.Why)
 	}
 	switch src.From {
 	case setup.FromFlag:

@@ -70,7 +70,7 @@ func baseURLQuestions() []Question {
 			Help:    "how the base URL is changed: auto, confapi, form, manual or skip",
 			Default: "auto", Asked: "when the base URL differs, or cannot be read",
 			Options: []Option{
-				{setup.Auto, "bitgate signs in as an administrator and changes it"},
+				{setup.Auto, "bitgate signs in and changes it"},
 				{setup.Manual, "I change it by hand when bitgate asks for it"},
 				{setup.MethodSkip, "leave the base URL as it is"},
 				{"confapi", "through the ConfAPI plugin only"},
@@ -104,11 +104,11 @@ func baseURLQuestions() []Question {
 func connectorQuestions() []Question {
 	return []Question{
 		yesField(Question{
-			ID: "local-only", Step: setup.StepConnector, Title: "Close Bitbucket's own port to other machines",
+			ID: "local-only", Step: setup.StepConnector, Title: "Close Bitbucket's own port",
 			Why:     "The connector gets proxyName, proxyPort, scheme and secure, so that Bitbucket builds its links for the public URL. Its own port stays open to the network unless it is bound to 127.0.0.1.",
 			Help:    "bind Bitbucket's own port to 127.0.0.1",
 			Default: "no", Asked: "always",
-			Options: []Option{{"no", "No, leave it as it is"}, {"yes", "Yes, only this machine may reach it"}},
+			Options: []Option{{"no", "No, other machines may reach it too"}, {"yes", "Yes, only this machine may reach it"}},
 			when:    func(*interview) bool { return true },
 		}, func(a *setup.Answers) *bool { return &a.LocalOnly }),
 		choiceField(Question{

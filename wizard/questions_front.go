@@ -14,7 +14,7 @@ func frontQuestions() []Question {
 			Why:     "The front takes HTTPS from the network and passes plain HTTP to Bitbucket on this machine.",
 			Help:    "what terminates TLS: haproxy or builtin (bitgate's own proxy)",
 			Default: "haproxy where it is installed", Asked: "always",
-			Options: []Option{{setup.FrontHAProxy, "HAProxy, as the documented page has it"}, {setup.FrontBuiltin, "bitgate's built-in proxy, with the same behaviour"}},
+			Options: []Option{{setup.FrontHAProxy, "HAProxy, as the documented page has it"}, {setup.FrontBuiltin, "bitgate's built-in proxy, which does the same"}},
 			slow:    true, when: func(*interview) bool { return true },
 		}, func(a *setup.Answers) *string { return &a.Front }),
 		pathField(Question{
@@ -71,9 +71,9 @@ func frontQuestions() []Question {
 	}
 }
 
-// portHolder names the program that has the public port, where it is not the
-// front that will be reloaded.
-func portHolder(f setup.Facts, a setup.Answers) (setup.Listener, bool) {
+// portHolder names the program that has the front's port. taken is false where
+// that is the front that will be reloaded.
+func portHolder(f setup.Facts, a setup.Answers) (holder setup.Listener, taken bool) {
 	want := strconv.Itoa(a.URL.Port())
 	if len(a.Listen) > 0 {
 		_, want, _ = splitAddress(a.Listen[0])
@@ -86,8 +86,9 @@ func portHolder(f setup.Facts, a setup.Answers) (setup.Listener, bool) {
 		if !ours {
 			return l, true
 		}
+		holder = l
 	}
-	return setup.Listener{}, false
+	return holder, false
 }
 
 func unlessAuto(said, otherwise string) string {

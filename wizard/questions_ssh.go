@@ -25,7 +25,7 @@ func sshQuestions() []Question {
 			},
 			why: func(f setup.Facts, a setup.Answers) string {
 				if f.Instance.SSHActive {
-					return "SSH is enabled in Bitbucket" + from(f.Instance.SSH.Why)
+					return "SSH is enabled in Bitbucket" + from(f, f.Instance.SSH.Why)
 				}
 				return "SSH access is not known to be enabled in Bitbucket"
 			},

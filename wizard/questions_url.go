@@ -33,7 +33,7 @@ func urlQuestion() Question {
 		},
 		why: func(f setup.Facts, a setup.Answers) string {
 			if _, why := setup.SuggestURL(f); a.URL.IsZero() && why != "" {
-				return "from " + why
+				return origin(f, why)
 			}
 			return ""
 		},
@@ -82,9 +82,9 @@ func pathQuestion() Question {
 				return "the path Bitbucket has now is not known"
 			}
 			if f.ContextPath.Value == a.URL.TomcatPath() {
-				return "as Bitbucket has it now" + from(f.ContextPath.Why)
+				return "as Bitbucket has it now" + from(f, f.ContextPath.Why)
 			}
-			return fmt.Sprintf("Bitbucket has %s now%s", spellPath(f.ContextPath.Value), from(f.ContextPath.Why))
+			return fmt.Sprintf("Bitbucket has %s now%s", spellPath(f.ContextPath.Value), from(f, f.ContextPath.Why))
 		},
 	}
 }
@@ -133,10 +133,27 @@ func spellPath(path string) string {
 	return p
 }
 
-// from makes ", from X" of a source.
-func from(why string) string {
+// from adds the source of a value in brackets.
+func from(f setup.Facts, why string) string {
 	if why == "" {
 		return ""
 	}
-	return ", from " + why
+	return " (" + origin(f, why) + ")"
+}
+
+// origin makes "from X" of a source, unless X says by itself what it is. Files
+// of Bitbucket are named as its documentation does, from the home directory on.
+func origin(f setup.Facts, why string) string {
+	if f.Bitbucket.Home != "" {
+		why = strings.ReplaceAll(why, f.Bitbucket.Home+"/", "")
+	}
+	for _, own := range []string{"given", "not set", "default", "from "} {
+		if strings.HasPrefix(why, own) {
+			return why
+		}
+	}
+	if strings.Contains(why, " is ") {
+		return why
+	}
+	return "from " + why
 }

@@ -3,6 +3,7 @@ package wizard
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -16,7 +17,7 @@ func (m *model) enterResult() tea.Cmd {
 	m.page, m.over = pageResult, noOverlay
 	m.out.Answers = m.iv.answers
 	w, _ := m.frame().body()
-	m.run.scroll.set(m.transcript(min(w, maxText+20)))
+	m.run.scroll.set(m.resultLines(min(w, maxText+20)))
 	if m.ctx.Err() != nil { // nobody is there to press a key
 		return m.quit()
 	}
@@ -57,11 +58,11 @@ func (m *model) resultView(_, h int) []string {
 // the line prompter alike.
 func summary(out Outcome, after func(setup.Result, setup.Answers) (string, string), st style, w int) []string {
 	lines := headlineOf(out, st, w)
-	for _, f := range append(worthSaying(out.Findings), worthSaying(out.Result.Notes)...) {
+	for _, f := range remarks(out) {
 		lines = append(lines, st.findingLines(f, w)...)
 	}
 	for _, p := range out.Result.Pending {
-		lines = append(lines, st.mark(setup.Note)+"  left for you: "+p)
+		lines = append(lines, st.findingLines(setup.Finding{Level: setup.Note, Seen: "left for you: " + p}, w)...)
 	}
 	if out.Result.Backups != "" {
 		lines = append(lines, "", "Backups   "+out.Result.Backups)
@@ -70,11 +71,43 @@ func summary(out Outcome, after func(setup.Result, setup.Answers) (string, strin
 		return lines
 	}
 	again, back := after(out.Result, out.Answers)
-	if again != "" {
-		lines = append(lines, "Again     "+again)
+	lines = append(lines, commandText("Again     ", again, w)...)
+	if out.Result.State == setup.RunCommitted {
+		lines = append(lines, commandText("Back      ", back, w)...)
 	}
-	if back != "" && out.Result.State == setup.RunCommitted {
-		lines = append(lines, "Back      "+back)
+	return lines
+}
+
+// remarks are what verify and the plan have to say. The plan says of the
+// application links what to do with them; verify only that they are there.
+func remarks(out Outcome) []setup.Finding {
+	var all []setup.Finding
+	planned := false
+	for _, f := range out.Result.Notes {
+		planned = planned || f.ID == "application-links"
+	}
+	for _, f := range append(append(all, out.Findings...), out.Result.Notes...) {
+		if f.ID != "app-links" || !planned {
+			all = append(all, f)
+		}
+	}
+	return worthSaying(all)
+}
+
+// commandText lays a command out so that it can be copied: where it is too
+// long every further flag stands on a line of its own.
+func commandText(label, command string, w int) []string {
+	if command == "" {
+		return nil
+	}
+	if len(label)+len(command) <= w {
+		return []string{label + command}
+	}
+	parts := strings.Split(command, " --")
+	lines := []string{label + parts[0]}
+	for _, p := range parts[1:] {
+		lines[len(lines)-1] += " \\"
+		lines = append(lines, strings.Repeat(" ", len(label)+2)+"--"+p)
 	}
 	return lines
 }
@@ -86,7 +119,7 @@ func headlineOf(out Outcome, st style, w int) []string {
 	case out.Result.State == setup.RunCommitted || out.Result.State == setup.RunNothing:
 		ok, warn, fail := tally(out.Findings)
 		if len(out.Findings) == 0 {
-			return []string{st.bold.Render(out.Answers.URL.BaseURL()) + doneText(out)}
+			return wrap(st.bold.Render(out.Answers.URL.BaseURL())+doneText(out), w)
 		}
 		text := fmt.Sprintf("%s passed", count(ok, "check"))
 		if warn > 0 {
@@ -94,9 +127,9 @@ func headlineOf(out Outcome, st style, w int) []string {
 		}
 		if fail > 0 {
 			text += fmt.Sprintf(", %d failed", fail)
-			return []string{st.fail.Render("x") + "   " + st.bold.Render(out.Answers.URL.BaseURL()) + doneText(out) + " But not everything works yet: " + text + ".", ""}
+			return append(wrap(st.fail.Render("x")+"   "+st.bold.Render(out.Answers.URL.BaseURL())+doneText(out)+" But not everything works yet: "+text+".", w), "")
 		}
-		return []string{st.bold.Render(out.Answers.URL.BaseURL()) + " is up. " + text + ".", ""}
+		return append(wrap(st.bold.Render(out.Answers.URL.BaseURL())+" is up. "+text+".", w), "")
 	}
 	return []string{"The run ended as: " + string(out.Result.State)}
 }
@@ -144,12 +177,24 @@ func tally(findings []setup.Finding) (ok, warn, fail int) {
 
 // transcript is the finished run for the scrollback: what was done, then the summary.
 func (m *model) transcript(w int) []string {
+	return append(append(m.doneLines(w), ""), summary(m.out, m.b.After, m.st, w)...)
+}
+
+// resultLines are the same for the screen, where the summary must be in sight.
+func (m *model) resultLines(w int) []string {
+	done := m.doneLines(w)
+	if len(done) == 0 {
+		return summary(m.out, m.b.After, m.st, w)
+	}
+	return append(append(summary(m.out, m.b.After, m.st, w), "", m.st.bold.Render("What was done")), done...)
+}
+
+func (m *model) doneLines(w int) []string {
 	var lines []string
 	for _, r := range m.run.rows {
 		if r.state != "" {
 			lines = append(lines, m.rowLines(r, w)...)
 		}
 	}
-	lines = append(lines, "")
-	return append(lines, summary(m.out, m.b.After, m.st, w)...)
+	return lines
 }

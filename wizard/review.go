@@ -132,20 +132,37 @@ func (m *model) rewrapReview() {
 	m.review.scroll.clamp(m.reviewHeight())
 }
 
-// reviewWrap breaks a line of a diff anywhere and other text between words.
+// reviewWrap breaks a line of a diff anywhere and other text between words,
+// which then goes on under its beginning.
 func (m *model) reviewWrap(t tab, line string) []string {
-	if t.diff && strings.Trim(sign(line), "+-@ ") == "" || line == "" || strings.HasPrefix(line, "  ") {
-		return hardWrap(line, m.w-4)
+	w := m.w - 4
+	if t.diff && strings.Trim(sign(line), "+-@ ") == "" || t.title == commandTab {
+		return hardWrap(line, w)
 	}
-	indent := 0
-	if strings.HasPrefix(line, "    ") || len(line) > 4 && line[2:4] == "  " {
-		indent = 4 // a finding
+	under := hanging(line)
+	parts := wrap(line[under:], w-under)
+	if len(parts) == 0 {
+		return []string{line}
 	}
-	parts := wrap(line, m.w-4-indent)
-	for i := 1; i < len(parts); i++ {
-		parts[i] = strings.Repeat(" ", indent) + parts[i]
+	for i := range parts {
+		if i == 0 {
+			parts[i] = line[:under] + parts[i]
+		} else {
+			parts[i] = strings.Repeat(" ", under) + parts[i]
+		}
 	}
 	return parts
+}
+
+// hanging is the column at which the text of a line starts: behind blanks and
+// behind a mark or a label that two blanks set off.
+func hanging(line string) int {
+	text := strings.TrimLeft(line, " ")
+	start := len(line) - len(text)
+	if gap := strings.Index(text, "  "); gap > 0 && gap <= 8 {
+		return start + gap + len(text[gap:]) - len(strings.TrimLeft(text[gap:], " "))
+	}
+	return start
 }
 
 // sign is the first byte of a diff's line, also of an empty one.

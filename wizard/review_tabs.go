@@ -8,7 +8,11 @@ import (
 	"bitgate/setup"
 )
 
-const checksTab = "checks"
+// Tabs that are handled in their own way.
+const (
+	checksTab  = "checks"
+	commandTab = "command"
+)
 
 // reviewTabs are the files, then what is no file.
 func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
@@ -50,20 +54,20 @@ func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
 	if len(other) > 0 {
 		tabs = append(tabs, tab{title: "more", lines: other})
 	}
-	return append(tabs, tab{title: checksTab, lines: checksText(plan, nil)}, tab{title: "command", lines: commandLines(iv)})
+	return append(tabs, tab{title: checksTab, lines: checksText(plan, nil)}, tab{title: commandTab, lines: commandLines(iv)})
 }
 
 func serviceLines(c setup.Change) []string {
 	s := c.Service
-	lines := []string{c.What}
+	lines := []string{string(s.Verb) + " " + serviceName(s.Target)}
 	how := string(s.Control.How)
 	switch {
 	case s.Control.Command != "":
-		how = "by " + s.Control.Command
+		how = s.Control.Command
 	case s.Control.Name != "":
 		how += " " + s.Control.Name
 	}
-	if how != "" {
+	if how != "" && how != setup.Manual {
 		lines = append(lines, "  how      "+how)
 	}
 	if s.Effect != "" {
@@ -75,8 +79,9 @@ func serviceLines(c setup.Change) []string {
 // checksText are the notes of the plan and the proofs of CheckPlan, the worst first.
 func checksText(plan setup.Plan, findings []setup.Finding) []string {
 	var lines []string
+	all := distinct(append(append([]setup.Finding(nil), findings...), plan.Notes...))
 	for _, level := range []setup.Level{setup.Fail, setup.Warn, setup.Note, setup.OK} {
-		for _, f := range append(append([]setup.Finding(nil), findings...), plan.Notes...) {
+		for _, f := range all {
 			if f.Level == level {
 				lines = append(lines, plainFinding(f)...)
 			}

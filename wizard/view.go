@@ -2,7 +2,10 @@ package wizard
 
 import (
 	"fmt"
+	"path"
 	"strings"
+
+	"github.com/charmbracelet/x/ansi"
 
 	"bitgate/setup"
 )
@@ -73,13 +76,20 @@ func (m *model) frame() frame {
 func (m *model) what() string {
 	switch m.page {
 	case pageReview:
+		if len(m.review.tabs) > 0 {
+			return "Review: " + planSummary(m.review.plan)
+		}
 		return "Review"
 	case pageApply:
 		return "Apply"
 	case pageResult:
 		return "Result"
 	}
-	return headline(m.iv.facts, m.iv.answers)
+	text := headline(m.iv.facts, m.iv.answers)
+	if ansi.StringWidth(text)+len(m.changed())+len(" bitgate   ")+2 > m.w {
+		text, _, _ = strings.Cut(text, " behind ")
+	}
+	return text
 }
 
 // rail shows the documented steps; the review and what follows use the whole width.
@@ -114,18 +124,18 @@ func (m *model) stepState(id string) (mark, detail string) {
 	}
 	switch id {
 	case StepBitbucket:
-		detail = a.Home
+		detail = a.Version
 	case setup.StepContextPath:
-		detail = a.URL.BaseURL()
+		detail = spellPath(a.URL.TomcatPath())
 	case setup.StepBaseURL:
 		detail = map[string]string{setup.Manual: "by hand", setup.MethodSkip: "left as it is"}[a.BaseURLMethod]
 		if m.iv.signedIn != "" {
 			detail = "signed in as " + m.iv.signedIn
 		}
 	case setup.StepConnector:
-		detail = a.Upstream
+		detail = strings.TrimPrefix(a.Upstream, "http://")
 	case setup.StepHAProxy:
-		detail = a.Cert + a.PEM
+		detail = path.Base(a.Cert + a.PEM)
 	case setup.StepSSH:
 		detail = "not forwarded"
 		if forwardsSSH(a) {

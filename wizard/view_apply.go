@@ -119,6 +119,9 @@ func (m *model) currentRow() int {
 	return len(m.run.rows)
 }
 
+// rowName is the column of a change's own words, behind its step.
+const rowName = len("3 Tomcat connector") + 3
+
 // rowLines is a change with its state and its time.
 func (m *model) rowLines(r row, w int) []string {
 	mark, state := "  ", ""
@@ -134,9 +137,9 @@ func (m *model) rowLines(r row, w int) []string {
 	case setup.EventUndone:
 		mark, state = m.st.warn.Render("< "), "taken back"
 	}
-	lead := "  "
+	lead := ""
 	if r.number > 0 {
-		lead = fmt.Sprintf("%d ", r.number)
+		lead = pad(fmt.Sprintf("%d %s", r.number, r.name), rowName)
 	}
 	if r.state == "" {
 		return []string{"    " + m.st.dim.Render(clip(lead+r.title, w-6))}
@@ -146,16 +149,16 @@ func (m *model) rowLines(r row, w int) []string {
 		title += "  " + m.st.dim.Render(r.text)
 	}
 	var lines []string
-	for i, l := range wrap(title, w-22) {
+	for i, l := range wrap(title, w-len(lead)-18) {
 		if i == 0 {
 			lines = append(lines, mark+"  "+ends(lead+l, m.st.dim.Render(state), w-4))
 		} else {
-			lines = append(lines, "      "+l)
+			lines = append(lines, "    "+pad("", len(lead))+l)
 		}
 	}
 	if r.state == setup.EventFailed {
-		for _, l := range wrap(r.text, w-8) {
-			lines = append(lines, "      "+m.st.fail.Render(l))
+		for _, l := range wrap(r.text, w-4-len(lead)) {
+			lines = append(lines, "    "+pad("", len(lead))+m.st.fail.Render(l))
 		}
 	}
 	return lines

@@ -18,6 +18,7 @@ func (m *model) adviceLines(w int) []string {
 // checkLines are the slow checks of this step, running or done.
 func (m *model) checkLines(w int) []string {
 	var lines []string
+	var all []setup.Finding
 	for _, q := range questions {
 		c, ok := m.checks[q.ID]
 		if !ok || q.Step != m.ask.q.Step {
@@ -32,9 +33,12 @@ func (m *model) checkLines(w int) []string {
 		}
 		for _, f := range c.findings {
 			if q.ID == m.ask.q.ID || f.Level != setup.OK {
-				lines = append(lines, m.st.findingLines(f, w)...)
+				all = append(all, f)
 			}
 		}
+	}
+	for _, f := range distinct(all) {
+		lines = append(lines, m.st.findingLines(f, w)...)
 	}
 	return lines
 }
@@ -50,33 +54,35 @@ func (m *model) previewLines(w, h int) []string {
 	}
 	lines := []string{m.st.dim.Render("Preview  ") + clip(p.title, w-9)}
 	room := h - 1
-	var body []string
-	for _, l := range p.lines {
-		if strings.HasPrefix(l, "@@") {
-			continue
-		}
-		body = append(body, m.st.diffLine(clip(strings.ReplaceAll(l, "\t", "    "), w)))
+	body := shownPreview(p.lines, false)
+	if len(body) > room {
+		body = shownPreview(p.lines, true)
 	}
+	more := ""
 	if len(body) > room && room > 1 {
-		hidden := len(body) - room + 1
-		body = append(fitChange(body, p.lines, room-1), m.st.dim.Render(fmt.Sprintf("%d more lines: tab", hidden)))
+		more = fmt.Sprintf("%d more lines: tab", len(body)-room+1)
+		body = body[:room-1]
 	}
-	return append(lines, body...)
+	for _, l := range body {
+		lines = append(lines, m.st.diffLine(clip(strings.ReplaceAll(l, "\t", "    "), w)))
+	}
+	if more != "" {
+		lines = append(lines, m.st.dim.Render(more))
+	}
+	return lines
 }
 
-// fitChange keeps the first changed line in view when a preview is cut.
-func fitChange(body, raw []string, room int) []string {
-	first, i := 0, 0
-	for _, l := range raw {
-		if strings.HasPrefix(l, "@@") {
+// shownPreview is a diff without its positions; where room is short also
+// without what stays as it is, empty lines and comments.
+func shownPreview(diff []string, short bool) []string {
+	var out []string
+	for _, l := range diff {
+		text := strings.TrimLeft(l, "+- \t")
+		changed := strings.HasPrefix(l, "+") || strings.HasPrefix(l, "-")
+		if strings.HasPrefix(l, "@@") || short && (!changed || text == "" || strings.HasPrefix(text, "#") && l[0] == '+') {
 			continue
 		}
-		if strings.HasPrefix(l, "+") || strings.HasPrefix(l, "-") {
-			first = i
-			break
-		}
-		i++
+		out = append(out, l)
 	}
-	from := max(0, min(first-1, len(body)-room))
-	return body[from : from+room]
+	return out
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"bitgate/setup"
 )
 
@@ -14,7 +16,7 @@ func (m *model) reviewView(w, h int) []string {
 		return []string{m.spinner() + " looking at the files you named"}
 	}
 	bodyH := m.reviewHeight()
-	lines := []string{ends(m.tabLine(w-len(planSummary(r.plan))-2), m.st.dim.Render(planSummary(r.plan)), w)}
+	lines := []string{m.tabLine(w)}
 	rule := m.st.dim.Render(strings.Repeat("-", w))
 	lines = append(lines, rule)
 	t := r.tabs[r.at]
@@ -56,31 +58,56 @@ func (m *model) reviewLine(t tab, sign, line string) string {
 	return line
 }
 
-// tabLine names the tabs, the current one in brackets; where there is no room
-// it starts with the current one.
+// tabLine names the tabs, the current one in brackets. Where there is no room
+// for all of them, < and > stand for those to the left and to the right.
 func (m *model) tabLine(w int) string {
 	r := &m.review
-	from := 0
-	for {
-		var parts []string
-		width := 0
-		for i := from; i < len(r.tabs); i++ {
-			title := r.tabs[i].title
-			if r.tabs[i].title == checksTab && failures(r.findings) > 0 {
-				title += " x"
-			}
-			width += len(title) + 4
-			if i == r.at {
-				parts = append(parts, m.st.accent.Render("[ "+title+" ]"))
-			} else {
-				parts = append(parts, "  "+title+"  ")
-			}
+	from, to := 0, len(r.tabs)
+	for m.tabsWidth(from, to) > w && to-from > 1 {
+		if to-1 > r.at {
+			to--
+		} else {
+			from++
 		}
-		if width <= w || from >= r.at {
-			return strings.Join(parts, "")
-		}
-		from++
 	}
+	line := ""
+	if from > 0 {
+		line = m.st.dim.Render("< ")
+	}
+	for i := from; i < to; i++ {
+		if title := m.tabTitle(i); i == r.at {
+			line += m.st.accent.Render("[" + title + "]")
+		} else {
+			line += " " + title + " "
+		}
+	}
+	if to < len(r.tabs) {
+		line += m.st.dim.Render(" >")
+	}
+	return clip(line, w)
+}
+
+func (m *model) tabTitle(i int) string {
+	t := m.review.tabs[i].title
+	if t == checksTab && failures(m.review.findings) > 0 {
+		t += " x"
+	}
+	return t
+}
+
+// tabsWidth is the room that some of the tabs and the signs for the others take.
+func (m *model) tabsWidth(from, to int) int {
+	width := 0
+	if from > 0 {
+		width += 2
+	}
+	if to < len(m.review.tabs) {
+		width += 2
+	}
+	for i := from; i < to; i++ {
+		width += ansi.StringWidth(m.tabTitle(i)) + 2
+	}
+	return width
 }
 
 // planSummary counts what apply will do.
@@ -154,6 +181,9 @@ func (m *model) effects(w int) []string {
 // effect is what people notice of a service change, as a sentence.
 func effect(s setup.ServiceChange) string {
 	name := serviceName(s.Target)
+	if s.Target == "proxy" {
+		name = "the " + name
+	}
 	switch {
 	case s.Effect == "":
 		return fmt.Sprintf("%s %ss", name, s.Verb)
@@ -170,7 +200,7 @@ func serviceName(target string) string {
 	case "haproxy":
 		return "HAProxy"
 	case "proxy":
-		return "the built-in proxy"
+		return "built-in proxy"
 	}
 	return target
 }
