@@ -39,6 +39,7 @@ func newArena(t *testing.T) arena {
 	a := arena{t: t, canary: filepath.Join(dir, "canary"), home: filepath.Join(dir, "home")}
 	a.must(os.Chmod(dir, 0o755), os.Mkdir(a.canary, 0o755))
 	write(t, filepath.Join(a.canary, "f"), canaryText, 0o600)
+	write(t, filepath.Join(a.canary, TempPrefix+"CANARY"), canaryText, 0o600)
 	a.folder("")
 	return a
 }

@@ -187,3 +187,31 @@ func TestCreateNeverOverwrites(t *testing.T) {
 		}
 	}
 }
+
+// What a killed run left is swept, and nothing else.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	write(t, path, "old", 0o644)
+	for _, name := range []string{TempPrefix + "ONE", TempPrefix + "TWO", "bitgate-theirs"} {
+		write(t, filepath.Join(dir, name), "x", 0o600)
+	}
+	if err := os.Mkdir(filepath.Join(dir, TempPrefix+"folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	failing := Writer{Fault: func(Op, string) error { return unix.EROFS }}
+	if n, err := failing.Sweep(path); n != 0 || !errors.Is(err, unix.EROFS) {
+		t.Errorf("on a read-only file system: %d removed, error %v", n, err)
+	}
+	for _, want := range []int{2, 0} {
+		if n, err := (Writer{}).Sweep(path); n != want || err != nil {
+			t.Errorf("%d removed, want %d, error %v", n, want, err)
+		}
+	}
+	if content, others := state(path); content != "old" || len(others) != 2 {
+		t.Errorf("the file holds %q, beside it %v", content, others)
+	}
+	if n, err := (Writer{}).Sweep(filepath.Join(dir, "no", "such", "folder")); n != 0 || err != nil {
+		t.Errorf("no folder: %d removed, error %v", n, err)
+	}
+}

@@ -88,6 +88,11 @@ func deskAt(p *place, old File) (desk, error) {
 	if err := p.still(old); err != nil {
 		return desk{}, err // before a temporary file is made
 	}
+	return openDesk(p)
+}
+
+// openDesk opens the folder of a place again, now in a way that can be read and synced.
+func openDesk(p *place) (desk, error) {
 	fd, err := openAt(p.dir().fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return desk{}, &fs.PathError{Op: "open", Path: p.dir().path, Err: err}
