@@ -100,6 +100,10 @@ func (f *fate) isDead() bool {
 func (m *machine) meddle(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := m.fate.Load()
+		if i := m.ill.Load(); i != nil && r.UserAgent() == "bitgate" {
+			i.serve(w, r, next)
+			return
+		}
 		if f == nil || r.UserAgent() != "bitgate" {
 			next.ServeHTTP(w, r)
 			return

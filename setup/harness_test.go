@@ -37,6 +37,7 @@ type machine struct {
 	HAProxy *peers.HAProxy
 	stop    func() // ends the built-in front
 	fate    atomic.Pointer[fate]
+	ill     atomic.Pointer[ill]
 }
 
 const startingHAProxyCfg = `global
