@@ -87,7 +87,7 @@ func (k kind) points(t *testing.T, s *site) []point {
 	for _, f := range faults {
 		t.Error(f)
 	}
-	if len(list) < 40 {
+	if len(list) < 20 {
 		t.Fatalf("only %d writing calls: the tracer looks in the wrong place: %v", len(list), list)
 	}
 	s.reset(t, is)
@@ -165,9 +165,11 @@ func (k kind) recover(t *testing.T, s *site, where string, forward bool) (recove
 	if got := s.BB.ContextPath(); got != s.context(is) {
 		faults = append(faults, fmt.Sprintf("Bitbucket serves from %q", got))
 	}
-	if len(faults) > 0 {
-		t.Fatalf("killed at %s, recovered %s:\n%s", where, how, strings.Join(faults, "\n"))
+	if len(faults) == 0 {
+		recovered = 1
+	} else if t.Errorf("stopped at %s, recovered %s:\n%s", where, how, strings.Join(faults, "\n")); is == "" {
+		t.FailNow() // nothing can be learned on a machine in a mixed state
 	}
 	s.reset(t, is)
-	return 1
+	return recovered
 }

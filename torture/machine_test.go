@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,15 +43,14 @@ type machine struct {
 	URL     string
 	OldURL  string
 	HAProxy *peers.HAProxy // nil for the built-in front
-	Restart string         // --restart
 
-	service  *httptest.Server
-	working  sync.Mutex            // held while Bitbucket restarts
-	before   func(restart int)     // called in the service, before it restarts
-	restarts int                   // guarded by working
-	listen   string                // host:port of the front
-	version  string                //
-	options  bitbuckettest.Options //
+	version  string
+	listen   string            // host:port of the front
+	other    string            // host:port of a site that HAProxy serves besides
+	service  *httptest.Server  // the service manager: /restart and /reload
+	working  sync.Mutex        // held while Bitbucket restarts or HAProxy reloads
+	before   func(restart int) // called in the service, before it restarts
+	restarts int               // guarded by working
 }
 
 // options change what newMachine makes.
@@ -84,16 +84,18 @@ func newMachine(t *testing.T, version, front string, o options) *machine {
 		o.Password = "correct-horse-battery"
 	}
 	m := &machine{Dir: o.Dir, Out: t.TempDir(), Front: front, version: version}
-	m.options = bitbuckettest.Options{Dir: filepath.Join(m.Dir, "bitbucket"), Version: version, AdminPassword: o.Password}
+	standIn := bitbuckettest.Options{Dir: filepath.Join(m.Dir, "bitbucket"), Version: version, AdminPassword: o.Password}
 	var err error
-	m.BB, err = bitbuckettest.New(m.options)
+	m.BB, err = bitbuckettest.New(standIn)
 	must(t, err)
 	must(t, chownAll(m.BB.Home(), serviceUser))
 	must(t, m.BB.Start())
 	t.Cleanup(m.BB.Close)
-	m.service = httptest.NewServer(http.HandlerFunc(m.restart))
+	mux := http.NewServeMux()
+	mux.HandleFunc("/restart", m.restart)
+	mux.HandleFunc("/reload", m.reload)
+	m.service = httptest.NewServer(mux)
 	t.Cleanup(m.service.Close)
-	m.Restart = "curl -fsS " + m.service.URL + "/restart"
 	m.certificate(t)
 	m.write(t, "password", []byte(o.Password+"\n"), 0o600)
 	must(t, os.MkdirAll(filepath.Join(m.Dir, "tmp"), 0o755))
@@ -104,7 +106,13 @@ func newMachine(t *testing.T, version, front string, o options) *machine {
 	must(t, err)
 	m.OldURL = m.BB.BaseURL()
 	if front == haproxy {
-		m.startHAProxy(t, o.Config)
+		if o.Config == "" {
+			o.Config = otherSite
+		}
+		port := peers.FreePort(t)
+		m.other = fmt.Sprintf("127.0.0.1:%d", port)
+		m.write(t, "haproxy/haproxy.cfg", fmt.Appendf(nil, o.Config, port), 0o640)
+		m.startHAProxy(t)
 	}
 	return m
 }
@@ -120,6 +128,24 @@ func (m *machine) restart(w http.ResponseWriter, _ *http.Request) {
 	if err := m.BB.Restart(); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
+}
+
+// reload is the service manager, too: it answers when HAProxy has read its file.
+func (m *machine) reload(w http.ResponseWriter, _ *http.Request) {
+	m.working.Lock()
+	defer m.working.Unlock()
+	before := m.HAProxy.Reloads()
+	if err := syscall.Kill(m.HAProxy.PID(), syscall.SIGUSR2); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	for range 1000 {
+		if m.HAProxy.Reloads() > before {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	http.Error(w, m.HAProxy.Output(), http.StatusInternalServerError)
 }
 
 // settled waits until no restart is under way and says how many there were.
@@ -138,14 +164,9 @@ func (m *machine) certificate(t *testing.T) {
 	}
 }
 
-func (m *machine) startHAProxy(t *testing.T, config string) {
+func (m *machine) startHAProxy(t *testing.T) {
 	t.Helper()
-	if config == "" {
-		config = otherSite
-	}
-	port := peers.FreePort(t)
-	m.write(t, "haproxy/haproxy.cfg", fmt.Appendf(nil, config, port), 0o640)
-	m.HAProxy = peers.StartHAProxy(t, m.path("haproxy/haproxy.cfg"), fmt.Sprintf("127.0.0.1:%d", port))
+	m.HAProxy = peers.StartHAProxy(t, m.path("haproxy/haproxy.cfg"), m.other)
 }
 
 func (m *machine) path(name string) string { return filepath.Join(m.Dir, name) }
@@ -176,16 +197,21 @@ func (m *machine) job(command string, extra ...string) []string {
 		"--upstream", m.BB.Upstream(), "--home", m.BB.Home(), "--install", m.BB.InstallDir(), "--bitbucket-version", m.version,
 		"--front", m.Front, "--proxy-config", m.path("etc/proxy.yaml"),
 		"--cert", m.path("tls/cert.pem"), "--key", m.path("tls/key.pem"), "--ca-file", m.path("tls/ca.pem"),
-		"--restart", m.Restart, "--restart-timeout", "30s",
+		"--restart", m.manager("restart"), "--restart-timeout", "30s",
 	}
 	if m.HAProxy != nil {
-		args = append(args, "--haproxy-cfg", m.HAProxy.Config, "--reload", m.HAProxy.ReloadCommand())
+		args = append(args, "--haproxy-cfg", m.HAProxy.Config, "--reload", m.manager("reload"))
 	}
 	args = append(args, m.rights()...)
 	if command == "apply" {
 		args = append(args, "--yes")
 	}
 	return append(args, extra...)
+}
+
+// manager is the command that asks the service manager.
+func (m *machine) manager(verb string) string {
+	return "curl -sS --fail-with-body " + m.service.URL + "/" + verb
 }
 
 // back is the command line of undo and recover.

@@ -96,14 +96,15 @@ func (k kind) cutPower(t *testing.T, fs filesystem) {
 	points := k.points(t, s)
 	chosen := k.pick(slices.DeleteFunc(slices.Clone(points), func(p point) bool { return k.sample > 0 && !settling(p) }))
 	cuts := k.record(t, s, disk, chosen)
+	recovered := 0
 	for _, c := range cuts {
 		s.reboot(t, disk, c)
-		k.recover(t, s, "power cut after "+c.String(), false)
+		recovered += k.recover(t, s, "power cut after "+c.String(), false)
 		must(t, os.Remove(c.image))
 	}
-	t.Logf("%s, %s: %d points, power cut at %d, recovered %d", fs.name, k, len(points), len(chosen), len(cuts))
-	if len(cuts) != len(chosen) {
-		t.Errorf("%d points, but the power was cut at %d", len(chosen), len(cuts))
+	t.Logf("%s, %s: %d points, power cut at %d of %d, recovered %d", fs.name, k, len(points), len(cuts), len(chosen), recovered)
+	if len(cuts) != len(chosen) || recovered != len(chosen) {
+		t.Errorf("%d points, but the power was cut at %d, and %d recovered", len(chosen), len(cuts), recovered)
 	}
 }
 
@@ -139,15 +140,15 @@ func (k kind) record(t *testing.T, s *site, d *disk, chosen []point) []cut {
 func (s *site) reboot(t *testing.T, d *disk, c cut) {
 	t.Helper()
 	must(t, s.BB.Stop())
+	if s.HAProxy != nil {
+		s.HAProxy.Stop()
+	}
 	d.unmount(t)
 	d.mount(t, c.image)
 	s.BB.SetField("baseURL", c.baseURL)
 	must(t, s.BB.Start())
 	if s.HAProxy != nil {
-		out, err := exec.Command("/bin/sh", "-c", s.HAProxy.ReloadCommand()).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
+		s.startHAProxy(t)
 	}
 }
 

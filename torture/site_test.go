@@ -6,9 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"bitgate/internal/peers"
 )
 
 // site is a machine whose state before and after a run is known, so that any
@@ -46,8 +47,7 @@ func (s *site) survey(t *testing.T) {
 	if s.old.is(s.new) {
 		t.Fatal("apply changed nothing")
 	}
-	s.undo(t)
-	s.forget(t)
+	s.reset(t, "new")
 }
 
 // apply does it undisturbed.
@@ -70,9 +70,7 @@ func (s *site) undo(t *testing.T) {
 func (s *site) forget(t *testing.T) {
 	t.Helper()
 	must(t, os.RemoveAll(s.state()))
-	left, err := filepath.Glob(s.path("tmp/*"))
-	must(t, err)
-	for _, path := range left {
+	for _, path := range s.leftovers(t) {
 		must(t, os.RemoveAll(path))
 	}
 }
@@ -160,4 +158,7 @@ func (s *site) reset(t *testing.T, is string) {
 		s.undo(t)
 	}
 	s.forget(t)
+	if s.HAProxy != nil { // it lets go of its port some time after the reload
+		peers.WaitFor(t, "HAProxy to let go of "+s.listen, func() bool { return !peers.Accepts(s.listen) })
+	}
 }

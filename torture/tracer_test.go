@@ -86,9 +86,9 @@ func (tr *tracer) run(m *machine, args []string) (outcome, error) {
 }
 
 func (tr *tracer) trace(line, env []string, out, errOut *os.File) (int, error) {
-	// ptrace(2): every request must come from the thread that is the tracer,
-	// and only that thread waits for what it traces (__WNOTHREAD), so that
-	// other children of this process are left to those who started them.
+	// ptrace(2): every request must come from the thread that is the tracer. It
+	// waits for the program's process group alone: other children of this
+	// process are left to those who started them.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	null, err := os.Open(os.DevNull)
@@ -98,7 +98,7 @@ func (tr *tracer) trace(line, env []string, out, errOut *os.File) (int, error) {
 	defer null.Close()
 	child, err := os.StartProcess(line[0], line, &os.ProcAttr{
 		Env: env, Files: []*os.File{null, out, errOut},
-		Sys: &syscall.SysProcAttr{Ptrace: true, Pdeathsig: syscall.SIGKILL},
+		Sys: &syscall.SysProcAttr{Ptrace: true, Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
 		return 0, err
@@ -127,7 +127,7 @@ func (tr *tracer) trace(line, env []string, out, errOut *os.File) (int, error) {
 func (tr *tracer) loop() (int, error) {
 	for {
 		var ws unix.WaitStatus
-		tid, err := unix.Wait4(-1, &ws, unix.WALL|unix.WNOTHREAD, nil)
+		tid, err := unix.Wait4(-tr.pid, &ws, unix.WALL|unix.WNOTHREAD, nil)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
