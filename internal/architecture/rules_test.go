@@ -13,17 +13,23 @@ const module = "bitgate/"
 // import, besides templates and internal. A package that is not named here has
 // no place yet: give it one. Imports run downwards only.
 var layers = map[string][]string{
-	"wizard":       {"setup"}, // its types; cmd hands it a Backend for the deeds
-	"doctor":       {"setup", "bitbucket", "haproxy/live", "certs"},
-	"setup":        {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
-	"proxy":        {"proxy/config", "certs"},
-	"haproxy/live": {"haproxy"},
-	"bitbucket":    {},
-	"certs":        {},
-	"haproxy":      {},
-	"proxy/config": {},
-	"tomcat":       {},
-	"templates":    {},
+	"wizard":        {"setup"}, // its types; cmd hands it a Backend for the deeds
+	"doctor":        {"setup", "bitbucket", "haproxy/live", "certs"},
+	"setup":         {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
+	"proxy":         {"proxy/config", "proxy/h1", "certs", "proxy/keys", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record"},
+	"haproxy/live":  {"haproxy"},
+	"bitbucket":     {},
+	"certs":         {},
+	"haproxy":       {},
+	"proxy/config":  {},
+	"proxy/h1":      {},
+	"proxy/keys":    {"certs"},
+	"proxy/limit":   {},
+	"proxy/metrics": {"proxy/record"},
+	"proxy/pool":    {},
+	"proxy/record":  {},
+	"tomcat":        {},
+	"templates":     {},
 
 	// A stand-in that shared code with what it stands in for would prove nothing.
 	"bitbucket/bitbuckettest": {},
@@ -32,7 +38,7 @@ var layers = map[string][]string{
 // pure packages touch no file, network or process, and import of internal only
 // what does not either.
 var pure = []string{
-	"tomcat", "haproxy", "proxy/config", "templates", "wizard",
+	"tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "templates", "wizard",
 	"internal/problem", "internal/publicurl", "internal/splice",
 }
 
