@@ -11,12 +11,14 @@ import (
 type askScreen struct {
 	q         Question
 	field     *field
+	choices   string // what tab found for a path
 	prefill   string // what stood in the field at first
 	invalid   string // why the last Enter was refused
 	signingIn bool
 	preview   preview
 	advice    []setup.Finding
 	candidate setup.Answers // the answers with what stands in the field
+	visited   bool          // it was answered before
 	toReview  bool          // opened from the list of answers
 	typed     int           // edits of the field, to tell a pause from an old one
 }
@@ -55,7 +57,7 @@ func openRun(run string) error {
 // enterQuestion shows q with a fresh form.
 func (m *model) enterQuestion(q Question, toReview bool) tea.Cmd {
 	m.page, m.over = pageAsk, noOverlay
-	m.ask = askScreen{q: q, toReview: toReview, prefill: m.iv.prefill(q)}
+	m.ask = askScreen{q: q, visited: m.iv.done[q.ID], toReview: toReview, prefill: m.iv.prefill(q)}
 	m.ask.field = newField(q, m.ask.prefill, m.st, m.fieldWidth())
 	m.refreshPreview()
 	if m.ask.prefill == "" {
@@ -90,6 +92,9 @@ func (m *model) askKey(msg tea.KeyMsg) tea.Cmd {
 	case "esc", "shift+tab", "alt+left":
 		return m.back()
 	case "tab":
+		if cmd, done := m.completes(); done {
+			return cmd
+		}
 		m.openPreview()
 		return nil
 	}
@@ -98,6 +103,12 @@ func (m *model) askKey(msg tea.KeyMsg) tea.Cmd {
 	if m.ask.field.text == before {
 		return nil
 	}
+	m.ask.choices = ""
+	return m.edited()
+}
+
+// edited follows a change of the field's text; slow checks wait for a pause.
+func (m *model) edited() tea.Cmd {
 	m.ask.invalid = ""
 	m.ask.typed++
 	m.refreshPreview()
@@ -141,7 +152,7 @@ func (m *model) advance(q Question) tea.Cmd {
 	if m.ask.toReview {
 		return m.proceed()
 	}
-	if next, ok := m.iv.next(q.ID); ok {
+	if next, ok := m.iv.after(q, m.ask.visited); ok {
 		return m.enterQuestion(next, false)
 	}
 	return m.enterReview()
@@ -158,9 +169,9 @@ func (m *model) saveDraft() tea.Cmd {
 		return nil
 	}
 	m.saving, m.unsaved = true, false
-	said, save := m.iv.said, m.b.SaveDraft
+	said, answered, save := m.iv.said, m.iv.answered(), m.b.SaveDraft
 	return func() tea.Msg {
-		_ = save(said)
+		_ = save(said, answered)
 		return draftMsg{}
 	}
 }

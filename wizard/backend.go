@@ -37,10 +37,16 @@ type Backend struct {
 	Apply func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error)
 	// Verify checks from outside, after apply.
 	Verify func(ctx context.Context, p setup.Plan, notify func(setup.Finding)) []setup.Finding
-	// SaveDraft keeps the answers given so far for an interrupted session.
-	SaveDraft func(a setup.Answers) error
+	// SaveDraft keeps the answers given so far for an interrupted session, and
+	// the ids of the questions that were answered.
+	SaveDraft func(a setup.Answers, answered []string) error
 	// SavePlan writes the plan to a file and names it.
 	SavePlan func(p setup.Plan) (path string, err error)
+	// SaveScript writes the command of the same run to a file and names it.
+	SaveScript func(text string) (path string, err error)
+	// Complete completes the beginning of a file's path as far as it is
+	// unique, and lists what it may become. Fast.
+	Complete func(text string) (longer string, choices []string)
 	// Pager shows text in the person's pager.
 	Pager func(text string, in io.Reader, out io.Writer) error
 	// ServeNow runs the built-in proxy in the foreground until ctx ends; nil
@@ -56,11 +62,23 @@ type Options struct {
 	NoColor bool // NO_COLOR, --no-color
 	// PlanOnly stops after the review.
 	PlanOnly bool
+	// Dir is where relative paths start.
+	Dir string
+	// Notes are words of the caller's, by question.
+	Notes map[string]string
+	// Resumed is the session that was left, if said has its answers.
+	Resumed Resumed
 	// ReadPassword reads a line without echo; used by Plain. Without it the
 	// password is a line of in.
 	ReadPassword func(prompt string) ([]byte, error)
 	// Now is the clock of the apply screen, time.Now if nil.
 	Now func() time.Time
+}
+
+// Resumed is a session that was left.
+type Resumed struct {
+	When     string   // in words, "" for none
+	Answered []string // questions that need not be asked again
 }
 
 // Outcome is how a session ended.

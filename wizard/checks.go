@@ -37,6 +37,21 @@ func (m *model) checkNow(q Question, text string) tea.Cmd {
 	})
 }
 
+// checkAgain judges the answers of this step by new facts.
+func (m *model) checkAgain() tea.Cmd {
+	var cmds []tea.Cmd
+	for _, q := range questions {
+		if _, judged := m.checks[q.ID]; judged && q.Step == m.ask.q.Step && m.iv.done[q.ID] && q.ID != m.ask.q.ID {
+			delete(m.checks, q.ID)
+			cmds = append(cmds, m.checkNow(q, m.iv.prefill(q)))
+		}
+	}
+	if m.ask.field.text != "" {
+		cmds = append(cmds, m.checkNow(m.ask.q, m.ask.field.text))
+	}
+	return tea.Batch(cmds...)
+}
+
 // subject is what the checks of q judge: all it may set.
 func subject(q Question, a setup.Answers) string {
 	text := ""

@@ -26,6 +26,7 @@ type machine struct {
 
 	detected, logins, drafts, applied, verified int
 	decided                                     setup.Decision
+	script                                      string
 }
 
 func standardMachine() *machine {
@@ -79,10 +80,12 @@ func (m *machine) backend() Backend {
 			}
 			return nil
 		},
-		Apply:     m.apply,
-		Verify:    m.verify,
-		SaveDraft: func(setup.Answers) error { m.drafts++; return nil },
-		SavePlan:  func(setup.Plan) (string, error) { return "/root/bitgate-plan.json", nil },
+		Apply:      m.apply,
+		Verify:     m.verify,
+		SaveDraft:  func(setup.Answers, []string) error { m.drafts++; return nil },
+		SavePlan:   func(setup.Plan) (string, error) { return "/root/bitgate-plan.json", nil },
+		SaveScript: func(text string) (string, error) { m.script = text; return "/root/bitgate-setup.sh", nil },
+		Complete:   m.complete,
 		After: func(r setup.Result, _ setup.Answers) (string, string) {
 			return "bitgate apply --answers /root/bitgate-answers.yaml", "bitgate undo " + r.Run
 		},

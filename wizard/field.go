@@ -75,6 +75,13 @@ func (f *field) key(msg tea.KeyMsg) {
 	f.send(msg)
 }
 
+// set replaces the text, as if it had been typed.
+func (f *field) set(text string) {
+	f.send(tea.KeyMsg{Type: tea.KeyEnd})
+	f.send(tea.KeyMsg{Type: tea.KeyCtrlU})
+	f.send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(text)})
+}
+
 // choose moves the selection of a confirmation.
 func (f *field) choose(value string) {
 	for range f.q.options() {

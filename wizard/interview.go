@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"errors"
+	"path"
 	"strings"
 
 	"bitgate/setup"
@@ -21,6 +22,7 @@ const maxRefusals = 3
 // question comes next. It does nothing slow.
 type interview struct {
 	b       Backend
+	o       Options
 	facts   setup.Facts
 	said    setup.Answers // given by flag, file, environment or asked here
 	given   setup.Sources // of said
@@ -33,8 +35,11 @@ type interview struct {
 	refusals int
 }
 
-func newInterview(b Backend, said setup.Answers, src setup.Sources) *interview {
-	iv := &interview{b: b, said: said, given: setup.Sources{}, answers: said, sources: src, done: map[string]bool{}}
+func newInterview(b Backend, said setup.Answers, src setup.Sources, o Options) *interview {
+	iv := &interview{b: b, o: o, said: said, given: setup.Sources{}, answers: said, sources: src, done: map[string]bool{}}
+	for _, id := range o.Resumed.Answered {
+		iv.done[id] = id != PasswordID
+	}
 	for k, v := range src {
 		iv.given[k] = v
 	}
@@ -106,6 +111,31 @@ func (iv *interview) next(id string) (Question, bool) {
 	return Question{}, false
 }
 
+// after is the question after q: the next one on a second visit, else the next
+// that was not answered yet.
+func (iv *interview) after(q Question, visited bool) (Question, bool) {
+	if visited {
+		return iv.next(q.ID)
+	}
+	for _, later := range questions[index(q.ID)+1:] {
+		if iv.open(later) && !iv.done[later.ID] {
+			return later, true
+		}
+	}
+	return iv.resume()
+}
+
+// answered lists the questions that were answered, in their order.
+func (iv *interview) answered() []string {
+	var out []string
+	for _, q := range questions {
+		if iv.done[q.ID] && q.ID != PasswordID {
+			out = append(out, q.ID)
+		}
+	}
+	return out
+}
+
 // resume is the first open question that was not answered yet.
 func (iv *interview) resume() (Question, bool) {
 	for _, q := range questions {
@@ -133,6 +163,7 @@ func (iv *interview) previous(id string) (Question, bool) {
 // candidate is the resolved answers as they would be with text for q.
 func (iv *interview) candidate(q Question, text string) (setup.Answers, error) {
 	a := iv.answers
+	text = iv.absolute(q, text)
 	if q.required && strings.TrimSpace(text) == "" {
 		return a, errors.New("an answer is needed here")
 	}
@@ -149,6 +180,15 @@ func (iv *interview) candidate(q Question, text string) (setup.Answers, error) {
 		}
 	}
 	return a, nil
+}
+
+// absolute makes a path independent of the folder bitgate runs in.
+func (iv *interview) absolute(q Question, text string) string {
+	file := strings.TrimSpace(text)
+	if q.Kind != Path || iv.o.Dir == "" || file == "" || file == "-" || path.IsAbs(file) {
+		return text
+	}
+	return path.Join(iv.o.Dir, file)
 }
 
 // preview is candidate with everything that follows from it.

@@ -119,10 +119,15 @@ func (m *model) overlayKey(msg tea.KeyMsg) tea.Cmd {
 }
 
 func (m *model) welcomeKey(name string) tea.Cmd {
-	if name != "enter" || !m.iv.known {
+	switch {
+	case !m.iv.known:
 		return nil
+	case name == "enter":
+		return m.proceed()
+	case name == "r":
+		return m.look()
 	}
-	return m.proceed()
+	return nil
 }
 
 // errorKey: r looks again, esc goes back to the questions, enter and q leave.

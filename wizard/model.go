@@ -71,7 +71,7 @@ type model struct {
 
 func newModel(ctx context.Context, b Backend, said setup.Answers, src setup.Sources, o Options, st style) *model {
 	m := &model{
-		ctx: ctx, b: b, o: o, iv: newInterview(b, said, src), st: st, w: defaultW, h: defaultH,
+		ctx: ctx, b: b, o: o, iv: newInterview(b, said, src, o), st: st, w: defaultW, h: defaultH,
 		checks: map[string]checkState{}, tick: afterTick, now: o.Now,
 	}
 	if m.now == nil {
@@ -161,9 +161,7 @@ func (m *model) found(msg foundMsg) tea.Cmd {
 	switch {
 	case m.page == pageAsk:
 		m.refreshPreview()
-		if m.ask.field.text != "" {
-			return m.checkNow(m.ask.q, m.ask.field.text)
-		}
+		return m.checkAgain()
 	case m.page == pageReview:
 		return m.enterReview()
 	}

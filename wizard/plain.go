@@ -18,7 +18,7 @@ func Plain(ctx context.Context, in io.Reader, out io.Writer, b Backend, said set
 	if o.Width <= 0 {
 		o.Width = defaultW
 	}
-	p := &prompter{ctx: ctx, b: b, o: o, out: out, lines: newLineReader(ctx, in), iv: newInterview(b, said, src), st: newStyle(io.Discard, true)}
+	p := &prompter{ctx: ctx, b: b, o: o, out: out, lines: newLineReader(ctx, in), iv: newInterview(b, said, src, o), st: newStyle(io.Discard, true)}
 	outcome, err := p.session()
 	outcome.Answers = p.iv.answers
 	if errors.Is(err, errCancelled) {
@@ -43,9 +43,12 @@ type prompter struct {
 	step  string // whose heading was printed last
 }
 
-// say prints paragraphs, wrapped.
+// say prints paragraphs, wrapped; an empty first one is an empty line.
 func (p *prompter) say(paragraphs ...string) {
-	for _, t := range paragraphs {
+	for i, t := range paragraphs {
+		if t == "" && i > 0 {
+			continue
+		}
 		if t == "" {
 			fmt.Fprintln(p.out)
 			continue
@@ -77,6 +80,9 @@ func (p *prompter) session() (Outcome, error) {
 	if run := p.iv.facts.OpenRun; run != "" {
 		return outcome, openRun(run)
 	}
+	if when := p.o.Resumed.When; when != "" && len(p.o.Resumed.Answered) > 0 {
+		p.say("", "This goes on where you left it ("+when+"). < leads back to what was answered.")
+	}
 	p.say("", "Enter takes the answer in brackets. ? explains, < goes back, ctrl+c quits.")
 	if err := p.interview(); err != nil {
 		return outcome, err
@@ -103,6 +109,7 @@ var errBack = errors.New("back")
 func (p *prompter) interview() error {
 	q, ok := p.iv.resume()
 	for ok {
+		visited := p.iv.done[q.ID]
 		err := p.ask(q)
 		switch {
 		case errors.Is(err, errBack):
@@ -112,7 +119,7 @@ func (p *prompter) interview() error {
 		case err != nil:
 			return err
 		default:
-			q, ok = p.iv.next(q.ID)
+			q, ok = p.iv.after(q, visited)
 		}
 	}
 	return nil

@@ -18,7 +18,7 @@ func (p *prompter) ask(q Question) error {
 		}
 		p.say("", title)
 	}
-	p.say("", q.Why)
+	p.say("", q.Why, p.o.Notes[q.ID])
 	if q.ID == PasswordID {
 		return p.signIn()
 	}
@@ -95,7 +95,7 @@ func (p *prompter) explain(q Question) {
 // follow does what an answer entails: keep it, look again, check it.
 func (p *prompter) follow(q Question) error {
 	if p.b.SaveDraft != nil {
-		_ = p.b.SaveDraft(p.iv.said)
+		_ = p.b.SaveDraft(p.iv.said, p.iv.answered())
 	}
 	if q.looks {
 		if err := p.look(); err != nil {

@@ -213,7 +213,7 @@ func TestPlainContextEnds(t *testing.T) {
 	defer keyboard.Close()
 	mc := standardMachine()
 	b := mc.backend()
-	b.SaveDraft = func(setup.Answers) error { cancel(); return nil }
+	b.SaveDraft = func(setup.Answers, []string) error { cancel(); return nil }
 	go io.WriteString(keyboard, "git.example.com\n")
 	out, err := Plain(ctx, in, io.Discard, b, setup.Answers{}, nil, Options{})
 	if err != nil || !out.Cancelled {

@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"bitgate/setup"
@@ -54,10 +55,42 @@ func (iv *interview) stepPreview(step string, a setup.Answers) preview {
 	if a.URL.IsZero() || stepNumber(step) == 0 || a.Skips(step) {
 		return preview{}
 	}
+	if step == setup.StepSSH {
+		return iv.sshPreview(a)
+	}
+	return iv.planPreview(a, step)
+}
+
+// sshPreview is what forwarding SSH adds to the front and to the base URL: the
+// step has no change of its own.
+func (iv *interview) sshPreview(a setup.Answers) preview {
+	if a.SSHListen == "" {
+		return preview{}
+	}
+	with := iv.planPreview(a, setup.StepBaseURL, setup.StepHAProxy)
+	a.SSHListen, a.SSHUpstream = "", ""
+	without := map[string]bool{}
+	for _, l := range iv.planPreview(a, setup.StepBaseURL, setup.StepHAProxy).lines {
+		without[l] = true
+	}
+	p := preview{title: "what SSH adds"}
+	for _, l := range with.lines {
+		if !without[l] && (strings.HasPrefix(l, "+") || strings.HasPrefix(l, "-")) {
+			p.lines = append(p.lines, l)
+		}
+	}
+	if len(p.lines) == 0 {
+		return preview{}
+	}
+	return p
+}
+
+// planPreview is the change of some steps.
+func (iv *interview) planPreview(a setup.Answers, shown ...string) preview {
 	all := a.Skip
 	a.Skip = append([]string(nil), all...)
 	for _, s := range steps {
-		if s != step && !a.Skips(s) {
+		if !slices.Contains(shown, s) && !a.Skips(s) {
 			a.Skip = append(a.Skip, s)
 		}
 	}
@@ -71,7 +104,7 @@ func (iv *interview) stepPreview(step string, a setup.Answers) preview {
 	var p preview
 	for _, s := range plan.Steps {
 		for _, c := range s.Changes {
-			if s.ID == step && c.BaseURL != nil {
+			if slices.Contains(shown, s.ID) && c.BaseURL != nil {
 				p.title = "base URL"
 				p.lines = append(p.lines, baseURLLines(c.BaseURL)...)
 			}

@@ -40,8 +40,9 @@ type (
 		err      error
 	}
 	savedMsg struct {
-		path string
-		err  error
+		path   string
+		err    error
+		script bool
 	}
 	pagerMsg struct{ err error }
 )
@@ -253,18 +254,28 @@ func (m *model) finishPlan() tea.Cmd {
 }
 
 func (m *model) savePlan() tea.Cmd {
+	if m.review.tabs[m.review.at].title == commandTab && m.b.SaveScript != nil {
+		script, save := scriptText(m.iv), m.b.SaveScript
+		return func() tea.Msg {
+			path, err := save(script)
+			return savedMsg{path: path, err: err, script: true}
+		}
+	}
 	if m.b.SavePlan == nil {
 		return nil
 	}
 	plan, save := m.review.plan, m.b.SavePlan
 	return func() tea.Msg {
 		path, err := save(plan)
-		return savedMsg{path, err}
+		return savedMsg{path: path, err: err}
 	}
 }
 
 func (r *reviewScreen) saved(msg savedMsg) {
 	r.note = "saved as " + msg.path + "; bitgate apply " + msg.path + " does the same without questions"
+	if msg.script {
+		r.note = "saved as " + msg.path + "; it does the same without questions"
+	}
 	if msg.err != nil {
 		r.note = errorText(msg.err)
 	}

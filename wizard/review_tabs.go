@@ -121,7 +121,26 @@ func plainFinding(f setup.Finding) []string {
 
 // commandLines are the same answers as flags, one a line.
 func commandLines(iv *interview) []string {
-	lines := []string{"The same without questions:", "", "bitgate apply \\"}
+	lines := append([]string{"The same without questions:", ""}, commandFlags(iv)...)
+	if iv.signedIn != "" {
+		lines = append(lines, "", "and --admin-password-file FILE, a file only you can read")
+	}
+	return lines
+}
+
+// scriptText is the command as a script. The password is not known here.
+func scriptText(iv *interview) string {
+	lines := commandFlags(iv)
+	lines[0] = strings.Replace(lines[0], "apply", "apply --yes", 1)
+	if iv.signedIn != "" {
+		lines[len(lines)-1] += " \\"
+		lines = append(lines, `  --admin-password-file "${1:?the file with the password of `+iv.signedIn+`}"`)
+	}
+	return "#!/bin/sh\n# What was answered in bitgate setup. There is no secret in here.\nexec " + strings.Join(lines, "\n") + "\n"
+}
+
+func commandFlags(iv *interview) []string {
+	lines := []string{"bitgate apply \\"}
 	for _, q := range questions {
 		if q.Virtual || iv.given[q.ID].From == "" {
 			continue
@@ -134,9 +153,6 @@ func commandLines(iv *interview) []string {
 	}
 	last := len(lines) - 1
 	lines[last] = strings.TrimSuffix(lines[last], " \\")
-	if iv.signedIn != "" {
-		lines = append(lines, "", "and --admin-password-file FILE, a file only you can read")
-	}
 	return lines
 }
 

@@ -184,7 +184,7 @@ func (m *model) footerKeys() []string {
 	}
 	switch m.page {
 	case pageWelcome:
-		return []string{"enter next", "? help", "ctrl+c quit"}
+		return []string{"enter next", "r look again", "? help", "ctrl+c quit"}
 	case pageAsk:
 		help := "? help"
 		if m.ask.q.literal() {

@@ -152,6 +152,7 @@ func optionLabel(q Question, text string) string {
 func (m *model) questionLines(w int) []string {
 	q := m.ask.q
 	lines := wrap(q.Why, min(w, maxText))
+	lines = append(lines, wrap(m.o.Notes[q.ID], min(w, maxText))...)
 	lines = append(lines, "", m.st.bold.Render(q.Title))
 	lines = append(lines, m.ask.field.lines()...)
 	switch {
@@ -164,6 +165,10 @@ func (m *model) questionLines(w int) []string {
 				lead = m.st.mark(setup.Fail) + "  "
 			}
 			lines = append(lines, lead+m.st.fail.Render(l))
+		}
+	case m.ask.choices != "":
+		for _, l := range wrap(m.ask.choices, w) {
+			lines = append(lines, m.st.dim.Render(l))
 		}
 	default:
 		if q.ID == PasswordID {

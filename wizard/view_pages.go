@@ -53,7 +53,9 @@ func (m *model) nextLines(w int) []string {
 		return []string{"Every question is answered. Enter goes to the review."}
 	}
 	text := "Enter starts with step " + fmt.Sprint(stepNumber(q.Step)) + ", " + strings.ToLower(stepTitle(q.Step, m.iv.answers)[:1]) + stepTitle(q.Step, m.iv.answers)[1:] + "."
-	switch {
+	switch resumed := m.o.Resumed; {
+	case resumed.When != "" && len(resumed.Answered) > 0:
+		text = fmt.Sprintf("This goes on where you left it (%s). Enter goes on with: %s. Esc leads back to what was answered.", resumed.When, strings.ToLower(q.Title[:1])+q.Title[1:])
 	case stepNumber(q.Step) == 0:
 		text = "Enter starts with what could not be found."
 	case stepNumber(q.Step) > 1 || m.iv.outsideAnswers() > 0:

@@ -15,25 +15,26 @@ func (m *model) adviceLines(w int) []string {
 	return lines
 }
 
-// checkLines are the slow checks of this step, running or done.
+// checkLines are the slow checks of this step, running or done, and what
+// failed elsewhere meanwhile.
 func (m *model) checkLines(w int) []string {
 	var lines []string
 	var all []setup.Finding
 	for _, q := range questions {
 		c, ok := m.checks[q.ID]
-		if !ok || q.Step != m.ask.q.Step {
-			continue
-		}
-		if c.running {
+		here, other := q.ID == m.ask.q.ID, q.Step != m.ask.q.Step
+		switch {
+		case !ok || here && c.about != m.currentText():
+		case c.running && !other:
 			lines = append(lines, m.spinner()+" checking "+strings.ToLower(q.Title[:1])+q.Title[1:])
-			continue
-		}
-		if q.ID == m.ask.q.ID && c.about != m.currentText() {
-			continue
-		}
-		for _, f := range c.findings {
-			if q.ID == m.ask.q.ID || f.Level != setup.OK {
-				all = append(all, f)
+		default:
+			for _, f := range c.findings {
+				if f.Level == setup.Fail && !here {
+					f.Do = strings.TrimPrefix(f.Do+"; ", "; ") + "esc goes back to change it"
+				}
+				if here || f.Level == setup.Fail || f.Level != setup.OK && !other {
+					all = append(all, f)
+				}
 			}
 		}
 	}

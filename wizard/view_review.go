@@ -223,7 +223,11 @@ func (m *model) reviewKeys() []string {
 	}
 	keys := []string{first}
 	if m.b.SavePlan != nil {
-		keys = append(keys, "s save")
+		save := "s save"
+		if r.tabs[r.at].title == commandTab && m.b.SaveScript != nil {
+			save = "s save as script"
+		}
+		keys = append(keys, save)
 	}
 	keys = append(keys, "/ search")
 	if m.b.Pager != nil {

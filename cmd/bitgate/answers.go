@@ -112,18 +112,24 @@ func absolute(q wizard.Question, dir, text string) string {
 // only. What was detected is left out and detected again, so that an upgrade of
 // Bitbucket does not meet a stale answer.
 func writeAnswers(file string, a setup.Answers) error {
+	text, err := answersText(a, "# Repeat the run: bitgate apply --answers "+file+"\n")
+	if err != nil {
+		return err
+	}
+	return writePrivate(file, text)
+}
+
+// answersText is an answers file with a comment of its own at the top.
+func answersText(a setup.Answers, comment string) ([]byte, error) {
 	if a.AdminPasswordFile == "-" {
 		a.AdminPasswordFile = "" // nobody stands at the other end of the pipe next time
 	}
 	var text bytes.Buffer
-	text.WriteString("# Answers for bitgate. The keys are the names of its flags; there is no secret in here.\n" +
-		"# Repeat the run: bitgate apply --answers " + file + "\n")
+	text.WriteString("# Answers for bitgate. The keys are the names of its flags; there is no secret in here.\n" + comment)
 	e := yaml.NewEncoder(&text)
 	e.SetIndent(2)
-	if err := errors.Join(e.Encode(a), e.Close()); err != nil {
-		return err
-	}
-	return writePrivate(file, text.Bytes())
+	err := errors.Join(e.Encode(a), e.Close())
+	return text.Bytes(), err
 }
 
 // writePrivate replaces or creates a file of mode 0600.

@@ -7,10 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"bitgate/bitbucket"
 	"bitgate/setup"
@@ -32,7 +30,7 @@ func (j *job) backend(v verifyFlags) wizard.Backend {
 		Resolve:   setup.Resolve,
 		Build:     setup.Build,
 		Diffs:     setup.Diffs,
-		Check:     slowChecks,
+		Check:     j.check,
 		CheckPlan: setup.CheckPlan,
 		Login:     j.login,
 		Apply: func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error) {
@@ -57,10 +55,12 @@ func (j *job) backend(v verifyFlags) wizard.Backend {
 			}
 			return j.examine(ctx, p, v, notify)
 		},
-		SaveDraft: j.saveDraft,
-		SavePlan:  savePlan,
-		Pager:     j.p.pager,
-		After:     func(setup.Result, setup.Answers) (again, back string) { return end.Again, end.Back },
+		SaveDraft:  j.saveDraft,
+		SavePlan:   savePlan,
+		SaveScript: saveScript,
+		Complete:   completePath,
+		Pager:      j.p.pager,
+		After:      func(setup.Result, setup.Answers) (again, back string) { return end.Again, end.Back },
 	}
 	b.ServeNow = func(ctx context.Context, p setup.Plan) error {
 		front, err := startFront(ctx, j.p.Program, j.p.Err, p.Answers.ProxyConfig)
@@ -96,45 +96,27 @@ func (j *job) login(ctx context.Context, user string, password []byte) error {
 	return nil
 }
 
-func (j *job) draft() string { return filepath.Join(j.probe.StateDir, "draft.yaml") }
-
-// saveDraft keeps what was said so far.
-func (j *job) saveDraft(said setup.Answers) error {
-	j.said = said
-	return writeAnswers(j.draft(), said)
-}
-
-// resumeDraft offers the answers of a session that was left, as what they are:
-// prefilled values, to be confirmed.
-func (j *job) resumeDraft() {
-	info, err := os.Stat(j.draft())
-	if err != nil {
-		return
-	}
-	var old setup.Answers
-	src := setup.Sources{}
-	if readAnswers(j.draft(), &old, src) != nil {
-		return // of another version; it is only a convenience
-	}
-	why := "your unfinished session of " + info.ModTime().Format(time.DateTime)
-	for _, q := range wizard.Questions() {
-		if _, drafted := src[q.ID]; !drafted || j.given[q.ID].From != "" {
-			continue
-		}
-		if q.Set(&j.said, q.Get(old)) == nil {
-			j.given[q.ID] = setup.Source{From: setup.Detected, Why: why}
-		}
-	}
-}
-
 // savePlan writes the plan into the current directory under a name of its own.
 func savePlan(p setup.Plan) (string, error) {
+	name := freeName("bitgate-plan-%d.json")
+	return name, writePlan(name, p)
+}
+
+// saveScript writes a script next to it that only its owner can read and run.
+func saveScript(text string) (string, error) {
+	name := freeName("bitgate-setup-%d.sh")
+	if err := writePrivate(name, []byte(text)); err != nil {
+		return name, err
+	}
+	return name, os.Chmod(name, 0o700)
+}
+
+// freeName numbers a file's name, so that nothing is overwritten.
+func freeName(pattern string) string {
 	for n := 1; ; n++ {
-		name := fmt.Sprintf("bitgate-plan-%d.json", n)
-		if exists(name) {
-			continue
+		if name := fmt.Sprintf(pattern, n); !exists(name) {
+			return name
 		}
-		return name, writePlan(name, p)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func TestDraft(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	left := &job{probe: setup.Probe{StateDir: dir}}
 	said := setup.Answers{URL: parseURL(t, "https://git.test/b"), MaxConn: 40, AdminPasswordFile: "-", RestartTimeout: 2 * time.Minute, LocalOnly: true}
-	if err := left.saveDraft(said); err != nil {
+	if err := left.saveDraft(said, []string{"url", "path"}); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(filepath.Join(dir, "draft.yaml"))
@@ -37,7 +38,9 @@ func TestDraft(t *testing.T) {
 		probe: setup.Probe{StateDir: dir}, said: setup.Answers{MaxConn: 60},
 		given: setup.Sources{"maxconn": {From: setup.FromFlag}},
 	}
-	next.resumeDraft()
+	if resumed := next.resumeDraft(); resumed.When == "" || !slices.Equal(resumed.Answered, []string{"url", "path"}) {
+		t.Errorf("resumed %+v", resumed)
+	}
 	want := setup.Answers{URL: said.URL, MaxConn: 60, RestartTimeout: 2 * time.Minute, LocalOnly: true}
 	if next.said.URL != want.URL || next.said.MaxConn != want.MaxConn || next.said.RestartTimeout != want.RestartTimeout ||
 		!next.said.LocalOnly || next.said.AdminPasswordFile != "" {

@@ -12,28 +12,42 @@ import (
 	"bitgate/setup"
 )
 
-// slowChecks looks at one answer in a way that takes time: DNS, ports,
-// Bitbucket itself, the certificate.
-func slowChecks(ctx context.Context, question string, f setup.Facts, a setup.Answers) []setup.Finding {
+// check looks at one answer in a way that takes time: DNS, ports, Bitbucket
+// itself, the certificate.
+func (j *job) check(ctx context.Context, question string, _ setup.Facts, a setup.Answers) []setup.Finding {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	switch question {
 	case "url":
 		return []setup.Finding{checkName(ctx, a)}
 	case "upstream":
-		if f.Instance.State == bitbucket.Unreachable {
-			return []setup.Finding{{
-				ID: question, Level: setup.Warn, Seen: fmt.Sprintf("nothing answers as Bitbucket at %s: %s", f.Instance.Base, f.Instance.Detail),
-				Do: "start Bitbucket, or correct the address",
-			}}
-		}
-		return []setup.Finding{{ID: question, Level: setup.OK, Seen: fmt.Sprintf("%s says %s", f.Instance.Base, f.Instance.State)}}
-	case "cert", "key", "chain", "pem":
-		return checkCertificate(f)
+		return []setup.Finding{j.checkUpstream(ctx, a)}
+	case "cert":
+		return checkCertificateFile(a)
+	case "key", "chain", "pem":
+		return checkCertificate(a, time.Now())
 	case "ssh-upstream":
 		return []setup.Finding{checkDial(ctx, question, a.SSHUpstream)}
 	}
 	return nil
+}
+
+// checkUpstream looks for Bitbucket at an address that was typed.
+func (j *job) checkUpstream(ctx context.Context, a setup.Answers) setup.Finding {
+	probe := j.probe
+	probe.Said = a
+	f, err := setup.Detect(ctx, probe)
+	switch in := f.Instance; {
+	case err != nil:
+		return setup.Finding{ID: "upstream", Level: setup.Warn, Seen: err.Error()}
+	case in.State == bitbucket.Unreachable:
+		return setup.Finding{
+			ID: "upstream", Level: setup.Warn, Seen: fmt.Sprintf("nothing answers as Bitbucket at %s: %s", in.Base, in.Detail),
+			Do: "start Bitbucket, or correct the address",
+		}
+	default:
+		return setup.Finding{ID: "upstream", Level: setup.OK, Seen: fmt.Sprintf("%s says %s", in.Base, in.State)}
+	}
 }
 
 // checkName: clients find the front by the public name.
@@ -62,19 +76,6 @@ func checkName(ctx context.Context, a setup.Answers) setup.Finding {
 	f.Level, f.Seen = setup.Note, fmt.Sprintf("%s resolves to %s, which is not an address of this machine", host, strings.Join(addrs, ", "))
 	f.Why = "that is right behind a load balancer or NAT, and wrong otherwise"
 	return f
-}
-
-func checkCertificate(f setup.Facts) []setup.Finding {
-	c := f.Certificate
-	switch {
-	case !c.Given:
-		return nil
-	case c.Error != "":
-		return []setup.Finding{{ID: "cert", Level: setup.Warn, Seen: c.Error}}
-	case len(c.Findings) > 0:
-		return c.Findings
-	}
-	return []setup.Finding{{ID: "cert", Level: setup.OK, Seen: fmt.Sprintf("for %s, until %.10s", strings.Join(c.Names, ", "), c.NotAfter)}}
 }
 
 func checkDial(ctx context.Context, id, address string) setup.Finding {

@@ -9,6 +9,7 @@ import (
 	"bitgate/bitbucket"
 	"bitgate/internal/problem"
 	"bitgate/setup"
+	"bitgate/wizard"
 )
 
 // job is one use of the machinery: look, resolve, plan. The doors differ only
@@ -24,6 +25,7 @@ type job struct {
 	answers  setup.Answers
 	sources  setup.Sources
 	settings *bitbucket.Settings                 // as the administrator sees them, after a login
+	options  wizard.Options                      // of the guided doors
 	serve    func(context.Context, string) error // starts the built-in front beside the run; nil: a service or a person does
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,7 +54,7 @@ func runSetup(ctx context.Context, p *process, o setupOptions) error {
 		return noTerminal(ctx, j)
 	}
 	if o.answers == "" && p.env(envName("answers")) == "" {
-		j.resumeDraft()
+		j.options.Resumed = j.resumeDraft()
 	}
 	outcome, err := j.guide(ctx, o.plain, j.backend(o.verifyFlags))
 	if err != nil {
@@ -80,7 +81,9 @@ func (j *job) guide(ctx context.Context, plain bool, b wizard.Backend) (wizard.O
 	if j.p.Size != nil && j.p.OutTTY {
 		w, h = j.p.Size()
 	}
-	o := wizard.Options{Width: w, NoColor: !j.p.color()}
+	o := j.options
+	o.Width, o.NoColor = w, !j.p.color()
+	o.Dir, _ = os.Getwd() // without one relative paths stay relative
 	if j.p.ReadPassword != nil {
 		o.ReadPassword = func(prompt string) ([]byte, error) { return j.p.ReadPassword(ctx, prompt) }
 	}

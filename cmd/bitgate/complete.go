@@ -1,0 +1,41 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// completePath completes the beginning of a path as a shell does: as far as it
+// is unique. choices are the names it may become, directories with a slash.
+func completePath(text string) (longer string, choices []string) {
+	dir, begin := filepath.Split(text)
+	look := dir
+	if look == "" {
+		look = "."
+	}
+	entries, err := os.ReadDir(look)
+	if err != nil {
+		return text, nil
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if !strings.HasPrefix(name, begin) || begin == "" && strings.HasPrefix(name, ".") {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(look, name)); err == nil && info.IsDir() {
+			name += "/"
+		}
+		choices = append(choices, name)
+	}
+	if len(choices) == 0 {
+		return text, nil
+	}
+	common := choices[0]
+	for _, name := range choices[1:] {
+		for !strings.HasPrefix(name, common) {
+			common = common[:len(common)-1]
+		}
+	}
+	return dir + common, choices
+}

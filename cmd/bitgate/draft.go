@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bitgate/setup"
+	"bitgate/wizard"
+)
+
+// draftMark begins the draft's line with the questions that were answered; a
+// value that was only confirmed is not among its answers.
+const draftMark = "# Answered: "
+
+func (j *job) draft() string { return filepath.Join(j.probe.StateDir, "draft.yaml") }
+
+// saveDraft keeps what was said so far, and which questions were answered.
+func (j *job) saveDraft(said setup.Answers, answered []string) error {
+	j.said = said
+	text, err := answersText(said, draftMark+strings.Join(answered, " ")+"\n")
+	if err != nil {
+		return err
+	}
+	return writePrivate(j.draft(), text)
+}
+
+// resumeDraft takes up the answers of a session that was left, as what they
+// are: values to be seen again, which any new word beats.
+func (j *job) resumeDraft() wizard.Resumed {
+	info, err := os.Stat(j.draft())
+	if err != nil {
+		return wizard.Resumed{}
+	}
+	var old setup.Answers
+	src := setup.Sources{}
+	if readAnswers(j.draft(), &old, src) != nil {
+		return wizard.Resumed{} // of another version; it is only a convenience
+	}
+	resumed := wizard.Resumed{When: info.ModTime().Format(time.DateTime), Answered: draftAnswered(j.draft())}
+	why := "your unfinished session of " + resumed.When
+	for _, q := range wizard.Questions() {
+		if _, drafted := src[q.ID]; !drafted || j.given[q.ID].From != "" {
+			continue
+		}
+		if q.Set(&j.said, q.Get(old)) == nil {
+			j.given[q.ID] = setup.Source{From: setup.Detected, Why: why}
+		}
+	}
+	return resumed
+}
+
+// draftAnswered reads the draft's line with the questions that were answered.
+func draftAnswered(file string) []string {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if ids, found := strings.CutPrefix(lines.Text(), draftMark); found {
+			return strings.Fields(ids)
+		}
+	}
+	return nil
+}

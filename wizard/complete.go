@@ -1,0 +1,23 @@
+package wizard
+
+import (
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+)
+
+// completes is tab in the field of a path: it adds what can only follow, and
+// lists what may follow. It reports whether there was anything to do.
+func (m *model) completes() (tea.Cmd, bool) {
+	a := &m.ask
+	if a.q.screenKind() != Path || m.b.Complete == nil || a.field.fresh {
+		return nil, false
+	}
+	longer, choices := m.b.Complete(a.field.text)
+	a.choices = strings.Join(choices, "  ")
+	if longer == a.field.text {
+		return nil, len(choices) > 1
+	}
+	a.field.set(longer)
+	return m.edited(), true
+}
