@@ -22,6 +22,7 @@ type pump struct {
 	pending int
 	timers  []tea.Msg
 	quit    bool
+	pressed map[string]int // keys, counted
 }
 
 func newPump(t *testing.T, mc *machine, said setup.Answers, src setup.Sources, o Options) *pump {
@@ -33,7 +34,7 @@ func newPumpWith(t *testing.T, mc *machine, b Backend, said setup.Answers, src s
 	t.Helper()
 	clock := time.Date(2026, 11, 22, 10, 1, 0, 0, time.UTC)
 	o.Now = func() time.Time { return clock }
-	p := &pump{t: t, machine: mc, msgs: make(chan tea.Msg, 100)}
+	p := &pump{t: t, machine: mc, msgs: make(chan tea.Msg, 100), pressed: map[string]int{}}
 	p.m = newModel(t.Context(), b, said, src, o, newStyle(io.Discard, true))
 	p.m.tick = func(_ time.Duration, msg tea.Msg) tea.Cmd {
 		p.timers = append(p.timers, msg)
@@ -128,6 +129,7 @@ func keyMsg(name string) tea.KeyMsg {
 // keys presses keys one after the other.
 func (p *pump) keys(names ...string) *pump {
 	for _, n := range names {
+		p.pressed[n]++
 		p.send(keyMsg(n))
 	}
 	return p
