@@ -42,29 +42,19 @@ func (l *logger) event(format string, args ...any) {
 
 // access logs one request: client, request, status, bytes sent, milliseconds in
 // the queue and in all, and who ended it early if anybody did.
-func (l *logger) access(a *answer, t target) {
-	r, end := a.request, a.note
+func (l *logger) access(e *exchange) {
+	r, end := e.r, e.note
 	switch {
-	case !a.complete && end == "":
+	case !e.complete && end == "":
 		end = "server" // its answer broke off
 	case end == "":
 		end = "-"
 	}
-	l.line(fmt.Sprintf("%s %q %d %d queue=%d total=%d end=%s agent=%q", r.RemoteAddr, r.Method+" "+loggable(t)+" "+r.Proto,
-		a.status, a.bytes, a.waited.Milliseconds(), time.Since(a.started).Milliseconds(), end, r.UserAgent()))
+	l.line(fmt.Sprintf("%s %q %d %d queue=%d total=%d end=%s agent=%q", r.remote, string(r.method)+" "+r.loggable()+" "+r.proto,
+		e.status, e.bytes, e.waited.Milliseconds(), sinceStart(r).Milliseconds(), end, r.agent))
 }
 
-// loggable is the path without its query, where tokens may be; git's own query
-// is kept, it tells a clone from a push.
-func loggable(t target) string {
-	switch {
-	case t.query == "service=git-upload-pack" || t.query == "service=git-receive-pack":
-		return t.path + "?" + t.query
-	case t.hasQuery:
-		return t.path + "?..."
-	}
-	return t.path
-}
+func sinceStart(r *request) time.Duration { return time.Since(r.started) }
 
 // eventWriter is the log of net/http.
 type eventWriter struct{ l *logger }

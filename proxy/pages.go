@@ -5,6 +5,9 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"time"
+
+	"bitgate/proxy/h1"
 )
 
 // retryAfter is what a client is told to wait before it asks again, in seconds.
@@ -18,27 +21,36 @@ var page = template.Must(template.New("page").Parse(`<!doctype html>
 `))
 
 // unavailable says that a later try may succeed.
-func (a *answer) unavailable(r *http.Request, t target, text string) {
-	a.Header().Set("Retry-After", retryAfter)
-	a.refuse(r, t, http.StatusServiceUnavailable, text)
+func (e *exchange) unavailable(text string) {
+	e.own(http.StatusServiceUnavailable, text, "Retry-After", retryAfter)
 }
 
-// refuse answers in the proxy's own name, in the language of the asker: plain
-// text for git, Bitbucket's error JSON for REST, else a page.
-func (a *answer) refuse(r *http.Request, t target, status int, text string) {
-	if status != http.StatusServiceUnavailable && a.note == "" {
-		a.note = "refused"
+// refuse answers in the proxy's own name.
+func (e *exchange) refuse(status int, text string) {
+	if e.note == "" {
+		e.note = "refused"
 	}
-	h := a.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	e.own(status, text)
+}
+
+func (e *exchange) redirect(status int, location string) {
+	e.reply(status, "", "Location", location)
+}
+
+// own answers in the language of the asker: plain text for git, Bitbucket's
+// error JSON for REST, else a page.
+func (e *exchange) own(status int, text string, header ...string) {
+	header = append(header, "Cache-Control", "no-store", "X-Content-Type-Options", "nosniff")
+	if status == http.StatusMethodNotAllowed {
+		header = append(header, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+	}
 	var body strings.Builder
-	switch accept := r.Header.Get("Accept"); {
-	case forGit(r, t):
-		h.Set("Content-Type", "text/plain; charset=utf-8")
+	switch accept := e.r.accept; {
+	case e.r.forGit():
+		header = append(header, "Content-Type", "text/plain; charset=utf-8")
 		body.WriteString(text + "\n")
-	case strings.HasPrefix(t.path, a.cfg.URL.TomcatPath()+"/rest/") || strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html"):
-		h.Set("Content-Type", "application/json;charset=UTF-8")
+	case strings.HasPrefix(e.r.path, e.p.cfg.URL.TomcatPath()+"/rest/") || strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html"):
+		header = append(header, "Content-Type", "application/json;charset=UTF-8")
 		type item struct {
 			Context       *string `json:"context"`
 			Message       string  `json:"message"`
@@ -46,27 +58,38 @@ func (a *answer) refuse(r *http.Request, t target, status int, text string) {
 		}
 		_ = json.NewEncoder(&body).Encode(map[string][]item{"errors": {{Message: text}}})
 	default:
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		header = append(header, "Content-Type", "text/html; charset=utf-8", "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 		_ = page.Execute(&body, struct {
 			Title, Text string
 			Retry       bool
 		}{http.StatusText(status), text, status == http.StatusServiceUnavailable})
 	}
-	a.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = a.Write([]byte(body.String()))
+	e.reply(status, body.String(), header...)
+}
+
+// reply sends a whole answer.
+func (e *exchange) reply(status int, body string, header ...string) {
+	e.begun, e.status = true, status
+	e.fields = append(e.fields[:0], h1.Field{Name: []byte("Date"), Value: []byte(time.Now().UTC().Format(http.TimeFormat))})
+	for i := 0; i < len(header); i += 2 {
+		e.fields = append(e.fields, h1.Field{Name: []byte(header[i]), Value: []byte(header[i+1])})
 	}
+	err := e.c.begin(head{status: status, reason: []byte(http.StatusText(status)), fields: e.fields, length: int64(len(body))})
+	if err == nil && !e.r.isHEAD() {
+		e.bytes = int64(len(body))
+		err = e.c.write([]byte(body))
+	}
+	if err == nil {
+		err = e.c.finish()
+	}
+	if err != nil {
+		e.note = "client"
+		return
+	}
+	e.complete = true
 }
 
-// forGit recognises git's smart HTTP protocol.
-func forGit(r *http.Request, t target) bool {
-	agent := r.Header.Get("User-Agent")
-	return strings.HasPrefix(agent, "git/") || strings.HasPrefix(agent, "JGit/") || strings.HasSuffix(t.path, "/info/refs") ||
-		strings.HasSuffix(t.path, "/git-upload-pack") || strings.HasSuffix(t.path, "/git-receive-pack")
-}
-
-func (a *answer) redirect(status int, location string) {
-	a.Header().Set("Location", location)
-	a.WriteHeader(status)
+// sentence makes a protocol error a sentence for a reader.
+func sentence(reason string) string {
+	return strings.ToUpper(reason[:1]) + reason[1:] + "."
 }

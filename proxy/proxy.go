@@ -1,13 +1,15 @@
 // Package proxy is the built-in reverse proxy: it does the job of the HAProxy
 // configuration that bitgate would write, in this process.
 //
-// A request passes, in this order: front (is it one we answer at all?), health
-// (is Bitbucket there?), queue (is it its turn?), forward (the exchange with
-// the server). SSH connections are forwarded as they are.
+// HTTP/1.1 is spoken by package h1, HTTP/2 by the standard library; both end in
+// an exchange, which passes, in this order: front (is it one we answer at all?),
+// health (is Bitbucket there?), queue (is it its turn?), forward (the exchange
+// with the server). SSH connections are forwarded as they are.
 package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bitgate/proxy/config"
@@ -25,20 +28,25 @@ import (
 const (
 	headTimeout      = 10 * time.Second
 	keepAliveTimeout = time.Minute
-	maxHead          = 16 << 10 // bytes of request line and headers; beyond: 431
+	maxH2Head        = 16 << 10 // bytes of an HTTP/2 request's headers; beyond: 431
 	maxStreams       = 100      // of one HTTP/2 connection
 )
 
 // Proxy is one running front.
 type Proxy struct {
-	cfg    config.Config
-	log    *logger
-	front  *front
-	health *health
-
-	servers []*http.Server
-	ssh     *sshForwarder
-	open    *tracker // requests, tunnels and SSH connections
+	cfg      config.Config
+	log      *logger
+	health   *health
+	queue    *queue
+	upstream *upstream
+	tls      *tls.Config
+	ssh      *sshForwarder
+	h2       *http.Server // of connections that agreed on HTTP/2
+	plain    *http.Server // redirects
+	conns    *conns       // HTTP/1.1, and what has not agreed on anything yet
+	open     *tracker     // requests, tunnels and SSH connections
+	draining atomic.Bool
+	base     context.Context // ends with Serve
 
 	mu      sync.Mutex
 	sockets Listeners
@@ -57,26 +65,23 @@ func New(c config.Config, log io.Writer) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{cfg: c, log: l, open: &tracker{}, stopped: make(chan struct{})}
-	p.health = newHealth(c, l)
-	p.front = newFront(c, l, p.health, p.open)
+	p := &Proxy{cfg: c, log: l, tls: tlsConfig, health: newHealth(c, l), queue: newQueue(c.MaxConn), upstream: newUpstream(c),
+		conns: newConns(), open: &tracker{}, base: context.Background(), stopped: make(chan struct{})}
 	p.ssh = newSSHForwarder(c, l, p.open)
-
-	secure := newServer(p.front, l)
-	secure.TLSConfig = tlsConfig
-	secure.IdleTimeout = keepAliveTimeout
-	secure.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: keepAliveTimeout, WriteByteTimeout: c.IdleTimeout}
-	plain := newServer(redirector{c.URL}, l)
-	plain.ReadTimeout, plain.WriteTimeout, plain.IdleTimeout = headTimeout, headTimeout, headTimeout
-	p.servers = []*http.Server{secure, plain}
+	p.h2 = newServer(p, l)
+	p.h2.TLSConfig = tlsConfig
+	p.h2.IdleTimeout = keepAliveTimeout
+	p.h2.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: keepAliveTimeout, WriteByteTimeout: c.IdleTimeout}
+	p.plain = newServer(redirector{c.URL}, l)
+	p.plain.ReadTimeout, p.plain.WriteTimeout, p.plain.IdleTimeout = headTimeout, headTimeout, headTimeout
 	return p, nil
 }
 
 func newServer(h http.Handler, l *logger) *http.Server {
 	return &http.Server{
 		Handler:                      h,
-		ReadHeaderTimeout:            headTimeout, // also bounds the TLS handshake
-		MaxHeaderBytes:               maxHead,
+		ReadHeaderTimeout:            headTimeout,
+		MaxHeaderBytes:               maxH2Head,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(eventWriter{l}, "", 0),
 	}
@@ -86,13 +91,13 @@ func newServer(h http.Handler, l *logger) *http.Server {
 // is cut; after Drain it returns once that is done. It returns nil in both
 // cases and an error when a listener fails.
 func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
-	p.mu.Lock()
-	p.sockets = l
-	p.mu.Unlock()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	p.mu.Lock()
+	p.sockets, p.base = l, ctx
+	p.mu.Unlock()
 	var running sync.WaitGroup
-	failed := make(chan error, len(l.HTTPS)+len(l.Redirect)+1)
+	failed := make(chan error, len(l.HTTPS)+len(l.Redirect)+2)
 	start := func(listener net.Listener, serve func() error) {
 		running.Go(func() {
 			if err := serve(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -100,14 +105,15 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 			}
 		})
 	}
-	secure, plain := p.servers[0], p.servers[1]
-	// Tunnels and requests end with ctx, which no http.Server cancels by itself.
-	secure.BaseContext = func(net.Listener) context.Context { return ctx }
+	// Requests end with ctx, which no http.Server cancels by itself.
+	p.h2.BaseContext = func(net.Listener) context.Context { return ctx }
+	agreed := newHandover()
+	start(agreed, func() error { return p.h2.Serve(agreed) })
 	for _, listener := range l.HTTPS {
-		start(listener, func() error { return secure.ServeTLS(listener, "", "") })
+		start(listener, func() error { return p.accept(ctx, listener, agreed) })
 	}
 	for _, listener := range l.Redirect {
-		start(listener, func() error { return plain.Serve(listener) })
+		start(listener, func() error { return p.plain.Serve(listener) })
 	}
 	if l.SSH != nil {
 		start(l.SSH, func() error { return p.ssh.serve(ctx, l.SSH) })
@@ -121,13 +127,14 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	case err = <-failed:
 	}
 	cancel()
-	for _, s := range p.servers {
-		s.Close()
-	}
 	l.Close()
+	p.conns.closeAll()
+	p.h2.Close()
+	p.plain.Close()
 	running.Wait()
+	p.conns.wait()
 	p.open.wait(context.Background())
-	p.front.close()
+	p.upstream.close()
 	return err
 }
 
@@ -139,8 +146,10 @@ func (p *Proxy) Drain(ctx context.Context) error {
 	sockets := p.sockets
 	p.mu.Unlock()
 	sockets.Close()
+	p.draining.Store(true)
+	p.conns.closeIdle()
 	var wait sync.WaitGroup
-	for _, s := range p.servers {
+	for _, s := range []*http.Server{p.h2, p.plain} {
 		wait.Go(func() { _ = s.Shutdown(ctx) }) // fails with ctx, which is judged below
 	}
 	wait.Wait()

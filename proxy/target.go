@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -44,14 +43,4 @@ func (t target) querySuffix() string {
 		return ""
 	}
 	return "?" + t.query
-}
-
-// apply makes u's request line carry the target's own bytes. Opaque is written
-// as it is, except before "//", where net/url would put the scheme: there the
-// parsed path stays, which keeps valid escapes.
-func (t target) apply(u *url.URL) {
-	if !strings.HasPrefix(t.path, "//") {
-		u.Opaque = t.path
-	}
-	u.RawQuery, u.ForceQuery = t.query, t.hasQuery && t.query == ""
 }

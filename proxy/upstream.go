@@ -2,12 +2,14 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"net"
-	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"bitgate/proxy/config"
+	"bitgate/proxy/h1"
 )
 
 const (
@@ -16,56 +18,145 @@ const (
 	connectPause   = 250 * time.Millisecond
 	// Tomcat closes idle connections after 20 s (server.xml as shipped).
 	upstreamKeepAlive = 10 * time.Second
-	// A refusal (401) must come before the client sends gigabytes; beyond this
-	// the body is sent whatever the server says.
-	expectTimeout = 5 * time.Second
+
+	maxAnswerHead   = 64 << 10
+	maxAnswerFields = 200
+	answerBuffer    = 32 << 10
 )
 
-// upstream is the connections to the server. Methods that change something get
-// a fresh one: a kept one may be closed by the server just then, and what was
+var errAnswerHead = errors.New("the answer's head is too long")
+
+// upstream is the connections to the server. Only requests that can be sent
+// again get a kept one: the server may be closing it just then, and what was
 // sent must never be sent twice.
 type upstream struct {
 	address string // host:port
-	kept    *http.Transport
-	fresh   *http.Transport
+	keep    time.Duration
+	most    int
+
+	mu   sync.Mutex
+	idle []*upstreamConn // the last one is the freshest
+}
+
+// upstreamConn is one connection to the server and the answer that comes on it.
+type upstreamConn struct {
+	net.Conn
+	in     []byte
+	r, w   int // in[r:w] is not consumed yet
+	head   h1.Response
+	body   h1.Body
+	out    []byte
+	since  time.Time // idle since
+	reused bool
+	spoke  bool // a byte of this exchange's answer has come
 }
 
 func newUpstream(c config.Config) *upstream {
-	u := &upstream{address: upstreamAddress(c.Upstream)}
-	dialer := &net.Dialer{Timeout: connectTimeout}
-	u.kept = &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			conn, err := dialWithRetries(ctx, dialer, u.address)
-			if err != nil {
-				return nil, err
-			}
-			return newIdleConn(conn, c.IdleTimeout), nil
-		},
-		DisableCompression:     true,
-		MaxIdleConnsPerHost:    c.MaxConn,
-		IdleConnTimeout:        min(upstreamKeepAlive, c.IdleTimeout/2),
-		ExpectContinueTimeout:  expectTimeout,
-		MaxResponseHeaderBytes: 64 << 10,
-		WriteBufferSize:        32 << 10,
-		ReadBufferSize:         32 << 10,
-	}
-	u.fresh = u.kept.Clone()
-	u.fresh.DisableKeepAlives = true
-	return u
+	return &upstream{address: upstreamAddress(c.Upstream), keep: min(upstreamKeepAlive, c.IdleTimeout/2), most: c.MaxConn}
 }
 
-// RoundTrip implements http.RoundTripper.
-func (u *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return u.kept.RoundTrip(r)
+// get returns a kept connection if one may be used and is sound, else a new one.
+func (u *upstream) get(ctx context.Context, kept bool) (*upstreamConn, error) {
+	for kept {
+		c := u.pop()
+		if c == nil {
+			break
+		}
+		// Bytes nobody asked for would be taken for the next answer.
+		if time.Since(c.since) < u.keep && quiet(c.Conn) {
+			c.reused = true
+			return c, nil
+		}
+		c.Close()
 	}
-	return u.fresh.RoundTrip(r)
+	conn, err := dialWithRetries(ctx, &net.Dialer{Timeout: connectTimeout}, u.address)
+	if err != nil {
+		return nil, err
+	}
+	c := &upstreamConn{Conn: conn, in: make([]byte, answerBuffer)}
+	c.head.MaxHead, c.head.MaxFields = maxAnswerHead, maxAnswerFields
+	c.body.Extensions = true
+	return c, nil
+}
+
+func (u *upstream) pop() *upstreamConn {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	n := len(u.idle)
+	if n == 0 {
+		return nil
+	}
+	c := u.idle[n-1]
+	u.idle = u.idle[:n-1]
+	return c
+}
+
+// put keeps a connection whose exchange is complete. One with left-over bytes
+// is out of step and never used again.
+func (u *upstream) put(c *upstreamConn) {
+	if c.r != c.w || cap(c.in) > answerBuffer || c.SetDeadline(time.Time{}) != nil {
+		c.Close()
+		return
+	}
+	c.since = time.Now()
+	var old []*upstreamConn
+	u.mu.Lock()
+	stale := 0
+	for stale < len(u.idle) && (c.since.Sub(u.idle[stale].since) >= u.keep || len(u.idle)-stale >= u.most) {
+		stale++
+	}
+	old = append(old, u.idle[:stale]...)
+	u.idle = append(u.idle[stale:], c)
+	u.mu.Unlock()
+	for _, c := range old {
+		c.Close()
+	}
 }
 
 func (u *upstream) close() {
-	u.kept.CloseIdleConnections()
-	u.fresh.CloseIdleConnections()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, c := range u.idle {
+		c.Close()
+	}
+	u.idle = nil
+}
+
+// start prepares for an answer's head.
+func (c *upstreamConn) start(toHEAD bool) {
+	if c.r == c.w {
+		c.r, c.w, c.spoke = 0, 0, false
+	}
+	c.head.Reset(toHEAD)
+	c.body.Start(h1.None, 0)
+}
+
+// fill reads once.
+func (c *upstreamConn) fill() error {
+	n, err := c.Read(c.in[c.w:])
+	c.w += n
+	if n > 0 {
+		c.spoke = true
+		return nil
+	}
+	return err
+}
+
+// room makes place for more of a head.
+func (c *upstreamConn) room() error {
+	if c.w < len(c.in) {
+		return nil
+	}
+	if c.r > 0 {
+		c.w = copy(c.in, c.in[c.r:c.w])
+		c.r = 0
+		return nil
+	}
+	if len(c.in) > maxAnswerHead {
+		return errAnswerHead
+	}
+	c.in = append(c.in, make([]byte, len(c.in))...)
+	return nil
 }
 
 // dialWithRetries tries again only while nothing was sent.

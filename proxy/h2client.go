@@ -1,0 +1,184 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"bitgate/proxy/h1"
+)
+
+// h2client is one HTTP/2 stream, read and written by the standard library.
+type h2client struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	control *http.ResponseController
+	limit   time.Duration
+
+	buffer    []byte
+	got       atomic.Bool
+	reading   atomic.Bool
+	empty     bool
+	aborted   bool
+	readNext  time.Time
+	writeNext time.Time
+
+	mu     sync.Mutex
+	halted bool
+	stop   func() bool // of watch
+}
+
+// ServeHTTP answers an HTTP/2 request. A broken answer ends in a panic with
+// http.ErrAbortHandler, which resets the stream.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &h2client{w: w, r: r, control: http.NewResponseController(w)}
+	// A passed limit ends an HTTP/2 stream even when nothing is being written.
+	// The server's own limit ends a silent exchange before this one does.
+	c.limit = 2 * p.cfg.IdleTimeout
+	c.got.Store(r.Body == nil || r.Body == http.NoBody)
+	out := &request{method: []byte(r.Method), target: []byte(r.RequestURI), host: r.Host, proto: r.Proto, remote: r.RemoteAddr, started: time.Now()}
+	for name, values := range r.Header {
+		for _, v := range values {
+			out.fields = append(out.fields, h1.Field{Name: []byte(name), Value: []byte(v)})
+		}
+	}
+	switch {
+	case c.got.Load():
+		out.explicit = r.Header.Get("Content-Length") != "" || r.Method == http.MethodPost || r.Method == http.MethodPut
+	case r.ContentLength >= 0:
+		out.kind, out.length = h1.Length, r.ContentLength
+	default:
+		out.kind = h1.Chunked
+	}
+	out.expect = out.kind != h1.None && r.Header.Get("Expect") == "100-continue"
+	out.split()
+	switch method := r.Method; {
+	case method == http.MethodConnect || method == http.MethodTrace || method == "TRACK" || method == "PRI":
+		p.refused(c, out, http.StatusMethodNotAllowed, "this method is not allowed here")
+	case !h1.ValidMethod(method) || !h1.ValidTarget(r.RequestURI):
+		p.refused(c, out, http.StatusBadRequest, "the address asked for is not a path of this server")
+	default:
+		p.exchange(c, out)
+	}
+	if c.aborted {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (c *h2client) read() ([]byte, error) {
+	if c.buffer == nil {
+		c.buffer = make([]byte, 32<<10)
+	}
+	if now := time.Now(); now.After(c.readNext) {
+		c.deadline(now.Add(c.limit / 2))
+		c.readNext = now.Add(c.limit / 20)
+	}
+	n, err := c.r.Body.Read(c.buffer)
+	if err == io.EOF {
+		c.got.Store(true)
+		c.deadline(time.Time{})
+	}
+	return c.buffer[:n], err
+}
+
+func (c *h2client) received() bool { return c.got.Load() }
+
+// ask has nothing to do: the standard library asks when the body is read.
+func (c *h2client) ask() error { return nil }
+
+func (c *h2client) interim(status int, _ []byte, fields []h1.Field) error {
+	if status == http.StatusContinue {
+		return nil
+	}
+	c.set(fields)
+	c.w.WriteHeader(status)
+	clear(c.w.Header())
+	return nil
+}
+
+func (c *h2client) set(fields []h1.Field) {
+	header := c.w.Header()
+	for _, f := range fields {
+		header.Add(string(f.Name), string(f.Value))
+	}
+}
+
+func (c *h2client) begin(a head) error {
+	c.set(a.fields)
+	header := c.w.Header()
+	if header["Content-Type"] == nil {
+		header["Content-Type"] = nil // not guessed from the body
+	}
+	if a.length >= 0 {
+		header["Content-Length"] = []string{strconv.FormatInt(a.length, 10)}
+	}
+	c.empty = a.empty || c.r.Method == http.MethodHead
+	c.writeLimit()
+	c.w.WriteHeader(a.status)
+	return nil
+}
+
+func (c *h2client) writeLimit() {
+	if now := time.Now(); now.After(c.writeNext) {
+		_ = c.control.SetWriteDeadline(now.Add(c.limit))
+		c.writeNext = now.Add(c.limit / 10)
+	}
+}
+
+func (c *h2client) write(data []byte) error {
+	if c.empty || len(data) == 0 {
+		return nil
+	}
+	c.writeLimit()
+	_, err := c.w.Write(data)
+	return err
+}
+
+func (c *h2client) flush() error {
+	c.writeLimit()
+	return c.control.Flush()
+}
+
+func (c *h2client) finish() error { return nil }
+
+func (c *h2client) abort() { c.aborted = true }
+
+func (c *h2client) watch(left func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stop = context.AfterFunc(c.r.Context(), left)
+}
+
+func (c *h2client) unwatch() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stop != nil {
+		c.stop()
+	}
+}
+
+func (c *h2client) halt() {
+	c.unwatch()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.halted = true
+	if !c.got.Load() {
+		_ = c.control.SetReadDeadline(longAgo)
+	}
+}
+
+// deadline sets the read limit unless reading was told to end.
+func (c *h2client) deadline(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.halted {
+		_ = c.control.SetReadDeadline(t)
+	}
+}
+
+// tunnel does not happen: no HTTP/2 request asks for one.
+func (c *h2client) tunnel(time.Duration) (*idleConn, []byte) { return nil, nil }

@@ -1,0 +1,132 @@
+package proxy
+
+import (
+	"net"
+
+	"bitgate/internal/publicurl"
+	"bitgate/proxy/h1"
+)
+
+// appendRequest writes the request's head for the server: the same target
+// bytes, the fields in their order and spelling, none that could be taken for a
+// proxy's, and ours.
+func appendRequest(to []byte, r *request, u publicurl.URL) []byte {
+	to = h1.AppendRequestLine(to, r.method, r.target)
+	to = h1.AppendField(to, "Host", u.Authority())
+	named := nominated(r.fields)
+	for _, f := range r.fields {
+		if forwardable(f.Name) && !isNominated(named, f.Name) && (r.expect || !h1.Is(f.Name, "expect")) {
+			to = h1.AppendField(to, f.Name, f.Value)
+		}
+	}
+	if r.websocket {
+		to = append(to, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
+	}
+	client, _, err := net.SplitHostPort(r.remote)
+	if err != nil {
+		client = r.remote
+	}
+	to = h1.AppendField(to, "X-Forwarded-For", client)
+	to = h1.AppendField(to, "X-Forwarded-Proto", "https")
+	to = h1.AppendField(to, "X-Forwarded-Host", u.Authority())
+	to = h1.AppendField(to, "X-Forwarded-Port", u.ProxyPort())
+	switch {
+	case r.kind == h1.Chunked:
+		to = h1.AppendField(to, "Transfer-Encoding", "chunked")
+	case r.kind == h1.Length || r.explicit:
+		to = h1.AppendLength(to, r.length)
+	}
+	return append(to, "\r\n"...)
+}
+
+// forwardable refuses what belongs to one connection only (RFC 9110, 7.6.1),
+// what we write ourselves, what speaks for a proxy, and every name that is not
+// letters, digits and hyphens: servers fold X_Forwarded_For into X-Forwarded-For.
+func forwardable(name []byte) bool {
+	if !h1.Portable(name) {
+		return false
+	}
+	switch len(name) { // most names need no comparison
+	case 2:
+		return !h1.Is(name, "te")
+	case 4:
+		return !h1.Is(name, "host")
+	case 5:
+		return !h1.Is(name, "proxy")
+	case 7:
+		return !h1.Is(name, "trailer") && !h1.Is(name, "upgrade")
+	case 9:
+		return !h1.Is(name, "forwarded") && !h1.Is(name, "x-real-ip")
+	case 10:
+		return !h1.Is(name, "connection") && !h1.Is(name, "keep-alive")
+	case 13:
+		return !h1.Is(name, "x-rewrite-url")
+	}
+	switch {
+	case h1.Is(name, "content-length"), h1.Is(name, "transfer-encoding"), h1.Is(name, "http2-settings"), h1.Is(name, "x-original-url"),
+		h1.Is(name, "proxy-connection"), h1.Is(name, "proxy-authorization"):
+		return false
+	}
+	const ours = "x-forwarded-"
+	return len(name) < len(ours) || !h1.Is(name[:len(ours)], ours)
+}
+
+// nominated returns the values of Connection: the fields they name go no
+// further (RFC 9110, 7.6.1).
+func nominated(fields []h1.Field) [][]byte {
+	var lists [][]byte
+	for _, f := range fields {
+		if h1.Is(f.Name, "connection") && !plainConnection(f.Value) {
+			lists = append(lists, f.Value)
+		}
+	}
+	return lists
+}
+
+func plainConnection(value []byte) bool {
+	return h1.Is(value, "keep-alive") || h1.Is(value, "close") || h1.Is(value, "upgrade")
+}
+
+// isNominated spares what a client must not be able to take away: it says who
+// asks (RFC 9110, 7.6.1, forbids to name fields meant for all recipients).
+func isNominated(lists [][]byte, name []byte) bool {
+	if len(lists) == 0 || h1.Is(name, "authorization") || h1.Is(name, "cookie") || h1.Is(name, "expect") {
+		return false
+	}
+	for _, list := range lists {
+		for len(list) > 0 {
+			var item []byte
+			if item, list = h1.NextItem(list); equalFold(item, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func equalFold(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] && (a[i]^b[i] != 0x20 || a[i]|0x20 < 'a' || a[i]|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+// answerFields keeps of an answer's fields those that are meant for the client.
+// Content-Length is left out: each side writes its own.
+func answerFields(to []h1.Field, r *h1.Response) []h1.Field {
+	named := nominated(r.Fields)
+	for _, f := range r.Fields {
+		switch {
+		case h1.Is(f.Name, "connection"), h1.Is(f.Name, "keep-alive"), h1.Is(f.Name, "proxy-connection"), h1.Is(f.Name, "transfer-encoding"),
+			h1.Is(f.Name, "content-length"), h1.Is(f.Name, "trailer"), h1.Is(f.Name, "upgrade"), isNominated(named, f.Name):
+			continue
+		}
+		to = append(to, f)
+	}
+	return to
+}

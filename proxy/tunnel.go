@@ -1,0 +1,44 @@
+package proxy
+
+import (
+	"errors"
+	"sync"
+
+	"bitgate/proxy/h1"
+)
+
+// tunnel joins client and server after 101, for a WebSocket that was asked for.
+func (e *exchange) tunnel(u *upstreamConn) error {
+	if !e.r.websocket || !h1.Is(u.head.Upgrade, "websocket") {
+		return errors.New("the server switched to a protocol that was not asked for")
+	}
+	e.begun, e.status = true, u.head.Status
+	e.c.unwatch()
+	e.fields = answerFields(e.fields[:0], &u.head)
+	if err := e.c.begin(head{status: u.head.Status, reason: u.head.Reason, fields: e.fields, length: -1, empty: true}); err != nil {
+		return e.clientGone(err)
+	}
+	if err := e.c.flush(); err != nil {
+		return e.clientGone(err)
+	}
+	limit := e.p.cfg.TunnelTimeout
+	client, sent := e.c.tunnel(limit)
+	server := newIdleConn(u.Conn, limit)
+	var both sync.WaitGroup
+	both.Go(func() {
+		if _, err := server.Write(sent); err == nil {
+			pass(server, client)
+		}
+	})
+	both.Go(func() {
+		n := int64(u.w - u.r)
+		if _, err := client.Write(u.in[u.r:u.w]); err == nil {
+			n += pass(client, server)
+		}
+		e.bytes = n
+	})
+	both.Wait()
+	u.Close()
+	e.complete = true
+	return nil
+}
