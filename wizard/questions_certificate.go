@@ -54,10 +54,10 @@ func certificateQuestions() []Question {
 	}
 }
 
-// chainMissing reports whether the look at the certificate complained about its chain.
+// chainMissing reports whether the look at the certificate missed an intermediate.
 func chainMissing(f setup.Facts) bool {
 	for _, n := range f.Certificate.Findings {
-		if n.Level != setup.OK && strings.Contains(strings.ToLower(n.ID), "chain") {
+		if n.Level != setup.OK && strings.Contains(n.Seen+n.Why, "intermediate") {
 			return true
 		}
 	}
