@@ -165,6 +165,11 @@ func (k kind) recover(t *testing.T, s *site, where string, forward bool) (recove
 	if got := s.BB.ContextPath(); got != s.context(is) {
 		faults = append(faults, fmt.Sprintf("Bitbucket serves from %q", got))
 	}
+	if s.HAProxy != nil && !s.frontIs(is == "new") {
+		faults = append(faults, "HAProxy runs with another configuration than its file")
+		s.HAProxy.Stop()
+		s.startHAProxy(t)
+	}
 	if len(faults) == 0 {
 		recovered = 1
 	} else if t.Errorf("stopped at %s, recovered %s:\n%s", where, how, strings.Join(faults, "\n")); is == "" {
