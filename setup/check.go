@@ -3,10 +3,7 @@ package setup
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
-
-	"golang.org/x/sys/unix"
 
 	"bitgate/bitbucket"
 	"bitgate/certs"
@@ -22,7 +19,7 @@ func CheckPlan(ctx context.Context, f Facts, p Plan) ([]Finding, error) {
 	out = append(out, checkBitbucket(f, p)...)
 	out = append(out, f.Certificate.Findings...)
 	out = append(out, checkPorts(f, p)...)
-	out = append(out, checkFolders(p)...)
+	out = append(out, checkFiles(p)...)
 	if p.Answers.Front == FrontHAProxy && f.HAProxy.Bin != "" && !p.Answers.Skips(StepHAProxy) {
 		found, err := checkHAProxy(ctx, f, p)
 		if err != nil {
@@ -111,30 +108,6 @@ func orUnknown(s string) string {
 		return "an unknown program"
 	}
 	return s
-}
-
-// checkFolders: each folder we will write to exists (or can be made) and is writable.
-func checkFolders(p Plan) []Finding {
-	var out []Finding
-	seen := map[string]bool{}
-	for _, path := range p.touchedPaths() {
-		dir := filepath.Dir(path)
-		for {
-			if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
-				break
-			}
-			dir = filepath.Dir(dir)
-		}
-		if seen[dir] {
-			continue
-		}
-		seen[dir] = true
-		if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
-			out = append(out, Finding{ID: "folder", Level: Fail, Seen: fmt.Sprintf("%s cannot be written: %v", dir, err),
-				Why: "files are replaced by renaming a new one over the old", Do: "run bitgate as root, or check the mount"})
-		}
-	}
-	return out
 }
 
 // touchedPaths lists every file the plan writes, bundles included.

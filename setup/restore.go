@@ -126,15 +126,10 @@ func (r *run) removeDirs(dirs []string) error {
 
 // removeTemporaries deletes what a killed run may have left beside its files.
 // What cannot be deleted harms nobody.
-func removeTemporaries(r *run) {
+func (a *Applier) removeTemporaries(r *run) {
 	for _, f := range r.Files {
-		dir := filepath.Dir(f.Path)
-		if target, err := filepath.EvalSymlinks(f.Path); err == nil {
-			dir = filepath.Dir(target)
-		}
-		left, _ := filepath.Glob(filepath.Join(dir, atomicfile.TempPrefix+"*"))
-		for _, path := range left {
-			_ = r.disk.remove(path)
+		if _, err := a.Files.Sweep(f.Path); err != nil {
+			a.tell(Event{Kind: EventLog, Change: -1, Text: err.Error()})
 		}
 	}
 }

@@ -68,12 +68,31 @@ func (s *services) do(m *machine, verb string) error {
 		s.restarts.Add(1)
 		err = m.restartBitbucket()
 	} else {
-		err = syscall.Kill(m.HAProxy.PID(), syscall.SIGUSR2)
+		err = m.reloadHAProxy()
 	}
 	if ferr := f.act("service " + verb + " (its answer)"); ferr != nil {
 		return ferr
 	}
 	return err
+}
+
+// reloadHAProxy returns when the reload has ended, as systemd does for a unit of
+// Type=notify. HAProxy overlooks a signal that meets it while it starts itself
+// anew, so it is sent again.
+func (m *machine) reloadHAProxy() error {
+	before := m.HAProxy.Reloads()
+	for n := range 2000 {
+		if n%50 == 0 {
+			if err := syscall.Kill(m.HAProxy.PID(), syscall.SIGUSR2); err != nil {
+				return err
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+		if m.HAProxy.Reloads() > before {
+			return nil
+		}
+	}
+	return errors.New("HAProxy did not reload: " + m.HAProxy.Output())
 }
 
 // restartBitbucket tries again where its port is in use: between fork and exec

@@ -23,7 +23,7 @@ func (a *Applier) Undo(ctx context.Context, id string, force bool) (Result, erro
 			return Result{}, err
 		}
 		defer r.close()
-		removeTemporaries(r)
+		a.removeTemporaries(r)
 		if err := r.write(record{Kind: recUndoBegin, Change: -1, Forced: force}); err != nil && r.journal.torn {
 			return a.undecided(r, err, "nothing was changed, but perhaps the journal says that taking back has begun")
 		} else if err != nil {
@@ -80,7 +80,7 @@ func (a *Applier) Recover(ctx context.Context, forward bool) (Result, error) {
 			return Result{}, err
 		}
 		defer r.close()
-		removeTemporaries(r)
+		a.removeTemporaries(r)
 		a.tell(Event{Kind: EventBegin, Step: "journal", Title: "settle run " + id, Change: -1, Text: id})
 		if forward && !r.goingBack() {
 			return a.finish(ctx, r)

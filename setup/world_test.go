@@ -4,22 +4,37 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"bitgate/setup"
 )
 
-// world is all that a run may change: files, settings, the running instance.
+// world is all that a run may change: files, settings, the running instance
+// (its context path, and whom its connector takes itself for).
 type world struct {
-	files    map[string]string
-	url, ctx string
+	files          map[string]string
+	url, ctx, seen string
 }
 
 func (m *machine) world() world {
-	return world{m.fingerprint(), m.BB.BaseURL(), m.BB.ContextPath()}
+	return world{m.fingerprint(), m.BB.BaseURL(), m.BB.ContextPath(), m.seen()}
+}
+
+// seen is where a redirect of the running instance leads: that shows which
+// connector settings it has read, as its context path does not always.
+func (m *machine) seen() string {
+	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(httptest.NewRequest(http.MethodGet, m.BB.Upstream()+m.BB.ContextPath()+"/", nil))
+	if err != nil {
+		return "down"
+	}
+	res.Body.Close()
+	return res.Header.Get("Location")
 }
 
 // is says how the world differs from another, "" for not at all.
@@ -30,6 +45,9 @@ func (w world) is(other world) string {
 	}
 	if w.ctx != other.ctx {
 		lines = append(lines, fmt.Sprintf("Bitbucket serves %q, was %q", w.ctx, other.ctx))
+	}
+	if w.seen != other.seen {
+		lines = append(lines, fmt.Sprintf("Bitbucket redirects to %s, was %s", w.seen, other.seen))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -103,7 +121,7 @@ func (p picture) back() {
 		}
 	}
 	m.BB.FailNextStart(nil)
-	if m.BB.BaseURL() != p.world.url || m.BB.ContextPath() != p.world.ctx || m.BB.State() != "RUNNING" {
+	if m.BB.BaseURL() != p.world.url || m.BB.ContextPath() != p.world.ctx || m.seen() != p.world.seen || m.BB.State() != "RUNNING" {
 		m.BB.SetField("baseURL", p.world.url)
 		m.must(m.restartBitbucket())
 	}
@@ -138,3 +156,18 @@ func (m *machine) unsettled() string {
 	}
 	return ""
 }
+
+// reboot starts Bitbucket anew from the files as they are, as the whole machine
+// does, and gives an open journal the boot id of another life.
+func (m *machine) reboot() {
+	m.t.Helper()
+	m.must(m.restartBitbucket())
+	journals, _ := filepath.Glob(filepath.Join(m.Probe.StateDir, "runs", "2*", "journal.jsonl"))
+	for _, path := range journals {
+		text, err := os.ReadFile(path)
+		m.must(err)
+		m.must(os.WriteFile(path, bootLine.ReplaceAll(text, []byte(`"boot":"another"`)), 0o600))
+	}
+}
+
+var bootLine = regexp.MustCompile(`"boot":"[^"]*"`)
