@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,8 +19,9 @@ import (
 type fate struct {
 	mu     sync.Mutex
 	what   happening
-	at     int   // which act, from 1; 0 only counts
-	err    error // for fails and broken
+	at     int                   // which act, from 1; 0 only counts
+	when   func(act string) bool // instead of a number
+	err    error                 // for fails and broken
 	cancel context.CancelFunc
 
 	acts []string
@@ -56,7 +58,7 @@ func (f *fate) act(name string) error {
 	if f.what == broken && f.at > 0 && len(f.acts) >= f.at && onDisk {
 		return f.err
 	}
-	if len(f.acts) != f.at {
+	if len(f.acts) != f.at && (f.when == nil || !f.when(name)) {
 		return nil
 	}
 	switch f.what {
@@ -93,6 +95,12 @@ func (f *fate) isDead() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.dead
+}
+
+func (f *fate) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.acts = nil
 }
 
 // meddle stands before Bitbucket. Only bitgate's own requests count, not the
@@ -183,14 +191,16 @@ func (m *machine) under(f *fate, do func(context.Context, *setup.Applier) (setup
 		for e.result, e.err = do(ctx, a); e.err != nil && strings.HasPrefix(e.err.Error(), "another bitgate"); {
 			// As in restartBitbucket, a child of another test holds our lock.
 			time.Sleep(5 * time.Millisecond)
-			f.acts = nil
+			f.forget()
 			e.result, e.err = do(ctx, a)
 		}
 	}()
 	if e.died = f.isDead(); e.died {
 		m.stop() // a front inside the process dies with it
 	}
-	e.acts = f.acts
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	e.acts = slices.Clone(f.acts)
 	return e
 }
 

@@ -20,6 +20,7 @@ import (
 type services struct {
 	dir      string
 	restarts atomic.Int64
+	hook     atomic.Pointer[func()] // happens before a restart is over
 }
 
 func newServices(t *testing.T, m *machine) *services {
@@ -67,6 +68,9 @@ func (s *services) do(m *machine, verb string) error {
 	if verb == "restart" {
 		s.restarts.Add(1)
 		err = m.restartBitbucket()
+		if hook := s.hook.Load(); hook != nil {
+			(*hook)()
+		}
 	} else {
 		err = m.reloadHAProxy()
 	}
@@ -74,6 +78,15 @@ func (s *services) do(m *machine, verb string) error {
 		return ferr
 	}
 	return err
+}
+
+// afterRestart lets something happen before each restart is over; nil ends that.
+func (s *services) afterRestart(do func()) {
+	if do == nil {
+		s.hook.Store(nil)
+		return
+	}
+	s.hook.Store(&do)
 }
 
 // reloadHAProxy returns when the reload has ended, as systemd does for a unit of

@@ -1,0 +1,256 @@
+package setup_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"bitgate/bitbucket/bitbuckettest"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// watched is an applier whose events drive what happens to the machine.
+func (m *machine) watched(see func(setup.Event)) *setup.Applier {
+	a := m.applier()
+	a.Notify = see
+	return a
+}
+
+func impatient(t *testing.T, version string) *machine {
+	m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
+	m.Probe.Said.RestartTimeout = 150 * time.Millisecond
+	return m
+}
+
+func eachGeneration(t *testing.T, run func(t *testing.T, version string)) {
+	for _, version := range generations {
+		t.Run(version, func(t *testing.T) { run(t, version) })
+	}
+}
+
+func says(t *testing.T, err error, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		if err == nil || !strings.Contains(err.Error(), w) {
+			t.Errorf("%q is not in: %v", w, err)
+		}
+	}
+}
+
+// MAINTENANCE before the run refuses it; nothing is written but the lock.
+func TestMaintenanceBeforeTheRun(t *testing.T) {
+	eachGeneration(t, func(t *testing.T, version string) {
+		m := impatient(t, version)
+		p := m.checked()
+		before := m.world()
+		m.BB.SetState("MAINTENANCE")
+		_, err := m.applier().Apply(t.Context(), p)
+		says(t, err, "MAINTENANCE")
+		if problem.KindOf(err) != problem.Failed {
+			t.Errorf("kind %d", problem.KindOf(err))
+		}
+		m.BB.SetState("RUNNING")
+		if diff := m.world().is(before); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// A backup that begins between the base URL and the restart: no restart; the
+// run is taken back as soon as Bitbucket takes logins again.
+func TestMaintenanceAtTheLastLook(t *testing.T) {
+	eachGeneration(t, func(t *testing.T, version string) {
+		for _, ends := range []bool{true, false} {
+			m := impatient(t, version)
+			p := m.checked()
+			before := m.world()
+			a := m.watched(func(e setup.Event) {
+				switch {
+				case e.Kind == setup.EventDone && e.Step == setup.StepBaseURL:
+					m.BB.SetState("MAINTENANCE")
+				case e.Kind == setup.EventProgress && e.Text == "MAINTENANCE" && ends:
+					m.BB.SetState("RUNNING")
+				}
+			})
+			res, err := a.Apply(t.Context(), p)
+			says(t, err, "MAINTENANCE at the last look")
+			if n := m.service.restarts.Load(); n != 0 {
+				t.Errorf("restarted %d times during the backup", n)
+			}
+			if ends {
+				if res.State != setup.RunTakenBack || problem.KindOf(err) != problem.TakenBack {
+					t.Errorf("%s, kind %d", res.State, problem.KindOf(err))
+				}
+			} else {
+				says(t, err, before.url, "/admin/server-settings")
+				m.BB.SetState("RUNNING")
+				if _, err := m.applier().Recover(t.Context(), false); err != nil {
+					t.Errorf("recover: %v", err)
+				}
+			}
+			if diff := m.world().is(before); diff != "" {
+				t.Error(diff)
+			}
+		}
+	})
+}
+
+// The unit fails to start with the new files, and again with the old ones.
+func TestUnitFailsToStartTwice(t *testing.T) {
+	eachGeneration(t, func(t *testing.T, version string) {
+		m := impatient(t, version)
+		p := m.checked()
+		before := m.world()
+		a := m.watched(func(e setup.Event) {
+			if (e.Kind == setup.EventStart || e.Kind == setup.EventUndoStart) && strings.HasPrefix(e.Title, "restart Bitbucket") {
+				m.BB.FailNextStart(errors.New("out of memory"))
+			}
+		})
+		res, err := a.Apply(t.Context(), p)
+		says(t, err, before.url, "could not be restarted")
+		if res.State != setup.RunIncomplete {
+			t.Errorf("state %s", res.State)
+		}
+		if _, err := m.applier().Recover(t.Context(), false); err != nil {
+			t.Errorf("recover: %v", err)
+		}
+		if diff := m.world().is(before); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// A start that takes longer than --restart-timeout may be a migration: it is
+// not cut short, neither by apply nor by recover, unless a person says so.
+func TestStartingIsNotRestarted(t *testing.T) {
+	eachGeneration(t, func(t *testing.T, version string) {
+		for _, person := range []bool{false, true} {
+			m := impatient(t, version)
+			p := m.checked()
+			before := m.world()
+			m.service.afterRestart(func() { m.BB.SetState("STARTING") })
+			a := m.applier()
+			if person {
+				a.Ask = func(_, _ string, _ []setup.Decision) setup.Decision {
+					m.service.afterRestart(nil)
+					return setup.DecideBack
+				}
+			}
+			res, err := a.Apply(t.Context(), p)
+			says(t, err, "STARTING")
+			if person {
+				if res.State != setup.RunTakenBack {
+					t.Errorf("with consent: %s, %v", res.State, err)
+				}
+			} else {
+				m.stillStarting(res, err)
+			}
+			if diff := m.world().is(before); diff != "" {
+				t.Error(diff)
+			}
+		}
+	})
+}
+
+func (m *machine) stillStarting(res setup.Result, err error) {
+	m.t.Helper()
+	if res.State != setup.RunIncomplete {
+		m.t.Errorf("state %s, %v", res.State, err)
+	}
+	if _, err := m.applier().Recover(m.t.Context(), false); problem.KindOf(err) != problem.Incomplete {
+		m.t.Errorf("recover while it starts: %v", err)
+	}
+	if n := m.service.restarts.Load(); n != 1 {
+		m.t.Errorf("restarted %d times while it was starting", n)
+	}
+	m.service.afterRestart(nil)
+	m.BB.SetState("RUNNING")
+	if _, err := m.applier().Recover(m.t.Context(), false); err != nil {
+		m.t.Errorf("recover: %v", err)
+	}
+}
+
+// Recover forward finds the instance starting that a killed run has restarted:
+// it waits and does not restart it again.
+func TestRecoverForwardWaitsForAStart(t *testing.T) {
+	eachGeneration(t, func(t *testing.T, version string) {
+		m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
+		p := m.checked()
+		m.service.afterRestart(func() { m.BB.SetState("STARTING") })
+		restart := &fate{what: killed}
+		restart.when = func(act string) bool { return act == "service restart (its answer)" }
+		if e := m.under(restart, apply(p)); !e.died {
+			t.Fatalf("not killed: %v", e.err)
+		}
+		a := m.watched(func(e setup.Event) {
+			if e.Kind == setup.EventProgress && e.Text == "STARTING" {
+				m.BB.SetState("RUNNING")
+			}
+		})
+		res, err := a.Recover(t.Context(), true)
+		if err != nil || res.State != setup.RunCommitted {
+			t.Fatalf("recover: %s, %v", res.State, err)
+		}
+		if n := m.service.restarts.Load(); n != 1 {
+			t.Errorf("restarted %d times", n)
+		}
+		if m.BB.ContextPath() != "/bitbucket" || m.BB.BaseURL() != m.Probe.Said.URL.BaseURL() {
+			t.Errorf("%q, %s", m.BB.ContextPath(), m.BB.BaseURL())
+		}
+	})
+}
+
+// Bitbucket comes up under its old context path: something beats the file, or
+// the command restarted nothing. The error names the likely causes.
+func TestOldContextAfterTheRestart(t *testing.T) {
+	eachGeneration(t, func(t *testing.T, version string) {
+		m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
+		m.Probe.Said.Restart = "true"
+		p := m.checked()
+		before := m.world()
+		res, err := m.applier().Apply(t.Context(), p)
+		if res.State != setup.RunTakenBack {
+			t.Errorf("state %s", res.State)
+		}
+		var why *problem.Error
+		for e := err; errors.As(e, &why); e = why.Cause {
+			if strings.Contains(why.Why, "SERVER_CONTEXT_PATH") {
+				break
+			}
+		}
+		says(t, err, "again after its restart")
+		if why == nil || !strings.Contains(why.Why, "environment") || !strings.Contains(why.Do, "Environment=") {
+			t.Errorf("no cause is named: %+v", why)
+		}
+		if diff := m.world().is(before); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Recover forward without what it needs refuses and leaves the run open.
+func TestRecoverForwardNeedsALogin(t *testing.T) {
+	m := newMachine(t, "9.4.16", setup.FrontBuiltin, bitbuckettest.Options{})
+	p := m.checked()
+	before := m.world()
+	file := &fate{what: killed, when: func(act string) bool { return strings.HasPrefix(act, "disk rename "+m.Dir+"/bitbucket") }}
+	if e := m.under(file, apply(p)); !e.died {
+		t.Fatalf("not killed: %v", e.err)
+	}
+	a := m.applier()
+	a.Login = nil
+	if _, err := a.Recover(t.Context(), true); problem.KindOf(err) != problem.Usage {
+		t.Errorf("without a login: %v", err)
+	}
+	if m.unsettled() == "" {
+		t.Error("the run was settled without consent")
+	}
+	if _, err := a.Recover(t.Context(), false); err != nil {
+		t.Errorf("taking back needs no login here: %v", err)
+	}
+	if diff := m.world().is(before); diff != "" {
+		t.Error(diff)
+	}
+}
