@@ -41,10 +41,11 @@ func (k kind) String() string { return k.version + " " + k.front + " " + k.comma
 
 // workers are machines that are tortured at the same time: a run mostly waits
 // for Bitbucket.
-const workers = 4
+const workers = 3
 
 func (k kind) killEverywhere(t *testing.T) {
-	points := k.pick(k.points(t, newSite(t, k.version, k.front, options{})))
+	first := newSite(t, k.version, k.front, options{})
+	points := k.pick(k.points(t, first))
 	todo := make(chan int)
 	var mu sync.Mutex
 	killed, recovered := 0, 0
@@ -52,7 +53,10 @@ func (k kind) killEverywhere(t *testing.T) {
 		for w := range workers {
 			t.Run(fmt.Sprint("machine ", w+1), func(t *testing.T) {
 				t.Parallel()
-				s := newSite(t, k.version, k.front, options{})
+				s := first
+				if w > 0 {
+					s = newSite(t, k.version, k.front, options{})
+				}
 				for i := range todo {
 					died, settled := k.kill(t, s, points[i], i%2 == 1)
 					mu.Lock()

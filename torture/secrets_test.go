@@ -64,8 +64,10 @@ frontend other_site
 		m.back("undo"),
 	} {
 		log := filepath.Join(m.Out, fmt.Sprintf("secrets-%d", i))
-		o := m.under(t, []string{peers.Path(t, "strace"), "-f", "-q", "-v", "-yy", "-s", "99999", "-e", "signal=none",
-			"-e", "trace=execve,openat,openat2,write,writev,pwrite64,sendto,sendmsg", "-o", log}, args...)
+		o := m.under(t, []string{
+			peers.Path(t, "strace"), "-f", "-q", "-v", "-yy", "-s", "99999", "-e", "signal=none",
+			"-e", "trace=execve,openat,openat2,write,writev,pwrite64,sendto,sendmsg", "-o", log,
+		}, args...)
 		if o.Code != 0 {
 			t.Fatalf("%s: %s", args[0], o)
 		}

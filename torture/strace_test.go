@@ -61,8 +61,10 @@ func (m *machine) inject(t *testing.T, p point, what string) (wrapper []string, 
 	t.Helper()
 	log = filepath.Join(m.Out, "strace")
 	call := "/^" + strings.TrimSuffix(p.Call, "at") + "(at|at2)?$"
-	wrapper = []string{peers.Path(t, "strace"), "-f", "-q", "-y", "-b", "execve", "-e", "signal=none", "-o", log,
-		"-e", "trace=" + call, "-e", "inject=" + call + ":" + what}
+	wrapper = []string{
+		peers.Path(t, "strace"), "-f", "-q", "-y", "-b", "execve", "-e", "signal=none", "-o", log,
+		"-e", "trace=" + call, "-e", "inject=" + call + ":" + what,
+	}
 	for _, path := range m.names(p) {
 		wrapper = append(wrapper, "-P", path, "-P", filepath.Dir(path))
 	}

@@ -53,7 +53,6 @@ type deed struct {
 // thread is where one thread stands.
 type thread struct {
 	started bool
-	inside  bool   // between a call's entry and its exit
 	point   *point // of the call it is in, nil for one that is of no interest
 	fail    syscall.Errno
 }
