@@ -103,34 +103,40 @@ func (f *fate) forget() {
 	f.acts = nil
 }
 
+// serve answers a request of bitgate's as the fate says.
+func (f *fate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	name := "http " + r.Method + " " + r.URL.Path
+	if err := f.act(name); err != nil {
+		if f.isDead() {
+			panic(http.ErrAbortHandler)
+		}
+		http.Error(w, "injected fault", http.StatusServiceUnavailable)
+		return
+	}
+	late := &lateAnswer{ResponseWriter: w, status: http.StatusOK}
+	next.ServeHTTP(late, r)
+	if err := f.act(name + " (its answer)"); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(late.status)
+	_, _ = w.Write(late.body)
+}
+
 // meddle stands before Bitbucket. Only bitgate's own requests count, not the
 // front's.
 func (m *machine) meddle(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f := m.fate.Load()
-		if i := m.ill.Load(); i != nil && r.UserAgent() == "bitgate" {
-			i.serve(w, r, next)
-			return
-		}
-		if f == nil || r.UserAgent() != "bitgate" {
+		f, i := m.fate.Load(), m.ill.Load()
+		switch {
+		case r.UserAgent() != "bitgate":
 			next.ServeHTTP(w, r)
-			return
+		case i != nil:
+			i.serve(w, r, next)
+		case f != nil:
+			f.serve(w, r, next)
+		default:
+			next.ServeHTTP(w, r)
 		}
-		name := "http " + r.Method + " " + r.URL.Path
-		if err := f.act(name); err != nil {
-			if f.isDead() {
-				panic(http.ErrAbortHandler)
-			}
-			http.Error(w, "injected fault", http.StatusServiceUnavailable)
-			return
-		}
-		late := &lateAnswer{ResponseWriter: w, body: nil, status: http.StatusOK}
-		next.ServeHTTP(late, r)
-		if err := f.act(name + " (its answer)"); err != nil {
-			panic(http.ErrAbortHandler)
-		}
-		w.WriteHeader(late.status)
-		_, _ = w.Write(late.body)
 	})
 }
 
@@ -165,11 +171,7 @@ func (e end) hit(at int) string {
 
 // under runs do as a process of its own whose fate is f.
 func (m *machine) under(f *fate, do func(context.Context, *setup.Applier) (setup.Result, error)) end {
-	ctx, cancel := context.WithCancel(m.t.Context())
-	defer cancel()
-	f.cancel = cancel
 	a := m.applier()
-	a.Files = atomicfile.Writer{Fault: f.fault}
 	a.Serve = func(ctx context.Context, path string) error {
 		if err := f.act("service serve"); err != nil {
 			if f.isDead() {
@@ -181,7 +183,20 @@ func (m *machine) under(f *fate, do func(context.Context, *setup.Applier) (setup
 	}
 	m.fate.Store(f)
 	defer m.fate.Store(nil)
-	var e end
+	e := f.run(m.t.Context(), a, do)
+	if e.died {
+		m.stop() // a front inside the process dies with it
+	}
+	return e
+}
+
+func (f *fate) run(ctx context.Context, a *setup.Applier, do func(context.Context, *setup.Applier) (setup.Result, error)) (e end) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f.mu.Lock()
+	f.cancel = cancel
+	f.mu.Unlock()
+	a.Files = atomicfile.Writer{Fault: f.fault}
 	func() {
 		defer func() {
 			if r := recover(); r != nil && r != (gone{}) {
@@ -195,12 +210,9 @@ func (m *machine) under(f *fate, do func(context.Context, *setup.Applier) (setup
 			e.result, e.err = do(ctx, a)
 		}
 	}()
-	if e.died = f.isDead(); e.died {
-		m.stop() // a front inside the process dies with it
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e.acts = slices.Clone(f.acts)
+	e.died, e.acts = f.dead, slices.Clone(f.acts)
 	return e
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
@@ -89,6 +90,9 @@ func (a *Applier) act(ctx context.Context, r *run, i int, c Change, before progr
 	}
 	if c.restartsBitbucket() {
 		return a.restartBitbucket(ctx, r, i, c.Service.Control, before.begun)
+	}
+	if path, was, will := c.writes(); path != "" && !slices.Contains([]string{was, will}, digestOf(path)) {
+		return changedUnderneath(path)
 	}
 	if err := r.write(record{Kind: recDoing, Change: i}); err != nil {
 		return err
