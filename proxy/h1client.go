@@ -18,6 +18,8 @@ const (
 	maxFields = 100
 	// The head's buffer; behind the head there is room for a full TLS record.
 	inputBuffer = maxHead + 16<<10
+	// How long a request may stay out of the queue until its body begins.
+	bodyWait = 30 * time.Millisecond
 	// What is read of a refused request, so that its sender reads the answer
 	// instead of failing to write.
 	lingerBytes = 1 << 20
@@ -122,7 +124,13 @@ func (c *h1conn) receive(wait time.Duration) (*request, bool) {
 			}
 			if n > 0 {
 				c.r, c.base = n, n
-				return c.request(begun), true
+				r := c.request(begun)
+				here, err := c.bodyBegins()
+				if err != nil {
+					c.refuse(err.Status, err.Reason, begun)
+					return nil, false
+				}
+				return r, here
 			}
 		}
 		c.deadline(limit)
@@ -149,6 +157,32 @@ func (c *h1conn) request(begun time.Time) *request {
 	c.close, c.failed = h.Close, nil
 	c.writeNext, c.readNext = time.Time{}, time.Time{}
 	return r
+}
+
+// bodyBegins looks at the body's first bytes before anything is sent to the
+// server: what is malformed from the start costs no slot there. It reports
+// whether the client is still there.
+func (c *h1conn) bodyBegins() (bool, *h1.Error) {
+	if c.body.Done() {
+		return true, nil
+	}
+	if c.r == c.w && !c.head.Expect {
+		c.deadline(time.Now().Add(bodyWait))
+		n, err := c.conn.Read(c.in[c.w:])
+		c.w += n
+		if n == 0 && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return false, nil
+		}
+	}
+	probe := c.body
+	for rest := c.in[c.r:c.w]; len(rest) > 0 && !probe.Done(); {
+		n, _, err := probe.Next(rest)
+		if err != nil {
+			return false, err
+		}
+		rest = rest[n:]
+	}
+	return true, nil
 }
 
 func protocol(minor int) string {

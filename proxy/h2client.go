@@ -39,7 +39,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A passed limit ends an HTTP/2 stream even when nothing is being written.
 	// The server's own limit ends a silent exchange before this one does.
 	c.limit = 2 * p.cfg.IdleTimeout
-	c.got.Store(r.Body == nil || r.Body == http.NoBody)
+	c.got.Store(r.ContentLength == 0)
 	out := &request{method: []byte(r.Method), target: []byte(r.RequestURI), host: r.Host, proto: r.Proto, remote: r.RemoteAddr, started: time.Now()}
 	for name, values := range r.Header {
 		for _, v := range values {
@@ -49,7 +49,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case c.got.Load():
 		out.explicit = r.Header.Get("Content-Length") != "" || r.Method == http.MethodPost || r.Method == http.MethodPut
-	case r.ContentLength >= 0:
+	case r.ContentLength > 0:
 		out.kind, out.length = h1.Length, r.ContentLength
 	default:
 		out.kind = h1.Chunked

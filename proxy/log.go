@@ -50,7 +50,7 @@ func (l *logger) access(e *exchange) {
 	case end == "":
 		end = "-"
 	}
-	l.line(fmt.Sprintf("%s %q %d %d queue=%d total=%d end=%s agent=%q", r.remote, string(r.method)+" "+r.loggable()+" "+r.proto,
+	l.line(fmt.Sprintf("%s %q %d %d queue=%d total=%d end=%s agent=%q", r.remote, strings.TrimSpace(string(r.method)+" "+r.loggable()+" "+r.proto),
 		e.status, e.bytes, e.waited.Milliseconds(), sinceStart(r).Milliseconds(), end, r.agent))
 }
 

@@ -119,6 +119,7 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 		start(l.SSH, func() error { return p.ssh.serve(ctx, l.SSH) })
 	}
 	running.Go(func() { p.health.run(ctx) })
+	running.Go(func() { p.upstream.run(ctx) })
 
 	var err error
 	select {

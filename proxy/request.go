@@ -78,6 +78,8 @@ func (r *request) forGit() bool {
 // is kept, it tells a clone from a push.
 func (r *request) loggable() string {
 	switch query, ok := r.query(); {
+	case len(r.method) == 0:
+		return "<BADREQ>" // as HAProxy has it
 	case query == "service=git-upload-pack" || query == "service=git-receive-pack":
 		return r.path + "?" + query
 	case ok:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -99,14 +100,35 @@ func (u *upstream) put(c *upstreamConn) {
 		return
 	}
 	c.since = time.Now()
-	var old []*upstreamConn
+	u.mu.Lock()
+	u.idle = append(u.idle, c)
+	u.mu.Unlock()
+	u.reap(c.since)
+}
+
+// run closes connections that were idle for too long, until ctx ends.
+func (u *upstream) run(ctx context.Context) {
+	ticker := time.NewTicker(max(u.keep/2, time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			u.reap(now)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reap closes what is idle for too long or too many.
+func (u *upstream) reap(now time.Time) {
 	u.mu.Lock()
 	stale := 0
-	for stale < len(u.idle) && (c.since.Sub(u.idle[stale].since) >= u.keep || len(u.idle)-stale >= u.most) {
+	for stale < len(u.idle) && (now.Sub(u.idle[stale].since) >= u.keep || len(u.idle)-stale > u.most) {
 		stale++
 	}
-	old = append(old, u.idle[:stale]...)
-	u.idle = append(u.idle[stale:], c)
+	old := slices.Clone(u.idle[:stale])
+	u.idle = slices.Delete(u.idle, 0, stale)
 	u.mu.Unlock()
 	for _, c := range old {
 		c.Close()
