@@ -3,6 +3,7 @@ package haproxy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"bitgate/internal/problem"
@@ -27,14 +28,14 @@ func refuseTakenNames(files []parsed) error {
 	return nil
 }
 
-// refuseTakenPorts: HAProxy accepts a second bind on a port without a word, and
+// refuseTakenPorts is for the addresses that cannot be joined: HAProxy accepts a second bind on a port without a word, and
 // the kernel then shares the connections out between the two at random.
 func refuseTakenPorts(files []parsed, s Site) error {
 	var set []Source
 	for _, p := range files {
 		set = append(set, p.Source)
 	}
-	wanted := append(append([]string{}, s.Listen...), s.RedirectListen...)
+	wanted := slices.Clone(s.RedirectListen)
 	if s.SSHListen != "" {
 		wanted = append(wanted, s.SSHListen)
 	}

@@ -18,12 +18,14 @@ import (
 // to). Without defaults they go to the end of the last file, and a set without
 // any section becomes a complete configuration.
 //
-// A port that another section binds is refused with file, line and remedy.
+// Where a section of the administrator's binds the port, our rules go into it if
+// that is safe (see editor), each line marked; else the merge is refused with
+// file, line and remedy.
 func Merge(set []Source, s Site) (Merged, error) {
 	if len(set) == 0 {
 		return Merged{}, problem.New("no haproxy.cfg is known to merge into", "", "name one: --haproxy-cfg /etc/haproxy/haproxy.cfg").WithKind(problem.Usage)
 	}
-	files, err := parseSet(set)
+	files, err := parseSet(bare(set))
 	if err != nil {
 		return Merged{}, err
 	}
@@ -33,23 +35,81 @@ func Merge(set []Source, s Site) (Merged, error) {
 	if err := refuseTakenPorts(files, s); err != nil {
 		return Merged{}, err
 	}
+	w, err := findWays(files, s)
+	if err != nil {
+		return Merged{}, err
+	}
 	at := findSpot(files)
-	fill := options{complete: !foreignSections(files), noTLS: oneByOne(files)}
+	fill := options{complete: !foreignSections(files), noTLS: oneByOne(files), ways: w}
 	fill.log = fill.complete || at.afterLog(files)
 	text, err := body(s, fill)
 	if err != nil {
 		return Merged{}, err
 	}
 	m := files[at.file].place(at, text)
-	m.Notes = notes(files, s)
+	m.Notes = notes(files, s, w.own)
 	if !fill.log {
 		m.Notes = append(m.Notes, "requests to Bitbucket are not logged: no global section before bitgate's has a \"log\" line")
+	}
+	return join(set, files, at.file, m, s)
+}
+
+// bare is the set without our lines in the administrator's sections.
+func bare(set []Source) []Source {
+	var out []Source
+	for _, src := range set {
+		out = append(out, Source{Path: src.Path, Data: withoutLines(src.Data)})
+	}
+	return out
+}
+
+// join adds our rules to the sections of the administrator's, once our own
+// sections are in their file (m), and says what changes in every file of the set.
+func join(set []Source, files []parsed, mine int, m Merged, s Site) (Merged, error) {
+	w, err := findWays(files, s)
+	if err != nil {
+		return Merged{}, err
+	}
+	_, told, err := w.addRules(files, s) // for lines as they are without ours
+	if err != nil {
+		return Merged{}, err
+	}
+	placed := make([]Source, len(files))
+	for i, p := range files {
+		placed[i] = p.Source
+	}
+	placed[mine].Data = m.After
+	now, err := parseSet(placed)
+	if err != nil {
+		return Merged{}, err
+	}
+	if w, err = findWays(now, s); err != nil {
+		return Merged{}, err
+	}
+	rules, _, err := w.addRules(now, s)
+	if err != nil {
+		return Merged{}, err
+	}
+	m.Notes = append(told, m.Notes...)
+	for i, p := range files {
+		after := insert(now[i].Data, rules[i])
+		switch {
+		case i == mine && (len(rules[i]) > 0 || !bytes.Equal(set[i].Data, p.Data)):
+			m.After, m.Splices = after, edits(set[i].Data, after)
+		case i != mine && !bytes.Equal(set[i].Data, after):
+			m.Also = append(m.Also, Merged{Path: p.Path, After: after, Splices: edits(set[i].Data, after)})
+		}
 	}
 	return m, nil
 }
 
 // Remove takes our sections out again and gives the original bytes back.
 func Remove(src Source) (Merged, error) {
+	plain := Source{Path: src.Path, Data: withoutLines(src.Data)}
+	if !bytes.Equal(plain.Data, src.Data) {
+		m, err := Remove(plain)
+		return Merged{Path: m.Path, After: m.After, Splices: edits(src.Data, m.After)}, err
+	}
 	f := Parse(src.Data)
 	r, err := findRegion(src, f)
 	if err != nil {

@@ -1,10 +1,8 @@
 package haproxy
 
-import "fmt"
-
 // notes tells what an administrator should know about the file beside our
 // sections; nothing here stops a merge.
-func notes(files []parsed, s Site) []string {
+func notes(files []parsed, s Site, own []string) []string {
 	var out []string
 	window := false
 	for _, p := range files {
@@ -16,17 +14,13 @@ func notes(files []parsed, s Site) []string {
 				window = true
 			}
 		}
-		for _, sec := range p.file.Sections {
-			if mentionsBitbucket(sec.Name) && !p.region.holds(sec.First) {
-				out = append(out, fmt.Sprintf("%s, line %d: %q looks like an earlier way to Bitbucket; it stays as it is, take it out when nobody needs it", p.Path, sec.First+1, sec.Title()))
-			}
-		}
 	}
+	out = append(out, byHand(files)...)
 	if foreignSections(files) && !window && s.Version.AtLeast(2, 0) && !s.Version.AtLeast(3, 1) {
 		out = append(out, "git push over HTTP/2 from distant clients is faster with \"tune.h2.initial-window-size 1048576\" in the global section (the default is 64 kB)")
 	}
 	all4, all6 := false, false
-	for _, text := range s.Listen {
+	for _, text := range own {
 		if e, err := parseListen(text); err == nil {
 			all4, all6 = all4 || e.all4(), all6 || e.all6()
 		}

@@ -17,7 +17,7 @@ var assumed = Version{Major: 2, Minor: 6}
 
 // Render returns our sections with their marker comments.
 func Render(s Site) (string, error) {
-	text, err := body(s, options{log: true})
+	text, err := body(s, options{log: true, ways: ways{own: s.Listen}})
 	if err != nil {
 		return "", err
 	}
@@ -38,6 +38,8 @@ type view struct {
 	StatusPath       string
 	OldPath, OldRule string
 	Listen, Redirect []string
+	Shared           bool   // a frontend of the administrator's leads here
+	Loop             string // where our TLS frontend takes TLS that was passed through
 	Bundle, TLS      string
 	Upstream         string
 	MaxConn          int
@@ -65,6 +67,7 @@ type options struct {
 	complete bool // with global and defaults
 	log      bool // there is a global log target
 	noTLS    bool // global forbids versions one by one (no-sslv3)
+	ways     ways // how the wanted addresses are come by
 }
 
 func body(s Site, o options) (string, error) {
@@ -98,7 +101,12 @@ func (s Site) view(o options) (view, error) {
 	}
 	v.hosts(u)
 	v.oldPath(s)
-	v.Listen = spellAll(s.Listen, s.Version)
+	v.Listen = spellAll(o.ways.own, s.Version)
+	if o.ways.loop != "" {
+		v.Loop = o.ways.loop
+		v.Listen = append(v.Listen, v.Loop+" accept-proxy")
+	}
+	v.Shared = o.ways.shared()
 	v.Redirect = spellAll(s.RedirectListen, s.Version)
 	up, err := parseUpstream(s.Upstream)
 	if err != nil {

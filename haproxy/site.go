@@ -66,6 +66,7 @@ type Merged struct {
 	After   []byte
 	Splices []splice.Splice
 	Notes   []string
+	Also    []Merged // the other files of the set that change, without notes
 }
 
 // Bind is an address a section listens on.

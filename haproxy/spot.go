@@ -34,8 +34,13 @@ func (f *File) above(line int) int {
 	for line > 0 && bytes.HasPrefix(f.Lines[line-1].Raw, []byte("#")) {
 		line--
 	}
+	return f.outside(line)
+}
+
+// outside is the line itself, or that of the outermost .if (2.4) it stands in.
+func (f *File) outside(line int) int {
 	depth, outside := 0, 0
-	for i := range line {
+	for i := range min(line, len(f.Lines)) {
 		words := f.Lines[i].Words
 		if len(words) == 0 {
 			continue

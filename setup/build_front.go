@@ -88,6 +88,12 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 	if c := b.fileChange(PhaseFrontFiles, "merge our sections into "+merged.Path, file, merged.After, merged.Splices); c != nil {
 		s.Changes = append(s.Changes, *c)
 	}
+	for _, other := range merged.Also { // after the file with the backends that its rules name
+		file, _ := b.haproxyFile(other.Path)
+		if c := b.fileChange(PhaseFrontFiles, "add our rules to "+other.Path, file, other.After, other.Splices); c != nil {
+			s.Changes = append(s.Changes, *c)
+		}
+	}
 	if len(s.Changes) > 0 {
 		b.serveFront(s, "haproxy", service.Reload, "HAProxy reloads without interruption")
 	}

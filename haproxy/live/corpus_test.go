@@ -33,16 +33,16 @@ func TestCorpusPassesAsBefore(t *testing.T) {
 	bundle, _ := certificate(t, "git.example.com")
 	extra := []live.Candidate{{Path: "/etc/haproxy/bitgate.pem", Data: bundle}}
 	files := corpus(t)
-	merged, ok, refused := 0, 0, 0
+	merged, joined, ok, refused := 0, 0, 0, 0
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s := haproxy.Site{
-			URL: mustURL(t, "https://git.example.com:28443/bitbucket"), Listen: []string{":28443"}, RedirectListen: []string{":28080"},
+			URL: mustURL(t, "https://git.example.com/bitbucket"), Listen: []string{":443"},
 			Bundle: "/etc/haproxy/bitgate.pem", Upstream: "127.0.0.1:7990", MaxConn: 50,
-			SSHListen: ":27999", SSHUpstream: "127.0.0.1:7999", OldPath: "/stash", Version: in.Version,
+			OldPath: "/stash", Version: in.Version,
 		}
 		m, err := haproxy.Merge([]haproxy.Source{{Path: file, Data: data}}, s)
 		if err != nil {
@@ -51,6 +51,9 @@ func TestCorpusPassesAsBefore(t *testing.T) {
 			continue
 		}
 		merged++
+		if strings.Contains(string(m.After), "# bitgate's line") {
+			joined++
+		}
 		before := check(t, in.Bin, live.Candidate{Path: file, Data: withNewline(data)}, extra)
 		after := check(t, in.Bin, live.Candidate{Path: file, Data: m.After}, extra)
 		known := map[string]bool{}
@@ -76,7 +79,7 @@ func TestCorpusPassesAsBefore(t *testing.T) {
 		}
 		t.Logf("%-70s %s", filepath.Base(file), state)
 	}
-	t.Logf("%d files: %d merged (%d pass haproxy -c, the others fail as before), %d refused", len(files), merged, ok, refused)
+	t.Logf("%d files: %d merged (%d into a section that binds the port; %d pass haproxy -c, the others fail as before), %d refused", len(files), merged, joined, ok, refused)
 }
 
 func check(t *testing.T, bin string, c live.Candidate, extra []live.Candidate) live.Report {
