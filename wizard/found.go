@@ -41,9 +41,12 @@ func foundLines(f setup.Facts, a setup.Answers) []foundLine {
 		lines = append(lines, foundLine{setup.Note, "Base URL", "not told without signing in", ""})
 	}
 	lines = append(lines, haproxyLine(f))
-	if f.BitbucketCtl.How != "" {
+	switch {
+	case a.Restart != "" && a.Restart != setup.Auto:
+		lines = append(lines, foundLine{setup.OK, "Restart", a.Restart, "given"})
+	case f.BitbucketCtl.How != "":
 		lines = append(lines, foundLine{setup.OK, "Restart", fmt.Sprintf("%s %s", f.BitbucketCtl.How, f.BitbucketCtl.Name), f.BitbucketCtl.Why})
-	} else {
+	default:
 		lines = append(lines, foundLine{setup.Warn, "Restart", "no service of Bitbucket found; bitgate will ask", ""})
 	}
 	if l, taken := portHolder(f, a); taken && !a.URL.IsZero() {

@@ -49,6 +49,7 @@ var runs = map[string]struct {
 			m.facts.BitbucketCtl.How, m.facts.HAProxyCtl.How = "", ""
 			m.facts.Instance.SSHActive = true
 			m.facts.Listeners = []setup.Listener{{Address: "0.0.0.0:443", Process: "nginx"}}
+			m.facts.Certificate.Sources = map[string]string{"/c.pem": ""}
 			m.facts.Certificate.Findings = []setup.Finding{{ID: "certificate.chain", Level: setup.Warn, Seen: "no intermediates"}}
 		}, typed: map[string]string{
 			"home": "/srv/b", "bitbucket-version": "9.4.1", "url": "git.example.com", "admin-user": "admin", PasswordID: "correct horse",

@@ -44,7 +44,7 @@ func certificateQuestions() []Question {
 			Why:   "Git and Java clients refuse a certificate whose intermediate certificates are missing, even where browsers do not.",
 			Help:  "intermediate certificates (PEM), where the certificate file has none",
 			Asked: "when the certificate file has no chain", slow: true, looks: true,
-			when: func(iv *interview) bool { return iv.answers.PEM == "" && chainMissing(iv.facts) },
+			when: func(iv *interview) bool { return iv.answers.PEM == "" && chainMissing(iv.facts, iv.answers) },
 		}, func(a *setup.Answers) *string { return &a.Chain }),
 		pathField(Question{
 			ID: "pem", Step: setup.StepHAProxy, Title: "Bundle file",
@@ -54,8 +54,11 @@ func certificateQuestions() []Question {
 	}
 }
 
-// chainMissing reports whether the look at the certificate missed an intermediate.
-func chainMissing(f setup.Facts) bool {
+// chainMissing reports whether the look at this certificate missed an intermediate.
+func chainMissing(f setup.Facts, a setup.Answers) bool {
+	if _, looked := f.Certificate.Sources[a.Cert]; !looked {
+		return false // what is known is about another one
+	}
 	for _, n := range f.Certificate.Findings {
 		if n.Level != setup.OK && strings.Contains(n.Seen+n.Why, "intermediate") {
 			return true

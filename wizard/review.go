@@ -137,7 +137,8 @@ func (m *model) rewrapReview() {
 // which then goes on under its beginning.
 func (m *model) reviewWrap(t tab, line string) []string {
 	w := m.w - 4
-	if t.diff && strings.Trim(sign(line), "+-@ ") == "" || t.title == commandTab {
+	header := strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "+++ ")
+	if t.diff && !header && strings.Trim(sign(line), "+-@ ") == "" || t.title == commandTab {
 		return hardWrap(line, w)
 	}
 	under := hanging(line)

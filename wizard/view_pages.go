@@ -34,7 +34,9 @@ func (m *model) foundBlock(w int, sources bool) []string {
 	for _, l := range foundLines(m.iv.facts, m.iv.answers) {
 		found = append(found, clip(m.st.mark(l.level)+"  "+pad(l.label, 13)+" "+l.value, w))
 		if l.source != "" && sources {
-			found = append(found, "    "+pad("", 14)+m.st.dim.Render(clip(origin(m.iv.facts, l.source), w-18)))
+			for _, part := range wrap(origin(m.iv.facts, l.source), w-18) {
+				found = append(found, "    "+pad("", 14)+m.st.dim.Render(part))
+			}
 		}
 	}
 	if m.looking {
