@@ -31,9 +31,15 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener, agreed *handover) er
 }
 
 func (p *Proxy) handshake(ctx context.Context, conn net.Conn, m *member, agreed *handover) {
-	secure := tls.Server(conn, p.tls)
-	limit, cancel := context.WithTimeout(ctx, headTimeout)
-	err := secure.HandshakeContext(limit)
+	named, err := introduced(p.cfg, conn)
+	if err != nil {
+		p.log.event("https: %v", err)
+		conn.Close()
+		return
+	}
+	secure := tls.Server(named, p.tls)
+	limit, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
+	err = secure.HandshakeContext(limit)
 	cancel()
 	if err != nil {
 		conn.Close()

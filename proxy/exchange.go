@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bitgate/proxy/h1"
+	"bitgate/proxy/record"
 )
 
 var errEnded = errors.New("the exchange was ended")
@@ -46,33 +47,47 @@ type exchange struct {
 	begun     bool // the final answer's head is on its way
 	fields    []h1.Field
 
-	waited   time.Duration
-	status   int
-	bytes    int64
-	note     string // why it ended, for the log
-	complete bool
+	place *place // at a server; nil where it never came to that
+
+	// For the log.
+	marks           record.Marks
+	status          int
+	bytes           int64
+	uploaded        atomic.Int64
+	end             record.Cause // who ended it early
+	cookie          record.CookieState
+	insert          record.CookieInsert
+	atAll, atServer int  // requests there when it ended
+	slow            bool // the client took no bytes for too long
+	complete        bool
 }
 
 // exchange carries out r for c and logs it, whatever happens.
 func (p *Proxy) exchange(c client, r *request) {
 	p.open.add()
 	defer p.open.done()
+	r.client = p.clientOf(r)
 	e := &exchange{p: p, c: c, r: r}
+	e.marks.First, e.marks.Head = r.started, time.Now()
 	e.ctx, e.cancel = context.WithCancel(p.base)
 	defer e.cancel()
 	e.serve()
 	e.c.halt()
-	e.p.log.access(e)
+	e.done()
 }
 
 // refused answers a request that broke the protocol, in the proxy's name.
 func (p *Proxy) refused(c client, r *request, status int, reason string) {
 	p.open.add()
 	defer p.open.done()
-	e := &exchange{p: p, c: c, r: r}
-	e.note = "refused"
+	r.client = p.clientOf(r)
+	e := &exchange{p: p, c: c, r: r, end: record.Refused}
+	e.marks.First = r.started
+	if status == http.StatusRequestTimeout {
+		e.end = record.ClientTimeout
+	}
 	e.refuse(status, sentence(reason))
-	p.log.access(e)
+	e.done()
 }
 
 // leave ends everything that waits on behalf of a client that went away.
@@ -95,11 +110,15 @@ func (e *exchange) watch() {
 // forward has the request's turn at the server.
 func (e *exchange) forward() {
 	for {
-		u, err := e.p.upstream.get(e.ctx, e.r.safe())
+		u, err := e.p.upstream.get(e.ctx, e.p.admission.address(e.place), e.r.safe())
 		if err != nil {
-			e.notReached()
+			if e.retry() {
+				continue
+			}
+			e.notReached(err)
 			return
 		}
+		e.marks.Connected = time.Now()
 		e.u.Store(u)
 		if e.left() {
 			_ = u.SetDeadline(longAgo)
@@ -112,10 +131,27 @@ func (e *exchange) forward() {
 	}
 }
 
-func (e *exchange) notReached() {
+// retry asks the pool where to try again after a failed connection: nothing was
+// sent yet.
+func (e *exchange) retry() bool {
+	if e.left() {
+		return false
+	}
+	e.watch()
+	again := e.p.admission.failed(e.ctx, e.place)
+	e.c.unwatch()
+	e.watching = false
+	return again && !e.left()
+}
+
+func (e *exchange) notReached(err error) {
 	if e.left() {
 		e.clientLeft()
 		return
+	}
+	e.end = record.Server
+	if isTimeout(err) {
+		e.end = record.ServerTimeout
 	}
 	e.unavailable("Bitbucket does not answer at the moment: it is starting, stopping or being maintained.")
 }
@@ -127,6 +163,7 @@ func (e *exchange) attempt(u *upstreamConn) (again bool) {
 	u.spoke = false
 	u.start(e.r.isHEAD())
 	u.out = appendRequest(u.out[:0], e.r, e.p.cfg.URL)
+	e.marks.Answered, e.marks.Finished = time.Time{}, time.Time{}
 	_ = u.SetWriteDeadline(time.Now().Add(e.p.cfg.IdleTimeout))
 	_, err := u.Write(u.out)
 	if err == nil || e.r.kind != h1.None {
@@ -181,8 +218,9 @@ func (e *exchange) answer(u *upstreamConn) error {
 
 func (e *exchange) final(u *upstreamConn) error {
 	res := &u.head
+	e.marks.Answered = time.Now()
 	u.body.Start(res.Kind, res.Length)
-	e.fields = answerFields(e.fields[:0], res)
+	e.fields = e.withCookie(answerFields(e.fields[:0], res))
 	a := head{status: res.Status, reason: res.Reason, fields: e.fields, length: res.Length, empty: noBody(res.Status)}
 	if res.Kind == h1.None && !e.r.isHEAD() && !a.empty {
 		a.length = 0
@@ -192,12 +230,13 @@ func (e *exchange) final(u *upstreamConn) error {
 	}
 	a.close = !e.uploadOver()
 	e.begun, e.status = true, res.Status
-	if err := e.c.begin(a); err != nil {
+	if err := e.begin(a); err != nil {
 		return e.clientGone(err)
 	}
 	if err := e.relay(u); err != nil {
 		return err
 	}
+	e.marks.Finished = time.Now()
 	if err := e.c.finish(); err != nil {
 		return e.clientGone(err)
 	}
@@ -242,6 +281,7 @@ func (e *exchange) relay(u *upstreamConn) error {
 }
 
 func (e *exchange) clientGone(err error) error {
+	e.slow = isTimeout(err)
 	e.leave()
 	return err
 }
@@ -329,8 +369,14 @@ func (e *exchange) blame(err error) error {
 func (e *exchange) failed(err, fault error) {
 	switch {
 	case e.begun:
+		e.end = record.Server
 		if e.left() {
-			e.note = "client"
+			e.end = record.Client
+			if e.slow {
+				e.end = record.ClientTimeout
+			}
+		} else if isTimeout(err) {
+			e.end = record.ServerTimeout
 		}
 		e.c.abort()
 	case fault != nil:
@@ -338,10 +384,10 @@ func (e *exchange) failed(err, fault error) {
 	case e.left():
 		e.clientLeft()
 	case isTimeout(err):
-		e.note = "server"
+		e.end = record.ServerTimeout
 		e.refuse(http.StatusGatewayTimeout, "Bitbucket did not answer in time.")
 	default:
-		e.note = "server"
+		e.end = record.Server
 		e.refuse(http.StatusBadGateway, "Bitbucket broke off or gave an answer that is not valid.")
 	}
 }
@@ -350,7 +396,7 @@ func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
 // clientLeft notes that nobody is there to answer.
 func (e *exchange) clientLeft() {
-	e.note = "client"
+	e.end = record.Client
 	if e.status == 0 {
 		e.status = 499 // as others log it; never sent
 	}
@@ -359,10 +405,11 @@ func (e *exchange) clientLeft() {
 
 // clientFault answers a request whose body did not come as announced.
 func (e *exchange) clientFault(err error) {
-	e.note = "client"
+	e.end = record.Client
 	var broken *h1.Error
 	switch {
 	case isTimeout(err):
+		e.end = record.ClientTimeout
 		e.refuse(http.StatusRequestTimeout, "The rest of the request did not arrive.")
 	case errors.As(err, &broken):
 		e.refuse(broken.Status, sentence(broken.Reason))

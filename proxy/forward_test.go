@@ -204,7 +204,7 @@ func TestBrokenAnswerReachesClientAsBroken(t *testing.T) {
 			}
 		}
 	}
-	until(t, "it is logged", func() bool { return strings.Count(r.log.String(), "end=server") == 4 })
+	until(t, "it is logged", func() bool { return strings.Count(r.log.String(), " SD-- ") == 4 })
 }
 
 func TestServersFaults(t *testing.T) {

@@ -4,56 +4,72 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"bitgate/internal/publicurl"
+	"bitgate/proxy/record"
 )
 
 // serve decides what happens to the request.
 func (e *exchange) serve() {
 	cfg, r := e.p.cfg, e.r
 	switch context := cfg.URL.TomcatPath(); {
+	case !e.p.clients.request(r.client):
+		e.p.counters.Limited()
+		e.end = record.Refused
+		e.own(http.StatusTooManyRequests, "Too many requests came from "+r.client.String()+".", "Retry-After", "1")
 	case !ourHost(cfg.URL, r.host) || r.authority != "" && !ourHost(cfg.URL, r.authority):
 		e.refuse(http.StatusMisdirectedRequest, "This server answers only under its own name, "+cfg.URL.Authority()+".")
 	case r.path == "/" && context != "":
 		e.redirect(http.StatusFound, cfg.URL.Origin()+cfg.URL.RedirectTarget())
 	case e.fromOldPath() != "":
 		e.redirect(movedStatus(string(r.method)), e.fromOldPath()+r.querySuffix())
-	case !e.p.health.up():
-		e.unavailable("Bitbucket does not answer at the moment: it is starting, stopping or being maintained.")
 	default:
 		e.admit()
 	}
 }
 
-// admit waits for one of the slots at the server and forwards.
+// admit waits for one of the slots at a server and forwards.
 func (e *exchange) admit() {
-	q := e.p.queue
-	place, ok := q.enter()
-	if !ok {
-		e.unavailable("Too many requests are waiting.")
+	a := e.p.admission
+	place, err := a.enter(e.takeCookie())
+	if err != nil {
+		e.notAdmitted(err)
 		return
 	}
-	if !place.granted() {
+	e.place = place
+	defer func() { e.atAll, e.atServer = a.leave(place) }()
+	if !a.granted(place) {
 		e.watch()
-		err := q.wait(e.ctx, place, e.p.cfg.QueueTimeout)
-		e.waited = sinceStart(e.r)
-		if errors.Is(err, errQueueTimeout) {
-			e.unavailable("Bitbucket is busy: the request waited for its turn for " + e.p.cfg.QueueTimeout.String() + ".")
-			return
-		}
-		if err != nil {
-			e.clientLeft()
+		if err := a.wait(e.ctx, place); err != nil {
+			e.notAdmitted(err)
 			return
 		}
 		e.c.unwatch()
 		e.watching = false
 	}
-	defer q.leave(place)
+	e.marks.Dequeued = time.Now()
 	if e.left() {
 		e.clientLeft()
 		return
 	}
 	e.forward()
+}
+
+func (e *exchange) notAdmitted(err error) {
+	switch {
+	case errors.Is(err, errQueueTimeout):
+		e.end = record.ServerTimeout
+		e.unavailable("Bitbucket is busy: the request waited for its turn for " + e.p.cfg.QueueTimeout.String() + ".")
+	case errors.Is(err, errQueueFull):
+		e.end = record.Resource
+		e.unavailable("Too many requests are waiting.")
+	case errors.Is(err, errNoServer):
+		e.end = record.Server
+		e.unavailable("Bitbucket does not answer at the moment: it is starting, stopping or being maintained.")
+	default:
+		e.clientLeft()
+	}
 }
 
 // fromOldPath returns where a path under the former context path is now, "" if

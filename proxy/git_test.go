@@ -94,7 +94,7 @@ func TestGitPushAndClone100MB(t *testing.T) {
 			run(t, clone, "git", "fsck", "--full")
 		})
 	}
-	if log := r.log.String(); !strings.Contains(log, "HTTP/2.0\" 200") || !strings.Contains(log, "HTTP/1.1\" 200") || strings.Contains(log, "eDp5") {
+	if log := r.log.String(); !strings.Contains(log, " HTTP/2.0\"\n") || !strings.Contains(log, " HTTP/1.1\"\n") || strings.Contains(log, "eDp5") {
 		t.Error("the log lacks one of the versions, or holds the password")
 	}
 }

@@ -70,7 +70,7 @@ func newH1Conn(p *Proxy, conn *tls.Conn) *h1conn {
 // serve carries out one exchange after the other.
 func (c *h1conn) serve() {
 	defer c.conn.Close()
-	wait := headTimeout
+	wait := c.p.cfg.RequestTimeout
 	for {
 		r, ok := c.receive(wait)
 		if !ok {
@@ -85,7 +85,7 @@ func (c *h1conn) serve() {
 		if c.p.draining.Load() {
 			return
 		}
-		wait = keepAliveTimeout
+		wait = c.p.cfg.KeepAliveTimeout
 	}
 }
 
@@ -97,7 +97,7 @@ func (c *h1conn) closeIdle() {
 }
 
 // receive reads the next request's head: its first byte within wait, all of it
-// within headTimeout from then on, however steadily it drips.
+// within RequestTimeout from then on, however steadily it drips.
 func (c *h1conn) receive(wait time.Duration) (*request, bool) {
 	c.w = copy(c.in, c.in[c.r:c.w])
 	c.r, c.base = 0, 0
@@ -116,7 +116,7 @@ func (c *h1conn) receive(wait time.Duration) (*request, bool) {
 					return nil, false
 				}
 				begun = time.Now()
-				limit = begun.Add(headTimeout)
+				limit = begun.Add(c.p.cfg.RequestTimeout)
 			}
 			if err != nil {
 				c.refuse(err.Status, err.Reason, begun)

@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"net"
-
 	"bitgate/internal/publicurl"
 	"bitgate/proxy/h1"
 )
@@ -22,11 +20,7 @@ func appendRequest(to []byte, r *request, u publicurl.URL) []byte {
 	if r.websocket {
 		to = append(to, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
 	}
-	client, _, err := net.SplitHostPort(r.remote)
-	if err != nil {
-		client = r.remote
-	}
-	to = h1.AppendField(to, "X-Forwarded-For", client)
+	to = h1.AppendField(to, "X-Forwarded-For", r.client.String())
 	to = h1.AppendField(to, "X-Forwarded-Proto", "https")
 	to = h1.AppendField(to, "X-Forwarded-Host", u.Authority())
 	to = h1.AppendField(to, "X-Forwarded-Port", u.ProxyPort())

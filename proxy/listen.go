@@ -15,14 +15,22 @@ type Listeners struct {
 	HTTPS    []net.Listener
 	Redirect []net.Listener
 	SSH      net.Listener
+	Admin    net.Listener // metrics and status page
 }
 
 // Listen binds what the configuration names (as root, before privileges are
 // dropped): everything or nothing.
-func Listen(c config.Config) (Listeners, error) {
+func Listen(c config.Config) (Listeners, error) { return listen(c, &inherited{}) }
+
+// listen takes from passed what is bound already, all of it.
+func listen(c config.Config, passed *inherited) (Listeners, error) {
+	defer func() { passed.close() }()
 	c = c.WithDefaults()
 	var l Listeners
 	bind := func(address string) (net.Listener, error) {
+		if listener := passed.take(address); listener != nil {
+			return listener, nil
+		}
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			l.Close()
@@ -50,6 +58,19 @@ func Listen(c config.Config) (Listeners, error) {
 			return Listeners{}, err
 		}
 		l.SSH = listener
+	}
+	if c.MetricsListen != "" {
+		listener, err := listenAdmin(c.MetricsListen)
+		if err != nil {
+			l.Close()
+			return Listeners{}, cannotListen(c.MetricsListen, err)
+		}
+		l.Admin = listener
+	}
+	if len(*passed) > 0 {
+		l.Close()
+		return Listeners{}, problem.New("the service manager passed a socket of "+(*passed)[0].Addr().String()+", which the configuration does not name",
+			"nobody would answer there", "give the .socket unit and the configuration (listen, redirect-listen, ssh-listen) the same addresses").WithKind(problem.Usage)
 	}
 	return l, nil
 }
@@ -80,10 +101,18 @@ func (l Listeners) Close() error {
 	return errors.Join(failed...)
 }
 
+// closeClients closes those that clients connect to.
+func (l Listeners) closeClients() {
+	l.Admin = nil
+	_ = l.Close() // what does not close is closed already
+}
+
 func (l Listeners) all() []net.Listener {
 	all := slices.Concat(l.HTTPS, l.Redirect)
-	if l.SSH != nil {
-		all = append(all, l.SSH)
+	for _, one := range []net.Listener{l.SSH, l.Admin} {
+		if one != nil {
+			all = append(all, one)
+		}
 	}
 	return all
 }

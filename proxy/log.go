@@ -3,58 +3,84 @@ package proxy
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
-	"unicode"
+
+	"bitgate/proxy/config"
+	"bitgate/proxy/record"
 )
 
-// logger writes one line per request or event. Whatever came from a peer is
-// quoted, so that it cannot forge a line; credentials and queries are left out.
+// logger writes one line per request or event. Package record sees to it that
+// no peer can forge a line and no secret gets into one.
 type logger struct {
-	mu sync.Mutex
-	w  io.Writer
+	json bool
+
+	mu  sync.Mutex
+	w   io.Writer
+	buf []byte
 }
 
-func newLogger(w io.Writer) *logger {
+func newLogger(w io.Writer, format string) *logger {
 	if w == nil {
 		w = io.Discard
 	}
-	return &logger{w: w}
-}
-
-func (l *logger) line(text string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	// A full disk must not stop the proxy.
-	_, _ = io.WriteString(l.w, time.Now().UTC().Format("2006-01-02T15:04:05.000Z ")+text+"\n")
+	return &logger{w: w, json: format == config.LogJSON}
 }
 
 // event logs something that is not a request.
 func (l *logger) event(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) {
-		text = strconv.Quote(text)
-	}
-	l.line(text)
+	l.line(func(b []byte) []byte {
+		if l.json {
+			return record.AppendEventJSON(b, time.Now(), text)
+		}
+		return record.AppendEvent(b, time.Now(), text)
+	})
 }
 
-// access logs one request: client, request, status, bytes sent, milliseconds in
-// the queue and in all, and who ended it early if anybody did.
-func (l *logger) access(e *exchange) {
-	r, end := e.r, e.note
+// access logs one request.
+func (l *logger) access(r *record.Record) {
+	l.line(func(b []byte) []byte {
+		if l.json {
+			return r.AppendJSON(b)
+		}
+		return r.AppendHTTPLog(b)
+	})
+}
+
+func (l *logger) line(format func([]byte) []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.buf = append(format(l.buf[:0]), '\n')
+	_, _ = l.w.Write(l.buf) // a full disk must not stop the proxy
+}
+
+// done logs and counts the exchange.
+func (e *exchange) done() {
+	e.marks.End = time.Now()
 	switch {
-	case !e.complete && end == "":
-		end = "server" // its answer broke off
-	case end == "":
-		end = "-"
+	case e.end == record.Client && e.p.base.Err() != nil:
+		e.end = record.Killed
+	case e.end == 0 && e.complete:
+		e.end = record.Normal
+	case e.end == 0:
+		e.end = record.Server // its answer broke off
 	}
-	l.line(fmt.Sprintf("%s %q %d %d queue=%d total=%d end=%s agent=%q", r.remote, strings.TrimSpace(string(r.method)+" "+r.loggable()+" "+r.proto),
-		e.status, e.bytes, e.waited.Milliseconds(), sinceStart(r).Milliseconds(), end, r.agent))
+	connections := e.p.clients.connections()
+	rec := record.Record{
+		Client: e.r.clientPort(), Frontend: "bitgate~", Backend: "bitbucket", Marks: e.marks,
+		Status: e.status, BytesSent: e.bytes, BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.cookie, Insert: e.insert,
+		ActiveConns: connections, FrontendConns: connections, BackendConns: e.atAll, ServerConns: e.atServer,
+		Method: string(e.r.method), Target: e.r.path + e.r.querySuffix(), Protocol: e.r.proto, Agent: e.r.agent,
+	}
+	if p := e.place; p != nil {
+		rec.Server, rec.Retries, rec.Redispatched = p.Server(), p.Retries, p.Redispatched
+		rec.ServerQueue, rec.BackendQueue = p.ServerQueue, p.PoolQueue
+	}
+	e.p.counters.Observe(&rec)
+	e.p.log.access(&rec)
 }
-
-func sinceStart(r *request) time.Duration { return time.Since(r.started) }
 
 // eventWriter is the log of net/http.
 type eventWriter struct{ l *logger }

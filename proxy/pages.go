@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bitgate/proxy/h1"
+	"bitgate/proxy/record"
 )
 
 // retryAfter is what a client is told to wait before it asks again, in seconds.
@@ -27,13 +28,14 @@ func (e *exchange) unavailable(text string) {
 
 // refuse answers in the proxy's own name.
 func (e *exchange) refuse(status int, text string) {
-	if e.note == "" {
-		e.note = "refused"
+	if e.end == 0 {
+		e.end = record.Refused
 	}
 	e.own(status, text)
 }
 
 func (e *exchange) redirect(status int, location string) {
+	e.end = record.Local
 	e.reply(status, "", "Location", location)
 }
 
@@ -74,7 +76,7 @@ func (e *exchange) reply(status int, body string, header ...string) {
 	for i := 0; i < len(header); i += 2 {
 		e.fields = append(e.fields, h1.Field{Name: []byte(header[i]), Value: []byte(header[i+1])})
 	}
-	err := e.c.begin(head{status: status, reason: []byte(http.StatusText(status)), fields: e.fields, length: int64(len(body))})
+	err := e.begin(head{status: status, reason: []byte(http.StatusText(status)), fields: e.fields, length: int64(len(body))})
 	if err == nil && !e.r.isHEAD() {
 		e.bytes = int64(len(body))
 		err = e.c.write([]byte(body))
@@ -83,7 +85,7 @@ func (e *exchange) reply(status int, body string, header ...string) {
 		err = e.c.finish()
 	}
 	if err != nil {
-		e.note = "client"
+		e.end = record.Client
 		return
 	}
 	e.complete = true

@@ -21,32 +21,35 @@ import (
 	"time"
 
 	"bitgate/proxy/config"
+	"bitgate/proxy/keys"
+	"bitgate/proxy/metrics"
 )
 
-// Limits of what a client may hold without sending anything of use (HAProxy:
-// timeout http-request, timeout http-keep-alive).
+// Limits of what one client may hold.
 const (
-	headTimeout      = 10 * time.Second
-	keepAliveTimeout = time.Minute
-	maxH2Head        = 16 << 10 // bytes of an HTTP/2 request's headers; beyond: 431
-	maxStreams       = 100      // of one HTTP/2 connection
+	maxH2Head  = 16 << 10 // bytes of an HTTP/2 request's headers; beyond: 431
+	maxStreams = 100      // of one HTTP/2 connection
 )
 
 // Proxy is one running front.
 type Proxy struct {
-	cfg      config.Config
-	log      *logger
-	health   *health
-	queue    *queue
-	upstream *upstream
-	tls      *tls.Config
-	ssh      *sshForwarder
-	h2       *http.Server // of connections that agreed on HTTP/2
-	plain    *http.Server // redirects
-	conns    *conns       // HTTP/1.1, and what has not agreed on anything yet
-	open     *tracker     // requests, tunnels and SSH connections
-	draining atomic.Bool
-	base     context.Context // ends with Serve
+	cfg       config.Config
+	log       *logger
+	counters  *metrics.Counters
+	clients   *clients
+	admission *admission
+	upstream  *upstream
+	keys      *keys.Store
+	tls       *tls.Config
+	ssh       *sshForwarder
+	h2        *http.Server // of connections that agreed on HTTP/2
+	plain     *http.Server // redirects
+	admin     *http.Server
+	conns     *conns   // HTTP/1.1, and what has not agreed on anything yet
+	open      *tracker // requests, tunnels and SSH connections
+	started   time.Time
+	draining  atomic.Bool
+	base      context.Context // ends with Serve
 
 	mu      sync.Mutex
 	sockets Listeners
@@ -60,30 +63,34 @@ func New(c config.Config, log io.Writer) (*Proxy, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	l := newLogger(log)
-	tlsConfig, err := loadTLS(c, l)
+	l := newLogger(log, c.AccessLogFormat)
+	store, err := openKeys(c, l)
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{cfg: c, log: l, tls: tlsConfig, health: newHealth(c, l), queue: newQueue(c.MaxConn), upstream: newUpstream(c),
-		conns: newConns(), open: &tracker{}, base: context.Background(), stopped: make(chan struct{})}
+	counters := &metrics.Counters{}
+	p := &Proxy{cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c), upstream: newUpstream(c),
+		keys: store, tls: store.Config(), conns: newConns(), open: &tracker{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{})}
 	p.ssh = newSSHForwarder(c, l, p.open)
-	p.h2 = newServer(p, l)
-	p.h2.TLSConfig = tlsConfig
-	p.h2.IdleTimeout = keepAliveTimeout
-	p.h2.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: keepAliveTimeout, WriteByteTimeout: c.IdleTimeout}
-	p.plain = newServer(redirector{c.URL}, l)
-	p.plain.ReadTimeout, p.plain.WriteTimeout, p.plain.IdleTimeout = headTimeout, headTimeout, headTimeout
+	p.h2 = newServer(p, p)
+	p.h2.TLSConfig = p.tls
+	p.h2.IdleTimeout = c.KeepAliveTimeout
+	p.h2.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: c.KeepAliveTimeout, WriteByteTimeout: c.IdleTimeout}
+	p.plain = newServer(p, redirector{c.URL})
+	p.admin = newServer(p, admin{p})
+	for _, s := range []*http.Server{p.plain, p.admin} {
+		s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = c.RequestTimeout, c.RequestTimeout, c.RequestTimeout
+	}
 	return p, nil
 }
 
-func newServer(h http.Handler, l *logger) *http.Server {
+func newServer(p *Proxy, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:                      h,
-		ReadHeaderTimeout:            headTimeout,
+		ReadHeaderTimeout:            p.cfg.RequestTimeout,
 		MaxHeaderBytes:               maxH2Head,
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     log.New(eventWriter{l}, "", 0),
+		ErrorLog:                     log.New(eventWriter{p.log}, "", 0),
 	}
 }
 
@@ -97,7 +104,7 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	p.sockets, p.base = l, ctx
 	p.mu.Unlock()
 	var running sync.WaitGroup
-	failed := make(chan error, len(l.HTTPS)+len(l.Redirect)+2)
+	failed := make(chan error, len(l.HTTPS)+len(l.Redirect)+3)
 	start := func(listener net.Listener, serve func() error) {
 		running.Go(func() {
 			if err := serve(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -110,16 +117,23 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	agreed := newHandover()
 	start(agreed, func() error { return p.h2.Serve(agreed) })
 	for _, listener := range l.HTTPS {
+		listener := p.clients.guard(listener)
 		start(listener, func() error { return p.accept(ctx, listener, agreed) })
 	}
 	for _, listener := range l.Redirect {
+		listener := p.clients.guard(listener)
 		start(listener, func() error { return p.plain.Serve(listener) })
 	}
 	if l.SSH != nil {
-		start(l.SSH, func() error { return p.ssh.serve(ctx, l.SSH) })
+		start(l.SSH, func() error { return p.ssh.serve(ctx, p.clients.guard(l.SSH)) })
 	}
-	running.Go(func() { p.health.run(ctx) })
+	if l.Admin != nil {
+		start(l.Admin, func() error { return p.admin.Serve(l.Admin) })
+	}
+	health := health{cfg: p.cfg, log: p.log, admission: p.admission}
+	running.Go(func() { health.run(ctx) })
 	running.Go(func() { p.upstream.run(ctx) })
+	running.Go(func() { p.watchKeys(ctx) })
 
 	var err error
 	select {
@@ -132,6 +146,7 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	p.conns.closeAll()
 	p.h2.Close()
 	p.plain.Close()
+	p.admin.Close()
 	running.Wait()
 	p.conns.wait()
 	p.open.wait(context.Background())
@@ -146,8 +161,8 @@ func (p *Proxy) Drain(ctx context.Context) error {
 	p.mu.Lock()
 	sockets := p.sockets
 	p.mu.Unlock()
-	sockets.Close()
 	p.draining.Store(true)
+	sockets.closeClients() // the administrator's stays, to see what is still open
 	p.conns.closeIdle()
 	var wait sync.WaitGroup
 	for _, s := range []*http.Server{p.h2, p.plain} {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ type request struct {
 	expect    bool    // it waits for 100 (Continue)
 	websocket bool    // it asks for a tunnel
 	remote    string  // its address with port
+	client    netip.Addr
 	agent     string
 	accept    string
 	started   time.Time
@@ -72,18 +74,4 @@ func (r *request) isHEAD() bool { return string(r.method) == "HEAD" }
 func (r *request) forGit() bool {
 	return strings.HasPrefix(r.agent, "git/") || strings.HasPrefix(r.agent, "JGit/") || strings.HasSuffix(r.path, "/info/refs") ||
 		strings.HasSuffix(r.path, "/git-upload-pack") || strings.HasSuffix(r.path, "/git-receive-pack")
-}
-
-// loggable is the path without its query, where tokens may be; git's own query
-// is kept, it tells a clone from a push.
-func (r *request) loggable() string {
-	switch query, ok := r.query(); {
-	case len(r.method) == 0:
-		return "<BADREQ>" // as HAProxy has it
-	case query == "service=git-upload-pack" || query == "service=git-receive-pack":
-		return r.path + "?" + query
-	case ok:
-		return r.path + "?..."
-	}
-	return r.path
 }

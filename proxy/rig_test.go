@@ -49,6 +49,12 @@ type rig struct {
 // address; edit changes the configuration.
 func start(t *testing.T, upstream string, edit func(*config.Config)) *rig {
 	t.Helper()
+	return startWith(t, upstream, edit, nil)
+}
+
+// startWith is start with further listeners.
+func startWith(t *testing.T, upstream string, edit func(*config.Config), more func(*proxy.Listeners)) *rig {
+	t.Helper()
 	r := &rig{t: t, log: &logBuffer{}, ended: make(chan error, 1)}
 	listen := func() net.Listener {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -58,6 +64,9 @@ func start(t *testing.T, upstream string, edit func(*config.Config)) *rig {
 		return l
 	}
 	sockets := proxy.Listeners{HTTPS: []net.Listener{listen()}, Redirect: []net.Listener{listen()}, SSH: listen()}
+	if more != nil {
+		more(&sockets)
+	}
 	r.addr, r.redirect, r.ssh = sockets.HTTPS[0].Addr().String(), sockets.Redirect[0].Addr().String(), sockets.SSH.Addr().String()
 	_, port, _ := net.SplitHostPort(r.addr)
 	url, err := publicurl.Parse("https://localhost:" + port + "/bitbucket")

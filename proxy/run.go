@@ -2,29 +2,46 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"strings"
+	"sync"
+	"time"
 
 	"bitgate/internal/problem"
 	"bitgate/proxy/config"
 )
 
-// Run is the whole life of a proxy process: bind, read keys, become user (see
-// DropPrivileges; "" means the configuration's), serve, and when ctx ends drain
-// for at most the configuration's drain timeout. Started as root it changes the
-// whole process for good, so nothing that needs root may follow. log receives
-// events, and the access log unless the configuration names a file for it.
-func Run(ctx context.Context, c config.Config, log io.Writer, user string) error {
+// Process is what a proxy process gets from its surroundings.
+type Process struct {
+	Log          io.Writer        // events, and the access log unless the configuration names a file
+	User         string           // to become, see DropPrivileges; "" means the configuration's
+	Reload       <-chan os.Signal // reads the certificates again; nil is never
+	NotifySocket string           // of the service manager (NOTIFY_SOCKET), "" for none
+	Watchdog     time.Duration    // how often it wants a sign of life (WATCHDOG_USEC), 0 for never
+	Sockets      int              // how many bound sockets it passed, from descriptor 3 on (LISTEN_FDS)
+}
+
+// Run is the whole life of a proxy process: bind, read keys, drop privileges,
+// serve, and when ctx ends drain for at most the configuration's drain timeout.
+// Started as root it changes the whole process for good, so nothing that needs
+// root may follow.
+func Run(ctx context.Context, c config.Config, process Process) error {
 	c = c.WithDefaults()
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	listeners, err := Listen(c)
+	passed, err := inherit(process.Sockets)
+	if err != nil {
+		return err
+	}
+	listeners, err := listen(c, &passed)
 	if err != nil {
 		return err
 	}
 	defer listeners.Close()
+	log := process.Log
 	if c.AccessLog != "" && c.AccessLog != "-" {
 		file, err := os.OpenFile(c.AccessLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
 		if err != nil {
@@ -37,29 +54,66 @@ func Run(ctx context.Context, c config.Config, log io.Writer, user string) error
 	if err != nil {
 		return err
 	}
+	user := process.User
 	if user == "" {
 		user = c.User
 	}
 	if err := DropPrivileges(user); err != nil {
 		return err
 	}
-	p.log.event("%s listens on %s, server %s", c.URL, strings.Join(listeners.addresses(), " "), c.Upstream)
+	p.log.event("%s listens on %s, server %s", c.URL, strings.Join(listeners.addresses(), " "), serverNames(c))
+	return p.run(ctx, listeners, process)
+}
+
+// run serves until ctx ends, and drains.
+func (p *Proxy) run(ctx context.Context, listeners Listeners, process Process) error {
+	manager := notifier{socket: process.NotifySocket, log: p.log}
+	beside, end := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer end()
+	running.Go(func() { manager.watchdog(beside, p, process.Watchdog) })
+	running.Go(func() {
+		for {
+			select {
+			case <-process.Reload:
+				p.Reload()
+			case <-beside.Done():
+				return
+			}
+		}
+	})
 
 	drained := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(drained)
-		p.log.event("stopping: %d open", p.open.count())
-		limit, cancel := context.WithTimeout(context.Background(), c.DrainTimeout)
+		open := p.open.count()
+		p.log.event("stopping: %d open", open)
+		manager.send(fmt.Sprintf("STOPPING=1\nSTATUS=stopping, %d open", open))
+		limit, cancel := context.WithTimeout(context.Background(), p.cfg.DrainTimeout)
 		defer cancel()
 		if err := p.Drain(limit); err != nil {
 			p.log.event("stopped: %v", err)
 		}
 	})
-	err = p.Serve(context.WithoutCancel(ctx), listeners)
+	// The sockets are bound: who connects from here on is answered.
+	manager.send("READY=1\nSTATUS=" + p.cfg.URL.BaseURL())
+	err := p.Serve(context.WithoutCancel(ctx), listeners)
 	if !stop() {
 		<-drained
 	}
 	return err
+}
+
+func serverNames(c config.Config) string {
+	if c.Upstream != "" {
+		return c.Upstream
+	}
+	var all []string
+	for _, n := range c.Nodes {
+		all = append(all, n.Name+"="+n.Address)
+	}
+	return strings.Join(all, " ")
 }
 
 func (l Listeners) addresses() []string {

@@ -9,11 +9,15 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -57,7 +61,11 @@ func runChild(path string) {
 		os.Stdin.Read(make([]byte, 1))
 		cancel()
 	}()
-	if err := proxy.Run(ctx, c, os.Stdout, ""); err != nil {
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	sockets, _ := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	process := proxy.Process{Log: os.Stdout, Reload: reload, NotifySocket: os.Getenv("NOTIFY_SOCKET"), Watchdog: time.Second, Sockets: sockets}
+	if err := proxy.Run(ctx, c, process); err != nil {
 		fmt.Fprintln(os.Stdout, "failed:", err)
 		os.Exit(1)
 	}

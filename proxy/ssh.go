@@ -12,7 +12,9 @@ import (
 )
 
 const (
-	maxSSH = 1000 // connections at a time
+	maxSSH          = 1000 // connections at a time
+	sshRetries      = 3
+	sshRetriesPause = 250 * time.Millisecond
 	// An SSH client speaks at once (RFC 4253, 4.2); a scanner that holds the
 	// connection open does not.
 	firstByteTimeout = time.Minute
@@ -20,15 +22,16 @@ const (
 
 // sshForwarder passes TCP connections on, unread.
 type sshForwarder struct {
-	upstream string
-	idle     time.Duration
-	log      *logger
-	open     *tracker
-	slots    chan struct{}
+	cfg    config.Config
+	dialer net.Dialer
+	idle   time.Duration
+	log    *logger
+	open   *tracker
+	slots  chan struct{}
 }
 
 func newSSHForwarder(c config.Config, l *logger, open *tracker) *sshForwarder {
-	return &sshForwarder{upstream: c.SSHUpstream, idle: c.TunnelTimeout, log: l, open: open, slots: make(chan struct{}, maxSSH)}
+	return &sshForwarder{cfg: c, dialer: net.Dialer{Timeout: c.ConnectTimeout}, idle: c.TunnelTimeout, log: l, open: open, slots: make(chan struct{}, maxSSH)}
 }
 
 // serve accepts until the listener is closed; ctx cuts what is open.
@@ -63,17 +66,31 @@ func (s *sshForwarder) serve(ctx context.Context, l net.Listener) error {
 
 func (s *sshForwarder) forward(ctx context.Context, conn net.Conn) {
 	started := time.Now()
+	accepted := conn
+	defer accepted.Close()
+	stop := context.AfterFunc(ctx, func() { accepted.Close() })
+	defer stop()
+	conn, err := introduced(s.cfg, accepted)
+	if err != nil {
+		s.log.event("ssh: %v", err)
+		return
+	}
 	client := newIdleConn(conn, min(firstByteTimeout, s.idle))
-	defer client.Close()
-	raw, err := dialWithRetries(ctx, &net.Dialer{Timeout: connectTimeout}, s.upstream)
+	raw, err := s.dial(ctx)
 	if err != nil {
 		s.log.event("ssh %s: the server does not answer: %v", conn.RemoteAddr(), err)
 		return
 	}
 	server := newIdleConn(raw, s.idle)
 	defer server.Close()
-	stop := context.AfterFunc(ctx, func() { client.Close(); server.Close() })
-	defer stop()
+	if v := s.cfg.SSHProxyProtocol; v != "" {
+		if err := introduce(v, client, server); err != nil {
+			s.log.event("ssh %s: the server closed at once: %v", conn.RemoteAddr(), err)
+			return
+		}
+	}
+	stopServer := context.AfterFunc(ctx, func() { server.Close() })
+	defer stopServer()
 
 	var sent, received int64
 	var both sync.WaitGroup
@@ -81,6 +98,21 @@ func (s *sshForwarder) forward(ctx context.Context, conn net.Conn) {
 	both.Go(func() { received = pass(client, server) })
 	both.Wait()
 	s.log.event("ssh %s closed sent=%d received=%d total=%d", conn.RemoteAddr(), received, sent, time.Since(started).Milliseconds())
+}
+
+// dial tries again while the server refuses: nothing was sent.
+func (s *sshForwarder) dial(ctx context.Context) (net.Conn, error) {
+	for attempt := 0; ; attempt++ {
+		conn, err := s.dialer.DialContext(ctx, "tcp", s.cfg.SSHUpstream)
+		if err == nil || attempt == sshRetries || ctx.Err() != nil {
+			return conn, err
+		}
+		select {
+		case <-time.After(sshRetriesPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // pass copies one direction. A clean end is passed on as such, the other

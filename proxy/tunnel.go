@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"bitgate/proxy/h1"
 )
@@ -12,9 +13,9 @@ func (e *exchange) tunnel(u *upstreamConn) error {
 	if !e.r.websocket || !h1.Is(u.head.Upgrade, "websocket") {
 		return errors.New("the server switched to a protocol that was not asked for")
 	}
-	e.begun, e.status = true, u.head.Status
+	e.begun, e.status, e.marks.Answered = true, u.head.Status, time.Now()
 	e.c.unwatch()
-	e.fields = answerFields(e.fields[:0], &u.head)
+	e.fields = e.withCookie(answerFields(e.fields[:0], &u.head))
 	if err := e.c.begin(head{status: u.head.Status, reason: u.head.Reason, fields: e.fields, length: -1, empty: true}); err != nil {
 		return e.clientGone(err)
 	}
@@ -39,6 +40,7 @@ func (e *exchange) tunnel(u *upstreamConn) error {
 	})
 	both.Wait()
 	u.Close()
+	e.marks.Finished = time.Now()
 	e.complete = true
 	return nil
 }

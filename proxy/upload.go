@@ -19,6 +19,7 @@ func (e *exchange) pump(u *upstreamConn) {
 		e.uploading.Store(true)
 		data, err := e.c.read()
 		e.uploading.Store(false)
+		e.uploaded.Add(int64(len(data)))
 		now := time.Now()
 		e.activity.Store(now.UnixNano())
 		over := errors.Is(err, io.EOF)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -14,9 +13,6 @@ import (
 )
 
 const (
-	connectTimeout = 5 * time.Second
-	connectRetries = 3 // HAProxy's "retries"
-	connectPause   = 250 * time.Millisecond
 	// Tomcat closes idle connections after 20 s (server.xml as shipped).
 	upstreamKeepAlive = 10 * time.Second
 
@@ -31,17 +27,18 @@ var errAnswerHead = errors.New("the answer's head is too long")
 // again get a kept one: the server may be closing it just then, and what was
 // sent must never be sent twice.
 type upstream struct {
-	address string // host:port
-	keep    time.Duration
-	most    int
+	keep   time.Duration
+	most   int
+	dialer net.Dialer
 
 	mu   sync.Mutex
-	idle []*upstreamConn // the last one is the freshest
+	idle map[string][]*upstreamConn // by address; the last one is the freshest
 }
 
 // upstreamConn is one connection to the server and the answer that comes on it.
 type upstreamConn struct {
 	net.Conn
+	to     string // host:port
 	in     []byte
 	r, w   int // in[r:w] is not consumed yet
 	head   h1.Response
@@ -53,13 +50,15 @@ type upstreamConn struct {
 }
 
 func newUpstream(c config.Config) *upstream {
-	return &upstream{address: upstreamAddress(c.Upstream), keep: min(upstreamKeepAlive, c.IdleTimeout/2), most: c.MaxConn}
+	return &upstream{keep: min(upstreamKeepAlive, c.IdleTimeout/2), most: c.MaxConn,
+		dialer: net.Dialer{Timeout: c.ConnectTimeout}, idle: map[string][]*upstreamConn{}}
 }
 
-// get returns a kept connection if one may be used and is sound, else a new one.
-func (u *upstream) get(ctx context.Context, kept bool) (*upstreamConn, error) {
+// get returns a kept connection to the server at address if one may be used and
+// is sound, else a new one.
+func (u *upstream) get(ctx context.Context, address string, kept bool) (*upstreamConn, error) {
 	for kept {
-		c := u.pop()
+		c := u.pop(address)
 		if c == nil {
 			break
 		}
@@ -70,26 +69,26 @@ func (u *upstream) get(ctx context.Context, kept bool) (*upstreamConn, error) {
 		}
 		c.Close()
 	}
-	conn, err := dialWithRetries(ctx, &net.Dialer{Timeout: connectTimeout}, u.address)
+	conn, err := u.dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	c := &upstreamConn{Conn: conn, in: make([]byte, answerBuffer)}
+	c := &upstreamConn{Conn: conn, to: address, in: make([]byte, answerBuffer)}
 	c.head.MaxHead, c.head.MaxFields = maxAnswerHead, maxAnswerFields
 	c.body.Extensions = true
 	return c, nil
 }
 
-func (u *upstream) pop() *upstreamConn {
+func (u *upstream) pop(address string) *upstreamConn {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	n := len(u.idle)
+	idle := u.idle[address]
+	n := len(idle)
 	if n == 0 {
 		return nil
 	}
-	c := u.idle[n-1]
-	u.idle = u.idle[:n-1]
-	return c
+	u.idle[address] = idle[:n-1]
+	return idle[n-1]
 }
 
 // put keeps a connection whose exchange is complete. One with left-over bytes
@@ -101,7 +100,7 @@ func (u *upstream) put(c *upstreamConn) {
 	}
 	c.since = time.Now()
 	u.mu.Lock()
-	u.idle = append(u.idle, c)
+	u.idle[c.to] = append(u.idle[c.to], c)
 	u.mu.Unlock()
 	u.reap(c.since)
 }
@@ -123,12 +122,15 @@ func (u *upstream) run(ctx context.Context) {
 // reap closes what is idle for too long or too many.
 func (u *upstream) reap(now time.Time) {
 	u.mu.Lock()
-	stale := 0
-	for stale < len(u.idle) && (now.Sub(u.idle[stale].since) >= u.keep || len(u.idle)-stale > u.most) {
-		stale++
+	var old []*upstreamConn
+	for address, idle := range u.idle {
+		stale := 0
+		for stale < len(idle) && (now.Sub(idle[stale].since) >= u.keep || len(idle)-stale > u.most) {
+			stale++
+		}
+		old = append(old, idle[:stale]...)
+		u.idle[address] = slices.Delete(idle, 0, stale)
 	}
-	old := slices.Clone(u.idle[:stale])
-	u.idle = slices.Delete(u.idle, 0, stale)
 	u.mu.Unlock()
 	for _, c := range old {
 		c.Close()
@@ -138,10 +140,12 @@ func (u *upstream) reap(now time.Time) {
 func (u *upstream) close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, c := range u.idle {
-		c.Close()
+	for _, idle := range u.idle {
+		for _, c := range idle {
+			c.Close()
+		}
 	}
-	u.idle = nil
+	clear(u.idle)
 }
 
 // start prepares for an answer's head.
@@ -179,32 +183,4 @@ func (c *upstreamConn) room() error {
 	}
 	c.in = append(c.in, make([]byte, len(c.in))...)
 	return nil
-}
-
-// dialWithRetries tries again only while nothing was sent.
-func dialWithRetries(ctx context.Context, d *net.Dialer, address string) (net.Conn, error) {
-	for attempt := 0; ; attempt++ {
-		conn, err := d.DialContext(ctx, "tcp", address)
-		if err == nil || attempt == connectRetries || ctx.Err() != nil {
-			return conn, err
-		}
-		select {
-		case <-time.After(connectPause):
-		case <-ctx.Done():
-			return nil, err
-		}
-	}
-}
-
-// upstreamAddress is host:port of a validated upstream.
-func upstreamAddress(upstream string) string {
-	u, err := url.Parse(upstream)
-	if err != nil {
-		return ""
-	}
-	port := u.Port()
-	if port == "" {
-		port = "80"
-	}
-	return net.JoinHostPort(u.Hostname(), port)
 }

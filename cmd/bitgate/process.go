@@ -32,6 +32,8 @@ type process struct {
 	Size func() (width, height int)
 	// Signals are SIGINT, SIGTERM and SIGHUP; nil for none.
 	Signals <-chan os.Signal
+	// Hangups are SIGHUP alone, for a daemon, to which it means "reload".
+	Hangups <-chan os.Signal
 
 	lines *bufio.Reader // of In; line prompts share it
 	tty   io.Writer     // Out itself: the full screen needs the terminal's file
@@ -41,10 +43,12 @@ type process struct {
 func osProcess() process {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
 	p := process{
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv,
 		InTTY: term.IsTerminal(int(os.Stdin.Fd())), OutTTY: term.IsTerminal(int(os.Stdout.Fd())),
-		Signals: signals, Proc: "/proc",
+		Signals: signals, Hangups: hangups, Proc: "/proc",
 		Size: func() (int, int) {
 			w, h, err := term.GetSize(int(os.Stdout.Fd()))
 			if err != nil {
@@ -117,8 +121,8 @@ func Main(p process) int {
 func cancelOnSignal(p process, cancel func()) {
 	stopping := false
 	for s := range p.Signals {
-		if s == syscall.SIGHUP && len(p.Args) > 0 && p.Args[0] == standIn {
-			continue // its own business: that is how it is restarted
+		if s == syscall.SIGHUP && len(p.Args) > 0 && (p.Args[0] == standIn || p.Args[0] == "proxy" && !p.InTTY) {
+			continue // its own business: that is how it is restarted, or reloads
 		}
 		if stopping {
 			fmt.Fprintln(p.Err, "bitgate: already stopping; what was begun is finished or taken back first")

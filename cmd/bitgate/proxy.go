@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +20,7 @@ type proxyOptions struct {
 	file       string
 	url        string
 	flags      config.Config
+	nodes      []string
 	user       string
 	withParent bool
 }
@@ -50,6 +54,11 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 	f.StringVar(&o.flags.SSHListen, "ssh-listen", "", "`ADDR` that takes SSH")
 	f.StringVar(&o.flags.SSHUpstream, "ssh-upstream", "", "Bitbucket's own SSH `ADDR`")
 	f.StringVar(&o.flags.AccessLog, "access-log", "", "access log `FILE`, - for standard error")
+	f.StringVar(&o.flags.AccessLogFormat, "access-log-format", "", "httplog (HAProxy's, default) or `json`")
+	f.StringArrayVar(&o.nodes, "node", nil, "`NAME=HOST:PORT` of one of several servers, instead of --upstream (repeat)")
+	f.StringVar(&o.flags.MetricsListen, "metrics-listen", "", "`ADDR` or unix:/path of metrics and status page")
+	f.StringArrayVar(&o.flags.TrustedProxies, "trusted-proxy", nil, "`CIDR` whose X-Forwarded-For is believed (repeat)")
+	f.DurationVar(&o.flags.HSTS, "hsts", 0, "how long browsers remember to come over https only; they cannot be made to forget (default: off)")
 	f.StringVar(&o.user, "user", "", "`NAME` to become after binding, when started as root")
 	f.BoolVar(&o.withParent, "with-parent", false, "end when standard input ends")
 	if err := f.MarkHidden("with-parent"); err != nil {
@@ -74,15 +83,39 @@ func runProxy(c *cobra.Command, p *process, o proxyOptions) error {
 			cancel()
 		}()
 	}
-	err = proxy.Run(ctx, cfg, p.Err, o.user)
+	err = proxy.Run(ctx, cfg, surroundings(p, o))
 	if errors.Is(err, context.Canceled) {
 		return nil // a signal is how a proxy ends
 	}
 	return err
 }
 
+// surroundings of the proxy process: what systemd says about it (sd_notify(3),
+// sd_listen_fds(3), sd_watchdog_enabled(3)).
+func surroundings(p *process, o proxyOptions) proxy.Process {
+	s := proxy.Process{Log: p.Err, User: o.user, NotifySocket: p.env("NOTIFY_SOCKET")}
+	if !p.InTTY { // from a terminal it means that the terminal is gone
+		s.Reload = p.Hangups
+	}
+	own := strconv.Itoa(os.Getpid())
+	if pid := p.env("WATCHDOG_PID"); pid == "" || pid == own {
+		if microseconds, err := strconv.ParseInt(p.env("WATCHDOG_USEC"), 10, 64); err == nil {
+			s.Watchdog = time.Duration(microseconds) * time.Microsecond
+		}
+	}
+	if p.env("LISTEN_PID") == own {
+		s.Sockets, _ = strconv.Atoi(p.env("LISTEN_FDS")) // 0 where it is no number
+	}
+	return s
+}
+
 // proxyConfig is the file's configuration with the given flags on top.
 func proxyConfig(c *cobra.Command, o proxyOptions) (config.Config, error) {
+	nodes, err := parseNodes(o.nodes)
+	if err != nil {
+		return config.Config{}, err
+	}
+	o.flags.Nodes = nodes
 	cfg := o.flags
 	if o.file != "" {
 		data, err := os.ReadFile(o.file)
@@ -93,8 +126,8 @@ func proxyConfig(c *cobra.Command, o proxyOptions) (config.Config, error) {
 			return cfg, err
 		}
 		o.onto(c, &cfg)
-	} else if o.url == "" || o.flags.Upstream == "" {
-		return cfg, usage("missing: --config, or --url, --upstream and --pem", "see bitgate proxy --help")
+	} else if o.url == "" || o.flags.Upstream == "" && len(o.flags.Nodes) == 0 {
+		return cfg, usage("missing: --config, or --url, --upstream (or --node) and --pem", "see bitgate proxy --help")
 	}
 	if o.url != "" {
 		if err := cfg.URL.UnmarshalText([]byte(o.url)); err != nil {
@@ -108,20 +141,38 @@ func proxyConfig(c *cobra.Command, o proxyOptions) (config.Config, error) {
 // onto lets the flags that were given beat the file.
 func (o proxyOptions) onto(c *cobra.Command, cfg *config.Config) {
 	for name, set := range map[string]func(){
-		"listen":          func() { cfg.Listen = o.flags.Listen },
-		"redirect-listen": func() { cfg.RedirectListen = o.flags.RedirectListen },
-		"upstream":        func() { cfg.Upstream = o.flags.Upstream },
-		"pem":             func() { cfg.PEM, cfg.Cert, cfg.Key = o.flags.PEM, "", "" },
-		"cert":            func() { cfg.Cert, cfg.PEM = o.flags.Cert, "" },
-		"key":             func() { cfg.Key, cfg.PEM = o.flags.Key, "" },
-		"maxconn":         func() { cfg.MaxConn = o.flags.MaxConn },
-		"health-path":     func() { cfg.HealthPath = o.flags.HealthPath },
-		"ssh-listen":      func() { cfg.SSHListen = o.flags.SSHListen },
-		"ssh-upstream":    func() { cfg.SSHUpstream = o.flags.SSHUpstream },
-		"access-log":      func() { cfg.AccessLog = o.flags.AccessLog },
+		"listen":            func() { cfg.Listen = o.flags.Listen },
+		"redirect-listen":   func() { cfg.RedirectListen = o.flags.RedirectListen },
+		"upstream":          func() { cfg.Upstream, cfg.Nodes = o.flags.Upstream, nil },
+		"pem":               func() { cfg.PEM, cfg.Cert, cfg.Key = o.flags.PEM, "", "" },
+		"cert":              func() { cfg.Cert, cfg.PEM = o.flags.Cert, "" },
+		"key":               func() { cfg.Key, cfg.PEM = o.flags.Key, "" },
+		"maxconn":           func() { cfg.MaxConn = o.flags.MaxConn },
+		"health-path":       func() { cfg.HealthPath = o.flags.HealthPath },
+		"ssh-listen":        func() { cfg.SSHListen = o.flags.SSHListen },
+		"ssh-upstream":      func() { cfg.SSHUpstream = o.flags.SSHUpstream },
+		"access-log":        func() { cfg.AccessLog = o.flags.AccessLog },
+		"access-log-format": func() { cfg.AccessLogFormat = o.flags.AccessLogFormat },
+		"node":              func() { cfg.Nodes, cfg.Upstream = o.flags.Nodes, "" },
+		"metrics-listen":    func() { cfg.MetricsListen = o.flags.MetricsListen },
+		"trusted-proxy":     func() { cfg.TrustedProxies = o.flags.TrustedProxies },
+		"hsts":              func() { cfg.HSTS = o.flags.HSTS },
 	} {
 		if c.Flags().Changed(name) {
 			set()
 		}
 	}
+}
+
+// parseNodes reads NAME=HOST:PORT; the configuration judges the parts.
+func parseNodes(texts []string) ([]config.Node, error) {
+	var nodes []config.Node
+	for _, text := range texts {
+		name, address, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, usage("--node "+text+": not NAME=HOST:PORT", "")
+		}
+		nodes = append(nodes, config.Node{Name: name, Address: address})
+	}
+	return nodes, nil
 }

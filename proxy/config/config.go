@@ -3,6 +3,9 @@
 package config
 
 import (
+	"net"
+	"net/netip"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -32,7 +35,57 @@ type Config struct {
 	OldPath        string        `yaml:"old-path,omitempty"` // former context path to redirect from, "/" for the root
 	User           string        `yaml:"user,omitempty"`     // to become after binding, when started as root
 	AccessLog      string        `yaml:"access-log,omitempty"`
+
+	// In brackets: the keyword of HAProxy's manual that means the same.
+	AccessLogFormat  string        `yaml:"access-log-format,omitempty"`       // "httplog" (option httplog) or "json"
+	MetricsListen    string        `yaml:"metrics-listen,omitempty"`          // address or "unix:/path" of metrics and status page
+	Certificates     []Certificate `yaml:"certificates,omitempty"`            // more pairs: another kind of key, other names (several crt)
+	HSTS             time.Duration `yaml:"hsts,omitempty"`                    // how long browsers remember to use https; 0 says nothing
+	TrustedProxies   []string      `yaml:"trusted-proxies,omitempty"`         // networks whose X-Forwarded-For is believed
+	ProxyProtocol    bool          `yaml:"proxy-protocol,omitempty"`          // trusted proxies speak it to us (accept-proxy)
+	SSHProxyProtocol string        `yaml:"ssh-proxy-protocol,omitempty"`      // "v1" or "v2" to the SSH server (send-proxy, send-proxy-v2)
+	Nodes            []Node        `yaml:"nodes,omitempty"`                   // several servers, instead of upstream (server)
+	Balance          string        `yaml:"balance,omitempty"`                 // "leastconn" or "roundrobin" (balance)
+	Cookie           string        `yaml:"cookie,omitempty"`                  // binds a client to a node (cookie NAME insert indirect nocache)
+	MaxQueue         int           `yaml:"maxqueue,omitempty"`                // requests that may wait (maxqueue)
+	Retries          *int          `yaml:"retries,omitempty"`                 // after a failed connection (retries)
+	SlowStart        time.Duration `yaml:"slowstart,omitempty"`               // a returning node's way to its full share (slowstart)
+	ConnectTimeout   time.Duration `yaml:"connect-timeout,omitempty"`         // to a server (timeout connect)
+	RequestTimeout   time.Duration `yaml:"http-request-timeout,omitempty"`    // a request's whole head (timeout http-request)
+	KeepAliveTimeout time.Duration `yaml:"http-keep-alive-timeout,omitempty"` // between two requests (timeout http-keep-alive)
+	CheckTimeout     time.Duration `yaml:"check-timeout,omitempty"`           // a health check (timeout check)
+	HealthFast       time.Duration `yaml:"health-fastinter,omitempty"`        // between checks while in doubt (fastinter)
+	HealthDown       time.Duration `yaml:"health-downinter,omitempty"`        // between checks while down (downinter)
+	HealthRise       int           `yaml:"health-rise,omitempty"`             // good checks that bring a server up (rise)
+	HealthFall       int           `yaml:"health-fall,omitempty"`             // bad ones that take it down (fall)
+	LimitConnections int           `yaml:"limit-connections,omitempty"`       // of one client at a time; 0 is no limit
+	LimitRate        float64       `yaml:"limit-rate,omitempty"`              // requests per second of one client; 0 is no limit
+	LimitBurst       int           `yaml:"limit-burst,omitempty"`             // at once before the rate holds; 0 is one second's
 }
+
+// Certificate is a further certificate with its key.
+type Certificate struct {
+	PEM   string `yaml:"pem,omitempty"`
+	Cert  string `yaml:"cert,omitempty"`
+	Key   string `yaml:"key,omitempty"`
+	Chain string `yaml:"chain,omitempty"`
+}
+
+// Node is one server of a cluster; its name is the cookie's value.
+type Node struct {
+	Name    string `yaml:"name"`
+	Address string `yaml:"address"` // host:port
+}
+
+// Values of AccessLogFormat, Balance and SSHProxyProtocol.
+const (
+	LogHTTP           = "httplog"
+	LogJSON           = "json"
+	BalanceLeastConn  = "leastconn"
+	BalanceRoundRobin = "roundrobin"
+	ProxyV1           = "v1"
+	ProxyV2           = "v2"
+)
 
 // HealthNone as HealthPath: no check, the server always counts as up.
 const HealthNone = "none"
@@ -47,6 +100,13 @@ const (
 	defaultTunnelTimeout  = time.Hour // SSH and WebSocket
 	defaultDrainTimeout   = 10 * time.Minute
 	defaultHealthInterval = 2 * time.Second // HAProxy's "inter"
+	defaultRise           = 2
+	defaultFall           = 3
+	defaultRetries        = 3
+	defaultMaxQueue       = 1024 // nobody waits for the thousandth place
+	defaultConnect        = 5 * time.Second
+	defaultRequest        = 10 * time.Second
+	defaultKeepAlive      = time.Minute
 )
 
 // WithDefaults fills what was left out.
@@ -54,11 +114,26 @@ func (c Config) WithDefaults() Config {
 	if len(c.Listen) == 0 && !c.URL.IsZero() {
 		c.Listen = []string{":" + strconv.Itoa(c.URL.Port())}
 	}
-	if c.Upstream == "" {
+	if c.Upstream == "" && len(c.Nodes) == 0 {
 		c.Upstream = defaultUpstream
 	}
-	if c.MaxConn == 0 {
-		c.MaxConn = defaultMaxConn
+	if c.Balance == "" {
+		c.Balance = BalanceLeastConn
+	}
+	if c.AccessLogFormat == "" {
+		c.AccessLogFormat = LogHTTP
+	}
+	for _, n := range []struct {
+		field *int
+		value int
+	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
+		if *n.field == 0 {
+			*n.field = n.value
+		}
+	}
+	if c.Retries == nil {
+		retries := defaultRetries
+		c.Retries = &retries
 	}
 	if c.HealthPath == "" && !c.URL.IsZero() {
 		c.HealthPath = c.URL.StatusPath()
@@ -72,10 +147,51 @@ func (c Config) WithDefaults() Config {
 		{&c.TunnelTimeout, defaultTunnelTimeout},
 		{&c.DrainTimeout, defaultDrainTimeout},
 		{&c.HealthInterval, defaultHealthInterval},
+		{&c.ConnectTimeout, defaultConnect},
+		{&c.RequestTimeout, defaultRequest},
+		{&c.KeepAliveTimeout, defaultKeepAlive},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
 	}
+	if c.CheckTimeout == 0 { // as HAProxy does, but never below what a busy server needs
+		c.CheckTimeout = max(c.HealthInterval, defaultHealthInterval)
+	}
 	return c
+}
+
+// Servers are the nodes, or the one upstream under the name "bitbucket", with
+// host:port addresses.
+func (c Config) Servers() []Node {
+	if len(c.Nodes) > 0 {
+		return c.Nodes
+	}
+	u, err := url.Parse(c.Upstream)
+	if err != nil {
+		return nil // refused by Validate
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	return []Node{{Name: "bitbucket", Address: net.JoinHostPort(u.Hostname(), port)}}
+}
+
+// Trusted reports whether addr is one of the trusted proxies.
+func (c Config) Trusted(addr netip.Addr) bool {
+	for _, text := range c.TrustedProxies {
+		if network, err := parseNetwork(text); err == nil && network.Contains(addr.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseNetwork reads 192.0.2.0/24, or one address.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return addr.Unmap().Prefix(addr.Unmap().BitLen())
+	}
+	return netip.ParsePrefix(text)
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -24,11 +25,15 @@ func TestParseFillsDefaults(t *testing.T) {
 		URL: url, Listen: []string{":443"}, Upstream: "http://127.0.0.1:7990", PEM: "/etc/bitgate/front.pem",
 		MaxConn: 50, QueueTimeout: time.Minute, IdleTimeout: 15 * time.Minute, TunnelTimeout: time.Hour,
 		DrainTimeout: 10 * time.Minute, HealthPath: "/bitbucket/status", HealthInterval: 2 * time.Second,
+		AccessLogFormat: "httplog", Balance: "leastconn", MaxQueue: 1024, Retries: ptr(3), HealthRise: 2, HealthFall: 3,
+		ConnectTimeout: 5 * time.Second, RequestTimeout: 10 * time.Second, KeepAliveTimeout: time.Minute, CheckTimeout: 2 * time.Second,
 	}
 	if diff := cmp.Diff(want, c, cmp.Comparer(func(a, b publicurl.URL) bool { return a == b })); diff != "" {
 		t.Error(diff)
 	}
 }
+
+func ptr[T any](v T) *T { return &v }
 
 func TestParseReadsDurationsAsWords(t *testing.T) {
 	c, err := Parse("proxy.yaml", []byte(small+"idle-timeout: 1h\nqueue-timeout: 90s\n"))
@@ -58,6 +63,21 @@ func TestParseNamesLineAndKey(t *testing.T) {
 		{"upstream port", strings.Replace(small, "7990", "79900", 1), []string{"upstream"}},
 		{"address twice", small + "listen: [':443']\nredirect-listen: [':443']\n", []string{"redirect-listen", "already used by listen"}},
 		{"old path is today's", small + "old-path: /bitbucket\n", []string{"old-path"}},
+		{"lines of what is invalid", small + "maxconn: -1\nhsts: 1ns\n", []string{"line 4: maxconn is -1", "line 5: hsts is 1ns"}},
+		{"certificate of two kinds", small + "certificates:\n  - pem: /a\n  - pem: /b\n    key: /c\n", []string{"line 6: certificates.1 needs either pem"}},
+		{"unknown key of a node", "url: https://git.example.com\npem: /a\nnodes:\n  - {name: a, address: 'h:1', weight: 3}\n", []string{`line 4: unknown key "weight"`}},
+		{"nodes", "url: https://git.example.com\npem: /a\nnodes:\n  - name: a b\n    address: h:1\n  - name: c\n    address: h:1\n  - name: d\n    address: ':7990'\n",
+			[]string{`line 4: nodes.0.name "a b"`, `line 6: nodes.1 repeats "h:1" of nodes.0`, `line 9: nodes.2.address ":7990"`}},
+		{"nodes and upstream", small + "nodes: [{name: a, address: 'h:1'}]\n", []string{"line 4: nodes and upstream exclude each other"}},
+		{"balance", small + "balance: source\n", []string{`line 4: balance "source" is neither "leastconn" nor "roundrobin"`}},
+		{"cookie", small + "cookie: a=b\n", []string{`line 4: cookie "a=b"`, "cookie means nothing without nodes"}},
+		{"log format", small + "access-log-format: xml\n", []string{`line 4: access-log-format "xml"`}},
+		{"trusted proxies", small + "trusted-proxies: [10.0.0.0/8, 0.0.0.0/0, here]\n", []string{`trusted-proxies.1 "0.0.0.0/0" is everybody`, `trusted-proxies.2 "here"`}},
+		{"PROXY protocol from anybody", small + "proxy-protocol: true\n", []string{"line 4: proxy-protocol needs trusted-proxies"}},
+		{"PROXY protocol to SSH", small + "ssh-proxy-protocol: v3\n", []string{`line 4: ssh-proxy-protocol "v3"`}},
+		{"metrics", small + "metrics-listen: unix:metrics.sock\n", []string{`line 4: metrics-listen "unix:metrics.sock"`}},
+		{"limits", small + "limit-connections: -1\nlimit-rate: .nan\nlimit-burst: 5\nretries: -1\nmaxqueue: -5\nhealth-rise: 1000\n",
+			[]string{"line 4: limit-connections", "line 5: limit-rate is NaN", "line 7: retries", "line 8: maxqueue", "line 9: health-rise"}},
 		{"ssh upstream without host", small + "ssh-listen: :7999\nssh-upstream: :7999\n", []string{"ssh-upstream"}},
 	}
 	for _, tt := range tests {
@@ -127,6 +147,7 @@ func mustMarshal(t *testing.T, c Config) []byte {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add([]byte(small + "listen: ['127.0.0.1:0', '[::1]:8443']\nmaxconn: 7\nold-path: /stash\nqueue-timeout: 1h30m\n"))
+	f.Add([]byte("url: https://git.example.com\npem: /a\nnodes: [{name: a, address: 'h:1'}, {name: b, address: 'h:2'}]\ncookie: NODE\nretries: 0\ntrusted-proxies: [::1, 10.0.0.0/8]\nproxy-protocol: true\nlimit-rate: 2.5\nmetrics-listen: unix:/run/m\n"))
 	f.Add([]byte("a: &x [*x]\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("fuzz", data)
@@ -144,4 +165,28 @@ func FuzzParse(f *testing.F) {
 			t.Fatal(diff)
 		}
 	})
+}
+
+func TestServers(t *testing.T) {
+	for upstream, want := range map[string]string{"http://127.0.0.1:7990": "127.0.0.1:7990", "http://git": "git:80", "http://[::1]:1/": "[::1]:1"} {
+		if got := (Config{Upstream: upstream}).Servers(); len(got) != 1 || got[0].Address != want {
+			t.Errorf("%s: %v", upstream, got)
+		}
+	}
+	nodes := []Node{{"a", "h:1"}, {"b", "h:2"}}
+	c := Config{Nodes: nodes}.WithDefaults()
+	if got := c.Servers(); !cmp.Equal(got, nodes) || c.Upstream != "" {
+		t.Errorf("%v, upstream %q", got, c.Upstream)
+	}
+}
+
+func TestTrusted(t *testing.T) {
+	c := Config{TrustedProxies: []string{"10.0.0.0/8", "2001:db8::/32", "192.0.2.1"}}
+	for addr, want := range map[string]bool{
+		"10.1.2.3": true, "::ffff:10.1.2.3": true, "11.0.0.1": false, "2001:db8:1::1": true, "2001:db9::1": false, "192.0.2.1": true, "192.0.2.2": false,
+	} {
+		if got := c.Trusted(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s: %v", addr, got)
+		}
+	}
 }

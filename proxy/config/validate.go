@@ -7,17 +7,30 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 )
 
 // Validate names every mistake at once.
-func (c Config) Validate() error {
-	var bad []string
-	note := func(key, format string, args ...any) { bad = append(bad, key+" "+fmt.Sprintf(format, args...)) }
+func (c Config) Validate() error { return c.validate(func(string) string { return "" }) }
 
+// validate puts before each mistake what where says about its key: the line.
+func (c Config) validate(where func(key string) string) error {
+	var bad []string
+	c.mistakes(func(key, format string, args ...any) {
+		bad = append(bad, where(key)+key+" "+fmt.Sprintf(format, args...))
+	})
+	if len(bad) == 0 {
+		return nil
+	}
+	return problem.New(strings.Join(bad, "; "), "the proxy cannot start like this", "correct these keys").WithKind(problem.Usage)
+}
+
+// noter is told a key, with a dot before each deeper one, and what is wrong.
+type noter = func(key, format string, args ...any)
+
+func (c Config) mistakes(note noter) {
 	if c.URL.IsZero() {
 		note("url", "is missing: the public address, https://git.example.com/bitbucket")
 	}
@@ -27,20 +40,7 @@ func (c Config) Validate() error {
 	c.validateAddresses(note)
 	c.validateUpstream(note)
 	c.validateCertificate(note)
-	if c.MaxConn < 1 || c.MaxConn > 10000 {
-		note("maxconn", "is %d, not between 1 and 10000", c.MaxConn)
-	}
-	for _, d := range []struct {
-		key   string
-		value time.Duration
-	}{
-		{"queue-timeout", c.QueueTimeout}, {"idle-timeout", c.IdleTimeout}, {"tunnel-timeout", c.TunnelTimeout},
-		{"drain-timeout", c.DrainTimeout}, {"health-interval", c.HealthInterval},
-	} {
-		if d.value < 0 {
-			note(d.key, "is %s, less than nothing", d.value)
-		}
-	}
+	c.validateNumbers(note)
 	if h := c.HealthPath; h != "" && h != HealthNone && (!strings.HasPrefix(h, "/") || !printable(h)) {
 		note("health-path", "%q is neither a path such as /bitbucket/status nor %q", h, HealthNone)
 	}
@@ -57,13 +57,12 @@ func (c Config) Validate() error {
 	if a := c.AccessLog; a != "" && a != "-" && !filepath.IsAbs(a) {
 		note("access-log", "%q is neither - (standard output) nor a full path", a)
 	}
-	if len(bad) == 0 {
-		return nil
+	if f := c.AccessLogFormat; f != "" && f != LogHTTP && f != LogJSON {
+		note("access-log-format", "%q is neither %q nor %q", f, LogHTTP, LogJSON)
 	}
-	return problem.New(strings.Join(bad, "; "), "the proxy cannot start like this", "correct these keys").WithKind(problem.Usage)
+	c.validateServers(note)
+	c.validateClients(note)
 }
-
-type noter = func(key, format string, args ...any)
 
 func (c Config) validateAddresses(note noter) {
 	seen := map[string]string{}
@@ -103,6 +102,9 @@ func (c Config) validateUpstream(note noter) {
 	const want = "an address such as http://127.0.0.1:7990"
 	u, err := url.Parse(c.Upstream)
 	switch {
+	case c.Upstream == "" && len(c.Nodes) > 0:
+	case len(c.Nodes) > 0:
+		note("nodes", "and upstream exclude each other")
 	case c.Upstream == "":
 		note("upstream", "is missing: %s", want)
 	case err != nil || u.Scheme != "http" || u.Hostname() == "":
@@ -130,6 +132,11 @@ func (c Config) validateCertificate(note noter) {
 		note("pem", "is missing: the file with certificate, chain and key (or cert and key)")
 	case c.PEM == "" && (c.Cert == "" || c.Key == ""):
 		note("cert", "and key must be given together")
+	}
+	for i, more := range c.Certificates {
+		if (more.PEM != "") == (more.Cert != "" || more.Key != "" || more.Chain != "") || more.PEM == "" && (more.Cert == "" || more.Key == "") {
+			note("certificates."+strconv.Itoa(i), "needs either pem, or cert and key")
+		}
 	}
 }
 

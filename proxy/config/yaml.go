@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -38,7 +39,7 @@ func Parse(name string, data []byte) (Config, error) {
 		return Config{}, problem.New(name+" holds more than one YAML document", "only the first would count", "remove the line --- and what follows").WithKind(problem.Usage)
 	}
 	c = c.WithDefaults()
-	if err := c.Validate(); err != nil {
+	if err := c.validate(lines(data)); err != nil {
 		var p *problem.Error
 		if errors.As(err, &p) {
 			p.Found = name + ": " + p.Found
@@ -46,6 +47,39 @@ func Parse(name string, data []byte) (Config, error) {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// lines tells where a key of Validate stands in the file; for one that is not
+// there, where the next outer one is, and for none of them nothing.
+func lines(data []byte) func(key string) string {
+	var document yaml.Node
+	if err := yaml.Unmarshal(data, &document); err != nil || len(document.Content) == 0 {
+		return func(string) string { return "" }
+	}
+	return func(key string) string {
+		at, line := document.Content[0], 0
+		for part := range strings.SplitSeq(key, ".") {
+			var next *yaml.Node
+			if i, err := strconv.Atoi(part); err == nil && at.Kind == yaml.SequenceNode && i < len(at.Content) {
+				next = at.Content[i]
+				line = next.Line
+			}
+			for i := 0; at.Kind == yaml.MappingNode && i+1 < len(at.Content); i += 2 {
+				if at.Content[i].Value == part {
+					next = at.Content[i+1]
+					line = at.Content[i].Line
+				}
+			}
+			if next == nil {
+				break
+			}
+			at = next
+		}
+		if line == 0 {
+			return ""
+		}
+		return fmt.Sprintf("line %d: ", line)
+	}
 }
 
 // unreadable puts the library's words ("line 3: field foo not found in type
@@ -59,8 +93,10 @@ func unreadable(name string, err error) error {
 		mistakes = []string{strings.TrimPrefix(err.Error(), "yaml: ")}
 	}
 	for i, m := range mistakes {
-		if before, field, ok := strings.Cut(m, ": field "); ok && strings.HasSuffix(field, " not found in type config.Config") {
-			m = fmt.Sprintf("%s: unknown key %q", before, strings.TrimSuffix(field, " not found in type config.Config"))
+		if before, rest, ok := strings.Cut(m, ": field "); ok {
+			if field, _, ok := strings.Cut(rest, " not found in type config."); ok {
+				m = fmt.Sprintf("%s: unknown key %q", before, field)
+			}
 		}
 		mistakes[i] = strings.ReplaceAll(m, "time.Duration", `a duration such as "15m"`)
 	}

@@ -1,0 +1,118 @@
+package config
+
+import (
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func (c Config) validateNumbers(note noter) {
+	within := func(key string, n, from, to int) {
+		if n < from || n > to {
+			note(key, "is %d, not between %d and %d", n, from, to)
+		}
+	}
+	within("maxconn", c.MaxConn, 1, 10_000)
+	within("maxqueue", c.MaxQueue, 0, 100_000)
+	within("health-rise", c.HealthRise, 0, 100)
+	within("health-fall", c.HealthFall, 0, 100)
+	within("limit-connections", c.LimitConnections, 0, 100_000)
+	within("limit-burst", c.LimitBurst, 0, 1_000_000)
+	if c.Retries != nil {
+		within("retries", *c.Retries, 0, 100)
+	}
+	if !(c.LimitRate >= 0 && c.LimitRate <= 1_000_000) { // also when it is .nan
+		note("limit-rate", "is %v, not between 0 and 1000000 requests a second", c.LimitRate)
+	}
+	if c.LimitBurst > 0 && c.LimitRate == 0 {
+		note("limit-burst", "means nothing without limit-rate")
+	}
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{
+		{"queue-timeout", c.QueueTimeout}, {"idle-timeout", c.IdleTimeout}, {"tunnel-timeout", c.TunnelTimeout},
+		{"drain-timeout", c.DrainTimeout}, {"health-interval", c.HealthInterval}, {"hsts", c.HSTS}, {"slowstart", c.SlowStart},
+		{"connect-timeout", c.ConnectTimeout}, {"http-request-timeout", c.RequestTimeout}, {"http-keep-alive-timeout", c.KeepAliveTimeout},
+		{"check-timeout", c.CheckTimeout}, {"health-fastinter", c.HealthFast}, {"health-downinter", c.HealthDown},
+	} {
+		if d.value < 0 {
+			note(d.key, "is %s, less than nothing", d.value)
+		}
+	}
+	if c.HSTS > 0 && c.HSTS < time.Second {
+		note("hsts", "is %s; browsers count seconds", c.HSTS)
+	}
+}
+
+// validateServers judges the nodes and how they are chosen.
+func (c Config) validateServers(note noter) {
+	seen := map[string]string{}
+	for i, n := range c.Nodes {
+		key := "nodes." + strconv.Itoa(i)
+		if !token(n.Name) {
+			note(key+".name", "%q is not a name of letters, digits, - and _", n.Name)
+		}
+		if host, _, err := net.SplitHostPort(n.Address); err != nil || host == "" || !validAddress(n.Address, 1) {
+			note(key+".address", "%q is not an address such as 10.0.0.1:7990", n.Address)
+		}
+		for _, what := range []string{n.Name, n.Address} {
+			if before, twice := seen[what]; twice && what != "" {
+				note(key, "repeats %q of %s", what, before)
+			}
+			seen[what] = key
+		}
+	}
+	if b := c.Balance; b != "" && b != BalanceLeastConn && b != BalanceRoundRobin {
+		note("balance", "%q is neither %q nor %q", b, BalanceLeastConn, BalanceRoundRobin)
+	}
+	if c.Cookie != "" {
+		if !token(c.Cookie) {
+			note("cookie", "%q is not a name of letters, digits, - and _", c.Cookie)
+		}
+		if len(c.Nodes) == 0 {
+			note("cookie", "means nothing without nodes")
+		}
+	}
+}
+
+// validateClients judges what concerns those who connect: trusted proxies, the
+// PROXY protocol, the admin address.
+func (c Config) validateClients(note noter) {
+	for i, text := range c.TrustedProxies {
+		if network, err := parseNetwork(text); err != nil {
+			note("trusted-proxies."+strconv.Itoa(i), "%q is not a network such as 10.0.0.0/8", text)
+		} else if network.Bits() == 0 {
+			note("trusted-proxies."+strconv.Itoa(i), "%q is everybody, who could then forge any client address", text)
+		}
+	}
+	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
+		note("proxy-protocol", "needs trusted-proxies: only they may speak it")
+	}
+	switch v := c.SSHProxyProtocol; {
+	case v != "" && v != ProxyV1 && v != ProxyV2:
+		note("ssh-proxy-protocol", "%q is neither %q nor %q", v, ProxyV1, ProxyV2)
+	case v != "" && c.SSHListen == "":
+		note("ssh-proxy-protocol", "means nothing without ssh-listen")
+	}
+	if path, unix := strings.CutPrefix(c.MetricsListen, "unix:"); unix {
+		if !filepath.IsAbs(path) || len(path) > 100 {
+			note("metrics-listen", "%q is not unix: with a full path of at most 100 bytes", c.MetricsListen)
+		}
+	} else if c.MetricsListen != "" && !validAddress(c.MetricsListen, 0) {
+		note("metrics-listen", "%q is neither an address such as 127.0.0.1:9101 nor unix:/run/bitgate/metrics.sock", c.MetricsListen)
+	}
+}
+
+// token is what may be a cookie's name and value, and a word of the log.
+func token(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}

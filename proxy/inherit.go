@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"bitgate/internal/problem"
+)
+
+// firstSocket is the descriptor of the first passed socket (sd_listen_fds(3)).
+const firstSocket = 3
+
+// inherited are bound sockets that the service manager keeps, so that none is
+// lost over a restart: connections wait in them until the next process accepts.
+type inherited []net.Listener
+
+// inherit takes over n sockets.
+func inherit(n int) (inherited, error) {
+	var all inherited
+	for fd := firstSocket; fd < firstSocket+n; fd++ {
+		file := os.NewFile(uintptr(fd), fmt.Sprintf("socket %d", fd))
+		l, err := net.FileListener(file)
+		file.Close() // the listener has a copy
+		if err != nil {
+			all.close()
+			return nil, problem.Wrap(err, fmt.Sprintf("descriptor %d, which was passed as a socket, is not one to listen on", fd), "", "correct the .socket unit: ListenStream=")
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+func (i inherited) close() {
+	for _, l := range i {
+		l.Close()
+	}
+}
+
+// take returns the socket that is bound to address and removes it, nil if there
+// is none.
+func (i *inherited) take(address string) net.Listener {
+	for n, l := range *i {
+		if sameAddress(address, l.Addr().String()) {
+			*i = append((*i)[:n:n], (*i)[n+1:]...)
+			return l
+		}
+	}
+	return nil
+}
+
+// sameAddress compares a configured address with a bound one: ":443" is bound as
+// "[::]:443".
+func sameAddress(wanted, bound string) bool {
+	host, port, err := net.SplitHostPort(wanted)
+	b, boundErr := netip.ParseAddrPort(bound)
+	if err != nil || boundErr != nil || port != fmt.Sprint(b.Port()) {
+		return false
+	}
+	if host == "" {
+		return b.Addr().IsUnspecified()
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap() == b.Addr().Unmap()
+}

@@ -1,0 +1,75 @@
+package proxy
+
+import (
+	"context"
+	"time"
+
+	"bitgate/certs"
+	"bitgate/proxy/config"
+	"bitgate/proxy/keys"
+)
+
+// keyPoll is how often the certificate files are looked at.
+const keyPoll = 5 * time.Second
+
+// openKeys reads the certificates. What is wrong with a usable one is logged and
+// it is served all the same: expired beats absent.
+func openKeys(c config.Config, l *logger) (*keys.Store, error) {
+	paths := []certs.Paths{{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM}}
+	for _, more := range c.Certificates {
+		paths = append(paths, certs.Paths{Cert: more.Cert, Key: more.Key, Chain: more.Chain, PEM: more.PEM})
+	}
+	store, err := keys.Open(paths, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range store.Materials() {
+		if i == 0 { // the others may be for other names
+			tellFindings(l, m, c.URL.Host())
+		} else {
+			tellFindings(l, m, "")
+		}
+	}
+	return store, nil
+}
+
+func tellFindings(l *logger, m *certs.Material, host string) {
+	if host == "" {
+		if host = m.Info().Subject; len(m.Info().Names) > 0 {
+			host = m.Info().Names[0]
+		}
+	}
+	for _, f := range m.Inspect(host, time.Now()) {
+		l.event("certificate: %s (%s): %s", f.Found, f.Why, f.Do)
+	}
+}
+
+// watchKeys serves changed certificate files until ctx ends.
+func (p *Proxy) watchKeys(ctx context.Context) {
+	ticker := time.NewTicker(keyPoll)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			p.reloadKeys(false)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Reload reads the certificate files again, changed or not. What cannot be
+// served is logged; what was served before stays.
+func (p *Proxy) Reload() { p.reloadKeys(true) }
+
+func (p *Proxy) reloadKeys(force bool) {
+	for _, change := range p.keys.Reload(time.Now(), force) {
+		if change.Err != nil {
+			p.log.event("certificate: %v; the one before stays in use", change.Err)
+			continue
+		}
+		info := change.Material.Info()
+		p.log.event("certificate: now serving the one of %s, valid until %s", info.Subject, info.NotAfter.UTC().Format(time.DateOnly))
+		tellFindings(p.log, change.Material, "")
+	}
+}

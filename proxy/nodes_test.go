@@ -1,0 +1,109 @@
+package proxy_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"bitgate/proxy/config"
+)
+
+// node is a server that says its name, and which cookies and cache rules it saw.
+func node(t *testing.T, name string) config.Node {
+	t.Helper()
+	return config.Node{Name: name, Address: server(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s cookie=%q", name, r.Header.Get("Cookie"))
+	})}
+}
+
+func cluster(t *testing.T, edit func(*config.Config), nodes ...config.Node) *rig {
+	return start(t, "unused:1", func(c *config.Config) {
+		c.Upstream, c.Nodes = "", nodes
+		if edit != nil {
+			edit(c)
+		}
+	})
+}
+
+func TestNodesInTurn(t *testing.T) {
+	for _, balance := range []string{"leastconn", "roundrobin"} {
+		r := cluster(t, func(c *config.Config) { c.Balance = balance }, node(t, "a"), node(t, "b"), node(t, "c"))
+		var got string
+		for range 6 {
+			_, body := r.get("/bitbucket/x")
+			got += body[:1]
+		}
+		if got != "abcabc" {
+			t.Errorf("%s: %s", balance, got)
+		}
+	}
+}
+
+func TestCookieBindsToANode(t *testing.T) {
+	b := node(t, "b")
+	r := cluster(t, func(c *config.Config) { c.Cookie = "NODE" }, node(t, "a"), b)
+	for _, http2 := range []bool{false, true} {
+		c := r.client(http2)
+		res, body := r.do(c, "GET", "/bitbucket/x", nil, "Cookie", "BITBUCKETSESSIONID=1")
+		name := body[:1]
+		if got := res.Header.Get("Set-Cookie"); got != "NODE="+name+"; path=/; HttpOnly; Secure" || res.Header.Get("Cache-Control") != "private" {
+			t.Errorf("%s sets %q, %q", name, got, res.Header.Get("Cache-Control"))
+		}
+		for range 3 {
+			res, body := r.do(c, "GET", "/bitbucket/x", nil, "Cookie", "a=1; NODE="+name+"; b=2")
+			if body != name+` cookie="a=1; b=2"` || res.Header.Get("Set-Cookie") != "" || res.Header.Get("Cache-Control") != "" {
+				t.Errorf("bound to %s: %s, sets %q", name, body, res.Header.Get("Set-Cookie"))
+			}
+		}
+		if _, body := r.do(c, "GET", "/bitbucket/x", nil, "Cookie", "NODE="+name); body != name+` cookie=""` {
+			t.Errorf("an empty cookie header is passed on: %s", body)
+		}
+		if res, _ := r.do(c, "GET", "/bitbucket/x", nil, "Cookie", "NODE=gone"); res.Header.Get("Set-Cookie") == "" {
+			t.Error("a node that does not exist goes on binding")
+		}
+	}
+	until(t, "the cookie's state is logged", func() bool {
+		log := r.log.String()
+		return strings.Contains(log, " --NI ") && strings.Contains(log, " --VN ") && strings.Contains(log, " --II ")
+	})
+}
+
+// A node that refuses connections costs no request: it goes to the other one.
+func TestRefusedConnectionGoesToAnotherNode(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := config.Node{Name: "dead", Address: closed.Addr().String()}
+	closed.Close()
+	r := cluster(t, func(c *config.Config) { c.Cookie, c.ConnectTimeout = "NODE", 20*time.Millisecond }, dead, node(t, "alive"))
+	for _, method := range []string{"GET", "POST"} {
+		res, body := r.do(r.client(false), method, "/bitbucket/x", strings.NewReader("body"), "Cookie", "NODE=dead")
+		if res.StatusCode != 200 || !strings.HasPrefix(body, "alive") || !strings.HasPrefix(res.Header.Get("Set-Cookie"), "NODE=alive;") {
+			t.Errorf("%s: %s %s %q", method, res.Status, body, res.Header.Get("Set-Cookie"))
+		}
+	}
+	until(t, "the redispatch is logged", func() bool { return strings.Count(r.log.String(), "/+3 ") == 2 })
+}
+
+// A node whose status page fails gets no request; those bound to it move.
+func TestNodeDown(t *testing.T) {
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }))
+	t.Cleanup(down.Close)
+	r := cluster(t, func(c *config.Config) {
+		c.HealthPath, c.HealthInterval, c.Cookie = "/status", 10*time.Millisecond, "NODE"
+	}, config.Node{Name: "down", Address: down.Listener.Addr().String()}, node(t, "up"))
+	until(t, "it is seen", func() bool { return strings.Contains(r.log.String(), "server down is DOWN") })
+	for range 4 {
+		if _, body := r.get("/bitbucket/x", "Cookie", "NODE=down"); !strings.HasPrefix(body, "up ") {
+			t.Error(body)
+		}
+	}
+	if log := r.log.String(); !strings.Contains(log, " --DI ") || strings.Contains(log, "bitbucket/down ") {
+		t.Errorf("log:\n%s", log)
+	}
+}

@@ -1,0 +1,182 @@
+package record
+
+import (
+	"strconv"
+	"time"
+)
+
+// limit is how many bytes of a peer's word are logged; HAProxy cuts lines at
+// 1024 by default (tune.http.logurilen).
+const limit = 1024
+
+// AppendHTTPLog appends the line, without a newline, in HAProxy's format:
+//
+//	%ci:%cp [%tr] %f %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B - - %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq {%hr} %{+Q}r
+//
+// Times are in the location of Marks.First.
+func (r *Record) AppendHTTPLog(b []byte) []byte {
+	b = r.Client.Addr().AppendTo(b)
+	b = append(b, ':')
+	b = strconv.AppendUint(b, uint64(r.Client.Port()), 10)
+	b = append(b, " ["...)
+	b = r.Marks.First.AppendFormat(b, "02/Jan/2006:15:04:05.000")
+	b = append(b, "] "...)
+	b = appendWord(b, r.Frontend)
+	b = append(b, ' ')
+	b = appendWord(b, r.Backend)
+	b = append(b, '/')
+	if r.Server == "" {
+		b = append(b, "<NOSRV>"...)
+	} else {
+		b = appendWord(b, r.Server)
+	}
+	t := r.Marks.Timers()
+	b = appendInts(append(b, ' '), t.Request, t.Queue, t.Connect, t.Response, t.Active)
+	b = appendInts(append(b, ' '), int64(r.status()))
+	b = appendInts(append(b, ' '), r.BytesSent)
+	b = append(b, " - - "...)
+	b = append(b, r.Termination()...)
+	b = appendInts(append(b, ' '), int64(r.ActiveConns), int64(r.FrontendConns), int64(r.BackendConns), int64(r.ServerConns))
+	b = append(b, '/')
+	if r.Redispatched {
+		b = append(b, '+')
+	}
+	b = strconv.AppendInt(b, int64(r.Retries), 10)
+	b = appendInts(append(b, ' '), int64(r.ServerQueue), int64(r.BackendQueue))
+	b = append(b, " {"...)
+	b = appendEscaped(b, r.Agent, headerSpecials)
+	b = append(b, `} "`...)
+	if r.Method == "" {
+		return append(b, `<BADREQ>"`...)
+	}
+	b = appendEscaped(b, r.Method, lineSpecials)
+	b = append(b, ' ')
+	b = appendEscaped(b, r.target(), lineSpecials)
+	b = append(b, ' ')
+	b = appendEscaped(b, r.Protocol, lineSpecials)
+	return append(b, '"')
+}
+
+// AppendJSON appends the same as one JSON object, without a newline. Peers'
+// words are escaped as in AppendHTTPLog (#XX), so both can be searched alike.
+func (r *Record) AppendJSON(b []byte) []byte {
+	text := func(key, value string) {
+		b = append(b, ',', '"')
+		b = append(b, key...)
+		b = append(b, `":"`...)
+		b = appendEscaped(b, value, jsonSpecials)
+		b = append(b, '"')
+	}
+	number := func(key string, n int64) {
+		b = append(b, ',', '"')
+		b = append(b, key...)
+		b = append(b, `":`...)
+		b = strconv.AppendInt(b, n, 10)
+	}
+	b = append(b, `{"time":"`...)
+	b = r.Marks.First.AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
+	b = append(b, '"')
+	text("client", r.Client.Addr().String())
+	number("port", int64(r.Client.Port()))
+	text("frontend", r.Frontend)
+	text("backend", r.Backend)
+	text("server", r.Server)
+	t := r.Marks.Timers()
+	number("request_ms", t.Request)
+	number("queue_ms", t.Queue)
+	number("connect_ms", t.Connect)
+	number("response_ms", t.Response)
+	number("active_ms", t.Active)
+	number("status", int64(r.status()))
+	number("bytes_sent", r.BytesSent)
+	number("bytes_read", r.BytesRead)
+	text("termination", r.Termination())
+	number("active_conns", int64(r.ActiveConns))
+	number("frontend_conns", int64(r.FrontendConns))
+	number("backend_conns", int64(r.BackendConns))
+	number("server_conns", int64(r.ServerConns))
+	number("retries", int64(r.Retries))
+	b = append(b, `,"redispatched":`...)
+	b = strconv.AppendBool(b, r.Redispatched)
+	number("server_queue", int64(r.ServerQueue))
+	number("backend_queue", int64(r.BackendQueue))
+	text("method", r.Method)
+	text("target", r.target())
+	text("protocol", r.Protocol)
+	text("agent", r.Agent)
+	return append(b, '}')
+}
+
+func (r *Record) status() int {
+	if r.Status == 0 {
+		return -1
+	}
+	return r.Status
+}
+
+func appendInts(b []byte, numbers ...int64) []byte {
+	for i, n := range numbers {
+		if i > 0 {
+			b = append(b, '/')
+		}
+		b = strconv.AppendInt(b, n, 10)
+	}
+	return b
+}
+
+// appendWord is for our own names, which hold no blank: "-" for none.
+func appendWord(b []byte, word string) []byte {
+	if word == "" {
+		return append(b, '-')
+	}
+	return appendEscaped(b, word, " /"+headerSpecials)
+}
+
+// What HAProxy escapes besides control and non-ASCII bytes (src/log.c: header
+// captures, request lines), and what JSON adds.
+const (
+	headerSpecials = "\"#{|}"
+	lineSpecials   = "\"#"
+	jsonSpecials   = "\"#\\"
+)
+
+// appendEscaped writes what a peer sent: printable ASCII as it is, all other
+// bytes and the specials as HAProxy's #XX.
+func appendEscaped(b []byte, text, specials string) []byte {
+	const hex = "0123456789ABCDEF"
+	text = text[:min(len(text), limit)]
+	for i := range len(text) {
+		c := text[i]
+		if c < ' ' || c >= 0x7f || contains(specials, c) {
+			b = append(b, '#', hex[c>>4], hex[c&15])
+		} else {
+			b = append(b, c)
+		}
+	}
+	return b
+}
+
+func contains(set string, c byte) bool {
+	for i := range len(set) {
+		if set[i] == c {
+			return true
+		}
+	}
+	return false
+}
+
+// AppendEvent appends a line that is not a request, for the same log. Words of
+// peers in it cannot end the line.
+func AppendEvent(b []byte, now time.Time, text string) []byte {
+	b = now.AppendFormat(b, "2006-01-02T15:04:05.000Z07:00 ")
+	return appendEscaped(b, text, "")
+}
+
+// AppendEventJSON appends the same as one JSON object.
+func AppendEventJSON(b []byte, now time.Time, text string) []byte {
+	b = append(b, `{"time":"`...)
+	b = now.AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
+	b = append(b, `","event":"`...)
+	b = appendEscaped(b, text, jsonSpecials)
+	return append(b, `"}`...)
+}
