@@ -56,7 +56,7 @@ func findWays(files []parsed, s Site) (ways, error) {
 				"clients that ask for an address send no name in the TLS handshake, so that nothing tells them apart",
 				"give Bitbucket a host name (--url), or another address (--listen)")
 		}
-		w.loop = freeLoopback(files)
+		w.loop = freeLoopback(files, s.Used)
 	}
 	return w, nil
 }
@@ -124,11 +124,11 @@ func (w *ways) join(files []parsed, h holding, want string) error {
 	return nil
 }
 
-// freeLoopback picks an address that no file mentions.
-func freeLoopback(files []parsed) string {
+// freeLoopback picks an address that no file mentions and no program uses.
+func freeLoopback(files []parsed, avoid []int) string {
 	for port := 18443; ; port++ {
 		text := fmt.Sprint(port)
-		used := false
+		used := slices.Contains(avoid, port)
 		for _, p := range files {
 			data := p.Data
 			if p.region.exists() {

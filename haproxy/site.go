@@ -52,6 +52,7 @@ type Site struct {
 	SSHUpstream    string
 	OldPath        string // former context path to redirect from, "" for none ("/" means root)
 	Version        Version
+	Used           []int // ports that other programs listen on; the loopback address, where one is needed, keeps off them
 }
 
 // Source is one configuration file of the set HAProxy loads, in load order.

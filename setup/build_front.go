@@ -2,6 +2,7 @@ package setup
 
 import (
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -105,8 +106,19 @@ func (b *builder) site(bundle string) haproxy.Site {
 	return haproxy.Site{
 		URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Bundle: bundle,
 		Upstream: u, MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
-		OldPath: b.a.RedirectOldPath, Version: b.f.HAProxy.Version,
+		OldPath: b.a.RedirectOldPath, Version: b.f.HAProxy.Version, Used: b.usedPorts(),
 	}
+}
+
+// usedPorts lists what programs other than HAProxy listen on.
+func (b *builder) usedPorts() []int {
+	var out []int
+	for _, l := range b.f.Listeners {
+		if at, err := netip.ParseAddrPort(l.Address); err == nil && l.Process != "haproxy" {
+			out = append(out, int(at.Port()))
+		}
+	}
+	return out
 }
 
 // redirectListen decides about port 80: always, never, or where it is free.

@@ -97,7 +97,15 @@ func serve(t *testing.T, backend http.Handler, edit func(*haproxy.Site)) *front 
 		t.Fatal(err)
 	}
 	write(t, cfg, merged.After)
-	cmd := exec.Command(in.Bin, "-db", "-f", cfg)
+	launch(t, in.Bin, f.addr, "-f", cfg)
+	return f
+}
+
+// launch starts haproxy in the foreground until the test ends and waits until
+// it takes connections at addr.
+func launch(t *testing.T, bin, addr string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(bin, append([]string{"-db"}, args...)...)
 	var output syncBuffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
@@ -109,16 +117,15 @@ func serve(t *testing.T, backend http.Handler, edit func(*haproxy.Site)) *front 
 	await(t, "haproxy listens", func() bool {
 		select {
 		case <-ended:
-			t.Fatalf("haproxy ended: %s\n%s", output.String(), merged.After)
+			t.Fatalf("haproxy ended: %s", output.String())
 		default:
 		}
-		c, err := net.Dial("tcp", f.addr)
+		c, err := net.Dial("tcp", addr)
 		if err == nil {
 			c.Close()
 		}
 		return err == nil
 	})
-	return f
 }
 
 // client speaks to the front as if DNS led there.
