@@ -44,7 +44,7 @@ func TestMergeFixtures(t *testing.T) {
 				t.Fatal(err)
 			}
 			reversible(t, []byte(text), m, site(t, nil))
-			if crlf := strings.HasPrefix(name, "crlf"); crlf != !bytes.Contains(bytes.ReplaceAll(m.After, []byte("\r\n"), nil), []byte("\n")) {
+			if crlf := strings.Contains(name, "crlf"); crlf != !bytes.Contains(bytes.ReplaceAll(m.After, []byte("\r\n"), nil), []byte("\n")) {
 				t.Errorf("line ends are mixed:\n%q", m.After)
 			}
 			complete := bytes.Contains(m.After, []byte("user haproxy"))
