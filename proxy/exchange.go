@@ -64,8 +64,6 @@ type exchange struct {
 
 // exchange carries out r for c and logs it, whatever happens.
 func (p *Proxy) exchange(c client, r *request) {
-	p.open.add()
-	defer p.open.done()
 	r.client = p.clientOf(r)
 	e := &exchange{p: p, c: c, r: r}
 	e.marks.First, e.marks.Head = r.started, time.Now()
@@ -78,8 +76,6 @@ func (p *Proxy) exchange(c client, r *request) {
 
 // refused answers a request that broke the protocol, in the proxy's name.
 func (p *Proxy) refused(c client, r *request, status int, reason string) {
-	p.open.add()
-	defer p.open.done()
 	r.client = p.clientOf(r)
 	e := &exchange{p: p, c: c, r: r, end: record.Refused}
 	e.marks.First = r.started

@@ -22,7 +22,7 @@ const (
 	bodyWait = 30 * time.Millisecond
 	// What is read of a refused request, so that its sender reads the answer
 	// instead of failing to write.
-	lingerBytes = 1 << 20
+	lingerBytes = 16 << 20
 	lingerTime  = 2 * time.Second
 )
 
@@ -55,6 +55,8 @@ type h1conn struct {
 	readers sync.WaitGroup
 }
 
+var errBodyLate = &h1.Error{Status: http.StatusRequestTimeout, Reason: "the rest of the request did not arrive"}
+
 const (
 	connIdle = iota
 	connBusy
@@ -73,10 +75,15 @@ func (c *h1conn) serve() {
 	wait := c.p.cfg.RequestTimeout
 	for {
 		r, ok := c.receive(wait)
+		if ok {
+			c.p.exchange(c, r)
+		}
+		if c.idle.Load() == connBusy {
+			c.p.open.done()
+		}
 		if !ok {
 			return
 		}
-		c.p.exchange(c, r)
 		if c.close {
 			c.linger()
 			return
@@ -112,7 +119,9 @@ func (c *h1conn) receive(wait time.Duration) (*request, bool) {
 		if c.w > 0 {
 			n, err := c.head.Feed(c.in[:c.w])
 			if c.head.Begun() && c.idle.Load() == connIdle {
+				c.p.open.add()
 				if !c.idle.CompareAndSwap(connIdle, connBusy) {
+					c.p.open.done()
 					return nil, false
 				}
 				begun = time.Now()
@@ -125,7 +134,7 @@ func (c *h1conn) receive(wait time.Duration) (*request, bool) {
 			if n > 0 {
 				c.r, c.base = n, n
 				r := c.request(begun)
-				here, err := c.bodyBegins()
+				here, err := c.bodyBegins(limit)
 				if err != nil {
 					c.refuse(err.Status, err.Reason, begun)
 					return nil, false
@@ -159,19 +168,32 @@ func (c *h1conn) request(begun time.Time) *request {
 	return r
 }
 
-// bodyBegins looks at the body's first bytes before anything is sent to the
-// server: what is malformed from the start costs no slot there. It reports
-// whether the client is still there.
-func (c *h1conn) bodyBegins() (bool, *h1.Error) {
+// bodyBegins looks at the body before anything is sent to the server: what is
+// malformed from the start costs no slot there, nor does a short body that
+// drips (HAProxy: option http-buffer-request). It reports whether the client is
+// still there.
+func (c *h1conn) bodyBegins(limit time.Time) (bool, *h1.Error) {
 	if c.body.Done() {
 		return true, nil
 	}
-	if c.r == c.w && !c.head.Expect {
-		c.deadline(time.Now().Add(bodyWait))
+	want := 1
+	if c.head.Kind == h1.Length && c.head.Length <= int64(len(c.in)-c.base) {
+		want = int(c.head.Length)
+	} else {
+		limit = time.Now().Add(bodyWait)
+	}
+	for c.w-c.r < want && !c.head.Expect {
+		c.deadline(limit)
 		n, err := c.conn.Read(c.in[c.w:])
 		c.w += n
-		if n == 0 && !errors.Is(err, os.ErrDeadlineExceeded) {
+		switch {
+		case n > 0 || err == nil:
+		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return false, nil
+		case want > 1:
+			return false, errBodyLate
+		default:
+			return true, nil
 		}
 	}
 	probe := c.body

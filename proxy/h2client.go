@@ -29,12 +29,14 @@ type h2client struct {
 
 	mu     sync.Mutex
 	halted bool
-	stop   func() bool // of watch
+	stop   func() // of watch
 }
 
 // ServeHTTP answers an HTTP/2 request. A broken answer ends in a panic with
 // http.ErrAbortHandler, which resets the stream.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.open.add()
+	defer p.open.done()
 	c := &h2client{w: w, r: r, control: http.NewResponseController(w)}
 	// A passed limit ends an HTTP/2 stream even when nothing is being written.
 	// The server's own limit ends a silent exchange before this one does.
@@ -150,7 +152,16 @@ func (c *h2client) abort() { c.aborted = true }
 func (c *h2client) watch(left func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stop = context.AfterFunc(c.r.Context(), left)
+	over := make(chan struct{})
+	stop := context.AfterFunc(c.r.Context(), func() {
+		defer close(over)
+		left()
+	})
+	c.stop = func() {
+		if !stop() {
+			<-over // it must not touch what others use by then
+		}
+	}
 }
 
 func (c *h2client) unwatch() {
@@ -158,6 +169,7 @@ func (c *h2client) unwatch() {
 	defer c.mu.Unlock()
 	if c.stop != nil {
 		c.stop()
+		c.stop = nil
 	}
 }
 

@@ -307,3 +307,28 @@ func openFiles(t *testing.T) int {
 	}
 	return len(entries)
 }
+
+// Short bodies that drip hold no slot: with one slot, fifty such clients keep
+// nobody waiting.
+func TestDrippingBodiesHoldNoSlot(t *testing.T) {
+	rec := newRecorder(t)
+	r := start(t, rec.addr, func(c *config.Config) { c.MaxConn = 1 })
+	for range 50 {
+		fmt.Fprintf(r.dial(), "POST /bitbucket/drip HTTP/1.1\r\nHost: %s\r\nContent-Length: 8192\r\n\r\nx", r.url.Authority())
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience/4)
+	defer cancel()
+	for range 20 {
+		req, _ := http.NewRequestWithContext(ctx, "GET", r.url.BaseURL()+"/canary", nil)
+		res, err := r.client(false).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+	for _, head := range rec.take() {
+		if strings.HasPrefix(head, "POST") {
+			t.Error("an incomplete short body was sent on")
+		}
+	}
+}
