@@ -32,7 +32,13 @@ func (m *model) welcomeView(w, h int) []string {
 func (m *model) foundBlock(w int, sources bool) []string {
 	found := []string{m.st.bold.Render("Found on this machine")}
 	for _, l := range foundLines(m.iv.facts, m.iv.answers) {
-		found = append(found, clip(m.st.mark(l.level)+"  "+pad(l.label, 13)+" "+l.value, w))
+		for i, part := range wrap(l.value, w-18) {
+			lead := pad("", 18)
+			if i == 0 {
+				lead = m.st.mark(l.level) + "  " + pad(l.label, 13) + " "
+			}
+			found = append(found, lead+part)
+		}
 		if l.source != "" && sources {
 			for _, part := range wrap(origin(m.iv.facts, l.source), w-18) {
 				found = append(found, "    "+pad("", 14)+m.st.dim.Render(part))
