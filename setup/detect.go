@@ -54,7 +54,7 @@ func Detect(ctx context.Context, p Probe) (Facts, error) {
 	if err := f.detectFront(ctx, p); err != nil {
 		return f, err
 	}
-	f.OpenRun, err = openRun(p.StateDir)
+	f.OpenRun, err = unfinished(p.StateDir)
 	return f, err
 }
 

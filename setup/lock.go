@@ -1,7 +1,9 @@
 package setup
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,10 +31,8 @@ func takeLock(d disk, stateDir string) (*lock, error) {
 		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		who, _ := os.ReadFile(path)
 		f.Close()
-		return nil, problem.New("another bitgate is at work: "+strings.TrimSpace(string(who)),
-			"two runs at once could mix their changes", "wait until it has ended")
+		return nil, atWork(path)
 	}
 	l := &lock{f}
 	if err := l.inPlace(path); err != nil {
@@ -40,6 +40,30 @@ func takeLock(d disk, stateDir string) (*lock, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+func atWork(path string) error {
+	who, _ := os.ReadFile(path)
+	return problem.New("another bitgate is at work: "+strings.TrimSpace(string(who)),
+		"two runs at once could mix their changes", "wait until it has ended")
+}
+
+// refuseLocked refuses while another bitgate holds the lock. It is for those who only
+// look: the journal they see open may be that of a run that is under way.
+func refuseLocked(stateDir string) error {
+	path := filepath.Join(stateDir, "lock")
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil {
+		return atWork(path)
+	}
+	return nil
 }
 
 // inPlace: a lock on a file that somebody has deleted or exchanged keeps nobody out.

@@ -72,8 +72,12 @@ func nextID(stateDir string, now time.Time) (string, error) {
 	return day + "-" + strconv.Itoa(n+1), nil
 }
 
-// sweep removes what a crash left on its way in or out.
+// sweep removes what a crash left: run folders on their way in or out, and
+// temporary files of what stands beside them (answers, draft).
 func sweep(d disk, stateDir string) error {
+	if _, err := d.w.Sweep(filepath.Join(stateDir, "runs")); err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(runsDir(stateDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -22,6 +22,19 @@ func openRun(stateDir string) (string, error) {
 	return "", err
 }
 
+// unfinished is openRun for those who do not hold the lock: while another
+// bitgate is at work, that is the error, and not that its journal is open.
+func unfinished(stateDir string) (string, error) {
+	id, err := openRun(stateDir)
+	if err != nil || id == "" {
+		return "", err
+	}
+	if err := refuseLocked(stateDir); err != nil {
+		return "", err
+	}
+	return openRun(stateDir) // it may have ended between the two looks
+}
+
 func refuseOpen(stateDir string) error {
 	id, err := openRun(stateDir)
 	if err != nil || id == "" {

@@ -150,12 +150,26 @@ func (t *taker) front(ctx context.Context) error {
 	if err := t.each(ctx, isFile, t.file); err != nil {
 		return err
 	}
+	t.noticeReload()
 	return t.each(ctx, isService, func(ctx context.Context, i int, c Change) error {
 		if c.Service.Control.How == service.Manual {
 			return nil
 		}
 		return service.Do(ctx, c.Service.Control, c.Service.Verb, t.a.log(i))
 	})
+}
+
+// noticeReload: a front whose file was swapped may have read it although the
+// journal knows of no reload, because the machine was started in between.
+func (t *taker) noticeReload() {
+	swapped := false
+	for i, ref := range t.r.Plan.Ordered() {
+		c := t.r.Plan.At(ref)
+		swapped = swapped || c.Phase == PhaseFrontFiles && c.File != nil && t.p[i].begun
+		if swapped && c.Phase == PhaseFrontService && c.Service.Target == "haproxy" {
+			t.p[i].begun = true
+		}
+	}
 }
 
 func (t *taker) stopFront(ctx context.Context, i int, c Change) error {

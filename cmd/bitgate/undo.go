@@ -106,8 +106,11 @@ func runRecover(ctx context.Context, p *process, o backOptions) error {
 		}
 	}
 	if open == "" {
-		view.result(setup.Result{State: setup.RunNothing}, runEnd{})
-		return nil
+		result := setup.Result{State: setup.RunNothing}
+		if len(runs) > 0 { // a crash after the end of a run may have left a temporary file
+			result, err = (&setup.Applier{StateDir: dir}).Recover(ctx, false)
+		}
+		return told(view, result, err)
 	}
 	plan, err := setup.RunPlan(dir, open)
 	if err != nil {
