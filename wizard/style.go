@@ -26,6 +26,11 @@ func newStyle(out io.Writer, noColor bool) style {
 	if noColor {
 		r.SetColorProfile(termenv.Ascii)
 	}
+	return styleOf(r)
+}
+
+// styleOf is the look in the colours that r has.
+func styleOf(r *lipgloss.Renderer) style {
 	r.SetHasDarkBackground(true) // never ask the terminal
 	base := r.NewStyle()
 	ansi16 := func(n string) lipgloss.Style { return base.Foreground(lipgloss.Color(n)) }
