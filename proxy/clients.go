@@ -25,8 +25,10 @@ type clients struct {
 }
 
 func newClients(c config.Config, counters *metrics.Counters) *clients {
-	return &clients{cfg: c, counters: counters,
-		limiter: limit.New(limit.Options{Connections: c.LimitConnections, Rate: c.LimitRate, Burst: c.LimitBurst})}
+	return &clients{
+		cfg: c, counters: counters,
+		limiter: limit.New(limit.Options{Connections: c.LimitConnections, Rate: c.LimitRate, Burst: c.LimitBurst}),
+	}
 }
 
 // connections that are open.

@@ -133,8 +133,10 @@ func (r *rig) client(http2 bool) *http.Client {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(!http2)
 	protocols.SetHTTP2(http2)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: r.roots}, Protocols: protocols,
-		ExpectContinueTimeout: patience, MaxIdleConnsPerHost: 100, DisableCompression: true}
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: r.roots}, Protocols: protocols,
+		ExpectContinueTimeout: patience, MaxIdleConnsPerHost: 100, DisableCompression: true,
+	}
 	r.t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }

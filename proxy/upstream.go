@@ -50,8 +50,10 @@ type upstreamConn struct {
 }
 
 func newUpstream(c config.Config) *upstream {
-	return &upstream{keep: min(upstreamKeepAlive, c.IdleTimeout/2), most: c.MaxConn,
-		dialer: net.Dialer{Timeout: c.ConnectTimeout}, idle: map[string][]*upstreamConn{}}
+	return &upstream{
+		keep: min(upstreamKeepAlive, c.IdleTimeout/2), most: c.MaxConn,
+		dialer: net.Dialer{Timeout: c.ConnectTimeout}, idle: map[string][]*upstreamConn{},
+	}
 }
 
 // get returns a kept connection to the server at address if one may be used and

@@ -55,8 +55,10 @@ func TestParseNamesLineAndKey(t *testing.T) {
 		{"second document", small + "---\nmaxconn: 3\n", []string{"more than one YAML document"}},
 		{"empty", "# nothing\n", []string{"empty"}},
 		{"public URL without TLS", strings.Replace(small, "https:", "http:", 1), []string{"must start with https://"}},
-		{"all mistakes at once", "listen: [nonsense]\nmaxconn: -1\nssh-listen: :7999\nupstream: ftp://x\nidle-timeout: -3s\nhealth-path: status\naccess-log: log.txt\n",
-			[]string{"url is missing", `listen "nonsense"`, "maxconn is -1", "ssh-listen and ssh-upstream", "upstream", "pem is missing", "idle-timeout", "health-path", "access-log"}},
+		{
+			"all mistakes at once", "listen: [nonsense]\nmaxconn: -1\nssh-listen: :7999\nupstream: ftp://x\nidle-timeout: -3s\nhealth-path: status\naccess-log: log.txt\n",
+			[]string{"url is missing", `listen "nonsense"`, "maxconn is -1", "ssh-listen and ssh-upstream", "upstream", "pem is missing", "idle-timeout", "health-path", "access-log"},
+		},
 		{"both kinds of certificate", small + "cert: /a\nkey: /b\n", []string{"pem and cert, key, chain exclude each other"}},
 		{"certificate without key", strings.Replace(small, "pem:", "cert:", 1), []string{"cert and key"}},
 		{"upstream with path", strings.Replace(small, "7990", "7990/bitbucket", 1), []string{"upstream", "without user, path or query"}},
@@ -66,8 +68,10 @@ func TestParseNamesLineAndKey(t *testing.T) {
 		{"lines of what is invalid", small + "maxconn: -1\nhsts: 1ns\n", []string{"line 4: maxconn is -1", "line 5: hsts is 1ns"}},
 		{"certificate of two kinds", small + "certificates:\n  - pem: /a\n  - pem: /b\n    key: /c\n", []string{"line 6: certificates.1 needs either pem"}},
 		{"unknown key of a node", "url: https://git.example.com\npem: /a\nnodes:\n  - {name: a, address: 'h:1', weight: 3}\n", []string{`line 4: unknown key "weight"`}},
-		{"nodes", "url: https://git.example.com\npem: /a\nnodes:\n  - name: a b\n    address: h:1\n  - name: c\n    address: h:1\n  - name: d\n    address: ':7990'\n",
-			[]string{`line 4: nodes.0.name "a b"`, `line 6: nodes.1 repeats "h:1" of nodes.0`, `line 9: nodes.2.address ":7990"`}},
+		{
+			"nodes", "url: https://git.example.com\npem: /a\nnodes:\n  - name: a b\n    address: h:1\n  - name: c\n    address: h:1\n  - name: d\n    address: ':7990'\n",
+			[]string{`line 4: nodes.0.name "a b"`, `line 6: nodes.1 repeats "h:1" of nodes.0`, `line 9: nodes.2.address ":7990"`},
+		},
 		{"nodes and upstream", small + "nodes: [{name: a, address: 'h:1'}]\n", []string{"line 4: nodes and upstream exclude each other"}},
 		{"balance", small + "balance: source\n", []string{`line 4: balance "source" is neither "leastconn" nor "roundrobin"`}},
 		{"cookie", small + "cookie: a=b\n", []string{`line 4: cookie "a=b"`, "cookie means nothing without nodes"}},
@@ -76,8 +80,10 @@ func TestParseNamesLineAndKey(t *testing.T) {
 		{"PROXY protocol from anybody", small + "proxy-protocol: true\n", []string{"line 4: proxy-protocol needs trusted-proxies"}},
 		{"PROXY protocol to SSH", small + "ssh-proxy-protocol: v3\n", []string{`line 4: ssh-proxy-protocol "v3"`}},
 		{"metrics", small + "metrics-listen: unix:metrics.sock\n", []string{`line 4: metrics-listen "unix:metrics.sock"`}},
-		{"limits", small + "limit-connections: -1\nlimit-rate: .nan\nlimit-burst: 5\nretries: -1\nmaxqueue: -5\nhealth-rise: 1000\n",
-			[]string{"line 4: limit-connections", "line 5: limit-rate is NaN", "line 7: retries", "line 8: maxqueue", "line 9: health-rise"}},
+		{
+			"limits", small + "limit-connections: -1\nlimit-rate: .nan\nlimit-burst: 5\nretries: -1\nmaxqueue: -5\nhealth-rise: 1000\n",
+			[]string{"line 4: limit-connections", "line 5: limit-rate is NaN", "line 7: retries", "line 8: maxqueue", "line 9: health-rise"},
+		},
 		{"ssh upstream without host", small + "ssh-listen: :7999\nssh-upstream: :7999\n", []string{"ssh-upstream"}},
 	}
 	for _, tt := range tests {

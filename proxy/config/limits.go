@@ -33,10 +33,19 @@ func (c Config) validateNumbers(note noter) {
 		key   string
 		value time.Duration
 	}{
-		{"queue-timeout", c.QueueTimeout}, {"idle-timeout", c.IdleTimeout}, {"tunnel-timeout", c.TunnelTimeout},
-		{"drain-timeout", c.DrainTimeout}, {"health-interval", c.HealthInterval}, {"hsts", c.HSTS}, {"slowstart", c.SlowStart},
-		{"connect-timeout", c.ConnectTimeout}, {"http-request-timeout", c.RequestTimeout}, {"http-keep-alive-timeout", c.KeepAliveTimeout},
-		{"check-timeout", c.CheckTimeout}, {"health-fastinter", c.HealthFast}, {"health-downinter", c.HealthDown},
+		{"queue-timeout", c.QueueTimeout},
+		{"idle-timeout", c.IdleTimeout},
+		{"tunnel-timeout", c.TunnelTimeout},
+		{"drain-timeout", c.DrainTimeout},
+		{"health-interval", c.HealthInterval},
+		{"hsts", c.HSTS},
+		{"slowstart", c.SlowStart},
+		{"connect-timeout", c.ConnectTimeout},
+		{"http-request-timeout", c.RequestTimeout},
+		{"http-keep-alive-timeout", c.KeepAliveTimeout},
+		{"check-timeout", c.CheckTimeout},
+		{"health-fastinter", c.HealthFast},
+		{"health-downinter", c.HealthDown},
 	} {
 		if d.value < 0 {
 			note(d.key, "is %s, less than nothing", d.value)

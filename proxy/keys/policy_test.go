@@ -88,8 +88,10 @@ func TestPolicyIsMozillaIntermediate(t *testing.T) {
 	same(t, "cipher suites", ciphers, want.Ciphers.IANA)
 
 	var curves []string
-	for name, id := range map[string]tls.CurveID{"X25519MLKEM768": tls.X25519MLKEM768, "X25519": tls.X25519, "prime256v1": tls.CurveP256,
-		"secp384r1": tls.CurveP384, "secp521r1": tls.CurveP521, "SecP256r1MLKEM768": tls.SecP256r1MLKEM768, "SecP384r1MLKEM1024": tls.SecP384r1MLKEM1024} {
+	for name, id := range map[string]tls.CurveID{
+		"X25519MLKEM768": tls.X25519MLKEM768, "X25519": tls.X25519, "prime256v1": tls.CurveP256,
+		"secp384r1": tls.CurveP384, "secp521r1": tls.CurveP521, "SecP256r1MLKEM768": tls.SecP256r1MLKEM768, "SecP384r1MLKEM1024": tls.SecP384r1MLKEM1024,
+	} {
 		if state, ok := try(func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{id} }); ok {
 			curves = append(curves, name)
 			if name := tls.CipherSuiteName(state.CipherSuite); !slices.Contains(want.Suites, name) {

@@ -13,7 +13,7 @@ import (
 // maxClients is how many clients are remembered, about 200 bytes each.
 const maxClients = 100_000
 
-// Options; what is 0 is not limited.
+// Options of a Limiter; what is 0 is not limited.
 type Options struct {
 	Connections int     // of one client at a time (HAProxy: conn_cur)
 	Rate        float64 // requests per second and client (http_req_rate)

@@ -51,13 +51,18 @@ func TestRate(t *testing.T) {
 		ok    bool
 		wait  time.Duration
 	}{
-		{0, true, 0}, {0, true, 0}, {0, true, 0},
+		{0, true, 0},
+		{0, true, 0},
+		{0, true, 0},
 		{0, false, 500 * time.Millisecond},
 		{400 * time.Millisecond, false, 100 * time.Millisecond},
 		{500 * time.Millisecond, true, 0},
 		{500 * time.Millisecond, false, 500 * time.Millisecond},
 		{400 * time.Millisecond, false, 500 * time.Millisecond}, // the clock went back
-		{time.Hour, true, 0}, {time.Hour, true, 0}, {time.Hour, true, 0}, {time.Hour, false, 500 * time.Millisecond},
+		{time.Hour, true, 0},
+		{time.Hour, true, 0},
+		{time.Hour, true, 0},
+		{time.Hour, false, 500 * time.Millisecond},
 	} {
 		ok, wait := l.Request(one, start.Add(tt.after))
 		if ok != tt.ok || wait != tt.wait {
@@ -115,7 +120,8 @@ func TestFullOfOpenConnectionsRefusesStrangers(t *testing.T) {
 		t.Error("answered")
 	}
 	l.Disconnect(addr)
-	if !l.Connect(one, start) && !l.Connect(one, start) {
+	l.Connect(one, start) // looks at a few of the remembered only
+	if !l.Connect(one, start) && l.clients[key(one)] == nil {
 		t.Error("refused though there is room")
 	}
 }

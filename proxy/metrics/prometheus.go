@@ -16,10 +16,14 @@ var causes = []struct {
 	cause record.Cause
 	label string
 }{
-	{record.Client, "client"}, {record.ClientTimeout, "client_timeout"},
-	{record.Server, "server"}, {record.ServerTimeout, "server_timeout"},
-	{record.Refused, "refused"}, {record.Resource, "limit"},
-	{record.Local, "local"}, {record.Killed, "stopped"},
+	{record.Client, "client"},
+	{record.ClientTimeout, "client_timeout"},
+	{record.Server, "server"},
+	{record.ServerTimeout, "server_timeout"},
+	{record.Refused, "refused"},
+	{record.Resource, "limit"},
+	{record.Local, "local"},
+	{record.Killed, "stopped"},
 }
 
 // WritePrometheus writes all metrics.

@@ -53,10 +53,18 @@ func TestJudge(t *testing.T) {
 		body   string
 		want   bool
 	}{
-		{200, `{"state":"RUNNING"}`, true}, {204, "", true}, {302, "", true},
-		{503, `{"state":"STARTING"}`, false}, {503, `{"state":"ERROR"}`, false}, {503, "", false},
-		{503, `{"state":"MAINTENANCE"}`, true}, {503, `{"state":"FIRST_RUN"}`, true},
-		{404, "", false}, {500, "MAINTENANCE", false}, {101, "", false}, {0, "", false},
+		{200, `{"state":"RUNNING"}`, true},
+		{204, "", true},
+		{302, "", true},
+		{503, `{"state":"STARTING"}`, false},
+		{503, `{"state":"ERROR"}`, false},
+		{503, "", false},
+		{503, `{"state":"MAINTENANCE"}`, true},
+		{503, `{"state":"FIRST_RUN"}`, true},
+		{404, "", false},
+		{500, "MAINTENANCE", false},
+		{101, "", false},
+		{0, "", false},
 	} {
 		if got := Judge(tt.status, []byte(tt.body)); got != tt.want {
 			t.Errorf("%d %s: %v", tt.status, tt.body, got)

@@ -192,16 +192,36 @@ func TestRetries(t *testing.T) {
 		connect time.Duration
 		want    []step
 	}{
-		{"one server", []string{"a"}, "", LeastConn, 5 * time.Second,
-			[]step{again("a"), again("a"), again("a"), {Down, 0, "a"}}},
-		{"short connect timeout", []string{"a"}, "", LeastConn, 200 * time.Millisecond,
-			[]step{{At, 200 * time.Millisecond, "a"}}},
-		{"last retry elsewhere", []string{"a", "b"}, "", LeastConn, 5 * time.Second,
-			[]step{again("a"), again("a"), {At, 0, "b"}, {Down, 0, "b"}}},
-		{"in turn at once elsewhere", []string{"a", "b"}, "", RoundRobin, 5 * time.Second,
-			[]step{{At, 0, "b"}, {At, 0, "a"}, {At, 0, "b"}, {Down, 0, "b"}}},
-		{"bound to the server", []string{"a", "b"}, "a", RoundRobin, 5 * time.Second,
-			[]step{again("a"), again("a"), {At, 0, "b"}}},
+		{
+			"one server",
+			[]string{"a"},
+			"", LeastConn, 5 * time.Second,
+			[]step{again("a"), again("a"), again("a"), {Down, 0, "a"}},
+		},
+		{
+			"short connect timeout",
+			[]string{"a"},
+			"", LeastConn, 200 * time.Millisecond,
+			[]step{{At, 200 * time.Millisecond, "a"}},
+		},
+		{
+			"last retry elsewhere",
+			[]string{"a", "b"},
+			"", LeastConn, 5 * time.Second,
+			[]step{again("a"), again("a"), {At, 0, "b"}, {Down, 0, "b"}},
+		},
+		{
+			"in turn at once elsewhere",
+			[]string{"a", "b"},
+			"", RoundRobin, 5 * time.Second,
+			[]step{{At, 0, "b"}, {At, 0, "a"}, {At, 0, "b"}, {Down, 0, "b"}},
+		},
+		{
+			"bound to the server",
+			[]string{"a", "b"},
+			"a", RoundRobin, 5 * time.Second,
+			[]step{again("a"), again("a"), {At, 0, "b"}},
+		},
 	}
 	for _, tt := range tests {
 		o := options()

@@ -30,8 +30,10 @@ func TestHTTPLog(t *testing.T) {
 	if got := string(r.AppendHTTPLog(nil)); got != want {
 		t.Errorf("\n%s\n%s", got, want)
 	}
-	r = Record{Client: netip.MustParseAddrPort("[2001:db8::1]:1"), Frontend: "bitgate", Backend: "bitbucket",
-		Marks: Marks{First: start, End: at(10000)}, Status: 408, End: ClientTimeout}
+	r = Record{
+		Client: netip.MustParseAddrPort("[2001:db8::1]:1"), Frontend: "bitgate", Backend: "bitbucket",
+		Marks: Marks{First: start, End: at(10000)}, Status: 408, End: ClientTimeout,
+	}
 	const bad = `2001:db8::1:1 [06/Feb/2026:12:14:14.655] bitgate bitbucket/<NOSRV> -1/-1/-1/-1/10000 408 0 - - cR-- 0/0/0/0/0 0/0 {} "<BADREQ>"`
 	if got := string(r.AppendHTTPLog(nil)); got != bad {
 		t.Errorf("\n%s\n%s", got, bad)
