@@ -15,7 +15,8 @@ import (
 // inherit nothing, whatever those defaults say now or later, and nothing after
 // them changes its meaning (manual, 4 "Proxies"; HAProxy 2.4 and newer even
 // refuse sections that come to inherit from named defaults which others refer
-// to). Without defaults they go to the end of the last file, and a set without
+// to). Where HAProxy loads a directory, they are a file of their
+// own there (OwnFile). Without defaults they go to the end of the last file, and a set without
 // any section becomes a complete configuration.
 //
 // Where a section of the administrator's binds the port, our rules go into it if
@@ -41,6 +42,7 @@ func Merge(set []Source, s Site) (Merged, error) {
 	}
 	at := findSpot(files)
 	fill := options{complete: !foreignSections(files), noTLS: oneByOne(files), ways: w}
+	fill.own = !fill.complete && own(files[at.file])
 	fill.log = fill.complete || at.afterLog(files)
 	text, err := body(s, fill)
 	if err != nil {

@@ -28,6 +28,7 @@ func Render(s Site) (string, error) {
 type view struct {
 	Version
 	Complete, Log    bool
+	Own              bool
 	Prefix           string
 	BaseURL, Origin  string
 	Authority, Hosts string
@@ -65,6 +66,7 @@ var spoofableTwins = []string{
 // options are what depends on the rest of the configuration.
 type options struct {
 	complete bool // with global and defaults
+	own      bool // a file of our own behind all others: with a defaults section of our own
 	log      bool // there is a global log target
 	noTLS    bool // global forbids versions one by one (no-sslv3)
 	ways     ways // how the wanted addresses are come by
@@ -87,7 +89,7 @@ func (s Site) view(o options) (view, error) {
 		return view{}, err
 	}
 	v := view{
-		Version: s.Version, Complete: o.complete, Log: o.log, Prefix: prefix,
+		Version: s.Version, Complete: o.complete, Own: o.own, Log: o.log, Prefix: prefix,
 		BaseURL: u.BaseURL(), Origin: u.Origin(), Authority: u.Authority(), Port: u.Port(),
 		Context: u.TomcatPath(), RootTarget: u.RedirectTarget(), StatusPath: u.StatusPath(),
 		Bundle: Quote(s.Bundle), TLS: tlsWords(s.Version, o.noTLS), MaxConn: s.MaxConn,

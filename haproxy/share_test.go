@@ -170,3 +170,34 @@ func TestHandMadeSectionsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// In a directory ours is a file of its own, which depends on no other's defaults.
+func TestOwnFileInADirectory(t *testing.T) {
+	set := []Source{
+		{Path: "/etc/haproxy/haproxy.cfg", Data: []byte("global\n  log /dev/log local0\ndefaults\n  mode tcp\n")},
+		{Path: "/etc/haproxy/conf.d/www.cfg", Data: []byte("frontend www\n  mode http\n  bind :80\n")},
+		{Path: "/etc/haproxy/conf.d/" + OwnFile},
+	}
+	m, err := Merge(set, site(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Path != set[2].Path || len(m.Also) > 0 {
+		t.Fatalf("merged into %s and %d others", m.Path, len(m.Also))
+	}
+	text := string(m.After)
+	if defaults, frontend := strings.Index(text, "\ndefaults "+prefix), strings.Index(text, "\nfrontend "); defaults < 0 || defaults > frontend {
+		t.Errorf("no defaults of its own first:\n%s", text)
+	}
+	if !strings.Contains(text, "log global") {
+		t.Error("the global section's log target is not used")
+	}
+	set[2].Data = m.After
+	again, err := Merge(set, site(t, nil))
+	if err != nil || len(again.Splices) > 0 {
+		t.Errorf("a second merge changes it: %v %+v", err, again.Splices)
+	}
+	if back, err := Remove(set[2]); err != nil || len(back.After) > 0 {
+		t.Errorf("Remove leaves %q, %v", back.After, err)
+	}
+}

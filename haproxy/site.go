@@ -55,6 +55,11 @@ type Site struct {
 	Used           []int // ports that other programs listen on; the loopback address, where one is needed, keeps off them
 }
 
+// OwnFile is the name of bitgate's own file in a directory that HAProxy loads.
+// It sorts behind the others, so that its defaults section, which keeps ours from
+// inheriting anything, reaches nobody else.
+const OwnFile = "zz-bitgate.cfg"
+
 // Source is one configuration file of the set HAProxy loads, in load order.
 type Source struct {
 	Path string

@@ -1,6 +1,9 @@
 package haproxy
 
-import "bytes"
+import (
+	"bytes"
+	"path/filepath"
+)
 
 // spot is where our sections are or go.
 type spot struct {
@@ -9,12 +12,16 @@ type spot struct {
 	offset int
 }
 
-// findSpot: where they are; else before the first defaults; else the end.
+// findSpot: where they are; else in our own file, if the set has one; else
+// before the first defaults; else the end.
 func findSpot(files []parsed) spot {
 	for i, p := range files {
 		if p.region.exists() {
 			return spot{i, p.region.first, p.region.start}
 		}
+	}
+	if last := len(files) - 1; own(files[last]) {
+		return spot{last, 0, 0}
 	}
 	for i, p := range files {
 		for _, s := range p.file.Sections {
@@ -26,6 +33,11 @@ func findSpot(files []parsed) spot {
 	}
 	last := len(files) - 1
 	return spot{last, len(files[last].file.Lines), len(files[last].Data)}
+}
+
+// own reports whether a file is ours alone, or would be.
+func own(p parsed) bool {
+	return filepath.Base(p.Path) == OwnFile && !foreignSections([]parsed{p})
 }
 
 // above goes up from a section's line over the comments that belong to it, and

@@ -315,3 +315,49 @@ frontend naive
 	}
 	t.Logf("%d requests for one host, two binds: %v", perHost, got)
 }
+
+// HAProxy that loads a directory: our sections are a file of their own there,
+// and our rules go into the file that has the port.
+func TestDirectoryOfFiles(t *testing.T) {
+	t.Parallel()
+	in := installed(t)
+	if !in.Version.AtLeast(2, 2) {
+		t.Skip("SKIPPED: the layout uses keywords of HAProxy 2.2")
+	}
+	w := newTown(t)
+	dir := filepath.Join(w.dir, "conf.d")
+	write(t, filepath.Join(dir, "00-base.cfg"), w.fill(head+"    option httpchk GET /nothing\n    http-check expect status 599\n"))
+	write(t, filepath.Join(dir, "10-www.cfg"), w.fill(strings.TrimPrefix(layouts["2 host rules, a directory of certificates"].text, head)))
+	found, err := live.Detect(t.Context(), live.Search{Cfg: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set []haproxy.Source
+	for _, path := range found.Files {
+		data, err := os.ReadFile(path)
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		set = append(set, haproxy.Source{Path: path, Data: data})
+	}
+	m, err := haproxy.Merge(set, w.site(t, in.Version))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Base(m.Path) != haproxy.OwnFile || len(m.Also) != 1 {
+		t.Fatalf("merged into %s and %d others", m.Path, len(m.Also))
+	}
+	for _, f := range append([]haproxy.Merged{m}, m.Also...) {
+		write(t, f.Path, f.After)
+	}
+	launch(t, in.Bin, w.addr, "-f", dir)
+	for _, host := range append([]string{ourHost}, otherHosts...) {
+		want := host
+		if host == ourHost {
+			want = "bitbucket"
+		}
+		if got := w.shares(t, host, "/bitbucket/x"); got[want] != perHost {
+			t.Errorf("%s was answered by %v", host, got)
+		}
+	}
+}

@@ -100,12 +100,15 @@ func (in *Install) findFiles(s Search) {
 	if s.Cfg == "" {
 		args, why = unitArgs(s.Root)
 	}
+	last := ""
 	for _, path := range cfgArgs(args) {
 		if s.Cfg == "" {
 			path = filepath.Join(s.Root, path)
 		}
 		in.addFiles(path)
+		last = path
 	}
+	in.addOwn(last)
 	in.Why["Files"] = why
 	if len(in.Files) == 0 {
 		in.Files = []string{filepath.Join(s.Root, DefaultCfg)}
@@ -136,6 +139,19 @@ func (in *Install) addFiles(path string) {
 	}
 	slices.Sort(names)
 	in.Files = append(in.Files, names...)
+}
+
+// addOwn adds the file of our own where the last thing loaded is a directory,
+// as one that may not exist yet. It must sort behind all others.
+func (in *Install) addOwn(last string) {
+	if info, err := os.Stat(last); err != nil || !info.IsDir() {
+		return
+	}
+	path := filepath.Join(last, haproxy.OwnFile)
+	n := len(in.Files)
+	if n == 0 || filepath.Dir(in.Files[n-1]) != filepath.Clean(last) || in.Files[n-1] < path {
+		in.Files = append(in.Files, path)
+	}
 }
 
 // cfgArgs takes the configuration out of haproxy's arguments: "-f X", and all
