@@ -26,11 +26,18 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener, agreed *handover) er
 				return nil
 			}
 		}
-		p.conns.serve(conn, func(member *member) { p.handshake(ctx, conn, member, agreed) })
+		p.fresh.add()
+		p.conns.serve(conn, func(member *member) {
+			asked := sync.OnceFunc(p.fresh.done)
+			defer asked()
+			p.handshake(ctx, conn, member, agreed, asked)
+		})
 	}
 }
 
-func (p *Proxy) handshake(ctx context.Context, conn net.Conn, m *member, agreed *handover) {
+// handshake agrees on a protocol and has it spoken; asked is called when the
+// client's first request is there.
+func (p *Proxy) handshake(ctx context.Context, conn net.Conn, m *member, agreed *handover, asked func()) {
 	named, err := introduced(p.cfg, conn)
 	if err != nil {
 		p.log.event("https: %v", err)
@@ -50,7 +57,7 @@ func (p *Proxy) handshake(ctx context.Context, conn net.Conn, m *member, agreed 
 		agreed.give(secure)
 		return
 	}
-	c := newH1Conn(p, secure)
+	c := newH1Conn(p, secure, asked)
 	m.speaks(c)
 	c.serve()
 }
@@ -78,8 +85,7 @@ func (c *conns) serve(conn net.Conn, f func(*member)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		conn.Close()
-		return
+		conn.Close() // f is told so by its first call
 	}
 	c.all[m] = struct{}{}
 	c.group.Go(func() {

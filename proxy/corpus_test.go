@@ -72,6 +72,11 @@ const (
 	smuggled = "SMUGGLED" // a request from inside a body reached it as a request
 )
 
+// refused tells a refusal from a request that a proxy still waits for more of.
+func (o outcome) refused() bool {
+	return len(o.messages) == 0 && (o.status >= 400 || o.closed)
+}
+
 func (o outcome) verdict(a attack) string {
 	if len(o.messages) == 0 {
 		return rejected
@@ -146,9 +151,11 @@ func carryOut(l lane, c *tls.Config, a attack, canary string) (o outcome) {
 	o.canary = sing(l, c, canary)
 	answers.settle(20 * time.Millisecond)
 	o.status = answers.status()
+	wait := time.Duration(0)
 	if o.status >= 400 {
-		o.closed = answers.closes(time.Second)
+		wait = time.Second
 	}
+	o.closed = answers.closes(wait)
 	for _, m := range l.server.take() {
 		if m.target != canary {
 			o.messages = append(o.messages, m)
@@ -269,6 +276,7 @@ func TestAttacks(t *testing.T) {
 			}
 		}
 	}
+	both := 0
 	for i, o := range results["bitgate"] {
 		a := all[i]
 		switch verdict := o.verdict(a); verdict {
@@ -286,9 +294,16 @@ func TestAttacks(t *testing.T) {
 			t.Errorf("%s: after %d the connection stays open", a.ID, o.status)
 		}
 		h, x := results["HAProxy"], results["nginx"]
-		if h != nil && x != nil && len(h[i].messages) == 0 && len(x[i].messages) == 0 && len(o.messages) > 0 {
+		if h == nil || x == nil || !h[i].refused() || !x[i].refused() {
+			continue
+		}
+		if both++; len(o.messages) > 0 {
 			t.Errorf("%s: HAProxy (%d) and nginx (%d) refuse it, we do not: %s", a.ID, h[i].status, x[i].status, show(o.messages))
 		}
+	}
+	t.Logf("HAProxy and nginx both refuse %d", both)
+	if results["HAProxy"] != nil && results["nginx"] != nil && both < len(all)/4 {
+		t.Error("so few that the comparison shows nothing")
 	}
 }
 

@@ -1,8 +1,10 @@
 package proxy_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -93,6 +95,30 @@ func TestEndOfContextCutsAtOnce(t *testing.T) {
 	r.stop()
 	if err := receive(t, "the end", answer); err == nil {
 		t.Error("answered after the end")
+	}
+	err := receive(t, "Serve returns", r.ended)
+	r.ended <- err
+}
+
+// Who connected just before a drain is answered, and told to come anew.
+func TestDrainAnswersNewConnections(t *testing.T) {
+	r := start(t, newRecorder(t).addr, nil)
+	conn := r.dial()
+	drained := make(chan error, 1)
+	go func() { drained <- r.proxy.Drain(context.Background()) }()
+	until(t, "no new connection is accepted", func() bool {
+		conn, err := net.Dial("tcp", r.addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
+	fmt.Fprintf(conn, "GET /bitbucket/x HTTP/1.1\r\nHost: %s\r\n\r\n", r.url.Authority())
+	if res := readAnswer(t, bufio.NewReader(conn)); res.StatusCode != 200 || !res.Close {
+		t.Errorf("%s, close %v", res.Status, res.Close)
+	}
+	if err := receive(t, "drained", drained); err != nil {
+		t.Error(err)
 	}
 	err := receive(t, "Serve returns", r.ended)
 	r.ended <- err

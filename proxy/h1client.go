@@ -29,9 +29,10 @@ const (
 // h1conn is one client connection that speaks HTTP/1.1, driven by its own
 // goroutine. A second one reads while the first waits for the server.
 type h1conn struct {
-	conn *tls.Conn
-	p    *Proxy
-	idle atomic.Int32 // connIdle, connBusy or connClosed
+	conn  *tls.Conn
+	p     *Proxy
+	asked func()       // called when the first request begins
+	idle  atomic.Int32 // connIdle, connBusy or connClosed
 
 	in   []byte // received
 	r, w int    // in[r:w] is not consumed yet
@@ -63,8 +64,8 @@ const (
 	connClosed
 )
 
-func newH1Conn(p *Proxy, conn *tls.Conn) *h1conn {
-	c := &h1conn{conn: conn, p: p, limit: p.cfg.IdleTimeout, in: make([]byte, inputBuffer)}
+func newH1Conn(p *Proxy, conn *tls.Conn, asked func()) *h1conn {
+	c := &h1conn{conn: conn, p: p, asked: asked, limit: p.cfg.IdleTimeout, in: make([]byte, inputBuffer)}
 	c.head.MaxHead, c.head.MaxFields = maxHead, maxFields
 	return c
 }
@@ -124,6 +125,7 @@ func (c *h1conn) receive(wait time.Duration) (*request, bool) {
 					c.p.open.done()
 					return nil, false
 				}
+				c.asked()
 				begun = time.Now()
 				limit = begun.Add(c.p.cfg.RequestTimeout)
 			}

@@ -29,6 +29,8 @@ import (
 const (
 	maxH2Head  = 16 << 10 // bytes of an HTTP/2 request's headers; beyond: 431
 	maxStreams = 100      // of one HTTP/2 connection
+	// How long a drain waits for the first request of a new connection.
+	freshGrace = time.Second
 )
 
 // Proxy is one running front.
@@ -46,6 +48,7 @@ type Proxy struct {
 	plain     *http.Server // redirects
 	admin     *http.Server
 	conns     *conns   // HTTP/1.1, and what has not agreed on anything yet
+	fresh     *tracker // connections that have not asked for anything yet
 	open      *tracker // requests, tunnels and SSH connections
 	started   time.Time
 	draining  atomic.Bool
@@ -70,7 +73,7 @@ func New(c config.Config, log io.Writer) (*Proxy, error) {
 	}
 	counters := &metrics.Counters{}
 	p := &Proxy{cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c), upstream: newUpstream(c),
-		keys: store, tls: store.Config(), conns: newConns(), open: &tracker{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{})}
+		keys: store, tls: store.Config(), conns: newConns(), fresh: &tracker{}, open: &tracker{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{})}
 	p.ssh = newSSHForwarder(c, l, p.open)
 	p.h2 = newServer(p, p)
 	p.h2.TLSConfig = p.tls
@@ -163,6 +166,10 @@ func (p *Proxy) Drain(ctx context.Context) error {
 	p.mu.Unlock()
 	p.draining.Store(true)
 	sockets.closeClients() // the administrator's stays, to see what is still open
+	// Who has just connected is about to ask.
+	asking, cancel := context.WithTimeout(ctx, freshGrace)
+	p.fresh.wait(asking)
+	cancel()
 	p.conns.closeIdle()
 	var wait sync.WaitGroup
 	for _, s := range []*http.Server{p.h2, p.plain} {

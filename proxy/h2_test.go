@@ -1,0 +1,68 @@
+package proxy_test
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What comes over HTTP/2 reaches the server strictly framed, under the same
+// rules as over HTTP/1.1.
+func TestHTTP2ReachesTheServerStrictlyFramed(t *testing.T) {
+	o := newOracle(t)
+	r := start(t, o.addr, nil)
+	c := r.client(true)
+	forged := http.Header{"X-Forwarded-For": {"6.6.6.6"}, "X_forwarded_for": {"6.6.6.6"}, "X-Original-Url": {"/admin"}, "Te": {"trailers"},
+		"Authorization": {"Basic eDp5"}, "Cookie": {"a=1", "b=2"}, "X-Empty": {""}}
+	for _, tt := range []struct {
+		method, target, body string
+		unknown              bool // the length is not told
+		want                 []string
+	}{
+		{"GET", "/bitbucket/a%2Fb;c//d?e=f;g&h=%2F", "", false, nil},
+		{"HEAD", "/bitbucket/x", "", false, nil},
+		{"POST", "/bitbucket/x", "", false, []string{"Content-Length: 0"}},
+		{"POST", "/bitbucket/x", "hello", false, []string{"Content-Length: 5"}},
+		{"PUT", "/bitbucket/x", "hello", true, []string{"Transfer-Encoding: chunked"}},
+		{"DELETE", "/bitbucket/x?", "", false, nil},
+	} {
+		path, query, _ := strings.Cut(tt.target, "?")
+		var body io.Reader
+		if tt.body != "" {
+			body = strings.NewReader(tt.body)
+		}
+		if tt.unknown {
+			body = io.MultiReader(body)
+		}
+		req, err := http.NewRequest(tt.method, r.url.Origin(), body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.URL = &url.URL{Scheme: "https", Host: r.url.Authority(), Opaque: "//" + r.url.Authority() + path, RawQuery: query, ForceQuery: strings.HasSuffix(tt.target, "?")}
+		req.Header = forged.Clone()
+		res, err := c.Do(req)
+		if err != nil {
+			t.Errorf("%s %s: %v", tt.method, tt.target, err)
+			continue
+		}
+		res.Body.Close()
+		got := o.take()
+		if res.StatusCode != 200 || res.ProtoMajor != 2 || len(got) != 1 {
+			t.Errorf("%s %s: %s, %d messages", tt.method, tt.target, res.Status, len(got))
+			continue
+		}
+		lines := strings.Split(got[0].head, "\r\n")
+		want := append(tt.want, tt.method+" "+tt.target+" HTTP/1.1", "Host: "+r.url.Authority(), "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: https", "Authorization: Basic eDp5", "X-Empty: ")
+		for _, line := range want {
+			if !slices.Contains(lines, line) {
+				t.Errorf("%s %s: no line %q in %q", tt.method, tt.target, line, got[0].head)
+			}
+		}
+		if len(got[0].faults) > 0 || strings.Contains(got[0].head, "6.6.6.6") || strings.Contains(got[0].head, "/admin") || strings.Contains(got[0].head, "trailers") {
+			t.Errorf("%s %s: %v in %q", tt.method, tt.target, got[0].faults, got[0].head)
+		}
+	}
+}
