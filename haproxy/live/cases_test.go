@@ -361,3 +361,41 @@ func TestDirectoryOfFiles(t *testing.T) {
 		}
 	}
 }
+
+// In a shared frontend the rules for Bitbucket's sake are Bitbucket's alone:
+// what clients send reaches the other sites as before.
+func TestJoinedRulesAreBitbucketsAlone(t *testing.T) {
+	t.Parallel()
+	in := installed(t)
+	if !in.Version.AtLeast(2, 2) {
+		t.Skip("SKIPPED: the layout uses keywords of HAProxy 2.2")
+	}
+	w := newTown(t)
+	app := httptest.NewServer(http.HandlerFunc(echo))
+	t.Cleanup(app.Close)
+	w.upstream, w.sites[otherHosts[0]] = app.Listener.Addr().String(), app.Listener.Addr().String()
+	cfg := filepath.Join(w.dir, "haproxy.cfg")
+	original := w.fill(layouts["2 host rules, a directory of certificates"].text)
+	m, err := haproxy.Merge([]haproxy.Source{{Path: cfg, Data: original}}, w.site(t, in.Version))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, cfg, m.After)
+	launch(t, in.Bin, w.addr, "-f", cfg)
+	f := &front{addr: w.addr, roots: w.roots}
+	liar := http.Header{"X-Forwarded-For": {"canary"}, "X-Forwarded-Host": {"canary"}, "X-Original-Url": {"canary"}}
+	for _, h2 := range []bool{false, true} {
+		c := f.client(h2)
+		ours, body := get(t, c, "GET", "https://"+ourHost+":"+w.port+"/bitbucket/x", liar)
+		if ours.StatusCode != 200 || strings.Contains(body, "canary") || !strings.Contains(body, "\nX-Forwarded-Proto: https") || !strings.Contains(body, "\nX-Forwarded-For: 127.0.0.1") {
+			t.Errorf("h2 %t: Bitbucket got %d\n%s", h2, ours.StatusCode, body)
+		}
+		if traced, _ := get(t, c, "TRACE", "https://"+ourHost+":"+w.port+"/bitbucket/x", nil); traced.StatusCode != 405 {
+			t.Errorf("h2 %t: TRACE: %d", h2, traced.StatusCode)
+		}
+		_, body = get(t, c, "GET", "https://a.example.com:"+w.port+"/x", liar)
+		if strings.Count(body, "canary") != 3 || strings.Contains(body, "X-Forwarded-Proto") {
+			t.Errorf("h2 %t: the other site got\n%s", h2, body)
+		}
+	}
+}

@@ -54,6 +54,7 @@ func TestCorpusPassesAsBefore(t *testing.T) {
 		if strings.Contains(string(m.After), "# bitgate's line") {
 			joined++
 		}
+		extra := append(certificatesOf(data, bundle), extra...)
 		before := check(t, in.Bin, live.Candidate{Path: file, Data: withNewline(data)}, extra)
 		after := check(t, in.Bin, live.Candidate{Path: file, Data: m.After}, extra)
 		known := map[string]bool{}
@@ -80,6 +81,19 @@ func TestCorpusPassesAsBefore(t *testing.T) {
 		t.Logf("%-70s %s", filepath.Base(file), state)
 	}
 	t.Logf("%d files: %d merged (%d into a section that binds the port; %d pass haproxy -c, the others fail as before), %d refused", len(files), merged, joined, ok, refused)
+}
+
+// certificatesOf supplies every certificate that the file's bind lines name.
+func certificatesOf(data, bundle []byte) []live.Candidate {
+	var out []live.Candidate
+	for _, l := range haproxy.Parse(data).Lines {
+		for i, w := range l.Words {
+			if i > 0 && l.Words[i-1].Text == "crt" && l.Words[0].Text == "bind" {
+				out = append(out, live.Candidate{Path: w.Text, Data: bundle})
+			}
+		}
+	}
+	return out
 }
 
 func check(t *testing.T, bin string, c live.Candidate, extra []live.Candidate) live.Report {
