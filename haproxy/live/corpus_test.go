@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -55,8 +56,8 @@ func TestCorpusPassesAsBefore(t *testing.T) {
 			joined++
 		}
 		extra := append(certificatesOf(data, bundle), extra...)
-		before := check(t, in.Bin, live.Candidate{Path: file, Data: withNewline(data)}, extra)
-		after := check(t, in.Bin, live.Candidate{Path: file, Data: m.After}, extra)
+		before := check(t, in.Bin, live.Candidate{Path: file, Data: supplied(withNewline(data))}, extra)
+		after := check(t, in.Bin, live.Candidate{Path: file, Data: supplied(m.After)}, extra)
 		known := map[string]bool{}
 		for _, msg := range before.Messages {
 			known[kind(msg)] = true
@@ -78,9 +79,49 @@ func TestCorpusPassesAsBefore(t *testing.T) {
 		if before.OK && !after.OK {
 			t.Errorf("%s passed before and does not now", filepath.Base(file))
 		}
-		t.Logf("%-70s %s", filepath.Base(file), state)
+		why := ""
+		for _, msg := range after.Messages {
+			if msg.Level == "ALERT" && why == "" {
+				why = ": " + strings.ReplaceAll(msg.Text, filepath.Dir(file), "")
+			}
+		}
+		t.Logf("%-70s %s%s", filepath.Base(file), state, why)
 	}
 	t.Logf("%d files: %d merged (%d into a section that binds the port; %d pass haproxy -c, the others fail as before), %d refused", len(files), merged, joined, ok, refused)
+}
+
+// supplied puts a user, a group, a folder and addresses that this machine has
+// in the place of those of the machine the file is from, line by line.
+func supplied(data []byte) []byte {
+	var out []byte
+	at := 0
+	put := func(w haproxy.Word, text string) {
+		out = append(append(out, data[at:w.Start]...), text...)
+		at = w.End
+	}
+	for _, l := range haproxy.Parse(data).Lines {
+		w := l.Words
+		switch {
+		case len(w) < 2:
+		case w[0].Text == "user" && len(w) == 2, w[0].Text == "group" && len(w) == 2:
+			put(w[1], "root")
+		case w[0].Text == "chroot":
+			put(w[1], "/")
+		case w[0].Text == "server" && len(w) > 2:
+			host, port, ok := strings.Cut(w[2].Text, ":")
+			if ok && net.ParseIP(host) == nil && !strings.ContainsAny(host, "@/[") {
+				if strings.ContainsAny(port, "${") {
+					port = "80"
+				}
+				put(w[2], "127.0.0.1:"+port)
+			} else if !ok && net.ParseIP(host) == nil && !strings.ContainsAny(host, "@/$") {
+				put(w[2], "127.0.0.1")
+			}
+		case w[0].Text == "errorfile" && len(w) > 2:
+			put(w[2], "/dev/null")
+		}
+	}
+	return append(out, data[at:]...)
 }
 
 // certificatesOf supplies every certificate that the file's bind lines name.
