@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,19 +32,27 @@ type door struct {
 func newDoor(t *testing.T) door {
 	t.Helper()
 	d := door{bin: binary(t), dir: t.TempDir()}
+	d.stand(t, func(bb *bitbuckettest.Server) error { return bb.Restart() })
+	return d
+}
+
+// stand starts the stand-in and describes the machine; restart is what the
+// command that restarts Bitbucket does.
+func (d *door) stand(t *testing.T, restart func(*bitbuckettest.Server) error) {
+	t.Helper()
 	bb, err := bitbuckettest.New(bitbuckettest.Options{Dir: filepath.Join(d.dir, "bitbucket"), Version: "9.4.16", AdminPassword: doorPassword, SSHPort: -1})
 	must(t, err)
 	must(t, bb.Start())
 	t.Cleanup(bb.Close)
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if err := bb.Restart(); err != nil {
+		if err := restart(bb); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
 	}))
 	t.Cleanup(service.Close)
-	_, cert, key, err := certs.Dev([]string{"localhost"}, 90, time.Now())
+	ca, cert, key, err := certs.Dev([]string{"localhost"}, 90, time.Now())
 	must(t, err)
-	for name, data := range map[string][]byte{"cert.pem": cert, "key.pem": key, "password": []byte(doorPassword + "\n")} {
+	for name, data := range map[string][]byte{"ca.pem": ca, "cert.pem": append(cert, ca...), "key.pem": key, "password": []byte(doorPassword + "\n")} {
 		must(t, os.WriteFile(filepath.Join(d.dir, name), data, 0o600))
 	}
 	port := peers.FreePort(t)
@@ -51,6 +60,7 @@ func newDoor(t *testing.T) door {
 		"--home", bb.Home(), "--install", bb.InstallDir(), "--bitbucket-version", "9.4.16", "--upstream", bb.Upstream(),
 		"--haproxy-cfg", filepath.Join(d.dir, "haproxy.cfg"), "--proxy-config", filepath.Join(d.dir, "etc", "proxy.yaml"),
 		"--listen", fmt.Sprintf("127.0.0.1:%d", port), "--restart", "curl -fsS " + service.URL, "--http-redirect", "never",
+		"--ca-file", filepath.Join(d.dir, "ca.pem"),
 	}
 	d.answers = [][]string{
 		{"url", fmt.Sprintf("https://localhost:%d/bitbucket", port)},
@@ -62,17 +72,35 @@ func newDoor(t *testing.T) door {
 		{"cert", filepath.Join(d.dir, "cert.pem")},
 		{"key", filepath.Join(d.dir, "key.pem")},
 	}
-	return d
 }
 
+// binary builds bitgate once for all tests; TestMain removes it.
 func binary(t *testing.T) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "bitgate")
-	out, err := exec.Command("go", "build", "-o", bin, "bitgate/cmd/bitgate").CombinedOutput()
+	built.Do(func() {
+		bin := filepath.Join(binDir, "bitgate")
+		out, err := exec.Command("go", "build", "-o", bin, "bitgate/cmd/bitgate").CombinedOutput()
+		if err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
+	})
+	return filepath.Join(binDir, "bitgate")
+}
+
+var (
+	built  sync.Once
+	binDir string
+)
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "bitgate-e2e")
 	if err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+		panic(err)
 	}
-	return bin
+	binDir = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 func (d door) answer(key string) string {
@@ -175,7 +203,7 @@ func (d door) saved(t *testing.T, screen string) string {
 
 // byWizard drives the full screen in tmux, key by key as a person would.
 func (d door) byWizard(t *testing.T) string {
-	w := startScreen(t, d.dir, append([]string{d.bin}, d.args("wizard", "setup")...))
+	w := startScreen(t, d.dir, 100, 40, append([]string{d.bin}, d.args("wizard", "setup")...))
 	w.wait("answers are given already")
 	w.keys("Enter")
 	w.typed("Public URL", d.answer("url"))

@@ -5,27 +5,28 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
-
-	"bitgate/internal/peers"
+	"time"
 )
 
-// screen is a terminal of 100 columns and 40 lines in tmux.
+// screen is a terminal in tmux.
 type screen struct {
 	t      *testing.T
 	socket string
+	w, h   int
 }
 
 // startScreen runs a command in a terminal of its own, gone when the test ends.
-func startScreen(t *testing.T, dir string, command []string) screen {
+func startScreen(t *testing.T, dir string, w, h int, command []string) screen {
 	t.Helper()
-	s := screen{t: t, socket: filepath.Join(t.TempDir(), "tmux")}
+	s := screen{t: t, socket: filepath.Join(t.TempDir(), "tmux"), w: w, h: h}
 	quoted := make([]string, len(command))
 	for i, arg := range command {
 		quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 	}
-	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "40", "-c", dir, strings.Join(quoted, " ")+"; cat")
+	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(w), "-y", strconv.Itoa(h), "-c", dir, strings.Join(quoted, " ")+"; cat")
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the last screen:\n%s", s.text())
@@ -50,7 +51,7 @@ func (s screen) text() string { s.t.Helper(); return s.tmux("capture-pane", "-p"
 // wait until the words are on the screen.
 func (s screen) wait(words string) {
 	s.t.Helper()
-	peers.WaitFor(s.t, fmt.Sprintf("%q on the screen", words), func() bool { return strings.Contains(s.text(), words) })
+	s.until(fmt.Sprintf("%q on the screen", words), func() bool { return strings.Contains(s.text(), words) })
 }
 
 func (s screen) keys(names ...string) {
@@ -58,17 +59,47 @@ func (s screen) keys(names ...string) {
 	s.tmux(append([]string{"send-keys"}, names...)...)
 }
 
+// until waits half a minute; longer no person would.
+func (s screen) until(what string, ok func() bool) {
+	s.t.Helper()
+	if !within(30*time.Second, ok) {
+		s.t.Fatalf("waited in vain for %s", what)
+	}
+}
+
+// within polls until ok, or until the time is over.
+func within(limit time.Duration, ok func() bool) bool {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if ok() {
+			return true
+		}
+	}
+	return ok()
+}
+
+// resize gives the window another size.
+func (s screen) resize(w, h int) {
+	s.t.Helper()
+	s.tmux("resize-window", "-x", strconv.Itoa(w), "-y", strconv.Itoa(h))
+}
+
+// asks waits for the question with the title: right of the rail, or alone.
+func (s screen) asks(question string) {
+	s.t.Helper()
+	title := regexp.MustCompile(`(?m)^(.{28}|.{38}| )` + question + `(  |$)`)
+	s.until("the question "+question, func() bool { return title.MatchString(s.text()) })
+}
+
 // typed answers the question whose title is on the screen; an empty answer
 // takes what is there. It waits until the question has gone.
 func (s screen) typed(question, answer string) {
 	s.t.Helper()
-	title := regexp.MustCompile(`(?m)^.{28}` + question + `$`) // right of the rail
-	peers.WaitFor(s.t, "the question "+question, func() bool { return title.MatchString(s.text()) })
+	s.asks(question)
 	if answer != "" {
 		s.keys("C-u")
 		s.tmux("send-keys", "-l", answer)
 	}
 	before := s.text()
 	s.keys("Enter")
-	peers.WaitFor(s.t, "the screen after "+question, func() bool { return s.text() != before })
+	s.until("the screen after "+question, func() bool { return s.text() != before })
 }
