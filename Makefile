@@ -1,5 +1,5 @@
 # What a developer types. `make test` is what counts: it is ./test.
-.PHONY: bench-start pictures build test race lint golden fuzz smoke torture
+.PHONY: pictures build test race lint golden fuzz smoke torture
 
 FUZZTIME ?= 20s
 
@@ -27,9 +27,6 @@ smoke: # the whole job on a stand-in Bitbucket, behind both fronts
 
 torture: # killed, refused and cut off from power at every system call; needs root and an hour
 	BITGATE_TORTURE=1 ./test -v -timeout 3h ./torture
-
-bench-start: # medians of the starts that a person waits for
-	BITGATE_BENCH=1 go test -count=1 -v -run TestStart ./bench
 
 pictures: # the README's pictures, drawn from the program's own screens
 	go test -count=1 -run TestPictures ./wizard -pictures $(CURDIR)/docs/pictures
