@@ -150,7 +150,9 @@ func (p *walk) shrinks(words string) {
 	p.resize(200, 60)
 	p.until("a large window", func() bool { return !strings.Contains(p.text(), "50x10") })
 	p.resize(p.screen.w, p.screen.h)
-	p.until("the screen "+words, func() bool { return strings.Contains(p.text(), words) && len(strings.Split(p.text(), "\n")) <= p.screen.h+1 })
+	p.until("the screen "+words, func() bool {
+		return strings.Contains(p.text(), words) && len(strings.Split(p.text(), "\n")) <= p.screen.h+1
+	})
 }
 
 // A station is a screen on the way to the review, known by its words, and what
@@ -219,7 +221,9 @@ func TestWalkStandardRun(t *testing.T) {
 			p.keys("Enter")
 			p.see("result", "enter finish")
 			p.keys("Enter")
-			p.until("the end of the full screen", func() bool { return !strings.Contains(p.text(), "enter finish") && strings.Contains(p.text(), "bitgate undo") })
+			p.until("the end of the full screen", func() bool {
+				return !strings.Contains(p.text(), "enter finish") && strings.Contains(p.text(), "bitgate undo")
+			})
 			history := p.tmux("capture-pane", "-p", "-S", "-100")
 			for _, words := range []string{"ok  backup and journal", "ok  3 Tomcat connector   restart Bitbucket", "is up.", "bitgate apply", "--answers"} {
 				if !strings.Contains(history, words) {
