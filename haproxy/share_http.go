@@ -117,7 +117,7 @@ func (e *editor) acmeFrom(j *judge, at int) bool {
 	return found
 }
 
-var final = []string{"deny", "tarpit", "reject", "redirect", "auth", "return", "silent-drop", "use-service", "wait-for-body"}
+var final = []string{"deny", "tarpit", "reject", "redirect", "auth", "return", "silent-drop", "use-service"}
 var rewriting = []string{"set-path", "set-uri", "set-pathq", "replace-path", "replace-uri", "replace-pathq"}
 
 // pass sees to it that the section's other rules let our requests by: a rule
@@ -135,6 +135,13 @@ func (e *editor) pass(j *judge, conditions []string) error {
 		case w[0].Text == "http-request" && (slices.Contains(rewriting, action) || strings.HasSuffix(action, "-header") && len(w) > 2 && strings.EqualFold(w[2].Text, "host") && action != "add-header"):
 			if j.rule(w) != no && allow < 0 {
 				failed = e.refuse(i, "the rule changes the path or the host of Bitbucket's requests too; clone addresses and redirects would be wrong", "end it with a condition that leaves "+e.site.URL.Host()+" out")
+			}
+		case w[0].Text == "tcp-request" && len(w) > 2 && slices.Contains(final, w[2].Text):
+			switch j.rule(w) {
+			case yes:
+				failed = e.refuse(i, "the rule refuses every connection of this section, Bitbucket's too", "end it with a condition that leaves "+e.site.URL.Host()+" out")
+			case maybe:
+				open = append(open, i)
 			}
 		case w[0].Text == "http-request" && slices.Contains(final, action), w[0].Text == "redirect", w[0].Text == "block":
 			switch t := j.rule(w); {

@@ -126,6 +126,7 @@ func TestUnsafeSectionsAreRefused(t *testing.T) {
 		"under a condition":           {".if defined(X)\nfrontend x\n  mode http\n" + bind + ".endif\n", ".if"},
 		"all requests refused":        {"frontend x\n  mode http\n" + bind + "  http-request deny\n", "line 4"},
 		"all redirected":              {"frontend x\n  mode http\n" + bind + "  redirect prefix https://www.example.com\n", "line 4"},
+		"connections refused by name": {"frontend x\n  mode http\n" + bind + "  tcp-request content reject unless { ssl_fc_sni a }\n", "line 4"},
 		"a password for all":          {"frontend x\n  mode http\n" + bind + "  http-request auth\n", "line 4"},
 		"a guard behind the names":    {"frontend x\n  mode http\n" + bind + "  http-request deny if !{ hdr(host) a }\n  http-request deny if { src 192.0.2.1 }\n", "line 5"},
 		"paths are rewritten":         {"frontend x\n  mode http\n" + bind + "  http-request set-path /x%[path]\n", "line 4"},
@@ -150,6 +151,8 @@ func TestRulesOfOthersAreNoObstacle(t *testing.T) {
 		"http-request set-path /x%[path] if { hdr_beg(host) -i www. }",
 		"http-request deny if { hdr(host),lower -m end .example.org } or { req.hdr(host) -i x }",
 		"http-request deny unless { hdr_dom(host) example.com }",
+		"http-request wait-for-body time 1s",
+		"tcp-request content reject unless { ssl_fc_sni -m end .example.com }",
 	} {
 		m, err := merge(t, "frontend x\n  mode http\n  bind *:443 ssl crt /a.pem\n  "+rule+"\n", site(t, nil))
 		if err != nil || strings.Contains(string(m.After), "http-request allow") || strings.Contains(strings.Join(m.Notes, " "), "may hold") {
