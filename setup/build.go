@@ -1,15 +1,11 @@
 package setup
 
 import (
-	"fmt"
-	"net/url"
-	"slices"
 	"strings"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
-	"bitgate/internal/publicurl"
 	"bitgate/internal/service"
 	"bitgate/internal/splice"
 )
@@ -41,13 +37,6 @@ func Build(f Facts, a Answers) (Plan, error) {
 	b.inputs()
 	b.considerations()
 	return b.plan, nil
-}
-
-// missingForPlan is Missing without what only apply needs.
-func missingForPlan(f Facts, a Answers) []string {
-	return slices.DeleteFunc(Missing(f, a), func(flag string) bool {
-		return flag == "admin-user" || flag == "admin-password-file"
-	})
 }
 
 type builder struct {
@@ -157,60 +146,4 @@ func (b *builder) current(file atomicfile.File) []byte {
 		return data
 	}
 	return file.Data
-}
-
-// validate checks the words of the answers, so that a typo never becomes a plan.
-func validate(a Answers) error {
-	var bad []string
-	oneOf := func(key, value string, words ...string) {
-		if value != "" && !slices.Contains(words, value) {
-			bad = append(bad, fmt.Sprintf("--%s %q: use %s", key, value, strings.Join(words, ", ")))
-		}
-	}
-	oneOf("front", a.Front, FrontHAProxy, FrontBuiltin)
-	oneOf("http-redirect", a.HTTPRedirect, Auto, Always, Never)
-	oneOf("base-url-method", a.BaseURLMethod, Auto, "confapi", "form", Manual, MethodSkip)
-	oneOf("on-failure", a.OnFailure, FailBack, FailKeep)
-	for _, s := range a.Skip {
-		oneOf("skip", s, StepContextPath, StepBaseURL, StepConnector, StepHAProxy, StepSSH)
-	}
-	bad = append(bad, validateAddresses(a)...)
-	if len(bad) > 0 {
-		return problem.New(strings.Join(bad, "\n"), "", "see bitgate setup --help").WithKind(problem.Usage)
-	}
-	return nil
-}
-
-func validateAddresses(a Answers) (bad []string) {
-	if a.Upstream != "" {
-		u, err := url.Parse(a.Upstream)
-		if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.User != nil {
-			bad = append(bad, fmt.Sprintf("--upstream %q: give Bitbucket's own connector, e.g. http://127.0.0.1:7990, without a path", a.Upstream))
-		}
-	}
-	if a.MaxConn < 0 || a.MaxConn > 100000 {
-		bad = append(bad, fmt.Sprintf("--maxconn %d: give a number from 1 to 100000", a.MaxConn))
-	}
-	if _, err := publicurl.ParsePath(a.RedirectOldPath); err != nil {
-		bad = append(bad, fmt.Sprintf("--redirect-old-path %q: %v", a.RedirectOldPath, err))
-	}
-	if a.PEM != "" && (a.Cert != "" || a.Key != "" || a.Chain != "") {
-		bad = append(bad, "--pem holds certificate and key already: leave out --cert, --key and --chain")
-	}
-	for key, list := range map[string][]string{"listen": a.Listen, "ssh-listen": one(a.SSHListen), "ssh-upstream": one(a.SSHUpstream)} {
-		for _, l := range list {
-			if !validListen(l) {
-				bad = append(bad, fmt.Sprintf("--%s %q: give ADDRESS:PORT or :PORT", key, l))
-			}
-		}
-	}
-	slices.Sort(bad)
-	return bad
-}
-
-func one(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
 }

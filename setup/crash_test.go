@@ -111,11 +111,12 @@ func TestKilledAtEveryAct(t *testing.T) {
 			kills++
 			what := "killed at " + e.hit(at)
 			forward := at%2 == 0
-			if at%5 == 0 { // and once more while it is being settled
-				f := x.under(&fate{what: killed, at: 1 + at/5*7%40}, recovery(forward))
+			if at%5 < 2 { // and once more while it is being settled
+				f := x.under(&fate{what: killed, at: 1 + at*7%47}, recovery(forward))
 				if f.died {
 					again++
 					what += ", then at " + f.hit(len(f.acts))
+					forward = !forward // whoever comes next may want it otherwise
 				}
 			}
 			if at%3 == 0 {

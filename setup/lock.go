@@ -30,7 +30,14 @@ func takeLock(d disk, stateDir string) (*lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	// A look (refuseLocked) holds it for a moment, and so does a child between
+	// fork and exec: neither is another run.
+	held := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	for n := 0; held != nil && n < 5; n++ {
+		time.Sleep(10 * time.Millisecond)
+		held = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	if held != nil {
 		f.Close()
 		return nil, atWork(path)
 	}

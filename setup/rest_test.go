@@ -97,13 +97,18 @@ func TestBitbucketMisbehavesAtEveryCall(t *testing.T) {
 	table := map[string]map[string]int{}
 	t.Run("cells", func(t *testing.T) {
 		for _, version := range generations {
-			for _, how := range misbehaviours {
-				t.Run(version+" "+how.name, func(t *testing.T) {
+			for _, slow := range []bool{false, true} { // those that wait go beside those that compute
+				t.Run(fmt.Sprintf("%s waiting %v", version, slow), func(t *testing.T) {
 					t.Parallel()
-					ends := misbehave(t, version, how)
-					mu.Lock()
-					defer mu.Unlock()
-					table[version+" "+how.name] = ends
+					x := restTrial(t, version)
+					for _, how := range misbehaviours {
+						if (how.limit > 0) == slow {
+							ends := x.misbehave(how)
+							mu.Lock()
+							table[version+" "+how.name] = ends
+							mu.Unlock()
+						}
+					}
 				})
 			}
 		}
@@ -113,23 +118,32 @@ func TestBitbucketMisbehavesAtEveryCall(t *testing.T) {
 	}
 }
 
-func misbehave(t *testing.T, version string, how misbehaviour) map[string]int {
+// restTrial counts the requests of a run in which nothing goes wrong.
+func restTrial(t *testing.T, version string) *illTrial {
 	m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
-	p := m.checked()
-	x := &trial{machine: m, start: m.takePicture(), from: m.world()}
+	x := &illTrial{plan: m.checked(), trial: &trial{machine: m, start: m.takePicture(), from: m.world()}}
 	clean := &ill{}
-	if _, err := m.whileIll(clean, p); err != nil {
+	if _, err := m.whileIll(clean, x.plan); err != nil {
 		t.Fatal(err)
 	}
-	x.to = m.world()
+	x.to, x.calls = m.world(), clean.calls
 	x.start.back()
+	return x
+}
+
+type illTrial struct {
+	*trial
+	plan  setup.Plan
+	calls []string
+}
+
+func (x *illTrial) misbehave(how misbehaviour) map[string]int {
 	ends := map[string]int{}
-	for at := 1; at <= len(clean.calls); at++ {
-		call := clean.calls[at-1]
-		if !torture && strings.HasPrefix(call, "GET") && at%5 != len(version+how.name)%5 {
+	for n, call := range x.calls {
+		if !torture && strings.HasPrefix(call, "GET") && n%9 != len(how.name)%9 {
 			continue
 		}
-		res, err := m.whileIll(&ill{how: how, at: at}, p)
+		res, err := x.whileIll(&ill{how: how, at: n + 1}, x.plan)
 		ends[x.stated(how.name+" at "+call, res, err)]++
 		ends["cells"]++
 		x.start.back()

@@ -16,7 +16,10 @@ var generations = []string{"4.14.12", "9.4.16"} // server.xml and bitbucket.prop
 func eachMachine(t *testing.T, run func(t *testing.T, version, front string)) {
 	for _, version := range generations {
 		for _, front := range []string{setup.FrontBuiltin, setup.FrontHAProxy} {
-			t.Run(version+" "+front, func(t *testing.T) { run(t, version, front) })
+			t.Run(version+" "+front, func(t *testing.T) {
+				t.Parallel()
+				run(t, version, front)
+			})
 		}
 	}
 }

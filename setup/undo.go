@@ -85,6 +85,11 @@ func (a *Applier) Recover(ctx context.Context, forward bool) (Result, error) {
 		if forward && !r.goingBack() {
 			return a.finish(ctx, r)
 		}
+		if !r.goingBack() { // from here on there is only the way back
+			if err := r.write(record{Kind: recUndoBegin, Change: -1}); err != nil {
+				return Result{Run: id, State: r.state()}, err
+			}
+		}
 		return a.settleBack(ctx, r, steady)
 	})
 }

@@ -1,0 +1,80 @@
+package setup
+
+import (
+	"bitgate/bitbucket"
+	"bitgate/tomcat"
+)
+
+// baseURL is step 2. A fresh instance takes it from setup.baseUrl; otherwise
+// Bitbucket itself is asked to change it.
+func (b *builder) baseURL() (Step, error) {
+	s := Step{ID: StepBaseURL, Title: "Base URL"}
+	want, sshWant := b.a.URL.BaseURL(), sshBaseURL(b.a)
+	in := b.f.Instance
+	switch {
+	case b.a.Skips(s.ID) || b.a.BaseURLMethod == MethodSkip:
+		s.Skipped = "left out on request"
+		if !in.BaseURL.Set || in.BaseURL.Value != want {
+			b.plan.Pending = append(b.plan.Pending, "set the base URL to "+want+" (Administration, Server settings)")
+		}
+		return s, nil
+	case in.State == bitbucket.FirstRun && b.f.Properties.Path != "":
+		return b.setProperties(s, []tomcat.Property{{Key: "setup.baseUrl", Value: want}})
+	case in.State == bitbucket.Unreachable && b.a.Restart == Never:
+		s.Skipped = "Bitbucket does not answer, and its services are not to be touched"
+		b.plan.Pending = append(b.plan.Pending, "set the base URL to "+want+" once Bitbucket runs")
+		return s, nil
+	case !needsBaseURL(in, want, sshWant):
+		s.Skipped = "the base URL is " + want + " already"
+		return s, nil
+	}
+	c := &BaseURLChange{New: want, SSHNew: sshWant, Method: b.a.BaseURLMethod}
+	if in.BaseURL.Set {
+		c.Old = in.BaseURL.Value
+	}
+	if in.SSH.Set && sshWant != "" {
+		c.SSHOld = in.SSH.Value
+	}
+	s.Changes = []Change{{Phase: PhaseBaseURL, What: "set the base URL to " + want + " through Bitbucket itself", BaseURL: c}}
+	return s, nil
+}
+
+func needsBaseURL(in Instance, want, sshWant string) bool {
+	if !in.BaseURL.Set || in.BaseURL.Value != want {
+		return true
+	}
+	return sshWant != "" && (!in.SSH.Set || in.SSH.Value != sshWant)
+}
+
+// restart adds Bitbucket's restart to the last upstream step that changed a
+// file, or where the running instance is behind its files.
+func (b *builder) restart() {
+	at := -1
+	for i, s := range b.plan.Steps {
+		for _, c := range s.Changes {
+			if c.Phase == PhaseUpstreamFiles {
+				at = i
+			}
+		}
+	}
+	in := b.f.Instance
+	behind := in.State != bitbucket.Unreachable && in.Base != "" && in.Base != b.plan.Run.UpstreamAfter &&
+		!b.a.Skips(StepContextPath) && len(b.plan.Pending) == 0
+	if at < 0 && behind {
+		at = 2 // the connector step: files are right, the process has not read them yet
+	}
+	if at < 0 {
+		return
+	}
+	ctl := b.plan.Run.Bitbucket
+	if ctl.How == "never" {
+		b.plan.Pending = append(b.plan.Pending, "restart Bitbucket: it reads its files only when it starts")
+		return
+	}
+	b.plan.Steps[at].Changes = append(b.plan.Steps[at].Changes, Change{
+		Phase: PhaseRestart, What: "restart Bitbucket (" + describe(ctl) + ")",
+		Service: &ServiceChange{Target: "bitbucket", Verb: "restart", Control: ctl,
+			Effect: "Bitbucket is away for one to a few minutes; running clones and pushes are cut"},
+	})
+	b.plan.Steps[at].Skipped = ""
+}

@@ -1,0 +1,101 @@
+package setup
+
+import (
+	"strings"
+
+	"bitgate/haproxy"
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
+	"bitgate/internal/service"
+	"bitgate/proxy/config"
+)
+
+func (b *builder) haproxy(s *Step, bundle string) error {
+	h := b.f.HAProxy
+	switch {
+	case h.Bin == "":
+		return problem.New("HAProxy is not installed", "the front \"haproxy\" needs it",
+			"install it (apt install haproxy), or choose --front builtin")
+	case !h.Version.AtLeast(1, 5) || !h.OpenSSL:
+		return problem.New("HAProxy "+h.Version.Text+" cannot terminate TLS",
+			"HAProxy 1.5 or later, built with OpenSSL, is required for SSL support", "install a newer HAProxy, or choose --front builtin")
+	}
+	merged, err := haproxy.Merge(b.f.HAProxySources, b.site(bundle))
+	if err != nil {
+		return err
+	}
+	file, ok := b.haproxyFile(merged.Path)
+	if !ok {
+		return problem.New(merged.Path+" is not among HAProxy's files", "", "give --haproxy-cfg")
+	}
+	b.note(s.ID, merged.Notes)
+	if c := b.fileChange(PhaseFrontFiles, "merge our sections into "+merged.Path, file, merged.After, merged.Splices); c != nil {
+		s.Changes = append(s.Changes, *c)
+	}
+	for _, other := range merged.Also { // after the file with the backends that its rules name
+		file, _ := b.haproxyFile(other.Path)
+		if c := b.fileChange(PhaseFrontFiles, "add our rules to "+other.Path, file, other.After, other.Splices); c != nil {
+			s.Changes = append(s.Changes, *c)
+		}
+	}
+	if len(s.Changes) > 0 {
+		b.serveFront(s, "haproxy", service.Reload, "HAProxy reloads without interruption")
+	}
+	return nil
+}
+
+func (b *builder) site(bundle string) haproxy.Site {
+	u := strings.TrimPrefix(b.a.Upstream, "http://")
+	return haproxy.Site{
+		URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Bundle: bundle,
+		Upstream: u, MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
+		OldPath: b.a.RedirectOldPath, Version: b.f.HAProxy.Version, Used: b.usedPorts(),
+	}
+}
+
+// redirectListen decides about port 80: always, never, or where it is free.
+func (b *builder) redirectListen() []string {
+	switch {
+	case b.a.HTTPRedirect == Never || b.a.HTTPRedirect == Auto && b.a.URL.Port() != 443:
+		return nil
+	case b.a.HTTPRedirect == Always || b.port80Free():
+		var out []string
+		for _, l := range b.a.Listen {
+			host, _ := splitListen(l)
+			if strings.Contains(host, ":") {
+				host = "[" + host + "]"
+			}
+			out = append(out, host+":80")
+		}
+		return out
+	}
+	return nil
+}
+
+// port80Free: nobody else's section binds it, and whoever listens is our front.
+func (b *builder) port80Free() bool {
+	ours := false
+	if b.a.Front == FrontHAProxy {
+		for _, bind := range haproxy.Binds(b.f.HAProxySources) {
+			if _, port := splitListen(bind.Address); port == "80" {
+				if !bind.Ours {
+					return false
+				}
+				ours = true
+			}
+		}
+	} else if c, err := config.Parse(b.f.ProxyConfig.Path, b.f.ProxyConfig.Data); err == nil {
+		ours = len(c.RedirectListen) > 0
+	}
+	_, held := holder(b.f.Listeners, ":80")
+	return ours || !held
+}
+
+func (b *builder) haproxyFile(path string) (atomicfile.File, bool) {
+	for _, f := range b.f.HAProxyFiles {
+		if f.Path == path {
+			return f, true
+		}
+	}
+	return atomicfile.File{}, false
+}
