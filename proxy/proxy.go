@@ -47,7 +47,8 @@ type Proxy struct {
 	h2        *http.Server // of connections that agreed on HTTP/2
 	plain     *http.Server // redirects
 	admin     *http.Server
-	conns     *conns   // HTTP/1.1, and what has not agreed on anything yet
+	conns     *conns // HTTP/1.1, and what has not agreed on anything yet
+	accepting sync.WaitGroup
 	fresh     *tracker // connections that have not asked for anything yet
 	open      *tracker // requests, tunnels and SSH connections
 	started   time.Time
@@ -121,7 +122,11 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	start(agreed, func() error { return p.h2.Serve(agreed) })
 	for _, listener := range l.HTTPS {
 		listener := p.clients.guard(listener)
-		start(listener, func() error { return p.accept(ctx, listener, agreed) })
+		p.accepting.Add(1)
+		start(listener, func() error {
+			defer p.accepting.Done()
+			return p.accept(ctx, listener, agreed)
+		})
 	}
 	for _, listener := range l.Redirect {
 		listener := p.clients.guard(listener)
@@ -166,6 +171,7 @@ func (p *Proxy) Drain(ctx context.Context) error {
 	p.mu.Unlock()
 	p.draining.Store(true)
 	sockets.closeClients() // the administrator's stays, to see what is still open
+	p.accepting.Wait()
 	// Who has just connected is about to ask.
 	asking, cancel := context.WithTimeout(ctx, freshGrace)
 	p.fresh.wait(asking)
