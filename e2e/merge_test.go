@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -49,9 +50,11 @@ func TestApplyJoinsAPortInUse(t *testing.T) {
 			t.Cleanup(func() { _ = master.Process.Signal(syscall.SIGTERM); _ = master.Wait() })
 
 			ask := func(host, path string) string {
-				c := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-					TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: host}, //nolint:gosec // who answers is asked for
-					Dial:            func(string, string) (net.Conn, error) { return net.Dial("tcp", "127.0.0.1:"+port) }}}
+				c := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+					DisableKeepAlives: true,
+					TLSClientConfig:   &tls.Config{InsecureSkipVerify: true, ServerName: host}, //nolint:gosec // who answers is asked for
+					DialContext:       func(context.Context, string, string) (net.Conn, error) { return net.Dial("tcp", "127.0.0.1:"+port) },
+				}}
 				resp, err := c.Get("https://" + host + ":" + port + path)
 				if err != nil {
 					return err.Error()

@@ -90,7 +90,7 @@ func (j *judge) condition(words []Word) truth {
 		if w == "" {
 			continue
 		}
-		term := maybe
+		var term truth
 		if w == "{" {
 			end := i + 1
 			for end < len(words) && words[end].Text != "}" {

@@ -33,8 +33,21 @@ func TestKeywordsByVersion(t *testing.T) {
 		"maxconn 50":                           {1, 5},
 		"no-tls-tickets":                       {1, 5},
 	}
-	for _, v := range []Version{{Major: 1, Minor: 5}, {Major: 1, Minor: 6}, {Major: 1, Minor: 7}, {Major: 1, Minor: 8}, {Major: 1, Minor: 9},
-		{Major: 2}, {Major: 2, Minor: 1}, {Major: 2, Minor: 2}, {Major: 2, Minor: 4}, {Major: 2, Minor: 6}, {Major: 3}, {Major: 3, Minor: 2}, {Major: 3, Minor: 4}} {
+	for _, v := range []Version{
+		{Major: 1, Minor: 5},
+		{Major: 1, Minor: 6},
+		{Major: 1, Minor: 7},
+		{Major: 1, Minor: 8},
+		{Major: 1, Minor: 9},
+		{Major: 2},
+		{Major: 2, Minor: 1},
+		{Major: 2, Minor: 2},
+		{Major: 2, Minor: 4},
+		{Major: 2, Minor: 6},
+		{Major: 3},
+		{Major: 3, Minor: 2},
+		{Major: 3, Minor: 4},
+	} {
 		text, err := Render(site(t, func(s *Site) {
 			s.Version, s.OldPath, s.SSHListen, s.SSHUpstream = v, "/stash", ":7999", "127.0.0.1:7998"
 		}))

@@ -117,8 +117,10 @@ func (e *editor) acmeFrom(j *judge, at int) bool {
 	return found
 }
 
-var final = []string{"deny", "tarpit", "reject", "redirect", "auth", "return", "silent-drop", "use-service"}
-var rewriting = []string{"set-path", "set-uri", "set-pathq", "replace-path", "replace-uri", "replace-pathq"}
+var (
+	final     = []string{"deny", "tarpit", "reject", "redirect", "auth", "return", "silent-drop", "use-service"}
+	rewriting = []string{"set-path", "set-uri", "set-pathq", "replace-path", "replace-uri", "replace-pathq"}
+)
 
 // pass sees to it that the section's other rules let our requests by: a rule
 // that refuses names it does not know is told to allow ours.

@@ -159,8 +159,10 @@ func (c *h1conn) receive(wait time.Duration) (*request, bool) {
 // request describes the head that was read.
 func (c *h1conn) request(begun time.Time) *request {
 	h := &c.head
-	r := &request{method: h.Method, target: h.Target, host: string(h.Host), authority: string(h.Authority), fields: h.Fields,
-		kind: h.Kind, length: h.Length, explicit: h.Kind == h1.None && h.HasLength(), expect: h.Expect, proto: protocol(h.Minor), remote: c.conn.RemoteAddr().String(), started: begun}
+	r := &request{
+		method: h.Method, target: h.Target, host: string(h.Host), authority: string(h.Authority), fields: h.Fields,
+		kind: h.Kind, length: h.Length, explicit: h.Kind == h1.None && h.HasLength(), expect: h.Expect, proto: protocol(h.Minor), remote: c.conn.RemoteAddr().String(), started: begun,
+	}
 	r.websocket = h1.Is(h.Upgrade, "websocket") && string(h.Method) == http.MethodGet && h.Kind == h1.None
 	r.split()
 	c.body.Start(h.Kind, h.Length)

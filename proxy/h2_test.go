@@ -15,8 +15,10 @@ func TestHTTP2ReachesTheServerStrictlyFramed(t *testing.T) {
 	o := newOracle(t)
 	r := start(t, o.addr, nil)
 	c := r.client(true)
-	forged := http.Header{"X-Forwarded-For": {"6.6.6.6"}, "X_forwarded_for": {"6.6.6.6"}, "X-Original-Url": {"/admin"}, "Te": {"trailers"},
-		"Authorization": {"Basic eDp5"}, "Cookie": {"a=1", "b=2"}, "X-Empty": {""}}
+	forged := http.Header{
+		"X-Forwarded-For": {"6.6.6.6"}, "X_forwarded_for": {"6.6.6.6"}, "X-Original-Url": {"/admin"}, "Te": {"trailers"},
+		"Authorization": {"Basic eDp5"}, "Cookie": {"a=1", "b=2"}, "X-Empty": {""},
+	}
 	for _, tt := range []struct {
 		method, target, body string
 		unknown              bool // the length is not told

@@ -21,7 +21,6 @@ type h2client struct {
 
 	buffer    []byte
 	got       atomic.Bool
-	reading   atomic.Bool
 	empty     bool
 	aborted   bool
 	readNext  time.Time

@@ -19,7 +19,6 @@ import (
 type message struct {
 	head   string
 	target string
-	body   int
 	faults []string // violations of the grammar
 }
 

@@ -124,8 +124,10 @@ func hardenedHAProxy(t *testing.T, n int, pem string) peer {
 		t.Fatal(err)
 	}
 	for _, l := range p.lanes {
-		text, err := haproxy.Render(haproxy.Site{URL: public, Listen: []string{l.front}, Bundle: pem, Upstream: l.server.addr, MaxConn: 50,
-			Version: haproxy.Version{Major: 2, Minor: 6}})
+		text, err := haproxy.Render(haproxy.Site{
+			URL: public, Listen: []string{l.front}, Bundle: pem, Upstream: l.server.addr, MaxConn: 50,
+			Version: haproxy.Version{Major: 2, Minor: 6},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -73,8 +73,10 @@ func New(c config.Config, log io.Writer) (*Proxy, error) {
 		return nil, err
 	}
 	counters := &metrics.Counters{}
-	p := &Proxy{cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c), upstream: newUpstream(c),
-		keys: store, tls: store.Config(), conns: newConns(), fresh: &tracker{}, open: &tracker{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{})}
+	p := &Proxy{
+		cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c), upstream: newUpstream(c),
+		keys: store, tls: store.Config(), conns: newConns(), fresh: &tracker{}, open: &tracker{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
+	}
 	p.ssh = newSSHForwarder(c, l, p.open)
 	p.h2 = newServer(p, p)
 	p.h2.TLSConfig = p.tls

@@ -134,8 +134,10 @@ func bodies() []transparent {
 func interims() []transparent {
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 	return []transparent{
-		{name: "Expect is forwarded, 100 comes from the server", request: request("POST", "/", after100+"hello", "Content-Length: 5", "Expect: 100-continue"),
-			answer: "HTTP/1.1 100 Continue\r\n\r\n" + afterBody + ok, server: "+Expect: 100-continue\n+BODY:hello", client: "+HTTP/1.1 100 Continue"},
+		{
+			name: "Expect is forwarded, 100 comes from the server", request: request("POST", "/", after100+"hello", "Content-Length: 5", "Expect: 100-continue"),
+			answer: "HTTP/1.1 100 Continue\r\n\r\n" + afterBody + ok, server: "+Expect: 100-continue\n+BODY:hello", client: "+HTTP/1.1 100 Continue",
+		},
 		{name: "no 100 of our own", request: request("POST", "/", "hello", "Content-Length: 5", "Expect: 100-continue"), server: "+BODY:hello", client: "-HTTP/1.1 100"},
 		{name: "Expect without a body", request: get("/", "Expect: 100-continue"), server: "+GET / HTTP/1.1"},
 		{name: "another expectation", request: request("POST", "/", "", "Content-Length: 0", "Expect: miracles"), status: 417},

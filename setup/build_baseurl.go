@@ -73,8 +73,10 @@ func (b *builder) restart() {
 	}
 	b.plan.Steps[at].Changes = append(b.plan.Steps[at].Changes, Change{
 		Phase: PhaseRestart, What: "restart Bitbucket (" + describe(ctl) + ")",
-		Service: &ServiceChange{Target: "bitbucket", Verb: "restart", Control: ctl,
-			Effect: "Bitbucket is away for one to a few minutes; running clones and pushes are cut"},
+		Service: &ServiceChange{
+			Target: "bitbucket", Verb: "restart", Control: ctl,
+			Effect: "Bitbucket is away for one to a few minutes; running clones and pushes are cut",
+		},
 	})
 	b.plan.Steps[at].Skipped = ""
 }

@@ -61,9 +61,11 @@ func (b *builder) considerations() {
 		b.note("bitbucket", []string{n})
 	}
 	for _, n := range b.f.DeadFiles {
-		b.plan.Notes = append(b.plan.Notes, Finding{ID: "dead-file", Level: Warn,
+		b.plan.Notes = append(b.plan.Notes, Finding{
+			ID: "dead-file", Level: Warn,
 			Seen: n + " has no effect on this version", Why: "Bitbucket 5.0 and later read bitbucket.properties only",
-			Do: "leave it or move it away; bitgate does not edit it"})
+			Do: "leave it or move it away; bitgate does not edit it",
+		})
 	}
 	if !b.f.ScriptsCfg.Absent && b.f.ScriptsCfg.Path != "" {
 		found := tomcat.CheckScriptsCfg(b.f.ScriptsCfg.Data, upstreamPort(b.a.Upstream), b.a.URL.TomcatPath())
@@ -71,14 +73,18 @@ func (b *builder) considerations() {
 	}
 	b.pathNote()
 	if links := b.f.Instance.AppLinks; len(links) > 0 {
-		b.plan.Notes = append(b.plan.Notes, Finding{ID: "application-links", Level: Warn,
+		b.plan.Notes = append(b.plan.Notes, Finding{
+			ID: "application-links", Level: Warn,
 			Seen: "application links: " + strings.Join(links, ", "),
 			Why:  "existing links with other applications still use the old URL",
-			Do:   "reconfigure each of them with " + b.a.URL.BaseURL() + " afterwards"})
+			Do:   "reconfigure each of them with " + b.a.URL.BaseURL() + " afterwards",
+		})
 	}
 	if b.f.Bitbucket.UID == 0 {
-		b.plan.Notes = append(b.plan.Notes, Finding{ID: "root", Level: Warn, Seen: b.f.Bitbucket.Home + " belongs to root",
-			Why: "Bitbucket must not run as a privileged user", Do: "run it as a user of its own (atlbitbucket)"})
+		b.plan.Notes = append(b.plan.Notes, Finding{
+			ID: "root", Level: Warn, Seen: b.f.Bitbucket.Home + " belongs to root",
+			Why: "Bitbucket must not run as a privileged user", Do: "run it as a user of its own (atlbitbucket)",
+		})
 	}
 	if b.a.SSHListen == "" {
 		b.note(StepSSH, []string{"Git over SSH is not affected; securing it is a separate matter"})
@@ -99,7 +105,9 @@ func (b *builder) pathNote() {
 	if given, err := publicurl.ParsePath(b.a.RedirectOldPath); b.a.RedirectOldPath != "" && err == nil && given == old.Value {
 		do = "fetches and pages are redirected by the front; change them when you can"
 	}
-	b.plan.Notes = append(b.plan.Notes, Finding{ID: StepContextPath, Level: Warn,
+	b.plan.Notes = append(b.plan.Notes, Finding{
+		ID: StepContextPath, Level: Warn,
 		Seen: fmt.Sprintf("the context path changes from %s to %s", was, now.PropertyPath()),
-		Why:  "clone URLs, webhooks and CI jobs under the old path break", Do: do})
+		Why:  "clone URLs, webhooks and CI jobs under the old path break", Do: do,
+	})
 }

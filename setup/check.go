@@ -86,9 +86,11 @@ func checkPorts(f Facts, p Plan) []Finding {
 		case front:
 			out = append(out, Finding{ID: "port", Level: OK, Seen: fmt.Sprintf("port %s is held by %s, which will be reloaded", l, h.Process)})
 		default:
-			out = append(out, Finding{ID: "port", Level: Fail,
+			out = append(out, Finding{
+				ID: "port", Level: Fail,
 				Seen: fmt.Sprintf("%s is in use by %s (process %d, %s)", l, orUnknown(h.Process), h.PID, h.Address),
-				Why:  "the front could not start there", Do: "stop that program, or choose another --listen / --ssh-listen address"})
+				Why:  "the front could not start there", Do: "stop that program, or choose another --listen / --ssh-listen address",
+			})
 		}
 	}
 	return out
@@ -124,8 +126,10 @@ func (p Plan) touchedPaths() []string {
 // checkHAProxy runs the real program over the set as it will be.
 func checkHAProxy(ctx context.Context, f Facts, p Plan) ([]Finding, error) {
 	if !f.HAProxyReport.OK {
-		return []Finding{{ID: "haproxy-before", Level: Fail, Seen: "the present HAProxy configuration is refused by HAProxy itself: " + firstAlert(f.HAProxyReport),
-			Why: "a reload would fail whatever bitgate adds", Do: "repair it first (haproxy -c -f FILE)"}}, nil
+		return []Finding{{
+			ID: "haproxy-before", Level: Fail, Seen: "the present HAProxy configuration is refused by HAProxy itself: " + firstAlert(f.HAProxyReport),
+			Why: "a reload would fail whatever bitgate adds", Do: "repair it first (haproxy -c -f FILE)",
+		}}, nil
 	}
 	var set, extra []live.Candidate
 	for _, file := range f.HAProxyFiles {
@@ -151,8 +155,10 @@ func checkHAProxy(ctx context.Context, f Facts, p Plan) ([]Finding, error) {
 		return nil, err
 	}
 	if !report.OK {
-		return []Finding{{ID: "haproxy", Level: Fail, Seen: "HAProxy refuses the merged configuration: " + firstAlert(report),
-			Why: "it would not start with it; nothing has been changed", Do: "see the line it names"}}, nil
+		return []Finding{{
+			ID: "haproxy", Level: Fail, Seen: "HAProxy refuses the merged configuration: " + firstAlert(report),
+			Why: "it would not start with it; nothing has been changed", Do: "see the line it names",
+		}}, nil
 	}
 	return []Finding{{ID: "haproxy", Level: OK, Seen: "haproxy -c accepts the merged configuration"}}, nil
 }

@@ -23,8 +23,10 @@ func stride(front string) int {
 }
 
 // errnos are what the kernel may answer to anything.
-var errnos = []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EDQUOT, syscall.EACCES,
-	syscall.EPERM, syscall.EXDEV, syscall.EBUSY, syscall.EINTR, syscall.EMFILE}
+var errnos = []syscall.Errno{
+	syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EDQUOT, syscall.EACCES,
+	syscall.EPERM, syscall.EXDEV, syscall.EBUSY, syscall.EINTR, syscall.EMFILE,
+}
 
 // trial is a run that is done again and again, each time with another fate.
 type trial struct {

@@ -42,8 +42,10 @@ func Detect(ctx context.Context, p Probe) (Facts, error) {
 	}
 	f.BitbucketCtl, _ = service.FindBitbucket(ctx, p.Root, f.Bitbucket.PID)
 	if f.Listeners, err = listeners(p.Proc); err != nil {
-		f.Findings = append(f.Findings, Finding{ID: "listeners", Level: Note,
-			Seen: "who listens on which port could not be read: " + err.Error()})
+		f.Findings = append(f.Findings, Finding{
+			ID: "listeners", Level: Note,
+			Seen: "who listens on which port could not be read: " + err.Error(),
+		})
 	}
 	if err := f.detectFront(ctx, p); err != nil {
 		return f, err

@@ -112,8 +112,10 @@ func (f *Facts) addTomcat(found []tomcat.Finding, path string) {
 func tomcatFindings(found []tomcat.Finding, path string) []Finding {
 	var out []Finding
 	for _, t := range found {
-		out = append(out, Finding{ID: "connector", Level: Warn,
-			Seen: fmt.Sprintf("%s, line %d: %s", path, t.Line, t.Found), Why: t.Why, Do: t.Do})
+		out = append(out, Finding{
+			ID: "connector", Level: Warn,
+			Seen: fmt.Sprintf("%s, line %d: %s", path, t.Line, t.Found), Why: t.Why, Do: t.Do,
+		})
 	}
 	return out
 }

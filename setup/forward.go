@@ -120,8 +120,10 @@ func (a *Applier) commit(ctx context.Context, r *run) (Result, error) {
 	if err := prune(r.disk, a.StateDir); err != nil {
 		a.tell(Event{Kind: EventLog, Change: -1, Text: "old runs could not be removed: " + err.Error()})
 	}
-	return Result{Run: r.ID, State: RunCommitted, Changes: len(r.Plan.Ordered()), Pending: r.pending(a),
-		Backups: r.backups(), Notes: r.Plan.Notes}, nil
+	return Result{
+		Run: r.ID, State: RunCommitted, Changes: len(r.Plan.Ordered()), Pending: r.pending(a),
+		Backups: r.backups(), Notes: r.Plan.Notes,
+	}, nil
 }
 
 func (r *run) backups() string { return filepath.Join(r.Dir, "backups") }

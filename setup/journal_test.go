@@ -14,8 +14,10 @@ import (
 func testPlan(path string, before, after string) Plan {
 	return Plan{Format: PlanFormat, Steps: []Step{{ID: StepContextPath, Changes: []Change{{
 		Phase: PhaseUpstreamFiles, What: "edit",
-		File: &FileEdit{Path: path, Before: atomicfile.Digest([]byte(before)), After: atomicfile.Digest([]byte(after)),
-			Splices: []splice.Splice{{Offset: 0, Old: before, New: after}}},
+		File: &FileEdit{
+			Path: path, Before: atomicfile.Digest([]byte(before)), After: atomicfile.Digest([]byte(after)),
+			Splices: []splice.Splice{{Offset: 0, Old: before, New: after}},
+		},
 	}}}}}
 }
 

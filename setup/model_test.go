@@ -157,7 +157,7 @@ func (h *history) recover() error {
 			return err
 		}
 		if _, err := h.applier().Apply(h.t.Context(), h.plan("/c")); err == nil || !strings.Contains(err.Error(), open) {
-			return fmt.Errorf("an open journal did not stop apply: %v", err)
+			return fmt.Errorf("an open journal did not stop apply: %w", err)
 		}
 		forward := h.rnd.IntN(2) == 0
 		e := h.fated(fmt.Sprintf("recover, forward %v", forward), func(ctx context.Context, a *setup.Applier) (setup.Result, error) { return a.Recover(ctx, forward) })

@@ -174,8 +174,10 @@ func (y *toy) plan(path string) setup.Plan {
 }
 
 func edit(phase setup.Phase, path, before, after string) setup.Change {
-	e := &setup.FileEdit{Path: path, Before: setup.Absent, After: atomicfile.Digest([]byte(after)), Mode: 0o644,
-		Splices: []splice.Splice{{Offset: 0, Old: before, New: after}}}
+	e := &setup.FileEdit{
+		Path: path, Before: setup.Absent, After: atomicfile.Digest([]byte(after)), Mode: 0o644,
+		Splices: []splice.Splice{{Offset: 0, Old: before, New: after}},
+	}
 	if before != "" {
 		e.Before = atomicfile.Digest([]byte(before))
 	}

@@ -34,8 +34,10 @@ func tableFacts(properties bool) setup.Facts {
 		Layout:      bitbucket.Layout{Generation: "bitbucket-5", Properties: "/home/shared/bitbucket.properties"},
 		Properties:  file("/home/shared/bitbucket.properties", "server.context-path=/old\n"),
 		ContextPath: setup.Known{Value: "/old", Set: true},
-		Instance: setup.Instance{Upstream: "http://127.0.0.1:7990", Base: "http://127.0.0.1:7990/old", State: bitbucket.Running,
-			BaseURL: setup.Known{Value: "http://old.example:7990/old", Set: true}},
+		Instance: setup.Instance{
+			Upstream: "http://127.0.0.1:7990", Base: "http://127.0.0.1:7990/old", State: bitbucket.Running,
+			BaseURL: setup.Known{Value: "http://old.example:7990/old", Set: true},
+		},
 		HAProxy:      live.Install{Bin: "/usr/sbin/haproxy", OpenSSL: true, Version: haproxy.Version{Major: 2, Minor: 6, Patch: 12, Text: "2.6.12"}},
 		HAProxyFiles: []atomicfile.File{file("/etc/haproxy/haproxy.cfg", "global\n    maxconn 100\n")},
 		ProxyConfig:  atomicfile.File{Path: "/etc/bitgate/proxy.yaml", Absent: true},
@@ -93,8 +95,10 @@ func TestPublicURLInEveryFile(t *testing.T) {
 					t.Fatal(err)
 				}
 				f := tableFacts(properties)
-				said := setup.Answers{URL: u, Front: front, Cert: "/c.pem", Key: "/k.pem", HAProxyCfg: "/etc/haproxy/haproxy.cfg",
-					ProxyConfig: "/etc/bitgate/proxy.yaml", Upstream: "http://127.0.0.1:7990", RestartTimeout: time.Minute}
+				said := setup.Answers{
+					URL: u, Front: front, Cert: "/c.pem", Key: "/k.pem", HAProxyCfg: "/etc/haproxy/haproxy.cfg",
+					ProxyConfig: "/etc/bitgate/proxy.yaml", Upstream: "http://127.0.0.1:7990", RestartTimeout: time.Minute,
+				}
 				a, _ := setup.Resolve(f, said, nil)
 				p, err := setup.Build(f, a)
 				if err != nil {

@@ -82,7 +82,7 @@ func coloured(line string) []textRun {
 	for i, part := range strings.Split(line, "\x1b[") {
 		codes, text, styled := strings.Cut(part, "m")
 		if i == 0 || !styled {
-			codes, text = "", part
+			text = part
 		} else {
 			fill, more = "#cdd9e5", ""
 			for code := range strings.SplitSeq(codes, ";") {

@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -118,7 +119,7 @@ func (w *town) ask(t *testing.T, host, path string, h2 bool) string {
 	t.Helper()
 	tr := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: w.roots}, ForceAttemptHTTP2: h2, DisableKeepAlives: true,
-		Dial: func(string, string) (net.Conn, error) { return net.Dial("tcp", w.addr) },
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("tcp", w.addr) },
 	}
 	defer tr.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: tr}).Get("https://" + host + ":" + w.port + path)

@@ -1,6 +1,7 @@
 package live_test
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -68,9 +69,9 @@ func worker(socket string) string {
 // load sends rate requests a second to a host for a while, half of them over
 // connections kept open, and counts answers that are not want.
 func (w *town) load(host, want string, rate int, whole time.Duration, sent, failed *atomic.Int64, fail func(string)) *sync.WaitGroup {
-	dial := func(string, string) (net.Conn, error) { return net.Dial("tcp", w.addr) }
-	kept := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.roots}, Dial: dial, MaxIdleConnsPerHost: 20}, Timeout: 20 * time.Second}
-	fresh := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.roots}, Dial: dial, DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	dial := func(context.Context, string, string) (net.Conn, error) { return net.Dial("tcp", w.addr) }
+	kept := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.roots}, DialContext: dial, MaxIdleConnsPerHost: 20}, Timeout: 20 * time.Second}
+	fresh := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.roots}, DialContext: dial, DisableKeepAlives: true}, Timeout: 20 * time.Second}
 	var all sync.WaitGroup
 	all.Go(func() {
 		start := time.Now()

@@ -111,8 +111,10 @@ func TestRedirectToTheRootContext(t *testing.T) {
 func TestForwardedHeadersAreOurs(t *testing.T) {
 	f := serve(t, http.HandlerFunc(echo), nil)
 	liar := http.Header{}
-	for _, name := range []string{"X-Forwarded-For", "x-forwarded-proto", "X-Forwarded-Port", "X-Forwarded-Host", "X-Forwarded-Prefix",
-		"X-Real-Ip", "Forwarded", "X-Original-Url", "X_Forwarded_For", "x_forwarded_proto"} {
+	for _, name := range []string{
+		"X-Forwarded-For", "x-forwarded-proto", "X-Forwarded-Port", "X-Forwarded-Host", "X-Forwarded-Prefix",
+		"X-Real-Ip", "Forwarded", "X-Original-Url", "X_Forwarded_For", "x_forwarded_proto",
+	} {
 		liar[name] = []string{"canary", "canary"}
 	}
 	for _, h2 := range []bool{false, true} {

@@ -40,8 +40,10 @@ func TestDoSystemd(t *testing.T) {
 		{Start, "", "daemon-reload|enable --now bitbucket.service"},
 		{Stop, "", "disable --now bitbucket.service|daemon-reload"},
 		// not running: cannot be reloaded, is started
-		{Reload, `case $1 in reload|is-active) exit 3;; esac`,
-			"reload bitbucket.service|is-active --quiet bitbucket.service|start bitbucket.service"},
+		{
+			Reload, `case $1 in reload|is-active) exit 3;; esac`,
+			"reload bitbucket.service|is-active --quiet bitbucket.service|start bitbucket.service",
+		},
 	} {
 		calls := fakeSystemctl(t, c.body)
 		if err := Do(t.Context(), Control{How: Systemd, Name: "bitbucket.service"}, c.verb, &bytes.Buffer{}); err != nil {
@@ -200,18 +202,28 @@ func TestFindBitbucket(t *testing.T) {
 		how   How
 		want  string // "" for none; below the root for scripts
 	}{
-		"cgroup v2": {map[string]string{booted: "", "proc/42/cgroup": "0::/system.slice/git.service\n",
-			"etc/systemd/system/bitbucket.service": ""}, Systemd, "git.service"},
-		"cgroup v1": {map[string]string{booted: "", "proc/42/cgroup": "11:cpu:/\n1:name=systemd:/system.slice/atlbitbucket.service\n"},
-			Systemd, "atlbitbucket.service"},
-		"template unit": {map[string]string{booted: "", "proc/42/cgroup": "0::/system.slice/system-bitbucket.slice/bitbucket@a.service\n"},
-			Systemd, "bitbucket@a.service"},
+		"cgroup v2": {map[string]string{
+			booted: "", "proc/42/cgroup": "0::/system.slice/git.service\n",
+			"etc/systemd/system/bitbucket.service": "",
+		}, Systemd, "git.service"},
+		"cgroup v1": {
+			map[string]string{booted: "", "proc/42/cgroup": "11:cpu:/\n1:name=systemd:/system.slice/atlbitbucket.service\n"},
+			Systemd, "atlbitbucket.service",
+		},
+		"template unit": {
+			map[string]string{booted: "", "proc/42/cgroup": "0::/system.slice/system-bitbucket.slice/bitbucket@a.service\n"},
+			Systemd, "bitbucket@a.service",
+		},
 		"started by hand, over ssh": {map[string]string{booted: "", "proc/42/cgroup": "0::/user.slice/user-0.slice/user@0.service/x.service\n"}, "", ""},
 		"never the host of others":  {map[string]string{booted: "", "proc/42/cgroup": "0::/system.slice/ssh.service\n"}, "", ""},
-		"usual name": {map[string]string{booted: "", "lib/systemd/system/atlbitbucket.service": ""},
-			Systemd, "atlbitbucket.service"},
-		"sysv under systemd": {map[string]string{booted: "", "etc/init.d/atlbitbucket": "", "run/systemd/generator.late/atlbitbucket.service": ""},
-			Systemd, "atlbitbucket.service"},
+		"usual name": {
+			map[string]string{booted: "", "lib/systemd/system/atlbitbucket.service": ""},
+			Systemd, "atlbitbucket.service",
+		},
+		"sysv under systemd": {
+			map[string]string{booted: "", "etc/init.d/atlbitbucket": "", "run/systemd/generator.late/atlbitbucket.service": ""},
+			Systemd, "atlbitbucket.service",
+		},
 		"init script":                {map[string]string{"etc/init.d/atlbitbucket": ""}, Init, "/etc/init.d/atlbitbucket"},
 		"unit file, systemd not up":  {map[string]string{"lib/systemd/system/atlbitbucket.service": ""}, "", ""},
 		"nothing":                    {nil, "", ""},
