@@ -85,6 +85,16 @@ func (x *trial) settled(what string) (atEnd bool) {
 	return to == ""
 }
 
+// agrees compares what recover says with what it left.
+func (x *trial) agrees(what string, res setup.Result) {
+	x.t.Helper()
+	atEnd := x.settled(what)
+	finished := res.State == setup.RunCommitted || res.State == setup.RunUndone
+	if finished && !atEnd || res.State == setup.RunTakenBack && atEnd {
+		x.t.Errorf("%s: %s, and as after: %v", what, res.State, atEnd)
+	}
+}
+
 func eachTrial(t *testing.T, run func(t *testing.T, x *trial, stride int)) {
 	for name, make := range map[string]func(*testing.T, string, string) *trial{"apply": applyTrial, "undo": undoTrial} {
 		for _, version := range generations {
@@ -126,14 +136,11 @@ func TestKilledAtEveryAct(t *testing.T) {
 				what += ", rebooted"
 				x.reboot()
 			}
-			before := x.unsettled()
 			res := x.under(&fate{}, recovery(forward))
 			if res.err != nil {
 				t.Errorf("%s: recover (forward %v): %v", what, forward, res.err)
 			}
-			if atEnd := x.settled(what); before != "" && res.result.State == setup.RunCommitted && !atEnd {
-				t.Errorf("%s: committed, but not as after", what)
-			}
+			x.agrees(what, res.result)
 			if res.err == nil {
 				recovered++
 			}
@@ -147,12 +154,12 @@ func TestKilledAtEveryAct(t *testing.T) {
 // the error says exactly how things stand.
 func TestFaultAtEveryAct(t *testing.T) {
 	eachTrial(t, func(t *testing.T, x *trial, stride int) {
-		ends := map[happening]map[string]int{fails: {}, broken: {}, cancels: {}}
+		ends := map[happening]map[string]int{fails: {}, broken: {}, full: {}, cancels: {}}
 		n := 0
 		if !torture {
 			stride *= 3
 		}
-		for _, what := range []happening{fails, broken, cancels} {
+		for _, what := range []happening{fails, broken, full, cancels} {
 			for at := 1 + n%stride; at <= x.acts; at += stride {
 				n++
 				f := &fate{what: what, at: at, err: errnos[at%len(errnos)]}
@@ -189,10 +196,10 @@ func (x *trial) judge(f *fate, e end) string {
 		if res.err != nil {
 			x.t.Errorf("%s: recover: %v", what, res.err)
 		}
-		x.settled(what + ", recovered")
+		x.agrees(what+", recovered", res.result)
 		return "incomplete, recovered"
 	}
-	if f.what == broken { // what is left in the state directory goes with the next run
+	if f.what == broken || f.what == full { // what is left in the state directory goes with the next run
 		x.under(&fate{}, recovery(false))
 	}
 	if x.settled(what) {

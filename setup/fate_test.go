@@ -32,6 +32,7 @@ const (
 	killed  happening = "killed"  // the process is gone: nothing it still does has an effect
 	fails   happening = "failed"  // this one act fails
 	broken  happening = "broken"  // from here on every act on the disk fails
+	full    happening = "full"    // from here on every act in the state directory fails
 	cancels happening = "stopped" // SIGTERM arrives
 )
 
@@ -51,8 +52,8 @@ func (f *fate) act(name string) error {
 		return errFate
 	}
 	f.acts = append(f.acts, name)
-	onDisk := strings.HasPrefix(name, "disk ")
-	if f.what == broken && f.at > 0 && len(f.acts) >= f.at && onDisk {
+	onDisk, inState := strings.HasPrefix(name, "disk "), strings.Contains(name, "/state/")
+	if len(f.acts) >= f.at && onDisk && (f.what == broken || f.what == full && inState) {
 		return f.err
 	}
 	if len(f.acts) != f.at && (f.when == nil || !f.when(name)) {
