@@ -77,12 +77,6 @@ func within(limit time.Duration, ok func() bool) bool {
 	return ok()
 }
 
-// resize gives the window another size.
-func (s screen) resize(w, h int) {
-	s.t.Helper()
-	s.tmux("resize-window", "-x", strconv.Itoa(w), "-y", strconv.Itoa(h))
-}
-
 // asks waits for the question with the title: right of the rail, or alone.
 func (s screen) asks(question string) {
 	s.t.Helper()
