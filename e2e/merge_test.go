@@ -17,15 +17,14 @@ import (
 	"time"
 
 	"bitgate/certs"
+	"bitgate/internal/peers"
 )
 
 // An HAProxy that serves another site on the port already is joined: plan,
 // apply and undo of the built binary, with the other site as it was throughout.
 func TestApplyJoinsAPortInUse(t *testing.T) {
-	haproxy, err := exec.LookPath("haproxy")
-	if err != nil {
-		t.Skip("SKIPPED: no haproxy on this machine")
-	}
+	peers.Need(t, "haproxy", "curl") // curl is the restart command
+	haproxy := peers.Path(t, "haproxy")
 	const head = "global\n    maxconn 200\ndefaults\n    timeout connect 5s\n    timeout client 30s\n    timeout server 30s\n"
 	for name, layout := range map[string]string{
 		"TLS in HTTP mode": head + "    mode http\nfrontend www\n    bind 127.0.0.1:PORT ssl crt DIR/other.pem\n    default_backend other\nbackend other\n    server s PLAIN\n",
