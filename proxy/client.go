@@ -20,7 +20,7 @@ type client interface {
 	// interim passes a 1xx answer on.
 	interim(status int, reason []byte, fields []h1.Field) error
 	// begin starts the final answer; what it says may stay in a buffer until flush.
-	begin(a head) error
+	begin(a h1.Head) error
 	write(data []byte) error
 	flush() error
 	// finish completes the answer, so that the client can tell.
@@ -36,14 +36,4 @@ type client interface {
 	halt()
 	// tunnel hands the connection over after status 101.
 	tunnel(limit time.Duration) (*idleConn, []byte)
-}
-
-// head is the head of a final answer.
-type head struct {
-	status int
-	reason []byte
-	fields []h1.Field // without any about framing or the connection
-	length int64      // of the body; -1: not known, or not to be told
-	empty  bool       // no body follows, whatever length says
-	close  bool       // no further request on this connection
 }

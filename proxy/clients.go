@@ -3,15 +3,14 @@ package proxy
 import (
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"bitgate/proxy/config"
-	"bitgate/proxy/h1"
 	"bitgate/proxy/limit"
 	"bitgate/proxy/metrics"
+	"bitgate/proxy/rules"
 )
 
 // clients counts the connections of clients and holds each client to its limits.
@@ -34,15 +33,15 @@ func newClients(c config.Config, counters *metrics.Counters) *clients {
 // connections that are open.
 func (c *clients) connections() int { return int(c.open.Load()) }
 
-// request takes one of the client's requests from its account.
-func (c *clients) request(addr netip.Addr) bool {
+// request takes one of the client's requests from its account; where there is
+// none left it says how long to wait for the next.
+func (c *clients) request(addr netip.Addr) (ok bool, wait time.Duration) {
 	if c.cfg.LimitRate == 0 {
-		return true
+		return true, 0
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ok, _ := c.limiter.Request(addr, time.Now())
-	return ok
+	return c.limiter.Request(addr, time.Now())
 }
 
 // guard closes at once the connections that their client has too many of. A
@@ -61,7 +60,7 @@ func (g *guarded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c, addr := g.clients, peer(conn.RemoteAddr().String())
+		c, addr := g.clients, rules.Peer(conn.RemoteAddr().String())
 		limited := !c.cfg.Trusted(addr)
 		if limited {
 			c.mu.Lock()
@@ -108,47 +107,4 @@ func (c *guardedConn) CloseWrite() error {
 		return half.CloseWrite()
 	}
 	return c.Close()
-}
-
-// peer is the address of "host:port".
-func peer(remote string) netip.Addr {
-	p, _ := netip.ParseAddrPort(remote) // always valid for TCP
-	return p.Addr().Unmap()
-}
-
-// clientOf is who asks: the peer, or, where that is a trusted proxy, the last
-// address of X-Forwarded-For that is not one. Whatever stands before that may be
-// forged.
-func (p *Proxy) clientOf(r *request) netip.Addr {
-	addr := peer(r.remote)
-	if !p.cfg.Trusted(addr) {
-		return addr
-	}
-	for i := len(r.fields) - 1; i >= 0; i-- {
-		if !h1.Is(r.fields[i].Name, "x-forwarded-for") {
-			continue
-		}
-		hops := strings.Split(string(r.fields[i].Value), ",")
-		for j := len(hops) - 1; j >= 0; j-- {
-			hop, err := netip.ParseAddr(strings.Trim(hops[j], " \t"))
-			if err != nil {
-				return addr
-			}
-			addr = hop.Unmap().WithZone("")
-			if !p.cfg.Trusted(addr) {
-				return addr
-			}
-		}
-	}
-	return addr
-}
-
-// clientPort is the client for the log; the port of one behind a trusted proxy
-// is not known.
-func (r *request) clientPort() netip.AddrPort {
-	p, _ := netip.ParseAddrPort(r.remote)
-	if p.Addr().Unmap() != r.client {
-		return netip.AddrPortFrom(r.client, 0)
-	}
-	return netip.AddrPortFrom(r.client, p.Port())
 }

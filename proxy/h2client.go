@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bitgate/proxy/h1"
+	"bitgate/proxy/rules"
 )
 
 // h2client is one HTTP/2 stream, read and written by the standard library.
@@ -41,22 +42,22 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The server's own limit ends a silent exchange before this one does.
 	c.limit = 2 * p.cfg.IdleTimeout
 	c.got.Store(r.ContentLength == 0)
-	out := &request{method: []byte(r.Method), target: []byte(r.RequestURI), host: r.Host, proto: r.Proto, remote: r.RemoteAddr, started: time.Now()}
+	out := &rules.Request{Method: []byte(r.Method), Target: []byte(r.RequestURI), Host: r.Host, Proto: r.Proto, Remote: r.RemoteAddr, Started: time.Now()}
 	for name, values := range r.Header {
 		for _, v := range values {
-			out.fields = append(out.fields, h1.Field{Name: []byte(name), Value: []byte(v)})
+			out.Fields = append(out.Fields, h1.Field{Name: []byte(name), Value: []byte(v)})
 		}
 	}
 	switch {
 	case c.got.Load():
-		out.explicit = r.Header.Get("Content-Length") != "" || r.Method == http.MethodPost || r.Method == http.MethodPut
+		out.Explicit = r.Header.Get("Content-Length") != "" || r.Method == http.MethodPost || r.Method == http.MethodPut
 	case r.ContentLength > 0:
-		out.kind, out.length = h1.Length, r.ContentLength
+		out.Kind, out.Length = h1.Length, r.ContentLength
 	default:
-		out.kind = h1.Chunked
+		out.Kind = h1.Chunked
 	}
-	out.expect = out.kind != h1.None && r.Header.Get("Expect") == "100-continue"
-	out.split()
+	out.Expect = out.Kind != h1.None && r.Header.Get("Expect") == "100-continue"
+	out.Split()
 	switch method := r.Method; {
 	case method == http.MethodConnect || method == http.MethodTrace || method == "TRACK" || method == "PRI":
 		p.refused(c, out, http.StatusMethodNotAllowed, "this method is not allowed here")
@@ -108,18 +109,18 @@ func (c *h2client) set(fields []h1.Field) {
 	}
 }
 
-func (c *h2client) begin(a head) error {
-	c.set(a.fields)
+func (c *h2client) begin(a h1.Head) error {
+	c.set(a.Fields)
 	header := c.w.Header()
 	if header["Content-Type"] == nil {
 		header["Content-Type"] = nil // not guessed from the body
 	}
-	if a.length >= 0 {
-		header["Content-Length"] = []string{strconv.FormatInt(a.length, 10)}
+	if a.Length >= 0 {
+		header["Content-Length"] = []string{strconv.FormatInt(a.Length, 10)}
 	}
-	c.empty = a.empty || c.r.Method == http.MethodHead
+	c.empty = a.Empty || c.r.Method == http.MethodHead
 	c.writeLimit()
-	c.w.WriteHeader(a.status)
+	c.w.WriteHeader(a.Status)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bitgate/proxy/config"
+	"bitgate/proxy/rules"
 )
 
 // said is a connection on which a trusted proxy has said something.
@@ -36,7 +37,7 @@ func FuzzPROXYHeader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if addr := peer(conn.RemoteAddr().String()); !addr.IsValid() {
+		if addr := rules.Peer(conn.RemoteAddr().String()); !addr.IsValid() {
 			t.Errorf("%q names %v", header, conn.RemoteAddr())
 		}
 		left, err := io.ReadAll(conn)

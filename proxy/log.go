@@ -69,10 +69,10 @@ func (e *exchange) done() {
 	}
 	connections := e.p.clients.connections()
 	rec := record.Record{
-		Client: e.r.clientPort(), Frontend: "bitgate~", Backend: "bitbucket", Marks: e.marks,
-		Status: e.status, BytesSent: e.bytes, BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.cookie, Insert: e.insert,
+		Client: e.r.ClientPort(), Frontend: "bitgate~", Backend: "bitbucket", Marks: e.marks,
+		Status: e.status, BytesSent: e.bytes, BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.sticky.State, Insert: e.sticky.Insert,
 		ActiveConns: connections, FrontendConns: connections, BackendConns: e.atAll, ServerConns: e.atServer,
-		Method: string(e.r.method), Target: e.r.path + e.r.querySuffix(), Protocol: e.r.proto, Agent: e.r.agent,
+		Method: string(e.r.Method), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent,
 	}
 	if p := e.place; p != nil {
 		rec.Server, rec.Retries, rec.Redispatched = p.Server(), p.Retries, p.Redispatched

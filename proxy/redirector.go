@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"bitgate/internal/publicurl"
+	"bitgate/proxy/rules"
 )
 
 // redirector answers on the plain HTTP port. It never names another host than
@@ -21,5 +22,5 @@ func (d redirector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t = target{path: d.url.RedirectTarget()}
 	}
 	w.Header().Set("Location", d.url.Origin()+t.path+t.querySuffix())
-	w.WriteHeader(movedStatus(r.Method))
+	w.WriteHeader(rules.MovedStatus(r.Method))
 }

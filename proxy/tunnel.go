@@ -10,13 +10,12 @@ import (
 
 // tunnel joins client and server after 101, for a WebSocket that was asked for.
 func (e *exchange) tunnel(u *upstreamConn) error {
-	if !e.r.websocket || !h1.Is(u.head.Upgrade, "websocket") {
+	if !e.r.WebSocket || !h1.Is(u.head.Upgrade, "websocket") {
 		return errors.New("the server switched to a protocol that was not asked for")
 	}
 	e.begun, e.status, e.marks.Answered = true, u.head.Status, time.Now()
 	e.c.unwatch()
-	e.fields = e.withCookie(answerFields(e.fields[:0], &u.head))
-	if err := e.c.begin(head{status: u.head.Status, reason: u.head.Reason, fields: e.fields, length: -1, empty: true}); err != nil {
+	if err := e.c.begin(e.answerHead(&u.head)); err != nil {
 		return e.clientGone(err)
 	}
 	if err := e.c.flush(); err != nil {

@@ -51,7 +51,7 @@ func (e *exchange) pump(u *upstreamConn) {
 
 // send frames data as the request announced it.
 func (e *exchange) send(u *upstreamConn, data []byte, last bool) error {
-	if e.r.kind == h1.Chunked {
+	if e.r.Kind == h1.Chunked {
 		u.out = h1.AppendChunk(u.out[:0], data)
 		if last {
 			u.out = append(u.out, h1.LastChunk...)
@@ -68,7 +68,7 @@ func (e *exchange) send(u *upstreamConn, data []byte, last bool) error {
 // mayRead waits for the server's 100 (Continue) where reading a body asks for
 // it (HTTP/2): a refusal must come before the client sends gigabytes.
 func (e *exchange) mayRead() bool {
-	if !e.r.expect || e.r.proto != "HTTP/2.0" {
+	if !e.r.Expect || e.r.Proto != "HTTP/2.0" {
 		return true
 	}
 	timer := time.NewTimer(expectTimeout)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
 	"bitgate/proxy/config"
 	"bitgate/proxy/h1"
+	"bitgate/proxy/pool"
 )
 
 const (
@@ -27,12 +27,10 @@ var errAnswerHead = errors.New("the answer's head is too long")
 // again get a kept one: the server may be closing it just then, and what was
 // sent must never be sent twice.
 type upstream struct {
-	keep   time.Duration
-	most   int
 	dialer net.Dialer
 
 	mu   sync.Mutex
-	idle map[string][]*upstreamConn // by address; the last one is the freshest
+	idle pool.Idle[*upstreamConn]
 }
 
 // upstreamConn is one connection to the server and the answer that comes on it.
@@ -44,15 +42,14 @@ type upstreamConn struct {
 	head   h1.Response
 	body   h1.Body
 	out    []byte
-	since  time.Time // idle since
 	reused bool
 	spoke  bool // a byte of this exchange's answer has come
 }
 
 func newUpstream(c config.Config) *upstream {
 	return &upstream{
-		keep: min(upstreamKeepAlive, c.IdleTimeout/2), most: c.MaxConn,
-		dialer: net.Dialer{Timeout: c.ConnectTimeout}, idle: map[string][]*upstreamConn{},
+		dialer: net.Dialer{Timeout: c.ConnectTimeout},
+		idle:   pool.Idle[*upstreamConn]{Keep: min(upstreamKeepAlive, c.IdleTimeout/2), Most: c.MaxConn},
 	}
 }
 
@@ -60,12 +57,13 @@ func newUpstream(c config.Config) *upstream {
 // is sound, else a new one.
 func (u *upstream) get(ctx context.Context, address string, kept bool) (*upstreamConn, error) {
 	for kept {
-		c := u.pop(address)
-		if c == nil {
+		u.mu.Lock()
+		c, ok := u.idle.Take(address, time.Now())
+		u.mu.Unlock()
+		if !ok {
 			break
 		}
-		// Bytes nobody asked for would be taken for the next answer.
-		if time.Since(c.since) < u.keep && quiet(c.Conn) {
+		if quiet(c.Conn) { // bytes nobody asked for would be taken for the next answer
 			c.reused = true
 			return c, nil
 		}
@@ -81,18 +79,6 @@ func (u *upstream) get(ctx context.Context, address string, kept bool) (*upstrea
 	return c, nil
 }
 
-func (u *upstream) pop(address string) *upstreamConn {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	idle := u.idle[address]
-	n := len(idle)
-	if n == 0 {
-		return nil
-	}
-	u.idle[address] = idle[:n-1]
-	return idle[n-1]
-}
-
 // put keeps a connection whose exchange is complete. One with left-over bytes
 // is out of step and never used again.
 func (u *upstream) put(c *upstreamConn) {
@@ -100,21 +86,20 @@ func (u *upstream) put(c *upstreamConn) {
 		c.Close()
 		return
 	}
-	c.since = time.Now()
 	u.mu.Lock()
-	u.idle[c.to] = append(u.idle[c.to], c)
+	u.idle.Put(c.to, c, time.Now())
 	u.mu.Unlock()
-	u.reap(c.since)
+	u.reap()
 }
 
 // run closes connections that were idle for too long, until ctx ends.
 func (u *upstream) run(ctx context.Context) {
-	ticker := time.NewTicker(max(u.keep/2, time.Millisecond))
+	ticker := time.NewTicker(max(u.idle.Keep/2, time.Millisecond))
 	defer ticker.Stop()
 	for {
 		select {
-		case now := <-ticker.C:
-			u.reap(now)
+		case <-ticker.C:
+			u.reap()
 		case <-ctx.Done():
 			return
 		}
@@ -122,17 +107,9 @@ func (u *upstream) run(ctx context.Context) {
 }
 
 // reap closes what is idle for too long or too many.
-func (u *upstream) reap(now time.Time) {
+func (u *upstream) reap() {
 	u.mu.Lock()
-	var old []*upstreamConn
-	for address, idle := range u.idle {
-		stale := 0
-		for stale < len(idle) && (now.Sub(idle[stale].since) >= u.keep || len(idle)-stale > u.most) {
-			stale++
-		}
-		old = append(old, idle[:stale]...)
-		u.idle[address] = slices.Delete(idle, 0, stale)
-	}
+	old := u.idle.Expire(time.Now())
 	u.mu.Unlock()
 	for _, c := range old {
 		c.Close()
@@ -142,12 +119,9 @@ func (u *upstream) reap(now time.Time) {
 func (u *upstream) close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, idle := range u.idle {
-		for _, c := range idle {
-			c.Close()
-		}
+	for _, c := range u.idle.All() {
+		c.Close()
 	}
-	clear(u.idle)
 }
 
 // start prepares for an answer's head.

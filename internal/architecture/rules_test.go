@@ -16,7 +16,7 @@ var layers = map[string][]string{
 	"wizard":        {"setup"}, // its types; cmd hands it a Backend for the deeds
 	"doctor":        {"setup", "bitbucket", "haproxy/live", "certs"},
 	"setup":         {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
-	"proxy":         {"proxy/config", "proxy/h1", "certs", "proxy/keys", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record"},
+	"proxy":         {"proxy/config", "proxy/h1", "certs", "proxy/keys", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
 	"haproxy/live":  {"haproxy"},
 	"bitbucket":     {},
 	"certs":         {},
@@ -28,6 +28,7 @@ var layers = map[string][]string{
 	"proxy/metrics": {"proxy/record"},
 	"proxy/pool":    {},
 	"proxy/record":  {},
+	"proxy/rules":   {"proxy/config", "proxy/h1", "proxy/pool", "proxy/record"},
 	"tomcat":        {},
 	"templates":     {},
 
@@ -38,7 +39,7 @@ var layers = map[string][]string{
 // pure packages touch no file, network or process, and import of internal only
 // what does not either.
 var pure = []string{
-	"tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "templates", "wizard",
+	"tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
 	"internal/problem", "internal/publicurl", "internal/splice",
 }
 

@@ -27,6 +27,7 @@
 //	7.1  chunked            size lines of hexadecimal digits and CR LF; chunk
 //	                        extensions (7.1.1) are refused in requests and skipped
 //	                        in answers; trailer fields (7.1.2) are checked, dropped
+//	6.3, 9.6 of answers     Answer: length, chunked or close, and Connection
 //	8    incomplete         Body.End tells a complete body from a broken one
 //	9    connections        Close, from version and Connection (9.3, 9.6)
 //	9.8, 7.8 of RFC 9110    Upgrade is reported; the driver decides

@@ -1,34 +1,34 @@
-package proxy
+package rules
 
 import (
 	"bitgate/internal/publicurl"
 	"bitgate/proxy/h1"
 )
 
-// appendRequest writes the request's head for the server: the same target
+// AppendRequest writes the request's head for the server: the same target
 // bytes, the fields in their order and spelling, none that could be taken for a
 // proxy's, and ours.
-func appendRequest(to []byte, r *request, u publicurl.URL) []byte {
-	to = h1.AppendRequestLine(to, r.method, r.target)
+func AppendRequest(to []byte, r *Request, u publicurl.URL) []byte {
+	to = h1.AppendRequestLine(to, r.Method, r.Target)
 	to = h1.AppendField(to, "Host", u.Authority())
-	named := nominated(r.fields)
-	for _, f := range r.fields {
-		if forwardable(f.Name) && !isNominated(named, f.Name) && (r.expect || !h1.Is(f.Name, "expect")) {
+	named := nominated(r.Fields)
+	for _, f := range r.Fields {
+		if forwardable(f.Name) && !isNominated(named, f.Name) && (r.Expect || !h1.Is(f.Name, "expect")) {
 			to = h1.AppendField(to, f.Name, f.Value)
 		}
 	}
-	if r.websocket {
+	if r.WebSocket {
 		to = append(to, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
 	}
-	to = h1.AppendField(to, "X-Forwarded-For", r.client.String())
+	to = h1.AppendField(to, "X-Forwarded-For", r.Client.String())
 	to = h1.AppendField(to, "X-Forwarded-Proto", "https")
 	to = h1.AppendField(to, "X-Forwarded-Host", u.Authority())
 	to = h1.AppendField(to, "X-Forwarded-Port", u.ProxyPort())
 	switch {
-	case r.kind == h1.Chunked:
+	case r.Kind == h1.Chunked:
 		to = h1.AppendField(to, "Transfer-Encoding", "chunked")
-	case r.kind == h1.Length || r.explicit:
-		to = h1.AppendLength(to, r.length)
+	case r.Kind == h1.Length || r.Explicit:
+		to = h1.AppendLength(to, r.Length)
 	}
 	return append(to, "\r\n"...)
 }
@@ -110,9 +110,23 @@ func equalFold(a, b []byte) bool {
 	return true
 }
 
-// answerFields keeps of an answer's fields those that are meant for the client.
+// AnswerHead is what goes to the client of the server's answer res to r; fields
+// are those that AnswerFields kept, with whatever was added.
+func AnswerHead(r *Request, res *h1.Response, fields []h1.Field) h1.Head {
+	a := h1.Head{Status: res.Status, Reason: res.Reason, Fields: fields, Length: res.Length}
+	a.Empty = res.Status == 101 || res.Status == 204 || res.Status == 304
+	switch {
+	case res.Status == 101 || res.Status == 204:
+		a.Length = -1 // RFC 9110, 8.6: no Content-Length
+	case res.Kind == h1.None && !r.IsHEAD() && !a.Empty:
+		a.Length = 0
+	}
+	return a
+}
+
+// AnswerFields keeps of an answer's fields those that are meant for the client.
 // Content-Length is left out: each side writes its own.
-func answerFields(to []h1.Field, r *h1.Response) []h1.Field {
+func AnswerFields(to []h1.Field, r *h1.Response) []h1.Field {
 	named := nominated(r.Fields)
 	for _, f := range r.Fields {
 		switch {

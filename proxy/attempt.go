@@ -1,0 +1,143 @@
+package proxy
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"bitgate/proxy/h1"
+	"bitgate/proxy/rules"
+)
+
+// forward has the request's turn at the server.
+func (e *exchange) forward() {
+	for {
+		u, err := e.p.upstream.get(e.ctx, e.p.admission.address(e.place), e.r.Repeatable())
+		if err != nil {
+			if e.retry() {
+				continue
+			}
+			e.notReached(err)
+			return
+		}
+		e.marks.Connected = time.Now()
+		e.u.Store(u)
+		if e.left() {
+			_ = u.SetDeadline(longAgo)
+		}
+		again := e.attempt(u)
+		e.u.Store(nil)
+		if !again {
+			return
+		}
+	}
+}
+
+// retry asks the pool where to try again after a failed connection: nothing was
+// sent yet.
+func (e *exchange) retry() bool {
+	if e.left() {
+		return false
+	}
+	e.watch()
+	again := e.p.admission.failed(e.ctx, e.place)
+	e.c.unwatch()
+	e.watching = false
+	return again && !e.left()
+}
+
+func (e *exchange) notReached(err error) {
+	if e.left() {
+		e.clientLeft()
+		return
+	}
+	e.say(rules.NoServer(isTimeout(err)))
+}
+
+// attempt exchanges the request for its answer over u. It asks to try again
+// only when a kept connection was closed by the server before it said anything
+// and the request can be sent again.
+func (e *exchange) attempt(u *upstreamConn) (again bool) {
+	u.spoke = false
+	u.start(e.r.IsHEAD())
+	u.out = rules.AppendRequest(u.out[:0], e.r, e.p.cfg.URL)
+	e.marks.Answered, e.marks.Finished = time.Time{}, time.Time{}
+	_ = u.SetWriteDeadline(time.Now().Add(e.p.cfg.IdleTimeout))
+	_, err := u.Write(u.out)
+	if err == nil || e.r.Kind != h1.None {
+		// A server may refuse a body by closing: its answer may be there.
+		if e.r.Kind != h1.None {
+			e.pumped, e.proceed = make(chan struct{}), make(chan struct{})
+			go e.pump(u)
+		}
+		err = e.answer(u)
+	}
+	if err == nil {
+		return false
+	}
+	fault := e.blame(err)
+	e.cancelUpload(u)
+	u.Close()
+	if u.reused && !u.spoke && e.r.Repeatable() && !e.left() && !isTimeout(err) {
+		return true
+	}
+	e.failed(err, fault)
+	return false
+}
+
+// answer passes the server's answer on.
+func (e *exchange) answer(u *upstreamConn) error {
+	res := &u.head
+	for interim := 0; ; interim++ {
+		if err := e.readHead(u); err != nil {
+			return err
+		}
+		if !res.Interim() {
+			break
+		}
+		if interim == max1xx {
+			return errors.New("too many interim answers")
+		}
+		if res.Status == http.StatusContinue {
+			e.letSend()
+		}
+		e.fields = rules.AnswerFields(e.fields[:0], res)
+		if err := e.c.interim(res.Status, res.Reason, e.fields); err != nil {
+			e.leave()
+			return err
+		}
+		u.start(e.r.IsHEAD())
+	}
+	if res.Status == http.StatusSwitchingProtocols {
+		return e.tunnel(u)
+	}
+	return e.final(u)
+}
+
+// answerHead is what the client is told of the server's final head.
+func (e *exchange) answerHead(res *h1.Response) h1.Head {
+	e.fields = e.sticky.Bind(e.p.cfg, &e.place.Request, rules.AnswerFields(e.fields[:0], res))
+	return rules.AnswerHead(e.r, res, e.fields)
+}
+
+func (e *exchange) final(u *upstreamConn) error {
+	res := &u.head
+	e.marks.Answered = time.Now()
+	u.body.Start(res.Kind, res.Length)
+	a := e.answerHead(res)
+	a.Close = !e.uploadOver()
+	e.begun, e.status = true, res.Status
+	if err := e.begin(a); err != nil {
+		return e.clientGone(err)
+	}
+	if err := e.relay(u); err != nil {
+		return err
+	}
+	e.marks.Finished = time.Now()
+	if err := e.c.finish(); err != nil {
+		return e.clientGone(err)
+	}
+	e.complete = true
+	e.release(u)
+	return nil
+}

@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// deadline sets the read limit unless reading was told to end.
+func (c *h1conn) deadline(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.halted {
+		_ = c.conn.SetReadDeadline(t)
+	}
+}
+
+func (c *h1conn) read() ([]byte, error) {
+	for {
+		n, data, err := c.body.Next(c.in[c.r:c.w])
+		c.r += n
+		if err != nil {
+			return nil, err
+		}
+		if c.body.Done() {
+			c.got.Store(true)
+			return data, io.EOF
+		}
+		if len(data) > 0 {
+			return data, nil
+		}
+		if c.r < c.w {
+			continue
+		}
+		c.r, c.w = c.base, c.base
+		if now := time.Now(); now.After(c.readNext) {
+			c.deadline(now.Add(c.limit))
+			c.readNext = now.Add(c.limit / 10)
+		}
+		m, failed := c.conn.Read(c.in[c.w:])
+		c.w += m
+		if m == 0 && failed != nil {
+			if errors.Is(failed, io.EOF) {
+				failed = io.ErrUnexpectedEOF
+			}
+			return nil, failed
+		}
+	}
+}
+
+func (c *h1conn) received() bool { return c.got.Load() }
+
+func (c *h1conn) watch(left func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.halted {
+		return
+	}
+	_ = c.conn.SetReadDeadline(time.Time{})
+	c.readers.Go(func() {
+		for c.w < len(c.in) {
+			n, err := c.conn.Read(c.in[c.w:])
+			c.w += n
+			if err != nil {
+				if !errors.Is(err, os.ErrDeadlineExceeded) {
+					left()
+				}
+				return
+			}
+		}
+	})
+}
+
+func (c *h1conn) halt() {
+	c.mu.Lock()
+	c.halted = true
+	_ = c.conn.SetReadDeadline(longAgo)
+	c.mu.Unlock()
+	c.readers.Wait()
+}
+
+func (c *h1conn) unwatch() {
+	c.halt()
+	c.mu.Lock()
+	c.halted = false
+	c.mu.Unlock()
+	c.readNext = time.Time{}
+}
+
+// longAgo as a deadline ends a call that is under way.
+var longAgo = time.Unix(1, 0)

@@ -1,0 +1,36 @@
+package proxy
+
+import (
+	"time"
+
+	"bitgate/proxy/h1"
+	"bitgate/proxy/rules"
+)
+
+// say answers in the proxy's own name.
+func (e *exchange) say(a *rules.Answer) {
+	if e.end == 0 {
+		e.end = a.Cause
+	}
+	e.begun, e.status = true, a.Status
+	fields, body := a.Write(e.p.cfg, e.r, time.Now())
+	err := e.begin(h1.Head{Status: a.Status, Reason: []byte(a.Reason()), Fields: fields, Length: int64(len(body))})
+	if err == nil && !e.r.IsHEAD() {
+		e.bytes = int64(len(body))
+		err = e.c.write([]byte(body))
+	}
+	if err == nil {
+		err = e.c.finish()
+	}
+	if err != nil {
+		e.clientLeft()
+		return
+	}
+	e.complete = true
+}
+
+// begin starts the final answer.
+func (e *exchange) begin(h h1.Head) error {
+	h.Fields = rules.WithHSTS(e.p.cfg, h.Fields)
+	return e.c.begin(h)
+}

@@ -1,0 +1,113 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// relay passes the body on, as it comes.
+func (e *exchange) relay(u *upstreamConn) error {
+	for {
+		for !u.body.Done() {
+			n, data, err := u.body.Next(u.in[u.r:u.w])
+			u.r += n
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				break
+			}
+			e.bytes += int64(len(data))
+			if err := e.c.write(data); err != nil {
+				return e.clientGone(err)
+			}
+		}
+		if u.body.Done() {
+			return nil // finish flushes
+		}
+		if err := e.c.flush(); err != nil {
+			return e.clientGone(err)
+		}
+		if err := e.readMore(u); errors.Is(err, io.EOF) {
+			return u.body.End()
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+func (e *exchange) clientGone(err error) error {
+	e.slow = isTimeout(err)
+	e.leave()
+	return err
+}
+
+// release keeps the server's connection if both sides are through with it.
+func (e *exchange) release(u *upstreamConn) {
+	if e.pumped != nil && e.c.received() {
+		select {
+		case <-e.pumped:
+		case <-time.After(uploadGrace):
+		}
+	}
+	e.c.halt()
+	if !e.pumpEnded() {
+		e.cancelUpload(u)
+		return
+	}
+	if e.left() || u.head.Close || !e.uploadOver() || e.fault.Load() != nil {
+		u.Close()
+		return
+	}
+	e.p.upstream.put(u)
+}
+
+// readHead reads one head.
+func (e *exchange) readHead(u *upstreamConn) error {
+	for {
+		if u.w > u.r {
+			n, err := u.head.Feed(u.in[u.r:u.w])
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				u.r += n
+				return nil
+			}
+		}
+		if err := u.room(); err != nil {
+			return err
+		}
+		if err := e.readMore(u); err != nil {
+			return err
+		}
+	}
+}
+
+// readMore waits for bytes of the server, as long as either direction moves.
+func (e *exchange) readMore(u *upstreamConn) error {
+	if u.r == u.w {
+		u.r, u.w = 0, 0
+	}
+	if e.pumped == nil && !e.watching {
+		_ = u.SetReadDeadline(time.Now().Add(watchAfter))
+		if err := u.fill(); err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		e.watch()
+	}
+	for {
+		begun := time.Now()
+		_ = u.SetReadDeadline(begun.Add(e.p.cfg.IdleTimeout))
+		// Whoever ended the exchange before that set a limit which is lost now.
+		if e.left() || e.fault.Load() != nil {
+			return errEnded
+		}
+		err := u.fill()
+		if !errors.Is(err, os.ErrDeadlineExceeded) || e.activity.Load() < begun.UnixNano() {
+			return err
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package rules
+
+import (
+	"encoding/json"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+
+	"bitgate/proxy/config"
+	"bitgate/proxy/h1"
+	"bitgate/proxy/record"
+)
+
+// retryAfter is what a client is told to wait before it asks again, in seconds.
+const retryAfter = "5"
+
+// Answer in the proxy's own name.
+type Answer struct {
+	Status   int
+	Cause    record.Cause // for the log: who is to blame
+	Text     string       // a sentence for the reader, "" for a redirect
+	Location string
+	Retry    string // Retry-After, in seconds; "" says nothing
+}
+
+// Reasons of the statuses that the proxy answers by itself.
+var reasons = map[int]string{
+	301: "Moved Permanently", 302: "Found", 308: "Permanent Redirect",
+	400: "Bad Request", 405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large", 414: "URI Too Long", 417: "Expectation Failed",
+	421: "Misdirected Request", 429: "Too Many Requests", 431: "Request Header Fields Too Large",
+	501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
+}
+
+// Reason is the status line's last part.
+func (a *Answer) Reason() string { return reasons[a.Status] }
+
+var page = template.Must(template.New("page").Parse(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{{.Title}}</title>
+<style>body{font:16px/1.5 sans-serif;max-width:36em;margin:15vh auto;padding:0 1em;color:#172b4d}</style>
+</head><body><h1>{{.Title}}</h1><p>{{.Text}}</p>{{if .Retry}}<p>Please try again in a moment.</p>{{end}}</body></html>
+`))
+
+// Write returns the fields, none about framing or the connection, and the body
+// of the answer to r, in the language of the asker: plain text for git,
+// Bitbucket's error JSON for REST, else a page. r may hold nothing where no
+// request could be read.
+func (a *Answer) Write(c config.Config, r *Request, now time.Time) ([]h1.Field, string) {
+	fields := []h1.Field{field("Date", now.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))} // RFC 9110, 5.6.7
+	if a.Location != "" {
+		return append(fields, field("Location", a.Location)), ""
+	}
+	if a.Retry != "" {
+		fields = append(fields, field("Retry-After", a.Retry))
+	}
+	if a.Status == 405 {
+		fields = append(fields, field("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
+	}
+	fields = append(fields, field("Cache-Control", "no-store"), field("X-Content-Type-Options", "nosniff"))
+	switch {
+	case r.ForGit():
+		return append(fields, field("Content-Type", "text/plain; charset=utf-8")), a.Text + "\n"
+	case wantsJSON(c, r):
+		return append(fields, field("Content-Type", "application/json;charset=UTF-8")), a.json()
+	}
+	return append(fields, field("Content-Type", "text/html; charset=utf-8"), field("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")), a.page()
+}
+
+func field(name, value string) h1.Field { return h1.Field{Name: []byte(name), Value: []byte(value)} }
+
+func wantsJSON(c config.Config, r *Request) bool {
+	return strings.HasPrefix(r.Path, c.URL.TomcatPath()+"/rest/") || strings.Contains(r.Accept, "application/json") && !strings.Contains(r.Accept, "text/html")
+}
+
+// json is Bitbucket's own form of an error.
+func (a *Answer) json() string {
+	type item struct {
+		Context       *string `json:"context"`
+		Message       string  `json:"message"`
+		ExceptionName *string `json:"exceptionName"`
+	}
+	var body strings.Builder
+	_ = json.NewEncoder(&body).Encode(map[string][]item{"errors": {{Message: a.Text}}}) // a Builder never fails
+	return body.String()
+}
+
+func (a *Answer) page() string {
+	var body strings.Builder
+	_ = page.Execute(&body, struct {
+		Title, Text string
+		Retry       bool
+	}{a.Reason(), a.Text, a.Retry != ""})
+	return body.String()
+}
+
+// WithHSTS replaces what fields say about Strict-Transport-Security where the
+// configuration does (RFC 6797). Subdomains are other people's servers, so they
+// are left out.
+func WithHSTS(c config.Config, fields []h1.Field) []h1.Field {
+	if c.HSTS <= 0 {
+		return fields
+	}
+	kept := fields[:0]
+	for _, f := range fields {
+		if !h1.Is(f.Name, "strict-transport-security") {
+			kept = append(kept, f)
+		}
+	}
+	return append(kept, field("Strict-Transport-Security", "max-age="+strconv.FormatInt(int64(c.HSTS/time.Second), 10)))
+}

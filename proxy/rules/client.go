@@ -1,0 +1,52 @@
+package rules
+
+import (
+	"net/netip"
+	"strings"
+
+	"bitgate/proxy/config"
+	"bitgate/proxy/h1"
+)
+
+// Peer is the address of "host:port", the zero Addr if it is none.
+func Peer(remote string) netip.Addr {
+	p, _ := netip.ParseAddrPort(remote) // always valid for TCP
+	return p.Addr().Unmap()
+}
+
+// ClientOf is who asks: the peer, or, where that is a trusted proxy, the last
+// address of X-Forwarded-For that is not one. Whatever stands before that may be
+// forged.
+func ClientOf(c config.Config, r *Request) netip.Addr {
+	addr := Peer(r.Remote)
+	if !c.Trusted(addr) {
+		return addr
+	}
+	for i := len(r.Fields) - 1; i >= 0; i-- {
+		if !h1.Is(r.Fields[i].Name, "x-forwarded-for") {
+			continue
+		}
+		hops := strings.Split(string(r.Fields[i].Value), ",")
+		for j := len(hops) - 1; j >= 0; j-- {
+			hop, err := netip.ParseAddr(strings.Trim(hops[j], " \t"))
+			if err != nil {
+				return addr
+			}
+			addr = hop.Unmap().WithZone("")
+			if !c.Trusted(addr) {
+				return addr
+			}
+		}
+	}
+	return addr
+}
+
+// ClientPort is the client for the log; the port of one behind a trusted proxy
+// is not known and given as 0.
+func (r *Request) ClientPort() netip.AddrPort {
+	p, _ := netip.ParseAddrPort(r.Remote)
+	if p.Addr().Unmap() != r.Client {
+		return netip.AddrPortFrom(r.Client, 0)
+	}
+	return netip.AddrPortFrom(r.Client, p.Port())
+}

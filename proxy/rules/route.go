@@ -1,0 +1,65 @@
+package rules
+
+import (
+	"strings"
+
+	"bitgate/internal/publicurl"
+	"bitgate/proxy/config"
+	"bitgate/proxy/record"
+)
+
+// Route is what happens to a request: an answer in the proxy's own name, or
+// nil: it goes to a server.
+func Route(c config.Config, r *Request) *Answer {
+	context := c.URL.TomcatPath()
+	switch {
+	case !ourHost(c.URL, r.Host) || r.Authority != "" && !ourHost(c.URL, r.Authority):
+		return Refuse(421, "This server answers only under its own name, "+c.URL.Authority()+".")
+	case r.Path == "/" && context != "":
+		return redirect(302, c.URL.Origin()+c.URL.RedirectTarget())
+	}
+	if now := fromOldPath(c, r.Path); now != "" {
+		return redirect(MovedStatus(string(r.Method)), now+r.Query())
+	}
+	return nil
+}
+
+func redirect(status int, location string) *Answer {
+	return &Answer{Status: status, Cause: record.Local, Location: location}
+}
+
+// fromOldPath returns where a path under the former context path is now, "" if
+// it is not under it.
+func fromOldPath(c config.Config, path string) string {
+	if c.OldPath == "" {
+		return ""
+	}
+	context := c.URL.TomcatPath()
+	old, err := publicurl.ParsePath(c.OldPath)
+	if err != nil || !under(path, old) || under(context, old) && under(path, context) {
+		return ""
+	}
+	return c.URL.BaseURL() + strings.TrimPrefix(path, old)
+}
+
+// under reports whether path is context or below it.
+func under(path, context string) bool {
+	rest, ok := strings.CutPrefix(path, context)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// ourHost compares a Host header with the public authority; a port of 443 may
+// be written out.
+func ourHost(u publicurl.URL, host string) bool {
+	host = strings.ToLower(host)
+	return host == u.Authority() || u.Port() == 443 && host == u.Authority()+":443"
+}
+
+// MovedStatus is a permanent redirect that keeps method and body where there
+// is one: 301 lets clients turn a POST into a GET (RFC 9110, 15.4.2).
+func MovedStatus(method string) int {
+	if method == "GET" || method == "HEAD" {
+		return 301
+	}
+	return 308
+}
