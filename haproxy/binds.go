@@ -25,6 +25,22 @@ func Binds(set []Source) []Bind {
 	return all
 }
 
+// Takers lists the binds of the administrator's that may take connections to an
+// address ("host:port" or ":port"). In doubt they do.
+func Takers(set []Source, address string) []Bind {
+	e, err := parseListen(address)
+	if err != nil {
+		return nil
+	}
+	var out []Bind
+	for _, b := range Binds(set) {
+		if at, tcp := parseBind(b.Address); tcp && !b.Ours && at.overlaps(e) {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
 // bindWords returns the addresses that a line binds, as written.
 func bindWords(s Section, l Line, index int) []string {
 	w := l.Words

@@ -33,20 +33,19 @@ func bitbucketSigns(f *File, s Section) []string {
 	return signs
 }
 
-// byHand lists the sections made by hand for Bitbucket, for people.
-func byHand(files []parsed) []string {
-	var out []string
-	for _, p := range files {
-		for _, s := range p.file.Sections {
-			if p.region.holds(s.First) || s.Keyword != "frontend" && s.Keyword != "backend" && s.Keyword != "listen" {
-				continue
-			}
-			if signs := bitbucketSigns(p.file, s); len(signs) > 0 {
-				out = append(out, fmt.Sprintf("%s, line %d: %q looks like a way to Bitbucket made by hand: %s; it stays as it is beside bitgate's, take it out when nobody needs it", p.Path, s.First+1, s.Title(), strings.Join(signs, ", ")))
-			}
+// leadsOnlyToBitbucket is the sign of a frontend with a name of its own.
+func leadsOnlyToBitbucket(files []parsed, f *File, s Section) []string {
+	var signs []string
+	for i := s.First + 1; i <= s.Last; i++ {
+		switch to := target(f.Lines[i]); {
+		case to == "":
+		case !leadsToBitbucket(files, to):
+			return nil
+		default:
+			signs = append(signs, fmt.Sprintf("it leads to %q (line %d)", to, i+1))
 		}
 	}
-	return out
+	return signs
 }
 
 // leadsToBitbucket reports whether the section of that name has signs of it.

@@ -3,7 +3,6 @@ package haproxy
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"bitgate/internal/problem"
@@ -28,28 +27,23 @@ func refuseTakenNames(files []parsed) error {
 	return nil
 }
 
-// refuseTakenPorts is for the addresses that cannot be joined: HAProxy accepts a second bind on a port without a word, and
-// the kernel then shares the connections out between the two at random.
-func refuseTakenPorts(files []parsed, s Site) error {
+// refuseTakenPort is for SSH, where no section can be shared: HAProxy accepts a
+// second bind on a port without a word, and the kernel then shares the
+// connections out between the two at random.
+func refuseTakenPort(files []parsed, s Site) error {
 	var set []Source
 	for _, p := range files {
 		set = append(set, p.Source)
 	}
-	wanted := slices.Clone(s.RedirectListen)
-	if s.SSHListen != "" {
-		wanted = append(wanted, s.SSHListen)
+	if s.SSHListen == "" {
+		return nil
 	}
-	for _, want := range wanted {
-		w, err := parseListen(want)
-		if err != nil {
-			return err
-		}
-		for _, b := range Binds(set) {
-			have, tcp := parseBind(b.Address)
-			if tcp && !b.Ours && have.overlaps(w) {
-				return taken(want, b, have)
-			}
-		}
+	if _, err := parseListen(s.SSHListen); err != nil {
+		return err
+	}
+	for _, b := range Takers(set, s.SSHListen) {
+		have, _ := parseBind(b.Address)
+		return taken(s.SSHListen, b, have)
 	}
 	return nil
 }

@@ -20,8 +20,10 @@ import (
 // the hash being that of the bind line as it was.
 const lineMark = "# bitgate's line"
 
-// withoutLines takes our lines, and what we added to bind lines, out of data.
+// withoutLines takes our lines, what we added to bind lines, and the marks of
+// replaced sections out of data.
 func withoutLines(data []byte) []byte {
+	data = withoutAdoption(data)
 	if !bytes.Contains(data, []byte(lineMark)) {
 		return data
 	}

@@ -72,7 +72,7 @@ func brokenMarkers(src Source, line int, what string) error {
 
 // lastLineNote is the note for data whose last line does not end.
 func lastLineNote(data []byte) string {
-	last := data[bytes.LastIndexByte(data, '\n')+1:]
+	last := bytes.TrimPrefix(data[bytes.LastIndexByte(data, '\n')+1:], []byte(adoptMark))
 	return fmt.Sprintf("%s%08x", noFinalNewline, crc32.ChecksumIEEE(last))
 }
 

@@ -33,7 +33,11 @@ func Merge(set []Source, s Site) (Merged, error) {
 	if err := refuseTakenNames(files); err != nil {
 		return Merged{}, err
 	}
-	if err := refuseTakenPorts(files, s); err != nil {
+	rest, byHand := adopt(files, s)
+	if files, err = parseSet(rest); err != nil {
+		return Merged{}, err
+	}
+	if err := refuseTakenPort(files, s); err != nil {
 		return Merged{}, err
 	}
 	w, err := findWays(files, s)
@@ -49,7 +53,7 @@ func Merge(set []Source, s Site) (Merged, error) {
 		return Merged{}, err
 	}
 	m := files[at.file].place(at, text)
-	m.Notes = notes(files, s, w.own)
+	m.Notes = append(byHand, notes(files, s, w.own)...)
 	if !fill.log {
 		m.Notes = append(m.Notes, "requests to Bitbucket are not logged: no global section before bitgate's has a \"log\" line")
 	}

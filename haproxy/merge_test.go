@@ -68,6 +68,10 @@ func TestMergeCorpus(t *testing.T) {
 			t.Fatal(err)
 		}
 		src := Source{Path: filepath.Base(file), Data: data}
+		adopting := site(t, func(s *Site) { s.RedirectListen, s.Adopt = []string{":80"}, true })
+		if m, err := Merge([]Source{src}, adopting); err == nil {
+			reversible(t, data, m, adopting)
+		}
 		m, err := Merge([]Source{src}, s)
 		if err != nil {
 			refused++
@@ -79,7 +83,7 @@ func TestMergeCorpus(t *testing.T) {
 			continue
 		}
 		reversible(t, data, m, s)
-		free := len(takenBy([]parsed{{Source: src, file: Parse(data), region: region{first: -1, last: -1}}}, endpoint{lo: 443, hi: 443})) == 0
+		free := len(takenBy([]parsed{{Source: src, file: Parse(data), region: region{first: -1, last: -1}}}, ":443")) == 0
 		if inside := bytes.Contains(m.After, []byte(lineMark)); inside == free {
 			t.Errorf("%s: port free %t, rules in the administrator's sections %t", src.Path, free, inside)
 		}
@@ -160,8 +164,8 @@ func TestMergeIntoASet(t *testing.T) {
 	if err != nil || m.Path != set[0].Path {
 		t.Errorf("merged into %s (%v); behind the defaults ours would depend on them", m.Path, err)
 	}
-	_, err = Merge(set, site(t, func(s *Site) { s.RedirectListen = []string{":80"} }))
-	if err == nil || !strings.Contains(err.Error(), "10-www.cfg, line 2") {
+	m, err = Merge(set, site(t, func(s *Site) { s.RedirectListen = []string{":80"} }))
+	if err != nil || len(m.Also) != 1 || !bytes.Contains(m.Also[0].After, []byte("redirect code 301")) || bytes.Contains(m.After, []byte(prefix+"_redirect")) {
 		t.Errorf("the bind in another file of the set was not seen: %v", err)
 	}
 	split := []Source{{Path: "a.cfg", Data: []byte("global\n  daemon\n")}, {Path: "b.cfg"}}
@@ -280,7 +284,7 @@ func TestBinds(t *testing.T) {
 func FuzzMerge(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := site(t, nil)
+		s := site(t, func(s *Site) { s.RedirectListen, s.Adopt = []string{":80"}, true })
 		m, err := Merge([]Source{{Path: cfg, Data: data}}, s)
 		if err == nil && !bytes.Contains(data, []byte("bitgate")) { // else it may hold markers already
 			reversible(t, data, m, s)

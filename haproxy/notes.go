@@ -15,7 +15,6 @@ func notes(files []parsed, s Site, own []string) []string {
 			}
 		}
 	}
-	out = append(out, byHand(files)...)
 	if foreignSections(files) && !window && s.Version.AtLeast(2, 0) && !s.Version.AtLeast(3, 1) {
 		out = append(out, "git push over HTTP/2 from distant clients is faster with \"tune.h2.initial-window-size 1048576\" in the global section (the default is 64 kB)")
 	}

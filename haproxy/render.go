@@ -17,7 +17,7 @@ var assumed = Version{Major: 2, Minor: 6}
 
 // Render returns our sections with their marker comments.
 func Render(s Site) (string, error) {
-	text, err := body(s, options{log: true, ways: ways{own: s.Listen}})
+	text, err := body(s, options{log: true, ways: ways{own: s.Listen, redirect: s.RedirectListen}})
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +109,7 @@ func (s Site) view(o options) (view, error) {
 		v.Listen = append(v.Listen, v.Loop+" accept-proxy")
 	}
 	v.Shared = o.ways.shared()
-	v.Redirect = spellAll(s.RedirectListen, s.Version)
+	v.Redirect = spellAll(o.ways.redirect, s.Version)
 	up, err := parseUpstream(s.Upstream)
 	if err != nil {
 		return view{}, err

@@ -20,10 +20,12 @@ type joint struct {
 
 // ways is how the wanted addresses are come by.
 type ways struct {
-	own    []string // addresses nobody binds
-	joints []joint
-	notes  []string
-	loop   string // address for our own TLS frontend behind TLS that is passed through
+	own      []string // addresses nobody binds
+	joints   []joint
+	plain    []joint  // sections of the administrator's that are to send plain requests to HTTPS
+	redirect []string // addresses for plain requests that nobody binds
+	notes    []string
+	loop     string // address for our own TLS frontend behind TLS that is passed through
 }
 
 func (w ways) shared() bool {
@@ -35,16 +37,29 @@ func (w ways) shared() bool {
 func findWays(files []parsed, s Site) (ways, error) {
 	var w ways
 	for _, want := range s.Listen {
-		e, err := parseListen(want)
-		if err != nil {
+		if _, err := parseListen(want); err != nil {
 			return w, err
 		}
-		taken := takenBy(files, e)
+		taken := takenBy(files, want)
 		if len(taken) == 0 {
 			w.own = append(w.own, want)
 		}
 		for _, b := range taken {
 			if err := w.join(files, b, want); err != nil {
+				return w, err
+			}
+		}
+	}
+	for _, want := range s.RedirectListen {
+		if _, err := parseListen(want); err != nil {
+			return w, err
+		}
+		taken := takenBy(files, want)
+		if len(taken) == 0 {
+			w.redirect = append(w.redirect, want)
+		}
+		for _, b := range taken {
+			if err := w.joinPlain(files, b, want); err != nil {
 				return w, err
 			}
 		}
@@ -68,15 +83,13 @@ type holding struct {
 	at                  endpoint
 }
 
-// takenBy lists the binds, not ours, that may take connections to e.
-func takenBy(files []parsed, e endpoint) []holding {
+// takenBy lists the binds, not ours, that may take connections to want.
+func takenBy(files []parsed, want string) []holding {
 	var out []holding
 	for i, p := range files {
-		for _, b := range Binds([]Source{p.Source}) {
-			at, tcp := parseBind(b.Address)
-			if tcp && !b.Ours && at.overlaps(e) {
-				out = append(out, holding{b, i, p.file.Lines[b.Line-1].Section, b.Line - 1, at})
-			}
+		for _, b := range Takers([]Source{p.Source}, want) {
+			at, _ := parseBind(b.Address)
+			out = append(out, holding{b, i, p.file.Lines[b.Line-1].Section, b.Line - 1, at})
 		}
 	}
 	return out
@@ -90,9 +103,7 @@ func (w *ways) join(files []parsed, h holding, want string) error {
 		return taken(want, h.Bind, h.at)
 	}
 	mode := modeOf(files, h.file, h.section)
-	refuse := func(why, do string) error {
-		return problem.New(fmt.Sprintf("%s, line %d: %q already binds %s, which bitgate needs for %s", h.File, h.Line, h.Section, h.Address, want), why, do)
-	}
+	refuse := func(why, do string) error { return refuseBind(h, want, why, do) }
 	const elsewhere = "take that bind out, or give bitgate another address (--listen, with the port in --url too)"
 	switch {
 	case h.SSL && mode != "http" && mentionsBitbucket(sec.Name):
@@ -124,6 +135,10 @@ func (w *ways) join(files []parsed, h holding, want string) error {
 	return nil
 }
 
+func refuseBind(h holding, want, why, do string) error {
+	return problem.New(fmt.Sprintf("%s, line %d: %q already binds %s, which bitgate needs for %s", h.File, h.Line, h.Section, h.Address, want), why, do)
+}
+
 // freeLoopback picks an address that no file mentions and no program uses.
 func freeLoopback(files []parsed, avoid []int) string {
 	for port := 18443; ; port++ {
@@ -146,18 +161,27 @@ func freeLoopback(files []parsed, avoid []int) string {
 func (w ways) addRules(files []parsed, s Site) (map[int][]insertion, []string, error) {
 	all := map[int][]insertion{}
 	notes := w.notes
-	for _, j := range w.joints {
+	write := func(j joint, rules func(*editor) error) error {
 		p := files[j.file]
 		e := editor{parsed: p, files: files, joint: j, site: s, sec: p.file.Sections[j.section]}
-		add := e.http
-		if j.sni {
-			add = e.passthrough
-		}
-		if err := add(); err != nil {
-			return nil, nil, err
-		}
+		err := rules(&e)
 		all[j.file] = append(all[j.file], e.out...)
 		notes = append(notes, e.notes...)
+		return err
+	}
+	for _, j := range w.plain {
+		if err := write(j, (*editor).redirect); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, j := range w.joints {
+		rules := (*editor).http
+		if j.sni {
+			rules = (*editor).passthrough
+		}
+		if err := write(j, rules); err != nil {
+			return nil, nil, err
+		}
 	}
 	return all, notes, nil
 }

@@ -52,6 +52,7 @@ type Site struct {
 	SSHUpstream    string
 	OldPath        string // former context path to redirect from, "" for none ("/" means root)
 	Version        Version
+	Adopt          bool  // sections made by hand for Bitbucket are replaced where that is safe
 	Used           []int // ports that other programs listen on; the loopback address, where one is needed, keeps off them
 }
 

@@ -19,6 +19,7 @@ type Answers struct {
 	Front             string        `yaml:"front,omitempty" json:"front"`
 	HAProxyCfg        string        `yaml:"haproxy-cfg,omitempty" json:"haproxy-cfg,omitempty"`
 	HAProxyBin        string        `yaml:"haproxy-bin,omitempty" json:"haproxy-bin,omitempty"`
+	HandMade          string        `yaml:"haproxy-by-hand,omitempty" json:"haproxy-by-hand,omitempty"`
 	ProxyConfig       string        `yaml:"proxy-config,omitempty" json:"proxy-config,omitempty"`
 	Cert              string        `yaml:"cert,omitempty" json:"cert,omitempty"`
 	Key               string        `yaml:"key,omitempty" json:"key,omitempty"`
@@ -49,6 +50,8 @@ const (
 	Manual       = "manual" // --restart, --base-url-method
 	Never        = "never"  // --restart, --reload, --http-redirect
 	Always       = "always" // --http-redirect
+	Leave        = "leave"  // --haproxy-by-hand
+	Adopt        = "adopt"  // --haproxy-by-hand
 	MethodSkip   = "skip"   // --base-url-method
 	FailBack     = "back"   // --on-failure
 	FailKeep     = "keep"

@@ -1,6 +1,8 @@
 package setup
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"bitgate/haproxy"
@@ -49,7 +51,7 @@ func (b *builder) site(bundle string) haproxy.Site {
 	return haproxy.Site{
 		URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Bundle: bundle,
 		Upstream: u, MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
-		OldPath: b.a.RedirectOldPath, Version: b.f.HAProxy.Version, Used: b.usedPorts(),
+		OldPath: b.a.RedirectOldPath, Version: b.f.HAProxy.Version, Used: b.usedPorts(), Adopt: b.a.HandMade == Adopt,
 	}
 }
 
@@ -58,37 +60,64 @@ func (b *builder) redirectListen() []string {
 	switch {
 	case b.a.HTTPRedirect == Never || b.a.HTTPRedirect == Auto && b.a.URL.Port() != 443:
 		return nil
-	case b.a.HTTPRedirect == Always || b.port80Free():
-		var out []string
-		for _, l := range b.a.Listen {
-			host, _ := splitListen(l)
-			if strings.Contains(host, ":") {
-				host = "[" + host + "]"
-			}
-			out = append(out, host+":80")
-		}
-		return out
+	case b.a.HTTPRedirect == Always || b.port80Holder() == "":
+		return redirectAddresses(b.a)
 	}
 	return nil
 }
 
-// port80Free: nobody else's section binds it, and whoever listens is our front.
-func (b *builder) port80Free() bool {
+// redirectAddresses are the front's addresses with port 80.
+func redirectAddresses(a Answers) []string {
+	var out []string
+	for _, l := range a.Listen {
+		host, _ := splitListen(l)
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		out = append(out, host+":80")
+	}
+	return out
+}
+
+// port80Holder says who has port 80, "" where nobody but our front does.
+func (b *builder) port80Holder() string {
 	ours := false
 	if b.a.Front == FrontHAProxy {
-		for _, bind := range haproxy.Binds(b.f.HAProxySources) {
-			if _, port := splitListen(bind.Address); port == "80" {
-				if !bind.Ours {
-					return false
-				}
-				ours = true
+		for _, address := range redirectAddresses(b.a) {
+			for _, bind := range haproxy.Takers(b.f.HAProxySources, address) {
+				return fmt.Sprintf("%q (%s, line %d)", bind.Section, bind.File, bind.Line)
 			}
 		}
+		ours = slices.ContainsFunc(haproxy.Binds(b.f.HAProxySources), func(bind haproxy.Bind) bool {
+			return bind.Ours && strings.HasSuffix(bind.Address, ":80")
+		})
 	} else if c, err := config.Parse(b.f.ProxyConfig.Path, b.f.ProxyConfig.Data); err == nil {
 		ours = len(c.RedirectListen) > 0
 	}
-	_, held := holder(b.f.Listeners, ":80")
-	return ours || !held
+	h, held := holder(b.f.Listeners, ":80")
+	if ours || !held {
+		return ""
+	}
+	return fmt.Sprintf("%s (process %d, %s)", orUnknown(h.Process), h.PID, h.Address)
+}
+
+// redirectNote warns where nothing sends plain HTTP on, because others have its port.
+func (b *builder) redirectNote() {
+	if b.a.Skips(StepHAProxy) || b.a.HTTPRedirect != Auto || b.a.URL.Port() != 443 {
+		return
+	}
+	who := b.port80Holder()
+	if who == "" {
+		return
+	}
+	do := "send that host name on there by hand"
+	if b.a.Front == FrontHAProxy && strings.HasPrefix(who, `"`) {
+		do = "--http-redirect always adds a redirect for this host name alone to that section"
+	}
+	b.plan.Notes = append(b.plan.Notes, Finding{
+		ID: "http-redirect", Level: Warn, Seen: "port 80 belongs to " + who + ": nothing sends http://" + b.a.URL.Host() + " on to https",
+		Why: "people who type the name without https reach something else, or nothing", Do: do,
+	})
 }
 
 func (b *builder) haproxyFile(path string) (atomicfile.File, bool) {

@@ -72,6 +72,7 @@ func (b *builder) considerations() {
 		b.plan.Notes = append(b.plan.Notes, tomcatFindings(found, b.f.ScriptsCfg.Path)...)
 	}
 	b.pathNote()
+	b.redirectNote()
 	if links := b.f.Instance.AppLinks; len(links) > 0 {
 		b.plan.Notes = append(b.plan.Notes, Finding{
 			ID: "application-links", Level: Warn,

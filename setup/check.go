@@ -75,6 +75,9 @@ func checkPorts(f Facts, p Plan) []Finding {
 	if p.Answers.SSHListen != "" {
 		listens = append(listens, p.Answers.SSHListen)
 	}
+	if p.Answers.HTTPRedirect == Always {
+		listens = append(listens, redirectAddresses(p.Answers)...)
+	}
 	var out []Finding
 	for _, l := range listens {
 		h, held := holder(f.Listeners, l)
@@ -89,7 +92,7 @@ func checkPorts(f Facts, p Plan) []Finding {
 			out = append(out, Finding{
 				ID: "port", Level: Fail,
 				Seen: fmt.Sprintf("%s is in use by %s (process %d, %s)", l, orUnknown(h.Process), h.PID, h.Address),
-				Why:  "the front could not start there", Do: "stop that program, or choose another --listen / --ssh-listen address",
+				Why:  "the front could not start there", Do: "stop that program, or choose another address (--listen, --ssh-listen; --http-redirect never for port 80)",
 			})
 		}
 	}

@@ -60,6 +60,7 @@ func (f *Facts) readHAProxyFiles(ctx context.Context, a Answers) error {
 			candidates = append(candidates, live.Candidate{Path: file.Path, Data: file.Data})
 		}
 	}
+	f.HandMade = haproxy.HandMade(f.HAProxySources)
 	if f.HAProxy.Bin == "" || len(candidates) == 0 {
 		f.HAProxyReport.OK = true
 		return nil

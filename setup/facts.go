@@ -26,6 +26,7 @@ type Facts struct {
 	HAProxy        live.Install
 	HAProxyFiles   []atomicfile.File // its file set in load order
 	HAProxyReport  live.Report       // `haproxy -c` over the set as it is
+	HandMade       []string          // its sections that look made by hand for Bitbucket
 	ProxyConfig    atomicfile.File   // proxy.yaml of the built-in front
 	ProxyUnit      atomicfile.File   // its systemd unit
 	Systemd        bool

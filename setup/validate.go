@@ -26,6 +26,7 @@ func validate(a Answers) error {
 		}
 	}
 	oneOf("front", a.Front, FrontHAProxy, FrontBuiltin)
+	oneOf("haproxy-by-hand", a.HandMade, Leave, Adopt)
 	oneOf("http-redirect", a.HTTPRedirect, Auto, Always, Never)
 	oneOf("base-url-method", a.BaseURLMethod, Auto, "confapi", "form", Manual, MethodSkip)
 	oneOf("on-failure", a.OnFailure, FailBack, FailKeep)

@@ -51,12 +51,13 @@ var runs = map[string]struct {
 			m.facts.Listeners = []setup.Listener{{Address: "0.0.0.0:443", Process: "nginx"}}
 			m.facts.Certificate.Sources = map[string]string{"/c.pem": ""}
 			m.facts.Certificate.Findings = []setup.Finding{{ID: "certificate.chain", Level: setup.Warn, Seen: "no intermediates"}}
+			m.facts.HandMade = []string{"frontend bitbucket_http_frontend"}
 		}, typed: map[string]string{
 			"home": "/srv/b", "bitbucket-version": "9.4.1", "url": "git.example.com", "admin-user": "admin", PasswordID: "correct horse",
-			"restart": "service bitbucket restart", "reload": setup.Never, "listen": ":8443", "cert": "/c.pem", "key": "/k.pem", "chain": "/i.pem",
+			"restart": "service bitbucket restart", "reload": setup.Never, "haproxy-by-hand": setup.Adopt, "listen": ":8443", "cert": "/c.pem", "key": "/k.pem", "chain": "/i.pem",
 		},
 		want: func(a setup.Answers) bool {
-			return a.Home == "/srv/b" && a.Restart == "service bitbucket restart" && a.Chain == "/i.pem" && a.SSHListen == ":7998"
+			return a.Home == "/srv/b" && a.Restart == "service bitbucket restart" && a.Chain == "/i.pem" && a.HandMade == setup.Adopt && a.SSHListen == ":7998"
 		},
 	},
 }

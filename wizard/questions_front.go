@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -23,6 +24,17 @@ func frontQuestions() []Question {
 			Help:    "HAProxy configuration file to merge into",
 			Default: "the last file the HAProxy service loads, /etc/haproxy/haproxy.cfg", looks: true,
 		}, func(a *setup.Answers) *string { return &a.HAProxyCfg }),
+		choiceField(Question{
+			ID: "haproxy-by-hand", Step: setup.StepHAProxy, Title: "Sections made by hand for Bitbucket", Arg: "leave|adopt",
+			Why:     "HAProxy's configuration leads to Bitbucket already; bitgate's sections can stand beside that or take its place.",
+			Help:    "sections of haproxy.cfg made by hand for Bitbucket: leave them, or adopt what they do (they become comments until undo)",
+			Default: setup.Leave, Asked: "when there are some", slow: true,
+			Options: []Option{{setup.Leave, "leave them: bitgate's rules come first"}, {setup.Adopt, "bitgate's take their place where they do nothing else; undo brings them back"}},
+			when: func(iv *interview) bool {
+				return iv.answers.Front == setup.FrontHAProxy && len(iv.facts.HandMade) > 0
+			},
+			show: func(_ setup.Facts, a setup.Answers) string { return cmp.Or(a.HandMade, setup.Leave) },
+		}, func(a *setup.Answers) *string { return &a.HandMade }),
 		pathField(Question{
 			ID: "haproxy-bin", Step: setup.StepHAProxy, Title: "HAProxy's program",
 			Why:     "The installed version decides how the sections are written, and it checks them before they are used.",

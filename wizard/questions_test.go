@@ -52,7 +52,7 @@ var samples = map[string]struct{ good, bad string }{
 	PasswordID: {"", ""}, "admin-password-file": {"/run/secret", "/a\nb"}, "local-only": {"yes", "perhaps"},
 	"restart": {"service bitbucket restart", "a\nb"}, "restart-timeout": {"15m", "soon"}, "on-failure": {"keep", "panic"},
 	"front": {"builtin", "nginx"}, "haproxy-cfg": {"/etc/haproxy/haproxy.cfg", "/a\nb"}, "haproxy-bin": {"/usr/sbin/haproxy", "/a\nb"},
-	"proxy-config": {"/etc/bitgate/proxy.yaml", "/a\nb"}, "listen": {":443, [::1]:8443", ":https"}, "http-redirect": {"never", "sometimes"},
+	"proxy-config": {"/etc/bitgate/proxy.yaml", "/a\nb"}, "listen": {":443, [::1]:8443", ":https"}, "http-redirect": {"never", "sometimes"}, "haproxy-by-hand": {"adopt", "delete"},
 	"maxconn": {"50", "none"}, "reload": {"never", "a\nb"}, "cert": {"/c.pem", "/a\nb"}, "key": {"/k.pem", "/a\nb"}, "chain": {"/i.pem", "/a\nb"},
 	"pem": {"/all.pem", "/a\nb"}, "ca-file": {"/ca.pem", "/a\nb"}, "ssh": {"yes", "perhaps"}, "ssh-listen": {":7998", "7998"},
 	"ssh-upstream": {"127.0.0.1:7999", ":7999"}, "skip": {"ssh, haproxy", "everything"},

@@ -180,33 +180,34 @@ backend b
 var layouts = map[string]struct {
 	text  string
 	inUse bool // the port serves the other hosts already
+	adopt bool // sections made by hand are to be replaced
 }{
-	"1 nobody binds the port": {head + plainBackends + "frontend other\n    bind {OTHER}\n    default_backend a\n", false},
+	"1 nobody binds the port": {head + plainBackends + "frontend other\n    bind {OTHER}\n    default_backend a\n", false, false},
 	"2 host rules, a directory of certificates": {head + `frontend www
     bind {ADDR} ssl crt {DIR}/certs/ alpn h2,http/1.1
     acl is_a hdr(host) -i a.example.com:{PORT}
     use_backend a if is_a
     use_backend b if { hdr(host) -i b.example.com:{PORT} }
     use_backend a
-` + plainBackends, true},
+` + plainBackends, true, false},
 	"2 one certificate after another, unknown names refused": {head + `frontend www
     bind {ADDR} ssl crt {DIR}/certs/a.example.com.pem crt {DIR}/certs/b.example.com.pem alpn h2,http/1.1 # both
     acl known hdr(host) -i a.example.com:{PORT} b.example.com:{PORT}
     http-request deny unless known
     default_backend a
     use_backend b if { hdr(host) -i b.example.com:{PORT} }
-` + plainBackends, true},
+` + plainBackends, true, false},
 	"2 a crt-list, inherited mode, tabs and CRLF": {strings.ReplaceAll(strings.ReplaceAll(head+`frontend www
     bind {ADDR} ssl crt-list {DIR}/crt-list
     use_backend %[req.hdr(host),lower,map({DIR}/hosts.map,a)]
-`+plainBackends, "    ", "\t"), "\n", "\r\n"), true},
+`+plainBackends, "    ", "\t"), "\n", "\r\n"), true, false},
 	"2 a listen section": {head + `listen www
     bind {ADDR} ssl crt {DIR}/certs alpn h2,http/1.1
     use_backend b if { hdr(host) -i b.example.com:{PORT} }
     server a {A}
 backend b
     server b {B}
-`, true},
+`, true, false},
 	"3 SNI passthrough": {head + `frontend sni
     mode tcp
     bind {ADDR}
@@ -214,14 +215,14 @@ backend b
     tcp-request content accept if { req.ssl_hello_type 1 }
     use_backend b if { req.ssl_sni -i b.example.com }
     default_backend a
-` + tlsBackends, true},
+` + tlsBackends, true, false},
 	"3 SNI passthrough by a map": {head + `frontend sni
     mode tcp
     bind {ADDR}
     tcp-request inspect-delay 5s
     tcp-request content accept if { req.ssl_hello_type 1 }
     use_backend %[req.ssl_sni,lower,regsub(\.example\.com$,)]
-` + tlsBackends, true},
+` + tlsBackends, true, false},
 	"4 Bitbucket by hand, in a shared frontend": {head + `frontend www
     bind {ADDR} ssl crt {DIR}/certs alpn h2,http/1.1
     acl bitbucket hdr(host) -i git.example.com:{PORT}
@@ -232,7 +233,20 @@ backend bitbucket_http_backend
     option httpchk GET /status
     cookie BITBUCKETSESSIONID prefix
     server bitbucket01 127.0.0.1:7990
-` + plainBackends, true},
+` + plainBackends, true, false},
+	"4 Bitbucket by hand, replaced": {head + `frontend bitbucket_http_frontend
+    mode http
+    bind {ADDR} ssl crt {DIR}/bitgate.pem
+    acl rootpath path /
+    http-request redirect location /bitbucket if rootpath
+    default_backend bitbucket_http_backend
+backend bitbucket_http_backend
+    option httpchk GET /bitbucket/status
+    server bitbucket01 {BITBUCKET} maxconn 50 check
+frontend other
+    bind {OTHER}
+    default_backend a
+` + plainBackends, false, true},
 }
 
 func TestCasesServeEveryHost(t *testing.T) {
@@ -261,9 +275,14 @@ func TestCasesServeEveryHost(t *testing.T) {
 					}
 				})
 			}
-			m, err := haproxy.Merge([]haproxy.Source{{Path: cfg, Data: original}}, w.site(t, in.Version))
+			s := w.site(t, in.Version)
+			s.Adopt = layout.adopt
+			m, err := haproxy.Merge([]haproxy.Source{{Path: cfg, Data: original}}, s)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if ours := bytes.Contains(m.After, []byte("frontend bitgate_bitbucket_https")); ours == layout.inUse && layout.adopt {
+				t.Errorf("the port is not taken over:\n%s", m.After)
 			}
 			write(t, cfg, m.After)
 			launch(t, in.Bin, w.addr, "-f", cfg)
@@ -397,6 +416,54 @@ func TestJoinedRulesAreBitbucketsAlone(t *testing.T) {
 		_, body = get(t, c, "GET", "https://a.example.com:"+w.port+"/x", liar)
 		if strings.Count(body, "canary") != 3 || strings.Contains(body, "X-Forwarded-Proto") {
 			t.Errorf("h2 %t: the other site got\n%s", h2, body)
+		}
+	}
+}
+
+// Port 80 of other sites: our host alone is sent to HTTPS, and ACME challenges
+// for it are answered as before.
+func TestPlainRequestsInASharedFrontend(t *testing.T) {
+	t.Parallel()
+	in := installed(t)
+	w := newTown(t)
+	cfg := filepath.Join(w.dir, "haproxy.cfg")
+	original := w.fill(head + `frontend plain
+    bind {OTHER}
+    use_backend a if { path_beg /.well-known/acme-challenge/ }
+    default_backend b
+` + plainBackends)
+	s := w.site(t, in.Version)
+	s.RedirectListen = []string{w.other}
+	m, err := haproxy.Merge([]haproxy.Source{{Path: cfg, Data: original}}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, cfg, m.After)
+	launch(t, in.Bin, w.addr, "-f", cfg)
+	ask := func(host, path string) string {
+		req, err := http.NewRequest("GET", "http://"+w.other+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		resp, err := (&http.Client{CheckRedirect: c302}).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		return resp.Header.Get("Location") + string(body)
+	}
+	_, port, _ := net.SplitHostPort(w.other)
+	for _, c := range []struct{ host, path, want string }{
+		{ourHost, "/bitbucket/x?a=b%2Fc", s.URL.Origin() + "/bitbucket/x?a=b%2Fc"},
+		{"GIT.example.com:" + port, "/", s.URL.Origin() + "/"},
+		{ourHost, "/.well-known/acme-challenge/token", "a.example.com"},
+		{"b.example.com", "/bitbucket/", "b.example.com"},
+		{"git.example.com.evil.example", "/", "b.example.com"},
+	} {
+		if got := ask(c.host, c.path); got != c.want {
+			t.Errorf("http://%s%s: %q, want %q", c.host, c.path, got, c.want)
 		}
 	}
 }

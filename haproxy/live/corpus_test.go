@@ -30,6 +30,15 @@ func corpus(t *testing.T) []string {
 // Our sections add no message of HAProxy's to any real file.
 func TestCorpusPassesAsBefore(t *testing.T) {
 	t.Parallel()
+	for name, edit := range map[string]func(*haproxy.Site){
+		"TLS alone": func(*haproxy.Site) {},
+		"port 80 shared, sections by hand adopted": func(s *haproxy.Site) { s.RedirectListen, s.Adopt = []string{":80"}, true },
+	} {
+		t.Run(name, func(t *testing.T) { corpusPasses(t, edit) })
+	}
+}
+
+func corpusPasses(t *testing.T, edit func(*haproxy.Site)) {
 	in := installed(t)
 	bundle, _ := certificate(t, "git.example.com")
 	extra := []live.Candidate{{Path: "/etc/haproxy/bitgate.pem", Data: bundle}}
@@ -45,6 +54,7 @@ func TestCorpusPassesAsBefore(t *testing.T) {
 			Bundle: "/etc/haproxy/bitgate.pem", Upstream: "127.0.0.1:7990", MaxConn: 50,
 			OldPath: "/stash", Version: in.Version,
 		}
+		edit(&s)
 		m, err := haproxy.Merge([]haproxy.Source{{Path: file, Data: data}}, s)
 		if err != nil {
 			refused++

@@ -1,0 +1,113 @@
+package haproxy
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// byHandCfg is Atlassian's layout with another site beside it.
+const byHandCfg = `global
+    log /dev/log local0
+defaults
+    mode http
+    timeout client 50s
+frontend bitbucket_http_frontend
+    bind *:443 ssl crt /etc/haproxy/old.pem
+    acl root path /
+    redirect location /bitbucket if root
+    reqadd X-Forwarded-Proto:\ https
+    default_backend bitbucket_http_backend
+
+backend bitbucket_http_backend
+    option httpchk GET /bitbucket/status
+    server bitbucket01 localhost:7990 check maxconn 50
+
+# the other one
+frontend wiki
+    bind *:8443 ssl crt /etc/haproxy/wiki.pem
+    default_backend wiki
+backend wiki
+    server w 127.0.0.1:8090`
+
+func adopting(s *Site) { s.Adopt = true }
+
+func TestHandMadeSectionsAreReplaced(t *testing.T) {
+	s := site(t, adopting)
+	m, err := merge(t, byHandCfg, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reversible(t, []byte(byHandCfg), m, s)
+	for _, want := range []string{
+		"\nfrontend " + prefix + "_https\n", adoptMark + "frontend bitbucket_http_frontend\n",
+		adoptMark + "    server bitbucket01 localhost:7990", "\n# the other one\nfrontend wiki\n    bind *:8443",
+	} {
+		if !strings.Contains(string(m.After), want) {
+			t.Errorf("%q is not there:\n%s", want, m.After)
+		}
+	}
+	if notes := strings.Join(m.Notes, "\n"); strings.Count(notes, "take its place; its lines are comments") != 2 {
+		t.Errorf("the notes do not tell of both sections:\n%s", notes)
+	}
+	// Who changes their mind has both again.
+	s.Adopt = false
+	m, err = merge(t, string(m.After), s)
+	if err != nil || bytes.Contains(m.After, []byte(adoptMark)) || !bytes.Contains(m.After, []byte("use_backend "+prefix)) {
+		t.Errorf("%v\n%s", err, m.After)
+	}
+}
+
+// What ours would not do is never taken out of service, and keeps what it leads to.
+func TestHandMadeSectionsThatStay(t *testing.T) {
+	for name, c := range map[string]struct{ add, want string }{
+		"somebody is kept out":     {"    http-request deny unless { src 10.0.0.0/8 }\n", "line 11 (http-request deny unless) has no counterpart"},
+		"another port":             {"    bind *:8444 ssl crt /etc/haproxy/old.pem\n", "binds *:8444"},
+		"another site":             {"    use_backend wiki if { path_beg /wiki }\n", `leads to "wiki", which stays`},
+		"an answer is changed":     {"    rspadd Strict-Transport-Security:\\ max-age=1\n", "rspadd"},
+		"a condition":              {"    .if defined(X)\n    .endif\n", ".if"},
+		"redirects somewhere else": {"    redirect prefix https://www.example.com if { path /x }\n", "redirect prefix"},
+	} {
+		text := strings.Replace(byHandCfg, "    default_backend bitbucket", c.add+"    default_backend bitbucket", 1)
+		m, err := merge(t, text, site(t, adopting))
+		notes := strings.Join(m.Notes, "\n")
+		if err != nil || bytes.Contains(m.After, []byte(adoptMark)) || !strings.Contains(notes, c.want) || !strings.Contains(notes, "leads to it") {
+			t.Errorf("%s: %v, %s", name, err, notes)
+		}
+	}
+	for name, text := range map[string]string{
+		"another server":    strings.Replace(byHandCfg, "localhost:7990", "10.0.0.9:7990", 1),
+		"a map may lead on": byHandCfg + "\nfrontend m\n  bind :8081\n  use_backend %[req.hdr(host),map(/m)]\n",
+	} {
+		m, err := merge(t, text, site(t, adopting))
+		if err != nil || bytes.Contains(m.After, []byte(adoptMark)) {
+			t.Errorf("%s: %v\n%s", name, err, m.After)
+		}
+	}
+}
+
+// Plain HTTP of a section that others use: our name alone is sent to HTTPS,
+// before whatever the section does itself, but never an ACME challenge.
+func TestRedirectInASharedFrontend(t *testing.T) {
+	const text = "defaults\n  mode http\nfrontend www\n  bind :80\n  tcp-request connection reject if { src 192.0.2.1 }\n  http-request deny unless { hdr(host) -i a }\n  default_backend a\nbackend a\n"
+	s := site(t, func(s *Site) { s.RedirectListen = []string{":80"} })
+	m, err := merge(t, text, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reversible(t, []byte(text), m, s)
+	rule := "  http-request redirect code 301 prefix https://git.example.com if { req.fhdr(Host) -i git.example.com git.example.com:80 } !{ ssl_fc } !{ path_beg /.well-known/acme-challenge/ } " + lineMark + "\n"
+	if !strings.Contains(string(m.After), "{ src 192.0.2.1 }\n"+rule+"  http-request deny") {
+		t.Errorf("got\n%s", m.After)
+	}
+	for name, c := range map[string]string{
+		"mode tcp": "frontend www\n  bind :80\n", "TLS": "frontend www\n  mode http\n  bind :80 ssl crt /a\n",
+		"condition": ".if defined(X)\nfrontend www\n  mode http\n  bind :80\n.endif\n",
+	} {
+		s := site(t, func(s *Site) { s.Listen, s.RedirectListen = []string{"192.0.2.7:443"}, []string{"192.0.2.7:80"} })
+		if _, err := merge(t, c, s); err == nil || !strings.Contains(fmt.Sprint(err), "line ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
