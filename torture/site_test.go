@@ -134,9 +134,7 @@ func (s *site) judge(t *testing.T, want string) (is string, faults []string) {
 		faults = append(faults, fmt.Sprintf("the machine is %q, not %q", is, want))
 	}
 	for _, path := range s.leftovers(t) {
-		if temporary(path) {
-			faults = append(faults, path+" was left")
-		}
+		faults = append(faults, path+" was left")
 	}
 	if runs := s.open(t); len(runs) > 0 {
 		faults = append(faults, "still open: "+strings.Join(runs, ", "))

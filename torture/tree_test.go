@@ -117,7 +117,7 @@ func (have tree) is(want tree) bool { return len(have.differences(want)) == 0 }
 
 func temporary(name string) bool { return strings.HasPrefix(filepath.Base(name), ".bitgate-") }
 
-// leftovers are the temporary files and check folders that should not be there.
+// leftovers are the temporary files that should not be there.
 func (m *machine) leftovers(t *testing.T) []string {
 	t.Helper()
 	var out []string

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,53 +18,28 @@ import (
 // checkTime ends a check that waits for names which no server resolves.
 const checkTime = 2 * time.Minute
 
-// Check runs `haproxy -c` on a private copy (mode 0700, removed afterwards) of
-// the whole set, with extra (the new bundle) in it and crt paths rewritten only
-// there. HAPROXY_* and everything else of the environment is kept from it.
+// Check runs `haproxy -c` on a copy of the whole set, with extra (the new bundle)
+// in it and crt paths rewritten only there. The copy has no name on any disk: a
+// bitgate that is killed meanwhile leaves no key behind. HAPROXY_* and everything
+// else of the environment is kept from it.
 func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) (Report, error) {
-	dir, err := os.MkdirTemp("", "bitgate-haproxy-")
-	if err != nil {
-		return Report{}, problem.Wrap(err, "no temporary folder for checking haproxy.cfg", "", "")
-	}
-	defer os.RemoveAll(dir)
-	copies, args, err := writeCopies(dir, set, extra)
+	c := copies{}
+	defer c.close()
+	args, err := c.add(set, extra)
 	if err != nil {
 		return Report{}, problem.Wrap(err, "the copy of haproxy.cfg to check could not be written", "", "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	out, err := service.Run(ctx, bin, append([]string{"-c"}, args...)...)
+	out, err := service.RunWith(ctx, c.files, bin, append([]string{"-c"}, args...)...)
 	if ctx.Err() != nil {
 		return Report{}, problem.Wrap(ctx.Err(), fmt.Sprintf("%s -c did not end", bin), "it may wait for a host name that cannot be resolved", "")
 	}
 	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || !exit.Exited()) {
 		return Report{}, problem.Wrap(err, fmt.Sprintf("%s -c could not be run", bin), "a configuration is written only after HAProxy has accepted it", "")
 	}
-	text := copies.Replace(string(out))
+	text := c.realNames(string(out))
 	return Report{OK: err == nil, Messages: parseMessages(text), Output: text}, nil
-}
-
-// writeCopies writes all files into dir and returns how to map their names back
-// and the arguments that load them in order.
-func writeCopies(dir string, set, extra []Candidate) (*strings.Replacer, []string, error) {
-	moved := map[string]string{}
-	var names, args []string
-	for i, c := range extra {
-		moved[c.Path] = filepath.Join(dir, fmt.Sprintf("extra-%d-%s", i, filepath.Base(c.Path)))
-		names = append(names, moved[c.Path], c.Path)
-		if err := os.WriteFile(moved[c.Path], c.Data, 0o600); err != nil {
-			return nil, nil, err
-		}
-	}
-	for i, c := range set {
-		name := filepath.Join(dir, fmt.Sprintf("set-%d-%s", i, filepath.Base(c.Path)))
-		names = append(names, name, c.Path)
-		args = append(args, "-f", name)
-		if err := os.WriteFile(name, repoint(c.Data, moved), 0o600); err != nil {
-			return nil, nil, err
-		}
-	}
-	return strings.NewReplacer(names...), args, nil
 }
 
 // repoint replaces the path after every "crt" that names a moved file. Nothing

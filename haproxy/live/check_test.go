@@ -52,16 +52,16 @@ func fake(t *testing.T, script string) string {
 	return path
 }
 
-func TestCheckRunsOnAPrivateCopy(t *testing.T) {
+func TestCheckRunsOnANamelessCopy(t *testing.T) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	t.Setenv("HAPROXY_CFGFILES", "canary")
 	t.Setenv("BITGATE_URL", "canary")
-	bin := fake(t, `dir=$(dirname "$3")
-echo "args $1 $2 $4 dirmode $(stat -c %a $dir) filemodes" $(stat -c %a $dir/*)
+	bin := fake(t, `echo "args $1 $2 $4 files $(ls -A "$TMPDIR")."
 cat "$3" "$5"
+cat "$5" | sed 's/.* crt //' | while read -r key; do cat "/proc/$$/fd/${key##*/}" | rev; echo; done
 env
-echo "[ALERT]    (1) : config : parsing [$5:2] : bad bundle '$dir/extra-0-new.pem'"
+echo "[ALERT]    (1) : config : parsing [$5:2] : bad bundle '/proc/self/fd/3'"
 exit 1
 `)
 	report, err := Check(t.Context(), bin, []Candidate{
@@ -71,12 +71,12 @@ exit 1
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"args -c -f -f dirmode 700 filemodes 600 600 600", "global\nlisten x\n", "ssl crt /etc/new.pem\n"} {
+	for _, want := range []string{"args -c -f -f files .", "global\nlisten x\n", "ssl crt /etc/new.pem\n", "terces"} {
 		if !strings.Contains(report.Output, want) {
 			t.Errorf("%q is missing in\n%s", want, report.Output)
 		}
 	}
-	if strings.Contains(report.Output, "bitgate-haproxy-") || strings.Contains(report.Output, "canary") {
+	if strings.Contains(report.Output, "/proc/self/") || strings.Contains(report.Output, "canary") {
 		t.Errorf("the copy's name or the environment shows:\n%s", report.Output)
 	}
 	want := Message{"ALERT", "/etc/haproxy/conf.d/10.cfg", 2, "bad bundle '/etc/new.pem'"}
@@ -98,5 +98,16 @@ func TestCheckThatCannotRun(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(tmp); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A set of more than ten files has descriptors whose names begin like those of others.
+func TestRealNamesOfManyFiles(t *testing.T) {
+	c := copies{}
+	for i := range 100 {
+		c.real = append(c.real, string(rune('a'+i%26))+".cfg")
+	}
+	if got := c.realNames("[/proc/self/fd/3:1] [/proc/self/fd/30:2] /proc/self/fd/102"); got != "[a.cfg:1] [b.cfg:2] v.cfg" {
+		t.Error(got)
 	}
 }

@@ -23,7 +23,7 @@ type Install struct {
 // Message is one line of `haproxy -c`.
 type Message struct {
 	Level string // "ALERT", "WARNING", "NOTICE"
-	File  string // real path, not the private copy's
+	File  string // real path, not the copy's
 	Line  int    // 0 where none was given
 	Text  string
 }

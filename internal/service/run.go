@@ -28,15 +28,20 @@ const outlive = 2 * time.Second
 // Run executes name with args, no shell, a minimal environment without BITGATE_*
 // and secrets, and returns combined output (at most 1 MiB).
 func Run(ctx context.Context, name string, args ...string) (out []byte, err error) {
+	return RunWith(ctx, nil, name, args...)
+}
+
+// RunWith is Run for a program that gets open files too, as descriptors 3, 4, ...
+func RunWith(ctx context.Context, files []*os.File, name string, args ...string) (out []byte, err error) {
 	keep := &limited{max: maxOutput}
-	err = run(ctx, keep, name, args...)
+	err = run(ctx, keep, files, name, args...)
 	return keep.data, err
 }
 
 // runLogged is Run with the output going to log, and an error for people.
 func runLogged(ctx context.Context, log io.Writer, name string, args ...string) error {
 	keep := &tail{}
-	err := run(ctx, io.MultiWriter(keep, log), name, args...)
+	err := run(ctx, io.MultiWriter(keep, log), nil, name, args...)
 	if err == nil {
 		return nil
 	}
@@ -55,7 +60,7 @@ func runLogged(ctx context.Context, log io.Writer, name string, args ...string) 
 // reaches bitgate, which decides, and not a restart that is half done; and
 // nothing can stop to ask a question on the terminal. A cancelled ctx ends the
 // whole session with SIGTERM.
-func run(ctx context.Context, output io.Writer, name string, args ...string) error {
+func run(ctx context.Context, output io.Writer, files []*os.File, name string, args ...string) error {
 	path, err := lookup(name)
 	if err != nil {
 		return err
@@ -63,6 +68,7 @@ func run(ctx context.Context, output io.Writer, name string, args ...string) err
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = environment()
 	cmd.Dir = "/"
+	cmd.ExtraFiles = files
 	cmd.Stdout = output
 	cmd.Stderr = output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
