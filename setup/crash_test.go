@@ -1,6 +1,7 @@
 package setup_test
 
 import (
+	"iter"
 	"os"
 	"syscall"
 	"testing"
@@ -13,13 +14,20 @@ import (
 // torture makes the long tests long: make torture.
 var torture = os.Getenv("BITGATE_TORTURE") == "1"
 
-// stride leaves points out where reaching them takes long: HAProxy itself is
-// asked about its configuration in every run.
-func stride(front string) int {
-	if front == setup.FrontHAProxy && !torture {
-		return 7
+// points are acts to do something at: all of them in the long form, and in the
+// short one every stride-th from first on. HAProxy itself is asked about its
+// configuration in every run, so its machines get fewer. The strides share no
+// factor with the numbers that say what else happens at a point.
+func (x *trial) points(first, stride int) iter.Seq[int] {
+	if torture {
+		first, stride = 0, 1
+	} else if x.Front == setup.FrontHAProxy {
+		stride = 2*stride + 3
 	}
-	return 1
+	return func(yield func(int) bool) {
+		for at := 1 + first%stride; at <= x.acts && yield(at); at += stride {
+		}
+	}
 }
 
 // errnos are what the kernel may answer to anything.
@@ -95,13 +103,20 @@ func (x *trial) agrees(what string, res setup.Result) {
 	}
 }
 
-func eachTrial(t *testing.T, run func(t *testing.T, x *trial, stride int)) {
-	for name, make := range map[string]func(*testing.T, string, string) *trial{"apply": applyTrial, "undo": undoTrial} {
+// eachTrial numbers the trials, so that each can begin at another point.
+func eachTrial(t *testing.T, run func(t *testing.T, x *trial, n int)) {
+	n := 0
+	for _, kind := range []struct {
+		name string
+		make func(*testing.T, string, string) *trial
+	}{{"apply", applyTrial}, {"undo", undoTrial}} {
 		for _, version := range generations {
 			for _, front := range []string{setup.FrontBuiltin, setup.FrontHAProxy} {
-				t.Run(name+" "+version+" "+front, func(t *testing.T) {
+				this := n
+				n++
+				t.Run(kind.name+" "+version+" "+front, func(t *testing.T) {
 					t.Parallel()
-					run(t, make(t, version, front), stride(front))
+					run(t, kind.make(t, version, front), this)
 				})
 			}
 		}
@@ -111,9 +126,9 @@ func eachTrial(t *testing.T, run func(t *testing.T, x *trial, stride int)) {
 // A process killed at any act of an apply or an undo leaves a machine that
 // recover makes whole: all old or all new.
 func TestKilledAtEveryAct(t *testing.T) {
-	eachTrial(t, func(t *testing.T, x *trial, stride int) {
+	eachTrial(t, func(t *testing.T, x *trial, n int) {
 		points, kills, again, reboots, recovered := 0, 0, 0, 0, 0
-		for at := 1; at <= x.acts; at += stride {
+		for at := range x.points(n, 7) {
 			points++
 			e := x.do(&fate{what: killed, at: at})
 			if !e.died {
@@ -153,14 +168,11 @@ func TestKilledAtEveryAct(t *testing.T) {
 // An error at any act, once or for the rest of the run, or a SIGTERM there:
 // the error says exactly how things stand.
 func TestFaultAtEveryAct(t *testing.T) {
-	eachTrial(t, func(t *testing.T, x *trial, stride int) {
+	eachTrial(t, func(t *testing.T, x *trial, trial int) {
 		ends := map[happening]map[string]int{fails: {}, broken: {}, full: {}, cancels: {}}
 		n := 0
-		if !torture {
-			stride *= 3
-		}
-		for _, what := range []happening{fails, broken, full, cancels} {
-			for at := 1 + n%stride; at <= x.acts; at += stride {
+		for i, what := range []happening{fails, broken, full, cancels} {
+			for at := range x.points(3*trial+5*i, 19) {
 				n++
 				f := &fate{what: what, at: at, err: errnos[at%len(errnos)]}
 				ends[what][x.judge(f, x.do(f))]++

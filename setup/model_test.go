@@ -16,7 +16,7 @@ import (
 // settles, the machine is where the model is.
 func TestRandomHistories(t *testing.T) {
 	const workers = 4
-	each := 50
+	each := 25
 	if torture {
 		each = 2500
 	}

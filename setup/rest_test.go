@@ -93,6 +93,7 @@ func (m *machine) whileIll(i *ill, p setup.Plan) (setup.Result, error) {
 // Whatever Bitbucket answers to whichever request of a run: afterwards files
 // and base URL are both old or both new, or the error names what is left.
 func TestBitbucketMisbehavesAtEveryCall(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	table := map[string]map[string]int{}
 	t.Run("cells", func(t *testing.T) {

@@ -135,6 +135,7 @@ func TestRestartFailsAfterBaseURL(t *testing.T) {
 
 // A plan made before somebody edited a file is refused and changes nothing.
 func TestStalePlanIsRefused(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, "9.4.16", setup.FrontBuiltin, bitbuckettest.Options{})
 	p := m.checked()
 	m.write("bitbucket/home/shared/bitbucket.properties", "server.port=1\n", 0o600)
@@ -148,6 +149,7 @@ func TestStalePlanIsRefused(t *testing.T) {
 
 // Undo refuses over an edit made since, and throws it away only by force.
 func TestUndoRefusesOverForeignEdits(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, "9.4.16", setup.FrontBuiltin, bitbuckettest.Options{})
 	before := m.fingerprint()
 	if _, err := m.applier().Apply(t.Context(), m.checked()); err != nil {
@@ -167,6 +169,7 @@ func TestUndoRefusesOverForeignEdits(t *testing.T) {
 
 // A plan is data: it survives JSON, and carries no secret of the files.
 func TestPlanIsDataWithoutSecrets(t *testing.T) {
+	t.Parallel()
 	for _, version := range generations {
 		m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
 		_, p := m.plan()

@@ -91,6 +91,7 @@ func TestRecoverForwardWaitsForAStart(t *testing.T) {
 
 // Recover forward without what it needs refuses and leaves the run open.
 func TestRecoverForwardNeedsALogin(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, "9.4.16", setup.FrontBuiltin, bitbuckettest.Options{})
 	p := m.checked()
 	before := m.world()

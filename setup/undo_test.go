@@ -14,6 +14,7 @@ import (
 // Undo shows what it would throw away, without secrets; by force the foreign
 // bytes are kept in the run's folder.
 func TestUndoShowsForeignEdits(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, "9.4.16", setup.FrontBuiltin, bitbuckettest.Options{})
 	before := m.world()
 	if _, err := m.applier().Apply(t.Context(), m.checked()); err != nil {
@@ -80,6 +81,7 @@ func TestUndoOfBrokenFiles(t *testing.T) {
 // An edit made between a crash and recover is not thrown away either; only a
 // forced undo of that run does.
 func TestForeignEditAfterACrash(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, "9.4.16", setup.FrontBuiltin, bitbuckettest.Options{})
 	p := m.checked()
 	before := m.world()
@@ -106,6 +108,7 @@ func TestForeignEditAfterACrash(t *testing.T) {
 
 // The last ten runs are kept, and their numbers are never used again.
 func TestTenRunsAreKept(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, "9.4.16", setup.FrontBuiltin, bitbuckettest.Options{})
 	p := m.checked()
 	before := m.world()

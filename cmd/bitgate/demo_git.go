@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"bitgate/internal/problem"
@@ -77,11 +78,17 @@ func (d *demoSite) compare(ctx context.Context, remote, work string) error {
 	return nil
 }
 
-// runGit runs git without the person's configuration, trusting the demo's authority.
+// runGit runs git without the person's configuration, trusting the demo's
+// authority. It keeps to HTTP/1.1: with HTTP/2 libcurl 7.88.1 (Debian 12) now and
+// then asks git for more of a push whose end it has been given, and both wait
+// for ever.
 func (d *demoSite) runGit(ctx context.Context, dir string, args ...string) error {
 	helper := fmt.Sprintf("!f() { echo username=%s; echo password=%s; }; f", demoUser, demoPassword)
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "credential.helper=" + helper}, args...)...)
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "credential.helper=" + helper, "-c", "http.version=HTTP/1.1"}, args...)...)
 	cmd.Dir = dir
+	// git leaves the work to children: a Ctrl-C ends all of them.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.Env = []string{
 		"PATH=" + d.p.env("PATH"), "HOME=" + d.dir, "LC_ALL=C", "GIT_SSL_CAINFO=" + d.path("ca.pem"),
 		"GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",

@@ -68,6 +68,7 @@ func TestDemo(t *testing.T) {
 		{"server.xml", []string{"--bitbucket-version", "4.14.4"}, []string{"git"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			peers.Need(t, c.need...)
 			cmd, tmp, output := bitgate(t, append([]string{"demo", "--yes"}, c.args...)...)
 			if err := cmd.Run(); err != nil {
@@ -88,6 +89,7 @@ func TestDemo(t *testing.T) {
 
 // TestDemoWithoutRoot: a newcomer tries it as himself.
 func TestDemoWithoutRoot(t *testing.T) {
+	t.Parallel()
 	peers.Need(t, "git")
 	if os.Geteuid() != 0 {
 		t.Skip("NOT TESTED as another user: TestDemo has just run without root")
@@ -117,6 +119,7 @@ func TestDemoWithoutRoot(t *testing.T) {
 
 // TestDemoInterrupted: Ctrl-C in the middle takes everything down as well.
 func TestDemoInterrupted(t *testing.T) {
+	t.Parallel()
 	peers.Need(t, "git")
 	cmd, tmp, output := bitgate(t, "demo", "--yes")
 	r, w, err := os.Pipe()
@@ -171,6 +174,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 
 // TestDemoKilled: even a killed demo leaves no process.
 func TestDemoKilled(t *testing.T) {
+	t.Parallel()
 	peers.Need(t, "git", "haproxy")
 	cmd, tmp, output := bitgate(t, "demo", "--yes", "--front", "haproxy")
 	r, w, err := os.Pipe()

@@ -70,6 +70,7 @@ func (m machine) serving(t *testing.T, restart string) (stop func(), output *byt
 // TestServe: apply --serve goes on as the front, as somebody else than root,
 // until a signal; then nothing is left running. With nothing to do it serves, too.
 func TestServe(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	restarts := filepath.Join(m.dir, "restart")
 	restarted := make(chan struct{})
@@ -145,6 +146,7 @@ func unprivileged(t *testing.T, config string) {
 
 // TestServeEndsWithParent: whoever kills bitgate does not leave its front behind.
 func TestServeEndsWithParent(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	bundle := filepath.Join(m.dir, "bundle.pem")
 	pem, err := os.ReadFile(filepath.Join(m.dir, "cert.pem"))

@@ -141,6 +141,7 @@ func newMachine(t *testing.T) machine {
 // TestConsentOnTerminal: apply asks for the password (without echo) and for a
 // typed word; anything else leaves with 130 and changes nothing.
 func TestConsentOnTerminal(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	before, err := tree(m.Home())
 	if err != nil {
@@ -175,6 +176,7 @@ func TestConsentOnTerminal(t *testing.T) {
 
 // TestInterruptAtPrompts: Ctrl-C at any prompt leaves at once, with echo on again.
 func TestInterruptAtPrompts(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	s := openScreen(t, m.env, append([]string{"apply", "--restart", "true"}, m.args...)...)
 	s.wait("Password of admin")
@@ -187,6 +189,7 @@ func TestInterruptAtPrompts(t *testing.T) {
 
 // TestManualRestart: a person restarts, and says so.
 func TestManualRestart(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	s := openScreen(t, m.env, append([]string{"apply", "--yes", "--restart", "manual"}, m.args...)...)
 	s.wait("Password of admin")
@@ -210,6 +213,7 @@ func TestManualRestart(t *testing.T) {
 // TestWizardOpens: a bare bitgate on a terminal is the guided setup; Ctrl-C
 // twice leaves it with 130.
 func TestWizardOpens(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	s := openScreen(t, m.env, append([]string{"setup"}, m.args...)...)
 	s.wait("nothing has been changed yet")
@@ -224,6 +228,7 @@ func TestWizardOpens(t *testing.T) {
 
 // TestPlainIsChosen: screen readers, dumb and small terminals get lines.
 func TestPlainIsChosen(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	for _, env := range []string{"TERM=dumb", "ACCESSIBLE=1"} {
 		s := openScreen(t, append([]string{env}, m.env...), append([]string{"setup"}, m.args...)...)
@@ -238,6 +243,7 @@ func TestPlainIsChosen(t *testing.T) {
 
 // TestPipedPlain: the line prompter takes its answers from a pipe, too.
 func TestPipedPlain(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	cmd, _, output := bitgate(t, append([]string{"setup", "--plain", "--restart", "true"}, m.args...)...)
 	cmd.Env = append(cmd.Env, m.env...)
