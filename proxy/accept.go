@@ -26,9 +26,9 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener, agreed *handover) er
 				return nil
 			}
 		}
-		p.fresh.add()
+		first := p.fresh.add(conn.RemoteAddr().String())
 		p.conns.serve(conn, func(member *member) {
-			asked := sync.OnceFunc(p.fresh.done)
+			asked := sync.OnceFunc(func() { p.fresh.done(first) })
 			defer asked()
 			p.handshake(ctx, conn, member, agreed, asked)
 		})

@@ -61,10 +61,13 @@ func anyUp(servers []metrics.Server) bool {
 
 // state of this moment.
 func (p *Proxy) state() metrics.State {
+	now := time.Now()
+	open := p.open.list(now)
 	s := metrics.State{
-		Version: version(), URL: p.cfg.URL.BaseURL(), Uptime: time.Since(p.started).Seconds(), Draining: p.draining.Load(),
-		Connections: p.clients.connections(), Open: p.open.count(), SSH: len(p.ssh.slots), MaxConn: p.cfg.MaxConn,
+		Version: version(), URL: p.cfg.URL.BaseURL(), Uptime: now.Sub(p.started).Seconds(), Draining: p.draining.Load(),
+		Connections: p.clients.connections(), Open: len(open), SSH: len(p.ssh.slots), MaxConn: p.cfg.MaxConn,
 	}
+	s.Oldest = open[:min(len(open), 10)]
 	servers, queued := p.admission.status()
 	s.Queued = queued
 	for _, server := range servers {

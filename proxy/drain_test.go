@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,37 @@ func TestDrainAnswersNewConnections(t *testing.T) {
 	}
 	if err := receive(t, "drained", drained); err != nil {
 		t.Error(err)
+	}
+	err := receive(t, "Serve returns", r.ended)
+	r.ended <- err
+}
+
+// Who stops the proxy can see what the stop waits for, and what it cut.
+func TestDrainListsWhatIsOpen(t *testing.T) {
+	g := newGate()
+	r := start(t, server(t, g.ServeHTTP), nil)
+	defer close(g.open)
+	c := r.client(true)
+	go func() {
+		if res, err := c.Post(r.url.BaseURL()+"/scm/p/r.git/git-upload-pack?token=S3CRET", "text/plain", strings.NewReader("want")); err == nil {
+			res.Body.Close()
+		}
+	}()
+	receive(t, "the request", g.arrived)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := r.proxy.Drain(ctx); err == nil {
+		t.Error("nothing was cut")
+	}
+	log := r.log.String()
+	for _, state := range []string{"waiting for", "cut"} {
+		line := regexp.MustCompile(state + `: 127\.0\.0\.1:\d+ POST /bitbucket/scm/p/r\.git/git-upload-pack, for \d+s, sent=0 received=\d\n`)
+		if !line.MatchString(log) {
+			t.Errorf("no line that says %q", state)
+		}
+	}
+	if strings.Contains(log, "S3CRET") {
+		t.Error("the list holds the query")
 	}
 	err := receive(t, "Serve returns", r.ended)
 	r.ended <- err

@@ -50,7 +50,7 @@ type exchange struct {
 	// For the log.
 	marks           record.Marks
 	status          int
-	bytes           int64
+	bytes           atomic.Int64
 	uploaded        atomic.Int64
 	end             record.Cause // who ended it early
 	sticky          rules.Sticky
@@ -60,10 +60,12 @@ type exchange struct {
 }
 
 // exchange carries out r for c and logs it, whatever happens.
-func (p *Proxy) exchange(c client, r *rules.Request) {
+func (p *Proxy) exchange(c client, r *rules.Request, o *opened) {
 	r.Client = rules.ClientOf(p.cfg, r)
 	e := &exchange{p: p, c: c, r: r}
 	e.marks.First, e.marks.Head = r.Started, time.Now()
+	o.works(e)
+	defer o.works(nil) // its buffers are the next one's
 	e.ctx, e.cancel = context.WithCancel(p.base)
 	defer e.cancel()
 	e.serve()
@@ -95,4 +97,10 @@ func (e *exchange) watch() {
 		e.watching = true
 		e.c.watch(e.leave)
 	}
+}
+
+// progress is for who wonders what is still open. The query is left out: it may
+// hold a secret.
+func (e *exchange) progress() (client, what string, sent, received int64) {
+	return e.r.ClientPort().String(), string(e.r.Method) + " " + e.r.Path, e.bytes.Load(), e.uploaded.Load()
 }

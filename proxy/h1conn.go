@@ -30,6 +30,7 @@ type h1conn struct {
 	p     *Proxy
 	asked func()       // called when the first request begins
 	idle  atomic.Int32 // connIdle, connBusy or connClosed
+	open  *opened      // while busy
 
 	in   []byte // received
 	r, w int    // in[r:w] is not consumed yet
@@ -72,10 +73,10 @@ func (c *h1conn) serve() {
 	for {
 		r, ok := c.receive(wait)
 		if ok {
-			c.p.exchange(c, r)
+			c.p.exchange(c, r, c.open)
 		}
 		if c.idle.Load() == connBusy {
-			c.p.open.done()
+			c.p.open.done(c.open)
 		}
 		if !ok {
 			return

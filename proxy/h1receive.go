@@ -26,9 +26,9 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 		if c.w > 0 {
 			n, err := c.head.Feed(c.in[:c.w])
 			if c.head.Begun() && c.idle.Load() == connIdle {
-				c.p.open.add()
+				c.open = c.p.open.add(c.conn.RemoteAddr().String())
 				if !c.idle.CompareAndSwap(connIdle, connBusy) {
-					c.p.open.done()
+					c.p.open.done(c.open)
 					return nil, false
 				}
 				c.asked()

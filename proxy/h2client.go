@@ -35,8 +35,8 @@ type h2client struct {
 // ServeHTTP answers an HTTP/2 request. A broken answer ends in a panic with
 // http.ErrAbortHandler, which resets the stream.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.open.add()
-	defer p.open.done()
+	o := p.open.add(r.RemoteAddr)
+	defer p.open.done(o)
 	c := &h2client{w: w, r: r, control: http.NewResponseController(w)}
 	// A passed limit ends an HTTP/2 stream even when nothing is being written.
 	// The server's own limit ends a silent exchange before this one does.
@@ -64,7 +64,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !h1.ValidMethod(method) || !h1.ValidTarget(r.RequestURI):
 		p.refused(c, out, http.StatusBadRequest, "the address asked for is not a path of this server")
 	default:
-		p.exchange(c, out)
+		p.exchange(c, out, o)
 	}
 	if c.aborted {
 		panic(http.ErrAbortHandler)

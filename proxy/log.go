@@ -70,7 +70,7 @@ func (e *exchange) done() {
 	connections := e.p.clients.connections()
 	rec := record.Record{
 		Client: e.r.ClientPort(), Frontend: "bitgate~", Backend: "bitbucket", Marks: e.marks,
-		Status: e.status, BytesSent: e.bytes, BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.sticky.State, Insert: e.sticky.Insert,
+		Status: e.status, BytesSent: e.bytes.Load(), BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.sticky.State, Insert: e.sticky.Insert,
 		ActiveConns: connections, FrontendConns: connections, BackendConns: e.atAll, ServerConns: e.atServer,
 		Method: string(e.r.Method), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent,
 	}

@@ -16,7 +16,7 @@ func (e *exchange) say(a *rules.Answer) {
 	fields, body := a.Write(e.p.cfg, e.r, time.Now())
 	err := e.begin(h1.Head{Status: a.Status, Reason: []byte(a.Reason()), Fields: fields, Length: int64(len(body))})
 	if err == nil && !e.r.IsHEAD() {
-		e.bytes = int64(len(body))
+		e.bytes.Store(int64(len(body)))
 		err = e.c.write([]byte(body))
 	}
 	if err == nil {

@@ -49,8 +49,8 @@ type Proxy struct {
 	admin     *http.Server
 	conns     *conns // HTTP/1.1, and what has not agreed on anything yet
 	accepting sync.WaitGroup
-	fresh     *tracker // connections that have not asked for anything yet
-	open      *tracker // requests, tunnels and SSH connections
+	fresh     *openSet // connections that have not asked for anything yet
+	open      *openSet // requests, tunnels and SSH connections
 	started   time.Time
 	draining  atomic.Bool
 	base      context.Context // ends with Serve
@@ -75,7 +75,7 @@ func New(c config.Config, log io.Writer) (*Proxy, error) {
 	counters := &metrics.Counters{}
 	p := &Proxy{
 		cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c), upstream: newUpstream(c),
-		keys: store, tls: store.Config(), conns: newConns(), fresh: &tracker{}, open: &tracker{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
+		keys: store, tls: store.Config(), conns: newConns(), fresh: &openSet{}, open: &openSet{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
 	}
 	p.ssh = newSSHForwarder(c, l, p.open)
 	p.h2 = newServer(p, p)
@@ -179,63 +179,13 @@ func (p *Proxy) Drain(ctx context.Context) error {
 	p.fresh.wait(asking)
 	cancel()
 	p.conns.closeIdle()
+	p.log.tellOpen("waiting for", p.open.list(time.Now()))
 	var wait sync.WaitGroup
 	for _, s := range []*http.Server{p.h2, p.plain} {
 		wait.Go(func() { _ = s.Shutdown(ctx) }) // fails with ctx, which is judged below
 	}
 	wait.Wait()
-	if n := p.open.wait(ctx); n > 0 {
-		return fmt.Errorf("%d requests or SSH connections were still open and were cut", n)
-	}
-	return nil
-}
-
-// tracker counts what is open. http.Server.Shutdown does not know about
-// tunnels, and sync.WaitGroup cannot be waited for with a limit.
-type tracker struct {
-	mu   sync.Mutex
-	n    int
-	zero chan struct{} // made by a waiter, closed at zero
-}
-
-func (t *tracker) add() {
-	t.mu.Lock()
-	t.n++
-	t.mu.Unlock()
-}
-
-func (t *tracker) done() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.n--
-	if t.n == 0 && t.zero != nil {
-		close(t.zero)
-		t.zero = nil
-	}
-}
-
-func (t *tracker) count() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.n
-}
-
-// wait returns 0 once nothing is open, or what is open when ctx ends.
-func (t *tracker) wait(ctx context.Context) int {
-	t.mu.Lock()
-	if t.n == 0 {
-		t.mu.Unlock()
-		return 0
-	}
-	if t.zero == nil {
-		t.zero = make(chan struct{})
-	}
-	zero := t.zero
-	t.mu.Unlock()
-	select {
-	case <-zero:
-		return 0
-	case <-ctx.Done():
-		return t.count()
-	}
+	left := p.open.wait(ctx)
+	p.log.tellOpen("cut", left)
+	return cutError(left)
 }

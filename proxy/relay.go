@@ -19,7 +19,7 @@ func (e *exchange) relay(u *upstreamConn) error {
 			if n == 0 {
 				break
 			}
-			e.bytes += int64(len(data))
+			e.bytes.Add(int64(len(data)))
 			if err := e.c.write(data); err != nil {
 				return e.clientGone(err)
 			}

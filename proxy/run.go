@@ -88,7 +88,7 @@ func (p *Proxy) run(ctx context.Context, listeners Listeners, process Process) e
 	stop := context.AfterFunc(ctx, func() {
 		defer close(drained)
 		open := p.open.count()
-		p.log.event("stopping: %d open", open)
+		p.log.event("stopping: %d open, which may take %s", open, p.cfg.DrainTimeout)
 		manager.send(fmt.Sprintf("STOPPING=1\nSTATUS=stopping, %d open", open))
 		limit, cancel := context.WithTimeout(context.Background(), p.cfg.DrainTimeout)
 		defer cancel()

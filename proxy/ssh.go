@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bitgate/proxy/config"
@@ -26,11 +27,11 @@ type sshForwarder struct {
 	dialer net.Dialer
 	idle   time.Duration
 	log    *logger
-	open   *tracker
+	open   *openSet
 	slots  chan struct{}
 }
 
-func newSSHForwarder(c config.Config, l *logger, open *tracker) *sshForwarder {
+func newSSHForwarder(c config.Config, l *logger, open *openSet) *sshForwarder {
 	return &sshForwarder{cfg: c, dialer: net.Dialer{Timeout: c.ConnectTimeout}, idle: c.TunnelTimeout, log: l, open: open, slots: make(chan struct{}, maxSSH)}
 }
 
@@ -52,10 +53,10 @@ func (s *sshForwarder) serve(ctx context.Context, l net.Listener) error {
 		}
 		select {
 		case s.slots <- struct{}{}:
-			s.open.add()
+			o := s.open.add(conn.RemoteAddr().String())
 			go func() {
-				defer func() { <-s.slots; s.open.done() }()
-				s.forward(ctx, conn)
+				defer func() { <-s.slots; s.open.done(o) }()
+				s.forward(ctx, conn, o)
 			}()
 		default:
 			s.log.event("ssh %s refused: %d connections are open", conn.RemoteAddr(), maxSSH)
@@ -64,7 +65,7 @@ func (s *sshForwarder) serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-func (s *sshForwarder) forward(ctx context.Context, conn net.Conn) {
+func (s *sshForwarder) forward(ctx context.Context, conn net.Conn, o *opened) {
 	started := time.Now()
 	accepted := conn
 	defer accepted.Close()
@@ -92,12 +93,13 @@ func (s *sshForwarder) forward(ctx context.Context, conn net.Conn) {
 	stopServer := context.AfterFunc(ctx, func() { server.Close() })
 	defer stopServer()
 
-	var sent, received int64
+	var moved sshProgress
+	o.works(&moved)
 	var both sync.WaitGroup
-	both.Go(func() { sent = pass(server, &greeting{idleConn: client, then: s.idle}) })
-	both.Go(func() { received = pass(client, server) })
+	both.Go(func() { pass(server, &greeting{idleConn: client, then: s.idle}, &moved.received) })
+	both.Go(func() { pass(client, server, &moved.sent) })
 	both.Wait()
-	s.log.event("ssh %s closed sent=%d received=%d total=%d", conn.RemoteAddr(), received, sent, time.Since(started).Milliseconds())
+	s.log.event("ssh %s closed sent=%d received=%d total=%d", conn.RemoteAddr(), moved.sent.Load(), moved.received.Load(), time.Since(started).Milliseconds())
 }
 
 // dial tries again while the server refuses: nothing was sent.
@@ -115,10 +117,17 @@ func (s *sshForwarder) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// pass copies one direction. A clean end is passed on as such, the other
-// direction stays; anything else ends both.
-func pass(to *idleConn, from io.ReadCloser) int64 {
-	n, err := io.Copy(to, from)
+// sshProgress are the bytes to and from the client.
+type sshProgress struct{ sent, received atomic.Int64 }
+
+func (s *sshProgress) progress() (client, what string, sent, received int64) {
+	return "", "SSH", s.sent.Load(), s.received.Load()
+}
+
+// pass copies one direction and counts. A clean end is passed on as such, the
+// other direction stays; anything else ends both.
+func pass(to *idleConn, from io.ReadCloser, moved *atomic.Int64) {
+	_, err := io.Copy(to, &counted{from, moved})
 	if err == nil {
 		err = to.CloseWrite()
 	}
@@ -126,7 +135,18 @@ func pass(to *idleConn, from io.ReadCloser) int64 {
 		to.Close()
 		from.Close()
 	}
-	return n
+}
+
+// counted counts what is read.
+type counted struct {
+	io.Reader
+	n *atomic.Int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n.Add(int64(n))
+	return n, err
 }
 
 // greeting gives a connection its full idle limit with the first byte.

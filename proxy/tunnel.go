@@ -26,16 +26,16 @@ func (e *exchange) tunnel(u *upstreamConn) error {
 	server := newIdleConn(u.Conn, limit)
 	var both sync.WaitGroup
 	both.Go(func() {
+		e.uploaded.Add(int64(len(sent)))
 		if _, err := server.Write(sent); err == nil {
-			pass(server, client)
+			pass(server, client, &e.uploaded)
 		}
 	})
 	both.Go(func() {
-		n := int64(u.w - u.r)
+		e.bytes.Add(int64(u.w - u.r))
 		if _, err := client.Write(u.in[u.r:u.w]); err == nil {
-			n += pass(client, server)
+			pass(client, server, &e.bytes)
 		}
-		e.bytes = n
 	})
 	both.Wait()
 	u.Close()

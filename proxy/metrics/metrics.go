@@ -5,7 +5,9 @@
 package metrics
 
 import (
+	"fmt"
 	"sync/atomic"
+	"time"
 
 	"bitgate/proxy/record"
 )
@@ -89,6 +91,20 @@ type State struct {
 	MaxConn     int // of each server
 	Servers     []Server
 	Certs       []Certificate
+	Oldest      []Open // of what is open
+}
+
+// Open is a request, tunnel or SSH connection that is under way.
+type Open struct {
+	Client         string // its address
+	What           string // method and path, without the query
+	Age            time.Duration
+	Sent, Received int64 // bytes to and from the client
+}
+
+// String is o in one line.
+func (o Open) String() string {
+	return fmt.Sprintf("%s %s, for %s, sent=%d received=%d", o.Client, o.What, o.Age.Round(time.Second), o.Sent, o.Received)
 }
 
 // Server of the pool.

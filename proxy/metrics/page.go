@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// page shows numbers only; it is for the administrator and loads nothing.
+// page is for the administrator and loads nothing.
 var page = template.Must(template.New("status").Funcs(template.FuncMap{
 	"duration": func(seconds float64) string {
 		return (time.Duration(seconds) * time.Second).String()
 	},
+	"age":  func(d time.Duration) string { return d.Round(time.Second).String() },
 	"date": func(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04 MST") },
 }).Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">
@@ -22,7 +23,10 @@ var page = template.Must(template.New("status").Funcs(template.FuncMap{
 {{range .State.Servers}}<tr><td>{{.Name}}</td><td>{{if .Up}}up{{else}}<strong>down</strong>{{end}}</td><td>{{.Active}} of {{$.State.MaxConn}}</td><td>{{.Queued}}</td></tr>
 {{end}}</table>
 <p>{{.State.Queued}} waiting for any server, {{.State.Connections}} client connections, {{.State.Open}} open in all, {{.State.SSH}} of them SSH.</p>
-<table><tr><th>Answers</th>{{range .Answers}}<td>{{.Code}}: {{.N}}</td>{{end}}</tr></table>
+{{if .State.Oldest}}<table><tr><th>Open for</th><th>Client</th><th>What</th><th>Bytes to it</th><th>from it</th></tr>
+{{range .State.Oldest}}<tr><td>{{age .Age}}</td><td>{{.Client}}</td><td>{{.What}}</td><td>{{.Sent}}</td><td>{{.Received}}</td></tr>
+{{end}}</table>
+{{end}}<table><tr><th>Answers</th>{{range .Answers}}<td>{{.Code}}: {{.N}}</td>{{end}}</tr></table>
 <table><tr><th>Certificate</th><th>Key</th><th>Expires</th></tr>
 {{range .State.Certs}}<tr><td>{{.Names}}</td><td>{{.Key}}</td><td>{{date .Expires}}</td></tr>
 {{end}}</table>

@@ -1,0 +1,135 @@
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"bitgate/proxy/metrics"
+)
+
+// openSet is what is under way: requests, tunnels and SSH connections.
+// http.Server.Shutdown does not know about tunnels, and sync.WaitGroup cannot
+// be waited for with a limit, nor asked what it waits for.
+type openSet struct {
+	mu    sync.Mutex
+	items map[*opened]struct{}
+	zero  chan struct{} // made by a waiter, closed at zero
+}
+
+// opened is one of them.
+type opened struct {
+	client string
+	since  time.Time
+
+	mu   sync.Mutex
+	work progress // nil until it is known what is asked for
+}
+
+// progress tells what is being done, for whom ("" is the peer), and how far it is.
+type progress interface {
+	progress() (client, what string, sent, received int64)
+}
+
+func (s *openSet) add(client string) *opened {
+	o := &opened{client: client, since: time.Now()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.items == nil {
+		s.items = map[*opened]struct{}{}
+	}
+	s.items[o] = struct{}{}
+	return o
+}
+
+func (s *openSet) done(o *opened) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.items, o)
+	if len(s.items) == 0 && s.zero != nil {
+		close(s.zero)
+		s.zero = nil
+	}
+}
+
+func (s *openSet) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.items)
+}
+
+// wait returns once nothing is open, or what is when ctx ends.
+func (s *openSet) wait(ctx context.Context) []metrics.Open {
+	s.mu.Lock()
+	if len(s.items) == 0 {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.zero == nil {
+		s.zero = make(chan struct{})
+	}
+	zero := s.zero
+	s.mu.Unlock()
+	select {
+	case <-zero:
+		return nil
+	case <-ctx.Done():
+		return s.list(time.Now())
+	}
+}
+
+// list is all that is open, the oldest first.
+func (s *openSet) list(now time.Time) []metrics.Open {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []metrics.Open
+	for o := range s.items {
+		all = append(all, o.describe(now))
+	}
+	slices.SortFunc(all, func(a, b metrics.Open) int { return cmp.Compare(b.Age, a.Age) })
+	return all
+}
+
+func (o *opened) works(p progress) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.work = p
+}
+
+func (o *opened) describe(now time.Time) metrics.Open {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	d := metrics.Open{Client: o.client, What: "a request that has not come completely", Age: now.Sub(o.since)}
+	if o.work != nil {
+		var client string
+		if client, d.What, d.Sent, d.Received = o.work.progress(); client != "" {
+			d.Client = client
+		}
+	}
+	return d
+}
+
+// mostListed is how many of what is open are told one by one.
+const mostListed = 50
+
+// tellOpen logs what is open, for who wonders what a stop waits for.
+func (l *logger) tellOpen(state string, all []metrics.Open) {
+	for i, o := range all {
+		if i == mostListed {
+			l.event("%s: and %d more", state, len(all)-i)
+			return
+		}
+		l.event("%s: %s", state, o)
+	}
+}
+
+// cutError says what a drain did not wait for any longer.
+func cutError(all []metrics.Open) error {
+	if len(all) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d requests or SSH connections were still open and were cut", len(all))
+}
