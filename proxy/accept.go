@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -29,20 +30,21 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener, agreed *handover) er
 		first := p.fresh.add(conn.RemoteAddr().String())
 		p.conns.serve(conn, func(member *member) {
 			asked := sync.OnceFunc(func() { p.fresh.done(first) })
-			defer asked()
-			p.handshake(ctx, conn, member, agreed, asked)
+			if !p.handshake(ctx, conn, member, agreed, asked) {
+				asked()
+			}
 		})
 	}
 }
 
 // handshake agrees on a protocol and has it spoken; asked is called when the
-// client's first request is there.
-func (p *Proxy) handshake(ctx context.Context, conn net.Conn, m *member, agreed *handover, asked func()) {
+// client's first request is there. It reports whether somebody else will do that.
+func (p *Proxy) handshake(ctx context.Context, conn net.Conn, m *member, agreed *handover, asked func()) bool {
 	named, err := introduced(p.cfg, conn)
 	if err != nil {
 		p.log.event("https: %v", err)
 		conn.Close()
-		return
+		return false
 	}
 	secure := tls.Server(named, p.tls)
 	limit, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
@@ -50,16 +52,42 @@ func (p *Proxy) handshake(ctx context.Context, conn net.Conn, m *member, agreed 
 	cancel()
 	if err != nil {
 		conn.Close()
-		return
+		return false
 	}
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
 		m.leave()
-		agreed.give(secure)
-		return
+		p.asking.Store(secure, asked)
+		if agreed.give(secure) {
+			return true
+		}
+		p.asking.Delete(secure)
+		return false
 	}
 	c := newH1Conn(p, secure, asked)
 	m.speaks(c)
 	c.serve()
+	return false
+}
+
+// askedKey is where the context of an HTTP/2 request holds what its connection's
+// first one is to call.
+type askedKey struct{}
+
+// trackFresh sees to it that a drain waits for the first request of an HTTP/2
+// connection too: its client has just connected in order to ask.
+func (p *Proxy) trackFresh(s *http.Server) {
+	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		asked, _ := p.asking.Load(c)
+		return context.WithValue(ctx, askedKey{}, asked)
+	}
+	s.ConnState = func(c net.Conn, state http.ConnState) {
+		if state != http.StateClosed {
+			return
+		}
+		if asked, ok := p.asking.LoadAndDelete(c); ok {
+			asked.(func())()
+		}
+	}
 }
 
 // conns are the connections that no http.Server looks after.
@@ -142,11 +170,14 @@ func newHandover() *handover {
 	return &handover{ready: make(chan net.Conn), done: make(chan struct{})}
 }
 
-func (h *handover) give(conn net.Conn) {
+// give reports whether somebody took conn; else it is closed.
+func (h *handover) give(conn net.Conn) bool {
 	select {
 	case h.ready <- conn:
+		return true
 	case <-h.done:
 		conn.Close()
+		return false
 	}
 }
 

@@ -37,6 +37,9 @@ type h2client struct {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o := p.open.add(r.RemoteAddr)
 	defer p.open.done(o)
+	if asked, ok := r.Context().Value(askedKey{}).(func()); ok {
+		asked()
+	}
 	c := &h2client{w: w, r: r, control: http.NewResponseController(w)}
 	// A passed limit ends an HTTP/2 stream even when nothing is being written.
 	// The server's own limit ends a silent exchange before this one does.

@@ -20,9 +20,7 @@ type inherited []net.Listener
 func inherit(n int) (inherited, error) {
 	var all inherited
 	for fd := firstSocket; fd < firstSocket+n; fd++ {
-		file := os.NewFile(uintptr(fd), fmt.Sprintf("socket %d", fd))
-		l, err := net.FileListener(file)
-		file.Close() // the listener has a copy
+		l, err := listenerOf(fd)
 		if err != nil {
 			all.close()
 			return nil, problem.Wrap(err, fmt.Sprintf("descriptor %d, which was passed as a socket, is not one to listen on", fd), "", "correct the .socket unit: ListenStream=")
@@ -30,6 +28,13 @@ func inherit(n int) (inherited, error) {
 		all = append(all, l)
 	}
 	return all, nil
+}
+
+// listenerOf takes the descriptor over.
+func listenerOf(fd int) (net.Listener, error) {
+	file := os.NewFile(uintptr(fd), fmt.Sprintf("socket %d", fd))
+	defer file.Close() // the listener has a copy
+	return net.FileListener(file)
 }
 
 func (i inherited) close() {
@@ -42,7 +47,7 @@ func (i inherited) close() {
 // is none.
 func (i *inherited) take(address string) net.Listener {
 	for n, l := range *i {
-		if sameAddress(address, l.Addr().String()) {
+		if sameAddress(address, l.Addr()) {
 			*i = append((*i)[:n:n], (*i)[n+1:]...)
 			return l
 		}
@@ -52,9 +57,12 @@ func (i *inherited) take(address string) net.Listener {
 
 // sameAddress compares a configured address with a bound one: ":443" is bound as
 // "[::]:443".
-func sameAddress(wanted, bound string) bool {
+func sameAddress(wanted string, bound net.Addr) bool {
+	if bound.Network() == "unix" {
+		return wanted == "unix:"+bound.String()
+	}
 	host, port, err := net.SplitHostPort(wanted)
-	b, boundErr := netip.ParseAddrPort(bound)
+	b, boundErr := netip.ParseAddrPort(bound.String())
 	if err != nil || boundErr != nil || port != fmt.Sprint(b.Port()) {
 		return false
 	}

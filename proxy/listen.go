@@ -60,12 +60,14 @@ func listen(c config.Config, passed *inherited) (Listeners, error) {
 		l.SSH = listener
 	}
 	if c.MetricsListen != "" {
-		listener, err := listenAdmin(c.MetricsListen)
-		if err != nil {
-			l.Close()
-			return Listeners{}, cannotListen(c.MetricsListen, err)
+		if l.Admin = passed.take(c.MetricsListen); l.Admin == nil {
+			listener, err := listenAdmin(c.MetricsListen)
+			if err != nil {
+				l.Close()
+				return Listeners{}, cannotListen(c.MetricsListen, err)
+			}
+			l.Admin = listener
 		}
-		l.Admin = listener
 	}
 	if len(*passed) > 0 {
 		l.Close()
@@ -105,6 +107,16 @@ func (l Listeners) Close() error {
 func (l Listeners) closeClients() {
 	l.Admin = nil
 	_ = l.Close() // what does not close is closed already
+}
+
+// leaveAdmin closes the administrator's, which another process has from now on.
+func (l Listeners) leaveAdmin() {
+	if socket, ok := l.Admin.(*net.UnixListener); ok {
+		socket.SetUnlinkOnClose(false)
+	}
+	if l.Admin != nil {
+		_ = l.Admin.Close()
+	}
 }
 
 func (l Listeners) all() []net.Listener {

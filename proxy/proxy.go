@@ -49,6 +49,7 @@ type Proxy struct {
 	admin     *http.Server
 	conns     *conns // HTTP/1.1, and what has not agreed on anything yet
 	accepting sync.WaitGroup
+	asking    sync.Map // func() by the HTTP/2 connection whose first request it waits for
 	fresh     *openSet // connections that have not asked for anything yet
 	open      *openSet // requests, tunnels and SSH connections
 	started   time.Time
@@ -79,6 +80,7 @@ func New(c config.Config, log io.Writer) (*Proxy, error) {
 	}
 	p.ssh = newSSHForwarder(c, l, p.open)
 	p.h2 = newServer(p, p)
+	p.trackFresh(p.h2)
 	p.h2.TLSConfig = p.tls
 	p.h2.IdleTimeout = c.KeepAliveTimeout
 	p.h2.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: c.KeepAliveTimeout, WriteByteTimeout: c.IdleTimeout}

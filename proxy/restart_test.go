@@ -1,105 +1,213 @@
 package proxy_test
 
 import (
-	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"bitgate/internal/peers"
 	"bitgate/internal/publicurl"
-	"bitgate/proxy"
 	"bitgate/proxy/config"
 )
 
-// A service manager keeps the socket: over restarts no request of a new
-// HTTP/1.1 connection fails, those between two processes wait. (net/http closes
-// an HTTP/2 connection at once on which no request has come yet.)
-func TestRestartsOverAKeptSocketLoseNothing(t *testing.T) {
-	r := &rig{t: t, log: &logBuffer{}}
-	pem := r.certificate()
-	kept, err := net.Listen("tcp", "127.0.0.1:0")
+// load makes 200 new connections a second, by turns over both HTTP versions,
+// and counts what is not answered with 200.
+type load struct {
+	sent, failed atomic.Int64
+	stop         chan struct{}
+	all          sync.WaitGroup
+}
+
+const (
+	loadPace  = 5 * time.Millisecond
+	mostAtOne = 400 // requests under way: beyond, the proxy is not keeping up
+)
+
+func startLoad(t *testing.T, r *rig) *load {
+	l := &load{stop: make(chan struct{})}
+	slots := make(chan struct{}, mostAtOne)
+	l.all.Go(func() {
+		pace := time.NewTicker(loadPace)
+		defer pace.Stop()
+		for n := 0; ; n++ {
+			select {
+			case <-l.stop:
+				return
+			case <-pace.C:
+			}
+			slots <- struct{}{}
+			l.sent.Add(1)
+			l.all.Go(func() {
+				defer func() { <-slots }()
+				if err := r.once(n%2 == 0); err != nil {
+					l.failed.Add(1)
+					t.Errorf("request %d: %v", n, err)
+				}
+			})
+		}
+	})
+	return l
+}
+
+// once asks over a new connection.
+func (r *rig) once(http2 bool) error {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(!http2)
+	protocols.SetHTTP2(http2)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: r.roots}, DisableKeepAlives: true, Protocols: protocols}
+	defer transport.CloseIdleConnections()
+	res, err := (&http.Client{Transport: transport, Timeout: patience}).Get(r.url.BaseURL() + "/x")
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	_, err = io.Copy(io.Discard, res.Body)
+	if err == nil && res.StatusCode != 200 {
+		err = fmt.Errorf("status %s", res.Status)
+	}
+	return err
+}
+
+func (l *load) end(t *testing.T, took string) {
+	close(l.stop)
+	l.all.Wait()
+	t.Logf("%d requests over new connections, %s: %d failed", l.sent.Load(), took, l.failed.Load())
+	if l.sent.Load() == 0 {
+		t.Error("nothing was asked")
+	}
+}
+
+// processRig is a configuration for proxy processes on one address.
+func processRig(t *testing.T) (r *rig, c config.Config, dir string) {
+	t.Helper()
+	r = &rig{t: t, log: &logBuffer{}}
+	dir = t.TempDir()
+	r.addr = peers.FreeAddress(t)
+	_, port, _ := net.SplitHostPort(r.addr)
+	r.url, _ = publicurl.Parse("https://localhost:" + port + "/bitbucket")
+	c = config.Config{URL: r.url, Listen: []string{r.addr}, Upstream: "http://" + server(t, hello), PEM: r.certificate(), HealthPath: config.HealthNone}
+	return r, c, dir
+}
+
+// under200 is how long the load lasts: a minute in the long form.
+func under200() time.Duration {
+	if os.Getenv("BITGATE_TORTURE") != "" {
+		return time.Minute
+	}
+	return 3 * time.Second
+}
+
+// A new program takes the sockets over from the one that runs, again and again:
+// no request fails, and the old ones end by themselves.
+func TestUpgradeLosesNoRequest(t *testing.T) {
+	t.Parallel()
+	r, c, dir := processRig(t)
+	c.Handover = filepath.Join(dir, "handover.sock")
+	c.MetricsListen = "unix:" + filepath.Join(dir, "admin.sock")
+	file := configFile(t, dir, c)
+	program := copyOf(t, os.Args[0], filepath.Join(dir, "proxy-0"))
+	p := child(t, program, file, nil)
+	serves(t, p)
+	l := startLoad(t, r)
+	upgrades := 0
+	for end := time.Now().Add(under200()); time.Now().Before(end); upgrades++ {
+		seen := l.sent.Load()
+		until(t, "a hundred requests", func() bool { return l.sent.Load() > seen+100 })
+		program = copyOf(t, os.Args[0], filepath.Join(dir, fmt.Sprintf("proxy-%d", upgrades+1)))
+		next := child(t, program, file, nil)
+		serves(t, next)
+		endsWell(t, p)
+		p = next
+	}
+	l.end(t, fmt.Sprintf("%d upgrades", upgrades))
+	if info, err := os.Stat(c.Handover); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket of the handover: %v %v", info, err)
+	}
+	admin, err := net.Dial("unix", filepath.Join(dir, "admin.sock"))
+	if err != nil {
+		t.Fatalf("the administrator's socket was lost: %v", err)
+	}
+	admin.Close()
+	p.Stop()
+	endsWell(t, p)
+}
+
+// A service manager keeps the socket, and the process is restarted again and
+// again: who connects meanwhile waits, no request fails.
+func TestRestartLosesNoRequest(t *testing.T) {
+	t.Parallel()
+	r, c, dir := processRig(t)
+	file := configFile(t, dir, c)
+	kept, err := net.Listen("tcp", r.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer kept.Close()
-	_, port, _ := net.SplitHostPort(kept.Addr().String())
-	url, _ := publicurl.Parse("https://localhost:" + port + "/bitbucket")
-	c := config.Config{URL: url, Upstream: "http://" + server(t, hello), PEM: pem, HealthPath: config.HealthNone}
-	serve := func() (*proxy.Proxy, <-chan error) {
-		t.Helper()
-		file, err := kept.(*net.TCPListener).File()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
-		l, err := net.FileListener(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := proxy.New(c, r.log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- p.Serve(context.Background(), proxy.Listeners{HTTPS: []net.Listener{l}}) }()
-		return p, ended
+	passed, err := kept.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer passed.Close()
+	p := child(t, os.Args[0], file, nil, passed)
+	serves(t, p)
+	l := startLoad(t, r)
+	restarts := 0
+	for end := time.Now().Add(under200()); time.Now().Before(end); restarts++ {
+		seen := l.sent.Load()
+		until(t, "a hundred requests", func() bool { return l.sent.Load() > seen+100 })
+		p.Stop()
+		endsWell(t, p)
+		p = child(t, os.Args[0], file, nil, passed)
+		serves(t, p)
+	}
+	l.end(t, fmt.Sprintf("%d restarts", restarts))
+	p.Stop()
+	endsWell(t, p)
+}
 
-	p, ended := serve()
-	stop := make(chan struct{})
-	failed := make(chan error, 100)
-	var answered atomic.Int64
-	var load sync.WaitGroup
-	for range 4 {
-		protocols := new(http.Protocols)
-		protocols.SetHTTP1(true)
-		client := &http.Client{Transport: &http.Transport{
-			TLSClientConfig: &tls.Config{RootCAs: r.roots}, DisableKeepAlives: true, Protocols: protocols,
-		}}
-		load.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				res, err := client.Get(url.BaseURL() + "/x")
-				if err == nil && res.StatusCode != 200 {
-					err = fmt.Errorf("status %s", res.Status)
-				}
-				if err != nil {
-					failed <- err
-					return
-				}
-				res.Body.Close()
-				answered.Add(1)
-			}
-		})
-	}
-	for range 5 {
-		seen := answered.Load()
-		until(t, "requests are answered", func() bool { return answered.Load() > seen+20 || len(failed) > 0 })
-		if err := p.Drain(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if err := receive(t, "the old one ends", ended); err != nil {
-			t.Error(err)
-		}
-		p, ended = serve()
-	}
-	close(stop)
-	load.Wait()
-	if err := p.Drain(t.Context()); err != nil {
+// An upgrade that cannot start leaves the process that runs as it was.
+func TestFailedUpgradeLeavesTheOldProcess(t *testing.T) {
+	t.Parallel()
+	r, c, dir := processRig(t)
+	c.Handover = filepath.Join(dir, "handover.sock")
+	p := child(t, os.Args[0], configFile(t, dir, c), nil)
+	serves(t, p)
+	broken := c
+	broken.PEM = filepath.Join(dir, "absent.pem")
+	next := child(t, os.Args[0], configFile(t, t.TempDir(), broken), nil)
+	receive(t, "the new process gives up", next.Done())
+	until(t, "the old one says so", func() bool { return strings.Contains(p.Output(), "asked for the sockets and did not start") })
+	if err := r.once(true); err != nil {
 		t.Error(err)
 	}
-	<-ended
-	close(failed)
-	for err := range failed {
+	next = child(t, os.Args[0], configFile(t, dir, c), nil)
+	serves(t, next)
+	endsWell(t, p)
+	if err := r.once(false); err != nil {
 		t.Error(err)
 	}
-	t.Logf("%d requests", answered.Load())
+}
+
+func copyOf(t *testing.T, from, to string) string {
+	t.Helper()
+	if os.Link(from, to) == nil {
+		return to
+	}
+	data, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, data, 0o700)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to
 }

@@ -36,6 +36,14 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 	if err != nil {
 		return err
 	}
+	before, err := takeOver(c)
+	if err != nil {
+		passed.close()
+		return err
+	}
+	if before != nil {
+		passed = append(passed, before.sockets...)
+	}
 	listeners, err := listen(c, &passed)
 	if err != nil {
 		return err
@@ -58,15 +66,25 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 	if user == "" {
 		user = c.User
 	}
+	offered, err := offer(c.Handover)
+	if err != nil {
+		return err
+	}
 	if err := DropPrivileges(user); err != nil {
 		return err
 	}
+	ctx, retire := context.WithCancel(ctx)
+	defer retire()
+	if offered != nil {
+		defer offered.Close()
+		go p.handOver(offered, listeners, retire)
+	}
 	p.log.event("%s listens on %s, server %s", c.URL, strings.Join(listeners.addresses(), " "), serverNames(c))
-	return p.run(ctx, listeners, process)
+	return p.run(ctx, listeners, before, process)
 }
 
 // run serves until ctx ends, and drains.
-func (p *Proxy) run(ctx context.Context, listeners Listeners, process Process) error {
+func (p *Proxy) run(ctx context.Context, listeners Listeners, before *predecessor, process Process) error {
 	manager := notifier{socket: process.NotifySocket, log: p.log}
 	beside, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -98,6 +116,15 @@ func (p *Proxy) run(ctx context.Context, listeners Listeners, process Process) e
 	})
 	// The sockets are bound: who connects from here on is answered.
 	manager.send("READY=1\nSTATUS=" + p.cfg.URL.BaseURL())
+	if before != nil {
+		// Both accept from here on; until the old one has closed its copies, some
+		// connections go to it, and it answers them.
+		go func() {
+			if err := before.retire(); err != nil {
+				p.log.event("the process before does not stop: %v", err)
+			}
+		}()
+	}
 	err := p.Serve(context.WithoutCancel(ctx), listeners)
 	if !stop() {
 		<-drained

@@ -1,23 +1,14 @@
 package proxy_test
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -25,51 +16,11 @@ import (
 	"bitgate/proxy/config"
 )
 
-// childConfig names the configuration when the test binary is the proxy itself.
-const childConfig = "BITGATE_TEST_PROXY"
-
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childConfig); path != "" {
-		runChild(path)
+		os.Exit(runChild(path))
 	}
 	os.Exit(m.Run())
-}
-
-// runChild is a proxy process that ends when its standard input does.
-func runChild(path string) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		panic(err)
-	}
-	c, err := config.Parse(path, data)
-	if err != nil {
-		panic(err)
-	}
-	// Threads that exist before the drop must lose their privileges as well.
-	var threads sync.WaitGroup
-	for range 8 {
-		threads.Add(1)
-		go func() {
-			runtime.LockOSThread()
-			threads.Done()
-			select {}
-		}()
-	}
-	threads.Wait()
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		os.Stdin.Read(make([]byte, 1))
-		cancel()
-	}()
-	reload := make(chan os.Signal, 1)
-	signal.Notify(reload, syscall.SIGHUP)
-	sockets, _ := strconv.Atoi(os.Getenv("LISTEN_FDS"))
-	process := proxy.Process{Log: os.Stdout, Reload: reload, NotifySocket: os.Getenv("NOTIFY_SOCKET"), Watchdog: time.Second, Sockets: sockets}
-	if err := proxy.Run(ctx, c, process); err != nil {
-		fmt.Fprintln(os.Stdout, "failed:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
 }
 
 // The process serves as nobody: no thread of it has a user id of 0 or a
@@ -81,47 +32,14 @@ func TestRunAsRootDropsAllPrivileges(t *testing.T) {
 		}
 		t.Skip("NOT TESTED: dropping root needs root on Linux")
 	}
-	r := &rig{t: t}
-	pem := r.certificate()
-	port := freePort(t)
-	url, _ := publicurl.Parse("https://localhost:" + port + "/bitbucket")
-	text, err := config.Config{URL: url, Listen: []string{"127.0.0.1:" + port}, Upstream: "http://" + newRecorder(t).addr, PEM: pem, HealthPath: config.HealthNone}.Marshal()
-	if err != nil {
+	r, c, dir := processRig(t)
+	p := child(t, os.Args[0], configFile(t, dir, c), nil)
+	serves(t, p)
+	if err := r.once(false); err != nil {
 		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "proxy.yaml")
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childConfig+"="+path)
-	log := &logBuffer{}
-	cmd.Stdout, cmd.Stderr = log, log
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() { cmd.Process.Kill() })
-	until(t, "it listens", func() bool {
-		return strings.Contains(log.String(), " listens on ") || strings.Contains(log.String(), "failed:")
-	})
-
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: r.roots}, DisableKeepAlives: true}}
-	res, err := client.Get(url.BaseURL() + "/x")
-	if err != nil {
-		t.Fatalf("%v\n%s", err, log)
-	}
-	res.Body.Close()
-	if res.StatusCode != 200 {
-		t.Errorf("it answers %s", res.Status)
 	}
 
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", cmd.Process.Pid))
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", p.PID()))
 	if len(threads) < 8 {
 		t.Fatalf("only %d threads to look at", len(threads))
 	}
@@ -155,10 +73,8 @@ func TestRunAsRootDropsAllPrivileges(t *testing.T) {
 			}
 		}
 	}
-	stdin.Close()
-	if err := receive(t, "the process ends", ended); err != nil {
-		t.Errorf("%v\n%s", err, log)
-	}
+	p.Stop()
+	endsWell(t, p)
 }
 
 func freePort(t *testing.T) string {

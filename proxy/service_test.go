@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -51,14 +50,7 @@ func TestRunUnderAServiceManager(t *testing.T) {
 	addr := socket.Addr().String()
 	_, port, _ := net.SplitHostPort(addr)
 	url, _ := publicurl.Parse("https://localhost:" + port + "/bitbucket")
-	text, err := config.Config{URL: url, Listen: []string{addr}, Upstream: "http://" + newRecorder(t).addr, PEM: pem, HealthPath: config.HealthNone}.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "proxy.yaml")
-	if err := os.WriteFile(file, text, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	file := configFile(t, dir, config.Config{URL: url, Listen: []string{addr}, Upstream: "http://" + newRecorder(t).addr, PEM: pem, HealthPath: config.HealthNone})
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
@@ -83,29 +75,12 @@ func TestRunUnderAServiceManager(t *testing.T) {
 		}
 	}
 
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childConfig+"="+file, "NOTIFY_SOCKET="+filepath.Join(dir, "notify"), "LISTEN_FDS=1")
 	passed, err := socket.(*net.TCPListener).File()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer passed.Close()
-	cmd.ExtraFiles = []*os.File{passed}
-	log := &logBuffer{}
-	cmd.Stdout, cmd.Stderr = log, log
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		if t.Failed() {
-			t.Logf("log:\n%s", log)
-		}
-	})
+	p := child(t, os.Args[0], file, []string{"NOTIFY_SOCKET=" + filepath.Join(dir, "notify")}, passed)
 	serial := func() string {
 		conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: roots, ServerName: "localhost"})
 		if err != nil {
@@ -124,15 +99,13 @@ func TestRunUnderAServiceManager(t *testing.T) {
 	}
 	first := serial()
 	renew()
-	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	if err := syscall.Kill(p.PID(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the new certificate", func() bool { return serial() != first })
-	stdin.Close()
+	p.Stop()
 	waitFor("STOPPING=1")
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
-	}
+	endsWell(t, p)
 	// Who connects between two processes waits in the socket that the manager keeps.
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -142,16 +115,7 @@ func TestRunUnderAServiceManager(t *testing.T) {
 }
 
 func TestPassedSocketThatNobodyNamesIsRefused(t *testing.T) {
-	r := &rig{t: t}
-	url, _ := publicurl.Parse("https://localhost/bitbucket")
-	text, err := config.Config{URL: url, Listen: []string{"127.0.0.1:0"}, Upstream: "http://127.0.0.1:1", PEM: r.certificate()}.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "proxy.yaml")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	_, c, dir := processRig(t)
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -162,16 +126,9 @@ func TestPassedSocketThatNobodyNamesIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer passed.Close()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childConfig+"="+file, "LISTEN_FDS=1")
-	cmd.ExtraFiles = []*os.File{passed}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "which the configuration does not name") {
-		t.Errorf("%v\n%s", err, out)
+	p := child(t, os.Args[0], configFile(t, dir, c), nil, passed)
+	receive(t, "the process ends", p.Done())
+	if !strings.Contains(p.Output(), "which the configuration does not name") {
+		t.Error(p.Output())
 	}
 }

@@ -57,6 +57,7 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 	f.StringVar(&o.flags.AccessLogFormat, "access-log-format", "", "httplog (HAProxy's, default) or `json`")
 	f.StringArrayVar(&o.nodes, "node", nil, "`NAME=HOST:PORT` of one of several servers, instead of --upstream (repeat)")
 	f.StringVar(&o.flags.MetricsListen, "metrics-listen", "", "`ADDR` or unix:/path of metrics and status page")
+	f.StringVar(&o.flags.Handover, "handover", "", "`PATH` of a socket where the next process is given this one's, for an upgrade without a gap")
 	f.StringArrayVar(&o.flags.TrustedProxies, "trusted-proxy", nil, "`CIDR` whose X-Forwarded-For is believed (repeat)")
 	f.DurationVar(&o.flags.HSTS, "hsts", 0, "how long browsers remember to come over https only; they cannot be made to forget (default: off)")
 	f.StringVar(&o.user, "user", "", "`NAME` to become after binding, when started as root")
@@ -155,6 +156,7 @@ func (o proxyOptions) onto(c *cobra.Command, cfg *config.Config) {
 		"access-log-format": func() { cfg.AccessLogFormat = o.flags.AccessLogFormat },
 		"node":              func() { cfg.Nodes, cfg.Upstream = o.flags.Nodes, "" },
 		"metrics-listen":    func() { cfg.MetricsListen = o.flags.MetricsListen },
+		"handover":          func() { cfg.Handover = o.flags.Handover },
 		"trusted-proxy":     func() { cfg.TrustedProxies = o.flags.TrustedProxies },
 		"hsts":              func() { cfg.HSTS = o.flags.HSTS },
 	} {

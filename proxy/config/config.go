@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,6 +40,7 @@ type Config struct {
 	// In brackets: the keyword of HAProxy's manual that means the same.
 	AccessLogFormat  string        `yaml:"access-log-format,omitempty"`       // "httplog" (option httplog) or "json"
 	MetricsListen    string        `yaml:"metrics-listen,omitempty"`          // address or "unix:/path" of metrics and status page
+	Handover         string        `yaml:"handover,omitempty"`                // path where the next process is given the sockets (expose-fd listeners)
 	Certificates     []Certificate `yaml:"certificates,omitempty"`            // more pairs: another kind of key, other names (several crt)
 	HSTS             time.Duration `yaml:"hsts,omitempty"`                    // how long browsers remember to use https; 0 says nothing
 	TrustedProxies   []string      `yaml:"trusted-proxies,omitempty"`         // networks whose X-Forwarded-For is believed
@@ -176,6 +178,17 @@ func (c Config) Servers() []Node {
 		port = "80"
 	}
 	return []Node{{Name: "bitbucket", Address: net.JoinHostPort(u.Hostname(), port)}}
+}
+
+// Addresses are all that are listened on.
+func (c Config) Addresses() []string {
+	all := slices.Concat(c.Listen, c.RedirectListen)
+	for _, one := range []string{c.SSHListen, c.MetricsListen} {
+		if one != "" {
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // Trusted reports whether addr is one of the trusted proxies.

@@ -79,6 +79,7 @@ func TestParseNamesLineAndKey(t *testing.T) {
 		{"trusted proxies", small + "trusted-proxies: [10.0.0.0/8, 0.0.0.0/0, here]\n", []string{`trusted-proxies.1 "0.0.0.0/0" is everybody`, `trusted-proxies.2 "here"`}},
 		{"PROXY protocol from anybody", small + "proxy-protocol: true\n", []string{"line 4: proxy-protocol needs trusted-proxies"}},
 		{"PROXY protocol to SSH", small + "ssh-proxy-protocol: v3\n", []string{`line 4: ssh-proxy-protocol "v3"`}},
+		{"handover", small + "handover: here.sock\n", []string{`line 4: handover "here.sock"`}},
 		{"metrics", small + "metrics-listen: unix:metrics.sock\n", []string{`line 4: metrics-listen "unix:metrics.sock"`}},
 		{
 			"limits", small + "limit-connections: -1\nlimit-rate: .nan\nlimit-burst: 5\nretries: -1\nmaxqueue: -5\nhealth-rise: 1000\n",

@@ -106,6 +106,9 @@ func (c Config) validateClients(note noter) {
 	case v != "" && c.SSHListen == "":
 		note("ssh-proxy-protocol", "means nothing without ssh-listen")
 	}
+	if c.Handover != "" && (!filepath.IsAbs(c.Handover) || len(c.Handover) > 100) {
+		note("handover", "%q is not a full path of at most 100 bytes", c.Handover)
+	}
 	if path, unix := strings.CutPrefix(c.MetricsListen, "unix:"); unix {
 		if !filepath.IsAbs(path) || len(path) > 100 {
 			note("metrics-listen", "%q is not unix: with a full path of at most 100 bytes", c.MetricsListen)

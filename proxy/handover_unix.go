@@ -1,0 +1,186 @@
+//go:build unix
+
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"bitgate/internal/problem"
+	"bitgate/proxy/config"
+)
+
+// An upgrade without a gap, as HAProxy does it ("expose-fd listeners", -x, -sf):
+// the new process is given the bound sockets by the one before, over a unix
+// socket that only the user who started it can open. Both accept for a moment;
+// then the old one stops as it would on SIGTERM. A new process that fails to
+// start leaves the old one as it was.
+
+const (
+	handoverHello = "bitgate handover 1\n"
+	handoverGo    = "go\n"
+	handoverTime  = 30 * time.Second // for a start, with a look at keys and users
+	maxHandover   = 100              // sockets
+)
+
+// predecessor is the process that serves now.
+type predecessor struct {
+	conn    *net.UnixConn
+	sockets inherited
+}
+
+// takeOver gets the sockets of the process that listens at path; nil if there
+// is none.
+func takeOver(c config.Config) (*predecessor, error) {
+	if c.Handover == "" {
+		return nil, nil
+	}
+	info, err := os.Lstat(c.Handover)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = ownSocket(info)
+	}
+	if err != nil {
+		return nil, problem.Wrap(err, c.Handover+" cannot be trusted", "whoever made it could hand over sockets of his own", "remove it, or choose a path in a folder of root's (handover)")
+	}
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: c.Handover, Net: "unix"})
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // the file of a process that has ended
+	}
+	if err == nil {
+		p := &predecessor{conn: conn}
+		if err = p.receive(c); err == nil {
+			return p, nil
+		}
+		conn.Close()
+	}
+	return nil, problem.Wrap(err, "the proxy that runs does not hand its sockets over", "", "look into its log; or stop it first")
+}
+
+func ownSocket(info fs.FileInfo) error {
+	if info.Mode().Type() != fs.ModeSocket {
+		return errors.New("it is not a socket")
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && int(s.Uid) != os.Geteuid() {
+		return fmt.Errorf("it belongs to user %d", s.Uid)
+	}
+	return nil
+}
+
+// receive keeps those sockets that the configuration names.
+func (p *predecessor) receive(c config.Config) error {
+	_ = p.conn.SetDeadline(time.Now().Add(handoverTime)) // a closed connection fails next
+	hello, rights := make([]byte, len(handoverHello)), make([]byte, unix.CmsgSpace(4*maxHandover))
+	n, m, _, _, err := p.conn.ReadMsgUnix(hello, rights)
+	if err != nil {
+		return err
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:m])
+	if err != nil || len(messages) != 1 || string(hello[:n]) != handoverHello {
+		return errors.New("it does not speak as expected")
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil {
+		return err
+	}
+	for _, fd := range fds {
+		l, err := listenerOf(fd)
+		if err != nil {
+			p.sockets.close()
+			return err
+		}
+		if !slices.ContainsFunc(c.Addresses(), func(a string) bool { return sameAddress(a, l.Addr()) }) {
+			l.Close()
+			continue
+		}
+		p.sockets = append(p.sockets, l)
+	}
+	return nil
+}
+
+// retire lets the old process stop: this one accepts.
+func (p *predecessor) retire() error {
+	defer p.conn.Close()
+	if _, err := io.WriteString(p.conn, handoverGo); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(p.conn, make([]byte, len(handoverGo)))
+	return err
+}
+
+// offer binds the path that the next process asks at; nil without one.
+func offer(path string) (*net.UnixListener, error) {
+	if path == "" {
+		return nil, nil
+	}
+	fresh := path + ".new" // moved over the old one's, which stays reachable until then
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, cannotListen(path, err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
+	if err != nil {
+		return nil, cannotListen(path, err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(fresh, 0o600), os.Rename(fresh, path)); err != nil {
+		l.Close()
+		return nil, cannotListen(path, err)
+	}
+	return l, nil
+}
+
+// handOver gives the sockets to each process that asks, until one says that it
+// serves; then it calls retire.
+func (p *Proxy) handOver(offered *net.UnixListener, sockets Listeners, retire func()) {
+	for {
+		conn, err := offered.AcceptUnix()
+		if err != nil {
+			return
+		}
+		err = give(conn, sockets)
+		if err == nil {
+			p.log.event("another process took the sockets over")
+			sockets.leaveAdmin()
+			retire()
+			_, _ = io.WriteString(conn, handoverGo) // it knows by now
+			conn.Close()
+			return
+		}
+		conn.Close()
+		p.log.event("another process asked for the sockets and did not start: %v", err)
+	}
+}
+
+// give returns nil once the other side serves.
+func give(conn *net.UnixConn, sockets Listeners) error {
+	_ = conn.SetDeadline(time.Now().Add(handoverTime))
+	var fds []int
+	for _, l := range sockets.all() {
+		source, ok := l.(interface{ File() (*os.File, error) })
+		if !ok {
+			return fmt.Errorf("%T has no descriptor", l)
+		}
+		file, err := source.File()
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		fds = append(fds, int(file.Fd()))
+	}
+	if _, _, err := conn.WriteMsgUnix([]byte(handoverHello), unix.UnixRights(fds...), nil); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(conn, make([]byte, len(handoverGo)))
+	return err
+}

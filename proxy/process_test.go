@@ -1,0 +1,105 @@
+package proxy_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"bitgate/internal/peers"
+	"bitgate/proxy"
+	"bitgate/proxy/config"
+)
+
+// childConfig names the configuration when the test binary is the proxy itself.
+const childConfig = "BITGATE_TEST_PROXY"
+
+// runChild is a proxy process, as `bitgate proxy --config` is one.
+func runChild(path string) int {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		panic(err)
+	}
+	c, err := config.Parse(path, data)
+	if err != nil {
+		panic(err)
+	}
+	// Threads that exist before the drop must lose their privileges as well.
+	var threads sync.WaitGroup
+	for range 8 {
+		threads.Add(1)
+		go func() {
+			runtime.LockOSThread()
+			threads.Done()
+			select {}
+		}()
+	}
+	threads.Wait()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	sockets, _ := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	process := proxy.Process{Log: os.Stdout, Reload: reload, NotifySocket: os.Getenv("NOTIFY_SOCKET"), Watchdog: time.Second, Sockets: sockets}
+	if err := proxy.Run(ctx, c, process); err != nil {
+		fmt.Fprintln(os.Stdout, "failed:", err)
+		return 1
+	}
+	fmt.Fprintln(os.Stdout, endedWell)
+	return 0
+}
+
+const endedWell = "ended well"
+
+// child starts program, the test binary or a copy of it, as a proxy process.
+func child(t *testing.T, program, file string, env []string, sockets ...*os.File) *peers.Process {
+	t.Helper()
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), childConfig+"="+file, "LISTEN_FDS="+strconv.Itoa(len(sockets)))
+	cmd.Env = append(cmd.Env, env...)
+	cmd.ExtraFiles = sockets
+	return peers.Start(t, cmd)
+}
+
+// serves waits until the child says that it listens.
+func serves(t *testing.T, p *peers.Process) {
+	t.Helper()
+	until(t, "the process listens", func() bool {
+		return strings.Contains(p.Output(), " listens on ") || !p.Running()
+	})
+	if !p.Running() {
+		t.Fatalf("it ended:\n%s", p.Output())
+	}
+}
+
+// endsWell waits until the child has ended without an error.
+func endsWell(t *testing.T, p *peers.Process) {
+	t.Helper()
+	receive(t, "the process ends", p.Done())
+	if !strings.HasSuffix(p.Output(), endedWell+"\n") {
+		t.Errorf("it failed:\n%s", p.Output())
+	}
+}
+
+// configFile writes c where a child reads it.
+func configFile(t *testing.T, dir string, c config.Config) string {
+	t.Helper()
+	text, err := c.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "proxy.yaml")
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
