@@ -149,6 +149,11 @@ func (s *Session) pageError(a answer) error {
 		return problem.New(fmt.Sprintf("%s answers HTTP 404", a.url),
 			"the page exists in every version: the context path may be wrong", "check the address and the context path")
 	}
+	return unwell(a)
+}
+
+// unwell is an answer that says nothing about the account.
+func unwell(a answer) error {
 	return problem.New(fmt.Sprintf("%s answers HTTP %d", a.url, a.status), "", "look into Bitbucket's log")
 }
 

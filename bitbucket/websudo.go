@@ -37,7 +37,10 @@ func (s *Session) webSudo(ctx context.Context, to *url.URL) error {
 	if p := refusalIn(a, s.base(), s.user); p != nil {
 		return p
 	}
-	if a.status != http.StatusOK {
+	switch {
+	case a.status >= http.StatusInternalServerError:
+		return unwell(a)
+	case a.status != http.StatusOK:
 		return webSudoRefused(s.base(), s.user, fmt.Sprintf("its page answers HTTP %d", a.status))
 	}
 	fields, err := s.webSudoFields(a)
@@ -105,6 +108,8 @@ func (s *Session) judgeWebSudo(a answer) error {
 		return webSudoRefused(s.base(), s.user, "it asks again")
 	case to != nil, a.status >= 200 && a.status < 300:
 		return nil
+	case a.status >= http.StatusInternalServerError:
+		return unwell(a)
 	}
 	return webSudoRefused(s.base(), s.user, fmt.Sprintf("HTTP %d", a.status))
 }

@@ -53,7 +53,8 @@ func (a *Applier) disk() disk { return disk{a.Files} }
 
 // Apply carries out p: journal and backups first, then the changes in order,
 // then a look through the front; only then the run stands. The kinds of its
-// errors: Failed (nothing was changed), TakenBack, Incomplete, Credentials,
+// errors: Failed (nothing was changed), Cancelled (so before its journal began;
+// from there on an interruption is TakenBack), TakenBack, Incomplete, Credentials,
 // Verify (kept on request although the front does not answer). An empty plan
 // writes nothing at all.
 func (a *Applier) Apply(ctx context.Context, p Plan) (Result, error) {
@@ -66,10 +67,13 @@ func (a *Applier) Apply(ctx context.Context, p Plan) (Result, error) {
 	return a.alone(func() (Result, error) {
 		for _, check := range []func() error{
 			func() error { return refuseOpen(a.StateDir) },
-			func() error { return stale(p) },
+			func() error { return Stale(p) },
 			func() error { return a.ready(ctx, p) },
 		} {
 			if err := check(); err != nil {
+				if ctx.Err() != nil {
+					err = problem.Wrap(err, "cancelled; nothing was changed", "", "").WithKind(problem.Cancelled)
+				}
 				return Result{}, err
 			}
 		}

@@ -179,8 +179,8 @@ func firstAlert(r live.Report) string {
 	return r.Output
 }
 
-// stale compares the plan's inputs that can be read here and now.
-func stale(p Plan) error {
+// Stale refuses a plan whose files are not as they were when it was made.
+func Stale(p Plan) error {
 	for name, want := range p.Inputs {
 		if !filepath.IsAbs(name) {
 			continue

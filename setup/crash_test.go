@@ -220,10 +220,11 @@ func (x *trial) judge(f *fate, e end) string {
 	switch kind {
 	case problem.TakenBack:
 		return "taken back"
-	case problem.Failed:
+	case problem.Failed, problem.Cancelled:
+		if stopped := f.what == cancels && e.result.Run == ""; stopped != (kind == problem.Cancelled) {
+			x.t.Errorf("%s: kind %d of run %q: %v", what, kind, e.result.Run, e.err)
+		}
 		return "nothing changed"
-	case problem.Credentials: // a WebSudo page that fails counts as a refusal
-		return "credentials"
 	}
 	x.t.Errorf("%s: kind %d: %v", what, kind, e.err)
 	return "?"

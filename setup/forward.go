@@ -159,6 +159,8 @@ func (a *Applier) failed(ctx context.Context, r *run, cause error) (Result, erro
 	switch {
 	case left != nil:
 		return res, a.incomplete(r, cause, left)
+	case ctx.Err() != nil || problem.KindOf(cause) == problem.Cancelled: // whether or not a change was begun
+		return res, problem.Wrap(cause, "the run was interrupted and taken back, everything is as before", "", "").WithKind(problem.TakenBack)
 	case problem.KindOf(cause) == problem.Credentials:
 		return res, problem.Wrap(cause, "the run was taken back, everything is as before", "", "").WithKind(problem.Credentials)
 	case !begun:

@@ -129,6 +129,9 @@ func (j *job) planFor(ctx context.Context, file string, extra []string) (setup.P
 	if plan.Empty() {
 		return plan, nil
 	}
+	if err := setup.Stale(plan); err != nil {
+		return plan, err // before anybody is asked for anything
+	}
 	return plan, j.missing(extra...)
 }
 

@@ -187,6 +187,48 @@ func TestInterruptAtPrompts(t *testing.T) {
 	}
 }
 
+// TestUndoByForce: what goes with the run is shown before it is asked for.
+func TestUndoByForce(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	file := filepath.Join(m.Home(), "shared", "bitbucket.properties")
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := openScreen(t, m.env, append([]string{"apply", "--restart", "never", "--base-url-method", "skip"}, m.args...)...)
+	s.wait(`Type "apply"`)
+	s.send("apply\n")
+	s.wait("is done")
+	if code := s.code(); code != 0 {
+		t.Fatalf("apply: exit code %d\n%s", code, s.text())
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = io.WriteString(f, "plugin.by.hand=1\n")
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = openScreen(t, m.env, "undo")
+	s.wait("+plugin.by.hand=1")
+	if code := s.code(); code != 1 {
+		t.Errorf("undo: exit code %d", code)
+	}
+	s = openScreen(t, m.env, "undo", "--force")
+	s.wait("+plugin.by.hand=1")
+	s.wait(`Type "undo"`)
+	s.send("undo\n")
+	s.wait("was taken back")
+	if code := s.code(); code != 0 {
+		t.Errorf("undo --force: exit code %d", code)
+	}
+	if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
+		t.Errorf("%v\n%s", err, after)
+	}
+}
+
 // TestManualRestart: a person restarts, and says so.
 func TestManualRestart(t *testing.T) {
 	t.Parallel()

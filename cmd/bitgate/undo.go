@@ -84,8 +84,14 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 		return err
 	}
 	defer j.creds.wipe()
-	if err := j.agree(ctx, o, plan, "undo", "take back"); err != nil {
+	edits, err := setup.ForeignEdits(dir, run)
+	if err != nil {
 		return err
+	}
+	if len(edits) == 0 || o.force { // nobody is asked about what Undo refuses
+		if err := j.agree(ctx, o, plan, edits, "undo", "take back"); err != nil {
+			return err
+		}
 	}
 	view := newRunView(p, o.json)
 	result, err := j.applier(ctx, view.event).Undo(ctx, run, o.force)
@@ -125,7 +131,7 @@ func runRecover(ctx context.Context, p *process, o backOptions) error {
 	if o.forward {
 		what = "finish"
 	}
-	if err := j.agree(ctx, o, plan, "recover", what); err != nil {
+	if err := j.agree(ctx, o, plan, nil, "recover", what); err != nil {
 		return err
 	}
 	result, err := j.applier(ctx, view.event).Recover(ctx, o.forward)
@@ -141,8 +147,9 @@ func told(view runView, result setup.Result, err error) error {
 	return nil
 }
 
-// agree shows what will be taken back and asks for consent.
-func (j *job) agree(ctx context.Context, o backOptions, plan setup.Plan, word, what string) error {
+// agree shows what will be taken back, and which foreign edits go with it, and
+// asks for consent.
+func (j *job) agree(ctx context.Context, o backOptions, plan setup.Plan, edits []setup.FileDiff, word, what string) error {
 	if o.yes {
 		return nil
 	}
@@ -156,6 +163,12 @@ func (j *job) agree(ctx context.Context, o backOptions, plan setup.Plan, word, w
 		c := plan.At(r)
 		url = url || c.BaseURL != nil && c.BaseURL.Method != setup.Manual
 		out(j.p.Out, "  %s", c.What)
+	}
+	if len(edits) > 0 {
+		out(j.p.Out, "\n%s", s.bold("This was changed since. It goes too; a copy stays in the run's folder:"))
+	}
+	for _, e := range edits {
+		planText{j.p.Out, s}.diff(e.Unified)
 	}
 	if url && !j.creds.available() {
 		fmt.Fprintln(j.p.Out)
