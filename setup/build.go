@@ -135,7 +135,7 @@ func (b *builder) fileChange(phase Phase, what string, file atomicfile.File, aft
 	b.edited[file.Path] = after
 	edit := &FileEdit{Path: file.Path, Before: before, After: atomicfile.Digest(after), Splices: splices}
 	if before == Absent {
-		edit.Mode, edit.UID, edit.GID = 0o644, 0, 0
+		edit.Mode, edit.UID, edit.GID = 0o644, -1, -1
 	}
 	return &Change{Phase: phase, What: what, File: edit}
 }

@@ -84,7 +84,7 @@ type FileEdit struct {
 	After   string          `json:"after"`
 	Splices []splice.Splice `json:"splices"`
 	Mode    uint32          `json:"mode,omitempty"` // for a created file
-	UID     int             `json:"uid,omitempty"`
+	UID     int             `json:"uid,omitempty"`  // of a created file; -1: whoever runs bitgate
 	GID     int             `json:"gid,omitempty"`
 }
 

@@ -132,11 +132,6 @@ func (d *demoSite) prepare() error {
 			return err
 		}
 	}
-	// An empty file of the person's own: a new one would belong to root, as it
-	// should under /etc, and the demo needs no root.
-	if err := os.WriteFile(d.path("front", "proxy.yaml"), nil, 0o600); err != nil {
-		return err
-	}
 	// Which ports are taken is the real machine's; its processes are not looked at.
 	if err := os.Symlink("/proc/net", d.path("proc", "net")); err != nil {
 		return err
