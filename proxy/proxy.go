@@ -29,6 +29,7 @@ import (
 const (
 	maxH2Head  = 16 << 10 // bytes of an HTTP/2 request's headers; beyond: 431
 	maxStreams = 100      // of one HTTP/2 connection
+	maxFrame   = 16 << 10 // bytes of an HTTP/2 frame, the least that may be announced (RFC 9113, 4.2)
 	// How long a drain waits for the first request of a new connection.
 	freshGrace = time.Second
 )
@@ -83,7 +84,7 @@ func New(c config.Config, log io.Writer) (*Proxy, error) {
 	p.trackFresh(p.h2)
 	p.h2.TLSConfig = p.tls
 	p.h2.IdleTimeout = c.KeepAliveTimeout
-	p.h2.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: c.KeepAliveTimeout, WriteByteTimeout: c.IdleTimeout}
+	p.h2.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: maxFrame, SendPingTimeout: c.KeepAliveTimeout, WriteByteTimeout: c.IdleTimeout}
 	p.plain = newServer(p, redirector{c.URL})
 	p.admin = newServer(p, admin{p})
 	for _, s := range []*http.Server{p.plain, p.admin} {
