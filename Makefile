@@ -1,5 +1,5 @@
 # What a developer types. `make test` is what counts: it is ./test.
-.PHONY: pictures build test race lint golden fuzz smoke torture
+.PHONY: pictures build test race lint vulncheck golden fuzz smoke torture
 
 FUZZTIME ?= 20s
 
@@ -14,6 +14,9 @@ race: # again and again, to shake out what one run does not show
 
 lint:
 	tools/lint
+
+vulncheck: # known vulnerabilities in what bitgate calls
+	tools/vulncheck
 
 golden: # rewrite the expected files; read the diff before committing
 	go test $$(grep -rl --include=*_test.go "flag.Bool(\"update\"" . | xargs -n1 dirname | sort -u) -update
