@@ -13,6 +13,12 @@ import (
 	"bitgate/proxy/rules"
 )
 
+const (
+	bodyBuffer = 32 << 10 // bytes of a body that are read at a time
+	bodyStart  = 1 << 10  // at most those that are awaited before a long one's turn
+	shortBody  = 16 << 10 // bytes of a body that is awaited as a whole before its turn
+)
+
 // h2client is one HTTP/2 stream, read and written by the standard library.
 type h2client struct {
 	w       http.ResponseWriter
@@ -20,7 +26,9 @@ type h2client struct {
 	control *http.ResponseController
 	limit   time.Duration
 
+	patience  time.Duration // until the body begins
 	buffer    []byte
+	early     []byte // of the body, read before the request's turn
 	got       atomic.Bool
 	empty     bool
 	aborted   bool
@@ -44,6 +52,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A passed limit ends an HTTP/2 stream even when nothing is being written.
 	// The server's own limit ends a silent exchange before this one does.
 	c.limit = 2 * p.cfg.IdleTimeout
+	c.patience = p.cfg.RequestTimeout
 	c.got.Store(r.ContentLength == 0)
 	out := &rules.Request{Method: []byte(r.Method), Target: []byte(r.RequestURI), Host: r.Host, Proto: r.Proto, Remote: r.RemoteAddr, Started: time.Now()}
 	for name, values := range r.Header {
@@ -66,6 +75,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.refused(c, out, http.StatusMethodNotAllowed, "this method is not allowed here")
 	case !h1.ValidMethod(method) || !h1.ValidTarget(r.RequestURI):
 		p.refused(c, out, http.StatusBadRequest, "the address asked for is not a path of this server")
+	case !out.expect && !c.bodyBegins():
+		p.refused(c, out, http.StatusRequestTimeout, "the body did not arrive in time")
 	default:
 		p.exchange(c, out, o)
 	}
@@ -74,9 +85,45 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// bodyBegins waits for the first bytes of a body, and for all of a short one: a
+// client that has not sent them yet shall hold no slot at the server.
+func (c *h2client) bodyBegins() bool {
+	if c.got.Load() {
+		return true
+	}
+	want := 1
+	c.early = make([]byte, bodyStart)
+	if n := c.r.ContentLength; n > 0 && n <= shortBody {
+		want = int(n)
+		c.early = make([]byte, want+1) // and room to see its end
+	}
+	c.deadline(time.Now().Add(c.patience))
+	defer c.deadline(time.Time{}) // it may have to wait for its turn next
+	for n := 0; ; {
+		m, err := c.r.Body.Read(c.early[n:])
+		n += m
+		switch {
+		case err == io.EOF:
+			c.early = c.early[:n]
+			c.got.Store(true)
+			return true
+		case err != nil || n >= want:
+			c.early = c.early[:n]
+			return !isTimeout(err) // what else is wrong the exchange finds again
+		}
+	}
+}
+
 func (c *h2client) read() ([]byte, error) {
 	if c.buffer == nil {
-		c.buffer = make([]byte, 32<<10)
+		c.buffer = make([]byte, bodyBuffer)
+	}
+	if early := c.early; len(early) > 0 {
+		c.early = nil
+		if c.got.Load() {
+			return early, io.EOF
+		}
+		return early, nil
 	}
 	if now := time.Now(); now.After(c.readNext) {
 		c.deadline(now.Add(c.limit / 2))

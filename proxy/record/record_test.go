@@ -171,8 +171,9 @@ func FuzzRecord(f *testing.F) {
 		if !json.Valid(AppendEventJSON(nil, start, target)) {
 			t.Errorf("event %q is not JSON", target)
 		}
+		// Whatever is asked for, the log shows the same: that there is a query.
 		before, query, has := strings.Cut(target, "?")
-		if has && len(query) > 3 && !strings.HasPrefix(query, "service=git-") && !strings.Contains(before+method+protocol+agent+"...HTTP/1.1", query) && strings.Contains(string(line), query) {
+		if r.Target = before + "?secret"; has && query != "" && !strings.HasPrefix(query, "service=git-") && string(r.AppendHTTPLog(nil)) != string(line) {
 			t.Errorf("the query is in %s", line)
 		}
 	})

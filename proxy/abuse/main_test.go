@@ -1,0 +1,107 @@
+package abuse
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"bitgate/certs"
+	"bitgate/internal/peers"
+	"bitgate/internal/publicurl"
+	"bitgate/proxy/config"
+)
+
+// program is the binary under test, built once, without the race detector: its
+// memory is measured.
+var program string
+
+// long says whether the long forms were asked for.
+var long = os.Getenv("BITGATE_TORTURE") == "1"
+
+func TestMain(m *testing.M) { os.Exit(build(m)) }
+
+func build(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "abuse")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "bitgate")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", program, "bitgate/cmd/bitgate")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// front is a running proxy.
+type front struct {
+	*peers.Process
+	t     *testing.T
+	url   publicurl.URL
+	addr  string
+	roots *x509.CertPool
+	log   string // access log and events
+}
+
+// start runs the program in front of the upstream address; edit changes its
+// configuration.
+func start(t *testing.T, upstream string, edit func(*config.Config)) *front {
+	t.Helper()
+	dir := t.TempDir()
+	f := &front{t: t, addr: peers.FreeAddress(t), log: filepath.Join(dir, "log"), roots: x509.NewCertPool()}
+	ca, cert, key, err := certs.Dev([]string{"localhost"}, 90, time.Now())
+	must(t, err)
+	f.roots.AppendCertsFromPEM(ca)
+	pem := filepath.Join(dir, "front.pem")
+	must(t, os.WriteFile(pem, append(cert, key...), 0o600))
+	_, port, _ := net.SplitHostPort(f.addr)
+	f.url, err = publicurl.Parse("https://localhost:" + port + "/bitbucket")
+	must(t, err)
+	c := config.Config{URL: f.url, Listen: []string{f.addr}, Upstream: "http://" + upstream, PEM: pem, HealthPath: config.HealthNone, AccessLog: f.log}
+	if edit != nil {
+		edit(&c)
+	}
+	text, err := c.Marshal()
+	must(t, err)
+	file := filepath.Join(dir, "proxy.yaml")
+	must(t, os.WriteFile(file, text, 0o600))
+	f.Process = peers.Start(t, exec.Command(program, "proxy", "--config", file))
+	peers.WaitFor(t, "the proxy", func() bool { return peers.Accepts(f.addr) || !f.Running() })
+	t.Cleanup(func() {
+		if !f.Running() {
+			t.Error("the proxy has ended")
+		}
+		if text, _ := os.ReadFile(f.log); t.Failed() && len(text) > 0 {
+			t.Logf("the end of its log:\n%s", text[max(0, len(text)-4000):])
+		}
+	})
+	return f
+}
+
+// resident is the proxy's memory in bytes (proc(5), statm).
+func (f *front) resident() int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", f.PID()))
+	fields := strings.Fields(string(text))
+	if err != nil || len(fields) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseInt(fields[1], 10, 64) // the kernel writes digits
+	return pages * int64(os.Getpagesize())
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

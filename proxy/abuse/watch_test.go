@@ -1,0 +1,151 @@
+package abuse
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"bitgate/internal/peers"
+)
+
+// bitbucket is a server that counts the requests it has at a time. Each takes a
+// moment, so that they meet.
+type bitbucket struct {
+	addr      string
+	now, most atomic.Int64
+}
+
+const (
+	canaryPath = "/bitbucket/canary"
+	abusedPath = "/bitbucket/abused"
+	moment     = 5 * time.Millisecond
+)
+
+// page is what it answers to abuse.
+var page = strings.Repeat("<p>a page of Bitbucket</p>\n", 100)
+
+func newBitbucket(t *testing.T) *bitbucket {
+	t.Helper()
+	b := &bitbucket{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := b.now.Add(1)
+		defer b.now.Add(-1)
+		for m := b.most.Load(); n > m && !b.most.CompareAndSwap(m, n); m = b.most.Load() {
+		}
+		io.Copy(io.Discard, r.Body)
+		if r.URL.Path == canaryPath {
+			fmt.Fprint(w, "alive")
+			return
+		}
+		select {
+		case <-time.After(moment):
+		case <-r.Context().Done():
+		}
+		io.WriteString(w, page)
+	}))
+	t.Cleanup(s.Close)
+	b.addr = s.Listener.Addr().String()
+	return b
+}
+
+// canary is an ordinary client that asks again and again.
+type canary struct {
+	took   []time.Duration
+	failed []error
+	end    chan struct{}
+	asked  atomic.Int64
+	group  sync.WaitGroup
+}
+
+// canary asks at most a hundred times a second until it is stopped.
+func (f *front) canary() *canary {
+	c := &canary{end: make(chan struct{})}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: f.roots}}
+	client := &http.Client{Transport: transport, Timeout: time.Minute}
+	ask := func() error {
+		res, err := client.Get(f.url.Origin() + canaryPath)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err == nil && (res.StatusCode != http.StatusOK || string(body) != "alive") {
+			err = fmt.Errorf("answered %s %q", res.Status, body)
+		}
+		return err
+	}
+	c.group.Go(func() {
+		defer transport.CloseIdleConnections()
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			begun := time.Now()
+			if err := ask(); err != nil {
+				c.failed = append(c.failed, err)
+			}
+			c.took = append(c.took, time.Since(begun))
+			c.asked.Add(1)
+			select {
+			case <-c.end:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return c
+}
+
+// stop returns how long its answers took, sorted; one that failed fails the test.
+func (c *canary) stop(t *testing.T) []time.Duration {
+	t.Helper()
+	close(c.end)
+	c.group.Wait()
+	if len(c.failed) > 0 {
+		t.Errorf("%d of the canary's %d requests failed, first: %v", len(c.failed), len(c.took), c.failed[0])
+	}
+	slices.Sort(c.took)
+	return c.took
+}
+
+// percentile of sorted durations.
+func percentile(sorted []time.Duration, p int) time.Duration {
+	return sorted[(len(sorted)-1)*p/100]
+}
+
+// memory watches how much the proxy holds at most, until stopped.
+func (f *front) memory() (stop func() int64) {
+	end := make(chan struct{})
+	most := make(chan int64)
+	go func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for n := int64(0); ; {
+			n = max(n, f.resident())
+			select {
+			case <-tick.C:
+			case <-end:
+				most <- n
+				return
+			}
+		}
+	}()
+	return func() int64 {
+		close(end)
+		return <-most
+	}
+}
+
+// asked waits until the canary has had n more answers.
+func asked(t *testing.T, c *canary, n int64) {
+	t.Helper()
+	n += c.asked.Load()
+	peers.WaitFor(t, "the canary's answers", func() bool { return c.asked.Load() >= n })
+}
