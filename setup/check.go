@@ -11,7 +11,7 @@ import (
 	"bitgate/internal/problem"
 )
 
-// CheckPlan proves the plan before anything changes: `haproxy -c` on a private
+// CheckPlan proves the plan before anything changes: `haproxy -c` on a
 // copy, free ports, writable folders, the certificate, Bitbucket's state. A
 // finding of level Fail forbids apply.
 func CheckPlan(ctx context.Context, f Facts, p Plan) ([]Finding, error) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -87,15 +88,26 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// TestDemoWithoutRoot: a newcomer tries it as himself.
+// TestDemoWithoutRoot: a newcomer tries it as himself. Files that bitgate makes
+// once were to belong to root in any case.
 func TestDemoWithoutRoot(t *testing.T) {
 	t.Parallel()
 	peers.Need(t, "git")
 	if os.Geteuid() != 0 {
 		t.Skip("NOT TESTED as another user: TestDemo has just run without root")
 	}
-	const nobody = 65534
 	cmd, tmp, output := bitgate(t, "demo", "--yes")
+	asNobody(t, cmd, tmp)
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	nothingLeft(t, tmp)
+}
+
+// asNobody makes the command run without root.
+func asNobody(t *testing.T, cmd *exec.Cmd, tmp string) {
+	t.Helper()
+	const nobody = 65534
 	home := filepath.Join(filepath.Dir(tmp), "nobody")
 	bin := filepath.Join(home, "bitgate")
 	data, err := os.ReadFile(cmd.Path)
@@ -111,10 +123,31 @@ func TestDemoWithoutRoot(t *testing.T) {
 	}
 	cmd.Path, cmd.Dir = bin, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
+}
+
+// TestNoCoreDump: proc(5) shows a process that must not be dumped as root's.
+func TestNoCoreDump(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can start a process as somebody else")
 	}
-	nothingLeft(t, tmp)
+	cmd, tmp, output := bitgate(t, "setup", "--plain")
+	asNobody(t, cmd, tmp)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the process cannot be looked into", func() bool {
+		info, err := os.Stat(filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "environ"))
+		return err == nil && info.Sys().(*syscall.Stat_t).Uid == 0
+	})
+	in.Close()
+	if err := cmd.Wait(); err == nil {
+		t.Errorf("it went on without an answer:\n%s", output)
+	}
 }
 
 // TestDemoInterrupted: Ctrl-C in the middle takes everything down as well.

@@ -54,6 +54,9 @@ func runPlan(ctx context.Context, p *process, o planOptions) error {
 	if err := j.showPlan(plan, o.json); err != nil {
 		return err
 	}
+	if err := j.showObstacles(ctx, plan, o.json); err != nil {
+		return err
+	}
 	if o.out != "" {
 		if err := writePlan(o.out, plan); err != nil {
 			return err
@@ -91,6 +94,24 @@ func (j *job) showPlan(plan setup.Plan, asJSON bool) error {
 		return nil
 	}
 	v.print(plan, setup.Diffs(j.facts, plan))
+	return nil
+}
+
+// showObstacles says what apply would stop at. A preview does not fail for it:
+// the obstacle may be gone by then. A program that reads the plan is not told.
+func (j *job) showObstacles(ctx context.Context, plan setup.Plan, asJSON bool) error {
+	if asJSON || plan.Empty() {
+		return nil
+	}
+	found, err := setup.CheckPlan(ctx, j.facts, plan)
+	if err != nil {
+		return err
+	}
+	if bad := setup.Failures(found); len(bad) > 0 {
+		s := style{j.p.color()}
+		out(j.p.Out, "\n%s", s.bold("As things are, apply would refuse this plan"))
+		findings(j.p.Out, s, bad)
+	}
 	return nil
 }
 

@@ -10,10 +10,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"bitgate/bitbucket/bitbuckettest"
 	"bitgate/certs"
@@ -185,6 +187,52 @@ func TestInterruptAtPrompts(t *testing.T) {
 	if code := s.code(); code != 130 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// TestTerminalIsGivenBack: whatever ends bitgate, the terminal echoes lines again.
+func TestTerminalIsGivenBack(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	for _, c := range []struct {
+		name, wait string
+		args       []string
+	}{
+		{"password", "Password of admin", append([]string{"apply", "--restart", "true"}, m.args...)},
+		{"wizard", "bitgate", []string{"setup"}},
+	} {
+		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
+			t.Run(c.name+" "+sig.String(), func(t *testing.T) {
+				s := openScreen(t, m.env, c.args...)
+				s.wait(c.wait)
+				eventually(t, "the terminal is bitgate's", func() bool { return !s.echoes() })
+				if err := s.cmd.Process.Signal(sig); err != nil {
+					t.Fatal(err)
+				}
+				if code := s.code(); code != 130 {
+					t.Errorf("exit code %d:\n%s", code, s.text())
+				}
+				if !s.echoes() {
+					t.Error("the terminal still echoes nothing")
+				}
+			})
+		}
+	}
+}
+
+// echoes reports whether the terminal is as a shell wants it.
+func (s *screen) echoes() bool {
+	s.t.Helper()
+	raw, err := s.tty.SyscallConn() // Fd would make reads block
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	lines := uint32(0)
+	err = raw.Control(func(fd uintptr) {
+		if mode, err := unix.IoctlGetTermios(int(fd), unix.TCGETS); err == nil {
+			lines = mode.Lflag & (unix.ECHO | unix.ICANON)
+		}
+	})
+	return err == nil && lines == unix.ECHO|unix.ICANON
 }
 
 // TestUndoByForce: what goes with the run is shown before it is asked for.
