@@ -75,7 +75,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.refused(c, out, http.StatusMethodNotAllowed, "this method is not allowed here")
 	case !h1.ValidMethod(method) || !h1.ValidTarget(r.RequestURI):
 		p.refused(c, out, http.StatusBadRequest, "the address asked for is not a path of this server")
-	case !out.expect && !c.bodyBegins():
+	case !out.Expect && !c.bodyBegins():
 		p.refused(c, out, http.StatusRequestTimeout, "the body did not arrive in time")
 	default:
 		p.exchange(c, out, o)
