@@ -1,0 +1,244 @@
+//go:build linux
+
+package loop
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Conn is a TCP connection of a loop. Its methods are for coroutines of that loop
+// (one reads and one writes at a time) and behave as those of net.TCPConn do.
+type Conn struct {
+	// Owner is whoever looks after the connection, for Loop.Each.
+	Owner any
+
+	l        *Loop
+	fd       int
+	remote   netip.AddrPort
+	closed   bool
+	readable bool // perhaps
+	ended    bool // there is an end to be read, or an error
+	reader   waiter
+	writer   waiter
+	readBy   int64 // see Loop.moment
+	writeBy  int64
+	out      []byte // gathered by Batch, not sent yet
+	failed   error  // why it cannot be sent
+}
+
+const connEvents = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+
+// newConn takes over fd, a non-blocking socket.
+func (l *Loop) newConn(fd int, remote netip.AddrPort) (*Conn, error) {
+	if l.closed {
+		unix.Close(fd)
+		return nil, net.ErrClosed
+	}
+	c := &Conn{l: l, fd: fd, remote: remote, reader: waiter{l: l}, writer: waiter{l: l}}
+	if err := l.watch(fd, c, connEvents); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	l.conns[c] = struct{}{}
+	l.count.Add(1)
+	return c, nil
+}
+
+// event notes what epoll says and wakes who waits for it.
+func (c *Conn) event(events uint32) {
+	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		c.ended = true
+	}
+	if events&unix.EPOLLIN != 0 || c.ended {
+		c.readable = true
+		c.reader.wake()
+	}
+	if events&unix.EPOLLOUT != 0 || c.ended {
+		if c.writer.waiting() {
+			c.writer.wake()
+		} else if len(c.out) > 0 {
+			c.push()
+		}
+	}
+}
+
+// Read implements net.Conn.
+func (c *Conn) Read(p []byte) (int, error) {
+	for {
+		switch {
+		case c.closed:
+			return 0, net.ErrClosed
+		case c.l.passed(c.readBy):
+			return 0, os.ErrDeadlineExceeded
+		case len(p) == 0:
+			return 0, nil
+		}
+		if !c.readable {
+			c.reader.wait(c.readBy)
+			continue
+		}
+		n, err := read(c.fd, p)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			c.readable, c.ended = false, false
+			continue
+		case err != nil:
+			return 0, c.problem("read", err)
+		case n == 0:
+			return 0, io.EOF
+		}
+		// epoll(7), question 9: a short read has emptied the socket.
+		c.readable = n == len(p) || c.ended
+		c.l.rest(n)
+		return n, nil
+	}
+}
+
+// Write implements net.Conn.
+func (c *Conn) Write(p []byte) (int, error) {
+	sent := 0
+	for sent < len(p) {
+		switch {
+		case c.closed:
+			return sent, net.ErrClosed
+		case c.l.passed(c.writeBy):
+			return sent, os.ErrDeadlineExceeded
+		}
+		n, err := send(c.fd, p[sent:])
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			c.writer.wait(c.writeBy)
+		case err != nil:
+			return sent, c.problem("write", err)
+		}
+		sent += n
+	}
+	return sent, nil
+}
+
+// Silent reports whether nothing has come that was not read, as far as the loop
+// has been told.
+func (c *Conn) Silent() bool { return !c.closed && !c.readable }
+
+// WhenReadable has f run in a coroutine of its own once there is something to
+// read, the connection was closed or the time has passed; the next Read will
+// tell. Until then the connection holds no coroutine.
+func (c *Conn) WhenReadable(until time.Time, f func()) {
+	c.readBy = c.l.moment(until)
+	if c.closed || c.readable || c.l.passed(c.readBy) {
+		c.l.Go(f)
+		return
+	}
+	c.reader.then, c.reader.until, c.reader.expired = f, c.readBy, false
+	c.l.arm(&c.reader)
+}
+
+// Close implements net.Conn. What was gathered is sent as far as that is
+// possible at once.
+func (c *Conn) Close() error {
+	if c.closed {
+		return net.ErrClosed
+	}
+	c.push()
+	c.leave()
+	return unix.Close(c.fd)
+}
+
+// leave takes the connection off the loop.
+func (c *Conn) leave() {
+	c.closed = true
+	if c.out != nil {
+		c.l.giveBack(c.out)
+		c.out = nil
+	}
+	c.l.unwatch(c.fd)
+	delete(c.l.conns, c)
+	c.l.count.Add(-1)
+	for _, w := range []*waiter{&c.reader, &c.writer} {
+		c.l.disarm(w)
+		w.wake()
+	}
+}
+
+// CloseWrite ends the sending direction.
+func (c *Conn) CloseWrite() error {
+	if c.closed {
+		return net.ErrClosed
+	}
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	return os.NewSyscallError("shutdown", unix.Shutdown(c.fd, unix.SHUT_WR))
+}
+
+// Detach takes the connection off its loop, for goroutines to use. Nobody may
+// wait for it.
+func (c *Conn) Detach() (net.Conn, error) {
+	if c.closed {
+		return nil, net.ErrClosed
+	}
+	if err := c.Flush(); err != nil {
+		return nil, err
+	}
+	c.leave()
+	file := os.NewFile(uintptr(c.fd), "tcp")
+	defer file.Close() // FileConn makes its own descriptor
+	return net.FileConn(file)
+}
+
+// LocalAddr implements net.Conn.
+func (c *Conn) LocalAddr() net.Addr {
+	sa, err := unix.Getsockname(c.fd)
+	if err != nil {
+		return &net.TCPAddr{}
+	}
+	return net.TCPAddrFromAddrPort(addressOf(sa))
+}
+
+// RemoteAddr implements net.Conn.
+func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.remote) }
+
+// SetDeadline implements net.Conn.
+func (c *Conn) SetDeadline(t time.Time) error {
+	if err := c.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(t)
+}
+
+// SetReadDeadline implements net.Conn.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	if c.closed {
+		return net.ErrClosed
+	}
+	c.readBy = c.l.moment(t)
+	c.reader.extend(c.readBy)
+	return nil
+}
+
+// SetWriteDeadline implements net.Conn.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	if c.closed {
+		return net.ErrClosed
+	}
+	c.writeBy = c.l.moment(t)
+	c.writer.extend(c.writeBy)
+	return nil
+}
+
+// QuickAck has what was received acknowledged at once (tcp(7), TCP_QUICKACK):
+// a client that waits for that before it sends on (Nagle) would wait for 40 ms.
+func (c *Conn) QuickAck() {
+	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) // slower without it, not broken
+}
+
+func (c *Conn) problem(call string, err error) error {
+	return &net.OpError{Op: call, Net: "tcp", Addr: c.RemoteAddr(), Err: os.NewSyscallError(call, err)}
+}

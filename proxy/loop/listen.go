@@ -1,0 +1,131 @@
+//go:build linux
+
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxAccepts = 16 // in a row, before others have their turn
+	// After an error (too many open files, say) others may end meanwhile.
+	acceptPause = 100 * time.Millisecond
+)
+
+// Listener accepts on one loop what connects to a socket. Several loops may
+// listen on the same one: the kernel wakes one of them for each connection.
+type Listener struct {
+	l      *Loop
+	fd     int
+	closed bool
+	accept func(Accepted)
+	failed func(error)
+}
+
+// Accepted is a new connection that is not on any loop yet.
+type Accepted struct {
+	fd     int
+	Remote netip.AddrPort
+}
+
+// Listen has accept called for each connection to socket, and failed for each
+// error; accepting goes on after it. Neither may wait. socket stays the caller's.
+// On the loop only.
+func (l *Loop) Listen(socket net.Listener, accept func(Accepted), failed func(error)) (*Listener, error) {
+	tcp, ok := socket.(syscall.Conn)
+	if !ok {
+		return nil, fmt.Errorf("%T has no descriptor that an event loop could watch", socket)
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	fd := -1
+	controlled := raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
+	if err := errors.Join(controlled, err); err != nil {
+		return nil, err
+	}
+	a := &Listener{l: l, fd: fd, accept: accept, failed: failed}
+	if err := a.start(); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *Listener) start() error { return a.l.watch(a.fd, a, unix.EPOLLIN|unix.EPOLLEXCLUSIVE) }
+
+// event accepts; what is left is told again (level-triggered).
+func (a *Listener) event(uint32) {
+	for range maxAccepts {
+		fd, sa, err := unix.Accept4(a.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch {
+		case err == nil:
+			prepare(fd)
+			a.accept(Accepted{fd: fd, Remote: addressOf(sa)})
+		case errors.Is(err, unix.EAGAIN):
+			return
+		case errors.Is(err, unix.ECONNABORTED) || errors.Is(err, unix.EINTR):
+		default:
+			a.failed(os.NewSyscallError("accept", err))
+			a.l.unwatch(a.fd)
+			a.l.Go(a.again)
+			return
+		}
+		if a.closed {
+			return
+		}
+	}
+}
+
+func (a *Listener) again() {
+	a.l.Sleep(acceptPause)
+	if a.closed || a.l.closed {
+		return
+	}
+	if err := a.start(); err != nil {
+		a.failed(err)
+		a.l.Go(a.again)
+	}
+}
+
+// Close stops accepting. On the loop only.
+func (a *Listener) Close() {
+	if a.closed {
+		return
+	}
+	a.closed = true
+	a.l.unwatch(a.fd)
+	unix.Close(a.fd)
+}
+
+// Add takes over a connection; the caller need not be on the loop that accepted
+// it, but on l.
+func (l *Loop) Add(a Accepted) (*Conn, error) { return l.newConn(a.fd, a.Remote) }
+
+// Refuse closes it.
+func (a Accepted) Refuse() { unix.Close(a.fd) }
+
+// Adopt takes over a connection that goroutines made. On the loop only.
+func (l *Loop) Adopt(conn *net.TCPConn) (*Conn, error) {
+	defer conn.Close()
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	fd := -1
+	controlled := raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
+	if err := errors.Join(controlled, err); err != nil {
+		return nil, err
+	}
+	remote, _ := netip.ParseAddrPort(conn.RemoteAddr().String()) // always valid for TCP
+	return l.newConn(fd, remote)
+}

@@ -1,0 +1,220 @@
+//go:build linux
+
+package loop
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxEvents  = 256
+	maxBuffers = 64        // kept for the next writer
+	bufferSize = 80 << 10  // four TLS records of an answer that is relayed, and its head
+	slice      = 256 << 10 // bytes that one coroutine reads before others have their turn
+)
+
+// Loop is one event loop. Run drives it.
+type Loop struct {
+	poll   int // epoll descriptor
+	bell   int // eventfd that wakes the loop from elsewhere
+	events [maxEvents]unix.EpollEvent
+	files  []pollable // by descriptor
+
+	epoch   time.Time
+	now     int64 // nanoseconds since epoch, when the loop woke up last
+	timers  timers
+	ready   []*task
+	spare   []*task // the slice that ready was before
+	current *task
+	spent   int // bytes that current has read
+	active  int // tasks that have something to do
+	free    []*task
+	buffers [][]byte
+	conns   map[*Conn]struct{}
+	count   atomic.Int64 // len(conns)
+
+	mu     sync.Mutex
+	inbox  []func()
+	asleep atomic.Bool
+	closed bool // by Close; set on the loop
+	ended  bool // guarded by mu: no more posts
+	done   chan struct{}
+}
+
+// pollable is what has a descriptor on the loop.
+type pollable interface{ event(events uint32) }
+
+// New returns a loop; Run must be called, and Close to end it.
+func New() (*Loop, error) {
+	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("no event loop can be made: %w", os.NewSyscallError("epoll_create1", err))
+	}
+	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(poll)
+		return nil, fmt.Errorf("no event loop can be made: %w", os.NewSyscallError("eventfd", err))
+	}
+	l := &Loop{poll: poll, bell: bell, epoch: time.Now(), conns: map[*Conn]struct{}{}, done: make(chan struct{})}
+	if err := l.watch(bell, bellEvent{l}, unix.EPOLLIN|unix.EPOLLET); err != nil {
+		unix.Close(poll)
+		unix.Close(bell)
+		return nil, err
+	}
+	return l, nil
+}
+
+type bellEvent struct{ l *Loop }
+
+// event empties the eventfd; the loop looks into its inbox anyway.
+func (b bellEvent) event(uint32) {
+	var count [8]byte
+	_, _ = read(b.l.bell, count[:]) // empty already: somebody was quicker
+}
+
+// Run drives the loop until Close was called and all its coroutines have ended.
+func (l *Loop) Run() {
+	defer l.end()
+	for {
+		n := l.wait()
+		l.now = int64(time.Since(l.epoch))
+		for i := range n {
+			if f := l.files[l.events[i].Fd]; f != nil {
+				f.event(l.events[i].Events)
+			}
+		}
+		l.takePosts()
+		l.expire()
+		l.ready, l.spare = l.spare[:0], l.ready
+		for i, t := range l.spare {
+			l.spare[i] = nil
+			l.resume(t)
+		}
+		if l.closed && l.active == 0 {
+			return
+		}
+	}
+}
+
+// wait returns how many events there are, at once if there is something to do.
+func (l *Loop) wait() int {
+	timeout := 0
+	if len(l.ready) == 0 {
+		l.asleep.Store(true)
+		defer l.asleep.Store(false)
+		l.mu.Lock()
+		posted := len(l.inbox) > 0
+		l.mu.Unlock()
+		if !posted {
+			timeout = l.untilTimer()
+		}
+	}
+	return epollWait(l.poll, l.events[:], timeout)
+}
+
+// Post has f run on the loop, outside of any coroutine: it must not wait. It may
+// be called from anywhere and reports false once the loop has ended.
+func (l *Loop) Post(f func()) bool {
+	l.mu.Lock()
+	if l.ended {
+		l.mu.Unlock()
+		return false
+	}
+	l.inbox = append(l.inbox, f)
+	l.mu.Unlock()
+	if l.asleep.Load() && l.asleep.CompareAndSwap(true, false) {
+		_, _ = unix.Write(l.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // cannot be full
+	}
+	return true
+}
+
+func (l *Loop) takePosts() {
+	l.mu.Lock()
+	posts := l.inbox
+	l.inbox = nil
+	l.mu.Unlock()
+	for _, f := range posts {
+		f()
+	}
+}
+
+// Close closes all connections, so that what waits for them goes on, and lets Run
+// return once all coroutines have ended. It returns then. It may be called from
+// anywhere but the loop.
+func (l *Loop) Close() {
+	l.Post(func() {
+		l.closed = true
+		for c := range l.conns {
+			c.Close()
+		}
+	})
+	<-l.done
+}
+
+// end gives back what the loop holds.
+func (l *Loop) end() {
+	l.mu.Lock()
+	l.ended = true
+	posts := l.inbox
+	l.inbox = nil
+	l.mu.Unlock()
+	for _, f := range posts { // what was handed over must not be lost: f sees that the loop is closed
+		f()
+	}
+	for _, t := range l.free {
+		t.stop()
+	}
+	unix.Close(l.bell)
+	unix.Close(l.poll)
+	close(l.done)
+}
+
+// Connections that are open.
+func (l *Loop) Connections() int { return int(l.count.Load()) }
+
+// Each calls f for every connection. On the loop only.
+func (l *Loop) Each(f func(*Conn)) {
+	for c := range l.conns {
+		f(c)
+	}
+}
+
+// watch has f told about fd's events.
+func (l *Loop) watch(fd int, f pollable, events uint32) error {
+	for fd >= len(l.files) {
+		l.files = append(l.files, make([]pollable, len(l.files)+64)...)
+	}
+	event := unix.EpollEvent{Events: events, Fd: int32(fd)}
+	if err := unix.EpollCtl(l.poll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	l.files[fd] = f
+	return nil
+}
+
+func (l *Loop) unwatch(fd int) {
+	l.files[fd] = nil
+	_ = unix.EpollCtl(l.poll, unix.EPOLL_CTL_DEL, fd, nil) // it is there
+}
+
+// buffer to gather output in; giveBack keeps it.
+func (l *Loop) buffer() []byte {
+	if n := len(l.buffers); n > 0 {
+		b := l.buffers[n-1]
+		l.buffers = l.buffers[:n-1]
+		return b
+	}
+	return make([]byte, 0, bufferSize)
+}
+
+func (l *Loop) giveBack(b []byte) {
+	if cap(b) <= 2*bufferSize && len(l.buffers) < maxBuffers {
+		l.buffers = append(l.buffers, b[:0])
+	}
+}
