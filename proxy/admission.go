@@ -26,11 +26,8 @@ type admission struct {
 	timer *time.Timer
 }
 
-// place is a request's position: at its server once ready was sent to.
-type place struct {
-	pool.Request
-	ready chan struct{}
-}
+// place is a request's position.
+type place struct{ pool.Request }
 
 func newAdmission(c config.Config) *admission {
 	a := &admission{addresses: map[string]string{}}
@@ -50,11 +47,11 @@ func newAdmission(c config.Config) *admission {
 }
 
 // enter takes a slot or a position; sticky is the server that the client's
-// cookie names. Whoever gets no error calls wait and then leave.
-func (a *admission) enter(sticky string) (*place, error) {
-	p := &place{ready: make(chan struct{}, 1)}
-	p.Sticky = sticky
-	p.Wake = func() { p.ready <- struct{}{} }
+// cookie names; wake is set when there is news. Whoever gets no error calls wait
+// and then leave.
+func (a *admission) enter(sticky string, wake signal) (*place, error) {
+	p := &place{}
+	p.Sticky, p.Wake = sticky, wake.Set
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch a.pool.Enter(&p.Request, time.Now()) {
@@ -67,26 +64,25 @@ func (a *admission) enter(sticky string) (*place, error) {
 	return p, nil
 }
 
-// granted reports whether p needs no wait.
-func (a *admission) granted(p *place) bool {
+func (a *admission) state(p *place) pool.State {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return p.State() == pool.At
+	return p.State()
 }
 
-// wait returns nil when the request may go to p's server.
-func (a *admission) wait(ctx context.Context, p *place) error {
-	if a.granted(p) {
-		return nil
-	}
-	select {
-	case <-p.ready:
-		if !a.granted(p) {
+// wait returns nil when e may go to its server.
+func (a *admission) wait(e *exchange) error {
+	defer context.AfterFunc(e.p.base, e.wake.Set)()
+	for {
+		switch state := a.state(e.place); {
+		case state == pool.At:
+			return nil
+		case state != pool.Waiting:
 			return errQueueTimeout
+		case e.left():
+			return errEnded
 		}
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+		e.wake.Wait(time.Time{})
 	}
 }
 
@@ -101,24 +97,23 @@ func (a *admission) leave(p *place) (all, own int) {
 	return all, own
 }
 
-// failed is called when the connection to p's server could not be made; it waits
-// as long as the pool says and reports whether to try again, at p's server of
+// failed is called when the connection to e's server could not be made; it waits
+// as long as the pool says and reports whether to try again, at e's server of
 // then.
-func (a *admission) failed(ctx context.Context, p *place) bool {
+func (a *admission) failed(e *exchange) bool {
+	now := time.Now()
 	a.mu.Lock()
-	state, pause := a.pool.Failed(&p.Request, time.Now())
+	state, pause := a.pool.Failed(&e.place.Request, now)
 	a.arm()
 	a.mu.Unlock()
 	switch state {
 	case pool.At:
-		select {
-		case <-time.After(pause):
-			return true
-		case <-ctx.Done():
-			return false
+		defer context.AfterFunc(e.p.base, e.wake.Set)()
+		for !e.left() && e.wake.Wait(now.Add(pause)) {
 		}
+		return !e.left()
 	case pool.Waiting:
-		return a.wait(ctx, p) == nil
+		return a.wait(e) == nil
 	}
 	return false
 }

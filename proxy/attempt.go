@@ -12,7 +12,7 @@ import (
 // forward has the request's turn at the server.
 func (e *exchange) forward() {
 	for {
-		u, err := e.p.upstream.get(e.ctx, e.p.admission.address(e.place), e.r.Repeatable())
+		u, err := e.upstream.get(e.p.base, e.p.admission.address(e.place), e.r.Repeatable())
 		if err != nil {
 			if e.retry() {
 				continue
@@ -40,7 +40,7 @@ func (e *exchange) retry() bool {
 		return false
 	}
 	e.watch()
-	again := e.p.admission.failed(e.ctx, e.place)
+	again := e.p.admission.failed(e)
 	e.c.unwatch()
 	e.watching = false
 	return again && !e.left()
@@ -67,8 +67,8 @@ func (e *exchange) attempt(u *upstreamConn) (again bool) {
 	if err == nil || e.r.Kind != h1.None {
 		// A server may refuse a body by closing: its answer may be there.
 		if e.r.Kind != h1.None {
-			e.pumped, e.proceed = make(chan struct{}), make(chan struct{})
-			go e.pump(u)
+			e.pumping = true
+			e.spawn(func() { e.pump(u) })
 		}
 		err = e.answer(u)
 	}

@@ -60,51 +60,63 @@ func (g *guarded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c, addr := g.clients, rules.Peer(conn.RemoteAddr().String())
-		limited := !c.cfg.Trusted(addr)
-		if limited {
-			c.mu.Lock()
-			ok := c.limiter.Connect(addr, time.Now())
-			c.mu.Unlock()
-			c.counters.Connection(!ok)
-			if !ok {
-				conn.Close()
-				continue
-			}
-		} else {
-			c.counters.Connection(false)
+		if account, ok := g.clients.connect(rules.Peer(conn.RemoteAddr().String())); ok {
+			return &guardedConn{Conn: conn, account: account}, nil
 		}
-		c.open.Add(1)
-		return &guardedConn{Conn: conn, clients: c, addr: addr, limited: limited}, nil
+		conn.Close()
+	}
+}
+
+// account is one open connection of a client.
+type account struct {
+	clients *clients
+	addr    netip.Addr
+	limited bool
+}
+
+// connect counts a connection unless its client has too many; whoever gets one
+// calls done at its end.
+func (c *clients) connect(addr netip.Addr) (a account, ok bool) {
+	a = account{clients: c, addr: addr, limited: !c.cfg.Trusted(addr)}
+	if a.limited {
+		c.mu.Lock()
+		ok := c.limiter.Connect(addr, time.Now())
+		c.mu.Unlock()
+		if !ok {
+			c.counters.Connection(true)
+			return a, false
+		}
+	}
+	c.counters.Connection(false)
+	c.open.Add(1)
+	return a, true
+}
+
+func (a account) done() {
+	a.clients.open.Add(-1)
+	if a.limited {
+		a.clients.mu.Lock()
+		a.clients.limiter.Disconnect(a.addr)
+		a.clients.mu.Unlock()
 	}
 }
 
 // guardedConn is counted until it is closed.
 type guardedConn struct {
 	net.Conn
-	clients *clients
-	addr    netip.Addr
-	limited bool
+	account account
 	closed  atomic.Bool
 }
 
 // Close implements net.Conn.
 func (c *guardedConn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {
-		c.clients.open.Add(-1)
-		if c.limited {
-			c.clients.mu.Lock()
-			c.clients.limiter.Disconnect(c.addr)
-			c.clients.mu.Unlock()
-		}
+		c.account.done()
 	}
 	return c.Conn.Close()
 }
 
 // CloseWrite passes the end of one direction on.
 func (c *guardedConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return c.Close()
+	return closeWrite(c.Conn)
 }

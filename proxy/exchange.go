@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -28,19 +27,21 @@ const (
 
 // exchange is one request and its answer.
 type exchange struct {
-	p   *Proxy
-	c   client
-	r   *rules.Request
-	u   atomic.Pointer[upstreamConn]
-	ctx context.Context // ends when the client leaves
+	worker
 
-	cancel    context.CancelFunc
+	p *Proxy
+	c client
+	r *rules.Request
+	u atomic.Pointer[upstreamConn]
+
+	gone      atomic.Bool // the client has left
 	watching  bool
-	pumped    chan struct{} // closed when the upload is over; nil without a body
-	proceed   chan struct{} // closed when the server wants the body
-	uploading atomic.Bool   // waiting for the client
-	stopped   atomic.Bool   // the upload was told to end
-	activity  atomic.Int64  // when the upload last moved, Unix nanoseconds
+	pumping   bool         // there is a body, and somebody who passes it on
+	pumped    atomic.Bool  // that is over; wake tells
+	wanted    atomic.Bool  // the server wants the body
+	uploading atomic.Bool  // waiting for the client
+	stopped   atomic.Bool  // the upload was told to end
+	activity  atomic.Int64 // when the upload last moved, Unix nanoseconds
 	fault     atomic.Pointer[error]
 	begun     bool // the final answer's head is on its way
 	fields    []h1.Field
@@ -60,14 +61,12 @@ type exchange struct {
 }
 
 // exchange carries out r for c and logs it, whatever happens.
-func (p *Proxy) exchange(c client, r *rules.Request, o *opened) {
+func (p *Proxy) exchange(w worker, c client, r *rules.Request, o *opened) {
 	r.Client = rules.ClientOf(p.cfg, r)
-	e := &exchange{p: p, c: c, r: r}
+	e := &exchange{worker: w, p: p, c: c, r: r}
 	e.marks.First, e.marks.Head = r.Started, time.Now()
 	o.works(e)
 	defer o.works(nil) // its buffers are the next one's
-	e.ctx, e.cancel = context.WithCancel(p.base)
-	defer e.cancel()
 	e.serve()
 	e.c.halt()
 	e.done()
@@ -84,13 +83,17 @@ func (p *Proxy) refused(c client, r *rules.Request, status int, reason string) {
 
 // leave ends everything that waits on behalf of a client that went away.
 func (e *exchange) leave() {
-	e.cancel()
+	e.gone.Store(true)
 	if u := e.u.Load(); u != nil {
 		_ = u.SetDeadline(longAgo)
 	}
+	e.wake.Set()
+	e.upload.Set()
 }
 
-func (e *exchange) left() bool { return e.ctx.Err() != nil }
+// left reports whether nobody waits for the answer any more; the end of the
+// proxy is the end of every client.
+func (e *exchange) left() bool { return e.gone.Load() || e.p.base.Err() != nil }
 
 func (e *exchange) watch() {
 	if !e.watching {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"bitgate/proxy/pool"
 	"bitgate/proxy/rules"
 )
 
@@ -24,16 +25,16 @@ func (e *exchange) serve() {
 // admit waits for one of the slots at a server and forwards.
 func (e *exchange) admit() {
 	a := e.p.admission
-	place, err := a.enter(e.sticky.Take(e.p.cfg, e.r))
+	place, err := a.enter(e.sticky.Take(e.p.cfg, e.r), e.wake)
 	if err != nil {
 		e.notAdmitted(err)
 		return
 	}
 	e.place = place
 	defer func() { e.atAll, e.atServer = a.leave(place) }()
-	if !a.granted(place) {
+	if a.state(place) != pool.At {
 		e.watch()
-		if err := a.wait(e.ctx, place); err != nil {
+		if err := a.wait(e); err != nil {
 			e.notAdmitted(err)
 			return
 		}

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"crypto/tls"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,8 @@ const (
 	maxFields = 100
 	// The head's buffer; behind the head there is room for a full TLS record.
 	inputBuffer = maxHead + 16<<10
+	// What an idle driver keeps of its output buffer.
+	maxOutput = 80 << 10
 	// How long a request may stay out of the queue until its body begins.
 	bodyWait = 30 * time.Millisecond
 	// What is read of a refused request, so that its sender reads the answer
@@ -24,13 +25,17 @@ const (
 )
 
 // h1conn is one client connection that speaks HTTP/1.1, driven by its own
-// goroutine. A second one reads while the first waits for the server.
+// goroutine or coroutine. A second one reads while the first waits for the
+// server.
 type h1conn struct {
-	conn  *tls.Conn
-	p     *Proxy
-	asked func()       // called when the first request begins
-	idle  atomic.Int32 // connIdle, connBusy or connClosed
-	open  *opened      // while busy
+	worker
+
+	conn   clientConn
+	remote string // its address with port
+	p      *Proxy
+	asked  func()       // called when the first request begins; nil after that
+	idle   atomic.Int32 // connIdle, connBusy or connClosed
+	open   *opened      // while busy
 
 	in   []byte // received
 	r, w int    // in[r:w] is not consumed yet
@@ -49,7 +54,7 @@ type h1conn struct {
 
 	mu      sync.Mutex
 	halted  bool
-	readers sync.WaitGroup
+	reading atomic.Bool // by watch; wake tells its end
 }
 
 var errBodyLate = &h1.Error{Status: http.StatusRequestTimeout, Reason: "the rest of the request did not arrive"}
@@ -60,37 +65,68 @@ const (
 	connClosed
 )
 
-func newH1Conn(p *Proxy, conn *tls.Conn, asked func()) *h1conn {
-	c := &h1conn{conn: conn, p: p, asked: asked, limit: p.cfg.IdleTimeout, in: make([]byte, inputBuffer)}
+func newH1Conn(p *Proxy, h *host) *h1conn {
+	c := &h1conn{worker: newWorker(h), p: p, limit: p.cfg.IdleTimeout, in: make([]byte, inputBuffer)}
 	c.head.MaxHead, c.head.MaxFields = maxHead, maxFields
 	return c
+}
+
+// attach lets c speak on conn.
+func (c *h1conn) attach(conn clientConn, asked func()) {
+	c.conn, c.remote, c.asked = conn, conn.RemoteAddr().String(), asked
+	c.r, c.w = 0, 0
+	c.idle.Store(connIdle)
+}
+
+// detach ends that between two requests.
+func (c *h1conn) detach() {
+	c.conn, c.asked = clientConn{}, nil
+	if cap(c.out) > maxOutput {
+		c.out = nil
+	}
+}
+
+// pending reports whether there is something to do at once: bytes of the next
+// request that were received together with this one's, in the buffer or within
+// crypto/tls, which cannot be asked but tells them without reading on.
+func (c *h1conn) pending() bool {
+	if c.r < c.w {
+		return true
+	}
+	c.r, c.w = 0, 0
+	_ = c.conn.SetReadDeadline(longAgo)
+	n, err := c.conn.Read(c.in)
+	c.w = n
+	return n > 0 || !isTimeout(err)
 }
 
 // serve carries out one exchange after the other.
 func (c *h1conn) serve() {
 	defer c.conn.Close()
-	wait := c.p.cfg.RequestTimeout
-	for {
-		r, ok := c.receive(wait)
-		if ok {
-			c.p.exchange(c, r, c.open)
-		}
-		if c.idle.Load() == connBusy {
-			c.p.open.done(c.open)
-		}
-		if !ok {
-			return
-		}
-		if c.answer.Close {
-			c.linger()
-			return
-		}
-		c.idle.Store(connIdle)
-		if c.p.draining.Load() {
-			return
-		}
+	for wait := c.p.cfg.RequestTimeout; c.next(wait); {
 		wait = c.p.cfg.KeepAliveTimeout
 	}
+}
+
+// next carries out one exchange, whose first byte must come within wait. It
+// reports whether another one may follow.
+func (c *h1conn) next(wait time.Duration) bool {
+	r, ok := c.receive(wait)
+	if ok {
+		c.p.exchange(c.worker, c, r, c.open)
+	}
+	if c.idle.Load() == connBusy {
+		c.p.open.done(c.open)
+	}
+	if !ok {
+		return false
+	}
+	if c.answer.Close {
+		c.linger()
+		return false
+	}
+	c.idle.Store(connIdle)
+	return !c.p.draining.Load()
 }
 
 // closeIdle ends a connection that waits for a request.

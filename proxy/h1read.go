@@ -58,7 +58,12 @@ func (c *h1conn) watch(left func()) {
 		return
 	}
 	_ = c.conn.SetReadDeadline(time.Time{})
-	c.readers.Go(func() {
+	c.reading.Store(true)
+	c.spawn(func() {
+		defer func() {
+			c.reading.Store(false)
+			c.wake.Set()
+		}()
 		for c.w < len(c.in) {
 			n, err := c.conn.Read(c.in[c.w:])
 			c.w += n
@@ -77,7 +82,9 @@ func (c *h1conn) halt() {
 	c.halted = true
 	_ = c.conn.SetReadDeadline(longAgo)
 	c.mu.Unlock()
-	c.readers.Wait()
+	for c.reading.Load() {
+		c.wake.Wait(time.Time{})
+	}
 }
 
 func (c *h1conn) unwatch() {

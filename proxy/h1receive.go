@@ -26,12 +26,15 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 		if c.w > 0 {
 			n, err := c.head.Feed(c.in[:c.w])
 			if c.head.Begun() && c.idle.Load() == connIdle {
-				c.open = c.p.open.add(c.conn.RemoteAddr().String())
+				c.open = c.p.open.add(c.remote)
 				if !c.idle.CompareAndSwap(connIdle, connBusy) {
 					c.p.open.done(c.open)
 					return nil, false
 				}
-				c.asked()
+				if c.asked != nil {
+					c.asked()
+					c.asked = nil
+				}
 				begun = time.Now()
 				limit = begun.Add(c.p.cfg.RequestTimeout)
 			}
@@ -65,7 +68,7 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 // request describes the head that was read.
 func (c *h1conn) request(begun time.Time) *rules.Request {
 	h := &c.head
-	r := rules.FromHead(h, c.conn.RemoteAddr().String(), begun)
+	r := rules.FromHead(h, c.remote, begun)
 	c.body.Start(h.Kind, h.Length)
 	c.got.Store(c.body.Done())
 	c.answer, c.failed = h1.Answer{Minor: h.Minor, HEAD: r.IsHEAD(), Close: h.Close}, nil

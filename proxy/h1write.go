@@ -70,7 +70,7 @@ func (c *h1conn) refuse(status int, reason string, begun time.Time) {
 	c.answer, c.failed = h1.Answer{Minor: 1, Close: true}, nil
 	c.got.Store(true)
 	c.writeNext = time.Time{}
-	c.p.refused(c, &rules.Request{Proto: "HTTP/1.1", Remote: c.conn.RemoteAddr().String(), Started: begun}, status, reason)
+	c.p.refused(c, &rules.Request{Proto: "HTTP/1.1", Remote: c.remote, Started: begun}, status, reason)
 	c.linger()
 }
 

@@ -78,7 +78,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !out.Expect && !c.bodyBegins():
 		p.refused(c, out, http.StatusRequestTimeout, "the body did not arrive in time")
 	default:
-		p.exchange(c, out, o)
+		p.exchange(newWorker(p.goroutines), c, out, o)
 	}
 	if c.aborted {
 		panic(http.ErrAbortHandler)

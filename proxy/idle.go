@@ -48,8 +48,5 @@ func (c *idleConn) Write(p []byte) (int, error) {
 
 // CloseWrite passes the end of one direction on (TCP FIN, TLS close_notify).
 func (c *idleConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return c.Close()
+	return closeWrite(c.Conn)
 }

@@ -50,10 +50,7 @@ func (c *introducedConn) RemoteAddr() net.Addr { return c.client }
 
 // CloseWrite passes the end of one direction on.
 func (c *introducedConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return c.Close()
+	return closeWrite(c.Conn)
 }
 
 // introduce tells the SSH server who connects (HAProxy: send-proxy,

@@ -11,14 +11,31 @@ import (
 	"bitgate/proxy/record"
 )
 
+const (
+	// logDelay is how long lines are gathered before they are written.
+	logDelay = 20 * time.Millisecond
+	// maxUnwritten bytes wait for whoever takes the log; lines beyond are lost, and
+	// counted: a log that is not taken must not stop the proxy.
+	maxUnwritten = 8 << 20
+)
+
 // logger writes one line per request or event. Package record sees to it that
 // no peer can forge a line and no secret gets into one.
+//
+// Outside of Serve a line is written at once. Within, nobody who logs waits for
+// the file or terminal: lines are gathered and written by a goroutine.
 type logger struct {
 	json bool
+	w    io.Writer
 
-	mu  sync.Mutex
-	w   io.Writer
-	buf []byte
+	mu      sync.Mutex
+	buf     []byte // not written yet
+	lost    int
+	gathers bool
+	armed   bool // somebody is going to write
+
+	writing sync.Mutex // one writer at a time
+	spare   []byte
 }
 
 func newLogger(w io.Writer, format string) *logger {
@@ -31,12 +48,14 @@ func newLogger(w io.Writer, format string) *logger {
 // event logs something that is not a request.
 func (l *logger) event(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	l.line(func(b []byte) []byte {
-		if l.json {
-			return record.AppendEventJSON(b, time.Now(), text)
-		}
-		return record.AppendEvent(b, time.Now(), text)
-	})
+	l.line(func(b []byte) []byte { return l.appendEvent(b, text) })
+}
+
+func (l *logger) appendEvent(b []byte, text string) []byte {
+	if l.json {
+		return record.AppendEventJSON(b, time.Now(), text)
+	}
+	return record.AppendEvent(b, time.Now(), text)
 }
 
 // access logs one request.
@@ -51,35 +70,49 @@ func (l *logger) access(r *record.Record) {
 
 func (l *logger) line(format func([]byte) []byte) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.buf = append(format(l.buf[:0]), '\n')
-	_, _ = l.w.Write(l.buf) // a full disk must not stop the proxy
+	if len(l.buf) > maxUnwritten {
+		l.lost++
+		l.mu.Unlock()
+		return
+	}
+	l.buf = append(format(l.buf), '\n')
+	gathers := l.gathers
+	if gathers && !l.armed {
+		l.armed = true
+		time.AfterFunc(logDelay, l.flush)
+	}
+	l.mu.Unlock()
+	if !gathers {
+		l.flush()
+	}
 }
 
-// done logs and counts the exchange.
-func (e *exchange) done() {
-	e.marks.End = time.Now()
-	switch {
-	case e.end == record.Client && e.p.base.Err() != nil:
-		e.end = record.Killed
-	case e.end == 0 && e.complete:
-		e.end = record.Normal
-	case e.end == 0:
-		e.end = record.Server // its answer broke off
+// gather starts or ends the time in which lines are gathered.
+func (l *logger) gather(on bool) {
+	l.mu.Lock()
+	l.gathers = on
+	l.mu.Unlock()
+	l.flush()
+}
+
+// flush writes what was gathered.
+func (l *logger) flush() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	lines := l.buf
+	l.buf, l.armed = l.spare[:0], false
+	if l.lost > 0 {
+		lines = append(l.appendEvent(lines, fmt.Sprintf("%d lines of this log are lost: it was not taken for too long", l.lost)), '\n')
+		l.lost = 0
 	}
-	connections := e.p.clients.connections()
-	rec := record.Record{
-		Client: e.r.ClientPort(), Frontend: "bitgate~", Backend: "bitbucket", Marks: e.marks,
-		Status: e.status, BytesSent: e.bytes.Load(), BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.sticky.State, Insert: e.sticky.Insert,
-		ActiveConns: connections, FrontendConns: connections, BackendConns: e.atAll, ServerConns: e.atServer,
-		Method: string(e.r.Method), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent,
+	l.mu.Unlock()
+	if len(lines) > 0 {
+		_, _ = l.w.Write(lines) // a full disk must not stop the proxy
 	}
-	if p := e.place; p != nil {
-		rec.Server, rec.Retries, rec.Redispatched = p.Server(), p.Retries, p.Redispatched
-		rec.ServerQueue, rec.BackendQueue = p.ServerQueue, p.PoolQueue
+	if l.spare = lines; cap(lines) > maxUnwritten/8 {
+		l.spare = nil
 	}
-	e.p.counters.Observe(&rec)
-	e.p.log.access(&rec)
 }
 
 // eventWriter is the log of net/http.

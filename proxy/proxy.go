@@ -36,29 +36,29 @@ const (
 
 // Proxy is one running front.
 type Proxy struct {
-	cfg       config.Config
-	log       *logger
-	counters  *metrics.Counters
-	clients   *clients
-	admission *admission
-	upstream  *upstream
-	keys      *keys.Store
-	tls       *tls.Config
-	ssh       *sshForwarder
-	h2        *http.Server // of connections that agreed on HTTP/2
-	plain     *http.Server // redirects
-	admin     *http.Server
-	conns     *conns // HTTP/1.1, and what has not agreed on anything yet
-	accepting sync.WaitGroup
-	asking    sync.Map // func() by the HTTP/2 connection whose first request it waits for
-	fresh     *openSet // connections that have not asked for anything yet
-	open      *openSet // requests, tunnels and SSH connections
-	started   time.Time
-	draining  atomic.Bool
-	base      context.Context // ends with Serve
+	cfg        config.Config
+	log        *logger
+	counters   *metrics.Counters
+	clients    *clients
+	admission  *admission
+	goroutines *host
+	keys       *keys.Store
+	tls        *tls.Config
+	ssh        *sshForwarder
+	h2         *http.Server // of connections that agreed on HTTP/2
+	plain      *http.Server // redirects
+	admin      *http.Server
+	accepting  sync.WaitGroup
+	asking     sync.Map // func() by the HTTP/2 connection whose first request it waits for
+	fresh      *openSet // connections that have not asked for anything yet
+	open       *openSet // requests, tunnels and SSH connections
+	started    time.Time
+	draining   atomic.Bool
+	base       context.Context // ends with Serve
 
 	mu      sync.Mutex
 	sockets Listeners
+	engine  engine        // of the HTTPS listeners
 	stopped chan struct{} // closed when Drain has finished
 	drain   sync.Once
 }
@@ -76,8 +76,8 @@ func New(c config.Config, log io.Writer) (*Proxy, error) {
 	}
 	counters := &metrics.Counters{}
 	p := &Proxy{
-		cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c), upstream: newUpstream(c),
-		keys: store, tls: store.Config(), conns: newConns(), fresh: &openSet{}, open: &openSet{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
+		cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c), goroutines: goroutineHost(c),
+		keys: store, tls: store.Config(), fresh: &openSet{}, open: &openSet{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
 	}
 	p.ssh = newSSHForwarder(c, l, p.open)
 	p.h2 = newServer(p, p)
@@ -109,8 +109,15 @@ func newServer(p *Proxy, h http.Handler) *http.Server {
 func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	p.log.gather(true)
+	defer p.log.gather(false)
+	agreed := newHandover()
+	engine, err := p.newEngine(agreed)
+	if err != nil {
+		return err
+	}
 	p.mu.Lock()
-	p.sockets, p.base = l, ctx
+	p.sockets, p.engine, p.base = l, engine, ctx
 	p.mu.Unlock()
 	var running sync.WaitGroup
 	failed := make(chan error, len(l.HTTPS)+len(l.Redirect)+3)
@@ -123,14 +130,12 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	}
 	// Requests end with ctx, which no http.Server cancels by itself.
 	p.h2.BaseContext = func(net.Listener) context.Context { return ctx }
-	agreed := newHandover()
 	start(agreed, func() error { return p.h2.Serve(agreed) })
 	for _, listener := range l.HTTPS {
-		listener := p.clients.guard(listener)
 		p.accepting.Add(1)
 		start(listener, func() error {
 			defer p.accepting.Done()
-			return p.accept(ctx, listener, agreed)
+			return engine.accept(ctx, listener)
 		})
 	}
 	for _, listener := range l.Redirect {
@@ -145,10 +150,9 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	}
 	health := health{cfg: p.cfg, log: p.log, admission: p.admission}
 	running.Go(func() { health.run(ctx) })
-	running.Go(func() { p.upstream.run(ctx) })
+	running.Go(func() { p.goroutines.upstream.run(ctx) })
 	running.Go(func() { p.watchKeys(ctx) })
 
-	var err error
 	select {
 	case <-ctx.Done():
 	case <-p.stopped:
@@ -156,14 +160,14 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	}
 	cancel()
 	l.Close()
-	p.conns.closeAll()
+	engine.cut()
 	p.h2.Close()
 	p.plain.Close()
 	p.admin.Close()
 	running.Wait()
-	p.conns.wait()
+	engine.wait()
 	p.open.wait(context.Background())
-	p.upstream.close()
+	p.goroutines.upstream.close()
 	return err
 }
 
@@ -172,16 +176,21 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 func (p *Proxy) Drain(ctx context.Context) error {
 	defer p.drain.Do(func() { close(p.stopped) })
 	p.mu.Lock()
-	sockets := p.sockets
+	sockets, engine := p.sockets, p.engine
 	p.mu.Unlock()
 	p.draining.Store(true)
 	sockets.closeClients() // the administrator's stays, to see what is still open
+	if engine != nil {
+		engine.stopAccepting()
+	}
 	p.accepting.Wait()
 	// Who has just connected is about to ask.
 	asking, cancel := context.WithTimeout(ctx, freshGrace)
 	p.fresh.wait(asking)
 	cancel()
-	p.conns.closeIdle()
+	if engine != nil {
+		engine.closeIdle()
+	}
 	p.log.tellOpen("waiting for", p.open.list(time.Now()))
 	var wait sync.WaitGroup
 	for _, s := range []*http.Server{p.h2, p.plain} {

@@ -46,10 +46,8 @@ func (e *exchange) clientGone(err error) error {
 
 // release keeps the server's connection if both sides are through with it.
 func (e *exchange) release(u *upstreamConn) {
-	if e.pumped != nil && e.c.received() {
-		select {
-		case <-e.pumped:
-		case <-time.After(uploadGrace):
+	if e.pumping && e.c.received() {
+		for grace := time.Now().Add(uploadGrace); !e.pumpEnded() && e.wake.Wait(grace); {
 		}
 	}
 	e.c.halt()
@@ -61,7 +59,7 @@ func (e *exchange) release(u *upstreamConn) {
 		u.Close()
 		return
 	}
-	e.p.upstream.put(u)
+	e.upstream.put(u)
 }
 
 // readHead reads one head.
@@ -91,7 +89,7 @@ func (e *exchange) readMore(u *upstreamConn) error {
 	if u.r == u.w {
 		u.r, u.w = 0, 0
 	}
-	if e.pumped == nil && !e.watching {
+	if !e.pumping && !e.watching {
 		_ = u.SetReadDeadline(time.Now().Add(watchAfter))
 		if err := u.fill(); err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err

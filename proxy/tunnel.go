@@ -2,7 +2,7 @@ package proxy
 
 import (
 	"errors"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"bitgate/proxy/h1"
@@ -24,20 +24,22 @@ func (e *exchange) tunnel(u *upstreamConn) error {
 	limit := e.p.cfg.TunnelTimeout
 	client, sent := e.c.tunnel(limit)
 	server := newIdleConn(u.Conn, limit)
-	var both sync.WaitGroup
-	both.Go(func() {
+	var over atomic.Bool
+	e.spawn(func() {
 		e.uploaded.Add(int64(len(sent)))
 		if _, err := server.Write(sent); err == nil {
 			pass(server, client, &e.uploaded)
 		}
+		over.Store(true)
+		e.wake.Set()
 	})
-	both.Go(func() {
-		e.bytes.Add(int64(u.w - u.r))
-		if _, err := client.Write(u.in[u.r:u.w]); err == nil {
-			pass(client, server, &e.bytes)
-		}
-	})
-	both.Wait()
+	e.bytes.Add(int64(u.w - u.r))
+	if _, err := client.Write(u.in[u.r:u.w]); err == nil {
+		pass(client, server, &e.bytes)
+	}
+	for !over.Load() {
+		e.wake.Wait(time.Time{})
+	}
 	u.Close()
 	e.marks.Finished = time.Now()
 	e.complete = true

@@ -10,7 +10,10 @@ import (
 
 // pump passes the request's body on while the answer may already come back.
 func (e *exchange) pump(u *upstreamConn) {
-	defer close(e.pumped)
+	defer func() {
+		e.pumped.Store(true)
+		e.wake.Set()
+	}()
 	if !e.mayRead() {
 		return
 	}
@@ -71,55 +74,36 @@ func (e *exchange) mayRead() bool {
 	if !e.r.Expect || e.r.Proto != "HTTP/2.0" {
 		return true
 	}
-	timer := time.NewTimer(expectTimeout)
-	defer timer.Stop()
-	select {
-	case <-e.proceed:
-	case <-timer.C:
-	case <-e.ctx.Done():
+	for limit := time.Now().Add(expectTimeout); !e.wanted.Load() && !e.stopped.Load() && !e.left() && e.upload.Wait(limit); {
 	}
 	return !e.stopped.Load() && !e.left()
 }
 
 // letSend says that the server wants the body.
 func (e *exchange) letSend() {
-	if e.proceed == nil {
-		return
-	}
-	select {
-	case <-e.proceed:
-	default:
-		close(e.proceed)
-	}
+	e.wanted.Store(true)
+	e.upload.Set()
 }
 
 // uploadOver reports whether the whole request has been passed on.
 func (e *exchange) uploadOver() bool {
-	return e.pumped == nil || e.c.received()
+	return !e.pumping || e.c.received()
 }
 
 // pumpEnded reports whether nobody reads the client's body or writes to the
 // server any more.
-func (e *exchange) pumpEnded() bool {
-	if e.pumped == nil {
-		return true
-	}
-	select {
-	case <-e.pumped:
-		return true
-	default:
-		return false
-	}
-}
+func (e *exchange) pumpEnded() bool { return !e.pumping || e.pumped.Load() }
 
 // cancelUpload ends the upload wherever it is, and the server's connection.
 func (e *exchange) cancelUpload(u *upstreamConn) {
-	if e.pumped == nil {
+	if !e.pumping {
 		return
 	}
 	e.stopped.Store(true)
 	u.Close()
 	e.letSend()
 	e.c.halt()
-	<-e.pumped
+	for !e.pumpEnded() {
+		e.wake.Wait(time.Time{})
+	}
 }

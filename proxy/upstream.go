@@ -27,7 +27,9 @@ var errAnswerHead = errors.New("the answer's head is too long")
 // again get a kept one: the server may be closing it just then, and what was
 // sent must never be sent twice.
 type upstream struct {
-	dialer net.Dialer
+	dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	sound func(*upstreamConn) bool               // a kept connection is open, and nothing has come on it
+	kept  func(c *upstreamConn, until time.Time) // is told of each one; may be nil
 
 	mu   sync.Mutex
 	idle pool.Idle[*upstreamConn]
@@ -43,13 +45,14 @@ type upstreamConn struct {
 	body   h1.Body
 	out    []byte
 	reused bool
-	spoke  bool // a byte of this exchange's answer has come
+	parked bool   // kept on an event loop
+	expire func() // ends it if it is
+	spoke  bool   // a byte of this exchange's answer has come
 }
 
 func newUpstream(c config.Config) *upstream {
 	return &upstream{
-		dialer: net.Dialer{Timeout: c.ConnectTimeout},
-		idle:   pool.Idle[*upstreamConn]{Keep: min(upstreamKeepAlive, c.IdleTimeout/2), Most: c.MaxConn},
+		idle: pool.Idle[*upstreamConn]{Keep: min(upstreamKeepAlive, c.IdleTimeout/2), Most: c.MaxConn},
 	}
 }
 
@@ -63,13 +66,13 @@ func (u *upstream) get(ctx context.Context, address string, kept bool) (*upstrea
 		if !ok {
 			break
 		}
-		if quiet(c.Conn) { // bytes nobody asked for would be taken for the next answer
+		if u.sound(c) { // bytes nobody asked for would be taken for the next answer
 			c.reused = true
 			return c, nil
 		}
 		c.Close()
 	}
-	conn, err := u.dialer.DialContext(ctx, "tcp", address)
+	conn, err := u.dial(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +89,14 @@ func (u *upstream) put(c *upstreamConn) {
 		c.Close()
 		return
 	}
+	now := time.Now()
 	u.mu.Lock()
-	u.idle.Put(c.to, c, time.Now())
+	u.idle.Put(c.to, c, now)
 	u.mu.Unlock()
 	u.reap()
+	if u.kept != nil {
+		u.kept(c, now.Add(u.idle.Keep))
+	}
 }
 
 // run closes connections that were idle for too long, until ctx ends.

@@ -53,6 +53,7 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 	f.StringVar(&o.flags.HealthPath, "health-path", "", "health check `PATH`, or none (default: the context path's /status)")
 	f.StringVar(&o.flags.SSHListen, "ssh-listen", "", "`ADDR` that takes SSH")
 	f.StringVar(&o.flags.SSHUpstream, "ssh-upstream", "", "Bitbucket's own SSH `ADDR`")
+	f.StringVar(&o.flags.Engine, "engine", "", "auto, eventloop (the quicker one, Linux only) or `goroutine` (default: auto)")
 	f.StringVar(&o.flags.AccessLog, "access-log", "", "access log `FILE`, - for standard error")
 	f.StringVar(&o.flags.AccessLogFormat, "access-log-format", "", "httplog (HAProxy's, default) or `json`")
 	f.StringArrayVar(&o.nodes, "node", nil, "`NAME=HOST:PORT` of one of several servers, instead of --upstream (repeat)")
@@ -152,6 +153,7 @@ func (o proxyOptions) onto(c *cobra.Command, cfg *config.Config) {
 		"health-path":       func() { cfg.HealthPath = o.flags.HealthPath },
 		"ssh-listen":        func() { cfg.SSHListen = o.flags.SSHListen },
 		"ssh-upstream":      func() { cfg.SSHUpstream = o.flags.SSHUpstream },
+		"engine":            func() { cfg.Engine = o.flags.Engine },
 		"access-log":        func() { cfg.AccessLog = o.flags.AccessLog },
 		"access-log-format": func() { cfg.AccessLogFormat = o.flags.AccessLogFormat },
 		"node":              func() { cfg.Nodes, cfg.Upstream = o.flags.Nodes, "" },

@@ -16,7 +16,7 @@ var layers = map[string][]string{
 	"wizard":        {"setup"}, // its types; cmd hands it a Backend for the deeds
 	"doctor":        {"setup", "bitbucket", "haproxy/live", "certs"},
 	"setup":         {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
-	"proxy":         {"proxy/config", "proxy/h1", "certs", "proxy/keys", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
+	"proxy":         {"proxy/config", "proxy/h1", "certs", "proxy/keys", "proxy/limit", "proxy/loop", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
 	"haproxy/live":  {"haproxy"},
 	"bitbucket":     {},
 	"certs":         {},
@@ -25,6 +25,7 @@ var layers = map[string][]string{
 	"proxy/h1":      {},
 	"proxy/keys":    {"certs"},
 	"proxy/limit":   {},
+	"proxy/loop":    {},
 	"proxy/metrics": {"proxy/record"},
 	"proxy/pool":    {},
 	"proxy/record":  {},
@@ -39,7 +40,7 @@ var layers = map[string][]string{
 // pure packages touch no file, network or process, and import of internal only
 // what does not either.
 var pure = []string{
-	"tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
+	"tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/limit", "proxy/loop", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
 	"internal/problem", "internal/publicurl", "internal/splice",
 }
 

@@ -38,6 +38,7 @@ type Config struct {
 	AccessLog      string        `yaml:"access-log,omitempty"`
 
 	// In brackets: the keyword of HAProxy's manual that means the same.
+	Engine           string        `yaml:"engine,omitempty"`                  // "auto" (and none) takes "eventloop" on Linux, else "goroutine"
 	AccessLogFormat  string        `yaml:"access-log-format,omitempty"`       // "httplog" (option httplog) or "json"
 	MetricsListen    string        `yaml:"metrics-listen,omitempty"`          // address or "unix:/path" of metrics and status page
 	Handover         string        `yaml:"handover,omitempty"`                // path where the next process is given the sockets (expose-fd listeners)
@@ -79,8 +80,11 @@ type Node struct {
 	Address string `yaml:"address"` // host:port
 }
 
-// Values of AccessLogFormat, Balance and SSHProxyProtocol.
+// Values of Engine, AccessLogFormat, Balance and SSHProxyProtocol.
 const (
+	EngineAuto        = "auto"
+	EngineLoop        = "eventloop"
+	EngineGoroutine   = "goroutine"
 	LogHTTP           = "httplog"
 	LogJSON           = "json"
 	BalanceLeastConn  = "leastconn"

@@ -73,11 +73,14 @@ func (c *Conn) Flush() error {
 			return c.failed
 		case len(c.out) == 0:
 			return nil
-		case c.l.passed(c.writeBy):
+		}
+		c.push()
+		if len(c.out) == 0 {
+			continue
+		}
+		if c.l.passed(c.writeBy) {
 			return os.ErrDeadlineExceeded
 		}
-		if c.push(); len(c.out) > 0 {
-			c.writer.wait(c.writeBy)
-		}
+		c.writer.wait(c.writeBy)
 	}
 }

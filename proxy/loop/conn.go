@@ -18,6 +18,9 @@ import (
 type Conn struct {
 	// Owner is whoever looks after the connection, for Loop.Each.
 	Owner any
+	// OnClose is called once when the connection is closed, by whomever; not
+	// when it is detached. It must not wait.
+	OnClose func()
 
 	l        *Loop
 	fd       int
@@ -140,6 +143,9 @@ func (c *Conn) WhenReadable(until time.Time, f func()) {
 	c.l.arm(&c.reader)
 }
 
+// Recall ends the effect of WhenReadable; f may be under way already.
+func (c *Conn) Recall() { c.reader.then = nil }
+
 // Close implements net.Conn. What was gathered is sent as far as that is
 // possible at once.
 func (c *Conn) Close() error {
@@ -148,8 +154,15 @@ func (c *Conn) Close() error {
 	}
 	c.push()
 	c.leave()
-	return unix.Close(c.fd)
+	err := unix.Close(c.fd)
+	if c.OnClose != nil {
+		c.OnClose()
+	}
+	return err
 }
+
+// Closed reports whether Close or Detach was called.
+func (c *Conn) Closed() bool { return c.closed }
 
 // leave takes the connection off the loop.
 func (c *Conn) leave() {

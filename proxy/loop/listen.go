@@ -20,9 +20,9 @@ const (
 	acceptPause = 100 * time.Millisecond
 )
 
-// Listener accepts on one loop what connects to a socket. Several loops may
+// listener accepts on one loop what connects to a socket. Several loops may
 // listen on the same one: the kernel wakes one of them for each connection.
-type Listener struct {
+type listener struct {
 	l      *Loop
 	fd     int
 	closed bool
@@ -38,33 +38,37 @@ type Accepted struct {
 
 // Listen has accept called for each connection to socket, and failed for each
 // error; accepting goes on after it. Neither may wait. socket stays the caller's.
-// On the loop only.
-func (l *Loop) Listen(socket net.Listener, accept func(Accepted), failed func(error)) (*Listener, error) {
+// On the loop only; StopListening ends it.
+func (l *Loop) Listen(socket net.Listener, accept func(Accepted), failed func(error)) error {
+	if l.closed {
+		return net.ErrClosed
+	}
 	tcp, ok := socket.(syscall.Conn)
 	if !ok {
-		return nil, fmt.Errorf("%T has no descriptor that an event loop could watch", socket)
+		return fmt.Errorf("%T has no descriptor that an event loop could watch", socket)
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	fd := -1
 	controlled := raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
 	if err := errors.Join(controlled, err); err != nil {
-		return nil, err
+		return err
 	}
-	a := &Listener{l: l, fd: fd, accept: accept, failed: failed}
+	a := &listener{l: l, fd: fd, accept: accept, failed: failed}
 	if err := a.start(); err != nil {
 		unix.Close(fd)
-		return nil, err
+		return err
 	}
-	return a, nil
+	l.sockets[a] = struct{}{}
+	return nil
 }
 
-func (a *Listener) start() error { return a.l.watch(a.fd, a, unix.EPOLLIN|unix.EPOLLEXCLUSIVE) }
+func (a *listener) start() error { return a.l.watch(a.fd, a, unix.EPOLLIN|unix.EPOLLEXCLUSIVE) }
 
 // event accepts; what is left is told again (level-triggered).
-func (a *Listener) event(uint32) {
+func (a *listener) event(uint32) {
 	for range maxAccepts {
 		fd, sa, err := unix.Accept4(a.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch {
@@ -86,9 +90,9 @@ func (a *Listener) event(uint32) {
 	}
 }
 
-func (a *Listener) again() {
+func (a *listener) again() {
 	a.l.Sleep(acceptPause)
-	if a.closed || a.l.closed {
+	if a.closed {
 		return
 	}
 	if err := a.start(); err != nil {
@@ -97,12 +101,9 @@ func (a *Listener) again() {
 	}
 }
 
-// Close stops accepting. On the loop only.
-func (a *Listener) Close() {
-	if a.closed {
-		return
-	}
+func (a *listener) close() {
 	a.closed = true
+	delete(a.l.sockets, a)
 	a.l.unwatch(a.fd)
 	unix.Close(a.fd)
 }

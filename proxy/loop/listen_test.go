@@ -25,9 +25,8 @@ func listen(t *testing.T, loops []*loop.Loop, serve func(int, *loop.Conn)) strin
 	}
 	t.Cleanup(func() { socket.Close() })
 	for i, l := range loops {
-		var a *loop.Listener
 		on(t, l, func() {
-			a, err = l.Listen(socket, func(accepted loop.Accepted) {
+			err = l.Listen(socket, func(accepted loop.Accepted) {
 				c, err := l.Add(accepted)
 				if err != nil {
 					t.Error(err)
@@ -39,7 +38,6 @@ func listen(t *testing.T, loops []*loop.Loop, serve func(int, *loop.Conn)) strin
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { on(t, l, a.Close) })
 	}
 	return socket.Addr().String()
 }
@@ -73,12 +71,10 @@ func TestClosedListenerRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	on(t, l, func() {
-		a, err := l.Listen(socket, func(a loop.Accepted) { a.Refuse() }, func(err error) { t.Error(err) })
-		if err != nil {
+		if err := l.Listen(socket, func(a loop.Accepted) { a.Refuse() }, func(err error) { t.Error(err) }); err != nil {
 			t.Error(err)
-			return
 		}
-		a.Close()
+		l.StopListening()
 	})
 	socket.Close()
 	if conn, err := net.Dial("tcp", socket.Addr().String()); err == nil {

@@ -38,6 +38,7 @@ type Loop struct {
 	buffers [][]byte
 	conns   map[*Conn]struct{}
 	count   atomic.Int64 // len(conns)
+	sockets map[*listener]struct{}
 
 	mu     sync.Mutex
 	inbox  []func()
@@ -61,7 +62,7 @@ func New() (*Loop, error) {
 		unix.Close(poll)
 		return nil, fmt.Errorf("no event loop can be made: %w", os.NewSyscallError("eventfd", err))
 	}
-	l := &Loop{poll: poll, bell: bell, epoch: time.Now(), conns: map[*Conn]struct{}{}, done: make(chan struct{})}
+	l := &Loop{poll: poll, bell: bell, epoch: time.Now(), conns: map[*Conn]struct{}{}, sockets: map[*listener]struct{}{}, done: make(chan struct{})}
 	if err := l.watch(bell, bellEvent{l}, unix.EPOLLIN|unix.EPOLLET); err != nil {
 		unix.Close(poll)
 		unix.Close(bell)
@@ -134,6 +135,14 @@ func (l *Loop) Post(f func()) bool {
 	return true
 }
 
+// Do has f run on the loop, as Post does, and returns after that; not on the loop.
+func (l *Loop) Do(f func()) {
+	ran := make(chan struct{})
+	if l.Post(func() { defer close(ran); f() }) {
+		<-ran
+	}
+}
+
 func (l *Loop) takePosts() {
 	l.mu.Lock()
 	posts := l.inbox
@@ -144,12 +153,20 @@ func (l *Loop) takePosts() {
 	}
 }
 
-// Close closes all connections, so that what waits for them goes on, and lets Run
+// StopListening closes all listeners. On the loop only.
+func (l *Loop) StopListening() {
+	for a := range l.sockets {
+		a.close()
+	}
+}
+
+// Close closes all listeners and connections, so that what waits for them goes on, and lets Run
 // return once all coroutines have ended. It returns then. It may be called from
 // anywhere but the loop.
 func (l *Loop) Close() {
 	l.Post(func() {
 		l.closed = true
+		l.StopListening()
 		for c := range l.conns {
 			c.Close()
 		}

@@ -1,0 +1,33 @@
+package proxy
+
+import (
+	"time"
+
+	"bitgate/proxy/record"
+)
+
+// done logs and counts the exchange.
+func (e *exchange) done() {
+	e.marks.End = time.Now()
+	switch {
+	case e.end == record.Client && e.p.base.Err() != nil:
+		e.end = record.Killed
+	case e.end == 0 && e.complete:
+		e.end = record.Normal
+	case e.end == 0:
+		e.end = record.Server // its answer broke off
+	}
+	connections := e.p.clients.connections()
+	rec := record.Record{
+		Client: e.r.ClientPort(), Frontend: "bitgate~", Backend: "bitbucket", Marks: e.marks,
+		Status: e.status, BytesSent: e.bytes.Load(), BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.sticky.State, Insert: e.sticky.Insert,
+		ActiveConns: connections, FrontendConns: connections, BackendConns: e.atAll, ServerConns: e.atServer,
+		Method: string(e.r.Method), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent,
+	}
+	if p := e.place; p != nil {
+		rec.Server, rec.Retries, rec.Redispatched = p.Server(), p.Retries, p.Redispatched
+		rec.ServerQueue, rec.BackendQueue = p.ServerQueue, p.PoolQueue
+	}
+	e.p.counters.Observe(&rec)
+	e.p.log.access(&rec)
+}

@@ -1,0 +1,101 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"bitgate/proxy/loop"
+)
+
+// eventLoops are the engine with one event loop per core; GOMAXPROCS says how
+// many. The slots at the servers and the queue for them are shared by all loops,
+// kept connections to the servers are each loop's own.
+type eventLoops struct {
+	p       *Proxy
+	agreed  *handover // takes the connections that agreed on HTTP/2
+	all     []*loopHost
+	next    atomic.Uint32
+	stop    chan struct{} // closed when no more connections are to be accepted
+	stopped sync.Once
+	running sync.WaitGroup
+}
+
+func newLoops(p *Proxy, agreed *handover) (engine, error) {
+	e := &eventLoops{p: p, agreed: agreed, stop: make(chan struct{})}
+	for range runtime.GOMAXPROCS(0) {
+		h, err := newLoopHost(p, agreed)
+		if err != nil {
+			e.cut()
+			e.wait()
+			return nil, err
+		}
+		e.all = append(e.all, h)
+		e.running.Go(h.Run)
+	}
+	return e, nil
+}
+
+// accept implements engine.
+func (e *eventLoops) accept(ctx context.Context, l net.Listener) error {
+	for _, h := range e.all {
+		var err error
+		h.Do(func() {
+			err = h.Listen(l, e.accepted, func(err error) { e.p.log.event("https: %v", err) })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	select {
+	case <-ctx.Done():
+	case <-e.stop:
+	}
+	return nil
+}
+
+// accepted gives the new connection to the loops in turn: which of them the
+// kernel wakes says nothing about how much each has to do.
+func (e *eventLoops) accepted(a loop.Accepted) {
+	account, ok := e.p.clients.connect(a.Remote.Addr())
+	if !ok {
+		a.Refuse()
+		return
+	}
+	first := e.p.fresh.add(a.Remote.String())
+	h := e.all[int(e.next.Add(1))%len(e.all)]
+	if !h.Post(func() { h.take(a, account, first) }) {
+		a.Refuse()
+		account.done()
+		e.p.fresh.done(first)
+	}
+}
+
+func (e *eventLoops) stopAccepting() {
+	for _, h := range e.all {
+		h.Do(h.StopListening)
+	}
+	e.stopped.Do(func() { close(e.stop) })
+}
+
+func (e *eventLoops) closeIdle() {
+	for _, h := range e.all {
+		h.Do(func() {
+			h.Each(func(c *loop.Conn) {
+				if c, ok := c.Owner.(*loopConn); ok && c.idle() {
+					c.conn.Close()
+				}
+			})
+		})
+	}
+}
+
+func (e *eventLoops) cut() {
+	for _, h := range e.all {
+		e.running.Go(h.Close)
+	}
+}
+
+func (e *eventLoops) wait() { e.running.Wait() }

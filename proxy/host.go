@@ -1,0 +1,74 @@
+package proxy
+
+import (
+	"net"
+	"time"
+
+	"bitgate/proxy/config"
+)
+
+// host is where exchanges run: goroutines, or one event loop. An exchange is the
+// same straight-line code on both, so it starts, waits and connects through its
+// host only.
+type host struct {
+	spawn    func(f func()) // runs f beside the caller
+	signal   func() signal
+	upstream *upstream
+}
+
+// signal wakes one waiter. What is set before the wait counts, once; a wait may
+// end without a reason, so whoever waits looks again at what it waits for.
+type signal interface {
+	// Set may be called from anywhere.
+	Set()
+	// Wait returns false when nothing was set by then; zero is for ever.
+	Wait(until time.Time) bool
+}
+
+// worker is what one exchange at a time needs of its host.
+type worker struct {
+	*host
+	wake   signal // of the exchange itself
+	upload signal // of what passes the request's body on
+}
+
+func newWorker(h *host) worker { return worker{host: h, wake: h.signal(), upload: h.signal()} }
+
+// goroutineHost returns the host whose exchanges run in goroutines.
+func goroutineHost(c config.Config) *host {
+	dialer := net.Dialer{Timeout: c.ConnectTimeout}
+	u := newUpstream(c)
+	u.dial, u.sound = dialer.DialContext, func(c *upstreamConn) bool { return quiet(c.Conn) }
+	return &host{
+		spawn:    func(f func()) { go f() },
+		signal:   func() signal { return make(bell, 1) },
+		upstream: u,
+	}
+}
+
+// bell is the signal of goroutines.
+type bell chan struct{}
+
+// Set implements signal.
+func (b bell) Set() {
+	select {
+	case b <- struct{}{}:
+	default: // somebody was quicker
+	}
+}
+
+// Wait implements signal.
+func (b bell) Wait(until time.Time) bool {
+	if until.IsZero() {
+		<-b
+		return true
+	}
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-b:
+		return true
+	case <-timer.C:
+		return false
+	}
+}

@@ -1,0 +1,130 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"sync"
+	"time"
+
+	"bitgate/proxy/loop"
+)
+
+// loopConn is a client's connection on an event loop. Between two requests it is
+// nothing but this and its TLS state: coroutine and buffers come with the first
+// byte of a request and go with the last one of the answer.
+type loopConn struct {
+	host    *loopHost
+	conn    *loop.Conn
+	carrier carrier
+	tls     *tls.Conn
+	account account
+	first   *opened // in Proxy.fresh; nil once it has asked for something
+	driver  *h1conn // while a request is under way
+	run     func()  // serve
+}
+
+// take serves a new connection.
+func (h *loopHost) take(a loop.Accepted, account account, first *opened) {
+	c := &loopConn{host: h, account: account, first: first}
+	conn, err := h.Add(a)
+	if err != nil {
+		h.p.log.event("https: %v", err)
+		c.closed()
+		return
+	}
+	c.conn, c.carrier.Conn, c.run = conn, conn.Batch(), c.serve
+	conn.Owner, conn.OnClose = c, c.closed
+	h.Go(c.begin)
+}
+
+// closed is called once, whoever closes the connection.
+func (c *loopConn) closed() {
+	c.account.done()
+	c.asked()
+}
+
+// asked is called when the first request begins, or when none will come.
+func (c *loopConn) asked() {
+	if c.first != nil {
+		c.host.p.fresh.done(c.first)
+		c.first = nil
+	}
+}
+
+func (c *loopConn) idle() bool { return c.driver == nil || c.driver.idle.Load() == connIdle }
+
+// begin agrees on a protocol and has it spoken.
+func (c *loopConn) begin() {
+	p := c.host.p
+	limit := time.Now().Add(p.cfg.RequestTimeout)
+	named, err := introduced(p.cfg, &c.carrier)
+	if err != nil {
+		p.log.event("https: %v", err)
+		c.conn.Close()
+		return
+	}
+	c.tls = tls.Server(named, p.tls)
+	_ = c.conn.SetDeadline(limit) // fails on a closed connection only
+	if err := c.tls.Handshake(); err != nil {
+		c.conn.Close()
+		return
+	}
+	_ = c.conn.SetDeadline(time.Time{})
+	if c.tls.ConnectionState().NegotiatedProtocol == "h2" {
+		c.handOver()
+		return
+	}
+	c.conn.QuickAck()
+	c.speak(p.cfg.RequestTimeout)
+}
+
+// serve is called when there is something to read, and when there is nothing to
+// be read any more.
+func (c *loopConn) serve() {
+	if c.conn.Silent() { // for too long
+		_ = c.tls.Close()
+		return
+	}
+	c.speak(c.host.p.cfg.RequestTimeout)
+}
+
+// speak carries out exchanges until nothing more is there.
+func (c *loopConn) speak(wait time.Duration) {
+	if c.conn.Closed() {
+		return
+	}
+	h := c.host
+	var asked func()
+	if c.first != nil {
+		asked = c.asked
+	}
+	c.driver = h.driver()
+	c.driver.attach(clientConn{Conn: c.tls, under: c.conn}, asked)
+	more := c.driver.next(wait)
+	for more && c.driver.pending() {
+		more = c.driver.next(wait)
+	}
+	h.giveBack(c.driver)
+	c.driver = nil
+	if !more {
+		_ = c.tls.Close()
+		return
+	}
+	c.conn.WhenReadable(time.Now().Add(h.p.cfg.KeepAliveTimeout), c.run)
+}
+
+// handOver gives a connection that agreed on HTTP/2 to the standard library's
+// goroutines.
+func (c *loopConn) handOver() {
+	conn, err := c.conn.Detach()
+	if err != nil {
+		c.conn.Close()
+		return
+	}
+	c.carrier.Conn = &guardedConn{Conn: conn, account: c.account}
+	asked := sync.OnceFunc(c.asked)
+	go func() { // the server may take its time
+		if !c.host.p.speakH2(c.host.agreed, c.tls, asked) {
+			asked()
+		}
+	}()
+}
