@@ -43,7 +43,7 @@ func (e *eventLoops) accept(ctx context.Context, l net.Listener) error {
 	for _, h := range e.all {
 		var err error
 		h.Do(func() {
-			err = h.Listen(l, e.accepted, func(err error) { e.p.log.event("https: %v", err) })
+			err = h.Listen(l, e.accepted, func(err error) { e.p.log.later("https: %v", err) })
 		})
 		if err != nil {
 			return err

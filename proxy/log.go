@@ -22,8 +22,8 @@ const (
 // logger writes one line per request or event. Package record sees to it that
 // no peer can forge a line and no secret gets into one.
 //
-// Outside of Serve a line is written at once. Within, nobody who logs waits for
-// the file or terminal: lines are gathered and written by a goroutine.
+// During Serve the lines of requests are gathered and written by a goroutine, so
+// that nobody who serves waits for the file or terminal.
 type logger struct {
 	json bool
 	w    io.Writer
@@ -45,8 +45,14 @@ func newLogger(w io.Writer, format string) *logger {
 	return &logger{w: w, json: format == config.LogJSON}
 }
 
-// event logs something that is not a request.
+// event logs something that is not a request, at once.
 func (l *logger) event(format string, args ...any) {
+	l.later(format, args...)
+	l.flush()
+}
+
+// later is event for who must not wait.
+func (l *logger) later(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	l.line(func(b []byte) []byte { return l.appendEvent(b, text) })
 }

@@ -27,7 +27,7 @@ func (h *loopHost) take(a loop.Accepted, account account, first *opened) {
 	c := &loopConn{host: h, account: account, first: first}
 	conn, err := h.Add(a)
 	if err != nil {
-		h.p.log.event("https: %v", err)
+		h.p.log.later("https: %v", err)
 		c.closed()
 		return
 	}
@@ -58,7 +58,7 @@ func (c *loopConn) begin() {
 	limit := time.Now().Add(p.cfg.RequestTimeout)
 	named, err := introduced(p.cfg, &c.carrier)
 	if err != nil {
-		p.log.event("https: %v", err)
+		p.log.later("https: %v", err)
 		c.conn.Close()
 		return
 	}

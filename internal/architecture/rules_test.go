@@ -40,7 +40,7 @@ var layers = map[string][]string{
 // pure packages touch no file, network or process, and import of internal only
 // what does not either.
 var pure = []string{
-	"tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/limit", "proxy/loop", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
+	"tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
 	"internal/problem", "internal/publicurl", "internal/splice",
 }
 
