@@ -89,6 +89,11 @@ func (a *Applier) Apply(ctx context.Context, p Plan) (Result, error) {
 
 // ready refuses what could not be carried out, before the first change.
 func (a *Applier) ready(ctx context.Context, p Plan) error {
+	if p.Answers.Front == FrontHAProxy {
+		if err := portsFree(p); err != nil {
+			return err
+		}
+	}
 	for _, ref := range p.Ordered() {
 		if err := a.able(ctx, p, p.At(ref)); err != nil {
 			return err

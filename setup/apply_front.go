@@ -26,6 +26,12 @@ func (a *Applier) serveFront(ctx context.Context, p Plan, i int, s *ServiceChang
 		}
 		return a.Serve(ctx, p.Answers.ProxyConfig)
 	}
+	if s.Target == "haproxy" {
+		if err := portsFree(p); err != nil {
+			return err
+		}
+		return a.reloadHAProxy(ctx, p, i, s)
+	}
 	return service.Do(ctx, s.Control, s.Verb, a.log(i))
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"bitgate/bitbucket"
+	"bitgate/haproxy"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
@@ -69,6 +70,10 @@ func (b *builder) settings() {
 		b.plan.Run.HAProxyBin = b.f.HAProxy.Bin
 		for _, file := range b.f.HAProxyFiles {
 			b.plan.Run.HAProxyFiles = append(b.plan.Run.HAProxyFiles, file.Path)
+		}
+		b.plan.Run.HAProxySocket, _ = haproxy.RuntimeSocket(b.f.HAProxySources)
+		if b.plan.Run.HAProxySocket == "" {
+			b.plan.Run.HAProxySocket = b.f.HAProxy.Master
 		}
 	}
 }

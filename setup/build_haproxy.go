@@ -42,8 +42,22 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 	}
 	if len(s.Changes) > 0 {
 		b.serveFront(s, "haproxy", service.Reload, "HAProxy reloads without interruption")
+		b.swap(s)
 	}
 	return nil
+}
+
+// swap spares the reload where nothing but the certificate changes and HAProxy
+// takes that on its runtime socket ("set ssl cert", management guide 9.3, 2.2).
+func (b *builder) swap(s *Step) {
+	socket, admin := haproxy.RuntimeSocket(b.f.HAProxySources)
+	if len(s.Changes) != 2 || s.Changes[0].Certificate == nil || s.Changes[1].Service == nil ||
+		!admin || !strings.HasPrefix(socket, "unix:") || !b.f.HAProxy.Version.AtLeast(2, 2) {
+		return
+	}
+	last := &s.Changes[1]
+	last.What = "hand the new certificate to HAProxy on its runtime socket, " + strings.TrimPrefix(socket, "unix:")
+	last.Service.Swap, last.Service.Effect = s.Changes[0].Certificate.Path, "connections are not touched"
 }
 
 func (b *builder) site(bundle string) haproxy.Site {

@@ -42,7 +42,8 @@ type RunSettings struct {
 	Bitbucket      service.Control `json:"bitbucket"`
 	Front          service.Control `json:"front"`
 	HAProxyBin     string          `json:"haproxy-bin,omitempty"`
-	HAProxyFiles   []string        `json:"haproxy-files,omitempty"` // the set in load order
+	HAProxyFiles   []string        `json:"haproxy-files,omitempty"`  // the set in load order
+	HAProxySocket  string          `json:"haproxy-socket,omitempty"` // where it is asked which process serves
 	RestartTimeout time.Duration   `json:"restart-timeout"`
 	OnFailure      string          `json:"on-failure"`
 }
@@ -117,7 +118,8 @@ type ServiceChange struct {
 	Target  string          `json:"target"` // "bitbucket", "haproxy", "proxy"
 	Verb    service.Verb    `json:"verb"`
 	Control service.Control `json:"control"`
-	Effect  string          `json:"effect"` // what users notice: "about 90 s without service"
+	Swap    string          `json:"swap,omitempty"` // a certificate file, handed over on the runtime socket; the verb where that fails
+	Effect  string          `json:"effect"`         // what users notice: "about 90 s without service"
 }
 
 // Reloads reports whether the service goes on serving meanwhile.

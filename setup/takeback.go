@@ -155,6 +155,11 @@ func (t *taker) front(ctx context.Context) error {
 		if c.Service.Control.How == service.Manual {
 			return nil
 		}
+		if c.Service.Target == "haproxy" {
+			back := *c.Service
+			back.Swap = "" // a reload reads every file that is back
+			return t.a.reloadHAProxy(ctx, t.r.Plan, i, &back)
+		}
 		return service.Do(ctx, c.Service.Control, c.Service.Verb, t.a.log(i))
 	})
 }

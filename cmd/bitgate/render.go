@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
 	"bitgate/templates"
@@ -16,19 +19,27 @@ import (
 
 func newRender(p *process) *cobra.Command {
 	var shared *sharedFlags
+	var remove bool
 	c := &cobra.Command{
 		Use:   "render haproxy|systemd|server.xml|properties",
 		Short: "Print what bitgate would write, to put in by hand",
 		Long: `Prints the sections of haproxy.cfg for the installed HAProxy, the unit of the
 built-in proxy, or the connector settings of Bitbucket for the given answers. It
-looks at nothing but HAProxy's version and changes nothing.`,
-		Example:   `  bitgate render haproxy --url https://git.example.com/bitbucket --pem /etc/haproxy/git.pem`,
+looks at nothing but HAProxy's version and changes nothing.
+
+With --remove it prints the haproxy.cfg of this machine (or --haproxy-cfg) as it
+was before bitgate, byte for byte, for whoever takes bitgate's parts out by hand.`,
+		Example: `  bitgate render haproxy --url https://git.example.com/bitbucket --pem /etc/haproxy/git.pem
+  bitgate render haproxy --remove > haproxy.cfg.new`,
 		ValidArgs: []string{"haproxy", "systemd", "server.xml", "properties"},
 		Args:      args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			a, _, err := shared.said(p)
 			if err != nil {
 				return err
+			}
+			if remove {
+				return printWithout(c.Context(), p, args[0], a)
 			}
 			a, _ = setup.Resolve(setup.Facts{}, a, nil)
 			text, err := render(c.Context(), p, args[0], a)
@@ -40,7 +51,47 @@ looks at nothing but HAProxy's version and changes nothing.`,
 		},
 	}
 	shared = addShared(c)
+	c.Flags().BoolVar(&remove, "remove", false, "print haproxy.cfg without bitgate's parts")
 	return c
+}
+
+// printWithout prints the one file of HAProxy's set that holds parts of ours as
+// it is without them.
+func printWithout(ctx context.Context, p *process, what string, a setup.Answers) error {
+	if what != "haproxy" {
+		return usage("--remove is for haproxy", "the other texts are whole files or single lines")
+	}
+	installed, err := live.Detect(ctx, live.Search{Bin: a.HAProxyBin, Cfg: a.HAProxyCfg, Root: p.Root})
+	if err != nil {
+		return err
+	}
+	var held []haproxy.Merged
+	for _, path := range installed.Files {
+		file, err := atomicfile.Read(path)
+		if err != nil {
+			return err
+		}
+		without, err := haproxy.Remove(haproxy.Source{Path: path, Data: file.Data})
+		if err != nil {
+			return err
+		}
+		named := a.HAProxyCfg == "" || path == a.HAProxyCfg || filepath.Dir(path) == a.HAProxyCfg
+		if named && len(without.Splices) > 0 {
+			held = append(held, without)
+		}
+	}
+	var names []string
+	for _, h := range held {
+		names = append(names, h.Path)
+	}
+	switch len(held) {
+	case 0:
+		return problem.New("nothing of bitgate's is in "+strings.Join(installed.Files, ", "), "", "name another file: --haproxy-cfg FILE")
+	case 1:
+		_, err = p.Out.Write(held[0].After)
+		return err
+	}
+	return usage("several files hold parts of bitgate's: "+strings.Join(names, ", "), "name one: --haproxy-cfg FILE")
 }
 
 func render(ctx context.Context, p *process, what string, a setup.Answers) (string, error) {

@@ -96,24 +96,46 @@ func (in *Install) readVersion(out string) error {
 // findFiles finds the configuration files: those named by the caller, by the
 // systemd unit, by the init script's defaults, or the usual one.
 func (in *Install) findFiles(s Search) {
-	args, why := []string{"-f", s.Cfg}, "given"
-	if s.Cfg == "" {
-		args, why = unitArgs(s.Root)
-	}
-	last := ""
+	args, why := unitArgs(s.Root)
+	in.Master = masterSocket(args, s.Root)
+	var paths []string
 	for _, path := range cfgArgs(args) {
-		if s.Cfg == "" {
-			path = filepath.Join(s.Root, path)
-		}
-		in.addFiles(path)
-		last = path
+		paths = append(paths, filepath.Join(s.Root, path))
 	}
-	in.addOwn(last)
+	in.addPaths(paths)
 	in.Why["Files"] = why
+	// One file of the service's set stands for the set: what the others bind matters too.
+	if given := filepath.Clean(s.Cfg); s.Cfg != "" && !slices.Contains(paths, given) && !slices.Contains(in.Files, given) {
+		in.Files, in.Master = nil, ""
+		in.addPaths([]string{s.Cfg})
+		in.Why["Files"] = "given"
+	}
 	if len(in.Files) == 0 {
 		in.Files = []string{filepath.Join(s.Root, DefaultCfg)}
 		in.Why["Files"] = "the usual place"
 	}
+}
+
+func (in *Install) addPaths(paths []string) {
+	last := ""
+	for _, path := range paths {
+		in.addFiles(path)
+		last = path
+	}
+	in.addOwn(last)
+}
+
+// masterSocket takes "-S /run/haproxy-master.sock,mode,600" out of the arguments.
+func masterSocket(args []string, root string) string {
+	i := slices.Index(args, "-S")
+	if i < 0 || i+1 >= len(args) {
+		return ""
+	}
+	path, _, _ := strings.Cut(strings.TrimPrefix(args[i+1], "unix@"), ",")
+	if !filepath.IsAbs(path) {
+		return ""
+	}
+	return "unix:" + filepath.Join(root, path)
 }
 
 // addFiles adds what `-f path` loads: a file, or the *.cfg files of a directory

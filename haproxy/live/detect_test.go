@@ -3,6 +3,7 @@ package live_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,6 +108,15 @@ func TestFileSet(t *testing.T) {
 		}
 		if got := strings.ReplaceAll(strings.Join(in.Files, " "), root, ""); got != c.want || in.Why["Files"] == "" {
 			t.Errorf("%s: %q (%s), want %q", name, got, in.Why["Files"], c.want)
+		}
+		if got, want := in.Master, c.files[unit] == debian; (got == "unix:"+filepath.Join(root, "run/haproxy-master.sock")) != want && c.files["etc/default/haproxy"] == "" && !strings.Contains(name, "drop-in") && name != "own unit" {
+			t.Errorf("%s: the master's socket is %q", name, got)
+		}
+		for _, one := range in.Files { // a saved command names one file of the set
+			again, err := live.Detect(t.Context(), live.Search{Root: root, Cfg: one})
+			if err != nil || len(c.files) > 0 && !slices.Equal(again.Files, in.Files) {
+				t.Errorf("%s: --haproxy-cfg %s gives %q, not the whole set", name, one, again.Files)
+			}
 		}
 		in, err = live.Detect(t.Context(), live.Search{Root: root, Cfg: "/mine.cfg"})
 		if err != nil || strings.Join(in.Files, " ") != "/mine.cfg" {

@@ -15,7 +15,8 @@ type Install struct {
 	Bin     string // "" when HAProxy is not installed
 	Version haproxy.Version
 	OpenSSL bool              // built with TLS
-	Files   []string          // configuration files in load order; the last one is ours to merge into
+	Files   []string          // configuration files in load order
+	Master  string            // the master's socket (-S), as haproxy.RuntimeSocket has it; "" without one
 	Why     map[string]string // by field: where each was found
 	Notes   []string
 }

@@ -23,9 +23,8 @@ import (
 
 // master starts haproxy as distributions do (-Ws, here without systemd: -W) and
 // returns its process.
-func (w *town) master(t *testing.T, bin, cfg string) *exec.Cmd {
+func (w *town) master(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(bin, "-W", "-db", "-f", cfg)
 	var output syncBuffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
@@ -46,24 +45,6 @@ func (w *town) master(t *testing.T, bin, cfg string) *exec.Cmd {
 		return err == nil
 	})
 	return cmd
-}
-
-// worker is the process that the runtime socket speaks of, and how often the
-// master has reloaded.
-func worker(socket string) string {
-	c, err := net.Dial("unix", socket)
-	if err != nil {
-		return ""
-	}
-	defer c.Close()
-	fmt.Fprint(c, "show info\n")
-	text, _ := io.ReadAll(c)
-	for line := range strings.SplitSeq(string(text), "\n") {
-		if pid, ok := strings.CutPrefix(line, "Pid: "); ok {
-			return pid
-		}
-	}
-	return ""
 }
 
 // load sends rate requests a second to a host for a while, half of them over
@@ -129,9 +110,13 @@ func TestReloadUnderLoad(t *testing.T) {
 	broken = append(broken, "backend broken on purpose\n    no such keyword\n"...)
 
 	write(t, cfg, original)
-	cmd := w.master(t, in.Bin, cfg)
+	cmd := w.master(t, exec.Command(in.Bin, "-W", "-db", "-f", cfg))
+	worker := func() string {
+		pid, _ := live.Worker(t.Context(), "unix:"+socket) // none while it changes
+		return pid
+	}
 	reload := func(data []byte, serves bool) {
-		before := worker(socket)
+		before := worker()
 		if report := check(t, in.Bin, live.Candidate{Path: cfg, Data: data}, nil); report.OK != serves {
 			t.Errorf("haproxy -c accepts: %t", report.OK)
 		}
@@ -142,7 +127,7 @@ func TestReloadUnderLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		if serves {
-			await(t, "another worker serves", func() bool { now := worker(socket); return now != "" && now != before })
+			await(t, "another worker serves", func() bool { now := worker(); return now != "" && now != before })
 			return
 		}
 		// The master goes on waiting, and the worker serving.
@@ -151,7 +136,7 @@ func TestReloadUnderLoad(t *testing.T) {
 				t.Errorf("while the broken file is in place: %s", got)
 			}
 		}
-		if now := worker(socket); now != before {
+		if now := worker(); now != before {
 			t.Errorf("worker %s became %s by a broken file", before, now)
 		}
 	}
