@@ -176,12 +176,14 @@ backend b
     server b {BTLS}
 `
 
-// The layouts of cases 1 to 4, as they are before bitgate comes.
-var layouts = map[string]struct {
+type layout struct {
 	text  string
 	inUse bool // the port serves the other hosts already
 	adopt bool // sections made by hand are to be replaced
-}{
+}
+
+// The layouts of cases 1 to 4, as they are before bitgate comes.
+var layouts = map[string]layout{
 	"1 nobody binds the port": {head + plainBackends + "frontend other\n    bind {OTHER}\n    default_backend a\n", false, false},
 	"2 host rules, a directory of certificates": {head + `frontend www
     bind {ADDR} ssl crt {DIR}/certs/ alpn h2,http/1.1
@@ -251,59 +253,66 @@ frontend other
 
 func TestCasesServeEveryHost(t *testing.T) {
 	t.Parallel()
-	in := installed(t)
-	if !in.Version.AtLeast(2, 2) {
-		t.Skip("SKIPPED: the layouts use keywords of HAProxy 2.2")
-	}
-	for name, layout := range layouts {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newTown(t)
-			original := w.fill(layout.text)
-			cfg := filepath.Join(w.dir, "haproxy.cfg")
-			hosts := otherHosts
-			if !layout.inUse {
-				hosts = nil
+	for _, in := range everyHAProxy(t) {
+		t.Run(in.Version.Text, func(t *testing.T) {
+			if !in.Version.AtLeast(2, 2) {
+				t.Skip("SKIPPED: the layouts use keywords of HAProxy 2.2")
 			}
-			before := map[string][]byte{}
-			if layout.inUse {
-				t.Run("before", func(t *testing.T) {
-					write(t, cfg, original)
-					launch(t, in.Bin, w.addr, "-f", cfg)
-					for _, host := range append([]string{"", "unknown.example.com"}, hosts...) {
-						before[host] = w.presented(t, host)
-					}
+			for name, layout := range layouts {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					servesEveryHost(t, in, layout)
 				})
 			}
-			s := w.site(t, in.Version)
-			s.Adopt = layout.adopt
-			m, err := haproxy.Merge([]haproxy.Source{{Path: cfg, Data: original}}, s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if ours := bytes.Contains(m.After, []byte("frontend bitgate_bitbucket_https")); ours == layout.inUse && layout.adopt {
-				t.Errorf("the port is not taken over:\n%s", m.After)
-			}
-			write(t, cfg, m.After)
+		})
+	}
+}
+
+func servesEveryHost(t *testing.T, in live.Install, layout layout) {
+	w := newTown(t)
+	original := w.fill(layout.text)
+	cfg := filepath.Join(w.dir, "haproxy.cfg")
+	hosts := otherHosts
+	if !layout.inUse {
+		hosts = nil
+	}
+	before := map[string][]byte{}
+	if layout.inUse {
+		t.Run("before", func(t *testing.T) {
+			write(t, cfg, original)
 			launch(t, in.Bin, w.addr, "-f", cfg)
-			if got := w.shares(t, ourHost, "/bitbucket/projects"); got["bitbucket"] != perHost {
-				t.Errorf("%s was answered by %v\n%s", ourHost, got, m.After)
-			}
-			for _, host := range hosts {
-				if got := w.shares(t, host, "/bitbucket/x"); got[host] != perHost {
-					t.Errorf("%s was answered by %v\n%s", host, got, m.After)
-				}
-			}
-			for host, cert := range before {
-				if !bytes.Equal(w.presented(t, host), cert) {
-					t.Errorf("a client that asks for %q is shown another certificate than before", host)
-				}
-			}
-			back, err := haproxy.Remove(haproxy.Source{Path: cfg, Data: m.After})
-			if err != nil || !bytes.Equal(back.After, original) {
-				t.Errorf("Remove gives other bytes (%v):\n%s", err, back.After)
+			for _, host := range append([]string{"", "unknown.example.com"}, hosts...) {
+				before[host] = w.presented(t, host)
 			}
 		})
+	}
+	s := w.site(t, in.Version)
+	s.Adopt = layout.adopt
+	m, err := haproxy.Merge([]haproxy.Source{{Path: cfg, Data: original}}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ours := bytes.Contains(m.After, []byte("frontend bitgate_bitbucket_https")); ours == layout.inUse && layout.adopt {
+		t.Errorf("the port is not taken over:\n%s", m.After)
+	}
+	write(t, cfg, m.After)
+	launch(t, in.Bin, w.addr, "-f", cfg)
+	if got := w.shares(t, ourHost, "/bitbucket/projects"); got["bitbucket"] != perHost {
+		t.Errorf("%s was answered by %v\n%s", ourHost, got, m.After)
+	}
+	for _, host := range hosts {
+		if got := w.shares(t, host, "/bitbucket/x"); got[host] != perHost {
+			t.Errorf("%s was answered by %v\n%s", host, got, m.After)
+		}
+	}
+	for host, cert := range before {
+		if !bytes.Equal(w.presented(t, host), cert) {
+			t.Errorf("a client that asks for %q is shown another certificate than before", host)
+		}
+	}
+	back, err := haproxy.Remove(haproxy.Source{Path: cfg, Data: m.After})
+	if err != nil || !bytes.Equal(back.After, original) {
+		t.Errorf("Remove gives other bytes (%v):\n%s", err, back.After)
 	}
 }
 

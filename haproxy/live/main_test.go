@@ -48,6 +48,21 @@ func installed(t *testing.T) live.Install {
 	return in
 }
 
+// everyHAProxy is the installed one and those that BITGATE_HAPROXY_BINS names,
+// parted by colons.
+func everyHAProxy(t *testing.T) []live.Install {
+	t.Helper()
+	all := []live.Install{installed(t)}
+	for _, bin := range filepath.SplitList(os.Getenv("BITGATE_HAPROXY_BINS")) {
+		in, err := live.Detect(t.Context(), live.Search{Bin: bin})
+		if err != nil || !in.OpenSSL {
+			t.Fatalf("BITGATE_HAPROXY_BINS: %s: %v, TLS %t", bin, err, in.OpenSSL)
+		}
+		all = append(all, in)
+	}
+	return all
+}
+
 // front is a running HAProxy with our sections in front of a test server.
 type front struct {
 	site   haproxy.Site
