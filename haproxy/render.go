@@ -42,10 +42,12 @@ type view struct {
 	Shared           bool   // a frontend of the administrator's leads here
 	Loop             string // where our TLS frontend takes TLS that was passed through
 	Bundle, TLS      string
-	Upstream         string
+	Cluster          bool     // several nodes stand for each other
+	Cookie           string   // that binds a client to its node
+	Servers          []server // Bitbucket's connectors
 	MaxConn          int
 	SSHListen        string
-	SSHUpstream      string
+	SSHServers       []server
 	Spoofable        []string
 }
 
@@ -110,20 +112,16 @@ func (s Site) view(o options) (view, error) {
 	}
 	v.Shared = o.ways.shared()
 	v.Redirect = spellAll(o.ways.redirect, s.Version)
-	up, err := parseUpstream(s.Upstream)
-	if err != nil {
+	v.Cluster, v.Cookie = len(s.Nodes) > 0, stickyCookie
+	var err error
+	if v.Servers, err = s.spellServers(s.upstreams()); err != nil {
 		return view{}, err
 	}
-	v.Upstream = spellServer(up, s.Version)
 	if s.SSHListen != "" {
-		up, err := parseUpstream(s.SSHUpstream)
-		if err != nil {
-			return view{}, err
-		}
 		v.SSHListen = spellAll([]string{s.SSHListen}, s.Version)[0]
-		v.SSHUpstream = spellServer(up, s.Version)
+		v.SSHServers, err = s.spellServers(s.sshUpstreams())
 	}
-	return v, nil
+	return v, err
 }
 
 // hosts lists the names that requests may carry: the public one, with the port
@@ -196,13 +194,6 @@ func spellAll(listen []string, v Version) []string {
 	return lines
 }
 
-func spellServer(e endpoint, v Version) string {
-	if e.addr.Is6() && v.AtLeast(2, 0) {
-		return "[" + e.addr.String() + "]:" + strconv.Itoa(e.lo)
-	}
-	return e.host + ":" + strconv.Itoa(e.lo)
-}
-
 // check refuses sites that cannot be rendered.
 func (s Site) check() error {
 	usage := func(found, why, do string) error { return problem.New(found, why, do).WithKind(problem.Usage) }
@@ -240,11 +231,12 @@ func (s Site) checkAddresses() error {
 		}
 		ends = append(ends, e)
 	}
-	upstreams := []string{s.Upstream}
+	upstreams := s.upstreams()
 	if s.SSHListen != "" {
-		upstreams = append(upstreams, s.SSHUpstream)
+		upstreams = append(upstreams, s.sshUpstreams()...)
 	}
-	for _, text := range upstreams {
+	for _, n := range upstreams {
+		text := n.Address
 		up, err := parseUpstream(text)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bitgate/internal/node"
 	"bitgate/internal/publicurl"
 	"bitgate/internal/splice"
 )
@@ -43,14 +44,15 @@ func (v Version) openssl(major, minor, patch int) bool {
 // Site is what our sections must do. Addresses are "host:port" or ":port".
 type Site struct {
 	URL            publicurl.URL
-	Listen         []string // TLS addresses
-	RedirectListen []string // plain HTTP addresses that redirect to https, empty for none
-	Bundle         string   // crt: path of the PEM bundle
-	Upstream       string   // Bitbucket's connector, "127.0.0.1:7990"
-	MaxConn        int      // concurrent requests to the server, page: 50
-	SSHListen      string   // "" when SSH is not forwarded
-	SSHUpstream    string
-	OldPath        string // former context path to redirect from, "" for none ("/" means root)
+	Listen         []string    // TLS addresses
+	RedirectListen []string    // plain HTTP addresses that redirect to https, empty for none
+	Bundle         string      // crt: path of the PEM bundle
+	Upstream       string      // Bitbucket's connector, "127.0.0.1:7990"
+	Nodes          []node.Node // of a cluster, instead of Upstream
+	MaxConn        int         // concurrent requests to each server, page: 50
+	SSHListen      string      // "" when SSH is not forwarded
+	SSHUpstream    string      // with Nodes only ":7999", the port at each of them
+	OldPath        string      // former context path to redirect from, "" for none ("/" means root)
 	Version        Version
 	Adopt          bool  // sections made by hand for Bitbucket are replaced where that is safe
 	Used           []int // ports that other programs listen on; the loopback address, where one is needed, keeps off them

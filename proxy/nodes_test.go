@@ -109,3 +109,43 @@ func TestNodeDown(t *testing.T) {
 		t.Errorf("log:\n%s", log)
 	}
 }
+
+// SSH goes to the node with the fewest connections, and past one that refuses.
+func TestSSHGoesToTheNodes(t *testing.T) {
+	_, port, _ := net.SplitHostPort(sshd(t))
+	l, err := net.Listen("tcp", "127.0.0.2:"+port) // another machine, as far as TCP can tell
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted := make(chan net.Conn, 10)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprint(conn, "SSH-2.0-test\r\n")
+			accepted <- conn
+		}
+	}()
+	r := start(t, "unused:1", func(c *config.Config) {
+		c.Upstream, c.SSHListen, c.SSHUpstream = "", "127.0.0.1:0", ":"+port
+		for name, host := range map[string]string{"a": "127.0.0.1", "b": "127.0.0.2", "gone": "127.0.0.3"} {
+			c.Nodes = append(c.Nodes, config.Node{Name: name, Address: host + ":7990"})
+		}
+	})
+	for range 4 {
+		dialSSH(t, r)
+	}
+	for range 2 { // every second one is here
+		conn := <-accepted
+		t.Cleanup(func() { conn.Close() })
+	}
+	l.Close()
+	for range 4 {
+		dialSSH(t, r)
+	}
+	if n := len(accepted); n > 0 {
+		t.Errorf("%d connections too many went to one node", n)
+	}
+}

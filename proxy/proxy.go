@@ -79,7 +79,7 @@ func New(c config.Config, log io.Writer) (*Proxy, error) {
 		cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c), goroutines: goroutineHost(c),
 		keys: store, tls: store.Config(), fresh: &openSet{}, open: &openSet{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
 	}
-	p.ssh = newSSHForwarder(c, l, p.open)
+	p.ssh = newSSHForwarder(c, l, p.open, p.admission)
 	p.h2 = newServer(p, p)
 	p.trackFresh(p.h2)
 	p.h2.TLSConfig = p.tls

@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	maxSSH          = 1000 // connections at a time
-	sshRetries      = 3
-	sshRetriesPause = 250 * time.Millisecond
+	maxSSH = 1000 // connections at a time
+
 	// An SSH client speaks at once (RFC 4253, 4.2); a scanner that holds the
 	// connection open does not.
 	firstByteTimeout = time.Minute
@@ -23,16 +22,16 @@ const (
 
 // sshForwarder passes TCP connections on, unread.
 type sshForwarder struct {
-	cfg    config.Config
-	dialer net.Dialer
-	idle   time.Duration
-	log    *logger
-	open   *openSet
-	slots  chan struct{}
+	cfg     config.Config
+	servers *sshServers
+	idle    time.Duration
+	log     *logger
+	open    *openSet
+	slots   chan struct{}
 }
 
-func newSSHForwarder(c config.Config, l *logger, open *openSet) *sshForwarder {
-	return &sshForwarder{cfg: c, dialer: net.Dialer{Timeout: c.ConnectTimeout}, idle: c.TunnelTimeout, log: l, open: open, slots: make(chan struct{}, maxSSH)}
+func newSSHForwarder(c config.Config, l *logger, open *openSet, a *admission) *sshForwarder {
+	return &sshForwarder{cfg: c, servers: newSSHServers(c, a), idle: c.TunnelTimeout, log: l, open: open, slots: make(chan struct{}, maxSSH)}
 }
 
 // serve accepts until the listener is closed; ctx cuts what is open.
@@ -77,7 +76,8 @@ func (s *sshForwarder) forward(ctx context.Context, conn net.Conn, o *opened) {
 		return
 	}
 	client := newIdleConn(conn, min(firstByteTimeout, s.idle))
-	raw, err := s.dial(ctx)
+	raw, leave, err := s.servers.dial(ctx)
+	defer leave()
 	if err != nil {
 		s.log.event("ssh %s: the server does not answer: %v", conn.RemoteAddr(), err)
 		return
@@ -100,21 +100,6 @@ func (s *sshForwarder) forward(ctx context.Context, conn net.Conn, o *opened) {
 	both.Go(func() { pass(client, server, &moved.sent) })
 	both.Wait()
 	s.log.event("ssh %s closed sent=%d received=%d total=%d", conn.RemoteAddr(), moved.sent.Load(), moved.received.Load(), time.Since(started).Milliseconds())
-}
-
-// dial tries again while the server refuses: nothing was sent.
-func (s *sshForwarder) dial(ctx context.Context) (net.Conn, error) {
-	for attempt := 0; ; attempt++ {
-		conn, err := s.dialer.DialContext(ctx, "tcp", s.cfg.SSHUpstream)
-		if err == nil || attempt == sshRetries || ctx.Err() != nil {
-			return conn, err
-		}
-		select {
-		case <-time.After(sshRetriesPause):
-		case <-ctx.Done():
-			return nil, err
-		}
-	}
 }
 
 // sshProgress are the bytes to and from the client.

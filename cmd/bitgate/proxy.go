@@ -6,11 +6,11 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"bitgate/internal/node"
 	"bitgate/internal/problem"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
@@ -113,9 +113,9 @@ func surroundings(p *process, o proxyOptions) proxy.Process {
 
 // proxyConfig is the file's configuration with the given flags on top.
 func proxyConfig(c *cobra.Command, o proxyOptions) (config.Config, error) {
-	nodes, err := parseNodes(o.nodes)
+	nodes, err := node.ParseAll(o.nodes)
 	if err != nil {
-		return config.Config{}, err
+		return config.Config{}, usage("--node "+err.Error(), "")
 	}
 	o.flags.Nodes = nodes
 	cfg := o.flags
@@ -166,17 +166,4 @@ func (o proxyOptions) onto(c *cobra.Command, cfg *config.Config) {
 			set()
 		}
 	}
-}
-
-// parseNodes reads NAME=HOST:PORT; the configuration judges the parts.
-func parseNodes(texts []string) ([]config.Node, error) {
-	var nodes []config.Node
-	for _, text := range texts {
-		name, address, ok := strings.Cut(text, "=")
-		if !ok {
-			return nil, usage("--node "+text+": not NAME=HOST:PORT", "")
-		}
-		nodes = append(nodes, config.Node{Name: name, Address: address})
-	}
-	return nodes, nil
 }

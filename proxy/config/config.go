@@ -8,8 +8,10 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"bitgate/internal/node"
 	"bitgate/internal/publicurl"
 )
 
@@ -32,9 +34,9 @@ type Config struct {
 	HealthPath     string        `yaml:"health-path,omitempty"`     // "" = {context}/status, "none"
 	HealthInterval time.Duration `yaml:"health-interval,omitempty"` // between two checks
 	SSHListen      string        `yaml:"ssh-listen,omitempty"`
-	SSHUpstream    string        `yaml:"ssh-upstream,omitempty"`
-	OldPath        string        `yaml:"old-path,omitempty"` // former context path to redirect from, "/" for the root
-	User           string        `yaml:"user,omitempty"`     // to become after binding, when started as root
+	SSHUpstream    string        `yaml:"ssh-upstream,omitempty"` // with nodes only ":7999", the port at each of them
+	OldPath        string        `yaml:"old-path,omitempty"`     // former context path to redirect from, "/" for the root
+	User           string        `yaml:"user,omitempty"`         // to become after binding, when started as root
 	AccessLog      string        `yaml:"access-log,omitempty"`
 
 	// In brackets: the keyword of HAProxy's manual that means the same.
@@ -75,10 +77,7 @@ type Certificate struct {
 }
 
 // Node is one server of a cluster; its name is the cookie's value.
-type Node struct {
-	Name    string `yaml:"name"`
-	Address string `yaml:"address"` // host:port
-}
+type Node = node.Node
 
 // Values of Engine, AccessLogFormat, Balance and SSHProxyProtocol.
 const (
@@ -193,6 +192,19 @@ func (c Config) Addresses() []string {
 		}
 	}
 	return all
+}
+
+// SSHServers are the SSH servers by the names of Servers, in the same order.
+func (c Config) SSHServers() []Node {
+	var out []Node
+	for _, n := range c.Servers() {
+		address := c.SSHUpstream
+		if len(c.Nodes) > 0 {
+			address = n.At(strings.TrimPrefix(c.SSHUpstream, ":"))
+		}
+		out = append(out, Node{Name: n.Name, Address: address})
+	}
+	return out
 }
 
 // Trusted reports whether addr is one of the trusted proxies.

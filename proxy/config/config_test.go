@@ -85,6 +85,10 @@ func TestParseNamesLineAndKey(t *testing.T) {
 			"limits", small + "limit-connections: -1\nlimit-rate: .nan\nlimit-burst: 5\nretries: -1\nmaxqueue: -5\nhealth-rise: 1000\n",
 			[]string{"line 4: limit-connections", "line 5: limit-rate is NaN", "line 7: retries", "line 8: maxqueue", "line 9: health-rise"},
 		},
+		{
+			"ssh upstream of nodes with a host", "url: https://git.example.com\npem: /a\nnodes: [{name: a, address: 'h:1'}]\nssh-listen: :7999\nssh-upstream: h:7999\n",
+			[]string{`line 5: ssh-upstream "h:7999" is not a port such as :7999`},
+		},
 		{"ssh upstream without host", small + "ssh-listen: :7999\nssh-upstream: :7999\n", []string{"ssh-upstream"}},
 	}
 	for _, tt := range tests {
@@ -180,7 +184,7 @@ func TestServers(t *testing.T) {
 			t.Errorf("%s: %v", upstream, got)
 		}
 	}
-	nodes := []Node{{"a", "h:1"}, {"b", "h:2"}}
+	nodes := []Node{{Name: "a", Address: "h:1"}, {Name: "b", Address: "h:2"}}
 	c := Config{Nodes: nodes}.WithDefaults()
 	if got := c.Servers(); !cmp.Equal(got, nodes) || c.Upstream != "" {
 		t.Errorf("%v, upstream %q", got, c.Upstream)

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"bitgate/internal/node"
 )
 
 func (c Config) validateNumbers(note noter) {
@@ -61,7 +63,7 @@ func (c Config) validateServers(note noter) {
 	seen := map[string]string{}
 	for i, n := range c.Nodes {
 		key := "nodes." + strconv.Itoa(i)
-		if !token(n.Name) {
+		if !node.ValidName(n.Name) {
 			note(key+".name", "%q is not a name of letters, digits, - and _", n.Name)
 		}
 		if host, _, err := net.SplitHostPort(n.Address); err != nil || host == "" || !validAddress(n.Address, 1) {
@@ -78,7 +80,7 @@ func (c Config) validateServers(note noter) {
 		note("balance", "%q is neither %q nor %q", b, BalanceLeastConn, BalanceRoundRobin)
 	}
 	if c.Cookie != "" {
-		if !token(c.Cookie) {
+		if !node.ValidName(c.Cookie) {
 			note("cookie", "%q is not a name of letters, digits, - and _", c.Cookie)
 		}
 		if len(c.Nodes) == 0 {
@@ -116,15 +118,4 @@ func (c Config) validateClients(note noter) {
 	} else if c.MetricsListen != "" && !validAddress(c.MetricsListen, 0) {
 		note("metrics-listen", "%q is neither an address such as 127.0.0.1:9101 nor unix:/run/bitgate/metrics.sock", c.MetricsListen)
 	}
-}
-
-// token is what may be a cookie's name and value, and a word of the log.
-func token(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 64
 }

@@ -94,10 +94,13 @@ func (c Config) validateAddresses(note noter) {
 	if (c.SSHListen == "") != (c.SSHUpstream == "") {
 		note("ssh-listen", "and ssh-upstream must be given together")
 	}
-	if c.SSHUpstream != "" {
-		if host, _, err := net.SplitHostPort(c.SSHUpstream); err != nil || host == "" || !validAddress(c.SSHUpstream, 1) {
-			note("ssh-upstream", "%q is not an address such as 127.0.0.1:7999", c.SSHUpstream)
-		}
+	host, _, err := net.SplitHostPort(c.SSHUpstream)
+	switch {
+	case c.SSHUpstream == "":
+	case len(c.Nodes) > 0 && (err != nil || host != "" || !validAddress(c.SSHUpstream, 1)):
+		note("ssh-upstream", "%q is not a port such as :7999: it is the same at each of the nodes", c.SSHUpstream)
+	case len(c.Nodes) == 0 && (err != nil || host == "" || !validAddress(c.SSHUpstream, 1)):
+		note("ssh-upstream", "%q is not an address such as 127.0.0.1:7999", c.SSHUpstream)
 	}
 }
 

@@ -94,7 +94,7 @@ func unreadable(name string, err error) error {
 	}
 	for i, m := range mistakes {
 		if before, rest, ok := strings.Cut(m, ": field "); ok {
-			if field, _, ok := strings.Cut(rest, " not found in type config."); ok {
+			if field, _, ok := strings.Cut(rest, " not found in type "); ok {
 				m = fmt.Sprintf("%s: unknown key %q", before, field)
 			}
 		}

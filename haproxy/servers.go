@@ -1,0 +1,56 @@
+package haproxy
+
+import (
+	"strconv"
+	"strings"
+
+	"bitgate/internal/node"
+)
+
+// stickyCookie binds a client to its node. It is a cookie of the front's own,
+// which Bitbucket never sees; the name is that of Atlassian's example for a
+// cluster behind Apache (KB 979424556).
+const stickyCookie = "ROUTEID"
+
+// server is one server line.
+type server struct{ Name, Address string }
+
+// upstreams are the HTTP connectors: the nodes, or the one server under the
+// name that Atlassian's page gives it.
+func (s Site) upstreams() []node.Node {
+	if len(s.Nodes) > 0 {
+		return s.Nodes
+	}
+	return []node.Node{{Name: "bitbucket01", Address: s.Upstream}}
+}
+
+// sshUpstreams are their SSH servers; those of nodes all have the same port.
+func (s Site) sshUpstreams() []node.Node {
+	if len(s.Nodes) == 0 {
+		return []node.Node{{Name: "bitbucket01", Address: s.SSHUpstream}}
+	}
+	var out []node.Node
+	for _, n := range s.Nodes {
+		out = append(out, node.Node{Name: n.Name, Address: n.At(strings.TrimPrefix(s.SSHUpstream, ":"))})
+	}
+	return out
+}
+
+func (s Site) spellServers(nodes []node.Node) ([]server, error) {
+	var out []server
+	for _, n := range nodes {
+		e, err := parseUpstream(n.Address)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, server{n.Name, spellServer(e, s.Version)})
+	}
+	return out, nil
+}
+
+func spellServer(e endpoint, v Version) string {
+	if e.addr.Is6() && v.AtLeast(2, 0) {
+		return "[" + e.addr.String() + "]:" + strconv.Itoa(e.lo)
+	}
+	return e.host + ":" + strconv.Itoa(e.lo)
+}
