@@ -112,7 +112,7 @@ func (s Site) view(o options) (view, error) {
 	}
 	v.Shared = o.ways.shared()
 	v.Redirect = spellAll(o.ways.redirect, s.Version)
-	v.Cluster, v.Cookie = len(s.Nodes) > 0, stickyCookie
+	v.Cluster, v.Cookie = len(s.Nodes) > 0, StickyCookie
 	var err error
 	if v.Servers, err = s.spellServers(s.upstreams()); err != nil {
 		return view{}, err

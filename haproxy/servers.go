@@ -7,10 +7,10 @@ import (
 	"bitgate/internal/node"
 )
 
-// stickyCookie binds a client to its node. It is a cookie of the front's own,
+// StickyCookie binds a client to its node. It is a cookie of the front's own,
 // which Bitbucket never sees; the name is that of Atlassian's example for a
 // cluster behind Apache (KB 979424556).
-const stickyCookie = "ROUTEID"
+const StickyCookie = "ROUTEID"
 
 // server is one server line.
 type server struct{ Name, Address string }

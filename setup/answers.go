@@ -25,6 +25,8 @@ type Answers struct {
 	Key               string        `yaml:"key,omitempty" json:"key,omitempty"`
 	Chain             string        `yaml:"chain,omitempty" json:"chain,omitempty"`
 	PEM               string        `yaml:"pem,omitempty" json:"pem,omitempty"`
+	Nodes             []string      `yaml:"node,omitempty" json:"node,omitempty"` // NAME=HOST:PORT, see package node
+	PartialService    bool          `yaml:"partial-service,omitempty" json:"partial-service,omitempty"`
 	MaxConn           int           `yaml:"maxconn,omitempty" json:"maxconn"`
 	HTTPRedirect      string        `yaml:"http-redirect,omitempty" json:"http-redirect"`
 	RedirectOldPath   string        `yaml:"redirect-old-path,omitempty" json:"redirect-old-path,omitempty"` // former context path ("/stash", "/"), "" for none

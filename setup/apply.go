@@ -127,7 +127,7 @@ func (a *Applier) able(ctx context.Context, p Plan, c Change) error {
 		return problem.New("--restart manual needs a terminal", "somebody must say when Bitbucket was restarted",
 			"use --restart never and restart it afterwards").WithKind(problem.Usage)
 	case c.restartsBitbucket():
-		return a.lastLook(ctx, p)
+		return a.lastLook(ctx, p, c.Service)
 	}
 	return nil
 }

@@ -57,26 +57,22 @@ func (b *builder) restart() {
 			}
 		}
 	}
-	in := b.f.Instance
-	behind := in.State != bitbucket.Unreachable && in.Base != "" && in.Base != b.plan.Run.UpstreamAfter &&
-		!b.a.Skips(StepContextPath) && len(b.plan.Pending) == 0
-	if at < 0 && behind {
-		at = 2 // the connector step: files are right, the process has not read them yet
+	restarts := b.restartChanges(at < 0)
+	if len(restarts) == 0 {
+		return
 	}
 	if at < 0 {
-		return
+		at = 2 // the connector step: files are right, the process has not read them yet
 	}
 	ctl := b.plan.Run.Bitbucket
 	if ctl.How == "never" {
-		b.plan.Pending = append(b.plan.Pending, "restart Bitbucket: it reads its files only when it starts")
+		what := "restart Bitbucket"
+		if len(b.a.Nodes) > 0 {
+			what += " on each node"
+		}
+		b.plan.Pending = append(b.plan.Pending, what+": it reads its files only when it starts")
 		return
 	}
-	b.plan.Steps[at].Changes = append(b.plan.Steps[at].Changes, Change{
-		Phase: PhaseRestart, What: "restart Bitbucket (" + describe(ctl) + ")",
-		Service: &ServiceChange{
-			Target: "bitbucket", Verb: "restart", Control: ctl,
-			Effect: "Bitbucket is away for one to a few minutes; running clones and pushes are cut",
-		},
-	})
+	b.plan.Steps[at].Changes = append(b.plan.Steps[at].Changes, restarts...)
 	b.plan.Steps[at].Skipped = ""
 }

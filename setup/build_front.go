@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
+	"bitgate/haproxy"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -89,6 +91,10 @@ func (b *builder) builtin(s *Step, bundle string) error {
 	c := config.Config{
 		URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Upstream: b.a.Upstream, PEM: bundle,
 		MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream, OldPath: old,
+	}
+	if nodes := b.a.nodes(); len(nodes) > 0 {
+		c.Upstream, c.Nodes, c.Cookie = "", nodes, haproxy.StickyCookie
+		c.HealthFast, c.HealthDown, c.SlowStart = time.Second, time.Second, 30*time.Second // as our haproxy.cfg has it
 	}
 	text, err := c.Marshal()
 	if err != nil {

@@ -64,7 +64,7 @@ func (b *builder) site(bundle string) haproxy.Site {
 	u := strings.TrimPrefix(b.a.Upstream, "http://")
 	return haproxy.Site{
 		URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Bundle: bundle,
-		Upstream: u, MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
+		Upstream: u, Nodes: b.a.nodes(), MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
 		OldPath: b.a.RedirectOldPath, Version: b.f.HAProxy.Version, Used: b.usedPorts(), Adopt: b.a.HandMade == Adopt,
 	}
 }

@@ -42,6 +42,9 @@ func (b *builder) inputs() {
 	}
 	in["bitbucket-version"] = b.a.Version
 	in["bitbucket-state"] = string(b.f.Instance.State)
+	for _, n := range b.f.Nodes {
+		in["node-state "+n.Name] = string(n.State)
+	}
 	if b.f.Instance.BaseURL.Set {
 		in["base-url"] = b.f.Instance.BaseURL.Value
 	}
@@ -73,6 +76,7 @@ func (b *builder) considerations() {
 	}
 	b.pathNote()
 	b.redirectNote()
+	b.nodeNotes()
 	if links := b.f.Instance.AppLinks; len(links) > 0 {
 		b.plan.Notes = append(b.plan.Notes, Finding{
 			ID: "application-links", Level: Warn,

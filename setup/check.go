@@ -17,6 +17,7 @@ import (
 func CheckPlan(ctx context.Context, f Facts, p Plan) ([]Finding, error) {
 	var out []Finding
 	out = append(out, checkBitbucket(f, p)...)
+	out = append(out, checkNodes(f, p)...)
 	out = append(out, f.Certificate.Findings...)
 	out = append(out, checkPorts(f, p)...)
 	out = append(out, checkFiles(p)...)

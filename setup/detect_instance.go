@@ -39,7 +39,14 @@ func (f *Facts) detectInstance(ctx context.Context, p Probe) error {
 		}
 		up = "http://127.0.0.1:" + port
 	}
+	if nodes := p.Said.nodes(); len(nodes) > 0 {
+		f.Nodes = askNodes(ctx, nodes, f.contextCandidates(p))
+		if p.Said.Upstream == "" {
+			up = nodeUpstream(nodes, f.Nodes)
+		}
+	}
 	f.Instance = askInstance(ctx, strings.TrimRight(up, "/"), f.contextCandidates(p))
+	f.detectCluster(p.Proc)
 	return nil
 }
 

@@ -56,10 +56,11 @@ type Decision string
 
 // Decisions.
 const (
-	DecideRetry Decision = "retry"
-	DecideBack  Decision = "back"
-	DecideKeep  Decision = "keep"
-	DecideDone  Decision = "done" // the manual act has been done
+	DecideRetry   Decision = "retry"
+	DecideBack    Decision = "back"
+	DecideKeep    Decision = "keep"
+	DecideDone    Decision = "done"    // the manual act has been done
+	DecidePartial Decision = "partial" // go on without the nodes that do not serve
 )
 
 // Ask puts a choice to a person; nil where there is none.

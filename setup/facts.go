@@ -14,6 +14,9 @@ type Facts struct {
 	Bitbucket bitbucket.Install
 	Layout    bitbucket.Layout // zero when the version is unknown
 	Instance  Instance
+	Nodes     []NodeState // of the answers' nodes, in their order
+	NFS       Known       // the shared home, where it is on NFS
+	Cluster   Known       // why this looks like one node of several
 
 	Properties atomicfile.File // the layout's properties file
 	ServerXML  atomicfile.File // the layout's server.xml, zero from 5.0 on

@@ -14,10 +14,17 @@ import (
 // forward does what is not done yet and commits. again says that the process
 // that began the run is gone.
 func (a *Applier) forward(ctx context.Context, r *run, again bool) (Result, error) {
-	before := r.progress()
+	before, asked := r.progress(), false
 	for i, ref := range r.Plan.Ordered() {
-		if before[i].done && !(again && a.endedWithItsProcess(r.Plan.At(ref))) {
+		c := r.Plan.At(ref)
+		if before[i].done && !(again && a.endedWithItsProcess(c)) {
 			continue
+		}
+		if c.Phase >= PhaseFrontFiles && !asked && r.Plan.servesFront() {
+			asked = true
+			if err := a.readyForFront(ctx, r.Plan); err != nil {
+				return a.failed(ctx, r, err)
+			}
 		}
 		if err := a.change(ctx, r, i, ref, before[i]); err != nil {
 			return a.failed(ctx, r, err)
@@ -89,7 +96,7 @@ func (a *Applier) act(ctx context.Context, r *run, i int, c Change, before progr
 		return a.changeBaseURL(ctx, r, i, c.BaseURL)
 	}
 	if c.restartsBitbucket() {
-		return a.restartBitbucket(ctx, r, i, c.Service.Control, before.begun)
+		return a.restartBitbucket(ctx, r, i, c.Service, before.begun)
 	}
 	if path, was, will := c.writes(); path != "" && !slices.Contains([]string{was, will}, digestOf(path)) {
 		return changedUnderneath(path)

@@ -29,6 +29,7 @@ type machine struct {
 	t       *testing.T
 	Dir     string
 	BB      *bitbuckettest.Server
+	nodes   map[string]*bitbuckettest.Server // of a cluster; BB is the first
 	Probe   setup.Probe
 	Front   string
 	service *services

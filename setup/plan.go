@@ -115,7 +115,8 @@ type BaseURLChange struct {
 
 // ServiceChange restarts, reloads or starts a service.
 type ServiceChange struct {
-	Target  string          `json:"target"` // "bitbucket", "haproxy", "proxy"
+	Target  string          `json:"target"`         // "bitbucket", "haproxy", "proxy"
+	Node    string          `json:"node,omitempty"` // name of the node that is restarted
 	Verb    service.Verb    `json:"verb"`
 	Control service.Control `json:"control"`
 	Swap    string          `json:"swap,omitempty"` // a certificate file, handed over on the runtime socket; the verb where that fails

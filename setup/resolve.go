@@ -41,13 +41,19 @@ func (r *resolver) bitbucket(f Facts) {
 	r.text("home", &r.a.Home, b.Home, Detected, b.Why["Home"])
 	r.text("install", &r.a.Install, b.Dir, Detected, b.Why["Dir"])
 	r.text("bitbucket-version", &r.a.Version, b.Version, Detected, b.Why["Version"])
+	if len(r.a.Nodes) > 0 {
+		r.text("upstream", &r.a.Upstream, f.Instance.Upstream, Detected, "the node on this machine, else the first that answers")
+	}
 	if f.Port.Set && f.Instance.Upstream != "" {
 		r.text("upstream", &r.a.Upstream, f.Instance.Upstream, Detected, f.Port.Why)
 	}
 	r.text("upstream", &r.a.Upstream, "http://127.0.0.1:"+DefaultPort, Default, "Bitbucket's own port unless it was changed")
 	r.text("base-url-method", &r.a.BaseURLMethod, Auto, Default, "through Bitbucket itself")
 	if r.a.SSHListen != "" {
-		r.text("ssh-upstream", &r.a.SSHUpstream, "127.0.0.1:7999", Default, "Bitbucket's own SSH port unless it was changed")
+		if len(r.a.Nodes) > 0 {
+			r.text("ssh-upstream", &r.a.SSHUpstream, ":"+DefaultSSHPort, Default, "Bitbucket's own SSH port at each node unless it was changed")
+		}
+		r.text("ssh-upstream", &r.a.SSHUpstream, "127.0.0.1:"+DefaultSSHPort, Default, "Bitbucket's own SSH port unless it was changed")
 	}
 }
 
@@ -75,6 +81,12 @@ func (r *resolver) front(f Facts) {
 }
 
 func (r *resolver) policy(f Facts) {
+	switch {
+	case r.a.cluster():
+		r.text("restart", &r.a.Restart, Manual, Default, "there are several nodes, and this machine can restart one of them")
+	case f.NFS.Set:
+		r.text("restart", &r.a.Restart, Manual, Default, f.NFS.Why+", so other nodes may read the same files")
+	}
 	r.text("restart", &r.a.Restart, Auto, Default, controlWhy(f.BitbucketCtl))
 	reload := Auto
 	if r.a.Restart == Never {

@@ -23,45 +23,63 @@ var errStillStarting = errors.New("it is still starting")
 // restartBitbucket takes a last look, restarts, and waits for the new context.
 // begun says that a process before this one may have restarted it: what became
 // of that is decided by looking.
-func (a *Applier) restartBitbucket(ctx context.Context, r *run, i int, ctl service.Control, begun bool) error {
-	m, limit := r.Plan.ahead(), r.Plan.Run.RestartTimeout
+func (a *Applier) restartBitbucket(ctx context.Context, r *run, i int, s *ServiceChange, begun bool) error {
+	m, limit := r.Plan.moveOf(s, r.Plan.ahead()), r.Plan.Run.RestartTimeout
 	if begun {
 		base, _ := a.settled(ctx, i, m, limit, steady)
 		if m.from != m.to && base == m.to {
 			return a.waitRunning(ctx, i, m, limit)
 		}
 	}
-	if err := a.lastLook(ctx, r.Plan); err != nil {
+	down := a.whenDown(ctx, r.Plan, s, m)
+	switch down {
+	case DecidePartial:
+		return nil
+	case DecideBack:
+		return problem.New(s.whom()+" does not answer", "", "")
+	}
+	if err := a.lastLook(ctx, r.Plan, s); err != nil {
 		return err
 	}
 	if err := r.write(record{Kind: recDoing, Change: i}); err != nil {
 		return err
 	}
-	return a.restartAndWait(ctx, i, ctl, m, limit)
+	if down == DecideDone && s.Control.How == service.Manual {
+		return a.waitRunning(ctx, i, m, limit)
+	}
+	return a.restartAndWait(ctx, i, s, m, limit)
 }
 
 // lastLook refuses to restart an instance that is in the middle of something:
 // MAINTENANCE is a backup or a migration, STARTING a start that has its time.
-func (a *Applier) lastLook(ctx context.Context, p Plan) error {
-	_, state, _ := a.look(ctx, p.ahead())
+func (a *Applier) lastLook(ctx context.Context, p Plan, s *ServiceChange) error {
+	_, state, _ := a.look(ctx, p.moveOf(s, p.ahead()))
 	if busy(state) {
-		return problem.New(fmt.Sprintf("Bitbucket says %s at the last look before its restart", state),
+		return problem.New(fmt.Sprintf("%s says %s at the last look before its restart", s.whom(), state),
 			"a restart now would interrupt a backup, a migration or a start", "wait until it says RUNNING and start again")
 	}
 	return nil
 }
 
 // restartAndWait restarts and waits until Bitbucket runs under m.to.
-func (a *Applier) restartAndWait(ctx context.Context, i int, ctl service.Control, m move, limit time.Duration) error {
-	if ctl.How == service.Manual {
-		if a.Ask == nil || a.Ask("Restart Bitbucket now", "bitgate waits for "+m.to+"/status. Say done when it has been restarted.",
+func (a *Applier) restartAndWait(ctx context.Context, i int, s *ServiceChange, m move, limit time.Duration) error {
+	if s.Control.How == service.Manual {
+		if a.Ask == nil || a.Ask("Restart "+s.whom()+" now", "bitgate waits for "+m.to+"/status. Say done when it has been restarted.",
 			[]Decision{DecideDone, DecideBack}) != DecideDone {
-			return problem.New("Bitbucket was not restarted", "", "")
+			return problem.New(s.whom()+" was not restarted", "", "")
 		}
-	} else if err := service.Do(ctx, ctl, service.Restart, a.log(i)); err != nil {
-		return problem.Wrap(err, "Bitbucket could not be restarted", "", "see its log")
+	} else if err := service.Do(ctx, s.Control, service.Restart, a.log(i)); err != nil {
+		return problem.Wrap(err, s.whom()+" could not be restarted", "", "see its log")
 	}
 	return a.waitRunning(ctx, i, m, limit)
+}
+
+// whom names the instance that is restarted.
+func (s *ServiceChange) whom() string {
+	if s.Node == "" {
+		return "Bitbucket"
+	}
+	return "node " + s.Node
 }
 
 // waitRunning waits until m.to has answered well three times in a row.
@@ -119,9 +137,9 @@ func oldContext(m move) error {
 // with the new files then, and must be restarted with the old ones.
 func (t *taker) noticeRestart(ctx context.Context) {
 	files := false
-	m := t.r.Plan.back()
 	for i, ref := range t.r.Plan.Ordered() {
 		c := t.r.Plan.At(ref)
+		m := t.r.Plan.moveOf(c.Service, t.r.Plan.back())
 		files = files || c.Phase == PhaseUpstreamFiles && t.p[i].begun
 		if !files || !c.restartsBitbucket() || t.p[i].begun {
 			continue
@@ -134,7 +152,7 @@ func (t *taker) noticeRestart(ctx context.Context) {
 // restart brings Bitbucket back to its old files, unless it shows by its
 // address that it works with them already.
 func (t *taker) restart(ctx context.Context, i int, c Change) error {
-	m := t.r.Plan.back()
+	m := t.r.Plan.moveOf(c.Service, t.r.Plan.back())
 	for {
 		base, state := t.a.settled(ctx, i, m, t.patience, t.absent)
 		starting := state == bitbucket.Starting || state == bitbucket.Stopping
@@ -144,13 +162,13 @@ func (t *taker) restart(ctx context.Context, i int, c Change) error {
 		case state == bitbucket.Maintenance:
 			return problem.New("Bitbucket says MAINTENANCE and must be restarted with its old files", "a restart now would interrupt a backup or a migration", "bitgate recover when it says RUNNING")
 		case !starting:
-			return t.a.restartAndWait(ctx, i, c.Service.Control, m, t.r.Plan.Run.RestartTimeout)
+			return t.a.restartAndWait(ctx, i, c.Service, m, t.r.Plan.Run.RestartTimeout)
 		case t.a.Ask == nil || ctx.Err() != nil:
 			return problem.Wrap(errStillStarting, "Bitbucket must be restarted with its old files, which are in place", "a restart now could interrupt a migration of its database", "wait or restart it yourself, then bitgate recover")
 		}
 		if t.a.Ask("Bitbucket is still starting. Restart it all the same?", "It must be restarted with its old files. That could interrupt a migration of its database. Retry waits longer.",
 			[]Decision{DecideRetry, DecideBack}) == DecideBack {
-			return t.a.restartAndWait(ctx, i, c.Service.Control, m, t.r.Plan.Run.RestartTimeout)
+			return t.a.restartAndWait(ctx, i, c.Service, m, t.r.Plan.Run.RestartTimeout)
 		}
 		t.patience = t.r.Plan.Run.RestartTimeout
 	}

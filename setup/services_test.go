@@ -65,7 +65,10 @@ func (s *services) do(m *machine, verb string) error {
 		return err
 	}
 	var err error
-	if verb == "restart" {
+	if _, name, one := strings.Cut(verb, "@"); one {
+		s.restarts.Add(1)
+		err = m.nodes[name].Restart()
+	} else if verb == "restart" {
 		s.restarts.Add(1)
 		err = m.restartBitbucket()
 		if hook := s.hook.Load(); hook != nil {

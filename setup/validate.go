@@ -34,6 +34,7 @@ func validate(a Answers) error {
 		oneOf("skip", s, StepContextPath, StepBaseURL, StepConnector, StepHAProxy, StepSSH)
 	}
 	bad = append(bad, validateAddresses(a)...)
+	bad = append(bad, validateNodes(a)...)
 	if len(bad) > 0 {
 		return problem.New(strings.Join(bad, "\n"), "", "see bitgate setup --help").WithKind(problem.Usage)
 	}

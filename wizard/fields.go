@@ -182,6 +182,14 @@ func dialAddress(text string) error {
 	return nil
 }
 
+// sshAddress is a host and a port, or the port alone that all nodes have.
+func sshAddress(text string) error {
+	if strings.HasPrefix(text, ":") {
+		return listenAddress(text)
+	}
+	return dialAddress(text)
+}
+
 // upstreamURL is Bitbucket's own connector as bitgate and the front reach it.
 func upstreamURL(text string) error {
 	rest, ok := strings.CutPrefix(text, "http://")

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"bitgate/bitbucket"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 )
@@ -41,6 +43,19 @@ var runs = map[string]struct {
 		},
 		want: func(a setup.Answers) bool {
 			return a.LocalOnly && a.Front == setup.FrontBuiltin && a.SSHListen == "192.0.2.7:22" && a.SSHUpstream == "127.0.0.1:7997" && a.Listen[0] == ":8443"
+		},
+	},
+	"a cluster": {
+		machine: func(m *machine) {
+			m.facts.Cluster = setup.Known{Value: "/srv/bitbucket/shared", Set: true, Why: "/srv/bitbucket/shared is on NFS"}
+			m.facts.Nodes = []setup.NodeState{{Name: "one", State: bitbucket.Running}, {Name: "two", State: bitbucket.Unreachable}}
+		},
+		typed: map[string]string{
+			"node": "one=10.0.0.1:7990, two=10.0.0.2:7990", "url": "git.example.com", "admin-user": "admin", PasswordID: "correct horse",
+			"partial-service": "yes", "cert": "/c.pem", "key": "/k.pem",
+		},
+		want: func(a setup.Answers) bool {
+			return slices.Equal(a.Nodes, []string{"one=10.0.0.1:7990", "two=10.0.0.2:7990"}) && a.PartialService
 		},
 	},
 	"little found": {

@@ -51,6 +51,7 @@ func bitbucketQuestions() []Question {
 			Help:    "Bitbucket's own connector, without the context path",
 			Default: "the port in its configuration, http://127.0.0.1:7990", slow: true, looks: true,
 		}, func(a *setup.Answers) *string { return &a.Upstream }, upstreamURL),
+		nodesQuestion(),
 	}
 }
 
@@ -107,15 +108,15 @@ func connectorQuestions() []Question {
 			ID: "local-only", Step: setup.StepConnector, Title: "Close Bitbucket's own port",
 			Why:     "The connector gets proxyName, proxyPort, scheme and secure, so that Bitbucket builds its links for the public URL. Its own port stays open to the network unless it is bound to 127.0.0.1.",
 			Help:    "bind Bitbucket's own port to 127.0.0.1",
-			Default: "no", Asked: "always",
+			Default: "no", Asked: "always, but for nodes",
 			Options: []Option{{"no", "No, other machines may reach it too"}, {"yes", "Yes, only this machine may reach it"}},
-			when:    func(*interview) bool { return true },
+			when:    func(iv *interview) bool { return len(iv.answers.Nodes) == 0 }, // the front comes to nodes over the network
 		}, func(a *setup.Answers) *bool { return &a.LocalOnly }),
 		choiceField(Question{
 			ID: "restart", Step: setup.StepConnector, Title: "How Bitbucket is restarted", Free: true, Arg: "auto|manual|never|CMD",
 			Why:     "Bitbucket reads its connector only when it starts.",
-			Help:    "how Bitbucket is restarted: auto, manual, never or a command",
-			Default: "auto: its systemd unit or init script", Asked: "when no service was found",
+			Help:    "how Bitbucket is restarted: auto, manual, never or a command (run for each node, with BITGATE_NODE and BITGATE_NODE_ADDRESS set)",
+			Default: "auto: its systemd unit or init script; manual with several nodes or a home on NFS", Asked: "when no service was found",
 			Options: []Option{
 				{setup.Manual, "I restart it when bitgate asks for it"},
 				{setup.Never, "not now: bitgate writes the files only"},

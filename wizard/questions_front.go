@@ -64,7 +64,7 @@ func frontQuestions() []Question {
 		numberField(Question{
 			ID: "maxconn", Step: setup.StepHAProxy, Title: "Requests at a time", Arg: "N",
 			Why:     "The documented page passes at most 50 requests at a time to Bitbucket; the others wait in the front.",
-			Help:    "concurrent requests the front passes to Bitbucket",
+			Help:    "concurrent requests the front passes to Bitbucket, or to each node",
 			Default: "50, as the documented page has it",
 		}, func(a *setup.Answers) *int { return &a.MaxConn }, 1, 100000),
 		choiceField(Question{
@@ -80,6 +80,7 @@ func frontQuestions() []Question {
 			refuse: refuseAuto(func(f setup.Facts) bool { return f.HAProxyCtl.How == "" },
 				"no systemd unit and no init script of HAProxy was found"),
 		}, func(a *setup.Answers) *string { return &a.Reload }),
+		partialQuestion(),
 	}
 }
 

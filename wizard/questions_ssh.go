@@ -1,6 +1,9 @@
 package wizard
 
 import (
+	"fmt"
+	"strings"
+
 	"bitgate/setup"
 )
 
@@ -46,10 +49,20 @@ func sshQuestions() []Question {
 		textField(Question{
 			ID: "ssh-upstream", Step: setup.StepSSH, Title: "Bitbucket's SSH address", Kind: Text, Arg: "ADDR", Example: "127.0.0.1:7999",
 			Why:     "Where Bitbucket's own SSH server listens.",
-			Help:    "Bitbucket's own SSH address",
+			Help:    "Bitbucket's own SSH address; with nodes only the port, :7999",
 			Default: "127.0.0.1:7999", Asked: "when SSH is forwarded", slow: true,
 			when: func(iv *interview) bool { return forwardsSSH(iv.answers) },
-		}, func(a *setup.Answers) *string { return &a.SSHUpstream }, dialAddress),
+			refuse: func(iv *interview, text string) error {
+				port := strings.HasPrefix(text, ":")
+				switch nodes := len(iv.answers.Nodes) > 0; {
+				case nodes && !port && text != "":
+					return fmt.Errorf("%q: the nodes' SSH servers all have the same port; give only that, like :7999", text)
+				case !nodes && port:
+					return fmt.Errorf("%q is not host:port, like 127.0.0.1:7999", text)
+				}
+				return nil
+			},
+		}, func(a *setup.Answers) *string { return &a.SSHUpstream }, sshAddress),
 	}
 }
 

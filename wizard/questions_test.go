@@ -53,9 +53,10 @@ var samples = map[string]struct{ good, bad string }{
 	"restart": {"service bitbucket restart", "a\nb"}, "restart-timeout": {"15m", "soon"}, "on-failure": {"keep", "panic"},
 	"front": {"builtin", "nginx"}, "haproxy-cfg": {"/etc/haproxy/haproxy.cfg", "/a\nb"}, "haproxy-bin": {"/usr/sbin/haproxy", "/a\nb"},
 	"proxy-config": {"/etc/bitgate/proxy.yaml", "/a\nb"}, "listen": {":443, [::1]:8443", ":https"}, "http-redirect": {"never", "sometimes"}, "haproxy-by-hand": {"adopt", "delete"},
+	"node": {"a=10.0.0.1:7990, b=[2001:db8::1]:7990", "a=10.0.0.1:7990, a=10.0.0.2:7990"}, "partial-service": {"yes", "perhaps"},
 	"maxconn": {"50", "none"}, "reload": {"never", "a\nb"}, "cert": {"/c.pem", "/a\nb"}, "key": {"/k.pem", "/a\nb"}, "chain": {"/i.pem", "/a\nb"},
 	"pem": {"/all.pem", "/a\nb"}, "ca-file": {"/ca.pem", "/a\nb"}, "ssh": {"yes", "perhaps"}, "ssh-listen": {":7998", "7998"},
-	"ssh-upstream": {"127.0.0.1:7999", ":7999"}, "skip": {"ssh, haproxy", "everything"},
+	"ssh-upstream": {"127.0.0.1:7999", "7999"}, "skip": {"ssh, haproxy", "everything"},
 }
 
 // What is set can be read back, what is wrong is refused, and "" unsays.

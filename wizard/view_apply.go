@@ -25,11 +25,13 @@ func (m *model) applyKey(msg tea.KeyMsg) tea.Cmd {
 // decisionKeys are the letters of the choices.
 var decisionKeys = map[setup.Decision]string{
 	setup.DecideRetry: "r", setup.DecideBack: "b", setup.DecideKeep: "k", setup.DecideDone: "d",
+	setup.DecidePartial: "p",
 }
 
 var decisionLabels = map[setup.Decision]string{
 	setup.DecideRetry: "try again", setup.DecideBack: "take everything back",
 	setup.DecideKeep: "keep what was done", setup.DecideDone: "it is done, go on",
+	setup.DecidePartial: "go on without",
 }
 
 func (m *model) decide(name string) tea.Cmd {

@@ -29,12 +29,13 @@ type tomcatConfig struct {
 	warnings   []string
 }
 
-// listenAddress keeps the stand-in on loopback: a wildcard becomes 127.0.0.1.
-func (c connector) listenAddress() (string, error) {
+// listenAddress keeps the stand-in on loopback: a wildcard becomes the address
+// of its machine.
+func (c connector) listenAddress(machine string) (string, error) {
 	host := c.address
 	switch host {
 	case "", "0.0.0.0", "::":
-		host = "127.0.0.1"
+		host = machine
 	}
 	ip := net.ParseIP(host)
 	if host != "localhost" && (ip == nil || !ip.IsLoopback()) {

@@ -3,10 +3,8 @@ package bitbuckettest
 import (
 	"errors"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -158,5 +156,3 @@ func (s *Server) SSHAddr() string {
 
 // ErrDown is for FailNextStart where a test needs no reason of its own.
 var ErrDown = errors.New("the next start was told to fail")
-
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -2,9 +2,11 @@ package bitbuckettest
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -184,3 +186,5 @@ func has(n *html.Node, key string) bool {
 	}
 	return false
 }
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -42,7 +42,7 @@ func (s *Server) boot() (*instance, error) {
 	s.seed(props)
 	var listeners []net.Listener
 	for _, c := range cfg.connectors {
-		l, err := listen(c)
+		l, err := listen(c, s.o.Address)
 		if err != nil {
 			for _, open := range listeners {
 				open.Close()
@@ -60,8 +60,8 @@ func (s *Server) boot() (*instance, error) {
 	return i, nil
 }
 
-func listen(c connector) (net.Listener, error) {
-	address, err := c.listenAddress()
+func listen(c connector, machine string) (net.Listener, error) {
+	address, err := c.listenAddress(machine)
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,9 @@ func (s *Server) Home() string { return filepath.Join(s.dir, "home") }
 func (s *Server) InstallDir() string { return filepath.Join(s.dir, "install") }
 
 func (s *Server) sharedDir() string {
+	if s.o.Shared != "" {
+		return s.o.Shared
+	}
 	if s.gen.sharedHome() {
 		return filepath.Join(s.Home(), "shared")
 	}

@@ -20,6 +20,8 @@ type Options struct {
 	BaseURL string // stored base URL; "" is the connector's own address
 	Context string // context path in its files at creation, e.g. "/bitbucket"; "" is the root
 	Port    int    // connector port in its files at creation; 0 picks a free one
+	Address string // loopback address of its machine, where connectors without an address listen; "" is 127.0.0.1
+	Shared  string // shared folder of a cluster's home, used by several; "" is one of its own (3.2 and later)
 	SSHPort int    // port of its SSH server; 0 picks a free one, -1 has SSH switched off
 
 	AdminUser     string // "" is "admin"
@@ -58,6 +60,9 @@ func (o Options) withDefaults(g generation) (Options, error) {
 	if o.Dir == "" {
 		return o, errors.New("bitbuckettest: Options.Dir is empty")
 	}
+	if o.Address == "" {
+		o.Address = "127.0.0.1"
+	}
 	if o.AdminUser == "" {
 		o.AdminUser = "admin"
 	}
@@ -83,7 +88,7 @@ func (o Options) withDefaults(g generation) (Options, error) {
 		}
 	}
 	if o.BaseURL == "" {
-		o.BaseURL = "http://127.0.0.1:" + strconv.Itoa(o.Port) + o.Context
+		o.BaseURL = "http://" + net.JoinHostPort(o.Address, strconv.Itoa(o.Port)) + o.Context
 	}
 	return o, nil
 }

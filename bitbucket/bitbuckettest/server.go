@@ -3,6 +3,7 @@ package bitbuckettest
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -149,11 +150,11 @@ func (s *Server) Close() { _ = s.Stop() }
 // the context path; while down the one it was made with.
 func (s *Server) Upstream() string {
 	if i := s.instance(); i != nil {
-		if address, err := i.cfg.connectors[0].listenAddress(); err == nil {
+		if address, err := i.cfg.connectors[0].listenAddress(s.o.Address); err == nil {
 			return "http://" + address
 		}
 	}
-	return "http://127.0.0.1:" + strconv.Itoa(s.o.Port)
+	return "http://" + net.JoinHostPort(s.o.Address, strconv.Itoa(s.o.Port))
 }
 
 // ContextPath is the context path of the running instance, "" for the root or while down.

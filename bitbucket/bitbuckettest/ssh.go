@@ -39,7 +39,7 @@ func (i *instance) applySSH() error {
 		if err != nil {
 			return fmt.Errorf("SSH port %q is not a number", f["sshPort"])
 		}
-		address = loopback(port)
+		address = net.JoinHostPort(i.srv.o.Address, strconv.Itoa(port))
 	}
 	if c.current != nil {
 		if c.current.listener.Addr().String() == address {

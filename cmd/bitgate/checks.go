@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bitgate/bitbucket"
+	"bitgate/internal/node"
 	"bitgate/setup"
 )
 
@@ -26,10 +27,43 @@ func (j *job) check(ctx context.Context, question string, _ setup.Facts, a setup
 		return checkCertificateFile(a)
 	case "key", "chain", "pem":
 		return checkCertificate(a, time.Now())
-	case "ssh-upstream":
-		return []setup.Finding{checkDial(ctx, question, a.SSHUpstream)}
+	case "node", "ssh-upstream":
+		return j.checkNodes(ctx, question, a)
 	}
 	return nil
+}
+
+// checkNodes looks at what every node says, or whether its SSH server is there.
+func (j *job) checkNodes(ctx context.Context, question string, a setup.Answers) []setup.Finding {
+	nodes, err := node.ParseAll(a.Nodes)
+	if err != nil {
+		return nil // the question refuses it
+	}
+	if len(nodes) == 0 && question == "ssh-upstream" {
+		return []setup.Finding{checkDial(ctx, question, a.SSHUpstream)}
+	}
+	var out []setup.Finding
+	for _, n := range nodes {
+		if question == "ssh-upstream" {
+			out = append(out, checkDial(ctx, question, n.At(strings.TrimPrefix(a.SSHUpstream, ":"))))
+		}
+	}
+	if question == "node" {
+		for _, s := range setup.AskNodes(ctx, j.facts, a) {
+			out = append(out, nodeFinding(s))
+		}
+	}
+	return out
+}
+
+func nodeFinding(s setup.NodeState) setup.Finding {
+	if s.State == bitbucket.Unreachable {
+		return setup.Finding{
+			ID: "node", Level: setup.Warn, Seen: fmt.Sprintf("nothing answers as Bitbucket on node %s at %s: %s", s.Name, s.Base, s.Detail),
+			Do: "start it, or correct the address",
+		}
+	}
+	return setup.Finding{ID: "node", Level: setup.OK, Seen: fmt.Sprintf("node %s at %s says %s", s.Name, s.Base, s.State)}
 }
 
 // checkUpstream looks for Bitbucket at an address that was typed.

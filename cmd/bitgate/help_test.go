@@ -75,7 +75,7 @@ func TestFlags(t *testing.T) {
 	samples := map[string]string{
 		"url": "https://git.example.com/bitbucket", "upstream": "http://127.0.0.1:7777", "listen": "127.0.0.1:8443",
 		"ssh-listen": "127.0.0.1:7998", "ssh-upstream": "127.0.0.1:7999", "maxconn": "77", "restart-timeout": "2m",
-		"redirect-old-path": "/stash", "skip": "ssh", "local-only": "yes",
+		"redirect-old-path": "/stash", "skip": "ssh", "local-only": "yes", "node": "one=10.0.0.1:7990", "partial-service": "yes",
 	}
 	for _, q := range wizard.Questions() {
 		if q.Virtual {

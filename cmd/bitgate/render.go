@@ -10,6 +10,7 @@ import (
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/node"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
@@ -136,8 +137,12 @@ func renderHAProxy(ctx context.Context, p *process, a setup.Answers) (string, er
 	if installed.Bin == "" {
 		version = haproxy.Version{Major: 2, Minor: 8, Text: "2.8"}
 	}
+	nodes, err := node.ParseAll(a.Nodes)
+	if err != nil {
+		return "", usage("--node "+err.Error(), "")
+	}
 	site := haproxy.Site{
-		URL: a.URL, Listen: a.Listen, Bundle: a.PEM, Upstream: strings.TrimPrefix(a.Upstream, "http://"), MaxConn: a.MaxConn,
+		URL: a.URL, Listen: a.Listen, Bundle: a.PEM, Upstream: strings.TrimPrefix(a.Upstream, "http://"), Nodes: nodes, MaxConn: a.MaxConn,
 		SSHListen: a.SSHListen, SSHUpstream: a.SSHUpstream, OldPath: a.RedirectOldPath, Version: version,
 	}
 	if site.Bundle == "" {
