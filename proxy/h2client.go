@@ -70,14 +70,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	out.Expect = out.Kind != h1.None && r.Header.Get("Expect") == "100-continue"
 	out.Split()
-	switch method := r.Method; {
-	case method == http.MethodConnect || method == http.MethodTrace || method == "TRACK" || method == "PRI":
-		p.refused(c, out, http.StatusMethodNotAllowed, "this method is not allowed here")
-	case !h1.ValidMethod(method) || !h1.ValidTarget(r.RequestURI):
-		p.refused(c, out, http.StatusBadRequest, "the address asked for is not a path of this server")
-	case !out.Expect && !c.bodyBegins():
+	if broken := h1.CheckRequest(out.Method, out.Target, []byte(out.Host), out.Fields); broken != nil {
+		p.refused(c, out, broken.Status, broken.Reason)
+	} else if !out.Expect && !c.bodyBegins() {
 		p.refused(c, out, http.StatusRequestTimeout, "the body did not arrive in time")
-	default:
+	} else {
 		p.exchange(newWorker(p.goroutines), c, out, o)
 	}
 	if c.aborted {

@@ -16,13 +16,14 @@ var layers = map[string][]string{
 	"wizard":        {"setup"}, // its types; cmd hands it a Backend for the deeds
 	"doctor":        {"setup", "bitbucket", "haproxy/live", "certs"},
 	"setup":         {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
-	"proxy":         {"proxy/config", "proxy/h1", "certs", "proxy/keys", "proxy/limit", "proxy/loop", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
+	"proxy":         {"proxy/config", "proxy/h1", "proxy/h2", "certs", "proxy/keys", "proxy/limit", "proxy/loop", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
 	"haproxy/live":  {"haproxy"},
 	"bitbucket":     {},
 	"certs":         {},
 	"haproxy":       {},
 	"proxy/config":  {},
 	"proxy/h1":      {},
+	"proxy/h2":      {"proxy/h1"},
 	"proxy/keys":    {"certs"},
 	"proxy/limit":   {},
 	"proxy/loop":    {},
@@ -40,7 +41,7 @@ var layers = map[string][]string{
 // pure packages touch no file, network or process, and import of internal only
 // what does not either.
 var pure = []string{
-	"tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
+	"tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
 	"internal/node", "internal/problem", "internal/publicurl", "internal/splice",
 }
 

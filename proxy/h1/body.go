@@ -161,7 +161,7 @@ func hex(c byte) byte {
 // trailer, but a server might merge it into the headers (RFC 9110, 6.5.1).
 func (b *Body) trailer(c byte) *Error {
 	if b.count++; b.count > maxTrailer {
-		return errHeadLong
+		return ErrHeadLong
 	}
 	switch b.state {
 	case trailerStart:

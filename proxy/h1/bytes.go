@@ -113,28 +113,6 @@ func trim(s []byte) []byte {
 
 func blank(c byte) bool { return c == ' ' || c == '\t' }
 
-// ValidTarget reports whether target can stand in a request line as it is. It
-// is for targets that came another way, such as HTTP/2's ":path".
-func ValidTarget(target string) bool {
-	return len(target) > 0 && target[0] == '/' && all(target, isTarget)
-}
-
-// ValidMethod reports whether method can stand in a request line.
-func ValidMethod(method string) bool {
-	return len(method) > 0 && len(method) <= maxMethod && all(method, isMethod)
-}
-
-// Portable reports whether a field name has letters, digits and "-" only.
-// Servers fold others together: X_Forwarded_For becomes X-Forwarded-For.
-func Portable(name []byte) bool {
-	for _, c := range name {
-		if c != '-' && (c < '0' || c > '9') && (lower(c) < 'a' || lower(c) > 'z') {
-			return false
-		}
-	}
-	return true
-}
-
 // twin reports whether name would be want for a server that takes every
 // unusual byte for "-".
 func twin(name []byte, want string) bool {

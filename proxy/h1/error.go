@@ -32,6 +32,8 @@ var (
 	errVersion       = &Error{505, "only HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here"}
 	errExpectation   = &Error{417, "only Expect: 100-continue can be met"}
 	errTargetLong    = &Error{414, "the request line is too long"}
-	errHeadLong      = &Error{431, "the headers are too long or too many"}
 	errBody10        = &Error{413, "a body is not expected with this method in HTTP/1.0"}
 )
+
+// ErrHeadLong refuses a head beyond its limits.
+var ErrHeadLong = &Error{431, "the headers are too long or too many"}

@@ -22,26 +22,16 @@ type framing struct {
 // note looks at one field, and refuses what another program could read as
 // another length (RFC 9112, 6.1 to 6.3).
 func (f *framing) note(field Field) *Error {
-	switch len(field.Name) {
-	case len("content-length"):
-		if !Is(field.Name, "content-length") {
-			if twin(field.Name, "content-length") {
-				return errTwin
-			}
-			return nil
-		}
+	switch {
+	case isTwin(field.Name):
+		return errTwin
+	case Is(field.Name, "content-length"):
 		n, ok := number(field.Value)
 		if !ok || f.hasLength {
 			return errLength
 		}
 		f.length, f.hasLength = n, true
-	case len("transfer-encoding"):
-		if !Is(field.Name, "transfer-encoding") {
-			if twin(field.Name, "transfer-encoding") {
-				return errTwin
-			}
-			return nil
-		}
+	case Is(field.Name, "transfer-encoding"):
 		if f.coding {
 			return errCoding
 		}

@@ -59,7 +59,7 @@ func (r *Request) Feed(buf []byte) (int, *Error) {
 	case r.scan.state < firstField:
 		return 0, errTargetLong
 	}
-	return 0, errHeadLong
+	return 0, ErrHeadLong
 }
 
 // Begun reports whether a byte of the request itself was seen.
@@ -141,8 +141,7 @@ func digit(c byte) bool { return '0' <= c && c <= '9' }
 // interpret draws from the fields what decides where the message ends and where
 // it goes.
 func (r *Request) interpret() *Error {
-	switch string(r.Method) {
-	case "CONNECT", "TRACE", "TRACK", "PRI":
+	if refusedMethod(r.Method) {
 		return errMethod
 	}
 	if err := r.form(); err != nil {
@@ -158,7 +157,7 @@ func (r *Request) interpret() *Error {
 		}
 		switch {
 		case Is(field.Name, "host"):
-			if r.Host != nil || len(field.Value) == 0 || !all(field.Value, isHost) {
+			if r.Host != nil || !validHost(field.Value) {
 				return errHost
 			}
 			r.Host = field.Value

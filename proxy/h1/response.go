@@ -62,7 +62,7 @@ func (r *Response) feed(buf []byte) (int, *Error) {
 	}
 	if r.scan.state != complete {
 		if len(window) == r.MaxHead {
-			return 0, errHeadLong
+			return 0, ErrHeadLong
 		}
 		return 0, nil
 	}

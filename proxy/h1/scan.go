@@ -66,7 +66,7 @@ func (s *scanner) fields(buf []byte, most int) *Error {
 				return errFold
 			default:
 				if len(s.spans) == most {
-					return errHeadLong
+					return ErrHeadLong
 				}
 				s.start, s.state = i, name
 			}

@@ -1,0 +1,166 @@
+package h2
+
+import "time"
+
+// Stream is one request and its answer. Its states (RFC 9113, 5.1): open, then
+// half-closed (remote) once received, half-closed (local) once ended was sent,
+// closed after both or after a reset.
+type Stream struct {
+	Head
+	// Owner is the driver's, to find its own part again.
+	Owner any
+
+	c      *Conn
+	id     uint32
+	head   []byte // holds the parts of Head
+	spans  [][2]span
+	crumbs []span
+	noted  uint8 // kinds of events under way
+
+	// The request's body.
+	in       buffer
+	got      int64
+	received bool // all of it
+	window   int  // what the client may still send
+
+	// The answer.
+	out        buffer
+	sendWindow int
+	begun      bool      // the final head was sent
+	ended      bool      // the driver has given all
+	sent       bool      // and it went out
+	queued     bool      // in Conn.sending
+	full       bool      // the driver waits for Writable
+	waits      time.Time // since when the client takes nothing; zero: Tick will say
+
+	announced bool // the driver knows of it
+	err       *StreamError
+	closed    bool
+	released  bool
+}
+
+// ID is the stream's number.
+func (s *Stream) ID() uint32 { return s.id }
+
+// Err is why the stream ended early, nil while it goes on or was completed.
+func (s *Stream) Err() error {
+	if s.err == nil {
+		return nil
+	}
+	return s.err
+}
+
+// openStream begins a stream for the request whose head is arriving.
+func (c *Conn) openStream(id uint32) {
+	if id > c.last+2 {
+		c.skipped = [2]uint32{c.last + 1, id}
+	}
+	c.last = id
+	// Those that were reset are still being worked for (CVE-2023-44487).
+	if len(c.streams)+c.broken >= c.limits.Streams || c.held >= c.limits.Streams {
+		c.out = appendReset(c.out, id, RefusedStream) // RFC 9113, 5.1.2
+		c.resets.add(id, false)
+		c.charge(costFrame)
+		return
+	}
+	var s *Stream
+	if n := len(c.free); n > 0 {
+		s, c.free = c.free[n-1], c.free[:n-1]
+	} else {
+		s = &Stream{}
+	}
+	s.c, s.id, s.window, s.sendWindow = c, id, defaultWindow, c.streamWindow
+	c.streams[id] = s
+	c.block.s = s
+	c.idle = time.Time{}
+}
+
+// Release ends the driver's interest in the stream, which it must not touch any
+// more. An answer that is not complete is reset; one that is still goes out.
+func (s *Stream) Release() {
+	if s.released {
+		return
+	}
+	s.released = true
+	s.in.clear()
+	switch {
+	case s.closed:
+		s.c.recycle(s)
+	case !s.ended:
+		s.Reset(InternalError)
+	case s.sent:
+		s.stopRequest()
+	}
+}
+
+// stopRequest asks a client that has its whole answer to send no more (RFC
+// 9113, 8.1).
+func (s *Stream) stopRequest() {
+	s.c.resets.add(s.id, false)
+	s.c.out = appendReset(s.c.out, s.id, NoError)
+	s.close()
+}
+
+// Reset ends the stream so that the client sees an answer that is broken.
+func (s *Stream) Reset(code Code) {
+	if s.closed || s.c.failed != nil {
+		return
+	}
+	s.c.out = appendReset(s.c.out, s.id, code)
+	s.c.resets.add(s.id, false)
+	s.cut(&StreamError{Code: code})
+}
+
+// cut ends a stream early.
+func (s *Stream) cut(why *StreamError) {
+	if s.closed {
+		return
+	}
+	s.err = why
+	s.c.tell(Reset, s)
+	s.close()
+}
+
+// close forgets a stream that both sides are through with.
+func (s *Stream) close() {
+	c := s.c
+	s.closed = true
+	delete(c.streams, s.id)
+	c.dequeue(s)
+	if c.into == s {
+		c.into = nil
+	}
+	if c.block.s == s {
+		c.block.s = nil
+	}
+	c.hold(s, 1)
+	if s.released || !s.announced {
+		c.recycle(s)
+	}
+}
+
+func (c *Conn) hold(s *Stream, n int) {
+	c.held += n
+	if s.err != nil {
+		c.broken += n
+	}
+}
+
+// recycle keeps the memory of a stream for another one.
+func (c *Conn) recycle(s *Stream) {
+	c.hold(s, -1)
+	if s.noted != 0 {
+		return // an event still names it
+	}
+	head, spans, crumbs, fields := s.head[:0], s.spans[:0], s.crumbs[:0], s.Fields[:0]
+	*s = Stream{}
+	if cap(head) <= keepHead && len(c.free) < keepStreams {
+		s.head, s.spans, s.crumbs, s.Fields = head, spans, crumbs, fields
+		c.free = append(c.free, s)
+	}
+}
+
+const (
+	keepHead    = 4 << 10 // bytes
+	keepStreams = 8       // of a connection
+)
