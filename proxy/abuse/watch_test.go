@@ -26,6 +26,7 @@ type bitbucket struct {
 const (
 	canaryPath = "/bitbucket/canary"
 	abusedPath = "/bitbucket/abused"
+	slowPath   = "/bitbucket/slow" // a page of a usual size
 	moment     = 5 * time.Millisecond
 )
 
@@ -50,6 +51,9 @@ func newBitbucket(t *testing.T) *bitbucket {
 		case <-r.Context().Done():
 		}
 		io.WriteString(w, page)
+		if r.URL.Path == slowPath {
+			io.WriteString(w, strings.Repeat(page, 20))
+		}
 	}))
 	t.Cleanup(s.Close)
 	b.addr = s.Listener.Addr().String()

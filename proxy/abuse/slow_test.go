@@ -1,0 +1,99 @@
+package abuse
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"bitgate/internal/peers"
+)
+
+// canaryBound is how long 99 of 100 ordinary requests may take meanwhile.
+const canaryBound = 250 * time.Millisecond
+
+// dawdle is how many clients there are and how long they last.
+func dawdle() (clients int, lasting time.Duration) {
+	if long {
+		return 1000, time.Minute
+	}
+	return 200, 4 * time.Second
+}
+
+// slowhttptest's clients send heads and bodies by drips, or read so. There are
+// four times as many as slots at least, and not one of them may hold a slot: the
+// canary would wait for its turn until the queue's timeout.
+func TestSlowClients(t *testing.T) {
+	tool := peers.Path(t, "slowhttptest")
+	clients, lasting := dawdle()
+	for name, args := range map[string][]string{
+		"heads":  {"-H"},
+		"bodies": {"-B"},
+		"reads":  {"-X", "-w", "1", "-y", "64", "-n", "1", "-z", "8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBitbucket(t)
+			f := start(t, b.addr, nil)
+			c := f.canary()
+			ctx, cancel := context.WithTimeout(t.Context(), 3*lasting+time.Minute)
+			defer cancel()
+			args := append(args, "-c", strconv.Itoa(clients), "-r", "200", "-i", "1", "-l", fmt.Sprint(lasting.Seconds()), "-u", f.url.Origin()+slowPath)
+			out, err := exec.CommandContext(ctx, tool, args...).CombinedOutput()
+			if err != nil {
+				t.Errorf("slowhttptest: %v", err)
+			}
+			told(t, c)
+			// Its last status, behind the escape sequences that colour it.
+			plain := regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`).ReplaceAllString(string(out), "")
+			reached := 0
+			for _, m := range regexp.MustCompile(`(?:connected|closed):\s+(\d+)`).FindAllStringSubmatch(plain, -1) {
+				n, _ := strconv.Atoi(m[1])
+				reached = max(reached, n)
+			}
+			t.Logf("%d of %d slow clients at a time", reached, clients)
+			if reached < clients/2 {
+				t.Errorf("only %d of %d slow clients came through:\n%s", reached, clients, plain[max(0, len(plain)-1500):])
+			}
+		})
+	}
+}
+
+// A thousand connections that never say a word, half of them not even a
+// handshake, are nobody else's concern.
+func TestThousandIdleConnections(t *testing.T) {
+	b := newBitbucket(t)
+	f := start(t, b.addr, nil)
+	for i := range 1000 {
+		conn, err := net.Dial("tcp", f.addr)
+		must(t, err)
+		defer conn.Close()
+		if i%2 == 0 {
+			secure := tls.Client(conn, &tls.Config{RootCAs: f.roots, ServerName: "localhost", NextProtos: []string{[]string{"h2", "http/1.1"}[i/2%2]}})
+			must(t, secure.Handshake())
+		}
+	}
+	c := f.canary()
+	asked(t, c, 200)
+	told(t, c)
+	if n := b.most.Load(); n > 1 {
+		t.Errorf("%d requests at a time from one canary", n)
+	}
+}
+
+// told ends the canary, logs how it fared and holds it to the bound in the long
+// form.
+func told(t *testing.T, c *canary) {
+	t.Helper()
+	took := c.stop(t)
+	p99 := percentile(took, 99)
+	t.Logf("canary: %d answers, p50 %v, p99 %v, slowest %v", len(took), percentile(took, 50).Round(time.Millisecond), p99.Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
+	if long && p99 > canaryBound { // a busy machine is no fault of the proxy's
+		t.Errorf("p99 is %v", p99)
+	}
+}
