@@ -28,8 +28,8 @@ smoke: # the whole job on a stand-in Bitbucket, behind both fronts
 	go run ./cmd/bitgate demo --yes
 	go run ./cmd/bitgate demo --yes --front haproxy
 
-torture: # killed, refused and cut off from power at every system call; needs root and an hour
-	BITGATE_TORTURE=1 ./test -v -timeout 3h ./torture ./setup ./internal/atomicfile
+torture: # killed, refused and cut off from power at every system call, abused as a proxy; needs root and an hour
+	BITGATE_TORTURE=1 ./test -v -timeout 3h ./torture ./setup ./internal/atomicfile ./proxy/abuse
 
 pictures: # the README's pictures, drawn from the program's own screens
 	go test -count=1 -run TestPictures ./wizard -pictures $(CURDIR)/docs/pictures
