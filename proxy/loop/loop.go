@@ -13,7 +13,6 @@ import (
 )
 
 const (
-	maxEvents  = 256
 	maxBuffers = 64        // kept for the next writer
 	bufferSize = 80 << 10  // four TLS records of an answer that is relayed, and its head
 	slice      = 256 << 10 // bytes that one coroutine reads before others have their turn
@@ -21,10 +20,9 @@ const (
 
 // Loop is one event loop. Run drives it.
 type Loop struct {
-	poll   int // epoll descriptor
-	bell   int // eventfd that wakes the loop from elsewhere
-	events [maxEvents]unix.EpollEvent
-	files  []pollable // by descriptor
+	poll  *poller
+	bell  int        // eventfd that wakes the loop from elsewhere
+	files []pollable // by descriptor
 
 	epoch   time.Time
 	now     int64 // nanoseconds since epoch, when the loop woke up last
@@ -53,18 +51,18 @@ type pollable interface{ event(events uint32) }
 
 // New returns a loop; Run must be called, and Close to end it.
 func New() (*Loop, error) {
-	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	poll, err := newPoller()
 	if err != nil {
-		return nil, fmt.Errorf("no event loop can be made: %w", os.NewSyscallError("epoll_create1", err))
+		return nil, fmt.Errorf("no event loop can be made: %w", err)
 	}
 	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		unix.Close(poll)
+		poll.close()
 		return nil, fmt.Errorf("no event loop can be made: %w", os.NewSyscallError("eventfd", err))
 	}
 	l := &Loop{poll: poll, bell: bell, epoch: time.Now(), conns: map[*Conn]struct{}{}, sockets: map[*listener]struct{}{}, done: make(chan struct{})}
 	if err := l.watch(bell, bellEvent{l}, unix.EPOLLIN|unix.EPOLLET); err != nil {
-		unix.Close(poll)
+		poll.close()
 		unix.Close(bell)
 		return nil, err
 	}
@@ -83,11 +81,11 @@ func (b bellEvent) event(uint32) {
 func (l *Loop) Run() {
 	defer l.end()
 	for {
-		n := l.wait()
+		events := l.wait()
 		l.now = int64(time.Since(l.epoch))
-		for i := range n {
-			if f := l.files[l.events[i].Fd]; f != nil {
-				f.event(l.events[i].Events)
+		for _, e := range events {
+			if f := l.files[e.Fd]; f != nil {
+				f.event(e.Events)
 			}
 		}
 		l.takePosts()
@@ -103,20 +101,20 @@ func (l *Loop) Run() {
 	}
 }
 
-// wait returns how many events there are, at once if there is something to do.
-func (l *Loop) wait() int {
-	timeout := 0
-	if len(l.ready) == 0 {
-		l.asleep.Store(true)
-		defer l.asleep.Store(false)
-		l.mu.Lock()
-		posted := len(l.inbox) > 0
-		l.mu.Unlock()
-		if !posted {
-			timeout = l.untilTimer()
-		}
+// wait returns what happened; at once if there is something else to do.
+func (l *Loop) wait() []unix.EpollEvent {
+	if len(l.ready) > 0 {
+		return l.poll.look()
 	}
-	return epollWait(l.poll, l.events[:], timeout)
+	l.asleep.Store(true)
+	defer l.asleep.Store(false)
+	l.mu.Lock()
+	posted := len(l.inbox) > 0
+	l.mu.Unlock()
+	if posted {
+		return nil
+	}
+	return l.poll.wait(l.nextTimer())
 }
 
 // Post has f run on the loop, outside of any coroutine: it must not wait. It may
@@ -188,7 +186,7 @@ func (l *Loop) end() {
 		t.stop()
 	}
 	unix.Close(l.bell)
-	unix.Close(l.poll)
+	l.poll.close()
 	close(l.done)
 }
 
@@ -208,7 +206,7 @@ func (l *Loop) watch(fd int, f pollable, events uint32) error {
 		l.files = append(l.files, make([]pollable, len(l.files)+64)...)
 	}
 	event := unix.EpollEvent{Events: events, Fd: int32(fd)}
-	if err := unix.EpollCtl(l.poll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+	if err := unix.EpollCtl(l.poll.fd, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 		return os.NewSyscallError("epoll_ctl", err)
 	}
 	l.files[fd] = f
@@ -217,7 +215,7 @@ func (l *Loop) watch(fd int, f pollable, events uint32) error {
 
 func (l *Loop) unwatch(fd int) {
 	l.files[fd] = nil
-	_ = unix.EpollCtl(l.poll, unix.EPOLL_CTL_DEL, fd, nil) // it is there
+	_ = unix.EpollCtl(l.poll.fd, unix.EPOLL_CTL_DEL, fd, nil) // it is there
 }
 
 // buffer to gather output in; giveBack keeps it.

@@ -3,7 +3,6 @@
 package loop
 
 import (
-	"errors"
 	"syscall"
 	"unsafe"
 
@@ -36,21 +35,4 @@ func send(fd int, p []byte) (int, error) {
 			return 0, e
 		}
 	}
-}
-
-// epollWait waits for timeout milliseconds, -1 for ever; only then may others use
-// this thread.
-func epollWait(fd int, events []unix.EpollEvent, timeout int) int {
-	if timeout == 0 {
-		n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
-		if e != 0 {
-			return 0 // interrupted
-		}
-		return int(n)
-	}
-	n, err := unix.EpollWait(fd, events, timeout)
-	if err != nil && !errors.Is(err, unix.EINTR) {
-		panic("epoll_wait: " + err.Error()) // a descriptor that is not ours any more
-	}
-	return max(n, 0)
 }

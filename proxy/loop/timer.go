@@ -96,11 +96,10 @@ func (l *Loop) expire() {
 	}
 }
 
-// untilTimer is the milliseconds to the next timer, -1 if there is none.
-func (l *Loop) untilTimer() int {
+// nextTimer is when to look at the timers again; zero if there is none.
+func (l *Loop) nextTimer() time.Time {
 	if len(l.timers) == 0 {
-		return -1
+		return time.Time{}
 	}
-	rest := time.Duration(l.timers[0].at) - time.Since(l.epoch)
-	return int(max(rest+time.Millisecond-1, 0) / time.Millisecond)
+	return l.epoch.Add(time.Duration(l.timers[0].at))
 }
