@@ -17,7 +17,7 @@ const (
 	Verify                  // the end-to-end checks found a fault
 	TakenBack               // apply failed or was interrupted and was taken back
 	Incomplete              // taking back is incomplete; something is left to do
-	Cancelled               // cancelled before consent
+	Cancelled               // cancelled before consent, or before the run had begun
 )
 
 // Error carries the three things a tired administrator needs. Found never
