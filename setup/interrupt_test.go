@@ -10,10 +10,9 @@ import (
 	"bitgate/setup"
 )
 
-// A Ctrl-C right after the run had begun, before its first change, once counted
-// as "cancelled before consent" (130): the login of the command line says so
-// when it is asked for a password in vain. Wherever it comes, the run is taken
-// back (6), or done.
+// A Ctrl-C right after the run had begun, before its first change, once ended
+// with 1 and in the demo with 130, as if nobody had consented. Wherever it comes,
+// the run is taken back (6), or done.
 func TestInterruptedAtEveryEvent(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, "9.4.16", setup.FrontBuiltin, bitbuckettest.Options{})
