@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"bitgate/internal/atomicfile"
 )
 
 // Search says where to look. Zero fields are found out.
@@ -163,7 +165,11 @@ func samePath(a, b string) bool {
 }
 
 func isFile(path string) bool {
-	info, err := os.Stat(path)
+	var info os.FileInfo
+	err := atomicfile.AsOwner(path, func() (err error) {
+		info, err = os.Stat(path)
+		return err
+	})
 	return err == nil && info.Mode().IsRegular()
 }
 

@@ -53,7 +53,8 @@ func (d disk) mkdirs(path string, mode fs.FileMode) error {
 func missingDirs(dir string) []string {
 	var out []string
 	for {
-		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+		// What root may not see (on NFS) is there all the same.
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
 			return out
 		}
 		out = append([]string{dir}, out...)

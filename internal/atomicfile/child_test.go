@@ -23,6 +23,10 @@ func TestMain(m *testing.M) {
 	switch job, arg, _ := strings.Cut(os.Getenv(childEnv), " "); job {
 	case "attack":
 		attack(arg)
+	case "squash":
+		squash(arg)
+	case "squashed":
+		squashed(arg)
 	case "examine":
 		for _, o := range Examine(arg) {
 			fmt.Fprintln(os.Stdout, o.Found, "|", o.Do)

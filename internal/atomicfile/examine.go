@@ -16,8 +16,19 @@ type Obstacle struct{ Found, Why, Do string }
 // Examine looks for everything that would make replacing the file at path (or
 // creating it) fail or be unsafe. It writes nothing. No obstacle is no promise:
 // a disk can fill up in the next second.
-func Examine(path string) []Obstacle {
+func Examine(path string) (out []Obstacle) {
 	path = filepath.Clean(path)
+	err := AsOwner(path, func() error {
+		out = examine(path)
+		return nil
+	})
+	if err != nil {
+		return obstacle(err, path)
+	}
+	return out
+}
+
+func examine(path string) []Obstacle {
 	p, err := find(path)
 	if err != nil {
 		return obstacle(err, path)
@@ -138,5 +149,5 @@ func (p *place) writable(size uint64) error {
 	case fs.Blocks > 0 && free < size/uint64(max(fs.Bsize, 1))+1, fs.Files > 0 && fs.Ffree == 0:
 		return unix.ENOSPC
 	}
-	return unix.Faccessat(dir, ".", unix.W_OK|unix.X_OK, 0)
+	return unix.Faccessat(dir, ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 }

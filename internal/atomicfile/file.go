@@ -6,7 +6,9 @@
 // follows happens relative to the open folder: whoever swaps a folder for a
 // symbolic link at the right moment moves nothing but his own files. Links are
 // followed only where the person who made them could have written the target
-// anyway (trust.go). Linux only: the safety rests on its system calls.
+// anyway (trust.go). Where a file server takes root's rights away, the owner of
+// the folder does the work (owner.go). Linux only: the safety rests on its
+// system calls.
 package atomicfile
 
 import (

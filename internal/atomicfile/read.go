@@ -24,12 +24,16 @@ const MaxSize = 16 << 20
 // Errors are *problem.Error.
 func Read(path string) (File, error) {
 	path = filepath.Clean(path)
-	p, err := find(path)
-	if err != nil {
-		return File{}, explain(err, path, "read")
-	}
-	defer p.close()
-	f, err := p.read()
+	var f File
+	err := AsOwner(path, func() error {
+		p, err := find(path)
+		if err != nil {
+			return err
+		}
+		defer p.close()
+		f, err = p.read()
+		return err
+	})
 	return f, explain(err, path, "read")
 }
 

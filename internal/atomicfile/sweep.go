@@ -15,6 +15,14 @@ import (
 // A folder that does not exist holds none. Errors are *problem.Error.
 func (w Writer) Sweep(path string) (removed int, err error) {
 	path = filepath.Clean(path)
+	err = AsOwner(path, func() error {
+		removed, err = w.sweep(path)
+		return err
+	})
+	return removed, explain(err, path, "looked for")
+}
+
+func (w Writer) sweep(path string) (removed int, err error) {
 	p, err := find(path)
 	if err != nil {
 		return 0, explain(err, path, "looked for")

@@ -72,7 +72,9 @@ func (w Writer) Replace(old File, data []byte) error {
 	if old.Links > 1 {
 		return hardLinked(old)
 	}
-	err := w.swap(old, newFile{data: data, mode: old.Mode, uid: old.UID, gid: old.GID})
+	err := AsOwner(old.Path, func() error {
+		return w.swap(old, newFile{data: data, mode: old.Mode, uid: old.UID, gid: old.GID})
+	})
 	return explain(err, old.Path, "replaced")
 }
 
@@ -81,13 +83,15 @@ func (w Writer) Replace(old File, data []byte) error {
 // would hand down is taken off. The folder must exist.
 func (w Writer) Create(path string, data []byte, mode fs.FileMode, uid, gid int) error {
 	path = filepath.Clean(path)
-	err := w.swap(File{Path: path, Target: path, Absent: true}, newFile{data: data, mode: mode, uid: uid, gid: gid})
+	err := AsOwner(path, func() error {
+		return w.swap(File{Path: path, Target: path, Absent: true}, newFile{data: data, mode: mode, uid: uid, gid: gid})
+	})
 	return explain(err, path, "created")
 }
 
 // Remove deletes a file that is still what was read, and syncs its folder.
 func (w Writer) Remove(old File) error {
-	return explain(w.remove(old), old.Path, "removed")
+	return explain(AsOwner(old.Path, func() error { return w.remove(old) }), old.Path, "removed")
 }
 
 func (w Writer) remove(old File) error {
