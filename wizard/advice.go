@@ -11,6 +11,8 @@ import (
 // question, made concrete by the facts: candidate are the answers as typed.
 func advice(q Question, f setup.Facts, candidate setup.Answers) []setup.Finding {
 	switch q.ID {
+	case "url":
+		return urlAdvice(f)
 	case "path":
 		return pathAdvice(f, candidate)
 	case "redirect-old-path":
@@ -61,6 +63,14 @@ func heldBy(l setup.Listener) string {
 	return l.Address + " is held by " + who
 }
 
+// urlAdvice says under which address people have Bitbucket now.
+func urlAdvice(f setup.Facts) []setup.Finding {
+	if !f.Instance.BaseURL.Set {
+		return nil
+	}
+	return []setup.Finding{{Level: setup.Note, Seen: "now people have it as " + f.Instance.BaseURL.Value + from(f, f.Instance.BaseURL.Why)}}
+}
+
 func pathAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
 	if !pathChanges(f, a) {
 		return nil
@@ -72,10 +82,12 @@ func pathAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
 	} else if f.Instance.Base != "" {
 		where = f.Instance.Base
 	}
+	where = strings.TrimSuffix(where, "/")
 	return []setup.Finding{{
 		Level: setup.Warn,
-		Seen:  fmt.Sprintf("clones, webhooks and CI jobs under %s/scm/... break: the path changes from %s to %s", strings.TrimSuffix(where, "/"), old, spellPath(a.URL.TomcatPath())),
-		Do:    "redirect the old path, or tell the people who use it",
+		Seen: fmt.Sprintf("the path changes from %s to %s, and these addresses break:\nclones, CI jobs   %s/scm/...\nwebhooks, REST    %s/rest/...",
+			old, spellPath(a.URL.TomcatPath()), where, where),
+		Do: "the next question offers to send them on",
 	}}
 }
 
@@ -103,7 +115,7 @@ func linksAdvice(f setup.Facts, a setup.Answers) setup.Finding {
 	links := f.Instance.AppLinks
 	if len(links) == 0 {
 		return setup.Finding{
-			Level: setup.Note, Seen: "links from other applications (Jira, Bamboo, Confluence) must be re-pointed to the new URL",
+			Level: setup.Note, Seen: "links from other applications (Jira, Bamboo, Confluence) must name the new URL afterwards",
 			Do: "Administration, Application links, on both sides",
 		}
 	}
@@ -114,7 +126,7 @@ func linksAdvice(f setup.Facts, a setup.Answers) setup.Finding {
 	return setup.Finding{
 		Level: setup.Warn,
 		Seen:  fmt.Sprintf("%d %s the old URL: %s", len(links), noun, strings.Join(links, ", ")),
-		Do:    "re-point them afterwards: Administration, Application links, on both sides",
+		Do:    "change them afterwards: Administration, Application links, on both sides",
 	}
 }
 
@@ -149,7 +161,7 @@ func considerations(step string) []string {
 		}
 	case setup.StepBaseURL:
 		return []string{
-			"Application links from and to Jira, Bamboo and Confluence must be re-pointed to the new base URL.",
+			"Application links from and to Jira, Bamboo and Confluence must name the new base URL afterwards.",
 			"The base URL changes while Bitbucket still answers at its old address; after that it restarts.",
 		}
 	case setup.StepConnector:

@@ -140,6 +140,7 @@ func (m *model) finishVerify(findings []setup.Finding) tea.Cmd {
 // takeBack is ctrl+c: Apply sees its context end and reverses what was done.
 func (m *model) takeBack() tea.Cmd {
 	m.run.stopping = !m.run.verifying
+	m.out.Stopped = m.out.Stopped || m.run.stopping
 	m.run.decision = nil
 	m.run.cancel()
 	return nil

@@ -88,6 +88,7 @@ type Outcome struct {
 	Result    setup.Result
 	Findings  []setup.Finding // of verify
 	Applied   bool            // apply was started
+	Stopped   bool            // the person, or the end of ctx, asked apply to take back
 	Cancelled bool            // left before consent: nothing was changed
 	PlanOnly  bool            // stopped after the plan, as asked
 	Err       error           // what apply returned

@@ -6,6 +6,14 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 )
 
+// tabHelp says what tab does here.
+func (m *model) tabHelp() string {
+	if m.ask.q.screenKind() == Path && m.b.Complete != nil {
+		return "tab complete"
+	}
+	return "tab preview"
+}
+
 // completes is tab in the field of a path: it adds what can only follow, and
 // lists what may follow. It reports whether there was anything to do.
 func (m *model) completes() (tea.Cmd, bool) {

@@ -22,7 +22,7 @@ type field struct {
 func newField(q Question, text string, st style, w int) *field {
 	f := &field{q: q, text: text, fresh: text != "" && len(q.options()) == 0}
 	var body huh.Field
-	if opts := q.options(); len(opts) > 0 {
+	if opts := q.offered(text); len(opts) > 0 {
 		var list []huh.Option[string]
 		known := false
 		for _, o := range opts {

@@ -43,7 +43,7 @@ func foundLines(f setup.Facts, a setup.Answers) []foundLine {
 	lines = append(lines, haproxyLine(f))
 	switch {
 	case a.Restart != "" && a.Restart != setup.Auto:
-		lines = append(lines, foundLine{setup.OK, "Restart", a.Restart, "given"})
+		lines = append(lines, foundLine{setup.OK, "Restart", a.Restart, ""})
 	case f.BitbucketCtl.How != "":
 		lines = append(lines, foundLine{setup.OK, "Restart", fmt.Sprintf("%s %s", f.BitbucketCtl.How, f.BitbucketCtl.Name), f.BitbucketCtl.Why})
 	default:

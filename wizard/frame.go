@@ -95,15 +95,23 @@ func (f frame) render(body []string) string {
 	return strings.Join(lines, "\n")
 }
 
+// footer lists the keys. Where there is no room for all of them, those in the
+// middle go: help has them too.
 func (f frame) footer() string {
+	keys, gap := f.keys, "   "
+	for lipgloss.Width(strings.Join(keys, gap)) > f.w-2 {
+		if gap == "   " {
+			gap = "  "
+		} else if n := len(keys); n > 3 {
+			keys = append(append([]string(nil), keys[:n-3]...), keys[n-2:]...)
+		} else {
+			break
+		}
+	}
 	var out []string
-	for _, k := range f.keys {
+	for _, k := range keys {
 		key, what, _ := strings.Cut(k, " ")
 		out = append(out, f.accent.Render(key)+" "+f.dim.Render(what))
-	}
-	gap := "   "
-	if lipgloss.Width(strings.Join(out, gap)) > f.w-2 {
-		gap = "  "
 	}
 	return strings.Join(out, gap)
 }

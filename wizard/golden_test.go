@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -29,6 +30,7 @@ var screens = []struct {
 		p.run(p.m.look())
 		p.settle()
 	}},
+	{"welcome-resumed", func(p *pump) { resumed(p) }},
 	{"welcome-open-run", func(p *pump) {
 		p.machine.facts.OpenRun = "20261121-1"
 		p.run(p.m.look())
@@ -87,7 +89,15 @@ var screens = []struct {
 		p.machine.decision = []setup.Decision{setup.DecideRetry, setup.DecideBack, setup.DecideKeep}
 		p.standard().consents().rest()
 	}},
+	{"apply", func(p *pump) { applying(p) }},
+	{"apply-log", func(p *pump) { applying(p).keys("l") }},
+	{"apply-stopped", func(p *pump) { applying(p).keys("ctrl+c") }},
+	{"verify", func(p *pump) { verifying(p) }},
 	{"result", func(p *pump) { p.standard().consents() }},
+	{"result-stopped", func(p *pump) {
+		p.machine.decision = []setup.Decision{setup.DecideRetry, setup.DecideBack}
+		p.standard().consents().keys("ctrl+c")
+	}},
 	{"result-taken-back", func(p *pump) {
 		p.machine.failWith = problem.New("HAProxy did not reload", "its old configuration still runs", "journalctl -u haproxy").WithKind(problem.TakenBack)
 		p.standard().consents()
@@ -97,6 +107,48 @@ var screens = []struct {
 
 func toConnector(p *pump) *pump {
 	return p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin").enterText(p.machine.password).at("local-only")
+}
+
+// applying is in the middle of apply: Bitbucket restarts.
+func applying(p *pump) *pump {
+	consentCommands(p.standard())
+	at := p.m.now().Add(-34 * time.Second)
+	news := func(kind setup.EventKind, change int, text string) {
+		p.m.Update(mail{event: &setup.Event{At: at, Kind: kind, Change: change, Text: text}})
+	}
+	news(setup.EventBegin, -1, "20261122-1")
+	for i := range 2 {
+		news(setup.EventStart, i, "")
+		news(setup.EventDone, i, "")
+	}
+	news(setup.EventStart, 2, "")
+	news(setup.EventLog, 2, "systemctl restart bitbucket.service")
+	news(setup.EventLog, 2, "bitbucket.service: Stopping timed out. Terminating, and waiting for the search index to be written first.")
+	news(setup.EventProgress, 2, "STARTING")
+	return p
+}
+
+// verifying has applied and sees the first of the checks from outside.
+func verifying(p *pump) {
+	p.standard()
+	p.m.startApply()
+	for i := range p.m.review.plan.Ordered() {
+		at := p.m.now().Add(time.Duration(i-40) * time.Second)
+		p.m.Update(mail{event: &setup.Event{At: at, Kind: setup.EventStart, Change: i}})
+		p.m.Update(mail{event: &setup.Event{At: at.Add(time.Second), Kind: setup.EventDone, Change: i}})
+	}
+	p.m.Update(mail{applied: &applied{result: setup.Result{Run: "20261122-1", State: setup.RunCommitted}}})
+	p.m.Update(mail{finding: &setup.Finding{ID: "tls", Level: setup.OK, Seen: "TLS 1.3, git.example.com, chain complete"}})
+}
+
+// resumed is a session that goes on where another one was left.
+func resumed(p *pump) {
+	why := setup.Source{From: setup.Detected, Why: "your unfinished session of 2026-11-22 09:12:00"}
+	p.m.iv = newInterview(p.m.b, setup.Answers{URL: p.url("https://git.example.com"), AdminUser: "admin"}, setup.Sources{"url": why, "admin-user": why},
+		Options{Resumed: Resumed{When: "2026-11-22 09:12:00", Answered: []string{"url", "path", "base-url-method", "admin-user"}}})
+	p.m.o = p.m.iv.o
+	p.run(p.m.look())
+	p.settle()
 }
 
 // nothingToDo reaches the review of a plan without changes.

@@ -26,7 +26,7 @@ func (p *prompter) ask(q Question) error {
 	if candidate, err := p.iv.preview(q, prefill); err == nil || q.ID != "url" {
 		p.findings(advice(q, p.iv.facts, candidate))
 	}
-	for i, o := range q.options() {
+	for i, o := range q.offered(prefill) {
 		p.say(fmt.Sprintf("  %d. %s", i+1, o.Label))
 	}
 	for {
@@ -72,8 +72,9 @@ func (p *prompter) read(q Question, prefill string) (string, error) {
 			p.explain(q)
 			continue
 		}
-		if n, err := strconv.Atoi(line); err == nil && n >= 1 && n <= len(q.options()) {
-			return q.options()[n-1].Value, nil
+		offered := q.offered(prefill)
+		if n, err := strconv.Atoi(line); err == nil && n >= 1 && n <= len(offered) {
+			return offered[n-1].Value, nil
 		}
 		return line, nil
 	}

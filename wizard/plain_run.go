@@ -113,6 +113,7 @@ func (p *prompter) apply(outcome Outcome) Outcome {
 	titles := planRows(outcome.Plan)
 	notify := func(e setup.Event) { p.event(titles, e) }
 	outcome.Result, outcome.Err = p.b.Apply(p.ctx, outcome.Plan, p.choose, notify)
+	outcome.Stopped = p.ctx.Err() != nil
 	if outcome.Err != nil || outcome.Result.State != setup.RunCommitted && outcome.Result.State != setup.RunNothing {
 		return p.summary(outcome)
 	}

@@ -34,7 +34,7 @@ func (iv *interview) source(q Question) string {
 func sourceText(f setup.Facts, id string, src setup.Source) string {
 	switch src.From {
 	case setup.Default:
-		if src.Why == "" {
+		if src.Why == "" || id == "base-url-method" {
 			return "default"
 		}
 		return "default: " + src.Why

@@ -9,6 +9,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/internal/publicurl"
 	"bitgate/setup"
 )
 
@@ -202,6 +203,15 @@ func (p *pump) standard() *pump {
 		p.t.Fatalf("want the review:\n%s", p.m.View())
 	}
 	return p
+}
+
+func (p *pump) url(text string) publicurl.URL {
+	p.t.Helper()
+	var u publicurl.URL
+	if err := u.UnmarshalText([]byte(text)); err != nil {
+		p.t.Fatal(err)
+	}
+	return u
 }
 
 // consents types the word as a person does.

@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"bitgate/setup"
@@ -50,6 +51,7 @@ type Question struct {
 	Set func(*setup.Answers, string) error
 
 	prompt   Kind     // kind of the question on the screen, where it differs
+	rare     []string // words of a Choice for flags and files only; shown where one is the answer
 	keys     []string // keys it may set, where these are not just ID
 	slow     bool     // Backend.Check has something to say about it
 	looks    bool     // the answer says where to look: detect again
@@ -106,7 +108,14 @@ func (q Question) hint() string {
 	return "for example " + q.Example
 }
 
-// options are the choices as shown, yes and no for a confirmation.
+// offered are the options that are shown while answer stands.
+func (q Question) offered(answer string) []Option {
+	return slices.DeleteFunc(slices.Clone(q.options()), func(o Option) bool {
+		return o.Value != answer && slices.Contains(q.rare, o.Value)
+	})
+}
+
+// options are all the choices, yes and no for a confirmation.
 func (q Question) options() []Option {
 	if q.screenKind() != Confirm {
 		return q.Options

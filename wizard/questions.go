@@ -73,10 +73,11 @@ func baseURLQuestions() []Question {
 			Options: []Option{
 				{setup.Auto, "bitgate signs in and changes it"},
 				{setup.Manual, "I change it by hand when bitgate asks for it"},
-				{setup.MethodSkip, "leave the base URL as it is"},
+				{setup.MethodSkip, "I leave the base URL as it is"},
 				{"confapi", "through the ConfAPI plugin only"},
 				{"form", "through the administration form only"},
 			},
+			rare:   []string{"confapi", "form"},
 			when:   func(iv *interview) bool { return iv.needsLogin(setup.Auto) },
 			refuse: refuseLocked,
 		}, func(a *setup.Answers) *string { return &a.BaseURLMethod }),

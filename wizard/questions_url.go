@@ -147,7 +147,10 @@ func origin(f setup.Facts, why string) string {
 	if f.Bitbucket.Home != "" {
 		why = strings.ReplaceAll(why, f.Bitbucket.Home+"/", "")
 	}
-	for _, own := range []string{"given", "found ", "not set", "default", "from "} {
+	if why == "given" {
+		return "as you said"
+	}
+	for _, own := range []string{"found ", "not set", "default", "from "} {
 		if strings.HasPrefix(why, own) {
 			return why
 		}

@@ -142,23 +142,25 @@ func doneText(out Outcome) string {
 }
 
 func failureLines(out Outcome, st style, w int) []string {
-	lines := []string{}
 	head := "Apply failed."
 	switch out.Result.State {
 	case setup.RunTakenBack:
-		head = "Apply was stopped or failed, and everything was taken back."
+		if out.Stopped { // the error is only the echo of that
+			return []string{st.warn.Render("<") + "   " + st.bold.Render("Apply was stopped, and everything was taken back: the server is as before.")}
+		}
+		head = "Apply failed, and everything was taken back."
 	case setup.RunIncomplete, setup.RunOpen:
 		head = "Apply failed, and something could not be taken back."
 	}
-	lines = append(lines, st.fail.Render("x")+"   "+st.bold.Render(head), "")
+	lines := []string{st.fail.Render("x") + "   " + st.bold.Render(head), ""}
 	var p *problem.Error
 	if !errors.As(out.Err, &p) {
-		return append(lines, append(wrap(out.Err.Error(), w), "")...)
+		return append(lines, wrap(out.Err.Error(), w)...)
 	}
 	for _, t := range []string{p.Error(), p.Why, p.Do} {
 		lines = append(lines, wrap(t, w)...)
 	}
-	return append(lines, "")
+	return lines
 }
 
 func tally(findings []setup.Finding) (ok, warn, fail int) {

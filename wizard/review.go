@@ -139,7 +139,7 @@ func (m *model) reviewWrap(t tab, line string) []string {
 	w := m.w - 4
 	header := strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "+++ ")
 	if t.diff && !header && strings.Trim(sign(line), "+-@ ") == "" || t.title == commandTab {
-		return hardWrap(line, w)
+		return hangWrap(line, w)
 	}
 	under := hanging(line)
 	parts := wrap(line[under:], w-under)

@@ -26,12 +26,12 @@ func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
 		if names[title] > 1 {
 			title = shortPath(d.Path)
 		}
-		tabs = append(tabs, tab{title: title, path: d.Path, lines: strings.Split(strings.TrimRight(d.Unified, "\n"), "\n"), diff: true})
+		tabs = append(tabs, tab{title: title, path: d.Path, lines: diffLines(d), diff: true})
 	}
-	var base, services, other []string
+	var base, services, certificate, untouched []string
 	for _, s := range plan.Steps {
 		if s.Skipped != "" {
-			other = append(other, fmt.Sprintf("%s: nothing to do, %s", s.Title, s.Skipped))
+			untouched = append(untouched, fmt.Sprintf("%s: nothing to do, %s", s.Title, s.Skipped))
 		}
 	}
 	for _, ref := range plan.Ordered() {
@@ -42,7 +42,7 @@ func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
 		case c.Service != nil:
 			services = append(services, serviceLines(c)...)
 		case c.Certificate != nil:
-			other = append(other, c.What)
+			certificate = append(certificate, c.What)
 		}
 	}
 	if len(base) > 0 {
@@ -51,10 +51,22 @@ func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
 	if len(services) > 0 {
 		tabs = append(tabs, tab{title: "services", lines: services})
 	}
-	if len(other) > 0 {
-		tabs = append(tabs, tab{title: "more", lines: other})
+	if len(certificate) > 0 {
+		tabs = append(tabs, tab{title: "certificate", lines: certificate})
+	}
+	if len(untouched) > 0 {
+		tabs = append(tabs, tab{title: "untouched", lines: untouched})
 	}
 	return append(tabs, tab{title: checksTab, lines: checksText(plan, nil)}, tab{title: commandTab, lines: commandLines(iv)})
+}
+
+// diffLines are a file's diff; its second header line need not name the file again.
+func diffLines(d setup.FileDiff) []string {
+	lines := strings.Split(strings.TrimRight(d.Unified, "\n"), "\n")
+	if len(lines) > 1 && strings.HasPrefix(lines[1], "+++ "+d.Path) {
+		lines[1] = "+++ after"
+	}
+	return lines
 }
 
 func serviceLines(c setup.Change) []string {

@@ -80,19 +80,9 @@ func startRun(t *testing.T, ctx context.Context, b Backend) (*io.PipeWriter, *sc
 func TestRunWholeProgram(t *testing.T) {
 	mc := standardMachine()
 	keyboard, screen, done := startRun(t, t.Context(), mc.backend())
+	toReview(t, keyboard, screen)
+	io.WriteString(keyboard, "a")
 	for _, step := range []struct{ see, press string }{
-		{"Enter starts", "\r"},
-		{"host name is enough", "git.example.com\r"},
-		{"breaks no address", "\r"},
-		{"server setting", "\r"},
-		{"access tokens", "admin\r"},
-		{"kept nowhere", "correct horse\r"},
-		{"proxyName", "\r"},
-		{"takes HTTPS", "\r"},
-		{"must be on this machine", "/c.pem\r"},
-		{"signs with this key", "/k.pem\r"},
-		{"Git over SSH", "\r"},
-		{"Bitbucket restarts", "a"},
 		{"Type the word", "apply\r"},
 		{"finish", "\r"},
 	} {
@@ -106,6 +96,28 @@ func TestRunWholeProgram(t *testing.T) {
 	screen.wait(t, "\x1b[?1049l") // the alternate screen is left before the summary
 	screen.wait(t, "https://git.example.com is up")
 	screen.wait(t, "bitgate undo 20261122-1")
+}
+
+// toReview answers every question when the screen shows it.
+func toReview(t *testing.T, keyboard io.Writer, screen *screenBuffer) {
+	t.Helper()
+	for _, step := range []struct{ see, press string }{
+		{"Enter starts", "\r"},
+		{"host name is enough", "git.example.com\r"},
+		{"breaks no address", "\r"},
+		{"server setting", "\r"},
+		{"access tokens", "admin\r"},
+		{"kept nowhere", "correct horse\r"},
+		{"proxyName", "\r"},
+		{"takes HTTPS", "\r"},
+		{"must be on this machine", "/c.pem\r"},
+		{"signs with this key", "/k.pem\r"},
+		{"Git over SSH", "\r"},
+	} {
+		screen.wait(t, step.see)
+		io.WriteString(keyboard, step.press)
+	}
+	screen.wait(t, "Bitbucket restarts")
 }
 
 // The caller's context ends before consent: nothing was changed.

@@ -120,6 +120,20 @@ func hardWrap(line string, w int) []string {
 	return strings.Split(ansi.Hardwrap(strings.ReplaceAll(line, "\t", "    "), max(w, 8), true), "\n")
 }
 
+// hangWrap is hardWrap with an indent that tells the rest of a line from the next line.
+func hangWrap(line string, w int) []string {
+	const indent = "        "
+	if ansi.StringWidth(strings.ReplaceAll(line, "\t", "    ")) <= w || w < 2*len(indent) {
+		return hardWrap(line, w)
+	}
+	first := hardWrap(line, w)[0]
+	rest := hardWrap(strings.ReplaceAll(line, "\t", "    ")[len(first):], w-len(indent))
+	for i := range rest {
+		rest[i] = indent + rest[i]
+	}
+	return append([]string{first}, rest...)
+}
+
 // clip cuts a line at w columns and says so.
 func clip(line string, w int) string {
 	if ansi.StringWidth(line) <= w {

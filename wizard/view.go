@@ -193,7 +193,7 @@ func (m *model) footerKeys() []string {
 		if m.ask.signingIn {
 			return []string{"ctrl+c quit"}
 		}
-		return []string{"enter next", "esc back", "tab preview", help, "ctrl+c quit"}
+		return []string{"enter next", "esc back", m.tabHelp(), help, "ctrl+c quit"}
 	case pageReview:
 		return m.reviewKeys()
 	case pageApply:

@@ -73,15 +73,7 @@ func (m *model) applyKeys() []string {
 func (m *model) applyView(w, h int) []string {
 	r := &m.run
 	if r.showLog {
-		from := max(0, len(r.log)-h)
-		var lines []string
-		for _, l := range r.log[from:] {
-			lines = append(lines, clip(l, w))
-		}
-		if len(lines) == 0 {
-			lines = []string{m.st.dim.Render("no program has written anything yet")}
-		}
-		return lines
+		return m.logLines(w, h)
 	}
 	var rows []string
 	for _, row := range r.rows {
@@ -103,12 +95,40 @@ func (m *model) applyView(w, h int) []string {
 				below = append(below, "    "+m.st.accent.Render(decisionKeys[c])+"  "+decisionLabels[c])
 			}
 		}
+	} else if effect := m.currentEffect(); effect != "" {
+		below = append(below, m.st.findingLines(setup.Finding{Level: setup.Note, Seen: effect}, w)...)
 	} else if len(r.findings) > 0 {
 		for _, f := range r.findings[max(0, len(r.findings)-6):] {
 			below = append(below, m.st.findingLines(f, w)...)
 		}
 	}
 	return stack(h, block{rows, 1}, block{below, 1})
+}
+
+// currentEffect is what people notice of the service change under way.
+func (m *model) currentEffect() string {
+	at := m.currentRow()
+	if at >= len(m.run.rows) || m.run.rows[at].change < 0 || m.run.rows[at].state != setup.EventStart {
+		return ""
+	}
+	plan := m.review.plan
+	if s := plan.At(plan.Ordered()[m.run.rows[at].change]).Service; s != nil {
+		return effect(*s)
+	}
+	return ""
+}
+
+// logLines are the last lines of what the programs have written.
+func (m *model) logLines(w, h int) []string {
+	lines := []string{m.st.bold.Render("Log"), ""}
+	if len(m.run.log) == 0 {
+		return append(lines, m.st.dim.Render("no program has written anything yet"))
+	}
+	var log []string
+	for _, l := range m.run.log {
+		log = append(log, hangWrap(l, w)...)
+	}
+	return append(lines, log[max(0, len(log)-h+len(lines)):]...)
 }
 
 // currentRow is the first row that is not finished.

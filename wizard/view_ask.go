@@ -187,7 +187,7 @@ func (m *model) sourceLine() string {
 	a := &m.ask
 	src := m.iv.source(a.q)
 	if len(a.q.options()) > 0 {
-		return src
+		return strings.TrimSuffix(src, "default") // it stands there by itself
 	}
 	if a.prefill == "" {
 		return ""

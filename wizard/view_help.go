@@ -68,8 +68,8 @@ func (m *model) openPreview() {
 		lines = wrap("There is no preview yet: it is made from the same plan that apply uses, and that needs the public URL and an answer that is valid.", min(w, maxText))
 	}
 	for _, l := range p.lines {
-		for _, part := range hardWrap(l, w) {
-			lines = append(lines, m.st.diffLine(part))
+		for _, part := range hangWrap(l, w) {
+			lines = append(lines, m.st.signed(sign(l), part))
 		}
 	}
 	m.over = overPreview

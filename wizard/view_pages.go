@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"bitgate/internal/problem"
 	"bitgate/setup"
 )
@@ -28,20 +30,29 @@ func (m *model) welcomeView(w, h int) []string {
 	return stack(h, block{intro, 1}, block{found, 1}, block{next, 1}, block{notes, 1})
 }
 
-// foundBlock lists what was found, with its sources where there is room.
+// foundBlock lists what was found and, where there is room, its source: beside
+// it, or else on a line of its own if sources says so.
 func (m *model) foundBlock(w int, sources bool) []string {
 	found := []string{m.st.bold.Render("Found on this machine")}
 	for _, l := range foundLines(m.iv.facts, m.iv.answers) {
+		source := ""
+		if l.source != "" {
+			source = origin(m.iv.facts, l.source)
+		}
+		beside := ansi.StringWidth(l.value)+3+ansi.StringWidth(source) <= w-18
 		for i, part := range wrap(l.value, w-18) {
 			lead := pad("", 18)
 			if i == 0 {
 				lead = m.st.mark(l.level) + "  " + pad(l.label, 13) + " "
 			}
+			if beside && source != "" {
+				part += "   " + m.st.dim.Render(source)
+			}
 			found = append(found, lead+part)
 		}
-		if l.source != "" && sources {
-			for _, part := range wrap(origin(m.iv.facts, l.source), w-18) {
-				found = append(found, "    "+pad("", 14)+m.st.dim.Render(part))
+		if !beside && sources {
+			for _, part := range wrap(source, w-18) {
+				found = append(found, pad("", 18)+m.st.dim.Render(part))
 			}
 		}
 	}

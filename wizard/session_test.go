@@ -1,0 +1,115 @@
+package wizard
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"bitgate/setup"
+)
+
+// A session that was left goes on at the first question it did not answer; the
+// password is asked again, because it is kept nowhere.
+func TestResumedSessionGoesOn(t *testing.T) {
+	p := standardPump(t)
+	resumed(p)
+	p.sees("goes on where you left it (2026-11-22 09:12:00)", "Enter goes on", "password. Esc leads back").keys("enter").at(PasswordID)
+	p.keys("esc").at("admin-user").sees("> admin", "from your unfinished session of 2026-11-22 09:12:00")
+	p.keys("enter").at(PasswordID).enterText(p.machine.password).at("local-only")
+	p.keys("esc", "esc", "esc").at("path").keys("esc").at("url").sees("> https://git.example.com")
+}
+
+// What is kept of a session are its answers and the questions they belong to,
+// never the password.
+func TestDraftHasNoPassword(t *testing.T) {
+	mc := standardMachine()
+	b := mc.backend()
+	var kept setup.Answers
+	var answered []string
+	b.SaveDraft = func(said setup.Answers, ids []string) error {
+		kept, answered = said, ids
+		return errors.New("no space left on device") // no reason to stop
+	}
+	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(100, 30)
+	toConnector(p).keys("enter").at("front")
+	if kept.URL.Host() != "git.example.com" || kept.AdminUser != "admin" {
+		t.Errorf("kept %+v", kept)
+	}
+	if !slices.Contains(answered, "local-only") || slices.Contains(answered, PasswordID) {
+		t.Errorf("answered %v", answered)
+	}
+}
+
+// On the tab with the command s saves a script, elsewhere the plan.
+func TestSavingPlanAndScript(t *testing.T) {
+	p := standardPump(t).standard()
+	p.keys("s").sees("saved as /root/bitgate-plan.json; bitgate apply /root/bitgate-plan.json does the same")
+	p.keys("[").sees("[command]", "s save as script").keys("s").sees("saved as /root/bitgate-setup.sh")
+	want := `#!/bin/sh
+# What was answered in bitgate setup. There is no secret in here.
+exec bitgate apply --yes \
+  --url https://git.example.com \
+  --admin-user admin \
+  --cert /etc/ssl/git.pem \
+  --key /etc/ssl/git.key \
+  --admin-password-file "${1:?the file with the password of admin}"
+`
+	if got := p.machine.script; got != want {
+		t.Errorf("the script is\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestSavingFails(t *testing.T) {
+	mc := standardMachine()
+	b := mc.backend()
+	b.SavePlan = func(setup.Plan) (string, error) { return "", errors.New("no space left on device") }
+	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(100, 30).standard()
+	p.keys("s").sees("no space left on device", "nothing has been changed yet")
+}
+
+// l shows what the programs write while apply runs, and goes back.
+func TestLogPane(t *testing.T) {
+	p := standardPump(t)
+	applying(p).sees("restart Bitbucket", "STARTING", "l log")
+	p.keys("l").sees("systemctl restart bitbucket.service", "search index", "l changes")
+	if strings.Contains(p.m.View(), "backup and journal") {
+		t.Errorf("the log lies over the changes:\n%s", p.m.View())
+	}
+	for range 100 {
+		p.m.Update(mail{event: &setup.Event{Kind: setup.EventLog, Change: 2, Text: "another line"}})
+	}
+	p.m.Update(mail{event: &setup.Event{Kind: setup.EventLog, Change: 2, Text: "the last line"}})
+	p.sees("the last line")
+	fits(t, p.m.View(), 100, 30)
+	p.keys("l").sees("backup and journal")
+}
+
+// $ lends the terminal to the person's pager, with the whole review, and takes it back.
+func TestRunPager(t *testing.T) {
+	b := standardMachine().backend()
+	var text string
+	b.Pager = func(all string, _ io.Reader, out io.Writer) error {
+		text = all
+		_, _ = io.WriteString(out, "this is the pager")
+		return errors.New("less: not found")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	keyboard, screen, done := startRun(t, ctx, b)
+	toReview(t, keyboard, screen)
+	io.WriteString(keyboard, "$")
+	screen.wait(t, "this is the pager")
+	screen.wait(t, "less: not found")
+	cancel() // a pipe, unlike a terminal, cannot be read again after the pager
+	if end := <-done; end.err != nil || !end.out.Cancelled {
+		t.Errorf("%v, %+v", end.err, end.out)
+	}
+	for _, words := range []string{"+++ after", "+server.proxy-name=git.example.com", "+ https://git.example.com", "restart Bitbucket", "haproxy -c accepts", "bitgate apply"} {
+		if !strings.Contains(text, words) {
+			t.Errorf("the pager was not given %q:\n%s", words, text)
+		}
+	}
+}
