@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -18,31 +21,55 @@ type screen struct {
 	w, h   int
 }
 
-// startScreen runs a command in a terminal of its own, gone when the test ends.
+// startScreen runs a command in a terminal of its own, with an environment of
+// its own, and ends both with the test.
 func startScreen(t *testing.T, dir string, w, h int, command []string) screen {
 	t.Helper()
-	s := screen{t: t, socket: filepath.Join(t.TempDir(), "tmux"), w: w, h: h}
+	short, err := os.MkdirTemp("", "tmux") // a socket's path has some 100 bytes at most
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(short) })
+	s := screen{t: t, socket: filepath.Join(short, "s"), w: w, h: h}
 	quoted := make([]string, len(command))
 	for i, arg := range command {
 		quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 	}
 	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(w), "-y", strconv.Itoa(h), "-c", dir, strings.Join(quoted, " ")+"; cat")
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the last screen:\n%s", s.text())
-		}
-		_ = exec.Command("tmux", "-S", s.socket, "kill-server").Run()
-	})
+	shell, err := strconv.Atoi(strings.TrimSpace(s.tmux("display-message", "-p", "#{pane_pid}")))
+	must(t, err)
+	t.Cleanup(func() { s.end(shell) })
 	return s
+}
+
+// end closes the terminal, and ends by force what does not end with it.
+func (s screen) end(shell int) {
+	if s.t.Failed() {
+		s.t.Logf("the last screen:\n%s", s.text())
+	}
+	_, _ = s.try("kill-server")
+	gone := func() bool { return syscall.Kill(-shell, 0) != nil } // the shell leads a process group
+	if !within(10*time.Second, gone) {
+		s.t.Errorf("process group %d is still there ten seconds after its terminal has gone", shell)
+		_ = syscall.Kill(-shell, syscall.SIGKILL)
+	}
 }
 
 func (s screen) tmux(args ...string) string {
 	s.t.Helper()
-	out, err := exec.Command("tmux", append([]string{"-S", s.socket}, args...)...).CombinedOutput()
+	out, err := s.try(args...)
 	if err != nil {
 		s.t.Fatalf("tmux %s: %v\n%s", args[0], err, out)
 	}
-	return string(out)
+	return out
+}
+
+// try gives a tmux command twenty seconds; it needs some milliseconds.
+func (s screen) try(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "tmux", append([]string{"-u", "-S", s.socket}, args...)...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(s.socket), "LC_ALL=C.UTF-8", "SHELL=/bin/sh", "PAGER=cat >pager.txt"}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
 
 // text is what a person sees now.
@@ -58,6 +85,9 @@ func (s screen) keys(names ...string) {
 	s.t.Helper()
 	s.tmux(append([]string{"send-keys"}, names...)...)
 }
+
+// types sends text as it is.
+func (s screen) types(text string) { s.t.Helper(); s.tmux("send-keys", "-l", text) }
 
 // until waits half a minute; longer no person would.
 func (s screen) until(what string, ok func() bool) {
@@ -80,7 +110,7 @@ func within(limit time.Duration, ok func() bool) bool {
 // asks waits for the question with the title: right of the rail, or alone.
 func (s screen) asks(question string) {
 	s.t.Helper()
-	title := regexp.MustCompile(`(?m)^(.{28}|.{38}| )` + question + `(  |$)`)
+	title := regexp.MustCompile(`(?m)^(.{28}|.{32}| )` + regexp.QuoteMeta(question) + `(  |$)`)
 	s.until("the question "+question, func() bool { return title.MatchString(s.text()) })
 }
 
@@ -91,9 +121,36 @@ func (s screen) typed(question, answer string) {
 	s.asks(question)
 	if answer != "" {
 		s.keys("C-u")
-		s.tmux("send-keys", "-l", answer)
+		s.types(answer)
 	}
 	before := s.text()
 	s.keys("Enter")
 	s.until("the screen after "+question, func() bool { return s.text() != before })
+}
+
+// resized shows the window too small, large, and as it was: then the same is
+// on the screen as before.
+func (s screen) resized() {
+	s.t.Helper()
+	before := s.settled(s.text)
+	s.tmux("resize-window", "-x", "50", "-y", "10")
+	s.wait("this window has 50x10")
+	s.tmux("resize-window", "-x", "200", "-y", "60")
+	s.until("a large window", func() bool { return !strings.Contains(s.text(), "50x10") })
+	s.tmux("resize-window", "-x", strconv.Itoa(s.w), "-y", strconv.Itoa(s.h))
+	s.until("the screen as it was:\n"+before, func() bool { return s.text() == before })
+}
+
+// settled waits until nothing moves in what look sees: no check is under way.
+func (s screen) settled(look func() string) string {
+	s.t.Helper()
+	last, since := look(), time.Now()
+	s.until("a screen that keeps still", func() bool {
+		now := look()
+		if now != last {
+			last, since = now, time.Now()
+		}
+		return time.Since(since) > 300*time.Millisecond
+	})
+	return last
 }

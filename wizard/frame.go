@@ -11,7 +11,7 @@ const (
 	minWidth, minHeight = 60, 16 // below: a notice
 	railFrom            = 100    // columns from which the rail is on the left
 	railWidth           = 24     // columns of the rail
-	wideRail            = 34     // the same in wide windows
+	wideRail            = 28     // the same in wide windows
 	besideFrom          = 132    // columns from which the preview is beside the question
 	maxText             = 92     // columns of running text
 	defaultW, defaultH  = 80, 24 // where the terminal does not tell

@@ -97,7 +97,9 @@ func (iv *interview) planPreview(a setup.Answers, shown ...string) preview {
 	if a.Restart == setup.Auto { // not answered yet, and not shown here
 		a.Restart, a.Reload = setup.Never, setup.Never
 	}
-	plan, err := iv.b.Build(iv.facts, a)
+	facts := iv.facts
+	facts.Certificate = setup.Certificate{} // not shown, and not complete before its key is known
+	plan, err := iv.b.Build(facts, a)
 	if err != nil {
 		return preview{}
 	}
@@ -110,7 +112,7 @@ func (iv *interview) planPreview(a setup.Answers, shown ...string) preview {
 			}
 		}
 	}
-	for _, d := range iv.b.Diffs(iv.facts, plan) {
+	for _, d := range iv.b.Diffs(facts, plan) {
 		if p.title == "" {
 			p.title = shortPath(d.Path)
 		} else {

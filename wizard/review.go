@@ -82,7 +82,7 @@ func (m *model) proven(msg provenMsg) {
 	if msg.number != r.proofs {
 		return
 	}
-	r.proving = false
+	r.proving, r.note = false, "" // which may say that it is being checked
 	r.findings = msg.findings
 	if msg.err != nil {
 		r.findings = append(r.findings, setup.Finding{ID: "plan", Level: setup.Fail, Seen: problemLine(msg.err)})

@@ -28,12 +28,7 @@ func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
 		}
 		tabs = append(tabs, tab{title: title, path: d.Path, lines: diffLines(d), diff: true})
 	}
-	var base, services, certificate, untouched []string
-	for _, s := range plan.Steps {
-		if s.Skipped != "" {
-			untouched = append(untouched, fmt.Sprintf("%s: nothing to do, %s", s.Title, s.Skipped))
-		}
-	}
+	var base, services, bundle []string
 	for _, ref := range plan.Ordered() {
 		c := plan.At(ref)
 		switch {
@@ -42,7 +37,7 @@ func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
 		case c.Service != nil:
 			services = append(services, serviceLines(c)...)
 		case c.Certificate != nil:
-			certificate = append(certificate, c.What)
+			bundle = append(bundle, c.What)
 		}
 	}
 	if len(base) > 0 {
@@ -51,11 +46,8 @@ func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
 	if len(services) > 0 {
 		tabs = append(tabs, tab{title: "services", lines: services})
 	}
-	if len(certificate) > 0 {
-		tabs = append(tabs, tab{title: "certificate", lines: certificate})
-	}
-	if len(untouched) > 0 {
-		tabs = append(tabs, tab{title: "untouched", lines: untouched})
+	if len(bundle) > 0 {
+		tabs = append(tabs, tab{title: "bundle", lines: bundle})
 	}
 	return append(tabs, tab{title: checksTab, lines: checksText(plan, nil)}, tab{title: commandTab, lines: commandLines(iv)})
 }
@@ -101,6 +93,11 @@ func checksText(plan setup.Plan, findings []setup.Finding) []string {
 	}
 	for _, p := range plan.Pending {
 		lines = append(lines, "-   left for you: "+p)
+	}
+	for _, s := range plan.Steps {
+		if s.Skipped != "" {
+			lines = append(lines, fmt.Sprintf("-   %s: nothing to do, %s", s.Title, s.Skipped))
+		}
 	}
 	if len(lines) == 0 {
 		return []string{"nothing to report"}

@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"bitgate/setup"
@@ -57,7 +58,7 @@ func (m *model) previewLines(w, h int) []string {
 	room := h - 1
 	body := shownPreview(p.lines, false)
 	if len(body) > room {
-		body = shownPreview(p.lines, true)
+		body = fromFrontend(shownPreview(p.lines, true))
 	}
 	more := ""
 	if len(body) > room && room > 1 {
@@ -71,6 +72,12 @@ func (m *model) previewLines(w, h int) []string {
 		lines = append(lines, m.st.dim.Render(more))
 	}
 	return lines
+}
+
+// fromFrontend leaves out what a new haproxy.cfg has before the front itself.
+func fromFrontend(lines []string) []string {
+	at := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "+frontend ") })
+	return lines[max(at, 0):]
 }
 
 // shownPreview is a diff without its positions; where room is short also

@@ -62,6 +62,9 @@ func (m *model) reviewLine(t tab, sign, line string) string {
 // for all of them, < and > stand for those to the left and to the right.
 func (m *model) tabLine(w int) string {
 	r := &m.review
+	if close := m.closeTabs(); m.tabsWidth(0, len(r.tabs)) > w && ansi.StringWidth(close) <= w {
+		return close
+	}
 	from, to := 0, len(r.tabs)
 	for m.tabsWidth(from, to) > w && to-from > 1 {
 		if to-1 > r.at {
@@ -85,6 +88,19 @@ func (m *model) tabLine(w int) string {
 		line += m.st.dim.Render(" >")
 	}
 	return clip(line, w)
+}
+
+// closeTabs are all tabs with single blanks between them.
+func (m *model) closeTabs() string {
+	var titles []string
+	for i := range m.review.tabs {
+		title := m.tabTitle(i)
+		if i == m.review.at {
+			title = m.st.accent.Render("[" + title + "]")
+		}
+		titles = append(titles, title)
+	}
+	return strings.Join(titles, " ")
 }
 
 func (m *model) tabTitle(i int) string {

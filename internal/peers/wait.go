@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -50,6 +51,9 @@ func FreeAddress(t testing.TB) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(FreePort(t)))
 }
 
+// ports are those that this process has given out.
+var ports sync.Map
+
 // FreePort is the port of FreeAddress. It lies below the range that systems
 // take ports for outgoing connections from (32768 and up on Linux), so that it
 // stays free until the program listens, and while it restarts.
@@ -57,6 +61,9 @@ func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 12000 + rand.IntN(20000)
+		if _, given := ports.LoadOrStore(port, true); given {
+			continue // to another test, which may not listen yet
+		}
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err == nil {
 			l.Close()
