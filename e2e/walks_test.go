@@ -84,7 +84,7 @@ func TestWalkStandardRun(t *testing.T) {
 		p.keys("Escape")
 		p.wait("[command]")
 		p.keys("e")
-		p.see("answers", "All answers")
+		p.wait("All answers")
 		p.keys("Escape")
 		p.wait("[command]")
 		p.keys("$")
