@@ -1,5 +1,5 @@
 # What a developer types. `make test` is what counts: it is ./test.
-.PHONY: pictures build test race lint vulncheck golden fuzz smoke torture
+.PHONY: bench bench-quick bench-growth bench-tool pictures build test race lint vulncheck golden fuzz smoke torture
 
 FUZZTIME ?= 20s
 
@@ -33,3 +33,18 @@ torture: # killed, refused and cut off from power at every system call, abused a
 
 pictures: # the README's pictures, drawn from the program's own screens
 	go test -count=1 -run TestPictures ./wizard -pictures $(CURDIR)/docs/pictures
+
+# The peers run on core 0; the load, and what starts them, on the others.
+BENCH = cd bench && go build -o ../.bench ./ && taskset -c 1 ../.bench
+
+bench: # bitgate beside HAProxy, nginx, Caddy and ReverseProxy; 40 minutes, two cores, root
+	$(BENCH) -out $(CURDIR)/bench
+
+bench-quick: # whether all of that works, not how fast it is
+	$(BENCH) -quick
+
+bench-growth: # over connections, slots and loops, as plots
+	$(BENCH) -growth -rounds 3 -out $(CURDIR)/bench
+
+bench-tool: # the command line itself
+	$(BENCH) -tool -rounds 20 -peers bitgate

@@ -1,0 +1,149 @@
+// Command bench measures bitgate's proxy beside HAProxy, nginx, Caddy and a tuned
+// httputil.ReverseProxy: all at once, on loopback, on one core each, as CPU time
+// per unit of work. It prints ratios; `make bench` runs it.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"bitgate/bench/peer"
+	"bitgate/bench/report"
+	"bitgate/bench/standin"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) > 0 {
+		switch args[0] { // what the benchmark starts of itself
+		case "backend":
+			l, err := net.Listen("tcp", args[1])
+			if err != nil {
+				return err
+			}
+			return standin.Backend(l)
+		case "reverseproxy":
+			return reverseProxy(args[1:])
+		}
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	o := options{}
+	flags.BoolVar(&o.quick, "quick", false, "one short round: whether everything works, not how fast it is")
+	flags.BoolVar(&o.growth, "growth", false, "measure how the cost grows with connections, slots and loops, and draw it")
+	flags.BoolVar(&o.tool, "tool", false, "measure the command line instead: its start, and plans over large files")
+	flags.IntVar(&o.rounds, "rounds", 7, "rounds of each measurement")
+	flags.StringVar(&o.only, "only", "", "regular expression of the measurements to make (default: all)")
+	flags.StringVar(&o.peers, "peers", strings.Join(peer.Names(), ","), "peers to measure, comma separated")
+	flags.StringVar(&o.bitgate, "bitgate", "", "bitgate's program (default: built from the folder above)")
+	flags.StringVar(&o.out, "out", "", "folder for RESULTS.md, results.json and plots (default: only printed)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return o.run(ctx)
+}
+
+type options struct {
+	quick, growth, tool       bool
+	rounds                    int
+	only, peers, bitgate, out string
+}
+
+func (o options) run(ctx context.Context) error {
+	only, err := regexp.Compile(o.only)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "bitgate-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{
+		peers: strings.Split(o.peers, ","), only: only, rounds: o.rounds, length: 2 * time.Second,
+		handshakes: 400, idle: 5000, settle: 10 * time.Second, pack: filepath.Join(dir, "pack"), progress: os.Stderr,
+	}
+	if o.quick {
+		b.rounds, b.length, b.handshakes, b.idle, b.settle = 1, time.Second, 50, 200, time.Second
+	}
+	if err := b.prepare(dir, o.bitgate); err != nil {
+		return err
+	}
+	if o.tool {
+		return b.tool(ctx, os.Stdout)
+	}
+	backend, err := peer.Backend(b.settings)
+	if err != nil {
+		return err
+	}
+	defer backend.Stop()
+	if o.growth {
+		return b.grow(ctx, o.out)
+	}
+	metrics, err := b.all(ctx)
+	if err != nil {
+		return err
+	}
+	r := report.Report{
+		Date: time.Now().Format(time.DateOnly), Machine: machine(), Versions: versions(b.settings),
+		Reference: peer.Reference, Peers: b.peers, Metrics: metrics,
+	}
+	if err := o.write(r); err != nil {
+		return err
+	}
+	if n := voids(metrics, os.Stderr); n > 0 {
+		return fmt.Errorf("%d measurements could not be made", n)
+	}
+	return nil
+}
+
+func (o options) write(r report.Report) error {
+	if err := r.WriteTables(os.Stdout, "bitgate"); err != nil || o.out == "" {
+		return err
+	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return err
+	}
+	if err := create(filepath.Join(o.out, "results.json"), r.WriteJSON); err != nil {
+		return err
+	}
+	return create(filepath.Join(o.out, "RESULTS.md"), func(w io.Writer) error {
+		fmt.Fprintf(w, "# What the proxy costs beside others\n\nWritten by `make bench`; CONTRIBUTING.md says how it measures.\n\n")
+		return r.WriteTables(w, "bitgate")
+	})
+}
+
+func reverseProxy(args []string) error {
+	pair, err := tls.LoadX509KeyPair(args[2], args[3])
+	if err != nil {
+		return err
+	}
+	slots, err := strconv.Atoi(args[4])
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", args[0])
+	if err != nil {
+		return err
+	}
+	return standin.ReverseProxy(l, args[1], pair, slots)
+}

@@ -1,0 +1,140 @@
+// Package report holds the figures of a benchmark and writes them down: as a
+// table, as JSON and as a plot. Every figure is a cost: less is better.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Report of one run.
+type Report struct {
+	Date      string            `json:"date"`
+	Machine   string            `json:"machine"`
+	Versions  map[string]string `json:"versions"`
+	Reference string            `json:"reference"` // the peer that ratios are made with
+	Peers     []string          `json:"peers"`
+	Metrics   []Metric          `json:"metrics"`
+}
+
+// Metric is one thing measured on every peer.
+type Metric struct {
+	Name   string               `json:"name"`
+	Unit   string               `json:"unit"`
+	Rounds map[string][]float64 `json:"rounds"` // by peer, one figure a round
+	Goals  map[string]float64   `json:"goals,omitempty"`
+	Void   map[string]string    `json:"void,omitempty"` // why a peer has no figure
+}
+
+// Spread is the middle and the ends of several figures.
+type Spread struct{ Median, Min, Max float64 }
+
+// Value is the spread of a peer's own figures.
+func (m Metric) Value(peer string) Spread { return spread(m.Rounds[peer]) }
+
+// Ratio is the spread of the per-round ratios of two peers: what a busy machine
+// does to a round, it does to both.
+func (m Metric) Ratio(peer, reference string) Spread {
+	a, b := m.Rounds[peer], m.Rounds[reference]
+	ratios := make([]float64, 0, len(a))
+	for i := range min(len(a), len(b)) {
+		ratios = append(ratios, a[i]/b[i])
+	}
+	return spread(ratios)
+}
+
+func spread(figures []float64) Spread {
+	if len(figures) == 0 {
+		return Spread{math.NaN(), math.NaN(), math.NaN()}
+	}
+	sorted := slices.Sorted(slices.Values(figures))
+	middle := sorted[len(sorted)/2]
+	if len(sorted)%2 == 0 {
+		middle = (middle + sorted[len(sorted)/2-1]) / 2
+	}
+	return Spread{middle, sorted[0], sorted[len(sorted)-1]}
+}
+
+// WriteJSON writes everything.
+func (r Report) WriteJSON(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
+
+// WriteTables writes the report as Markdown: what each peer costs as a multiple
+// of the reference, and our own ratio to every peer beside its goal.
+func (r Report) WriteTables(w io.Writer, ours string) error {
+	fmt.Fprintf(w, "%s, %s\n\n", r.Date, r.Machine)
+	for _, peer := range r.Peers {
+		fmt.Fprintf(w, "- %s: %s\n", peer, r.Versions[peer])
+	}
+	fmt.Fprintf(w, "\nCost as a multiple of %s: median of the rounds' ratios, least to most in brackets. Less is better.\n\n", r.Reference)
+	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
+	row(t, append([]string{"metric", r.Reference}, r.Peers...))
+	row(t, slices.Repeat([]string{"---"}, len(r.Peers)+2))
+	for _, m := range r.Metrics {
+		cells := []string{m.Name, fmt.Sprintf("%s %s", figure(m.Value(r.Reference).Median), m.Unit)}
+		for _, peer := range r.Peers {
+			cells = append(cells, ratio(m.Ratio(peer, r.Reference), m.Void[peer]))
+		}
+		row(t, cells)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nOurs (%s) against each peer, with the goal behind the slash.\n\n", ours)
+	row(t, append([]string{"metric", "ours"}, r.Peers...))
+	row(t, slices.Repeat([]string{"---"}, len(r.Peers)+2))
+	for _, m := range r.Metrics {
+		cells := []string{m.Name, fmt.Sprintf("%s %s", figure(m.Value(ours).Median), m.Unit)}
+		for _, peer := range r.Peers {
+			cells = append(cells, verdict(m.Ratio(ours, peer), m.Goals[peer]))
+		}
+		row(t, cells)
+	}
+	return t.Flush()
+}
+
+func row(w io.Writer, cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, "\t| ")) }
+
+func ratio(s Spread, void string) string {
+	if math.IsNaN(s.Median) {
+		if void != "" {
+			return "void"
+		}
+		return ""
+	}
+	return fmt.Sprintf("%.2f (%.2f-%.2f)", s.Median, s.Min, s.Max)
+}
+
+func verdict(s Spread, goal float64) string {
+	switch {
+	case math.IsNaN(s.Median):
+		return ""
+	case goal == 0:
+		return fmt.Sprintf("%.2f", s.Median)
+	case s.Median <= goal:
+		return fmt.Sprintf("%.2f / %.2f met", s.Median, goal)
+	default:
+		return fmt.Sprintf("**%.2f / %.2f missed**", s.Median, goal)
+	}
+}
+
+func figure(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return "-"
+	case f < 10:
+		return fmt.Sprintf("%.2f", f)
+	case f < 100:
+		return fmt.Sprintf("%.1f", f)
+	default:
+		return fmt.Sprintf("%.0f", f)
+	}
+}

@@ -1,0 +1,51 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestRatioIsTheMedianOfRounds(t *testing.T) {
+	m := Metric{Rounds: map[string][]float64{"a": {1, 4, 3}, "b": {2, 2, 3}}}
+	if got, want := m.Ratio("a", "b"), (Spread{Median: 1, Min: 0.5, Max: 2}); got != want {
+		t.Errorf("ratio %+v, want %+v", got, want)
+	}
+}
+
+func TestTablesSayWhichGoalsAreMissed(t *testing.T) {
+	r := Report{Reference: "b", Peers: []string{"a", "b"}, Metrics: []Metric{{
+		Name: "work", Unit: "µs", Rounds: map[string][]float64{"a": {3}, "b": {2}}, Goals: map[string]float64{"b": 1.2},
+	}}}
+	var out bytes.Buffer
+	if err := r.WriteTables(&out, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "**1.50 / 1.20 missed**") {
+		t.Error(out.String())
+	}
+}
+
+func TestPlotIsWellFormed(t *testing.T) {
+	var out bytes.Buffer
+	if err := Plot(&out, "title", "x", "y", []Curve{{Name: "a", X: []float64{1, 10, 100}, Y: []float64{3, 2, 1}, Dashed: true}}); err != nil {
+		t.Fatal(err)
+	}
+	decoder := xml.NewDecoder(&out)
+	for {
+		if _, err := decoder.Token(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestPlotRefusesNothing(t *testing.T) {
+	if err := Plot(io.Discard, "title", "x", "y", nil); err == nil {
+		t.Error("a plot without figures was drawn")
+	}
+}
