@@ -28,14 +28,14 @@ func (b *bench) grow(ctx context.Context, out string) error {
 		s.Loops, s.Cores = loops, map[int]string{1: "0", 2: "0,1"}[loops]
 		for _, name := range b.peers {
 			label := fmt.Sprintf("%s, %d loops", name, loops)
-			curve, err := b.curve(label, connections, func(n float64) (float64, error) { return b.requests(ctx, s, name, int(n)) })
+			curve, err := b.curve(label, connections, func(n float64) (float64, error) { return b.steady(ctx, s, name, int(n)) })
 			if err != nil {
 				return err
 			}
 			curves = append(curves, dashed(curve, loops == 2))
 			curve, err = b.curve(label, slots, func(n float64) (float64, error) {
 				s.Slots = int(n)
-				return b.requests(ctx, s, name, 64)
+				return b.steady(ctx, s, name, 64)
 			})
 			if err != nil {
 				return err
@@ -92,7 +92,7 @@ func (b *bench) curve(label string, points []float64, figure func(float64) (floa
 	return c, nil
 }
 
-func (b *bench) requests(ctx context.Context, s peer.Settings, name string, connections int) (float64, error) {
+func (b *bench) steady(ctx context.Context, s peer.Settings, name string, connections int) (float64, error) {
 	p, err := peer.Start(s, name)
 	if err != nil {
 		return 0, err

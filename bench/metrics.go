@@ -51,7 +51,7 @@ func http1(path string) func(context.Context, *bench, *peer.Peer) (float64, erro
 
 func http2(connections, streams int) func(context.Context, *bench, *peer.Peer) (float64, error) {
 	return func(ctx context.Context, b *bench, p *peer.Peer) (float64, error) {
-		return load.HTTP2(ctx, p.Address, standin.SmallPath, connections, streams, b.length)
+		return load.HTTP2(ctx, p.Address, standin.SmallPath, connections, streams, b.requests)
 	}
 }
 

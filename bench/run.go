@@ -22,6 +22,7 @@ type bench struct {
 	only       *regexp.Regexp
 	rounds     int
 	length     time.Duration // of one load
+	requests   int           // over HTTP/2
 	handshakes int
 	idle       int
 	settle     time.Duration
