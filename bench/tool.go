@@ -36,8 +36,10 @@ func (b *bench) tool(ctx context.Context, out io.Writer) error {
 			if err != nil {
 				return err
 			}
-			args = append([]string{"plan", "--exit-code", "--state-dir", filepath.Join(dir, "state"), "--pem", b.settings.PEM, "--base-url-method", "skip",
-				"--restart", "never", "--reload", "never", "--front", "haproxy", "--http-redirect", "never"}, args...)
+			args = append([]string{
+				"plan", "--exit-code", "--state-dir", filepath.Join(dir, "state"), "--pem", b.settings.PEM, "--base-url-method", "skip",
+				"--restart", "never", "--reload", "never", "--front", "haproxy", "--http-redirect", "never",
+			}, args...)
 			cost, err := b.repeat(ctx, dir, args...)
 			if err != nil {
 				return err

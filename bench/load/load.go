@@ -119,8 +119,10 @@ func curl(ctx context.Context, address string, http2 bool, path, size string, wa
 	if http2 {
 		version, number = "--http2", "2"
 	}
-	args = append([]string{"-sS", "-k", version, "-o", "/dev/null", "--max-time", "60", "--connect-to", Host + ":443:" + address,
-		"-w", "%{http_code} %{http_version} " + size}, args...)
+	args = append([]string{
+		"-sS", "-k", version, "-o", "/dev/null", "--max-time", "60", "--connect-to", Host + ":443:" + address,
+		"-w", "%{http_code} %{http_version} " + size,
+	}, args...)
 	out, err := command(ctx, time.Minute, "curl", append(args, "https://"+Host+path)...)
 	if err != nil {
 		return 0, err

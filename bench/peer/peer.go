@@ -17,7 +17,7 @@ var configs embed.FS
 
 var templates = template.Must(template.ParseFS(configs, "configs/*.tmpl"))
 
-// HAProxy with connections kept open to the server: what every ratio is made with.
+// Reference is HAProxy with connections kept open to the server: what every ratio is made with.
 const Reference = "haproxy"
 
 // Settings that every peer gets alike.
@@ -117,9 +117,10 @@ func (p program) start(s Settings) (*Peer, error) {
 			return &Peer{Process: process, Name: p.name, Address: address, Ready: time.Since(begun)}, nil
 		}
 		select {
-		case err := <-process.exited:
-			said, _ := os.ReadFile(process.output)
-			return nil, fmt.Errorf("%s ended at its start (%v):\n%s", p.name, err, said)
+		case <-process.exited:
+			said, err := os.ReadFile(process.output)
+			err = errors.Join(process.failure, err)
+			return nil, fmt.Errorf("%s ended at its start (%w):\n%s", p.name, err, said)
 		case <-time.After(200 * time.Microsecond):
 		}
 	}

@@ -14,9 +14,10 @@ import (
 
 // Process is a running program with its children.
 type Process struct {
-	cmd    *exec.Cmd
-	exited chan error
-	output string // file with what it said
+	cmd     *exec.Cmd
+	exited  chan struct{} // closed when it has ended
+	failure error         // how it ended, once exited is closed
+	output  string        // file with what it said
 }
 
 // run starts a program on the given cores (taskset's list). It ends with us.
@@ -32,8 +33,11 @@ func run(cores, output string, env []string, name string, args ...string) (*Proc
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &Process{cmd: cmd, exited: make(chan error, 1), output: output}
-	go func() { p.exited <- cmd.Wait() }()
+	p := &Process{cmd: cmd, exited: make(chan struct{}), output: output}
+	go func() {
+		p.failure = cmd.Wait()
+		close(p.exited)
+	}()
 	return p, nil
 }
 
