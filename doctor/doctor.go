@@ -19,10 +19,11 @@ type Target struct {
 	CAFile  string // PEM with roots besides the system's
 	Front   string // "haproxy", "builtin" or "" when unknown; only words the advice
 
-	RedirectPort     int    // plain HTTP port that must redirect to https, 0 for none
-	RedirectOptional bool   // the redirect was set up only if the port was free
-	SSHAddr          string // host:port where SSH is forwarded, "" for none
-	OldPath          string // former context path, "/" for the root, "" when it did not change
+	RedirectPort     int      // plain HTTP port that must redirect to https, 0 for none
+	RedirectOptional bool     // the redirect was set up only if the port was free
+	SSHAddr          string   // host:port where SSH is forwarded, "" for none
+	Nodes            []string // names of a cluster's nodes, as the front's cookie has them
+	OldPath          string   // former context path, "/" for the root, "" when it did not change
 
 	Repo        string // "PROJ/repo" or a clone URL under URL, "" for no git check
 	GitUser     string
@@ -64,7 +65,7 @@ const limit = 30 * time.Second
 func checks() []check {
 	var all []check
 	for _, family := range [][]check{
-		tlsChecks, redirectChecks, statusChecks, baseURLChecks, cookieChecks,
+		tlsChecks, redirectChecks, statusChecks, nodeChecks, baseURLChecks, cookieChecks,
 		cloneChecks, gitChecks, sshChecks, oldPathChecks,
 	} {
 		all = append(all, family...)

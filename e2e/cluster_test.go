@@ -246,7 +246,7 @@ func TestClusterBehindHAProxy(t *testing.T) {
 		c.restartByHand(t, w, name)
 	}
 	w.wait("is done: ")
-	for _, line := range []string{"restart Bitbucket on node one (by hand)", "restart Bitbucket on node three (by hand)", "set server"} {
+	for _, line := range []string{"one says RUNNING; two says RUNNING; three says RUNNING", "restart Bitbucket on node one (by hand)", "restart Bitbucket on node three (by hand)", "set server"} {
 		if !strings.Contains(w.text(), line) {
 			t.Errorf("the plan does not say %q", line)
 		}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"bitgate/haproxy"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -93,7 +92,7 @@ func (b *builder) builtin(s *Step, bundle string) error {
 		MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream, OldPath: old,
 	}
 	if nodes := b.a.nodes(); len(nodes) > 0 {
-		c.Upstream, c.Nodes, c.Cookie = "", nodes, haproxy.StickyCookie
+		c.Upstream, c.Nodes, c.Cookie = "", nodes, StickyCookie
 		c.HealthFast, c.HealthDown, c.SlowStart = time.Second, time.Second, 30*time.Second // as our haproxy.cfg has it
 	}
 	text, err := c.Marshal()

@@ -8,9 +8,13 @@ import (
 	"strings"
 
 	"bitgate/bitbucket"
+	"bitgate/haproxy"
 	"bitgate/internal/node"
 	"bitgate/internal/service"
 )
+
+// StickyCookie binds a client to its node, by the node's name.
+const StickyCookie = haproxy.StickyCookie
 
 // DefaultSSHPort is Bitbucket's own SSH port unless it was changed.
 const DefaultSSHPort = "7999"
@@ -18,6 +22,15 @@ const DefaultSSHPort = "7999"
 // nodes are the answers' nodes; validate has refused what cannot be read.
 func (a Answers) nodes() []node.Node {
 	out, _ := node.ParseAll(a.Nodes)
+	return out
+}
+
+// NodeNames are the names of the nodes, in their order.
+func (a Answers) NodeNames() []string {
+	var out []string
+	for _, n := range a.nodes() {
+		out = append(out, n.Name)
+	}
 	return out
 }
 

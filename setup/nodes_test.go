@@ -4,15 +4,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"bitgate/bitbucket"
 	"bitgate/bitbucket/bitbuckettest"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
+	"bitgate/proxy/config"
 	"bitgate/setup"
 )
 
@@ -221,6 +224,26 @@ func TestPlanOfACluster(t *testing.T) {
 	}
 	if strings.Contains(yaml, "upstream: http") {
 		t.Errorf("proxy.yaml has an upstream beside the nodes:\n%s", yaml)
+	}
+	c, err := config.Parse("proxy.yaml", []byte(yaml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inTime(t, c.HealthInterval, c.HealthFast, c.HealthDown, c.HealthRise, c.HealthFall)
+	number := regexp.MustCompile(`server one .* inter (\d+)s fastinter (\d+)s downinter (\d+)s rise (\d+) fall (\d+)`).FindStringSubmatch(cfg)
+	var n [6]int
+	for i := 1; i < len(number); i++ {
+		n[i], _ = strconv.Atoi(number[i])
+	}
+	inTime(t, time.Duration(n[1])*time.Second, time.Duration(n[2])*time.Second, time.Duration(n[3])*time.Second, n[4], n[5])
+}
+
+// inTime: the checks leave a stopped node within 6 s and take it back within 4 s.
+func inTime(t *testing.T, inter, fast, down time.Duration, rise, fall int) {
+	t.Helper()
+	leaves, returns := inter+time.Duration(fall-1)*fast, down+time.Duration(rise-1)*fast
+	if inter == 0 || leaves > 6*time.Second || returns > 4*time.Second {
+		t.Errorf("a stopped node is left after up to %v and taken back after up to %v", leaves, returns)
 	}
 }
 

@@ -123,7 +123,7 @@ func (j *job) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notif
 // target says what the doctor must look at after plan.
 func target(plan setup.Plan, v verifyFlags) doctor.Target {
 	a := plan.Answers
-	t := doctor.Target{URL: a.URL, Connect: v.connect, CAFile: a.CAFile, Front: a.Front, Repo: v.repo, OldPath: oldPath(plan)}
+	t := doctor.Target{URL: a.URL, Connect: v.connect, CAFile: a.CAFile, Front: a.Front, Repo: v.repo, OldPath: oldPath(plan), Nodes: a.NodeNames()}
 	if a.URL.Port() == 443 && a.HTTPRedirect != setup.Never && a.HTTPRedirect != "" {
 		t.RedirectPort, t.RedirectOptional = 80, a.HTTPRedirect != setup.Always
 	}
