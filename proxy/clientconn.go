@@ -38,13 +38,6 @@ func (c clientConn) flush() error {
 	return c.under.Flush()
 }
 
-// carrier is what a tls.Conn reads from and writes to; it can be changed between
-// two calls.
-type carrier struct{ net.Conn }
-
-// CloseWrite passes the end of one direction on.
-func (c *carrier) CloseWrite() error { return closeWrite(c.Conn) }
-
 // closeWrite ends the sending direction of c, or c where it cannot do that.
 func closeWrite(c net.Conn) error {
 	if half, ok := c.(interface{ CloseWrite() error }); ok {

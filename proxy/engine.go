@@ -16,19 +16,21 @@ type engine interface {
 	stopAccepting()
 	// closeIdle ends the connections on which no request is under way.
 	closeIdle()
+	// finish returns once all answers are sent, or ctx ends.
+	finish(ctx context.Context)
 	// cut closes all connections.
 	cut()
 	// wait returns once nothing runs any more.
 	wait()
 }
 
-// newEngine returns the configured one; agreed takes the connections that agreed
-// on HTTP/2.
+// newEngine returns the configured one; agreed takes the goroutines' connections
+// that agreed on HTTP/2.
 func (p *Proxy) newEngine(agreed *handover) (engine, error) {
 	if p.cfg.Engine == config.EngineGoroutine {
 		return newGoroutines(p, agreed), nil
 	}
-	e, err := newLoops(p, agreed)
+	e, err := newLoops(p)
 	switch {
 	case err == nil:
 		return e, nil

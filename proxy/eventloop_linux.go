@@ -15,18 +15,19 @@ import (
 // kept connections to the servers are each loop's own.
 type eventLoops struct {
 	p       *Proxy
-	agreed  *handover // takes the connections that agreed on HTTP/2
 	all     []*loopHost
 	next    atomic.Uint32
 	stop    chan struct{} // closed when no more connections are to be accepted
 	stopped sync.Once
 	running sync.WaitGroup
+
+	sessions openSet // HTTP/2 connections
 }
 
-func newLoops(p *Proxy, agreed *handover) (engine, error) {
-	e := &eventLoops{p: p, agreed: agreed, stop: make(chan struct{})}
+func newLoops(p *Proxy) (engine, error) {
+	e := &eventLoops{p: p, stop: make(chan struct{})}
 	for range runtime.GOMAXPROCS(0) {
-		h, err := newLoopHost(p, agreed)
+		h, err := newLoopHost(p, &e.sessions)
 		if err != nil {
 			e.cut()
 			e.wait()
@@ -84,13 +85,15 @@ func (e *eventLoops) closeIdle() {
 	for _, h := range e.all {
 		h.Do(func() {
 			h.Each(func(c *loop.Conn) {
-				if c, ok := c.Owner.(*loopConn); ok && c.idle() {
-					c.conn.Close()
+				if c, ok := c.Owner.(*loopConn); ok {
+					c.drain()
 				}
 			})
 		})
 	}
 }
+
+func (e *eventLoops) finish(ctx context.Context) { e.sessions.wait(ctx) }
 
 func (e *eventLoops) cut() {
 	for _, h := range e.all {

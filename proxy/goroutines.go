@@ -119,6 +119,8 @@ func (m *member) speaks(c *h1conn) {
 
 func (g *goroutines) stopAccepting() {}
 
+func (g *goroutines) finish(context.Context) {} // whoever answers waits until it is sent
+
 func (g *goroutines) closeIdle() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

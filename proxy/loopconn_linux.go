@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"crypto/tls"
-	"sync"
 	"time"
 
 	"bitgate/proxy/loop"
@@ -14,12 +13,12 @@ import (
 type loopConn struct {
 	host    *loopHost
 	conn    *loop.Conn
-	carrier carrier
 	tls     *tls.Conn
 	account account
 	first   *opened // in Proxy.fresh; nil once it has asked for something
-	driver  *h1conn // while a request is under way
-	run     func()  // serve
+	driver  *h1conn // while an HTTP/1.1 request is under way
+	h2      *h2session
+	run     func() // serve
 }
 
 // take serves a new connection.
@@ -31,7 +30,7 @@ func (h *loopHost) take(a loop.Accepted, account account, first *opened) {
 		c.closed()
 		return
 	}
-	c.conn, c.carrier.Conn, c.run = conn, conn.Batch(), c.serve
+	c.conn, c.run = conn, c.serve
 	conn.Owner, conn.OnClose = c, c.closed
 	h.Go(c.begin)
 }
@@ -50,13 +49,21 @@ func (c *loopConn) asked() {
 	}
 }
 
-func (c *loopConn) idle() bool { return c.driver == nil || c.driver.idle.Load() == connIdle }
+// drain ends the connection, at once if no request is under way.
+func (c *loopConn) drain() {
+	switch {
+	case c.h2 != nil:
+		c.h2.drain()
+	case c.driver == nil || c.driver.idle.Load() == connIdle:
+		c.conn.Close()
+	}
+}
 
 // begin agrees on a protocol and has it spoken.
 func (c *loopConn) begin() {
 	p := c.host.p
 	limit := time.Now().Add(p.cfg.RequestTimeout)
-	named, err := introduced(p.cfg, &c.carrier)
+	named, err := introduced(p.cfg, c.conn.Batch())
 	if err != nil {
 		p.log.later("https: %v", err)
 		c.conn.Close()
@@ -69,11 +76,11 @@ func (c *loopConn) begin() {
 		return
 	}
 	_ = c.conn.SetDeadline(time.Time{})
+	c.conn.QuickAck()
 	if c.tls.ConnectionState().NegotiatedProtocol == "h2" {
-		c.handOver()
+		c.speakH2()
 		return
 	}
-	c.conn.QuickAck()
 	c.speak(p.cfg.RequestTimeout)
 }
 
@@ -110,21 +117,4 @@ func (c *loopConn) speak(wait time.Duration) {
 		return
 	}
 	c.conn.WhenReadable(time.Now().Add(h.p.cfg.KeepAliveTimeout), c.run)
-}
-
-// handOver gives a connection that agreed on HTTP/2 to the standard library's
-// goroutines.
-func (c *loopConn) handOver() {
-	conn, err := c.conn.Detach()
-	if err != nil {
-		c.conn.Close()
-		return
-	}
-	c.carrier.Conn = &guardedConn{Conn: conn, account: c.account}
-	asked := sync.OnceFunc(c.asked)
-	go func() { // the server may take its time
-		if !c.host.p.speakH2(c.host.agreed, c.tls, asked) {
-			asked()
-		}
-	}()
 }

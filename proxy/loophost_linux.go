@@ -19,18 +19,20 @@ type loopHost struct {
 	host
 	*loop.Loop
 
-	p      *Proxy
-	agreed *handover
-	spare  []*h1conn
-	dialer net.Dialer
+	p        *Proxy
+	sessions *openSet
+	dialer   net.Dialer
+	spare    []*h1conn
+	streams  []*h2stream // spare ones
+	buffers  [][]byte    // of inputBuffer bytes
 }
 
-func newLoopHost(p *Proxy, agreed *handover) (*loopHost, error) {
+func newLoopHost(p *Proxy, sessions *openSet) (*loopHost, error) {
 	l, err := loop.New()
 	if err != nil {
 		return nil, err
 	}
-	h := &loopHost{Loop: l, p: p, agreed: agreed, dialer: net.Dialer{Timeout: p.cfg.ConnectTimeout}}
+	h := &loopHost{Loop: l, p: p, sessions: sessions, dialer: net.Dialer{Timeout: p.cfg.ConnectTimeout}}
 	u := newUpstream(p.cfg)
 	u.dial, u.sound, u.kept = h.dial, sound, h.keep
 	h.host = host{spawn: l.Go, signal: func() signal { return l.NewSignal() }, upstream: u}
@@ -108,4 +110,14 @@ func (h *loopHost) giveBack(c *h1conn) {
 	if len(h.spare) < maxSpare {
 		h.spare = append(h.spare, c)
 	}
+}
+
+// buffer for bytes that were received; put it back into buffers.
+func (h *loopHost) buffer() []byte {
+	if n := len(h.buffers); n > 0 {
+		b := h.buffers[n-1]
+		h.buffers = h.buffers[:n-1]
+		return b
+	}
+	return make([]byte, inputBuffer)
 }

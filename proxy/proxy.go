@@ -1,7 +1,8 @@
 // Package proxy is the built-in reverse proxy: it does the job of the HAProxy
 // configuration that bitgate would write, in this process.
 //
-// HTTP/1.1 is spoken by package h1, HTTP/2 by the standard library; both end in
+// HTTP/1.1 is spoken by package h1, HTTP/2 by package h2 on event loops and by the
+// standard library in goroutines; all end in
 // an exchange, which passes, in this order: front (is it one we answer at all?),
 // health (is Bitbucket there?), queue (is it its turn?), forward (the exchange
 // with the server). SSH connections are forwarded as they are.
@@ -195,6 +196,9 @@ func (p *Proxy) Drain(ctx context.Context) error {
 	var wait sync.WaitGroup
 	for _, s := range []*http.Server{p.h2, p.plain} {
 		wait.Go(func() { _ = s.Shutdown(ctx) }) // fails with ctx, which is judged below
+	}
+	if engine != nil {
+		wait.Go(func() { engine.finish(ctx) })
 	}
 	wait.Wait()
 	left := p.open.wait(ctx)

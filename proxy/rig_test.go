@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,15 @@ import (
 
 // patience is how long a test waits for what must happen.
 const patience = 20 * time.Second
+
+// engines are those that this system has. Tests run on the one that
+// BITGATE_ENGINE names, else on the default one; ./test runs them on both.
+func engines() []string {
+	if runtime.GOOS == "linux" {
+		return []string{config.EngineLoop, config.EngineGoroutine}
+	}
+	return []string{config.EngineGoroutine}
+}
 
 // rig is a running proxy in front of a server of the test's.
 type rig struct {

@@ -18,8 +18,8 @@ import (
 type Conn struct {
 	// Owner is whoever looks after the connection, for Loop.Each.
 	Owner any
-	// OnClose is called once when the connection is closed, by whomever; not
-	// when it is detached. It must not wait.
+	// OnClose is called once when the connection is closed, by whomever. It must
+	// not wait.
 	OnClose func()
 
 	l        *Loop
@@ -28,6 +28,7 @@ type Conn struct {
 	closed   bool
 	readable bool // perhaps
 	ended    bool // there is an end to be read, or an error
+	dontWait bool
 	reader   waiter
 	writer   waiter
 	readBy   int64 // see Loop.moment
@@ -84,6 +85,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 			return 0, nil
 		}
 		if !c.readable {
+			if c.dontWait {
+				return 0, os.ErrDeadlineExceeded
+			}
 			c.reader.wait(c.readBy)
 			continue
 		}
@@ -126,6 +130,10 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return sent, nil
 }
 
+// DontWait lets Read return os.ErrDeadlineExceeded where it would wait, or not any
+// more. crypto/tls keeps what it has of a record then.
+func (c *Conn) DontWait(on bool) { c.dontWait = on }
+
 // Silent reports whether nothing has come that was not read, as far as the loop
 // has been told.
 func (c *Conn) Silent() bool { return !c.closed && !c.readable }
@@ -161,7 +169,7 @@ func (c *Conn) Close() error {
 	return err
 }
 
-// Closed reports whether Close or Detach was called.
+// Closed reports whether Close was called.
 func (c *Conn) Closed() bool { return c.closed }
 
 // leave takes the connection off the loop.
@@ -189,21 +197,6 @@ func (c *Conn) CloseWrite() error {
 		return err
 	}
 	return os.NewSyscallError("shutdown", unix.Shutdown(c.fd, unix.SHUT_WR))
-}
-
-// Detach takes the connection off its loop, for goroutines to use. Nobody may
-// wait for it.
-func (c *Conn) Detach() (net.Conn, error) {
-	if c.closed {
-		return nil, net.ErrClosed
-	}
-	if err := c.Flush(); err != nil {
-		return nil, err
-	}
-	c.leave()
-	file := os.NewFile(uintptr(c.fd), "tcp")
-	defer file.Close() // FileConn makes its own descriptor
-	return net.FileConn(file)
 }
 
 // LocalAddr implements net.Conn.

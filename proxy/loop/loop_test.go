@@ -396,24 +396,3 @@ func TestNobodyKeepsTheLoop(t *testing.T) {
 	on(t, l, func() { c.Close() })
 	<-done
 }
-
-func TestDetachGivesTheConnectionToGoroutines(t *testing.T) {
-	l := start(t)
-	c, far := pair(t, l)
-	var free net.Conn
-	on(t, l, func() {
-		io.WriteString(c.Batch(), "first ")
-		var err error
-		if free, err = c.Detach(); err != nil {
-			t.Error(err)
-		}
-	})
-	io.WriteString(free, "second")
-	free.Close()
-	if got, err := io.ReadAll(far); string(got) != "first second" || err != nil {
-		t.Errorf("%q %v", got, err)
-	}
-	if n := l.Connections(); n != 0 {
-		t.Errorf("%d connections are still on the loop", n)
-	}
-}

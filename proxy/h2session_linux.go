@@ -1,0 +1,219 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"bitgate/proxy/h2"
+)
+
+const (
+	// maxReads is how many reads of one HTTP/2 connection follow each other before
+	// other connections have their turn.
+	maxReads = 16
+	// sessionTick is how often a connection with open streams is looked at.
+	sessionTick = time.Second
+)
+
+// h2session drives an HTTP/2 connection on an event loop. Reading and writing are
+// coroutines that last as long as there is something to read or to write; each
+// stream is a coroutine with the same exchange as an HTTP/1.1 request. What all
+// streams say while the loop is awake leaves together.
+type h2session struct {
+	*loopConn
+	core     *h2.Conn
+	opened   *opened // in loopHost.sessions
+	remote   string
+	reading  bool
+	flushing bool
+	paused   bool // reading waits until the output was taken
+	ended    bool
+	ticked   time.Time
+	next     time.Time // when to tick
+	spare    []byte
+	readOn   func() // read
+	writeOn  func() // write
+}
+
+// speakH2 speaks HTTP/2 on the connection.
+func (c *loopConn) speakH2() {
+	cfg, now := c.host.p.cfg, time.Now()
+	s := &h2session{loopConn: c, remote: c.tls.RemoteAddr().String()}
+	s.core = h2.NewConn(h2.Limits{
+		Streams: maxStreams, Head: maxHead, Fields: maxFields, Request: cfg.RequestTimeout, Stall: cfg.IdleTimeout, KeepAlive: cfg.KeepAliveTimeout,
+	}, now)
+	s.readOn, s.writeOn = s.read, s.write
+	s.opened = c.host.sessions.add(s.remote)
+	c.h2 = s
+	c.conn.DontWait(true)
+	s.touch()
+	s.read()
+}
+
+// read takes what has come, and parks the connection.
+func (s *h2session) read() {
+	switch {
+	case s.reading || s.ended:
+		return
+	case s.conn.Closed():
+		s.end()
+		return
+	}
+	s.reading = true
+	in := s.host.buffer()
+	more := s.receive(in)
+	s.host.buffers = append(s.host.buffers, in)
+	s.reading = false
+	now := time.Now()
+	if s.core.Open() == 0 || now.Sub(s.ticked) > sessionTick/2 {
+		s.ticked = now
+		if s.next = s.core.Tick(now); s.core.Open() > 0 {
+			s.next = now.Add(sessionTick)
+		}
+		s.act()
+	}
+	s.touch()
+	switch {
+	case s.ended || s.core.Done(): // the writer closes
+	case s.core.Congested():
+		s.paused = true
+	case more:
+		s.host.Go(s.readOn)
+	default:
+		s.conn.WhenReadable(s.next, s.readOn)
+	}
+}
+
+// receive reports whether there may be more to be read at once.
+func (s *h2session) receive(in []byte) (more bool) {
+	for range maxReads {
+		if s.core.Congested() || s.core.Done() {
+			return false
+		}
+		n, err := s.tls.Read(in)
+		if n > 0 {
+			_ = s.core.Receive(in[:n], time.Now()) // Done says so
+			s.act()
+			continue
+		}
+		if !isTimeout(err) {
+			s.end()
+		}
+		return false
+	}
+	return true
+}
+
+// act does what the core asks for.
+func (s *h2session) act() {
+	for e, ok := s.core.Event(); ok; e, ok = s.core.Event() {
+		if e.Kind == h2.Request {
+			s.asked()
+			s.host.stream().start(s, e.Stream)
+			continue
+		}
+		x := e.Stream.Owner.(*h2stream) //nolint:forcetypeassert // set by start
+		if e.Kind == h2.Reset {
+			x.reset()
+		}
+		x.upload.Set()
+		x.wake.Set()
+	}
+}
+
+// touch sees to it that what is to be said is written, soon.
+func (s *h2session) touch() {
+	if !s.flushing && !s.ended {
+		s.flushing = true
+		s.host.Go(s.writeOn)
+	}
+}
+
+// write sends until there is nothing more to send.
+func (s *h2session) write() {
+	err := s.send()
+	s.flushing = false
+	switch {
+	case s.ended:
+	case err != nil:
+		s.end()
+	case s.core.Done():
+		s.finish()
+	case s.core.Open() == 0: // idle connections keep no buffers
+		s.spare = nil
+		s.core.Take(nil)
+	}
+}
+
+func (s *h2session) send() error {
+	for !s.ended {
+		out := s.core.Take(s.spare)
+		s.spare = nil
+		s.act() // streams may go on
+		if len(out) == 0 {
+			s.spare = out
+			return nil
+		}
+		_ = s.conn.SetWriteDeadline(time.Now().Add(s.host.p.cfg.IdleTimeout)) // a closed one fails next
+		_, err := s.tls.Write(out)
+		if err = errors.Join(err, s.conn.Flush()); err != nil {
+			return err
+		}
+		s.spare = out
+		if s.paused && !s.core.Congested() {
+			s.paused = false
+			s.host.Go(s.readOn)
+		}
+	}
+	return nil
+}
+
+// drain asks the client to leave.
+func (s *h2session) drain() {
+	s.core.Drain(time.Now())
+	s.touch()
+	if !s.paused {
+		s.conn.Recall()
+		s.host.Go(s.readOn) // asks the core for its new limits
+	}
+}
+
+// finish closes a connection of which nothing more will come. It reads on for a
+// moment: closing with unread bytes would reset the connection, and could take
+// the last words away from their reader.
+func (s *h2session) finish() {
+	defer s.end()
+	s.ended = true
+	s.conn.Recall()
+	if s.tls.CloseWrite() != nil || s.conn.CloseWrite() != nil {
+		return
+	}
+	s.conn.DontWait(false)
+	_ = s.conn.SetReadDeadline(time.Now().Add(lingerTime))
+	in := s.host.buffer()
+	defer func() { s.host.buffers = append(s.host.buffers, in) }()
+	for n := 0; n < lingerBytes; {
+		m, err := s.conn.Read(in)
+		if err != nil {
+			return
+		}
+		n += m
+	}
+}
+
+// end closes the connection, whatever is open on it.
+func (s *h2session) end() {
+	s.ended = true
+	s.core.Close(h2.NoError, "the connection has ended")
+	s.act()
+	if s.conn != nil && !s.conn.Closed() {
+		_ = s.tls.Close()
+	}
+	if s.opened != nil {
+		s.host.sessions.done(s.opened)
+		s.opened = nil
+	}
+}
+
+var errStreamEnded = io.ErrClosedPipe

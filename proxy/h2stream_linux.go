@@ -1,0 +1,194 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"bitgate/proxy/h1"
+	"bitgate/proxy/h2"
+	"bitgate/proxy/rules"
+)
+
+// h2stream is the client of one exchange: a stream of an HTTP/2 connection on an
+// event loop.
+type h2stream struct {
+	worker
+
+	session *h2session
+	stream  *h2.Stream
+	used    int // bytes that the last read returned
+	got     bool
+	asked   bool // for the body
+	empty   bool // the answer has no body
+	halted  bool
+	gone    bool
+	left    func() // of watch
+	run     func() // serve
+}
+
+// stream returns a spare one.
+func (h *loopHost) stream() *h2stream {
+	if n := len(h.streams); n > 0 {
+		x := h.streams[n-1]
+		h.streams = h.streams[:n-1]
+		return x
+	}
+	x := &h2stream{worker: newWorker(&h.host)}
+	x.run = x.serve
+	return x
+}
+
+// start carries out the request that came on stream.
+func (x *h2stream) start(s *h2session, stream *h2.Stream) {
+	*x = h2stream{worker: x.worker, run: x.run, session: s, stream: stream, got: stream.Kind == h1.None}
+	stream.Owner = x
+	s.host.Go(x.run)
+}
+
+func (x *h2stream) serve() {
+	s, h := x.session, x.session.host
+	o := h.p.open.add(s.remote)
+	if r := x.request(); x.stream.Refusal != nil {
+		h.p.refused(x, r, x.stream.Refusal.Status, x.stream.Refusal.Reason)
+	} else {
+		h.p.exchange(x.worker, x, r, o)
+	}
+	h.p.open.done(o)
+	x.stream.Owner = nil
+	x.stream.Release()
+	s.touch()
+	*x = h2stream{worker: x.worker, run: x.run}
+	if len(h.streams) < maxSpare {
+		h.streams = append(h.streams, x)
+	}
+}
+
+func (x *h2stream) request() *rules.Request {
+	h := &x.stream.Head
+	r := &rules.Request{
+		Method: h.Method, Target: h.Target, Host: string(h.Host), Proto: "HTTP/2.0", Remote: x.session.remote, Started: time.Now(),
+		Fields: h.Fields, Kind: h.Kind, Length: h.Length, Expect: h.Expect,
+	}
+	method := string(h.Method)
+	r.Explicit = h.Kind == h1.None && (h.Told || method == http.MethodPost || method == http.MethodPut)
+	r.Split()
+	return r
+}
+
+// reset is called when the stream ended early.
+func (x *h2stream) reset() {
+	x.gone = true
+	if x.left != nil {
+		x.left()
+	}
+}
+
+// err is why nothing more can be said or read.
+func (x *h2stream) err() error {
+	if !x.gone {
+		return nil
+	}
+	var why *h2.StreamError
+	if errors.As(x.stream.Err(), &why) && why.Stalled {
+		return os.ErrDeadlineExceeded
+	}
+	return errStreamEnded
+}
+
+func (x *h2stream) read() ([]byte, error) {
+	if x.used > 0 {
+		x.stream.Consume(x.used)
+		x.used = 0
+		x.session.touch()
+	}
+	limit := time.Now().Add(x.session.host.p.cfg.IdleTimeout)
+	for {
+		body := x.stream.Body()
+		switch {
+		case x.gone:
+			return nil, x.err()
+		case x.halted:
+			return nil, errEnded
+		case len(body) > 0:
+			x.used = len(body)
+			return body, nil
+		case x.stream.Received():
+			x.got = true
+			return nil, io.EOF
+		}
+		if err := x.ask(); err != nil {
+			return nil, err
+		}
+		if !x.upload.Wait(limit) && len(x.stream.Body()) == 0 && !x.stream.Received() {
+			return nil, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+func (x *h2stream) received() bool { return x.got }
+
+// ask tells a client that waits for it to send its body.
+func (x *h2stream) ask() error {
+	if !x.stream.Expect || x.asked {
+		return nil
+	}
+	return x.interim(http.StatusContinue, nil, nil)
+}
+
+func (x *h2stream) interim(status int, _ []byte, fields []h1.Field) error {
+	x.asked = x.asked || status == http.StatusContinue
+	x.stream.Interim(status, fields)
+	return x.flush()
+}
+
+func (x *h2stream) begin(a h1.Head) error {
+	x.empty = a.Empty || string(x.stream.Method) == http.MethodHead
+	x.stream.Respond(a.Status, a.Fields, a.Length)
+	return x.err()
+}
+
+func (x *h2stream) write(data []byte) error {
+	if x.empty || x.gone {
+		return x.err()
+	}
+	x.stream.Write(data)
+	for !x.gone && x.stream.Full() {
+		x.session.touch()
+		x.wake.Wait(time.Time{}) // the core ends a stream whose client takes nothing
+	}
+	return x.err()
+}
+
+func (x *h2stream) flush() error {
+	x.session.touch()
+	return x.err()
+}
+
+func (x *h2stream) finish() error {
+	x.stream.End()
+	return x.flush()
+}
+
+func (x *h2stream) abort() {
+	x.stream.Reset(h2.InternalError)
+	x.session.touch()
+}
+
+func (x *h2stream) watch(left func()) {
+	if x.left = left; x.gone {
+		left()
+	}
+}
+
+func (x *h2stream) unwatch() { x.left = nil }
+
+func (x *h2stream) halt() {
+	x.left, x.halted = nil, true
+	x.upload.Set()
+}
+
+// tunnel does not happen: no HTTP/2 request asks for one.
+func (x *h2stream) tunnel(time.Duration) (*idleConn, []byte) { return nil, nil }
