@@ -71,6 +71,7 @@ func (g *goroutines) handshake(ctx context.Context, conn net.Conn, m *member, as
 		conn.Close()
 		return false
 	}
+	quickAck(conn)
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
 		m.leave()
 		return p.speakH2(g.agreed, secure, asked)
