@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"bitgate/internal/problem"
 )
@@ -17,7 +18,10 @@ const maxFile = 1 << 20
 
 // Load reads and parses the files (at most 1 MiB each). The certificate that
 // the key belongs to is the leaf, wherever it stands; the chain is put in order.
-func Load(p Paths) (*Material, error) {
+func Load(p Paths) (*Material, error) { return LoadBy(Open, p) }
+
+// LoadBy is Load for files that something else opens.
+func LoadBy(open func(path string) (*os.File, error), p Paths) (*Material, error) {
 	paths, err := p.list()
 	if err != nil {
 		return nil, err
@@ -28,7 +32,7 @@ func Load(p Paths) (*Material, error) {
 		if _, seen := m.sources[path]; seen {
 			continue
 		}
-		data, mode, err := read(path)
+		data, mode, err := read(open, path)
 		if err != nil {
 			return nil, err
 		}
@@ -70,20 +74,25 @@ func (p Paths) list() ([]string, error) {
 	return paths, nil
 }
 
+// Open opens a file for reading; one that is no file keeps nobody waiting.
+func Open(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+}
+
 // read returns a regular file's bytes and permissions.
-func read(path string) ([]byte, os.FileMode, error) {
-	info, err := os.Stat(path)
+func read(open func(string) (*os.File, error), path string) ([]byte, os.FileMode, error) {
+	file, err := open(path)
 	if err != nil {
 		return nil, 0, problem.Wrap(err, "the certificate file cannot be read", "", "check the path and who may read it")
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, 0, problem.Wrap(err, path+" cannot be read", "", "")
 	}
 	if !info.Mode().IsRegular() {
 		return nil, 0, problem.New(path+" is not a regular file", "", "name a PEM file")
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, 0, problem.Wrap(err, "the certificate file cannot be read", "", "check who may read it")
-	}
-	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err != nil {
 		return nil, 0, problem.Wrap(err, path+" cannot be read", "", "")

@@ -14,12 +14,12 @@ const keyPoll = 5 * time.Second
 
 // openKeys reads the certificates. What is wrong with a usable one is logged and
 // it is served all the same: expired beats absent.
-func openKeys(c config.Config, l *logger) (*keys.Store, error) {
-	paths := []certs.Paths{{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM}}
-	for _, more := range c.Certificates {
-		paths = append(paths, certs.Paths{Cert: more.Cert, Key: more.Key, Chain: more.Chain, PEM: more.PEM})
+func openKeys(c config.Config, l *logger, opener *keys.Opener) (*keys.Store, error) {
+	open := certs.Open
+	if opener != nil {
+		open = opener.Open
 	}
-	store, err := keys.Open(paths, time.Now())
+	store, err := keys.OpenBy(open, keyPaths(c), time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -31,6 +31,15 @@ func openKeys(c config.Config, l *logger) (*keys.Store, error) {
 		}
 	}
 	return store, nil
+}
+
+// keyPaths are the pairs that c names, the default first.
+func keyPaths(c config.Config) []certs.Paths {
+	paths := []certs.Paths{{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM}}
+	for _, more := range c.Certificates {
+		paths = append(paths, certs.Paths{Cert: more.Cert, Key: more.Key, Chain: more.Chain, PEM: more.PEM})
+	}
+	return paths
 }
 
 func tellFindings(l *logger, m *certs.Material, host string) {

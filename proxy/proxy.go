@@ -65,13 +65,16 @@ type Proxy struct {
 }
 
 // New loads keys and prepares everything; log receives the access log and events.
-func New(c config.Config, log io.Writer) (*Proxy, error) {
+func New(c config.Config, log io.Writer) (*Proxy, error) { return newProxy(c, log, nil) }
+
+// newProxy is New for keys that opener opens, nil for this process itself.
+func newProxy(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, error) {
 	c = c.WithDefaults()
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	l := newLogger(log, c.AccessLogFormat)
-	store, err := openKeys(c, l)
+	store, err := openKeys(c, l, opener)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,18 @@ type Process struct {
 	NotifySocket string           // of the service manager (NOTIFY_SOCKET), "" for none
 	Watchdog     time.Duration    // how often it wants a sign of life (WATCHDOG_USEC), 0 for never
 	Sockets      int              // how many bound sockets it passed, from descriptor 3 on (LISTEN_FDS)
+
+	OpenKeys func(paths []string) *exec.Cmd // calls OpenKeys(paths) in a process of its own; nil: the proxy's user must be able to read a renewed key
+	Again    func(env ...string) error      // starts this program anew in this process, with more variables (execve(2))
+	Keys     int                            // descriptor from before that (KeysVariable), 0 for none
+}
+
+// user to become, "" for the usual one.
+func (p Process) user(c config.Config) string {
+	if p.User != "" {
+		return p.User
+	}
+	return c.User
 }
 
 // Run is the whole life of a proxy process: bind, read keys, drop privileges,
@@ -30,6 +43,10 @@ type Process struct {
 func Run(ctx context.Context, c config.Config, process Process) error {
 	c = c.WithDefaults()
 	if err := c.Validate(); err != nil {
+		return err
+	}
+	opener, err := openKeysBy(c, process)
+	if err != nil {
 		return err
 	}
 	passed, err := inherit(process.Sockets)
@@ -58,19 +75,15 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 		defer file.Close()
 		log = file
 	}
-	p, err := New(c, log)
+	p, err := newProxy(c, log, opener)
 	if err != nil {
 		return err
-	}
-	user := process.User
-	if user == "" {
-		user = c.User
 	}
 	offered, err := offer(c.Handover)
 	if err != nil {
 		return err
 	}
-	if err := DropPrivileges(user); err != nil {
+	if err := DropPrivileges(process.user(c)); err != nil {
 		return err
 	}
 	ctx, retire := context.WithCancel(ctx)

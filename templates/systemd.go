@@ -16,8 +16,8 @@ type Unit struct {
 // systemd.exec(5)). Directives that an older systemd does not know are ignored
 // by it with a line in its log.
 //
-// The unit starts as root because that works with every systemd and wherever
-// the key lies; a unit with DynamicUser and LoadCredential would need 247.
+// The key may be root's alone although the proxy is not: see proxy.OpenKeys.
+// LoadCredential= would hand over a copy that no reload renews.
 func SystemdUnit(u Unit) (string, error) {
 	program, err := execWord(u.Program)
 	if err != nil {

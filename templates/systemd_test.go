@@ -51,7 +51,7 @@ func TestSystemdUnitIsAcceptedAndTight(t *testing.T) {
 		t.Fatalf("no rating (%v):\n%s", err, out)
 	}
 	t.Logf("%s", m[0])
-	if level, _ := strconv.ParseFloat(string(m[1]), 64); level > 2.2 {
+	if level, _ := strconv.ParseFloat(string(m[1]), 64); level > 1.6 {
 		t.Errorf("%s", out)
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,7 +68,24 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 	if err := f.MarkHidden("with-parent"); err != nil {
 		panic(err) // a typo in the line above
 	}
+	c.AddCommand(&cobra.Command{
+		Use: "open-keys FILE...", Hidden: true, Short: "Open the proxy's certificate files for it (the proxy starts this)", Args: args(1, 255),
+		RunE: func(_ *cobra.Command, paths []string) error { return proxy.OpenKeys(paths) },
+	})
 	return c
+}
+
+// ownProgram is this binary, also for a user that cannot reach its path.
+const ownProgram = "/proc/self/exe"
+
+func openKeysCommand(paths []string) *exec.Cmd {
+	c := exec.Command(ownProgram, append([]string{"proxy", "open-keys", "--"}, paths...)...)
+	c.Env = []string{} // it needs none
+	return c
+}
+
+func again(env ...string) error {
+	return syscall.Exec(ownProgram, os.Args, append(os.Environ(), env...))
 }
 
 func runProxy(c *cobra.Command, p *process, o proxyOptions) error {
@@ -95,8 +114,9 @@ func runProxy(c *cobra.Command, p *process, o proxyOptions) error {
 // surroundings of the proxy process: what systemd says about it (sd_notify(3),
 // sd_listen_fds(3), sd_watchdog_enabled(3)).
 func surroundings(p *process, o proxyOptions) proxy.Process {
-	s := proxy.Process{Log: p.Err, User: o.user, NotifySocket: p.env("NOTIFY_SOCKET")}
-	if !p.InTTY { // from a terminal it means that the terminal is gone
+	s := proxy.Process{Log: p.Err, User: o.user, NotifySocket: p.env("NOTIFY_SOCKET"), OpenKeys: openKeysCommand, Again: again}
+	s.Keys, _ = strconv.Atoi(p.env(proxy.KeysVariable)) // 0 where it is no number
+	if !p.InTTY {                                       // from a terminal it means that the terminal is gone
 		s.Reload = p.Hangups
 	}
 	own := strconv.Itoa(os.Getpid())

@@ -10,9 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
-	"bitgate/certs"
 	"bitgate/internal/peers"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy/config"
@@ -51,6 +49,7 @@ type front struct {
 	addr  string
 	roots *x509.CertPool
 	log   string // access log and events
+	ended bool   // by the test
 }
 
 // start runs the program in front of the upstream address; edit changes its
@@ -59,33 +58,44 @@ func start(t *testing.T, upstream string, edit func(*config.Config)) *front {
 	t.Helper()
 	dir := t.TempDir()
 	f := &front{t: t, addr: peers.FreeAddress(t), log: filepath.Join(dir, "log"), roots: x509.NewCertPool()}
-	ca, cert, key, err := certs.Dev([]string{"localhost"}, 90, time.Now())
-	must(t, err)
-	f.roots.AppendCertsFromPEM(ca)
 	pem := filepath.Join(dir, "front.pem")
-	must(t, os.WriteFile(pem, append(cert, key...), 0o600))
+	f.renew(pem)
+	f.run(exec.Command(program, "proxy", "--config", f.configure(dir, upstream, pem, edit)))
+	return f
+}
+
+// configure writes a configuration file into dir.
+func (f *front) configure(dir, upstream, pem string, edit func(*config.Config)) string {
+	f.t.Helper()
 	_, port, _ := net.SplitHostPort(f.addr)
-	f.url, err = publicurl.Parse("https://localhost:" + port + "/bitbucket")
-	must(t, err)
-	c := config.Config{URL: f.url, Listen: []string{f.addr}, Upstream: "http://" + upstream, PEM: pem, HealthPath: config.HealthNone, AccessLog: f.log}
+	url, err := publicurl.Parse("https://localhost:" + port + "/bitbucket")
+	must(f.t, err)
+	f.url = url
+	c := config.Config{URL: url, Listen: []string{f.addr}, Upstream: "http://" + upstream, PEM: pem, HealthPath: config.HealthNone, AccessLog: f.log}
 	if edit != nil {
 		edit(&c)
 	}
 	text, err := c.Marshal()
-	must(t, err)
+	must(f.t, err)
 	file := filepath.Join(dir, "proxy.yaml")
-	must(t, os.WriteFile(file, text, 0o600))
-	f.Process = peers.Start(t, exec.Command(program, "proxy", "--config", file))
+	must(f.t, os.WriteFile(file, text, 0o644))
+	return file
+}
+
+// run starts the proxy and waits until it accepts.
+func (f *front) run(cmd *exec.Cmd) {
+	t := f.t
+	t.Helper()
+	f.Process = peers.Start(t, cmd)
 	peers.WaitFor(t, "the proxy", func() bool { return peers.Accepts(f.addr) || !f.Running() })
 	t.Cleanup(func() {
-		if !f.Running() {
+		if !f.Running() && !f.ended {
 			t.Error("the proxy has ended")
 		}
 		if text, _ := os.ReadFile(f.log); t.Failed() && len(text) > 0 {
 			t.Logf("the end of its log:\n%s", text[max(0, len(text)-4000):])
 		}
 	})
-	return f
 }
 
 // resident is the proxy's memory in bytes (proc(5), statm).

@@ -25,6 +25,7 @@ const settle = 2 * time.Second
 type Store struct {
 	serving atomic.Pointer[selection] // what handshakes see
 
+	open  func(path string) (*os.File, error)
 	mu    sync.Mutex // of Reload
 	pairs []*pair
 }
@@ -49,11 +50,14 @@ type Change struct {
 
 // Open reads all pairs; the first is the default, for clients that name no host
 // or an unknown one. A pair that cannot be served is an error here.
-func Open(paths []certs.Paths, now time.Time) (*Store, error) {
+func Open(paths []certs.Paths, now time.Time) (*Store, error) { return OpenBy(certs.Open, paths, now) }
+
+// OpenBy is Open for files that something else opens.
+func OpenBy(open func(path string) (*os.File, error), paths []certs.Paths, now time.Time) (*Store, error) {
 	if len(paths) == 0 {
 		return nil, problem.New("no certificate is given", "HTTPS needs one", "name a certificate and its key (pem, or cert and key)").WithKind(problem.Usage)
 	}
-	s := &Store{}
+	s := &Store{open: open}
 	for _, p := range paths {
 		one := &pair{paths: p}
 		for _, file := range []string{p.PEM, p.Cert, p.Chain, p.Key} {
@@ -61,8 +65,8 @@ func Open(paths []certs.Paths, now time.Time) (*Store, error) {
 				one.files = append(one.files, file)
 			}
 		}
-		one.look(now)
-		if _, err := one.load(); err != nil {
+		one.look(open, now)
+		if _, err := one.load(open); err != nil {
 			return nil, err
 		}
 		s.pairs = append(s.pairs, one)
@@ -91,10 +95,10 @@ func (s *Store) Reload(now time.Time, force bool) []Change {
 	var changes []Change
 	swapped := false
 	for _, p := range s.pairs {
-		if !p.look(now) && !force {
+		if !p.look(s.open, now) && !force {
 			continue
 		}
-		changed, err := p.load()
+		changed, err := p.load(s.open)
 		switch {
 		case err != nil && (force || err.Error() != p.refused):
 			p.refused = err.Error()
@@ -114,13 +118,12 @@ func (s *Store) Reload(now time.Time, force bool) []Change {
 }
 
 // look reports whether the files may hold something else than when last read.
-func (p *pair) look(now time.Time) bool {
+func (p *pair) look(open func(string) (*os.File, error), now time.Time) bool {
 	same := p.settled
 	settled := true
 	infos := make([]os.FileInfo, len(p.files))
 	for i, file := range p.files {
-		info, err := os.Stat(file)
-		if err == nil {
+		if info := stat(open, file); info != nil {
 			infos[i] = info
 			settled = settled && now.Sub(info.ModTime()) > settle
 		}
@@ -128,6 +131,20 @@ func (p *pair) look(now time.Time) bool {
 	}
 	p.seen, p.settled = infos, settled
 	return !same
+}
+
+// stat is nil for a file that cannot be opened.
+func stat(open func(string) (*os.File, error), path string) os.FileInfo {
+	file, err := open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil
+	}
+	return info
 }
 
 func unchanged(a, b os.FileInfo) bool {
@@ -139,10 +156,10 @@ func unchanged(a, b os.FileInfo) bool {
 
 // load reads the files and keeps what they hold if it can be served; it reports
 // whether that is new.
-func (p *pair) load() (changed bool, err error) {
-	material, err := certs.Load(p.paths)
+func (p *pair) load(open func(string) (*os.File, error)) (changed bool, err error) {
+	material, err := certs.LoadBy(open, p.paths)
 	if errors.Is(err, os.ErrPermission) && p.cert != nil {
-		return false, problem.Wrap(err, "the new certificate cannot be read", "the proxy gave up root after its start; the certificate of before stays in use",
+		return false, problem.Wrap(err, "the new certificate cannot be read", "the proxy is not root while it serves; the certificate of before stays in use",
 			"let the proxy's user read the file (setfacl -m u:NAME:r FILE), or restart the proxy")
 	}
 	if err != nil {

@@ -1,0 +1,103 @@
+//go:build unix
+
+package keys
+
+import (
+	"errors"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"bitgate/certs"
+)
+
+// Opener opens certificate files for a process that may not: whoever serves the
+// other end of its connection (ServeOpener) started with more rights, opens the
+// files that were named then and no other, and sends their descriptors. So a
+// proxy that has given up root still gets a renewed key that only root may read,
+// and what breaks into it gets nothing that it did not have.
+type Opener struct {
+	mu    sync.Mutex
+	conn  *net.UnixConn // sequenced packets
+	paths []string
+}
+
+// openerPatience is how long the other end may take.
+const openerPatience = 5 * time.Second
+
+var errNoDescriptor = errors.New("whoever opens certificate files sent none")
+
+// NewOpener asks over conn for the paths, in the order that the other end knows.
+func NewOpener(conn *net.UnixConn, paths []string) *Opener {
+	return &Opener{conn: conn, paths: paths}
+}
+
+// Open opens path, which the other end does where this process may not.
+func (o *Opener) Open(path string) (*os.File, error) {
+	file, err := certs.Open(path)
+	n := slices.Index(o.paths, path)
+	if !errors.Is(err, os.ErrPermission) || n < 0 {
+		return file, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_ = o.conn.SetDeadline(time.Now().Add(openerPatience)) // fails on a closed connection only
+	if _, err := o.conn.Write([]byte{byte(n)}); err != nil {
+		return nil, err
+	}
+	var errno [1]byte
+	control := make([]byte, syscall.CmsgSpace(4))
+	_, m, _, _, err := o.conn.ReadMsgUnix(errno[:], control)
+	if err != nil {
+		return nil, err
+	}
+	if errno[0] != 0 {
+		return nil, &os.PathError{Op: "open", Path: path, Err: syscall.Errno(errno[0])}
+	}
+	return descriptor(control[:m], path)
+}
+
+// descriptor takes the file out of a message.
+func descriptor(control []byte, path string) (*os.File, error) {
+	messages, err := syscall.ParseSocketControlMessage(control)
+	if err != nil || len(messages) != 1 {
+		return nil, errNoDescriptor
+	}
+	fds, err := syscall.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return nil, errNoDescriptor
+	}
+	syscall.CloseOnExec(fds[0])
+	return os.NewFile(uintptr(fds[0]), path), nil
+}
+
+// ServeOpener opens paths for the Opener at the other end of conn until that is
+// closed.
+func ServeOpener(conn *net.UnixConn, paths []string) {
+	var n [1]byte
+	for {
+		if m, err := conn.Read(n[:]); m != 1 || err != nil || int(n[0]) >= len(paths) {
+			return
+		}
+		if err := sendFile(conn, paths[n[0]]); err != nil {
+			return
+		}
+	}
+}
+
+// sendFile sends path's descriptor, or the number of what the kernel said.
+func sendFile(conn *net.UnixConn, path string) error {
+	file, err := certs.Open(path)
+	if err != nil {
+		errno := syscall.EIO
+		errors.As(err, &errno)
+		_, err = conn.Write([]byte{byte(errno)})
+		return err
+	}
+	defer file.Close()
+	_, _, err = conn.WriteMsgUnix([]byte{0}, syscall.UnixRights(int(file.Fd())), nil)
+	return err
+}
