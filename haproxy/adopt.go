@@ -151,7 +151,7 @@ func unlike(sec Section, l Line, index int, s Site) string {
 	case index == sec.First:
 		return ""
 	case w[0].Text == "server" && (len(w) < 3 || !s.forwardsTo(w[2].Text)):
-		return "has another server than bitgate's, " + s.Upstream
+		return "has another server than bitgate's, " + s.serverNames()
 	case !sameAsOurs(w, s):
 		return fmt.Sprintf("(%s) has no counterpart in bitgate's sections", l.head())
 	}
@@ -185,6 +185,8 @@ func sameAsOurs(w []Word, s Site) bool {
 	switch text(0) {
 	case "bind", "mode", "server", "default-server", "default_backend", "use_backend", "timeout", "balance", "cookie", "log", "maxconn", "retries", "acl", "description", "http-check", "tcp-check", "fullconn", "contimeout", "clitimeout", "srvtimeout", "redispatch":
 		return true
+	case "stick-table", "stick":
+		return len(s.Nodes) > 0 // our cookie keeps clients at their node
 	case "option":
 		return slices.Contains(ownOptions, text(1))
 	case "reqadd":
@@ -235,8 +237,8 @@ func (s Site) forwardsTo(address string) bool {
 	if err != nil {
 		return false
 	}
-	for _, text := range []string{s.Upstream, s.SSHUpstream} {
-		if o, err := parseUpstream(text); err == nil && o.host == e.host && o.lo == e.lo {
+	for _, n := range slices.Concat(s.upstreams(), s.sshUpstreams()) {
+		if o, err := parseUpstream(n.Address); err == nil && o.host == e.host && o.lo == e.lo {
 			return true
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"bitgate/internal/node"
 )
 
 // byHandCfg is Atlassian's layout with another site beside it.
@@ -56,6 +58,23 @@ func TestHandMadeSectionsAreReplaced(t *testing.T) {
 	m, err = merge(t, string(m.After), s)
 	if err != nil || bytes.Contains(m.After, []byte(adoptMark)) || !bytes.Contains(m.After, []byte("use_backend "+prefix)) {
 		t.Errorf("%v\n%s", err, m.After)
+	}
+}
+
+// Atlassian's layout of a Data Center is replaced where bitgate knows the same
+// nodes, and stays where one of its servers is none of them.
+func TestHandMadeClusterIsReplaced(t *testing.T) {
+	text := strings.Replace(byHandCfg, "    server bitbucket01 localhost:7990 check maxconn 50\n",
+		"    balance roundrobin\n    cookie BITBUCKETSESSIONID prefix\n    stick-table type string len 52 size 5M expire 30m\n    stick on cookie(BITBUCKETSESSIONID)\n"+
+			"    server bitbucket1 10.0.0.1:7990 check inter 10000 rise 2 fall 5\n    server bitbucket2 10.0.0.2:7990 check inter 10000 rise 2 fall 5\n", 1)
+	nodes := []node.Node{{Name: "one", Address: "10.0.0.1:7990"}, {Name: "two", Address: "10.0.0.2:7990"}}
+	for n, adopted := range map[int]bool{0: false, 1: false, 2: true} {
+		s := site(t, func(s *Site) { s.Adopt, s.Nodes = true, nodes[:n] })
+		m, err := merge(t, text, s)
+		if err != nil || bytes.Contains(m.After, []byte(adoptMark)) != adopted {
+			t.Fatalf("%d nodes: %v\n%s\n%s", n, err, strings.Join(m.Notes, "\n"), m.After)
+		}
+		reversible(t, []byte(text), m, s)
 	}
 }
 

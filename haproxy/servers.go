@@ -36,6 +36,15 @@ func (s Site) sshUpstreams() []node.Node {
 	return out
 }
 
+// serverNames lists the addresses of the HTTP connectors, for people.
+func (s Site) serverNames() string {
+	var out []string
+	for _, n := range s.upstreams() {
+		out = append(out, n.Address)
+	}
+	return strings.Join(out, ", ")
+}
+
 func (s Site) spellServers(nodes []node.Node) ([]server, error) {
 	var out []server
 	for _, n := range nodes {
