@@ -16,8 +16,15 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // tested are the versions that something changes with.
 var tested = []Version{
-	{Major: 1, Minor: 5, OpenSSL: "1.0.2k"}, {Major: 1, Minor: 6}, {Major: 1, Minor: 7}, {Major: 1, Minor: 8, OpenSSL: "1.1.0l"},
-	{Major: 1, Minor: 9}, {Major: 2}, {Major: 2, Minor: 2}, {Major: 2, Minor: 6, OpenSSL: "3.0.19"}, {Major: 3, Minor: 2, OpenSSL: "3.5.4"},
+	{Major: 1, Minor: 5, OpenSSL: "1.0.2k"},
+	{Major: 1, Minor: 6},
+	{Major: 1, Minor: 7},
+	{Major: 1, Minor: 8, OpenSSL: "1.1.0l"},
+	{Major: 1, Minor: 9},
+	{Major: 2},
+	{Major: 2, Minor: 2},
+	{Major: 2, Minor: 6, OpenSSL: "3.0.19"},
+	{Major: 3, Minor: 2, OpenSSL: "3.5.4"},
 }
 
 // What is written for a file of its own and beside others, for each version.
