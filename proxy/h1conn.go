@@ -44,6 +44,8 @@ type h1conn struct {
 	body h1.Body
 	got  atomic.Bool // the whole request was received
 
+	unbegun bool // its turn came before its body began
+
 	out    []byte
 	answer h1.Answer
 	failed error
@@ -114,6 +116,10 @@ func (c *h1conn) next(wait time.Duration) bool {
 	r, ok := c.receive(wait)
 	if ok {
 		c.p.exchange(c.worker, c, r, c.open)
+	}
+	if c.unbegun {
+		c.p.unbegun.leave()
+		c.unbegun = false
 	}
 	if c.idle.Load() == connBusy {
 		c.p.open.done(c.open)

@@ -78,8 +78,8 @@ func (c *h1conn) request(begun time.Time) *rules.Request {
 
 // bodyBegins looks at the body before anything is sent to the server: what is
 // malformed from the start costs no slot there, nor does a short body that
-// drips (HAProxy: option http-buffer-request). It reports whether the client is
-// still there.
+// drips (HAProxy: option http-buffer-request), nor, where there are many, one
+// that does not come. It reports whether the client is still there.
 func (c *h1conn) bodyBegins(limit time.Time) (bool, *h1.Error) {
 	if c.body.Done() {
 		return true, nil
@@ -87,21 +87,26 @@ func (c *h1conn) bodyBegins(limit time.Time) (bool, *h1.Error) {
 	want := 1
 	if c.head.Kind == h1.Length && c.head.Length <= int64(len(c.in)-c.base) {
 		want = int(c.head.Length)
-	} else {
-		limit = time.Now().Add(bodyWait)
+	}
+	first := limit
+	if want == 1 {
+		first = time.Now().Add(bodyWait)
 	}
 	for c.w-c.r < want && !c.head.Expect {
-		c.deadline(limit)
+		c.deadline(first)
 		n, err := c.conn.Read(c.in[c.w:])
 		c.w += n
 		switch {
 		case n > 0 || err == nil:
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return false, nil
-		case want > 1:
+		case first.Equal(limit):
 			return false, errBodyLate
-		default:
+		case c.p.unbegun.enter():
+			c.unbegun = true
 			return true, nil
+		default:
+			first = limit
 		}
 	}
 	probe := c.body

@@ -30,6 +30,7 @@ type h2client struct {
 	buffer    []byte
 	early     []byte // of the body, read before the request's turn
 	got       atomic.Bool
+	unbegun   bool // its turn came before its body began
 	empty     bool
 	aborted   bool
 	readNext  time.Time
@@ -72,25 +73,35 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out.Split()
 	if broken := h1.CheckRequest(out.Method, out.Target, []byte(out.Host), out.Fields); broken != nil {
 		p.refused(c, out, broken.Status, broken.Reason)
-	} else if !out.Expect && !c.bodyBegins() {
+	} else if !out.Expect && !c.bodyBegins(&p.unbegun) {
 		p.refused(c, out, http.StatusRequestTimeout, "the body did not arrive in time")
 	} else {
 		p.exchange(newWorker(p.goroutines), c, out, o)
+	}
+	if c.unbegun {
+		p.unbegun.leave()
 	}
 	if c.aborted {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// bodyBegins waits for the first bytes of a body, and for all of a short one: a
-// client that has not sent them yet shall hold no slot at the server.
-func (c *h2client) bodyBegins() bool {
+// bodyBegins waits for all of a short body, and, where many have not begun, for
+// the first bytes of a longer one: those clients shall not hold all slots at the
+// server.
+func (c *h2client) bodyBegins(many *unbegun) bool {
+	n := c.r.ContentLength
+	short := n > 0 && n <= shortBody
 	if c.got.Load() {
+		return true
+	}
+	if !short && many.enter() {
+		c.unbegun = true
 		return true
 	}
 	want := 1
 	c.early = make([]byte, bodyStart)
-	if n := c.r.ContentLength; n > 0 && n <= shortBody {
+	if short {
 		want = int(n)
 		c.early = make([]byte, want+1) // and room to see its end
 	}

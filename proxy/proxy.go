@@ -42,6 +42,7 @@ type Proxy struct {
 	counters   *metrics.Counters
 	clients    *clients
 	admission  *admission
+	unbegun    unbegun
 	goroutines *host
 	keys       *keys.Store
 	tls        *tls.Config
@@ -83,6 +84,7 @@ func newProxy(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, erro
 		cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c), goroutines: goroutineHost(c),
 		keys: store, tls: store.Config(), fresh: &openSet{}, open: &openSet{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
 	}
+	p.unbegun.most = int32(c.MaxConn / 2)
 	p.ssh = newSSHForwarder(c, l, p.open, p.admission)
 	p.h2 = newServer(p, p)
 	p.trackFresh(p.h2)

@@ -97,3 +97,25 @@ func told(t *testing.T, c *canary) {
 		t.Errorf("p99 is %v", p99)
 	}
 }
+
+// Heads that announce a body which never comes are more than there are slots;
+// they leave half of these to others.
+func TestBodiesThatNeverCome(t *testing.T) {
+	b := newBitbucket(t)
+	f := start(t, b.addr, nil)
+	for i := range 120 {
+		conn, err := tls.Dial("tcp", f.addr, &tls.Config{RootCAs: f.roots, ServerName: "localhost", NextProtos: []string{"http/1.1"}})
+		must(t, err)
+		defer conn.Close()
+		framing := []string{"Content-Length: 1000000", "Transfer-Encoding: chunked"}[i%2]
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\n%s\r\n\r\n", abusedPath, f.url.Authority(), framing)
+		must(t, err)
+	}
+	peers.WaitFor(t, "those that are let in", func() bool { return b.now.Load() >= 25 })
+	c := f.canary()
+	asked(t, c, 100)
+	told(t, c)
+	if n := b.most.Load(); n > 26 {
+		t.Errorf("%d requests at a time", n)
+	}
+}
