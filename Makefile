@@ -1,5 +1,5 @@
 # What a developer types. `make test` is what counts: it is ./test.
-.PHONY: bench bench-quick bench-growth bench-tool pictures build test race lint vulncheck golden fuzz smoke torture
+.PHONY: bench-start bench bench-quick bench-growth bench-tool pictures build test race lint vulncheck golden fuzz smoke torture
 
 FUZZTIME ?= 20s
 
@@ -31,8 +31,11 @@ smoke: # the whole job on a stand-in Bitbucket, behind both fronts
 torture: # killed, refused and cut off from power at every system call, abused as a proxy; needs root and an hour
 	BITGATE_TORTURE=1 ./test -v -timeout 3h ./torture ./setup ./internal/atomicfile ./proxy/abuse
 
-pictures: # the README's pictures, drawn from the program's own screens
-	go test -count=1 -run TestPictures ./wizard -pictures $(CURDIR)/docs/pictures
+bench-start: # how long a person waits for the first screen, and for version; needs root
+	go test -count=1 -run '^$$' -bench 'Version|Screen|Found' -benchtime 20x ./e2e
+
+pictures: # the README's pictures, of the real program on a standard installation; needs root
+	go test -count=1 -run '^$$' -bench Pictures -benchtime 1x ./e2e -pictures $(CURDIR)/docs/pictures
 
 # The peers run on core 0; the load, and what starts them, on the others.
 BENCH = cd bench && go build -o ../.bench ./ && taskset -c 1 ../.bench

@@ -83,7 +83,7 @@ func (d *door) stand(t *testing.T, restart func(*bitbuckettest.Server) error) {
 }
 
 // binary builds bitgate once for all tests; TestMain removes it.
-func binary(t *testing.T) string {
+func binary(t testing.TB) string {
 	t.Helper()
 	built.Do(func() {
 		bin := filepath.Join(binDir, "bitgate")
@@ -103,11 +103,19 @@ var (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	_ = flag.Set("test.parallel", "8") // the walks wait for other programs most of the time
+	if wantsStandard() && os.Getenv(standardEnv) == "" {
+		os.Exit(again())
+	}
 	dir, err := os.MkdirTemp("", "bitgate-e2e")
 	if err != nil {
 		panic(err)
 	}
 	binDir = dir
+	if wantsStandard() {
+		if err := standard(); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)

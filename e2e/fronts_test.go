@@ -99,7 +99,7 @@ func publicURL(t *testing.T, text string) publicurl.URL {
 	return u
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

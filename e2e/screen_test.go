@@ -16,14 +16,14 @@ import (
 
 // screen is a terminal in tmux.
 type screen struct {
-	t      *testing.T
+	t      testing.TB
 	socket string
 	w, h   int
 }
 
 // startScreen runs a command in a terminal of its own, with an environment of
 // its own, and ends both with the test.
-func startScreen(t *testing.T, dir string, w, h int, command []string) screen {
+func startScreen(t testing.TB, dir string, w, h int, command []string) screen {
 	t.Helper()
 	short, err := os.MkdirTemp("", "tmux") // a socket's path has some 100 bytes at most
 	must(t, err)
@@ -46,7 +46,10 @@ func (s screen) end(shell int) {
 		s.t.Logf("the last screen:\n%s", s.text())
 	}
 	_, _ = s.try("kill-server")
-	gone := func() bool { return syscall.Kill(-shell, 0) != nil } // the shell leads a process group
+	gone := func() bool { // the shell leads a process group
+		_, _ = syscall.Wait4(-shell, nil, syscall.WNOHANG, nil) // where this process is everybody's parent
+		return syscall.Kill(-shell, 0) != nil
+	}
 	if !within(10*time.Second, gone) {
 		s.t.Errorf("process group %d is still there ten seconds after its terminal has gone", shell)
 		_ = syscall.Kill(-shell, syscall.SIGKILL)
