@@ -64,6 +64,7 @@ func standard() error {
 	return errors.Join(
 		os.MkdirAll(home, 0o755), os.MkdirAll(program, 0o755),
 		syscall.Mount(bb.Home(), home, "", syscall.MS_BIND, ""), syscall.Mount(bb.InstallDir(), program, "", syscall.MS_BIND, ""),
+		exec.Command("sh", "-c", "grep -rl "+bb.Home()+" "+program+"/bin | xargs -r sed -i s#"+bb.Home()+"#"+home+"#").Run(),
 		exec.Command("chown", "-R", "daemon", home).Run(),
 		os.WriteFile("/etc/init.d/atlbitbucket", []byte("#!/bin/sh\nexec curl -fsS http://127.0.0.1:7991\n"), 0o755),
 		standardCertificate("/etc/ssl/git.example.com"), bb.Start(),

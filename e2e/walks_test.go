@@ -164,7 +164,7 @@ func TestWalkTakesBack(t *testing.T) {
 		before, err := os.ReadFile(properties)
 		must(t, err)
 		p.consents()
-		p.see("apply", "ctrl+c take everything back")
+		p.see("apply", "Bitbucket is away")
 		<-restarting // as the screen says
 		p.keys("l")
 		p.see("log", "l changes")

@@ -45,7 +45,11 @@ func foundLines(f setup.Facts, a setup.Answers) []foundLine {
 	case a.Restart != "" && a.Restart != setup.Auto:
 		lines = append(lines, foundLine{setup.OK, "Restart", a.Restart, ""})
 	case f.BitbucketCtl.How != "":
-		lines = append(lines, foundLine{setup.OK, "Restart", fmt.Sprintf("%s %s", f.BitbucketCtl.How, f.BitbucketCtl.Name), f.BitbucketCtl.Why})
+		line := foundLine{setup.OK, "Restart", fmt.Sprintf("%s %s", f.BitbucketCtl.How, f.BitbucketCtl.Name), f.BitbucketCtl.Why}
+		if strings.HasSuffix(line.source, f.BitbucketCtl.Name) { // "init script /etc/init.d/atlbitbucket" says both
+			line.value, line.source = line.source, ""
+		}
+		lines = append(lines, line)
 	default:
 		lines = append(lines, foundLine{setup.Warn, "Restart", "no service of Bitbucket found; bitgate will ask", ""})
 	}

@@ -150,7 +150,7 @@ func origin(f setup.Facts, why string) string {
 	if why == "given" {
 		return "as you said"
 	}
-	for _, own := range []string{"found ", "not set", "default", "from "} {
+	for _, own := range []string{"set in ", "init script", "found ", "not set", "default", "from "} {
 		if strings.HasPrefix(why, own) {
 			return why
 		}

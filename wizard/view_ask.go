@@ -83,7 +83,7 @@ func (m *model) headingLines() int {
 
 // columns are the widths of the question and of the preview beside it, 0 for below.
 func (m *model) columns() (text, beside int) {
-	w, _ := m.frame().body()
+	w, _ := frame{w: m.w, h: m.h, rail: m.rail()}.body()
 	if m.w < besideFrom {
 		return w, 0
 	}

@@ -62,7 +62,10 @@ func (m *model) previewLines(w, h int) []string {
 	}
 	more := ""
 	if len(body) > room && room > 1 {
-		more = fmt.Sprintf("%d more lines: tab", len(body)-room+1)
+		more = fmt.Sprintf("%d more lines", len(body)-room+1)
+		if !m.canComplete() {
+			more += ": tab"
+		}
 		body = body[:room-1]
 	}
 	for _, l := range body {
