@@ -193,8 +193,8 @@ func (e *editor) others() {
 	if len(all) > 0 {
 		e.note("settings that hold for Bitbucket's requests too: %s", numbers(all))
 	}
-	if len(maps) > 0 {
-		e.note("backends come from a map (%s); bitgate's rule stands before it. In the map itself the line would be \"%s %s_http_backend\"", numbers(maps), e.site.URL.Host(), prefix)
+	for _, i := range maps {
+		e.mapLine(i, prefix+"_http_backend")
 	}
 	for _, i := range e.joint.binds {
 		w := e.file.Lines[i].Words

@@ -20,6 +20,9 @@ func (e *editor) passthrough() error {
 			}
 			return ""
 		}
+		if w[0].Text == "use_backend" && strings.Contains(text(1), "%[") {
+			e.mapLine(i, prefix+"_sni")
+		}
 		switch {
 		case w[0].Text == "use_backend" && first < 0:
 			first = i

@@ -7,6 +7,7 @@ import (
 
 	"bitgate/bitbucket"
 	"bitgate/certs"
+	"bitgate/haproxy"
 	"bitgate/haproxy/live"
 	"bitgate/internal/problem"
 )
@@ -130,10 +131,7 @@ func (p Plan) touchedPaths() []string {
 // checkHAProxy runs the real program over the set as it will be.
 func checkHAProxy(ctx context.Context, f Facts, p Plan) ([]Finding, error) {
 	if !f.HAProxyReport.OK {
-		return []Finding{{
-			ID: "haproxy-before", Level: Fail, Seen: "the present HAProxy configuration is refused by HAProxy itself: " + firstAlert(f.HAProxyReport),
-			Why: "a reload would fail whatever bitgate adds", Do: "repair it first (haproxy -c -f FILE)",
-		}}, nil
+		return brokenBefore(f), nil
 	}
 	var set, extra []live.Candidate
 	for _, file := range f.HAProxyFiles {
@@ -166,6 +164,38 @@ func checkHAProxy(ctx context.Context, f Facts, p Plan) ([]Finding, error) {
 	}
 	return []Finding{{ID: "haproxy", Level: OK, Seen: "haproxy -c accepts the merged configuration"}}, nil
 }
+
+// brokenBefore tells of every line that HAProxy refuses in the file as it is, and
+// what replaces the keywords that it took out.
+func brokenBefore(f Facts) []Finding {
+	const seen = "the present HAProxy configuration is refused by HAProxy itself: "
+	var out []Finding
+	for _, m := range f.HAProxyReport.Messages {
+		if m.Level != "ALERT" || m.Line == 0 || len(out) == maxAlerts {
+			continue
+		}
+		do := "repair it first (haproxy -c -f FILE)"
+		for _, src := range f.HAProxySources {
+			if instead := haproxy.Instead(src, m.Line); src.Path == m.File && instead != "" {
+				do = "use " + instead
+			}
+		}
+		out = append(out, Finding{
+			ID: "haproxy-before", Level: Fail, Seen: fmt.Sprintf("%s%s, line %d: %s", seen, m.File, m.Line, m.Text),
+			Why: "a reload would fail whatever bitgate adds", Do: do,
+		})
+	}
+	if len(out) == 0 {
+		out = append(out, Finding{
+			ID: "haproxy-before", Level: Fail, Seen: seen + firstAlert(f.HAProxyReport),
+			Why: "a reload would fail whatever bitgate adds", Do: "repair it first (haproxy -c -f FILE)",
+		})
+	}
+	return out
+}
+
+// maxAlerts is how many refused lines are told of; more follow from the first ones.
+const maxAlerts = 10
 
 func firstAlert(r live.Report) string {
 	for _, m := range r.Messages {

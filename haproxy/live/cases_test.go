@@ -476,3 +476,50 @@ func TestPlainRequestsInASharedFrontend(t *testing.T) {
 		}
 	}
 }
+
+// The line that is offered for a map works in the place of bitgate's rule.
+func TestMapLineLeadsToBitbucket(t *testing.T) {
+	t.Parallel()
+	in := installed(t)
+	if !in.Version.AtLeast(2, 2) {
+		t.Skip("SKIPPED: the layout uses keywords of HAProxy 2.2")
+	}
+	w := newTown(t)
+	cfg, hosts := filepath.Join(w.dir, "haproxy.cfg"), filepath.Join(w.dir, "hosts.map")
+	m, err := haproxy.Merge([]haproxy.Source{{Path: cfg, Data: w.fill(layouts["2 a crt-list, inherited mode, tabs and CRLF"].text)}}, w.site(t, in.Version))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := ""
+	for _, note := range m.Notes {
+		if before, offered, ok := strings.Cut(note, "adds this line there instead: "); ok && strings.Contains(before, hosts) {
+			line = offered
+		}
+	}
+	if line == "" {
+		t.Fatalf("no line is offered: %q", m.Notes)
+	}
+	var kept []string
+	for l := range strings.Lines(string(m.After)) {
+		if !strings.Contains(l, "use_backend bitgate_") {
+			kept = append(kept, l)
+		}
+	}
+	write(t, cfg, []byte(strings.Join(kept, "")))
+	for _, text := range []string{"", line + "\n"} {
+		data, err := os.ReadFile(hosts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, hosts, append(data, text...))
+		t.Run("", func(t *testing.T) {
+			launch(t, in.Bin, w.addr, "-f", cfg)
+			if got := w.ask(t, ourHost, "/bitbucket/", true); (got == "bitbucket") != (text != "") {
+				t.Errorf("with %q in the map: %s", text, got)
+			}
+			if got := w.ask(t, "b.example.com", "/", false); got != "b.example.com" {
+				t.Errorf("the other site: %s", got)
+			}
+		})
+	}
+}
