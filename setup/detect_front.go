@@ -35,6 +35,7 @@ func (f *Facts) detectFront(ctx context.Context, p Probe) error {
 		return err
 	}
 	f.loadCertificate(resolved, p.Now)
+	f.Findings = append(f.Findings, HostFindings(ctx, p.Root, resolved)...)
 	if !resolved.URL.IsZero() {
 		f.Bundle, err = atomicfile.Read(bundlePath(resolved))
 	}

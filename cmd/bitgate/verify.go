@@ -117,7 +117,13 @@ func (j *job) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notif
 			}
 		}
 	}
-	return doctor.Run(ctx, t, notify)
+	host := setup.HostFindings(ctx, j.probe.Root, plan.Answers)
+	for _, f := range host {
+		if notify != nil {
+			notify(f)
+		}
+	}
+	return append(host, doctor.Run(ctx, t, notify)...)
 }
 
 // target says what the doctor must look at after plan.
