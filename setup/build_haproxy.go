@@ -48,11 +48,12 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 }
 
 // swap spares the reload where nothing but the certificate changes and HAProxy
-// takes that on its runtime socket ("set ssl cert", management guide 9.3, 2.2).
+// takes that on its runtime socket ("set ssl cert", management guide 9.3). 2.2 knows it too, but forgets the good
+// certificate over a refused one.
 func (b *builder) swap(s *Step) {
 	socket, admin := haproxy.RuntimeSocket(b.f.HAProxySources)
 	if len(s.Changes) != 2 || s.Changes[0].Certificate == nil || s.Changes[1].Service == nil ||
-		!admin || !strings.HasPrefix(socket, "unix:") || !b.f.HAProxy.Version.AtLeast(2, 2) {
+		!admin || !strings.HasPrefix(socket, "unix:") || !b.f.HAProxy.Version.AtLeast(2, 4) {
 		return
 	}
 	last := &s.Changes[1]

@@ -64,7 +64,7 @@ func Worker(ctx context.Context, socket string) (string, error) {
 	return "", fmt.Errorf("%s does not say which process serves", socket)
 }
 
-// SwapCertificate gives the running HAProxy (2.2 or newer) the PEM bundle of a
+// SwapCertificate gives the running HAProxy (2.4 or newer) the PEM bundle of a
 // file that it has loaded, without a reload; connections are not touched. The
 // key travels over a UNIX socket only, whose level is to be admin.
 func SwapCertificate(ctx context.Context, socket, path string, pem []byte) error {

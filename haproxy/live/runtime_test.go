@@ -32,8 +32,8 @@ backend a
 func TestCertificateIsSwappedWithoutAReload(t *testing.T) {
 	t.Parallel()
 	in := installed(t)
-	if !in.Version.AtLeast(2, 2) {
-		t.Skip("SKIPPED: HAProxy 2.2 is the first that takes certificates on its socket")
+	if !in.Version.AtLeast(2, 4) {
+		t.Skip("SKIPPED: HAProxy 2.4 is the first that is given certificates on its socket")
 	}
 	w := newTown(t)
 	cfg := filepath.Join(w.dir, "haproxy.cfg")
