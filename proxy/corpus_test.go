@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -274,6 +275,13 @@ func TestAttacks(t *testing.T) {
 			if v := o.verdict(all[i]); v == smuggled || v == lenient {
 				t.Logf("%s: %s: %s", name, all[i].ID, v)
 			}
+		}
+	}
+	for i, o := range results["HAProxy hardened"] {
+		// Up to 3.1 no rule of HAProxy's reaches the trailers of a chunked body.
+		trailers := len(o.messages) == 1 && slices.Equal(o.messages[0].faults, []string{"trailer"})
+		if v := o.verdict(all[i]); v != rejected && v != clean && !trailers {
+			t.Errorf("HAProxy as bitgate configures it: %s: %s: %s", all[i].ID, v, show(o.messages))
 		}
 	}
 	both := 0

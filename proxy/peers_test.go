@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"bitgate/haproxy"
+	"bitgate/haproxy/live"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy/config"
 )
@@ -123,10 +124,13 @@ func hardenedHAProxy(t *testing.T, n int, pem string) peer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	in, err := live.Detect(t.Context(), live.Search{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, l := range p.lanes {
 		text, err := haproxy.Render(haproxy.Site{
-			URL: public, Listen: []string{l.front}, Bundle: pem, Upstream: l.server.addr, MaxConn: 50,
-			Version: haproxy.Version{Major: 2, Minor: 6},
+			URL: public, Listen: []string{l.front}, Bundle: pem, Upstream: l.server.addr, MaxConn: 50, Version: in.Version,
 		})
 		if err != nil {
 			t.Fatal(err)

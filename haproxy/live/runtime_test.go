@@ -44,10 +44,11 @@ func TestCertificateIsSwappedWithoutAReload(t *testing.T) {
 	if socket != "unix:"+filepath.Join(w.dir, "s") || !admin {
 		t.Fatalf("the socket is %q, admin %t", socket, admin)
 	}
-	process, err := live.Worker(t.Context(), socket)
-	if err != nil {
-		t.Fatal(err)
-	}
+	process := ""
+	await(t, "the socket tells which process serves", func() bool { // it is there a moment after the ports
+		process, _ = live.Worker(t.Context(), socket)
+		return process != ""
+	})
 	first := w.presented(t, ourHost)
 	renewed, _ := certificate(t, ourHost)
 	path := filepath.Join(w.dir, "bitgate.pem")
