@@ -1,105 +1,187 @@
 package proxy_test
 
 import (
-	"crypto/rand"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cgi"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"bitgate/internal/peers"
+	"bitgate/proxy/config"
 )
 
 // gitServer serves the bare repositories under root with git's own program and
-// asks for a password first, as Bitbucket does.
-func gitServer(t *testing.T, root string) http.HandlerFunc {
+// asks for a password first, as Bitbucket does. Each long transfer tells when it
+// is under way and waits to be let on.
+type gitServer struct {
+	cgi    cgi.Handler
+	spool  string
+	midway chan struct{}
+	goOn   chan struct{}
+}
+
+// underWay is how many bytes of a transfer pass before it counts as under way.
+const underWay = 4 << 20
+
+func newGitServer(t *testing.T, root string) *gitServer {
 	t.Helper()
-	backend := &cgi.Handler{
-		Path: filepath.Join(strings.TrimSpace(run(t, root, "git", "--exec-path")), "git-http-backend"),
-		Root: "/bitbucket/scm",
-		Env:  []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=x"},
+	return &gitServer{
+		cgi: cgi.Handler{
+			Path: filepath.Join(peers.Git(t, root, peers.GitEnv(t), "--exec-path"), "git-http-backend"),
+			Root: "/bitbucket/scm",
+			Env:  []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=x"},
+		},
+		spool: t.TempDir(), midway: make(chan struct{}), goOn: make(chan struct{}),
 	}
-	return func(w http.ResponseWriter, r *http.Request) {
-		if user, password, _ := r.BasicAuth(); user != "x" || password != "y" {
-			w.Header().Set("WWW-Authenticate", `Basic realm="Bitbucket"`)
-			w.WriteHeader(http.StatusUnauthorized)
+}
+
+func (g *gitServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if user, password, _ := r.BasicAuth(); user != "x" || password != "y" {
+		w.Header().Set("WWW-Authenticate", `Basic realm="Bitbucket"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if r.ContentLength < 0 { // CGI wants a length
+		spool, err := os.CreateTemp(g.spool, "body")
+		if err != nil {
+			panic(err)
+		}
+		defer os.Remove(spool.Name())
+		defer spool.Close()
+		if r.ContentLength, err = io.Copy(&pausing{Writer: spool, g: g}, r.Body); err != nil {
 			return
 		}
-		if r.ContentLength < 0 { // CGI wants a length
-			spool, err := os.CreateTemp(t.TempDir(), "body")
-			if err != nil {
-				panic(err)
-			}
-			defer spool.Close()
-			if r.ContentLength, err = io.Copy(spool, r.Body); err != nil {
-				return
-			}
-			spool.Seek(0, io.SeekStart)
-			r.Body, r.TransferEncoding = spool, nil
+		if _, err := spool.Seek(0, io.SeekStart); err != nil {
+			panic(err)
 		}
-		backend.ServeHTTP(w, r)
+		r.Body, r.TransferEncoding = spool, nil
 	}
+	g.cgi.ServeHTTP(&pausingAnswer{w, pausing{Writer: w, g: g}}, r)
 }
 
-func run(t *testing.T, dir, name string, args ...string) string {
+// pausing stops once, in the middle of a long transfer.
+type pausing struct {
+	io.Writer
+	g *gitServer
+	n int64
+}
+
+func (p *pausing) Write(data []byte) (int, error) {
+	before := p.n
+	p.n += int64(len(data))
+	if before < underWay && p.n >= underWay {
+		p.g.midway <- struct{}{}
+		<-p.g.goOn
+	}
+	return p.Writer.Write(data)
+}
+
+type pausingAnswer struct {
+	http.ResponseWriter
+	body pausing
+}
+
+func (p *pausingAnswer) Write(data []byte) (int, error) { return p.body.Write(data) }
+
+// blobs makes a repository of so many MiB, none of which can be compressed.
+func blobs(t *testing.T, env []string, mebibytes int) (dir string) {
 	t.Helper()
-	cmd := exec.Command(name, args...)
-	cmd.Dir = dir
-	// Not the caller's: a GIT_SSL_CAINFO or https_proxy of his would win.
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
-		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com",
+	dir = t.TempDir()
+	peers.Git(t, dir, env, "init", "-q", "-b", "main")
+	peers.Git(t, dir, env, "config", "core.compression", "0")
+	for n := 8; mebibytes > 0; n++ { // each size has a content of its own
+		n = min(n, mebibytes)
+		peers.WriteBlob(t, filepath.Join(dir, fmt.Sprintf("blob-%d", n)), n)
+		mebibytes -= n
 	}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return string(out)
+	peers.Git(t, dir, env, "add", ".")
+	peers.Git(t, dir, env, "commit", "-q", "-m", "content")
+	return dir
 }
 
-// A push and a clone of 100 MB by the real git, over both HTTP versions.
-func TestGitPushAndClone100MB(t *testing.T) {
-	if _, err := exec.LookPath("git"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("git is not installed")
-		}
-		t.Skip("NOT TESTED: git is not installed")
+// A push and a clone by the real git go on while the certificate is reloaded and
+// the process is replaced by another one: 2 GiB in the long form.
+func TestGitSurvivesReloadAndRestart(t *testing.T) {
+	peers.Need(t, "git")
+	mebibytes := 16
+	if os.Getenv("BITGATE_TORTURE") != "" {
+		mebibytes = 2048
 	}
+	env := peers.GitEnv(t)
 	root := t.TempDir()
-	r := start(t, server(t, gitServer(t, root)), nil)
-	source := filepath.Join(t.TempDir(), "source")
-	run(t, root, "git", "init", "-q", "-b", "main", source)
-	run(t, source, "git", "config", "core.compression", "0")
-	big := make([]byte, 100<<20)
-	rand.Read(big)
-	if err := os.WriteFile(filepath.Join(source, "big"), big, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	run(t, source, "git", "add", "big")
-	run(t, source, "git", "commit", "-q", "-m", "big")
-	head := run(t, source, "git", "rev-parse", "HEAD")
+	g := newGitServer(t, root)
+	r, c, dir := processRig(t)
+	c.Upstream = "http://" + server(t, g.ServeHTTP)
+	c.Handover = filepath.Join(dir, "handover.sock")
+	c.HealthPath = config.HealthNone
+	file := configFile(t, dir, c)
+	p := child(t, os.Args[0], file, nil)
+	serves(t, p)
+	source := blobs(t, env, mebibytes)
+	head := peers.Git(t, source, env, "rev-parse", "HEAD")
+	log := ""
 
+	// during runs git, and replaces the proxy while its transfer is under way. The
+	// processes outlive the part of the test that starts them.
+	during := func(args ...string) {
+		t.Helper()
+		done := make(chan error, 1)
+		go func() {
+			out, err := peers.TryGit(t, source, env, args...)
+			if err != nil {
+				err = fmt.Errorf("%w\n%s", err, out)
+			}
+			done <- err
+		}()
+		select {
+		case <-g.midway:
+		case err := <-done:
+			t.Fatalf("git ended before its transfer was under way: %v", err)
+		}
+		r.renew(c.PEM)
+		if err := syscall.Kill(p.PID(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the new certificate is served", func() bool { return strings.Contains(p.Output(), "certificate: now serving") })
+		next := child(t, os.Args[0], file, nil)
+		serves(t, next)
+		until(t, "the old process waits for git", func() bool { return strings.Contains(p.Output(), "waiting for: ") })
+		if err := r.once(true); err == nil || !strings.Contains(err.Error(), "401") {
+			t.Errorf("the new process answers %v", err)
+		}
+		g.goOn <- struct{}{}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		endsWell(t, p)
+		log += p.Output()
+		p = next
+	}
 	for version, name := range map[string]string{"HTTP/1.1": "one", "HTTP/2": "two"} {
 		t.Run(version, func(t *testing.T) {
-			run(t, root, "git", "init", "-q", "--bare", "-b", "main", name+".git")
-			run(t, filepath.Join(root, name+".git"), "git", "config", "core.compression", "0")
+			bare := filepath.Join(root, name+".git")
+			peers.Git(t, root, env, "init", "-q", "--bare", "-b", "main", bare)
+			peers.Git(t, bare, env, "config", "core.compression", "0")
 			url := strings.Replace(r.url.BaseURL(), "https://", "https://x:y@", 1) + "/scm/" + name + ".git"
 			options := []string{"-c", "http.sslCAInfo=" + r.caFile, "-c", "http.version=" + version}
-			run(t, source, "git", append(options, "push", "-q", url, "main")...)
+			during(append(options, "push", "-q", url, "main")...)
 			clone := filepath.Join(t.TempDir(), "clone")
-			run(t, root, "git", append(options, "clone", "-q", "--bare", url, clone)...)
-			if got := run(t, clone, "git", "rev-parse", "main"); got != head {
+			during(append(options, "clone", "-q", "--bare", url, clone)...)
+			if got := peers.Git(t, clone, env, "rev-parse", "main"); got != head {
 				t.Errorf("cloned %s, pushed %s", got, head)
 			}
-			run(t, clone, "git", "fsck", "--full")
+			if err := os.RemoveAll(clone); err != nil {
+				t.Error(err)
+			}
+			t.Logf("%d MiB pushed and cloned over %s, each over a reload and an upgrade", mebibytes, version)
 		})
 	}
-	until(t, "both versions are logged", func() bool {
-		return strings.Contains(r.log.String(), " HTTP/2.0\"\n") && strings.Contains(r.log.String(), " HTTP/1.1\"\n")
-	})
-	if strings.Contains(r.log.String(), "eDp5") {
-		t.Error("the log holds the password")
+	if !strings.Contains(log, " HTTP/2.0\"\n") || !strings.Contains(log, " HTTP/1.1\"\n") || strings.Contains(log, "eDp5") {
+		t.Error("the log lacks one of the versions, or holds the password")
 	}
 }

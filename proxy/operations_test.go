@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"bitgate/certs"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
 )
@@ -45,14 +44,7 @@ func TestCertificateReload(t *testing.T) {
 	if !strings.Contains(r.log.String(), "the one before stays in use") {
 		t.Error("nobody is told")
 	}
-	ca, cert, key, err := certs.Dev([]string{"localhost"}, 90, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.roots.AppendCertsFromPEM(ca)
-	if err := os.WriteFile(path, append(cert, key...), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	r.renew(path)
 	// Nobody says so: the proxy looks by itself.
 	until(t, "the new certificate is served", func() bool { return serial() != first })
 	until(t, "it is logged", func() bool { return strings.Contains(r.log.String(), "certificate: now serving") })

@@ -130,6 +130,27 @@ func (r *rig) certificate() string {
 	return pem
 }
 
+// renew puts a certificate of another authority into the file, and has clients
+// trust that one too.
+func (r *rig) renew(file string) {
+	r.t.Helper()
+	ca, cert, key, err := certs.Dev([]string{"localhost", "127.0.0.1"}, 90, time.Now())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.roots.AppendCertsFromPEM(ca)
+	known, err := os.ReadFile(r.caFile)
+	if err == nil {
+		err = os.WriteFile(r.caFile, append(known, ca...), 0o600)
+	}
+	if err == nil {
+		err = os.WriteFile(file, append(cert, key...), 0o644)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // server runs h as Bitbucket and returns its address.
 func server(t *testing.T, h http.HandlerFunc) string {
 	t.Helper()
