@@ -200,8 +200,6 @@ func TestBehaviourOfHAProxy(t *testing.T) {
 		}
 		t.Logf("behaviour, bitgate, HAProxy:\n%s", &table)
 	})
-	// They start processes and wait more than they work.
-	turns := make(chan struct{}, 8)
 	for _, b := range rows {
 		want := [2]string{b.want, b.want}
 		if b.haproxy != "" {
@@ -210,8 +208,6 @@ func TestBehaviourOfHAProxy(t *testing.T) {
 		for i, before := range []func(*testing.T, behaviour) *stage{oursOn, haproxyOn} {
 			t.Run(b.id+" "+[]string{"bitgate", "HAProxy"}[i], func(t *testing.T) {
 				t.Parallel()
-				turns <- struct{}{}
-				t.Cleanup(func() { <-turns })
 				s := before(t, b)
 				got := b.play(t, s)
 				mu.Lock()
@@ -289,6 +285,20 @@ func answered(conn net.Conn) string {
 		word += " close"
 	}
 	return word
+}
+
+// lastAnswered is the answer behind any interim ones.
+func lastAnswered(conn net.Conn) string {
+	in := bufio.NewReader(conn)
+	for {
+		res, err := http.ReadResponse(in, nil)
+		if err != nil || res.StatusCode >= 200 {
+			if err != nil {
+				return "closed"
+			}
+			return fmt.Sprint(res.StatusCode)
+		}
+	}
 }
 
 // get is the answer to a request without a body on a connection of its own.

@@ -244,6 +244,7 @@ func (a *answerReader) status() int {
 // TestAttacks replays every collected request and judges what reaches the
 // server. HAProxy and nginx run beside it: what both refuse, we refuse.
 func TestAttacks(t *testing.T) {
+	t.Parallel()
 	all := attacks(t)
 	const n = 4
 	pem := (&rig{t: t}).certificate()
@@ -319,6 +320,7 @@ func TestAttacks(t *testing.T) {
 // TestAttacksUnderOurName sends the requests for other names again under ours,
 // so that they get past the list of names.
 func TestAttacksUnderOurName(t *testing.T) {
+	t.Parallel()
 	other := regexp.MustCompile(`(?mi)^(host:[ \t]*)[a-z0-9.:=]+(\r?)$`)
 	var all []attack
 	for _, a := range attacks(t) {

@@ -107,6 +107,7 @@ func blobs(t *testing.T, env []string, mebibytes int) (dir string) {
 // A push and a clone by the real git go on while the certificate is reloaded and
 // the process is replaced by another one: 2 GiB in the long form.
 func TestGitSurvivesReloadAndRestart(t *testing.T) {
+	t.Parallel()
 	peers.Need(t, "git")
 	mebibytes := 16
 	if os.Getenv("BITGATE_TORTURE") != "" {

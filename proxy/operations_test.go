@@ -25,6 +25,7 @@ func hello(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestCertificateReload(t *testing.T) {
+	t.Parallel()
 	r := start(t, server(t, hello), nil)
 	path := filepath.Join(filepath.Dir(r.caFile), "front.pem")
 	serial := func() string {

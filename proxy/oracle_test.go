@@ -31,21 +31,8 @@ type oracle struct {
 
 func newOracle(t testing.TB) *oracle {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	o := &oracle{addr: l.Addr().String()}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go o.serve(conn)
-		}
-	}()
+	o := &oracle{}
+	o.addr = tcpServer(t, o.serve)
 	return o
 }
 
@@ -89,7 +76,6 @@ func requestTarget(line string) string {
 }
 
 func (o *oracle) serve(conn net.Conn) {
-	defer conn.Close()
 	in := bufio.NewReader(conn)
 	for {
 		var head strings.Builder

@@ -31,8 +31,9 @@ const (
 	maxH2Head  = 16 << 10 // bytes of an HTTP/2 request's headers; beyond: 431
 	maxStreams = 100      // of one HTTP/2 connection
 	maxFrame   = 16 << 10 // bytes of an HTTP/2 frame, the least that may be announced (RFC 9113, 4.2)
-	// How long a drain waits for the first request of a new connection.
-	freshGrace = time.Second
+	// How long a drain waits for the first request of a new connection: a TLS
+	// handshake over a bad line takes seconds.
+	freshGrace = 5 * time.Second
 )
 
 // Proxy is one running front.

@@ -230,6 +230,47 @@ func readAnswer(t *testing.T, from *bufio.Reader) *http.Response {
 	return res
 }
 
+// tcpServer runs serve for each connection and returns the address. Connections
+// end with the test.
+func tcpServer(t testing.TB, serve func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	open := map[net.Conn]bool{}
+	all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open[conn] = true
+			mu.Unlock()
+			all.Go(func() {
+				serve(conn)
+				conn.Close()
+				mu.Lock()
+				delete(open, conn)
+				mu.Unlock()
+			})
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		mu.Lock()
+		for conn := range open {
+			conn.Close()
+		}
+		mu.Unlock()
+		all.Wait()
+	})
+	return l.Addr().String()
+}
+
 // recorder is a server that keeps the bytes of each request head it got.
 type recorder struct {
 	addr string
@@ -239,26 +280,12 @@ type recorder struct {
 
 func newRecorder(t *testing.T) *recorder {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	rec := &recorder{addr: l.Addr().String()}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go rec.serve(conn)
-		}
-	}()
+	rec := &recorder{}
+	rec.addr = tcpServer(t, rec.serve)
 	return rec
 }
 
 func (rec *recorder) serve(conn net.Conn) {
-	defer conn.Close()
 	in := bufio.NewReader(conn)
 	var head strings.Builder
 	for {

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -20,7 +21,17 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(childConfig); path != "" {
 		os.Exit(runChild(path))
 	}
-	os.Exit(m.Run())
+	flag.Parse()
+	// The parallel ones wait for timers and processes more than they work.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	before := openFiles()
+	code := m.Run()
+	if code == 0 {
+		code = leaks(before)
+	}
+	os.Exit(code)
 }
 
 // The process serves as nobody: no thread of it has a user id of 0 or a

@@ -31,26 +31,12 @@ type script struct {
 
 func newScript(t testing.TB) *script {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	s := &script{addr: l.Addr().String(), answer: make(chan string, 1), got: make(chan string, 10)}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go s.serve(conn)
-		}
-	}()
+	s := &script{answer: make(chan string, 1), got: make(chan string, 10)}
+	s.addr = tcpServer(t, s.serve)
 	return s
 }
 
 func (s *script) serve(conn net.Conn) {
-	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
 	in := bufio.NewReader(conn)
 	var head strings.Builder

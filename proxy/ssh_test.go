@@ -17,26 +17,11 @@ import (
 // sshd greets, then answers the whole of what it got once the client is done.
 func sshd(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				fmt.Fprint(conn, "SSH-2.0-test\r\n")
-				all, _ := io.ReadAll(conn)
-				fmt.Fprintf(conn, "%d", len(all))
-			}()
-		}
-	}()
-	return l.Addr().String()
+	return tcpServer(t, func(conn net.Conn) {
+		fmt.Fprint(conn, "SSH-2.0-test\r\n")
+		all, _ := io.ReadAll(conn)
+		fmt.Fprintf(conn, "%d", len(all))
+	})
 }
 
 func dialSSH(t *testing.T, r *rig) (*net.TCPConn, *bufio.Reader) {

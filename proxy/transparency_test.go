@@ -42,6 +42,7 @@ type front struct {
 }
 
 func TestTransparency(t *testing.T) {
+	t.Parallel()
 	cases := transparencyCases()
 	if len(cases) < 120 {
 		t.Fatalf("%d cases, at least 120 were promised", len(cases))
