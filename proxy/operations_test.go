@@ -200,8 +200,12 @@ func TestAdminAddress(t *testing.T) {
 			t.Errorf("nonsense: %d", code)
 		}
 		res, err := c.Post("http://admin/metrics", "text/plain", nil)
-		if err != nil || res.StatusCode != 405 {
-			t.Errorf("POST: %v %v", res, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != 405 {
+			t.Errorf("POST: %s", res.Status)
 		}
 	}
 	if info, err := os.Stat(socket); err == nil && info.Mode().Perm() != 0o600 {

@@ -88,12 +88,15 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 	if err != nil {
 		return err
 	}
+	view := newRunView(p, o.json)
+	for _, f := range setup.Remembered(plan) {
+		view.finding(f)
+	}
 	if len(edits) == 0 || o.force { // nobody is asked about what Undo refuses
 		if err := j.agree(ctx, o, plan, edits, "undo", "take back"); err != nil {
 			return err
 		}
 	}
-	view := newRunView(p, o.json)
 	result, err := j.applier(ctx, view.event).Undo(ctx, run, o.force)
 	return told(view, result, err)
 }
