@@ -18,6 +18,11 @@ func reference() string {
 	b.WriteString("| flag and key | what | default | asked |\n|---|---|---|---|\n")
 	for _, q := range Questions() {
 		if q.Virtual {
+			what := "asked by the guided setup only"
+			if len(q.keys) > 0 {
+				what += "; becomes part of `" + strings.Join(q.keys, "`, `") + "`"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", q.Title, what, q.Default, q.Asked)
 			continue
 		}
 		flag := strings.TrimSpace("--" + q.ID + " " + strings.ReplaceAll(q.Arg, "|", `\|`))
