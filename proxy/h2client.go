@@ -19,6 +19,8 @@ const (
 	shortBody  = 16 << 10 // bytes of a body that is awaited as a whole before its turn
 )
 
+var errBodyBroken = &h1.Error{Status: http.StatusBadRequest, Reason: "the request broke off"}
+
 // h2client is one HTTP/2 stream, read and written by the standard library.
 type h2client struct {
 	w       http.ResponseWriter
@@ -73,8 +75,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out.Split()
 	if broken := h1.CheckRequest(out.Method, out.Target, []byte(out.Host), out.Fields); broken != nil {
 		p.refused(c, out, broken.Status, broken.Reason)
-	} else if !out.Expect && !c.bodyBegins(&p.unbegun) {
-		p.refused(c, out, http.StatusRequestTimeout, "the body did not arrive in time")
+	} else if broken := c.bodyBegins(&p.unbegun, out.Expect); broken != nil {
+		p.refused(c, out, broken.Status, broken.Reason)
 	} else {
 		p.exchange(newWorker(p.goroutines), c, out, o)
 	}
@@ -89,15 +91,15 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // bodyBegins waits for all of a short body, and, where many have not begun, for
 // the first bytes of a longer one: those clients shall not hold all slots at the
 // server.
-func (c *h2client) bodyBegins(many *unbegun) bool {
+func (c *h2client) bodyBegins(many *unbegun, expect bool) *h1.Error {
 	n := c.r.ContentLength
 	short := n > 0 && n <= shortBody
-	if c.got.Load() {
-		return true
+	if c.got.Load() || expect {
+		return nil
 	}
 	if !short && many.enter() {
 		c.unbegun = true
-		return true
+		return nil
 	}
 	want := 1
 	c.early = make([]byte, bodyStart)
@@ -114,10 +116,14 @@ func (c *h2client) bodyBegins(many *unbegun) bool {
 		case err == io.EOF:
 			c.early = c.early[:n]
 			c.got.Store(true)
-			return true
-		case err != nil || n >= want:
+			return nil
+		case isTimeout(err):
+			return errBodyLate
+		case err != nil:
+			return errBodyBroken
+		case n >= want:
 			c.early = c.early[:n]
-			return !isTimeout(err) // what else is wrong the exchange finds again
+			return nil
 		}
 	}
 }

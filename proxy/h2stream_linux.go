@@ -25,6 +25,7 @@ type h2stream struct {
 	empty   bool // the answer has no body
 	halted  bool
 	gone    bool
+	unbegun bool   // its turn came before its body began
 	left    func() // of watch
 	run     func() // serve
 }
@@ -53,8 +54,13 @@ func (x *h2stream) serve() {
 	o := h.p.open.add(s.remote)
 	if r := x.request(); x.stream.Refusal != nil {
 		h.p.refused(x, r, x.stream.Refusal.Status, x.stream.Refusal.Reason)
+	} else if broken := x.bodyBegins(&h.p.unbegun); broken != nil {
+		h.p.refused(x, r, broken.Status, broken.Reason)
 	} else {
 		h.p.exchange(x.worker, x, r, o)
+	}
+	if x.unbegun {
+		h.p.unbegun.leave()
 	}
 	h.p.open.done(o)
 	x.stream.Owner = nil
@@ -64,6 +70,32 @@ func (x *h2stream) serve() {
 	if len(h.streams) < maxSpare {
 		h.streams = append(h.streams, x)
 	}
+}
+
+// bodyBegins waits for all of a short body, and, where many have not begun, for
+// the first bytes of a longer one: those clients shall not hold all slots at the
+// server.
+func (x *h2stream) bodyBegins(many *unbegun) *h1.Error {
+	if x.got || x.stream.Expect {
+		return nil
+	}
+	want := 1
+	if h := &x.stream.Head; h.Kind == h1.Length && h.Length <= shortBody {
+		want = int(h.Length)
+	} else if len(x.stream.Body()) == 0 && many.enter() {
+		x.unbegun = true
+		return nil
+	}
+	limit := time.Now().Add(x.session.host.p.cfg.RequestTimeout)
+	for len(x.stream.Body()) < want && !x.stream.Received() {
+		switch {
+		case x.gone:
+			return errBodyBroken
+		case !x.upload.Wait(limit) && time.Now().After(limit):
+			return errBodyLate
+		}
+	}
+	return nil
 }
 
 func (x *h2stream) request() *rules.Request {
