@@ -33,11 +33,17 @@ func startScreen(t testing.TB, dir string, w, h int, command []string) screen {
 	for i, arg := range command {
 		quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 	}
-	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(w), "-y", strconv.Itoa(h), "-c", dir, strings.Join(quoted, " ")+"; cat")
+	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(w), "-y", strconv.Itoa(h), "-c", dir, s.watch()+strings.Join(quoted, " ")+"; cat")
 	shell, err := strconv.Atoi(strings.TrimSpace(s.tmux("display-message", "-p", "#{pane_pid}")))
 	must(t, err)
 	t.Cleanup(func() { s.end(shell) })
 	return s
+}
+
+// watch is a command that ends the terminal after the test's process, which
+// may be killed or run out of time and then cleans nothing up.
+func (s screen) watch() string {
+	return fmt.Sprintf("(while kill -0 %d; do sleep 2; done; tmux -S %s kill-server) >/dev/null 2>&1 & ", os.Getpid(), s.socket)
 }
 
 // end closes the terminal, and ends by force what does not end with it.
