@@ -25,7 +25,7 @@ func (s *Stream) credit() {
 			return // it can send the rest as it is
 		}
 	}
-	if more := want - s.window; more >= s.c.limits.BodyWindow/4 {
+	if more := want - s.window; more >= s.c.limits.BodyWindow/8 {
 		s.c.out = appendWindowUpdate(s.c.out, s.id, more)
 		s.window += more
 	}

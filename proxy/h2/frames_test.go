@@ -192,5 +192,5 @@ func TestPreface(t *testing.T) {
 		}
 	}
 	c := newBareClient(t, h2.Limits{})
-	c.expect("the server speaks first", "SETTINGS", "WINDOW_UPDATE 0 983041")
+	c.expect("the server speaks first", "SETTINGS", "WINDOW_UPDATE 0 4128769")
 }
