@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"time"
@@ -24,13 +23,16 @@ type admission struct {
 	mu    sync.Mutex
 	pool  *pool.Pool
 	timer *time.Timer
+	armed time.Time // when it fires; zero for never
+
+	waiting map[*exchange]struct{}
 }
 
 // place is a request's position.
 type place struct{ pool.Request }
 
 func newAdmission(c config.Config) *admission {
-	a := &admission{addresses: map[string]string{}}
+	a := &admission{addresses: map[string]string{}, waiting: map[*exchange]struct{}{}}
 	var names []string
 	for _, s := range c.Servers() {
 		names = append(names, s.Name)
@@ -47,21 +49,21 @@ func newAdmission(c config.Config) *admission {
 }
 
 // enter takes a slot or a position; sticky is the server that the client's
-// cookie names; wake is set when there is news. Whoever gets no error calls wait
-// and then leave.
-func (a *admission) enter(sticky string, wake signal) (*place, error) {
-	p := &place{}
-	p.Sticky, p.Wake = sticky, wake.Set
+// cookie names; wake is called when there is news. Whoever gets no error calls
+// wait and then leave.
+func (a *admission) enter(p *place, sticky string, wake func()) error {
+	p.Sticky, p.Wake = sticky, wake
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	switch a.pool.Enter(&p.Request, time.Now()) {
+	now := time.Now()
+	switch a.pool.Enter(&p.Request, now) {
 	case pool.Full:
-		return nil, errQueueFull
+		return errQueueFull
 	case pool.Down:
-		return nil, errNoServer
+		return errNoServer
 	}
-	a.arm()
-	return p, nil
+	a.arm(now)
+	return nil
 }
 
 func (a *admission) state(p *place) pool.State {
@@ -72,7 +74,7 @@ func (a *admission) state(p *place) pool.State {
 
 // wait returns nil when e may go to its server.
 func (a *admission) wait(e *exchange) error {
-	defer context.AfterFunc(e.p.base, e.wake.Set)()
+	defer a.waits(e)()
 	for {
 		switch state := a.state(e.place); {
 		case state == pool.At:
@@ -86,14 +88,36 @@ func (a *admission) wait(e *exchange) error {
 	}
 }
 
+// waits has wakeAll wake e until the returned function is called.
+func (a *admission) waits(e *exchange) func() {
+	a.mu.Lock()
+	a.waiting[e] = struct{}{}
+	a.mu.Unlock()
+	return func() {
+		a.mu.Lock()
+		delete(a.waiting, e)
+		a.mu.Unlock()
+	}
+}
+
+// wakeAll lets all that wait look whether the proxy has ended.
+func (a *admission) wakeAll() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for e := range a.waiting {
+		e.wake.Set()
+	}
+}
+
 // leave gives up the position or hands the slot to the next in line. It returns
 // how many requests were at all servers and at p's, p itself included.
 func (a *admission) leave(p *place) (all, own int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	all, own = a.pool.Counts(&p.Request)
-	a.pool.Leave(&p.Request, time.Now())
-	a.arm()
+	now := time.Now()
+	a.pool.Leave(&p.Request, now)
+	a.arm(now)
 	return all, own
 }
 
@@ -104,11 +128,11 @@ func (a *admission) failed(e *exchange) bool {
 	now := time.Now()
 	a.mu.Lock()
 	state, pause := a.pool.Failed(&e.place.Request, now)
-	a.arm()
+	a.arm(now)
 	a.mu.Unlock()
 	switch state {
 	case pool.At:
-		defer context.AfterFunc(e.p.base, e.wake.Set)()
+		defer a.waits(e)()
 		for !e.left() && e.wake.Wait(now.Add(pause)) {
 		}
 		return !e.left()
@@ -129,8 +153,9 @@ func (a *admission) address(p *place) string {
 func (a *admission) checked(server string, good bool) (changed bool, next time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	changed = a.pool.Checked(server, good, time.Now())
-	a.arm()
+	now := time.Now()
+	changed = a.pool.Checked(server, good, now)
+	a.arm(now)
 	return changed, a.pool.CheckInterval(server)
 }
 
@@ -143,16 +168,17 @@ func (a *admission) status() (servers []pool.Status, queued int) {
 func (a *admission) tick() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.pool.Tick(time.Now())
-	a.arm()
+	a.armed = time.Time{}
+	now := time.Now()
+	a.pool.Tick(now)
+	a.arm(now)
 }
 
-// arm sets the timer to when the pool wants to be asked next.
-func (a *admission) arm() {
-	now := time.Now()
-	if next, ok := a.pool.Next(now); ok {
+// arm sets the timer to when the pool wants to be asked next. It is left alone
+// where it fires before that: it is set anew then.
+func (a *admission) arm(now time.Time) {
+	if next, ok := a.pool.Next(now); ok && (a.armed.IsZero() || next.Before(a.armed)) {
+		a.armed = next
 		a.timer.Reset(max(next.Sub(now), 0))
-	} else {
-		a.timer.Stop()
 	}
 }

@@ -18,16 +18,16 @@ func (e *exchange) done() {
 		e.end = record.Server // its answer broke off
 	}
 	connections := e.p.clients.connections()
-	rec := record.Record{
+	e.rec = record.Record{
 		Client: e.r.ClientPort(), Frontend: "bitgate~", Backend: "bitbucket", Marks: e.marks,
 		Status: e.status, BytesSent: e.bytes.Load(), BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.sticky.State, Insert: e.sticky.Insert,
 		ActiveConns: connections, FrontendConns: connections, BackendConns: e.atAll, ServerConns: e.atServer,
 		Method: string(e.r.Method), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent,
 	}
 	if p := e.place; p != nil {
-		rec.Server, rec.Retries, rec.Redispatched = p.Server(), p.Retries, p.Redispatched
-		rec.ServerQueue, rec.BackendQueue = p.ServerQueue, p.PoolQueue
+		e.rec.Server, e.rec.Retries, e.rec.Redispatched = p.Server(), p.Retries, p.Redispatched
+		e.rec.ServerQueue, e.rec.BackendQueue = p.ServerQueue, p.PoolQueue
 	}
-	e.p.counters.Observe(&rec)
-	e.p.log.access(&rec)
+	e.p.counters.Observe(&e.rec)
+	e.p.log.access(&e.rec)
 }

@@ -47,6 +47,7 @@ type exchange struct {
 	fields    []h1.Field
 
 	place *place // at a server; nil where it never came to that
+	own   place
 
 	// For the log.
 	marks           record.Marks
@@ -58,12 +59,14 @@ type exchange struct {
 	atAll, atServer int  // requests there when it ended
 	slow            bool // the client took no bytes for too long
 	complete        bool
+	rec             record.Record
 }
 
 // exchange carries out r for c and logs it, whatever happens.
 func (p *Proxy) exchange(w worker, c client, r *rules.Request, o *opened) {
 	r.Client = rules.ClientOf(p.cfg, r)
-	e := &exchange{worker: w, p: p, c: c, r: r}
+	e := w.last
+	*e = exchange{worker: w, p: p, c: c, r: r, fields: e.fields[:0]}
 	e.marks.First, e.marks.Head = r.Started, time.Now()
 	o.works(e)
 	defer o.works(nil) // its buffers are the next one's

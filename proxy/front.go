@@ -25,14 +25,13 @@ func (e *exchange) serve() {
 // admit waits for one of the slots at a server and forwards.
 func (e *exchange) admit() {
 	a := e.p.admission
-	place, err := a.enter(e.sticky.Take(e.p.cfg, e.r), e.wake)
-	if err != nil {
+	if err := a.enter(&e.own, e.sticky.Take(e.p.cfg, e.r), e.ring); err != nil {
 		e.notAdmitted(err)
 		return
 	}
-	e.place = place
-	defer func() { e.atAll, e.atServer = a.leave(place) }()
-	if a.state(place) != pool.At {
+	e.place = &e.own
+	defer func() { e.atAll, e.atServer = a.leave(e.place) }()
+	if a.state(e.place) != pool.At {
 		e.watch()
 		if err := a.wait(e); err != nil {
 			e.notAdmitted(err)

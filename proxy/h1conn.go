@@ -35,7 +35,7 @@ type h1conn struct {
 	p      *Proxy
 	asked  func()       // called when the first request begins; nil after that
 	idle   atomic.Int32 // connIdle, connBusy or connClosed
-	open   *opened      // while busy
+	open   opened       // while busy
 
 	in   []byte // received
 	r, w int    // in[r:w] is not consumed yet
@@ -115,14 +115,14 @@ func (c *h1conn) serve() {
 func (c *h1conn) next(wait time.Duration) bool {
 	r, ok := c.receive(wait)
 	if ok {
-		c.p.exchange(c.worker, c, r, c.open)
+		c.p.exchange(c.worker, c, r, &c.open)
 	}
 	if c.unbegun {
 		c.p.unbegun.leave()
 		c.unbegun = false
 	}
 	if c.idle.Load() == connBusy {
-		c.p.open.done(c.open)
+		c.p.open.done(&c.open)
 	}
 	if !ok {
 		return false

@@ -26,9 +26,9 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 		if c.w > 0 {
 			n, err := c.head.Feed(c.in[:c.w])
 			if c.head.Begun() && c.idle.Load() == connIdle {
-				c.open = c.p.open.add(c.remote)
+				c.p.open.put(&c.open, c.remote)
 				if !c.idle.CompareAndSwap(connIdle, connBusy) {
-					c.p.open.done(c.open)
+					c.p.open.done(&c.open)
 					return nil, false
 				}
 				if c.asked != nil {

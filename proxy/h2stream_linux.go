@@ -19,6 +19,7 @@ type h2stream struct {
 
 	session *h2session
 	stream  *h2.Stream
+	open    opened
 	used    int // bytes that the last read returned
 	got     bool
 	asked   bool // for the body
@@ -51,7 +52,8 @@ func (x *h2stream) start(s *h2session, stream *h2.Stream) {
 
 func (x *h2stream) serve() {
 	s, h := x.session, x.session.host
-	o := h.p.open.add(s.remote)
+	o := &x.open
+	h.p.open.put(o, s.remote)
 	if r := x.request(); x.stream.Refusal != nil {
 		h.p.refused(x, r, x.stream.Refusal.Status, x.stream.Refusal.Reason)
 	} else if broken := x.bodyBegins(&h.p.unbegun); broken != nil {

@@ -30,9 +30,17 @@ type worker struct {
 	*host
 	wake   signal // of the exchange itself
 	upload signal // of what passes the request's body on
+	ring   func() // wake.Set
+	last   *exchange
 }
 
-func newWorker(h *host) worker { return worker{host: h, wake: h.signal(), upload: h.signal()} }
+// newWorker returns one; exchanges that use it one after the other allocate
+// little.
+func newWorker(h *host) worker {
+	w := worker{host: h, wake: h.signal(), upload: h.signal(), last: &exchange{}}
+	w.ring = w.wake.Set
+	return w
+}
 
 // goroutineHost returns the host whose exchanges run in goroutines.
 func goroutineHost(c config.Config) *host {

@@ -35,14 +35,20 @@ type progress interface {
 }
 
 func (s *openSet) add(client string) *opened {
-	o := &opened{client: client, since: time.Now()}
+	o := &opened{}
+	s.put(o, client)
+	return o
+}
+
+// put adds o, which may have been used before.
+func (s *openSet) put(o *opened, client string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.items == nil {
 		s.items = map[*opened]struct{}{}
 	}
+	o.client, o.since = client, time.Now()
 	s.items[o] = struct{}{}
-	return o
 }
 
 func (s *openSet) done(o *opened) {

@@ -166,6 +166,7 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	case err = <-failed:
 	}
 	cancel()
+	p.admission.wakeAll()
 	l.Close()
 	engine.cut()
 	p.h2.Close()

@@ -19,6 +19,8 @@ type URL struct {
 	host string // lower case, punycode, IPv6 without brackets
 	port int    // 1..65535
 	path string // "" for the root context, else "/bitbucket"
+
+	authority, portText string // of the above, asked for with every request
 }
 
 // Parse reads a public URL: https, a host, an optional port and a context
@@ -57,7 +59,14 @@ func Parse(text string) (URL, error) {
 	if err != nil {
 		return URL{}, fmt.Errorf("%q: %w", text, err)
 	}
-	return URL{host: host, port: port, path: path}, nil
+	parsed := URL{host: host, port: port, path: path, authority: host, portText: strconv.Itoa(port)}
+	if strings.Contains(host, ":") {
+		parsed.authority = "[" + host + "]"
+	}
+	if port != 443 {
+		parsed.authority += ":" + parsed.portText
+	}
+	return parsed, nil
 }
 
 func parseHost(h string) (string, error) {
@@ -130,19 +139,10 @@ func (u URL) IsIP() bool { _, err := netip.ParseAddr(u.host); return err == nil 
 func (u URL) Port() int { return u.port }
 
 // ProxyPort is Port as Tomcat's proxyPort and server.proxy-port take it.
-func (u URL) ProxyPort() string { return strconv.Itoa(u.port) }
+func (u URL) ProxyPort() string { return u.portText }
 
 // Authority is host or host:port with 443 left out: the Host header clients send.
-func (u URL) Authority() string {
-	h := u.host
-	if strings.Contains(h, ":") {
-		h = "[" + h + "]"
-	}
-	if u.port == 443 {
-		return h
-	}
-	return h + ":" + u.ProxyPort()
-}
+func (u URL) Authority() string { return u.authority }
 
 // HostPort is host:port with the port always there, for dialling.
 func (u URL) HostPort() string { return net.JoinHostPort(u.host, u.ProxyPort()) }

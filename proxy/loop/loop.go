@@ -5,6 +5,7 @@ package loop
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,6 +82,8 @@ func (b bellEvent) event(uint32) {
 func (l *Loop) Run() {
 	defer l.end()
 	for {
+		// A goroutine that never yields is interrupted by signals, which costs more.
+		runtime.Gosched()
 		events := l.wait()
 		l.now = int64(time.Since(l.epoch))
 		for _, e := range events {

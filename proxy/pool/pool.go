@@ -207,9 +207,12 @@ func (p *Pool) Next(now time.Time) (time.Time, bool) {
 			next = t
 		}
 	}
-	for _, q := range p.queues() {
-		if q.first != nil {
-			earlier(q.first.deadline)
+	if first := p.queue.first; first != nil {
+		earlier(first.deadline)
+	}
+	for _, s := range p.servers {
+		if first := s.queue.first; first != nil {
+			earlier(first.deadline)
 		}
 	}
 	if next.IsZero() {

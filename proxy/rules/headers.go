@@ -129,12 +129,25 @@ func AnswerHead(r *Request, res *h1.Response, fields []h1.Field) h1.Head {
 func AnswerFields(to []h1.Field, r *h1.Response) []h1.Field {
 	named := nominated(r.Fields)
 	for _, f := range r.Fields {
-		switch {
-		case h1.Is(f.Name, "connection"), h1.Is(f.Name, "keep-alive"), h1.Is(f.Name, "proxy-connection"), h1.Is(f.Name, "transfer-encoding"),
-			h1.Is(f.Name, "content-length"), h1.Is(f.Name, "trailer"), h1.Is(f.Name, "upgrade"), isNominated(named, f.Name):
-			continue
+		if returnable(f.Name) && !isNominated(named, f.Name) {
+			to = append(to, f)
 		}
-		to = append(to, f)
 	}
 	return to
+}
+
+func returnable(name []byte) bool {
+	switch len(name) { // most names need no comparison
+	case 7:
+		return !h1.Is(name, "trailer") && !h1.Is(name, "upgrade")
+	case 10:
+		return !h1.Is(name, "connection") && !h1.Is(name, "keep-alive")
+	case 14:
+		return !h1.Is(name, "content-length")
+	case 16:
+		return !h1.Is(name, "proxy-connection")
+	case 17:
+		return !h1.Is(name, "transfer-encoding")
+	}
+	return true
 }
