@@ -89,7 +89,7 @@ func (x *h2stream) bodyBegins(many *unbegun) *h1.Error {
 		return nil
 	}
 	limit := time.Now().Add(x.session.host.p.cfg.RequestTimeout)
-	for len(x.stream.Body()) < want && !x.stream.Received() {
+	for x.stream.Buffered() < want && !x.stream.Received() {
 		switch {
 		case x.gone:
 			return errBodyBroken

@@ -315,11 +315,18 @@ func (rec *recorder) take() []string {
 
 // logBuffer is the proxy's log.
 type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	stuck sync.Mutex // held while nobody takes the log
+	mu    sync.Mutex
+	buf   bytes.Buffer
 }
 
+func (l *logBuffer) stop() { l.stuck.Lock() }
+
+func (l *logBuffer) goOn() { l.stuck.Unlock() }
+
 func (l *logBuffer) Write(p []byte) (int, error) {
+	l.stuck.Lock()
+	defer l.stuck.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.Write(p)
