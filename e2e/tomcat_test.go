@@ -80,7 +80,21 @@ func serve(t *testing.T, u publicurl.URL, relative, connector bool) string {
 		})
 	}
 	c.Start(t)
+	// Tomcat compiles a page at its first request. On a busy machine that outlasts
+	// the fronts' health checks, and then they say 503 for a server that is well.
+	for _, page := range []string{"/x.jsp", "/go.jsp"} {
+		answer, err := http.DefaultTransport.RoundTrip(request(t, c.URL()+u.TomcatPath()+page))
+		must(t, err)
+		must(t, answer.Body.Close())
+	}
 	return c.Address()
+}
+
+func request(t *testing.T, url string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	must(t, err)
+	return r
 }
 
 func edit(t *testing.T, c *peers.Tomcat, change func(*tomcat.ServerXML) (tomcat.Result, error)) {
