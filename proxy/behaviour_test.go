@@ -163,7 +163,7 @@ func haproxyOn(t *testing.T, b behaviour) *stage {
 		line  string
 		value time.Duration
 	}{
-		{"timeout http-request 30s", k.head},
+		{"timeout http-request 10s", k.head},
 		{"timeout http-keep-alive 1m", k.keepAlive},
 		{"timeout client 1h", k.idle},
 		{"timeout server 1h", k.idle},

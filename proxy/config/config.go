@@ -112,6 +112,7 @@ const (
 	defaultConnect        = 5 * time.Second
 	defaultRequest        = 10 * time.Second
 	defaultKeepAlive      = time.Minute
+	defaultCheck          = 10 * time.Second // a Java server may pause for seconds and be well
 )
 
 // WithDefaults fills what was left out.
@@ -155,13 +156,11 @@ func (c Config) WithDefaults() Config {
 		{&c.ConnectTimeout, defaultConnect},
 		{&c.RequestTimeout, defaultRequest},
 		{&c.KeepAliveTimeout, defaultKeepAlive},
+		{&c.CheckTimeout, defaultCheck},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
-	}
-	if c.CheckTimeout == 0 { // as HAProxy does, but never below what a busy server needs
-		c.CheckTimeout = max(c.HealthInterval, defaultHealthInterval)
 	}
 	return c
 }
