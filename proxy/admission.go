@@ -72,9 +72,11 @@ func (a *admission) state(p *place) pool.State {
 	return p.State()
 }
 
-// wait returns nil when e may go to its server.
+// wait returns nil when e may go to its server. Most turns come soon; only then
+// somebody looks whether the client is still there.
 func (a *admission) wait(e *exchange) error {
 	defer a.waits(e)()
+	limit := time.Now().Add(watchAfter)
 	for {
 		switch state := a.state(e.place); {
 		case state == pool.At:
@@ -84,7 +86,10 @@ func (a *admission) wait(e *exchange) error {
 		case e.left():
 			return errEnded
 		}
-		e.wake.Wait(time.Time{})
+		if !e.wake.Wait(limit) {
+			limit = time.Time{}
+			e.watch()
+		}
 	}
 }
 

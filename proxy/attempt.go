@@ -41,8 +41,7 @@ func (e *exchange) retry() bool {
 	}
 	e.watch()
 	again := e.p.admission.failed(e)
-	e.c.unwatch()
-	e.watching = false
+	e.unwatch()
 	return again && !e.left()
 }
 

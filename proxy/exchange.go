@@ -71,7 +71,7 @@ func (p *Proxy) exchange(w worker, c client, r *rules.Request, o *opened) {
 	o.works(e)
 	defer o.works(nil) // its buffers are the next one's
 	e.serve()
-	e.c.halt()
+	e.halt()
 	e.done()
 }
 
@@ -109,4 +109,18 @@ func (e *exchange) watch() {
 // hold a secret.
 func (e *exchange) progress() (client, what string, sent, received int64) {
 	return e.r.ClientPort().String(), string(e.r.Method) + " " + e.r.Path, e.bytes.Load(), e.uploaded.Load()
+}
+
+func (e *exchange) unwatch() {
+	if e.watching {
+		e.watching = false
+		e.c.unwatch()
+	}
+}
+
+// halt ends what reads from the client on behalf of e.
+func (e *exchange) halt() {
+	if e.watching || e.r.Kind != h1.None {
+		e.c.halt()
+	}
 }

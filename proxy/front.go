@@ -32,13 +32,11 @@ func (e *exchange) admit() {
 	e.place = &e.own
 	defer func() { e.atAll, e.atServer = a.leave(e.place) }()
 	if a.state(e.place) != pool.At {
-		e.watch()
 		if err := a.wait(e); err != nil {
 			e.notAdmitted(err)
 			return
 		}
-		e.c.unwatch()
-		e.watching = false
+		e.unwatch()
 	}
 	e.marks.Dequeued = time.Now()
 	if e.left() {

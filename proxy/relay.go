@@ -50,7 +50,7 @@ func (e *exchange) release(u *upstreamConn) {
 		for grace := time.Now().Add(uploadGrace); !e.pumpEnded() && e.wake.Wait(grace); {
 		}
 	}
-	e.c.halt()
+	e.halt()
 	if !e.pumpEnded() {
 		e.cancelUpload(u)
 		return
