@@ -94,6 +94,7 @@ func blobs(t *testing.T, env []string, mebibytes int) (dir string) {
 	dir = t.TempDir()
 	peers.Git(t, dir, env, "init", "-q", "-b", "main")
 	peers.Git(t, dir, env, "config", "core.compression", "0")
+	peers.Git(t, dir, env, "config", "core.bigFileThreshold", "1m") // no search for deltas in noise
 	for n := 8; mebibytes > 0; n++ { // each size has a content of its own
 		n = min(n, mebibytes)
 		peers.WriteBlob(t, filepath.Join(dir, fmt.Sprintf("blob-%d", n)), n)
@@ -168,6 +169,7 @@ func TestGitSurvivesReloadAndRestart(t *testing.T) {
 			bare := filepath.Join(root, name+".git")
 			peers.Git(t, root, env, "init", "-q", "--bare", "-b", "main", bare)
 			peers.Git(t, bare, env, "config", "core.compression", "0")
+			peers.Git(t, bare, env, "config", "core.bigFileThreshold", "1m")
 			url := strings.Replace(r.url.BaseURL(), "https://", "https://x:y@", 1) + "/scm/" + name + ".git"
 			options := []string{"-c", "http.sslCAInfo=" + r.caFile, "-c", "http.version=" + version}
 			during(append(options, "push", "-q", url, "main")...)
