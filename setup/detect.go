@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"bitgate/bitbucket"
@@ -24,7 +25,8 @@ type Probe struct {
 }
 
 // Detect looks at the machine. It reads only: files, the process table, and
-// what Bitbucket tells without credentials.
+// what Bitbucket tells without credentials. When ctx has ended meanwhile it returns
+// that error: what was not found then may be there.
 func Detect(ctx context.Context, p Probe) (Facts, error) {
 	if p.Proc == "" {
 		p.Proc = "/proc"
@@ -51,5 +53,5 @@ func Detect(ctx context.Context, p Probe) (Facts, error) {
 		return f, err
 	}
 	f.OpenRun, err = unfinished(p.StateDir)
-	return f, err
+	return f, errors.Join(err, ctx.Err())
 }

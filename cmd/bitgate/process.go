@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"bitgate/internal/problem"
 )
 
 // process is everything bitgate takes from the process it runs in.
@@ -114,6 +116,10 @@ func Main(p process) int {
 	root.SetOut(p.Out)
 	root.SetErr(p.Err)
 	err := root.ExecuteContext(ctx)
+	// What a signal cuts short while it only looks has changed nothing, wherever it was.
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) && problem.KindOf(err) == problem.Failed {
+		err = cancelled()
+	}
 	if err != nil {
 		printError(p, err)
 	}
