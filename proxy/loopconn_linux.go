@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"crypto/tls"
+	"errors"
+	"net"
 	"time"
 
 	"bitgate/proxy/loop"
@@ -26,7 +28,9 @@ func (h *loopHost) take(a loop.Accepted, account account, first *opened) {
 	c := &loopConn{host: h, account: account, first: first}
 	conn, err := h.Add(a)
 	if err != nil {
-		h.p.log.later("https: %v", err)
+		if !errors.Is(err, net.ErrClosed) { // the proxy ends
+			h.p.log.later("https: %v", err)
+		}
 		c.closed()
 		return
 	}
