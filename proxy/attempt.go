@@ -76,6 +76,10 @@ func (e *exchange) attempt(u *upstreamConn) (again bool) {
 	}
 	fault := e.blame(err)
 	e.cancelUpload(u)
+	e.u.Store(nil)
+	if e.left() && e.p.base.Err() == nil {
+		u.abandon()
+	}
 	u.Close()
 	if u.reused && !u.spoke && e.r.Repeatable() && !e.left() && !isTimeout(err) {
 		return true

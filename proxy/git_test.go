@@ -95,7 +95,7 @@ func blobs(t *testing.T, env []string, mebibytes int) (dir string) {
 	peers.Git(t, dir, env, "init", "-q", "-b", "main")
 	peers.Git(t, dir, env, "config", "core.compression", "0")
 	peers.Git(t, dir, env, "config", "core.bigFileThreshold", "1m") // no search for deltas in noise
-	for n := 8; mebibytes > 0; n++ { // each size has a content of its own
+	for n := 8; mebibytes > 0; n++ {                                // each size has a content of its own
 		n = min(n, mebibytes)
 		peers.WriteBlob(t, filepath.Join(dir, fmt.Sprintf("blob-%d", n)), n)
 		mebibytes -= n

@@ -16,6 +16,7 @@ const (
 	// Tomcat closes idle connections after 20 s (server.xml as shipped).
 	upstreamKeepAlive = 10 * time.Second
 
+	abandonedWait   = 5 * time.Second
 	maxAnswerHead   = 64 << 10
 	maxAnswerFields = 200
 	answerBuffer    = 32 << 10
@@ -138,6 +139,18 @@ func (c *upstreamConn) start(toHEAD bool) {
 	}
 	c.head.Reset(toHEAD)
 	c.body.Start(h1.None, 0)
+}
+
+// abandon tells the server that nobody waits for its answer any more and gives it
+// a while to be through with the request. Until then its place counts as taken:
+// who asks and leaves again and again must not have more than the agreed number
+// of requests computed at a time (CVE-2023-44487). Once it has begun to answer it
+// will notice at its next write.
+func (c *upstreamConn) abandon() {
+	if c.spoke || closeWrite(c.Conn) != nil || c.SetReadDeadline(time.Now().Add(abandonedWait)) != nil {
+		return
+	}
+	_ = c.fill() // its first byte, its end, or not in time: all the same
 }
 
 // fill reads once.
