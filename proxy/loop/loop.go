@@ -120,40 +120,6 @@ func (l *Loop) wait() []unix.EpollEvent {
 	return l.poll.wait(l.nextTimer())
 }
 
-// Post has f run on the loop, outside of any coroutine: it must not wait. It may
-// be called from anywhere and reports false once the loop has ended.
-func (l *Loop) Post(f func()) bool {
-	l.mu.Lock()
-	if l.ended {
-		l.mu.Unlock()
-		return false
-	}
-	l.inbox = append(l.inbox, f)
-	l.mu.Unlock()
-	if l.asleep.Load() && l.asleep.CompareAndSwap(true, false) {
-		_, _ = unix.Write(l.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // cannot be full
-	}
-	return true
-}
-
-// Do has f run on the loop, as Post does, and returns after that; not on the loop.
-func (l *Loop) Do(f func()) {
-	ran := make(chan struct{})
-	if l.Post(func() { defer close(ran); f() }) {
-		<-ran
-	}
-}
-
-func (l *Loop) takePosts() {
-	l.mu.Lock()
-	posts := l.inbox
-	l.inbox = nil
-	l.mu.Unlock()
-	for _, f := range posts {
-		f()
-	}
-}
-
 // StopListening closes all listeners. On the loop only.
 func (l *Loop) StopListening() {
 	for a := range l.sockets {
