@@ -79,9 +79,9 @@ func (d *demoSite) compare(ctx context.Context, remote, work string) error {
 }
 
 // runGit runs git without the person's configuration, trusting the demo's
-// authority. It keeps to HTTP/1.1: with HTTP/2 libcurl 7.88.1 (Debian 12) now and
-// then asks git for more of a push whose end it has been given, and both wait
-// for ever.
+// authority. It keeps to HTTP/1.1: with HTTP/2 libcurl 7.84.0 to 8.4.0 can ask git
+// for more of a push whose end it has been given, and both wait for ever
+// (https://github.com/curl/curl/pull/12363).
 func (d *demoSite) runGit(ctx context.Context, dir string, args ...string) error {
 	helper := fmt.Sprintf("!f() { echo username=%s; echo password=%s; }; f", demoUser, demoPassword)
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "credential.helper=" + helper, "-c", "http.version=HTTP/1.1"}, args...)...)
