@@ -16,7 +16,7 @@ func TestKeywordsByVersion(t *testing.T) {
 		"ssl-min-ver":                          {1, 8},
 		"ciphersuites ":                        {2, 2}, // 1.9, but 1.1.1 of OpenSSL must be known
 		"curves ":                              {1, 8},
-		"alpn h2":                              {2, 0},
+		"alpn http/1.1":                        {2, 0},
 		"http-reuse safe":                      {1, 6},
 		"no option http-buffer-request":        {1, 6},
 		"deny_status 405":                      {1, 7},

@@ -18,8 +18,10 @@ const (
 // page does): HAProxy warns where both ways meet, and drops that one.
 func tlsWords(v Version, oneByOne bool) string {
 	var w []string
+	// Not h2, which newer versions offer unasked: libcurl 7.84.0 to 8.4.0 can hang
+	// for ever in a push over it (https://github.com/curl/curl/pull/12363).
 	if v.AtLeast(2, 0) {
-		w = append(w, "alpn h2,http/1.1")
+		w = append(w, "alpn http/1.1")
 	}
 	if v.AtLeast(1, 8) && !oneByOne {
 		w = append(w, "ssl-min-ver TLSv1.2")

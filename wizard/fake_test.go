@@ -252,7 +252,7 @@ func fakeDiffs(f setup.Facts, p setup.Plan) []setup.FileDiff {
 					add(c.File.Path, "+server.address=127.0.0.1")
 				}
 			case setup.StepHAProxy:
-				add(c.File.Path, "+# BEGIN bitgate", "+frontend bitgate_https", "+    bind "+strings.Join(a.Listen, ",")+" ssl crt /etc/haproxy/certs/bitgate.pem alpn h2,http/1.1 ssl-min-ver TLSv1.2", "+    mode http",
+				add(c.File.Path, "+# BEGIN bitgate", "+frontend bitgate_https", "+    bind "+strings.Join(a.Listen, ",")+" ssl crt /etc/haproxy/certs/bitgate.pem alpn http/1.1 ssl-min-ver TLSv1.2", "+    mode http",
 					"+    http-request redirect location "+a.URL.RedirectTarget()+" if { path / }", "+    default_backend bitgate_bitbucket", "+backend bitgate_bitbucket", "+    mode http",
 					"+    option httpchk GET "+a.URL.StatusPath(), fmt.Sprintf("+    server bitbucket1 127.0.0.1:7990 maxconn %d check", a.MaxConn), "+# END bitgate")
 			}

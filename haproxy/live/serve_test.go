@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -40,6 +41,20 @@ func get(t *testing.T, c *http.Client, method, url string, header http.Header) (
 		t.Fatal(err)
 	}
 	return resp, string(body)
+}
+
+// git clients with libcurl 7.84.0 to 8.4.0 can hang in a push over HTTP/2: no
+// client that offers it gets it.
+func TestHTTP2IsNotOffered(t *testing.T) {
+	f := serve(t, http.HandlerFunc(echo), nil)
+	c, err := tls.Dial("tcp", f.addr, &tls.Config{RootCAs: f.roots, ServerName: "git.example.com", NextProtos: []string{"h2", "http/1.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got := c.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
+		t.Errorf("a client that offers HTTP/2 speaks %q", got)
+	}
 }
 
 func TestRedirects(t *testing.T) {
