@@ -53,7 +53,7 @@ func Merge(set []Source, s Site) (Merged, error) {
 		return Merged{}, err
 	}
 	m := files[at.file].place(at, text)
-	m.Notes = append(byHand, notes(files, s, w.own)...)
+	m.Notes = append(byHand, notes(w.own)...)
 	if !fill.log {
 		m.Notes = append(m.Notes, "requests to Bitbucket are not logged: no global section before bitgate's has a \"log\" line")
 	}

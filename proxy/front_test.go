@@ -55,6 +55,20 @@ func TestTLSPolicyIsMozillaIntermediate(t *testing.T) {
 	}
 }
 
+// libcurl of several years can hang in a push over HTTP/2 (curl#12363): nobody
+// gets it who did not ask for it.
+func TestHTTP2IsOffByDefault(t *testing.T) {
+	r := start(t, newRecorder(t).addr, func(c *config.Config) { c.HTTP2 = false })
+	conn, err := tls.Dial("tcp", r.addr, &tls.Config{RootCAs: r.roots, ServerName: "localhost", NextProtos: []string{"h2", "http/1.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got := conn.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
+		t.Errorf("%s is agreed on", got)
+	}
+}
+
 func TestRedirects(t *testing.T) {
 	rec := newRecorder(t)
 	r := start(t, rec.addr, func(c *config.Config) { c.OldPath = "/stash" })

@@ -83,7 +83,7 @@ func newProxy(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, erro
 	counters := &metrics.Counters{}
 	p := &Proxy{
 		cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c), goroutines: goroutineHost(c),
-		keys: store, tls: store.Config(), fresh: &openSet{}, open: &openSet{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
+		keys: store, tls: store.Config(c.HTTP2), fresh: &openSet{}, open: &openSet{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
 	}
 	p.unbegun.most = int32(c.MaxConn / 2)
 	p.ssh = newSSHForwarder(c, l, p.open, p.admission)

@@ -10,9 +10,10 @@ import (
 
 // pump passes the request's body on while the answer may already come back.
 func (e *exchange) pump(u *upstreamConn) {
+	wake := e.wake
 	defer func() {
-		e.pumped.Store(true)
-		e.wake.Set()
+		e.pumped.Store(true) // from here on e may be the next request's
+		wake.Set()
 	}()
 	if !e.mayRead() {
 		return

@@ -119,7 +119,7 @@ func open(t testing.TB, paths ...certs.Paths) *keys.Store {
 // listen answers handshakes with s and echoes.
 func listen(t testing.TB, s *keys.Store) string {
 	t.Helper()
-	l, err := tls.Listen("tcp", "127.0.0.1:0", s.Config())
+	l, err := tls.Listen("tcp", "127.0.0.1:0", s.Config(true))
 	if err != nil {
 		t.Fatal(err)
 	}
