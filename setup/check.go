@@ -22,6 +22,7 @@ func CheckPlan(ctx context.Context, f Facts, p Plan) ([]Finding, error) {
 	out = append(out, f.Certificate.Findings...)
 	out = append(out, checkPorts(f, p)...)
 	out = append(out, checkFiles(p)...)
+	out = append(out, checkSystemd(ctx, f, p)...)
 	if p.Answers.Front == FrontHAProxy && f.HAProxy.Bin != "" && !p.Answers.Skips(StepHAProxy) {
 		found, err := checkHAProxy(ctx, f, p)
 		if err != nil {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,6 +56,18 @@ func FindHAProxy(_ context.Context, root string) (Control, bool) {
 func HasSystemd(root string) bool {
 	info, err := os.Stat(filepath.Join(root, "/run/systemd/system"))
 	return err == nil && info.IsDir()
+}
+
+// SystemdVersion is the number that systemctl gives itself ("systemd 252 (...)"),
+// or 0 where there is no systemctl that says one.
+func SystemdVersion(ctx context.Context) int {
+	version := 0
+	if said, err := Run(ctx, "systemctl", "--version"); err != nil {
+		return 0
+	} else if _, err := fmt.Sscanf(string(said), "systemd %d", &version); err != nil {
+		return 0
+	}
+	return version
 }
 
 // unitOf reads the unit out of /proc/PID/cgroup, "0::/system.slice/x.service".
