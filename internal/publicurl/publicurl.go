@@ -84,6 +84,10 @@ func parseHost(h string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%q is not a valid host name", h)
 	}
+	// Bytes that are no characters become a name that is none when it is read again.
+	if again, err := idna.Lookup.ToASCII(ascii); err != nil || again != ascii {
+		return "", fmt.Errorf("%q is not a valid host name", h)
+	}
 	if len(ascii) > 253 {
 		return "", fmt.Errorf("the host name is longer than 253 characters")
 	}
