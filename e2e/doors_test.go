@@ -86,11 +86,8 @@ func (d *door) stand(t *testing.T, restart func(*bitbuckettest.Server) error) {
 func binary(t testing.TB) string {
 	t.Helper()
 	built.Do(func() {
-		bin := filepath.Join(binDir, "bitgate")
-		out, err := exec.Command("go", "build", "-o", bin, "bitgate/cmd/bitgate").CombinedOutput()
-		if err != nil {
-			t.Fatalf("go build: %v\n%s", err, out)
-		}
+		_, err := peers.BuildBitgate(binDir)
+		must(t, err)
 	})
 	return filepath.Join(binDir, "bitgate")
 }

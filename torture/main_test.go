@@ -6,8 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"bitgate/internal/peers"
@@ -28,11 +26,8 @@ func build(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "bitgate")
-	// The version control stamp would fail in a clone of another user.
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", program, "bitgate/cmd/bitgate")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+	if program, err = peers.BuildBitgate(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	// A run mostly waits for Bitbucket, so more of them than processors are at work.
