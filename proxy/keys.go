@@ -12,25 +12,26 @@ import (
 // keyPoll is how often the certificate files are looked at.
 const keyPoll = 5 * time.Second
 
-// openKeys reads the certificates. What is wrong with a usable one is logged and
-// it is served all the same: expired beats absent.
-func openKeys(c config.Config, l *logger, opener *keys.Opener) (*keys.Store, error) {
+// openKeys reads the certificates.
+func openKeys(c config.Config, opener *keys.Opener) (*keys.Store, error) {
 	open := certs.Open
 	if opener != nil {
 		open = opener.Open
 	}
-	store, err := keys.OpenBy(open, keyPaths(c), time.Now())
-	if err != nil {
-		return nil, err
-	}
-	for i, m := range store.Materials() {
+	return keys.OpenBy(open, keyPaths(c), time.Now())
+}
+
+// tellKeys logs what is wrong with the certificates that are served all the same:
+// expired beats absent. It reads every authority this machine trusts, which takes
+// longer than all the rest of a start.
+func (p *Proxy) tellKeys() {
+	for i, m := range p.keys.Materials() {
 		if i == 0 { // the others may be for other names
-			tellFindings(l, m, c.URL.Host())
+			tellFindings(p.log, m, p.cfg.URL.Host())
 		} else {
-			tellFindings(l, m, "")
+			tellFindings(p.log, m, "")
 		}
 	}
-	return store, nil
 }
 
 // keyPaths are the pairs that c names, the default first.

@@ -76,7 +76,7 @@ func newProxy(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, erro
 		return nil, err
 	}
 	l := newLogger(log, c.AccessLogFormat)
-	store, err := openKeys(c, l, opener)
+	store, err := openKeys(c, opener)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -118,6 +119,10 @@ func (p *Proxy) run(ctx context.Context, listeners Listeners, before *predecesso
 	defer running.Wait()
 	defer end()
 	running.Go(func() { manager.watchdog(beside, p, process.Watchdog) })
+	running.Go(func() {
+		p.tellKeys()
+		debug.FreeOSMemory() // most of it is what only the start needed
+	})
 	running.Go(func() {
 		for {
 			select {
