@@ -3,10 +3,11 @@ package bitbucket
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"bitgate/internal/pattern"
 )
 
 func isElement(n *html.Node, name string) bool {
@@ -134,13 +135,13 @@ func asksCaptcha(page []byte) bool {
 	})
 }
 
-var errorClass = regexp.MustCompile(`(?i)(^|[ -])error($| )`)
+var errorClass = pattern.Lazy(`(?i)(^|[ -])error($| )`)
 
 // errorText returns the first visible error message of a page, in one line.
 func errorText(page []byte) string {
 	found := ""
 	anyElement(page, func(n *html.Node) bool {
-		if n.Data != "html" && n.Data != "body" && errorClass.MatchString(attr(n, "class")) {
+		if n.Data != "html" && n.Data != "body" && errorClass().MatchString(attr(n, "class")) {
 			found = strings.Join(strings.Fields(textOf(n)), " ")
 		}
 		return found != ""

@@ -3,10 +3,11 @@ package bitbucket
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"sort"
 	"strconv"
 	"strings"
+
+	"bitgate/internal/pattern"
 )
 
 // findDir finds the install directory.
@@ -52,7 +53,7 @@ func newestFirst(base string) []string {
 	entries, _ := os.ReadDir(base)
 	var names []string
 	for _, e := range entries {
-		if dottedVersion.MatchString(e.Name()) {
+		if dottedVersion().MatchString(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}
@@ -65,8 +66,8 @@ func newestFirst(base string) []string {
 
 // versionLess compares the dotted numbers inside two names.
 func versionLess(a, b string) bool {
-	as := strings.Split(dottedVersion.FindString(a), ".")
-	bs := strings.Split(dottedVersion.FindString(b), ".")
+	as := strings.Split(dottedVersion().FindString(a), ".")
+	bs := strings.Split(dottedVersion().FindString(b), ".")
 	for i := range min(len(as), len(bs)) {
 		x, _ := strconv.Atoi(as[i])
 		y, _ := strconv.Atoi(bs[i])
@@ -98,7 +99,7 @@ func (in *Install) findHome(s Search, p *process, units []unit) {
 	}
 }
 
-var homeLine = regexp.MustCompile(`^\s*(?:export\s+)?(?:BITBUCKET|STASH)_HOME=(.*)$`)
+var homeLine = pattern.Lazy(`^\s*(?:export\s+)?(?:BITBUCKET|STASH)_HOME=(.*)$`)
 
 // homeOfInstall is the home that the start scripts of an install directory set.
 func homeOfInstall(dir string) string {
@@ -118,7 +119,7 @@ func homeOfInstall(dir string) string {
 func homeInScript(script string) string {
 	home := ""
 	for line := range strings.Lines(script) {
-		m := homeLine.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+		m := homeLine().FindStringSubmatch(strings.TrimRight(line, "\r\n"))
 		if m == nil {
 			continue
 		}

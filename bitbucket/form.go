@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
 
+	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 )
 
@@ -55,8 +55,8 @@ func parseForms(page *url.URL, body []byte) ([]form, error) {
 
 // How the two fields bitgate changes are known, by name or id.
 var (
-	baseURLName = regexp.MustCompile(`(?i)base.?url`)
-	sshName     = regexp.MustCompile(`(?i)ssh`)
+	baseURLName = pattern.Lazy(`(?i)base.?url`)
+	sshName     = pattern.Lazy(`(?i)ssh`)
 )
 
 // textField finds the one text control whose name or id says base URL, that of
@@ -72,8 +72,8 @@ func (f *form) textField(ssh bool) (int, error) {
 		default:
 			return false
 		}
-		return (baseURLName.MatchString(c.name) || baseURLName.MatchString(c.id)) &&
-			ssh == (sshName.MatchString(c.name) || sshName.MatchString(c.id))
+		return (baseURLName().MatchString(c.name) || baseURLName().MatchString(c.id)) &&
+			ssh == (sshName().MatchString(c.name) || sshName().MatchString(c.id))
 	}
 	found := -1
 	for i, c := range f.fields {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"bitgate/internal/pattern"
 )
 
 // findVersion reads the version from the files; the running instance, which
@@ -21,13 +23,13 @@ func (in *Install) findVersion(s Search) {
 			in.set("Version", &in.Version, versionInLog(tail(path, 8<<20)), path)
 		}
 	}
-	in.set("Version", &in.Version, dottedVersion.FindString(filepath.Base(in.Dir)), "name of the install directory")
+	in.set("Version", &in.Version, dottedVersion().FindString(filepath.Base(in.Dir)), "name of the install directory")
 }
 
 var (
-	manifestVersion = regexp.MustCompile(`(?m)^Implementation-Version:\s*(\d+\.\d+(?:\.\d+)?\S*)`)
-	pomVersion      = regexp.MustCompile(`(?m)^version\s*=\s*(\d+\.\d+(?:\.\d+)?\S*)`)
-	logVersion      = regexp.MustCompile(`(?:Bitbucket|Stash)(?: Server| Data Center)? v?(\d+\.\d+\.\d+\S*)[ ,]`)
+	manifestVersion = pattern.Lazy(`(?m)^Implementation-Version:\s*(\d+\.\d+(?:\.\d+)?\S*)`)
+	pomVersion      = pattern.Lazy(`(?m)^version\s*=\s*(\d+\.\d+(?:\.\d+)?\S*)`)
+	logVersion      = pattern.Lazy(`(?:Bitbucket|Stash)(?: Server| Data Center)? v?(\d+\.\d+\.\d+\S*)[ ,]`)
 )
 
 // versionFromInstall asks the manifest and the Maven record of the web application.
@@ -35,10 +37,10 @@ func (in *Install) versionFromInstall() {
 	for _, app := range []string{"app", "atlassian-bitbucket", "atlassian-stash"} {
 		meta := filepath.Join(in.Dir, app, "META-INF")
 		path := filepath.Join(meta, "MANIFEST.MF")
-		in.set("Version", &in.Version, group(manifestVersion, readLimited(path, 1<<20)), path)
+		in.set("Version", &in.Version, group(manifestVersion(), readLimited(path, 1<<20)), path)
 		poms, _ := filepath.Glob(filepath.Join(meta, "maven", "com.atlassian.*", "*", "pom.properties"))
 		for _, pom := range poms {
-			in.set("Version", &in.Version, group(pomVersion, readLimited(pom, 64<<10)), pom)
+			in.set("Version", &in.Version, group(pomVersion(), readLimited(pom, 64<<10)), pom)
 		}
 	}
 }
@@ -49,7 +51,7 @@ func versionInLog(text string) string {
 	version := ""
 	for line := range strings.Lines(text) {
 		if strings.Contains(line, "BuildInfoLogger") || strings.Contains(line, "starting up") || strings.Contains(line, "has shut down") {
-			if v := group(logVersion, line); v != "" {
+			if v := group(logVersion(), line); v != "" {
 				version = v
 			}
 		}

@@ -111,7 +111,7 @@ func (s *Session) loginForm(ctx context.Context) error {
 	switch {
 	case leadsTo(to, "login"):
 		return s.backAtLogin(ctx, to)
-	case to != nil && factorWord.MatchString(to.Path):
+	case to != nil && factorWord().MatchString(to.Path):
 		return secondFactor(s.base(), s.user)
 	case to != nil:
 		return nil

@@ -3,10 +3,11 @@ package bitbucket
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"sort"
 	"strconv"
 	"strings"
+
+	"bitgate/internal/pattern"
 )
 
 // knownKeys are the properties bitgate edits or reasons about, in the spelling
@@ -138,8 +139,8 @@ func flatten(prefix string, v any, into map[string]string) {
 }
 
 var (
-	connectorVariable = regexp.MustCompile(`^SERVER_(ADDITIONAL_CONNECTOR_(\d+)|SSL)_([A-Z0-9_]+)$`)
-	secretKey         = regexp.MustCompile(`(?i)(pass|secret|token|credential|license)`)
+	connectorVariable = pattern.Lazy(`^SERVER_(ADDITIONAL_CONNECTOR_(\d+)|SSL)_([A-Z0-9_]+)$`)
+	secretKey         = pattern.Lazy(`(?i)(pass|secret|token|credential|license)`)
 )
 
 // keyOfVariable knows a property by its variable: dots and dashes become
@@ -153,7 +154,7 @@ func keyOfVariable(name string) (string, bool) {
 			return key, true
 		}
 	}
-	m := connectorVariable.FindStringSubmatch(name)
+	m := connectorVariable().FindStringSubmatch(name)
 	if m == nil {
 		return "", false
 	}
@@ -183,7 +184,7 @@ func relaxed(key string) string {
 }
 
 func override(key, value, where string) Override {
-	if secretKey.MatchString(key) {
+	if secretKey().MatchString(key) {
 		value = ""
 	}
 	return Override{Key: key, Where: where, Value: value}

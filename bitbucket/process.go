@@ -5,10 +5,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sort"
 	"strconv"
 	"strings"
+
+	"bitgate/internal/pattern"
 )
 
 // imageUID is the user in Atlassian's container images (atlassian/bitbucket).
@@ -127,7 +128,7 @@ func (in *Install) describeProcess(p *process, proc string) {
 			in.note("process %d runs in a container: %s is a path inside it", p.pid, in.Home)
 		}
 	}
-	if rootUser.MatchString(readLimited(filepath.Join(dir, "status"), 64<<10)) {
+	if rootUser().MatchString(readLimited(filepath.Join(dir, "status"), 64<<10)) {
 		in.note("Bitbucket (process %d) runs as root: Atlassian advises a user of its own", p.pid)
 	}
 }
@@ -140,17 +141,17 @@ func (p *process) mark() string {
 }
 
 var (
-	rootUser = regexp.MustCompile(`(?m)^Uid:\s+\d+\s+0\s`)
+	rootUser = pattern.Lazy(`(?m)^Uid:\s+\d+\s+0\s`)
 	// containerGroup matches Docker, Kubernetes, containerd, CRI-O and Podman;
 	// LXC and nspawn are left out, they are run like machines.
-	containerGroup = regexp.MustCompile(`(?i)(docker|kubepods|containerd|crio|libpod)`)
+	containerGroup = pattern.Lazy(`(?i)(docker|kubepods|containerd|crio|libpod)`)
 )
 
 // containerOf says by what a process shows that it runs in a container, or "".
 func containerOf(dir string) string {
 	for line := range strings.Lines(readLimited(filepath.Join(dir, "cgroup"), 64<<10)) {
 		// host services such as docker.service itself are no containers
-		if m := containerGroup.FindString(line); m != "" && !strings.HasSuffix(strings.TrimSpace(line), ".service") {
+		if m := containerGroup().FindString(line); m != "" && !strings.HasSuffix(strings.TrimSpace(line), ".service") {
 			return "control group of the process (" + strings.TrimSpace(line) + ")"
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 
+	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 )
 
@@ -106,9 +106,9 @@ func refusalIn(a answer, base, user string) *problem.Error {
 }
 
 var (
-	factorWord = regexp.MustCompile(`(?i)(\b|_)(totp|2sv|2fa|mfa|otp)(\b|_)|two.?(step|factor)|second.?factor`)
-	factorKey  = regexp.MustCompile(`(?i)(totp|2sv|2fa|mfa|two.?(step|factor)|second.?factor)`)
-	negative   = regexp.MustCompile(`(?i)^(|false|none|off|no|disabled|not.*|un.*)$`)
+	factorWord = pattern.Lazy(`(?i)(\b|_)(totp|2sv|2fa|mfa|otp)(\b|_)|two.?(step|factor)|second.?factor`)
+	factorKey  = pattern.Lazy(`(?i)(totp|2sv|2fa|mfa|two.?(step|factor)|second.?factor)`)
+	negative   = pattern.Lazy(`(?i)^(|false|none|off|no|disabled|not.*|un.*)$`)
 )
 
 // asksSecondFactor looks for a demand of a second factor in the JSON answer of
@@ -136,13 +136,13 @@ func demandsFactor(key string, v any) bool {
 			}
 		}
 	case bool:
-		return v && factorKey.MatchString(key)
+		return v && factorKey().MatchString(key)
 	case string:
 		if strings.Contains(strings.ToLower(key), "url") {
 			return false
 		}
-		return factorWord.MatchString(v) && !strings.Contains(strings.ToLower(v), "not ") ||
-			factorKey.MatchString(key) && !negative.MatchString(v)
+		return factorWord().MatchString(v) && !strings.Contains(strings.ToLower(v), "not ") ||
+			factorKey().MatchString(key) && !negative().MatchString(v)
 	}
 	return false
 }

@@ -5,11 +5,11 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 )
 
@@ -129,7 +129,7 @@ func (s *Session) postSettings(ctx context.Context, f form, storedURL string) (a
 }
 
 // perRequest names fields that are new in every page.
-var perRequest = regexp.MustCompile(`(?i)(token|nonce|csrf|xsrf)`)
+var perRequest = pattern.Lazy(`(?i)(token|nonce|csrf|xsrf)`)
 
 // differences lists the names of the fields whose values are not the same in
 // both forms: only those in names, or only all the others.
@@ -138,7 +138,7 @@ func (f form) differences(other form, names []string, within bool) []string {
 	var all []string
 	for _, c := range append(slices.Clone(f.fields), other.fields...) {
 		if !slices.Contains(all, c.name) && slices.Contains(names, c.name) == within &&
-			(c.kind != "hidden" || !perRequest.MatchString(c.name)) {
+			(c.kind != "hidden" || !perRequest().MatchString(c.name)) {
 			all = append(all, c.name)
 		}
 	}

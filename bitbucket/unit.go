@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sort"
 	"strings"
+
+	"bitgate/internal/pattern"
 )
 
 // setting is one NAME=value with its place.
@@ -70,16 +71,16 @@ func (u *unit) readDropIns(root string, dirs []string) {
 
 // bitbucketWord keeps logstash and our own units out.
 var (
-	bitbucketWord = regexp.MustCompile(`(?i)\b(bitbucket|stash)\b`)
-	otherService  = regexp.MustCompile(`(?i)(mesh|search|bitgate|haproxy|runner|mirror-proxy)`)
+	bitbucketWord = pattern.Lazy(`(?i)\b(bitbucket|stash)\b`)
+	otherService  = pattern.Lazy(`(?i)(mesh|search|bitgate|haproxy|runner|mirror-proxy)`)
 )
 
 func (u *unit) runsBitbucket() bool {
-	if otherService.MatchString(u.name) {
+	if otherService().MatchString(u.name) {
 		return false
 	}
-	return bitbucketWord.MatchString(strings.ReplaceAll(u.name, "_", "-")) ||
-		bitbucketWord.MatchString(strings.ReplaceAll(u.execStart, "_", "-"))
+	return bitbucketWord().MatchString(strings.ReplaceAll(u.name, "_", "-")) ||
+		bitbucketWord().MatchString(strings.ReplaceAll(u.execStart, "_", "-"))
 }
 
 func (u *unit) read(root, file string) { u.parse(root, file, readLimited(file, 1<<20)) }

@@ -1,9 +1,10 @@
 package bitbucket
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+
+	"bitgate/internal/pattern"
 )
 
 // release is a version as far as the table of generations needs it.
@@ -15,7 +16,7 @@ func (r release) before(major, minor int) bool {
 
 // parseRelease reads "9.4.16", "5.0", "4" or "8.19.0-rc1".
 func parseRelease(version string) (release, bool) {
-	m := releasePattern.FindStringSubmatch(strings.TrimSpace(version))
+	m := releasePattern().FindStringSubmatch(strings.TrimSpace(version))
 	if m == nil {
 		return release{}, false
 	}
@@ -31,9 +32,9 @@ func parseRelease(version string) (release, bool) {
 }
 
 var (
-	releasePattern = regexp.MustCompile(`^(\d{1,3})(?:\.(\d{1,3}))?(?:[.\-+_].*)?$`)
+	releasePattern = pattern.Lazy(`^(\d{1,3})(?:\.(\d{1,3}))?(?:[.\-+_].*)?$`)
 	// dottedVersion finds a full version inside a file or directory name.
-	dottedVersion = regexp.MustCompile(`\d{1,3}\.\d{1,3}\.\d{1,3}`)
+	dottedVersion = pattern.Lazy(`\d{1,3}\.\d{1,3}\.\d{1,3}`)
 )
 
 // productOf names the product of a release: Stash became Bitbucket with 4.0.

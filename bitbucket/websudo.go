@@ -5,15 +5,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 
+	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 )
 
 const webSudoPage = "/websudo"
 
 // inlineToken is how newer pages, drawn in the browser, carry the XSRF token.
-var inlineToken = regexp.MustCompile(`xsrfTokenValue["']?\s*[:=]\s*["']([0-9A-Za-z_\-]{8,128})["']`)
+var inlineToken = pattern.Lazy(`xsrfTokenValue["']?\s*[:=]\s*["']([0-9A-Za-z_\-]{8,128})["']`)
 
 // webSudo opens a secure administrator session: it types the password once
 // more, as the page asks (Atlassian: "Configure secure administrator sessions").
@@ -79,13 +79,13 @@ func (s *Session) webSudoFields(a answer) ([]field, error) {
 			continue
 		}
 		for _, c := range f.fields {
-			if factorKey.MatchString(c.name) || c.name == "otp" || c.name == "code" {
+			if factorKey().MatchString(c.name) || c.name == "otp" || c.name == "code" {
 				return nil, secondFactor(s.base(), s.user)
 			}
 		}
 		return f.fields, nil
 	}
-	if m := inlineToken.FindSubmatch(a.body); m != nil {
+	if m := inlineToken().FindSubmatch(a.body); m != nil {
 		return []field{{name: "atl_token", value: string(m[1])}}, nil
 	}
 	return nil, nil

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"bitgate/internal/pattern"
 )
 
 // truth is what can be said of a condition without the request itself.
@@ -129,7 +131,7 @@ func (j *judge) acl(name string) truth {
 
 // hostFetch is the host name of a request or of its TLS handshake, in the
 // spellings of all versions: hdr(host), req.hdr(host), hdr_end(host), req_ssl_sni.
-var hostFetch = regexp.MustCompile(`^(?:(?:req\.?)?f?hdr(?:_(beg|end|sub|dom|dir|reg|len))?\(host(?:,-?1)?\)|(?:req[._]ssl_sni|ssl_fc_sni)(?:_(beg|end|sub|dom|dir|reg|len))?)((?:,(?:lower|host_only|field\(1,:\)|word\(1,:\)|regsub\(:\[0-9\]\+,\)))*)$`)
+var hostFetch = pattern.Lazy(`^(?:(?:req\.?)?f?hdr(?:_(beg|end|sub|dom|dir|reg|len))?\(host(?:,-?1)?\)|(?:req[._]ssl_sni|ssl_fc_sni)(?:_(beg|end|sub|dom|dir|reg|len))?)((?:,(?:lower|host_only|field\(1,:\)|word\(1,:\)|regsub\(:\[0-9\]\+,\)))*)$`)
 
 // expression judges "fetch [flags] [patterns]".
 func (j *judge) expression(words []Word) truth {
@@ -141,7 +143,7 @@ func (j *judge) expression(words []Word) truth {
 	for _, w := range words[1:] {
 		j.acme = j.acme || strings.Contains(w.Text, ".well-known")
 	}
-	m := hostFetch.FindStringSubmatch(fetch)
+	m := hostFetch().FindStringSubmatch(fetch)
 	j.hosts = j.hosts || m != nil
 	method, patterns, plain := patternsOf(words[1:])
 	switch {

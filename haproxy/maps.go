@@ -3,16 +3,18 @@ package haproxy
 import (
 	"regexp"
 	"strings"
+
+	"bitgate/internal/pattern"
 )
 
 // mapCall is "map(/etc/haproxy/hosts.map,default)", "map_str(...)" and so on.
-var mapCall = regexp.MustCompile(`map(?:_([a-z]+))?\(([^,)]+)`)
+var mapCall = pattern.Lazy(`map(?:_([a-z]+))?\(([^,)]+)`)
 
 // mapLine tells of a use_backend rule whose backend comes from the request, and
 // offers the line with which its map would lead to ours.
 func (e *editor) mapLine(i int, backend string) {
 	rule := e.file.Lines[i].Words[1].Text
-	m := mapCall.FindStringSubmatch(rule)
+	m := mapCall().FindStringSubmatch(rule)
 	if m == nil {
 		e.note("line %d makes the backend's name out of the request; bitgate's rule stands before it", i+1)
 		return

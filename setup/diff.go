@@ -6,6 +6,7 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 	"bitgate/internal/splice"
 )
@@ -78,19 +79,19 @@ func (p Plan) applied(path string, data []byte) ([]byte, error) {
 
 // Secrets by key name: properties (jdbc.password=..., setup.license=...),
 // XML attributes (keystorePass="..."), HAProxy (stats auth u:p, user x password y).
-var secrets = []*regexp.Regexp{
-	regexp.MustCompile(`(?im)^([ \t]*[#!]?[ \t]*[\w.\-]*(?:passw|secret|token|license|credential|private)[\w.\-]*[ \t]*[=: \t][ \t]*)(\S(?:[^\r\n\\]|\\\r?\n|\\.)*)`),
-	regexp.MustCompile(`(?i)(\b\w*(?:pass|password|secret|token)\w*\s*=\s*")([^"]*)`),
-	regexp.MustCompile(`(?i)(\b\w*(?:pass|password|secret|token)\w*\s*=\s*')([^']*)`),
-	regexp.MustCompile(`(?im)(\bauth[ \t]+[^\s:]+:)(\S+)`),
-	regexp.MustCompile(`(?im)(\b(?:insecure-)?password[ \t]+)(\S+)`),
-	regexp.MustCompile(`(?i)(://[^\s:/@]+:)([^\s@]+)(?:@)`),
+var secrets = []func() *regexp.Regexp{
+	pattern.Lazy(`(?im)^([ \t]*[#!]?[ \t]*[\w.\-]*(?:passw|secret|token|license|credential|private)[\w.\-]*[ \t]*[=: \t][ \t]*)(\S(?:[^\r\n\\]|\\\r?\n|\\.)*)`),
+	pattern.Lazy(`(?i)(\b\w*(?:pass|password|secret|token)\w*\s*=\s*")([^"]*)`),
+	pattern.Lazy(`(?i)(\b\w*(?:pass|password|secret|token)\w*\s*=\s*')([^']*)`),
+	pattern.Lazy(`(?im)(\bauth[ \t]+[^\s:]+:)(\S+)`),
+	pattern.Lazy(`(?im)(\b(?:insecure-)?password[ \t]+)(\S+)`),
+	pattern.Lazy(`(?i)(://[^\s:/@]+:)([^\s@]+)(?:@)`),
 }
 
 // mask hides values whose key says they are secret.
 func mask(text string) string {
 	for _, re := range secrets[:5] {
-		text = re.ReplaceAllString(text, "${1}********")
+		text = re().ReplaceAllString(text, "${1}********")
 	}
-	return secrets[5].ReplaceAllString(text, "${1}********@")
+	return secrets[5]().ReplaceAllString(text, "${1}********@")
 }

@@ -1,9 +1,10 @@
 package tomcat
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+
+	"bitgate/internal/pattern"
 )
 
 // entity is a general entity declared in the internal subset.
@@ -71,9 +72,9 @@ func (s *scan) internalSubset() error {
 }
 
 var (
-	externalEntity = regexp.MustCompile(`(?s)^<!ENTITY\s+([^\s%"'<>&]+)\s+(?:SYSTEM|PUBLIC\s+(?:"[^"]*"|'[^']*'))\s+(?:"([^"]*)"|'([^']*)')`)
-	internalEntity = regexp.MustCompile(`(?s)^<!ENTITY\s+([^\s%"'<>&]+)\s+(?:"([^"]*)"|'([^']*)')\s*$`)
-	charReference  = regexp.MustCompile(`&#(x[0-9A-Fa-f]+|[0-9]+);`)
+	externalEntity = pattern.Lazy(`(?s)^<!ENTITY\s+([^\s%"'<>&]+)\s+(?:SYSTEM|PUBLIC\s+(?:"[^"]*"|'[^']*'))\s+(?:"([^"]*)"|'([^']*)')`)
+	internalEntity = pattern.Lazy(`(?s)^<!ENTITY\s+([^\s%"'<>&]+)\s+(?:"([^"]*)"|'([^']*)')\s*$`)
+	charReference  = pattern.Lazy(`&#(x[0-9A-Fa-f]+|[0-9]+);`)
 )
 
 // declaration reads <!...> and keeps it where it declares a general entity.
@@ -104,15 +105,15 @@ func (s *scan) declaration() error {
 }
 
 func parseEntity(text string) (name string, e entity) {
-	if m := externalEntity.FindStringSubmatch(text); m != nil {
+	if m := externalEntity().FindStringSubmatch(text); m != nil {
 		return m[1], entity{external: m[2] + m[3]}
 	}
-	m := internalEntity.FindStringSubmatch(text)
+	m := internalEntity().FindStringSubmatch(text)
 	if m == nil {
 		return "", e
 	}
 	raw := m[2] + m[3]
-	e.value = charReference.ReplaceAllStringFunc(raw, func(ref string) string {
+	e.value = charReference().ReplaceAllStringFunc(raw, func(ref string) string {
 		digits, base := ref[2:len(ref)-1], 10
 		if digits[0] == 'x' {
 			digits, base = digits[1:], 16

@@ -3,13 +3,14 @@ package tomcat
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
+
+	"bitgate/internal/pattern"
 )
 
 // xmlText is an XML document as text, and the way back to its bytes.
@@ -19,7 +20,7 @@ type xmlText struct {
 	encoding encoding.Encoding // nil for UTF-8
 }
 
-var declaredEncoding = regexp.MustCompile(`^<\?xml[ \t\r\n][^>]*?encoding[ \t\r\n]*=[ \t\r\n]*["']([A-Za-z][A-Za-z0-9._-]*)["']`)
+var declaredEncoding = pattern.Lazy(`^<\?xml[ \t\r\n][^>]*?encoding[ \t\r\n]*=[ \t\r\n]*["']([A-Za-z][A-Za-z0-9._-]*)["']`)
 
 // decodeXML turns the bytes of a document into text, by byte order mark, else
 // by its declaration, else as UTF-8 (XML 1.0, appendix F). It refuses bytes
@@ -63,7 +64,7 @@ func sniffEncoding(src []byte) (xmlText, error) {
 	case bytes.HasPrefix(src, []byte("\x00<\x00?")):
 		return xmlText{encoding: big}, nil
 	}
-	m := declaredEncoding.FindSubmatch(src[:min(len(src), 300)])
+	m := declaredEncoding().FindSubmatch(src[:min(len(src), 300)])
 	if m == nil {
 		return xmlText{}, nil
 	}

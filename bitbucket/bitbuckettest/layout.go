@@ -7,13 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"text/template"
 )
 
 //go:embed files/*.tmpl
 var shipped embed.FS
 
-var templates = template.Must(template.ParseFS(shipped, "files/*.tmpl"))
+var templates = sync.OnceValue(func() *template.Template { return template.Must(template.ParseFS(shipped, "files/*.tmpl")) })
 
 // shippedValues fill the templates of the files.
 type shippedValues struct {
@@ -158,7 +159,7 @@ func write(path string, mode fs.FileMode, name string, v shippedValues) error {
 		return nil
 	}
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, name, v); err != nil {
+	if err := templates().ExecuteTemplate(&b, name, v); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"bitgate/haproxy"
+	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 )
@@ -61,15 +61,15 @@ func repoint(data []byte, moved map[string]string) []byte {
 
 var (
 	// "[ALERT]    (12) : text" from 2.3 on, "[ALERT] 326/014035 (12) : text" before.
-	messageLine = regexp.MustCompile(`^\[([A-Z]+)\]\s+(?:\S+\s+)?\(\d+\) : (.*)$`)
-	place       = regexp.MustCompile(`\[(.+?):(\d+)\]\s*:?\s*`)
+	messageLine = pattern.Lazy(`^\[([A-Z]+)\]\s+(?:\S+\s+)?\(\d+\) : (.*)$`)
+	place       = pattern.Lazy(`\[(.+?):(\d+)\]\s*:?\s*`)
 )
 
 // parseMessages reads what `haproxy -c` prints, 1.5 to 3.4.
 func parseMessages(out string) []Message {
 	var all []Message
 	for line := range strings.SplitSeq(out, "\n") {
-		m := messageLine.FindStringSubmatch(strings.TrimRight(line, "\r"))
+		m := messageLine().FindStringSubmatch(strings.TrimRight(line, "\r"))
 		if m == nil {
 			text := strings.TrimPrefix(strings.TrimSpace(line), "| ")
 			if text != "" && blank(line[0]) && len(all) > 0 { // goes on
@@ -88,7 +88,7 @@ func blank(c byte) bool { return c == ' ' || c == '\t' }
 func message(level, text string) Message {
 	text = strings.TrimPrefix(text, "config : ")
 	msg := Message{Level: level, Text: text}
-	at := place.FindStringSubmatchIndex(text)
+	at := place().FindStringSubmatchIndex(text)
 	before := ""
 	if at != nil {
 		before = strings.ToLower(strings.TrimSpace(text[:at[0]]))

@@ -6,12 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"bitgate/haproxy"
+	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 )
@@ -71,24 +71,24 @@ func executable(path string) bool {
 }
 
 var (
-	versionLine = regexp.MustCompile(`(?m)^HA-?Proxy version ((\d+)\.(\d+)(?:\.(\d+))?\S*)`)
-	tlsBuilt    = regexp.MustCompile(`(?m)^Built with (?:OpenSSL|SSL library) version`)
-	tlsRunning  = regexp.MustCompile(`(?m)^Running on (?:OpenSSL|SSL library) version : OpenSSL (\d\S*)`)
+	versionLine = pattern.Lazy(`(?m)^HA-?Proxy version ((\d+)\.(\d+)(?:\.(\d+))?\S*)`)
+	tlsBuilt    = pattern.Lazy(`(?m)^Built with (?:OpenSSL|SSL library) version`)
+	tlsRunning  = pattern.Lazy(`(?m)^Running on (?:OpenSSL|SSL library) version : OpenSSL (\d\S*)`)
 )
 
 // readVersion reads `haproxy -vv` of 1.5 ("HA-Proxy version 1.5.0 2014/06/19")
 // to 3.4 ("HAProxy version 3.4.0-64a335366 2026/06/03").
 func (in *Install) readVersion(out string) error {
-	m := versionLine.FindStringSubmatch(out)
+	m := versionLine().FindStringSubmatch(out)
 	if m == nil {
 		return problem.New(fmt.Sprintf("%q -vv does not say which HAProxy it is", in.Bin), "the configuration is written for the installed version", "name the haproxy binary: --haproxy-bin FILE")
 	}
 	number := func(s string) int { n, _ := strconv.Atoi(s); return n }
 	in.Version = haproxy.Version{Major: number(m[2]), Minor: number(m[3]), Patch: number(m[4]), Text: m[1]}
-	if r := tlsRunning.FindStringSubmatch(out); r != nil {
+	if r := tlsRunning().FindStringSubmatch(out); r != nil {
 		in.Version.OpenSSL = r[1]
 	}
-	in.OpenSSL = tlsBuilt.MatchString(out)
+	in.OpenSSL = tlsBuilt().MatchString(out)
 	in.Why["Version"] = in.Bin + " -vv"
 	return nil
 }

@@ -42,7 +42,7 @@ var layers = map[string][]string{
 // what does not either.
 var pure = []string{
 	"tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
-	"internal/node", "internal/problem", "internal/publicurl", "internal/splice",
+	"internal/node", "internal/pattern", "internal/problem", "internal/publicurl", "internal/splice",
 }
 
 // impure are the standard and other packages that reach outside the process.

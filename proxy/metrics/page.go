@@ -3,17 +3,19 @@ package metrics
 import (
 	"html/template"
 	"io"
+	"sync"
 	"time"
 )
 
 // page is for the administrator and loads nothing.
-var page = template.Must(template.New("status").Funcs(template.FuncMap{
-	"duration": func(seconds float64) string {
-		return (time.Duration(seconds) * time.Second).String()
-	},
-	"age":  func(d time.Duration) string { return d.Round(time.Second).String() },
-	"date": func(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04 MST") },
-}).Parse(`<!doctype html>
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("status").Funcs(template.FuncMap{
+		"duration": func(seconds float64) string {
+			return (time.Duration(seconds) * time.Second).String()
+		},
+		"age":  func(d time.Duration) string { return d.Round(time.Second).String() },
+		"date": func(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04 MST") },
+	}).Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">
 <title>bitgate</title>
 <style>body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em;color:#172b4d}table{border-collapse:collapse}td,th{padding:.2em 1em .2em 0;text-align:left}</style>
@@ -32,6 +34,7 @@ var page = template.Must(template.New("status").Funcs(template.FuncMap{
 {{end}}</table>
 </body></html>
 `))
+})
 
 // WritePage writes the status page, HTML.
 func (c *Counters) WritePage(w io.Writer, s State) error {
@@ -50,5 +53,5 @@ func (c *Counters) WritePage(w io.Writer, s State) error {
 		}
 		data.Answers = append(data.Answers, answers{code, c.answers[i].Load()})
 	}
-	return page.Execute(w, data)
+	return page().Execute(w, data)
 }

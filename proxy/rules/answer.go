@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"bitgate/proxy/config"
@@ -35,12 +36,14 @@ var reasons = map[int]string{
 // Reason is the status line's last part.
 func (a *Answer) Reason() string { return reasons[a.Status] }
 
-var page = template.Must(template.New("page").Parse(`<!doctype html>
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{{.Title}}</title>
 <style>body{font:16px/1.5 sans-serif;max-width:36em;margin:15vh auto;padding:0 1em;color:#172b4d}</style>
 </head><body><h1>{{.Title}}</h1><p>{{.Text}}</p>{{if .Retry}}<p>Please try again in a moment.</p>{{end}}</body></html>
 `))
+})
 
 // Write returns the fields, none about framing or the connection, and the body
 // of the answer to r, in the language of the asker: plain text for git,
@@ -87,7 +90,7 @@ func (a *Answer) json() string {
 
 func (a *Answer) page() string {
 	var body strings.Builder
-	_ = page.Execute(&body, struct {
+	_ = page().Execute(&body, struct {
 		Title, Text string
 		Retry       bool
 	}{a.Reason(), a.Text, a.Retry != ""})
