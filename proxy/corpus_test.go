@@ -248,7 +248,7 @@ func TestAttacks(t *testing.T) {
 	all := attacks(t)
 	const n = 4
 	pem := (&rig{t: t}).certificate()
-	peers := []peer{ours(t, n)}
+	peers := []peer{ours(t, n, nil)}
 	if needs(t, "haproxy") {
 		peers = append(peers, plainHAProxy(t, n, pem), hardenedHAProxy(t, n, pem))
 	}
@@ -333,7 +333,7 @@ func TestAttacksUnderOurName(t *testing.T) {
 		all = append(all, a)
 	}
 	passed := 0
-	for i, o := range replay(ours(t, 4), all) {
+	for i, o := range replay(ours(t, 4, nil), all) {
 		switch verdict := o.verdict(all[i]); verdict {
 		case rejected:
 		case clean:

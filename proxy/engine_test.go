@@ -31,12 +31,16 @@ var streamSeeds = []string{
 	"GET /bitbucket/x HTTP/1.0\r\nHost: HOST\r\n\r\n",
 	"POST /bitbucket/empty HTTP/1.1\r\nHost: HOST\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nok",
 	"GET /bitbucket/204 HTTP/1.1\r\nHost: HOST\r\nCookie: a=b\r\nCookie: c=d\r\n\r\n",
+	// Bodies that read as requests.
+	"POST /bitbucket/x HTTP/1.1\r\nHost: HOST\r\nContent-Length: 50\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: localhost:8080\r\n\r\n\r\n",
+	"POST /bitbucket/x HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n32\r\nGET /smuggled HTTP/1.1\r\nHost: localhost:8080\r\n\r\n\r\n\r\n0\r\n\r\n",
 }
 
 // What mutation puts in.
 var streamTokens = []string{
 	"\r\n", "\n", "\r", " ", "\t", ":", "\x00", ",", "0", "-1", "ffffffffffffffff", "chunked", "Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n",
 	"Transfer-Encoding: gzip, chunked\r\n", "Host: x\r\n", "\r\n\r\n", "HTTP/1.1", "HTTP/2.0", "é", "Connection: close\r\n", "Upgrade: h2c\r\nConnection: Upgrade\r\n",
+	"\r\n ", "Content-Length: 0\r\n", "Content-Length: 50\r\n", "Transfer_Encoding: chunked\r\n", "Transfer-Encoding : chunked\r\n", "0\r\n\r\n", "+", "0x", "\v", ";", "#", "?", "%00", "@", "\"",
 }
 
 // mutated returns a few requests one behind the other, spoilt in a few places.
@@ -118,23 +122,30 @@ var dates = regexp.MustCompile(`Date: [^\r\n]*`)
 // play sends the stream and returns all that comes back until the proxy ends the
 // connection.
 func (r *rig) play(stream string) string {
-	conn, err := r.connect()
+	answer, err := converse(r.addr, r.tls(), strings.ReplaceAll(stream, "HOST", r.url.Authority()))
+	text := dates.ReplaceAllString(answer, "Date:")
+	return strings.NewReplacer(r.url.Authority(), "HOST", r.url.ProxyPort(), "PORT").Replace(text) + fmt.Sprintf(" [%v]", err)
+}
+
+// converse sends bytes and returns all that comes back until the proxy ends the
+// connection.
+func converse(front string, c *tls.Config, stream string) (string, error) {
+	conn, err := connect(front, c)
 	if err != nil {
-		return err.Error()
+		return "", err
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
-	_, _ = io.WriteString(conn, strings.ReplaceAll(stream, "HOST", r.url.Authority())) // refused streams may not be taken to their end
+	_, _ = io.WriteString(conn, stream) // refused streams may not be taken to their end
 	answer, err := io.ReadAll(conn)
-	text := dates.ReplaceAllString(string(answer), "Date:")
-	return strings.NewReplacer(r.url.Authority(), "HOST", r.url.ProxyPort(), "PORT").Replace(text) + fmt.Sprintf(" [%v]", err)
+	return string(answer), err
 }
 
 // connect is dial for a proxy whose limits may be too short for a handshake on a
 // busy machine.
-func (r *rig) connect() (conn *tls.Conn, err error) {
+func connect(front string, c *tls.Config) (conn *tls.Conn, err error) {
 	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if conn, err = tls.Dial("tcp", r.addr, &tls.Config{RootCAs: r.roots, ServerName: "localhost", NextProtos: []string{"http/1.1"}}); err == nil {
+		if conn, err = tls.Dial("tcp", front, c); err == nil {
 			return conn, nil
 		}
 	}

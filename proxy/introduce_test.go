@@ -26,7 +26,7 @@ func proxied(t *testing.T, r *rig, header string) string {
 	if _, err := io.WriteString(raw, header); err != nil {
 		t.Fatal(err)
 	}
-	conn := tls.Client(raw, &tls.Config{RootCAs: r.roots, ServerName: "localhost", NextProtos: []string{"http/1.1"}})
+	conn := tls.Client(raw, r.tls())
 	if conn.Handshake() != nil {
 		return ""
 	}

@@ -18,7 +18,11 @@ import (
 // message is one request as it arrived at the server.
 type message struct {
 	head   string
+	method string
 	target string
+	host   string
+	body   string
+	whole  bool     // its body came to its end
 	faults []string // violations of the grammar
 }
 
@@ -65,14 +69,14 @@ func isText(s, blanks string) bool {
 	return true
 }
 
-// requestTarget returns the target of a valid request line, else "".
-func requestTarget(line string) string {
+// requestLine returns method and target of a valid request line, else "".
+func requestLine(line string) (method, target string) {
 	method, rest, _ := strings.Cut(line, " ")
 	target, version, _ := strings.Cut(rest, " ")
 	if !isToken(method) || !isText(target, "") || version != "HTTP/1.1" && version != "HTTP/1.0" {
-		return ""
+		return "", ""
 	}
-	return target
+	return method, target
 }
 
 func (o *oracle) serve(conn net.Conn) {
@@ -97,7 +101,11 @@ func (o *oracle) serve(conn net.Conn) {
 		if err := o.body(m, in, length, chunked); err != nil || len(m.faults) > 0 && m.faults[0] != "no Host" {
 			return
 		}
-		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(m.target), m.target)
+		answer := m.target
+		if m.method == "HEAD" {
+			answer = ""
+		}
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(m.target), answer)
 	}
 }
 
@@ -115,7 +123,7 @@ func judge(head string) (m *message, length int, chunked bool) {
 	m = &message{head: head}
 	fault := func(text string) { m.faults = append(m.faults, text) }
 	lines := strings.Split(strings.TrimSuffix(head, "\r\n\r\n"), "\r\n")
-	if m.target = requestTarget(lines[0]); m.target == "" {
+	if m.method, m.target = requestLine(lines[0]); m.target == "" {
 		fault("request line")
 	}
 	hosts, lengths, codings := 0, 0, 0
@@ -129,6 +137,7 @@ func judge(head string) (m *message, length int, chunked bool) {
 		switch name := strings.ToLower(name); name {
 		case "host":
 			hosts++
+			m.host = value
 		case "content-length":
 			n, err := strconv.ParseUint(value, 10, 62)
 			if lengths++; err != nil {
@@ -158,11 +167,24 @@ func judge(head string) (m *message, length int, chunked bool) {
 	return m, length, chunked
 }
 
+// body reads the message to its end.
 func (o *oracle) body(m *message, in *bufio.Reader, length int, chunked bool) error {
+	var data strings.Builder
+	read := o.chunks
 	if !chunked {
-		_, err := io.CopyN(io.Discard, in, int64(length))
-		return err
+		read = func(_ *message, in *bufio.Reader, data io.Writer) error {
+			_, err := io.CopyN(data, in, int64(length))
+			return err
+		}
 	}
+	err := read(m, in, &data)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	m.body, m.whole = data.String(), err == nil
+	return err
+}
+
+func (o *oracle) chunks(m *message, in *bufio.Reader, data io.Writer) error {
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -177,7 +199,7 @@ func (o *oracle) body(m *message, in *bufio.Reader, length int, chunked bool) er
 		if n == 0 {
 			break
 		}
-		if _, err := io.CopyN(io.Discard, in, int64(n)); err != nil {
+		if _, err := io.CopyN(data, in, int64(n)); err != nil {
 			return err
 		}
 		if end, err := in.ReadString('\n'); err != nil || end != "\r\n" {

@@ -46,12 +46,18 @@ func newLanes(t *testing.T, n int) []lane {
 	return lanes
 }
 
-func ours(t *testing.T, n int) peer {
+// ours runs bitgate; edit changes the configuration.
+func ours(t *testing.T, n int, edit func(*config.Config)) peer {
 	t.Helper()
 	p := peer{name: "bitgate"}
 	for range n {
 		o := newOracle(t)
-		r := start(t, o.addr, func(c *config.Config) { c.URL, _ = publicurl.Parse("https://" + corpusHost) })
+		r := start(t, o.addr, func(c *config.Config) {
+			c.URL, _ = publicurl.Parse("https://" + corpusHost)
+			if edit != nil {
+				edit(c)
+			}
+		})
 		p.lanes = append(p.lanes, lane{front: r.addr, server: o})
 	}
 	return p
@@ -116,8 +122,9 @@ func plainHAProxy(t *testing.T, n int, pem string) peer {
 	return p
 }
 
-// hardenedHAProxy runs the configuration that bitgate writes.
-func hardenedHAProxy(t *testing.T, n int, pem string) peer {
+// hardenedHAProxy runs the configuration that bitgate writes, with each first of
+// two changes replaced by the second.
+func hardenedHAProxy(t *testing.T, n int, pem string, changes ...string) peer {
 	t.Helper()
 	p := peer{name: "HAProxy hardened", lanes: newLanes(t, n)}
 	public, err := publicurl.Parse("https://" + corpusHost)
@@ -135,7 +142,7 @@ func hardenedHAProxy(t *testing.T, n int, pem string) peer {
 		if err != nil {
 			t.Fatal(err)
 		}
-		program(t, []lane{l}, "haproxy", "-db", "-f", write(t, "haproxy.cfg", haproxyGlobal+text))
+		program(t, []lane{l}, "haproxy", "-db", "-f", write(t, "haproxy.cfg", haproxyGlobal+strings.NewReplacer(changes...).Replace(text)))
 	}
 	return p
 }

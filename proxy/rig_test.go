@@ -198,10 +198,15 @@ func (r *rig) do(c *http.Client, method, path string, body io.Reader, header ...
 	return res, string(data)
 }
 
+// tls is a client's for HTTP/1.1.
+func (r *rig) tls() *tls.Config {
+	return &tls.Config{RootCAs: r.roots, ServerName: "localhost", NextProtos: []string{"http/1.1"}}
+}
+
 // dial opens an HTTP/1.1 connection for raw bytes.
 func (r *rig) dial() *tls.Conn {
 	r.t.Helper()
-	conn, err := tls.Dial("tcp", r.addr, &tls.Config{RootCAs: r.roots, ServerName: "localhost", NextProtos: []string{"http/1.1"}})
+	conn, err := tls.Dial("tcp", r.addr, r.tls())
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -80,6 +80,7 @@ var exclusive = map[string][]string{
 	"github.com/stretchr/":             {},
 	"testing":                          {"internal/peers", "bitbucket/bitbuckettest"},
 	module + "internal/peers":          {},
+	module + "internal/peers/h2frames": {},
 	module + "bitbucket/bitbuckettest": {"cmd/"},
 }
 

@@ -182,6 +182,9 @@ func (r *Request) interpret() *Error {
 	if asked && r.Minor == 1 {
 		r.Upgrade = upgrade
 	}
+	if r.Authority != nil && !bytes.EqualFold(r.Authority, r.Host) {
+		r.Close = true // against RFC 9112, 3.2: such a client is not believed any further
+	}
 	return r.body(f)
 }
 

@@ -119,6 +119,7 @@ func TestRequestsThatPass(t *testing.T) {
 		"expect":           {"PUT / HTTP/1.1\r\n" + host + "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n", `PUT / minor=1 host=git.example.com kind=1 1 [Host=git.example.com Expect=100-Continue Content-Length=1] expect`},
 		"upgrade":          {"GET / HTTP/1.1\r\n" + host + "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n", `GET / minor=1 host=git.example.com kind=0 0 [Host=git.example.com Connection=upgrade Upgrade=websocket] upgrade=websocket`},
 		"absolute-form":    {"GET hTTps://Git.example.com?x HTTP/1.1\r\n" + host + "\r\n", `GET /?x minor=1 host=git.example.com kind=0 0 [Host=git.example.com] authority=Git.example.com`},
+		"two names":        {"GET http://other.example/ HTTP/1.1\r\n" + host + "\r\n", `GET / minor=1 host=git.example.com kind=0 0 [Host=git.example.com] authority=other.example close`},
 		"obs-text":         {"GET /\xe9 HTTP/1.1\r\n" + host + "X: \xff\r\n\r\n", "GET /\xe9 minor=1 host=git.example.com kind=0 0 [Host=git.example.com X=\xff]"},
 	} {
 		for _, piece := range []int{1, 5, len(tt.head)} {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"bitgate/internal/peers/h2frames"
 	"bitgate/proxy/h2"
 
 	"golang.org/x/net/http2"
@@ -72,9 +73,11 @@ func (c *client) fields(pairs ...string) []byte {
 	return c.block.Bytes()
 }
 
+const authority = "git.example.com"
+
 // request are the fields of a request and further ones.
 func request(method string, more ...string) []string {
-	return append([]string{":method", method, ":scheme", "https", ":path", "/x?y", ":authority", "git.example.com"}, more...)
+	return h2frames.Request(authority, method, more...)
 }
 
 // headers sends a complete field block.

@@ -52,6 +52,7 @@ func TestConnectionErrors(t *testing.T) {
 		"6.5.2 INITIAL_WINDOW_SIZE 2^31":      {func(c *client, f *http2.Framer) { f.WriteSettings(http2.Setting{ID: 4, Val: 1 << 31}) }, h2.FlowControlError},
 		"6.5.2 MAX_FRAME_SIZE below 2^14":     {func(c *client, f *http2.Framer) { f.WriteSettings(http2.Setting{ID: 5, Val: 16383}) }, h2.ProtocolError},
 		"6.5.2 MAX_FRAME_SIZE of 2^24":        {func(c *client, f *http2.Framer) { f.WriteSettings(http2.Setting{ID: 5, Val: 1 << 24}) }, h2.ProtocolError},
+		"RFC 8441, 3: a setting of 2":         {func(c *client, f *http2.Framer) { f.WriteSettings(http2.Setting{ID: 8, Val: 2}) }, h2.ProtocolError},
 		"6.6 PUSH_PROMISE": {func(c *client, f *http2.Framer) {
 			f.WriteRawFrame(http2.FramePushPromise, 4, 1, []byte{0, 0, 0, 2, 0x82})
 		}, h2.ProtocolError},

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"bitgate/internal/peers/h2frames"
 	"bitgate/proxy/h1"
 	"bitgate/proxy/h2"
 
@@ -17,7 +18,7 @@ import (
 // makes bounded demands, and is answered in valid HTTP/2; what is understood as
 // a request is understood in the same way when it is written again.
 func FuzzConn(f *testing.F) {
-	for _, s := range seeds() {
+	for _, s := range h2frames.Seeds(authority) {
 		f.Add(bytes.Join(s, nil), uint8(7))
 	}
 	f.Fuzz(func(t *testing.T, in []byte, piece uint8) {

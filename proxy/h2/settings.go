@@ -9,6 +9,7 @@ const (
 	settingInitialWindowSize = 4
 	settingMaxFrameSize      = 5
 	settingMaxHeaderList     = 6
+	settingExtendedConnect   = 8 // RFC 8441, 3
 )
 
 // greet begins the connection (RFC 9113, 3.4) and widens its window.
@@ -39,9 +40,9 @@ func (c *Conn) settings(f frame, payload []byte) {
 // smallest limit, and the encoder of field blocks keeps no table.
 func (c *Conn) setting(id uint16, value uint32) {
 	switch id {
-	case settingEnablePush:
+	case settingEnablePush, settingExtendedConnect:
 		if value > 1 {
-			c.fail(ProtocolError, "SETTINGS_ENABLE_PUSH is neither 0 nor 1")
+			c.fail(ProtocolError, "a setting that is on or off is neither 0 nor 1")
 		}
 	case settingInitialWindowSize:
 		if value > maxWindow {

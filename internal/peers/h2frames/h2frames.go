@@ -1,4 +1,6 @@
-package h2_test
+// Package h2frames makes what clients of HTTP/2 say, rightly and wrongly, for tests
+// of those who listen.
+package h2frames
 
 import (
 	"bytes"
@@ -8,9 +10,15 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// seeds are what clients say after the preface, frame by frame: ordinary
-// requests, uploads, trailers, CONTINUATION, resets, windows, settings.
-func seeds() [][][]byte {
+// Request are the fields of a request to an authority, and further ones.
+func Request(authority, method string, more ...string) []string {
+	return append([]string{":method", method, ":scheme", "https", ":path", "/x?y", ":authority", authority}, more...)
+}
+
+// Seeds are what clients say to an authority after the preface, frame by frame:
+// ordinary requests, uploads, trailers, CONTINUATION, resets, windows, settings.
+func Seeds(host string) [][][]byte {
+	request := func(method string, more ...string) []string { return Request(host, method, more...) }
 	var all [][][]byte
 	var block, wire bytes.Buffer
 	var encoder *hpack.Encoder
@@ -24,63 +32,70 @@ func seeds() [][][]byte {
 		return bytes.Clone(block.Bytes())
 	}
 	head := func(id uint32, end bool, pairs ...string) {
-		framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: fields(pairs...), EndStream: end, EndHeaders: true})
+		must(framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: fields(pairs...), EndStream: end, EndHeaders: true}))
 	}
 	for _, say := range []func(){
 		func() { head(1, true, request("GET", "accept", "*/*", "user-agent", "curl/7.88.1")...) },
 		func() {
 			head(1, true, request("GET", "cookie", "a=1", "cookie", "b=2")...)
 			head(3, true, request("GET", "cookie", "a=1", "te", "trailers", "x-a", "")...)
-			framer.WriteRSTStream(1, http2.ErrCodeCancel)
-			head(5, true, request("HEAD", "host", "git.example.com")...)
+			must(framer.WriteRSTStream(1, http2.ErrCodeCancel))
+			head(5, true, request("HEAD", "host", host)...)
 		},
 		func() {
 			head(1, false, request("POST", "content-length", "10", "content-type", "application/x-git")...)
-			framer.WriteData(1, false, []byte("hello"))
-			framer.WriteDataPadded(1, true, []byte("world"), make([]byte, 3))
-			framer.WriteWindowUpdate(0, 1000)
+			must(framer.WriteData(1, false, []byte("hello")))
+			must(framer.WriteDataPadded(1, true, []byte("world"), make([]byte, 3)))
+			must(framer.WriteWindowUpdate(0, 1000))
 			head(3, true, request("GET")...)
 		},
 		func() {
 			head(1, false, request("PUT", "trailer", "x-sum")...)
-			framer.WriteData(1, false, []byte("chunk"))
+			must(framer.WriteData(1, false, []byte("chunk")))
 			head(1, true, "x-sum", "1")
-			framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 100})
-			framer.WriteSettingsAck()
+			must(framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 100}))
+			must(framer.WriteSettingsAck())
 			head(3, true, request("GET")...)
 		},
 		func() {
 			b := fields(request("GET", "x-long", "0123456789")...)
-			framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: b[:4], EndStream: true, Priority: http2.PriorityParam{StreamDep: 3, Weight: 9}})
-			framer.WriteContinuation(1, false, b[4:8])
-			framer.WriteContinuation(1, true, b[8:])
-			framer.WritePriority(3, http2.PriorityParam{StreamDep: 1, Weight: 200})
-			framer.WritePing(false, [8]byte{1})
-			framer.WriteRawFrame(0xbb, 1, 1, []byte("unknown"))
+			must(framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: b[:4], EndStream: true, Priority: http2.PriorityParam{StreamDep: 3, Weight: 9}}))
+			must(framer.WriteContinuation(1, false, b[4:8]))
+			must(framer.WriteContinuation(1, true, b[8:]))
+			must(framer.WritePriority(3, http2.PriorityParam{StreamDep: 1, Weight: 200}))
+			must(framer.WritePing(false, [8]byte{1}))
+			must(framer.WriteRawFrame(0xbb, 1, 1, []byte("unknown")))
 			head(7, true, request("OPTIONS")...)
-			framer.WriteGoAway(0, http2.ErrCodeNo, nil)
+			must(framer.WriteGoAway(0, http2.ErrCodeNo, nil))
 		},
 		func() {
 			head(1, false, request("POST", "expect", "100-continue", "content-length", "3")...)
-			framer.WriteData(1, true, []byte("abc"))
+			must(framer.WriteData(1, true, []byte("abc")))
 			head(3, false, request("POST", "content-length", "0")...)
-			framer.WriteData(3, true, nil)
-			framer.WriteWindowUpdate(3, 70000)
+			must(framer.WriteData(3, true, nil))
+			must(framer.WriteWindowUpdate(3, 70000))
 			head(5, true, ":method", "CONNECT", ":authority", "a:443")
 		},
 	} {
 		wire.Reset()
 		encoder = hpack.NewEncoder(&block)
-		framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20}, http2.Setting{ID: http2.SettingEnablePush, Val: 0})
-		framer.WriteWindowUpdate(0, 1<<20)
+		must(framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20}, http2.Setting{ID: http2.SettingEnablePush, Val: 0}))
+		must(framer.WriteWindowUpdate(0, 1<<20))
 		say()
-		all = append(all, split(bytes.Clone(wire.Bytes())))
+		all = append(all, Split(bytes.Clone(wire.Bytes())))
 	}
 	return all
 }
 
-// split cuts a stream at the ends of its frames.
-func split(in []byte) (frames [][]byte) {
+// must is for writes into memory.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// Split cuts a stream at the ends of its frames.
+func Split(in []byte) (frames [][]byte) {
 	for len(in) > 0 {
 		n := len(in)
 		if n >= 9 {
@@ -92,8 +107,8 @@ func split(in []byte) (frames [][]byte) {
 	return frames
 }
 
-// mutate changes one to three things about a stream.
-func mutate(r *rand.Rand, seed [][]byte) [][]byte {
+// Mutate changes one to three things about a stream.
+func Mutate(r *rand.Rand, seed [][]byte) [][]byte {
 	var frames [][]byte
 	for _, f := range seed {
 		frames = append(frames, bytes.Clone(f))
@@ -129,7 +144,7 @@ func mutate(r *rand.Rand, seed [][]byte) [][]byte {
 			}
 		case 7: // another length
 			f[2] = byte(r.IntN(256))
-			frames = split(bytes.Join(frames, nil))
+			frames = Split(bytes.Join(frames, nil))
 		case 8, 9: // a byte of the payload
 			if len(f) > 9 {
 				f[9+r.IntN(len(f)-9)] = byte(r.IntN(256))
