@@ -14,6 +14,7 @@ import (
 
 	"bitgate/internal/problem"
 	"bitgate/proxy/config"
+	"bitgate/proxy/keys"
 )
 
 // Process is what a proxy process gets from its surroundings.
@@ -47,9 +48,13 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	opener, err := openKeysBy(c, process)
-	if err != nil {
-		return err
+	var opener *keys.Opener
+	var err error
+	root := os.Geteuid() == 0
+	if !root { // it may start this program anew, so it comes before whatever is opened
+		if opener, err = openKeysBy(c, process); err != nil {
+			return err
+		}
 	}
 	passed, err := inherit(process.Sockets)
 	if err != nil {
@@ -68,6 +73,11 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 		return err
 	}
 	defer listeners.Close()
+	if root { // it starts a process, so who connects meanwhile can wait already
+		if opener, err = openKeysBy(c, process); err != nil {
+			return err
+		}
+	}
 	log := process.Log
 	if c.AccessLog != "" && c.AccessLog != "-" {
 		file, err := os.OpenFile(c.AccessLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
