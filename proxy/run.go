@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -109,18 +107,6 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 	return p.run(ctx, listeners, before, process)
 }
 
-// gcSlack is how much garbage, in bytes, may gather before it is collected. A
-// proxy keeps so little that it would collect it many times a second otherwise,
-// and shrink the stacks of its coroutines each time.
-const gcSlack = 8 << 20
-
-// tune sets up Go's runtime for a process that is nothing but a proxy; the
-// returned function ends that.
-func tune() func() {
-	ballast := make([]byte, gcSlack) // address space only: it is never touched
-	return func() { runtime.KeepAlive(ballast) }
-}
-
 // run serves until ctx ends, and drains.
 func (p *Proxy) run(ctx context.Context, listeners Listeners, before *predecessor, process Process) error {
 	manager := notifier{socket: process.NotifySocket, log: p.log}
@@ -131,7 +117,7 @@ func (p *Proxy) run(ctx context.Context, listeners Listeners, before *predecesso
 	running.Go(func() { manager.watchdog(beside, p, process.Watchdog) })
 	running.Go(func() {
 		p.tellKeys()
-		debug.FreeOSMemory() // most of it is what only the start needed
+		giveBackMemory(beside)
 	})
 	running.Go(func() {
 		for {
