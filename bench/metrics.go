@@ -159,6 +159,7 @@ func (b *bench) birth(ctx context.Context, name string) ([]float64, error) {
 	if _, err := b.client.Handshakes(ctx, p.Address, 1, false); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	time.Sleep(b.settle) // its children may still be starting, and would count as connections below
 	empty, err := p.Memory()
 	if err != nil {
 		return nil, err

@@ -131,7 +131,7 @@ func Main(p process) int {
 func cancelOnSignal(p process, cancel func()) {
 	stopping := false
 	for s := range p.Signals {
-		if s == syscall.SIGHUP && len(p.Args) > 0 && (p.Args[0] == standIn || p.Args[0] == "proxy" && !p.InTTY) {
+		if s == syscall.SIGHUP && len(p.Args) > 0 && (p.Args[0] == standIn || p.serves() && !p.InTTY) {
 			continue // its own business: that is how it is restarted, or reloads
 		}
 		if stopping {
@@ -147,6 +147,9 @@ func (p process) env(name string) string {
 	v, _ := p.Env(name)
 	return v
 }
+
+// serves reports whether this is the built-in proxy or what it starts of itself.
+func (p process) serves() bool { return len(p.Args) > 0 && p.Args[0] == "proxy" }
 
 // color reports whether colours may be used (https://no-color.org).
 func (p process) color() bool { return p.OutTTY && p.env("NO_COLOR") == "" && p.env("TERM") != "dumb" }

@@ -11,7 +11,6 @@ import (
 
 // newRoot builds the command tree. A command is listed only because it works.
 func newRoot(p *process) *cobra.Command {
-	setup := newSetup(p)
 	root := &cobra.Command{
 		Use:   "bitgate",
 		Short: "Put Bitbucket behind HTTPS",
@@ -28,18 +27,23 @@ Without a command it starts the guided setup.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          unknownCommand,
-		RunE:          setup.RunE,
 	}
-	root.Flags().AddFlagSet(setup.Flags())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(err.Error(), "see "+c.CommandPath()+" --help")
 	})
 	root.SuggestionsMinimumDistance = 2
+	hideRootFlags(root)
+	root.AddCommand(newProxy(p))
+	if p.serves() { // for months, so it does without what it will not need
+		return root
+	}
+	setup := newSetup(p)
+	root.RunE = setup.RunE
+	root.Flags().AddFlagSet(setup.Flags())
 	root.AddCommand(
 		setup, newPlan(p), newApply(p), newVerify(p), newUndo(p), newRecover(p), newHistory(p),
-		newProxy(p), newRender(p), newCert(p), newDemo(p), newStandIn(p), newMan(p), newVersion(p),
+		newRender(p), newCert(p), newDemo(p), newStandIn(p), newMan(p), newVersion(p),
 	)
-	hideRootFlags(root)
 	return root
 }
 
