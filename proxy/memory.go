@@ -39,8 +39,8 @@ func giveBackMemory(ctx context.Context) {
 	}
 	ticker := time.NewTicker(quietTime)
 	defer ticker.Stop()
-	debug.FreeOSMemory()
 	last := allocated()
+	debug.FreeOSMemory()
 	for given := last; ; {
 		select {
 		case <-ticker.C:
