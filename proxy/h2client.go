@@ -104,8 +104,8 @@ func (c *h2client) bodyBegins(many *unbegun, expect bool) *h1.Error {
 	want := 1
 	c.early = make([]byte, bodyStart)
 	if short {
-		want = int(n)
-		c.early = make([]byte, want+1) // and room to see its end
+		want = int(n) + 1 // its end, too: with more to follow, it is malformed
+		c.early = make([]byte, want)
 	}
 	c.deadline(time.Now().Add(c.patience))
 	defer c.deadline(time.Time{}) // it may have to wait for its turn next

@@ -83,7 +83,7 @@ func (x *h2stream) bodyBegins(many *unbegun) *h1.Error {
 	}
 	want := 1
 	if h := &x.stream.Head; h.Kind == h1.Length && h.Length <= shortBody {
-		want = int(h.Length)
+		want = int(h.Length) + 1 // END_STREAM, too
 	} else if len(x.stream.Body()) == 0 && many.enter() {
 		x.unbegun = true
 		return nil

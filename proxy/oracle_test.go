@@ -98,6 +98,9 @@ func (o *oracle) serve(conn net.Conn) {
 		}
 		m, length, chunked := judge(head.String())
 		o.record(m)
+		if strings.Contains(strings.ToLower(m.head), "\r\nexpect: 100-continue\r\n") {
+			fmt.Fprint(conn, "HTTP/1.1 100 Continue\r\n\r\n")
+		}
 		if err := o.body(m, in, length, chunked); err != nil || len(m.faults) > 0 && m.faults[0] != "no Host" {
 			return
 		}

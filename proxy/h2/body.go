@@ -109,8 +109,16 @@ func (s *Stream) endBody() {
 func (s *Stream) Received() bool { return s.received }
 
 // Body returns the next stretch of the body that has come, empty when none has.
-// It is valid until Consume.
-func (s *Stream) Body() []byte { return s.in.first() }
+// It is valid until Consume. The last byte that Content-Length announces stays
+// back until END_STREAM: with more to follow, the request is malformed and must
+// not have been passed on whole (RFC 9113, 8.1.1).
+func (s *Stream) Body() []byte {
+	first := s.in.first()
+	if s.Kind == h1.Length && s.got == s.Length && !s.received && len(first) > 0 && len(first) == s.in.size {
+		return first[:len(first)-1]
+	}
+	return first
+}
 
 // Buffered is how many bytes of the body have come and were not consumed.
 func (s *Stream) Buffered() int { return s.in.size }

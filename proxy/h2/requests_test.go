@@ -202,6 +202,26 @@ func TestLengthMustAgree(t *testing.T) {
 	}
 }
 
+// Nobody has got the whole body of a request that turns out to be too long.
+func TestLastByteAwaitsTheEnd(t *testing.T) {
+	for _, last := range []string{"", "!"} {
+		c := newClient(t, h2.Limits{})
+		s := c.post(1, "content-length", "5")
+		c.data(1, false, "hel")
+		c.data(1, false, "lo")
+		if got := body(s); got != "hell" || s.Received() {
+			t.Errorf("%q before the end, received %v", got, s.Received())
+		}
+		c.data(1, true, last)
+		if got := body(s); last == "" && (got != "o" || !s.Received()) {
+			t.Errorf("%q at the end, received %v", got, s.Received())
+		}
+		if last != "" && s.Err() == nil {
+			t.Error("longer than announced, and no error")
+		}
+	}
+}
+
 // Trailers are checked and dropped (RFC 9113, 8.1).
 func TestTrailers(t *testing.T) {
 	c := newClient(t, h2.Limits{})
