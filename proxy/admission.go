@@ -51,11 +51,10 @@ func newAdmission(c config.Config) *admission {
 // enter takes a slot or a position; sticky is the server that the client's
 // cookie names; wake is called when there is news. Whoever gets no error calls
 // wait and then leave.
-func (a *admission) enter(p *place, sticky string, wake func()) error {
+func (a *admission) enter(p *place, sticky string, wake func(), now time.Time) error {
 	p.Sticky, p.Wake = sticky, wake
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	now := time.Now()
 	switch a.pool.Enter(&p.Request, now) {
 	case pool.Full:
 		return errQueueFull
@@ -76,7 +75,7 @@ func (a *admission) state(p *place) pool.State {
 // somebody looks whether the client is still there.
 func (a *admission) wait(e *exchange) error {
 	defer a.waits(e)()
-	limit := time.Now().Add(watchAfter)
+	limit := e.now().Add(watchAfter)
 	for {
 		switch state := a.state(e.place); {
 		case state == pool.At:
@@ -116,11 +115,10 @@ func (a *admission) wakeAll() {
 
 // leave gives up the position or hands the slot to the next in line. It returns
 // how many requests were at all servers and at p's, p itself included.
-func (a *admission) leave(p *place) (all, own int) {
+func (a *admission) leave(p *place, now time.Time) (all, own int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	all, own = a.pool.Counts(&p.Request)
-	now := time.Now()
 	a.pool.Leave(&p.Request, now)
 	a.arm(now)
 	return all, own
@@ -130,7 +128,7 @@ func (a *admission) leave(p *place) (all, own int) {
 // as long as the pool says and reports whether to try again, at e's server of
 // then.
 func (a *admission) failed(e *exchange) bool {
-	now := time.Now()
+	now := e.now()
 	a.mu.Lock()
 	state, pause := a.pool.Failed(&e.place.Request, now)
 	a.arm(now)

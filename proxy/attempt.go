@@ -20,7 +20,7 @@ func (e *exchange) forward() {
 			e.notReached(err)
 			return
 		}
-		e.marks.Connected = time.Now()
+		e.marks.Connected = e.now()
 		e.u.Store(u)
 		if e.left() {
 			_ = u.SetDeadline(longAgo)
@@ -61,7 +61,7 @@ func (e *exchange) attempt(u *upstreamConn) (again bool) {
 	u.start(e.r.IsHEAD())
 	u.out = rules.AppendRequest(u.out[:0], e.r, e.p.cfg.URL)
 	e.marks.Answered, e.marks.Finished = time.Time{}, time.Time{}
-	_ = u.SetWriteDeadline(time.Now().Add(e.p.cfg.IdleTimeout))
+	_ = u.SetWriteDeadline(e.now().Add(e.p.cfg.IdleTimeout))
 	_, err := u.Write(u.out)
 	if err == nil || e.r.Kind != h1.None {
 		// A server may refuse a body by closing: its answer may be there.
@@ -119,13 +119,13 @@ func (e *exchange) answer(u *upstreamConn) error {
 
 // answerHead is what the client is told of the server's final head.
 func (e *exchange) answerHead(res *h1.Response) h1.Head {
-	e.fields = e.sticky.Bind(e.p.cfg, &e.place.Request, rules.AnswerFields(e.fields[:0], res))
+	e.fields = e.sticky.Bind(&e.p.cfg, &e.place.Request, rules.AnswerFields(e.fields[:0], res))
 	return rules.AnswerHead(e.r, res, e.fields)
 }
 
 func (e *exchange) final(u *upstreamConn) error {
 	res := &u.head
-	e.marks.Answered = time.Now()
+	e.marks.Answered = e.now()
 	u.body.Start(res.Kind, res.Length)
 	a := e.answerHead(res)
 	a.Close = !e.uploadOver()
@@ -136,7 +136,7 @@ func (e *exchange) final(u *upstreamConn) error {
 	if err := e.relay(u); err != nil {
 		return err
 	}
-	e.marks.Finished = time.Now()
+	e.marks.Finished = e.now()
 	if err := e.c.finish(); err != nil {
 		return e.clientGone(err)
 	}

@@ -3,7 +3,18 @@ package proxy
 import (
 	"crypto/tls"
 	"net"
+	"net/netip"
 )
+
+// remoteOf is the address of c's peer, an IPv4 address as such; the zero one
+// where it has none.
+func remoteOf(c net.Conn) netip.AddrPort {
+	var p netip.AddrPort
+	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		p = tcp.AddrPort()
+	}
+	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+}
 
 // clientConn is a client's TLS connection after the handshake.
 type clientConn struct {

@@ -10,7 +10,6 @@ import (
 	"bitgate/proxy/config"
 	"bitgate/proxy/limit"
 	"bitgate/proxy/metrics"
-	"bitgate/proxy/rules"
 )
 
 // clients counts the connections of clients and holds each client to its limits.
@@ -60,7 +59,7 @@ func (g *guarded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if account, ok := g.clients.connect(rules.Peer(conn.RemoteAddr().String())); ok {
+		if account, ok := g.clients.connect(remoteOf(conn).Addr()); ok {
 			return &guardedConn{Conn: conn, account: account}, nil
 		}
 		conn.Close()

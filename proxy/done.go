@@ -1,14 +1,12 @@
 package proxy
 
 import (
-	"time"
-
 	"bitgate/proxy/record"
 )
 
 // done logs and counts the exchange.
 func (e *exchange) done() {
-	e.marks.End = time.Now()
+	e.marks.End = e.now()
 	switch {
 	case e.end == record.Client && e.p.base.Err() != nil:
 		e.end = record.Killed

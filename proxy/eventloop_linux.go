@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"bitgate/proxy/loop"
 )
@@ -65,7 +66,7 @@ func (e *eventLoops) accepted(a loop.Accepted) {
 		a.Refuse()
 		return
 	}
-	first := e.p.fresh.add(a.Remote.String())
+	first := e.p.fresh.add(a.Remote, time.Now())
 	h := e.all[int(e.next.Add(1))%len(e.all)]
 	if !h.Post(func() { h.take(a, account, first) }) {
 		a.Refuse()

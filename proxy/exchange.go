@@ -64,10 +64,10 @@ type exchange struct {
 
 // exchange carries out r for c and logs it, whatever happens.
 func (p *Proxy) exchange(w worker, c client, r *rules.Request, o *opened) {
-	r.Client = rules.ClientOf(p.cfg, r)
+	r.Client = rules.ClientOf(&p.cfg, r)
 	e := w.last
 	*e = exchange{worker: w, p: p, c: c, r: r, fields: e.fields[:0]}
-	e.marks.First, e.marks.Head = r.Started, time.Now()
+	e.marks.First, e.marks.Head = r.Started, w.now()
 	o.works(e)
 	defer o.works(nil) // its buffers are the next one's
 	e.serve()
@@ -76,9 +76,9 @@ func (p *Proxy) exchange(w worker, c client, r *rules.Request, o *opened) {
 }
 
 // refused answers a request that broke the protocol, in the proxy's name.
-func (p *Proxy) refused(c client, r *rules.Request, status int, reason string) {
-	r.Client = rules.ClientOf(p.cfg, r)
-	e := &exchange{p: p, c: c, r: r}
+func (p *Proxy) refused(w worker, c client, r *rules.Request, status int, reason string) {
+	r.Client = rules.ClientOf(&p.cfg, r)
+	e := &exchange{worker: w, p: p, c: c, r: r}
 	e.marks.First = r.Started
 	e.say(rules.Malformed(status, reason))
 	e.done()

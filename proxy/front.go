@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"time"
 
 	"bitgate/proxy/pool"
 	"bitgate/proxy/rules"
@@ -15,7 +14,7 @@ func (e *exchange) serve() {
 		e.say(rules.TooMany(e.r, wait))
 		return
 	}
-	if own := rules.Route(e.p.cfg, e.r); own != nil {
+	if own := rules.Route(&e.p.cfg, e.r); own != nil {
 		e.say(own)
 		return
 	}
@@ -25,12 +24,12 @@ func (e *exchange) serve() {
 // admit waits for one of the slots at a server and forwards.
 func (e *exchange) admit() {
 	a := e.p.admission
-	if err := a.enter(&e.own, e.sticky.Take(e.p.cfg, e.r), e.ring); err != nil {
+	if err := a.enter(&e.own, e.sticky.Take(&e.p.cfg, e.r), e.ring, e.now()); err != nil {
 		e.notAdmitted(err)
 		return
 	}
 	e.place = &e.own
-	defer func() { e.atAll, e.atServer = a.leave(e.place) }()
+	defer func() { e.atAll, e.atServer = a.leave(e.place, e.now()) }()
 	if a.state(e.place) != pool.At {
 		if err := a.wait(e); err != nil {
 			e.notAdmitted(err)
@@ -38,7 +37,7 @@ func (e *exchange) admit() {
 		}
 		e.unwatch()
 	}
-	e.marks.Dequeued = time.Now()
+	e.marks.Dequeued = e.now()
 	if e.left() {
 		e.clientLeft()
 		return

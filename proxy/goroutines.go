@@ -43,7 +43,7 @@ func (g *goroutines) accept(ctx context.Context, l net.Listener) error {
 				return nil
 			}
 		}
-		first := p.fresh.add(conn.RemoteAddr().String())
+		first := p.fresh.add(remoteOf(conn), time.Now())
 		g.serve(conn, func(member *member) {
 			asked := sync.OnceFunc(func() { p.fresh.done(first) })
 			if !g.handshake(ctx, conn, member, asked) {
@@ -77,7 +77,7 @@ func (g *goroutines) handshake(ctx context.Context, conn net.Conn, m *member, as
 		return p.speakH2(g.agreed, secure, asked)
 	}
 	c := newH1Conn(p, p.goroutines)
-	c.attach(clientConn{Conn: secure}, asked)
+	c.attach(clientConn{Conn: secure}, remoteOf(secure), asked)
 	m.speaks(c)
 	c.serve()
 	return false

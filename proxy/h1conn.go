@@ -2,11 +2,13 @@ package proxy
 
 import (
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"bitgate/proxy/h1"
+	"bitgate/proxy/rules"
 )
 
 const (
@@ -31,18 +33,19 @@ type h1conn struct {
 	worker
 
 	conn   clientConn
-	remote string // its address with port
+	remote netip.AddrPort
 	p      *Proxy
 	asked  func()       // called when the first request begins; nil after that
 	idle   atomic.Int32 // connIdle, connBusy or connClosed
 	open   opened       // while busy
 
-	in   []byte // received
-	r, w int    // in[r:w] is not consumed yet
-	base int    // in[:base] holds the head of the current request
-	head h1.Request
-	body h1.Body
-	got  atomic.Bool // the whole request was received
+	in      []byte // received
+	r, w    int    // in[r:w] is not consumed yet
+	base    int    // in[:base] holds the head of the current request
+	head    h1.Request
+	body    h1.Body
+	request rules.Request
+	got     atomic.Bool // the whole request was received
 
 	unbegun bool // its turn came before its body began
 
@@ -74,8 +77,8 @@ func newH1Conn(p *Proxy, h *host) *h1conn {
 }
 
 // attach lets c speak on conn.
-func (c *h1conn) attach(conn clientConn, asked func()) {
-	c.conn, c.remote, c.asked = conn, conn.RemoteAddr().String(), asked
+func (c *h1conn) attach(conn clientConn, remote netip.AddrPort, asked func()) {
+	c.conn, c.remote, c.asked = conn, remote, asked
 	c.r, c.w = 0, 0
 	c.idle.Store(connIdle)
 }

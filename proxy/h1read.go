@@ -34,7 +34,7 @@ func (c *h1conn) read() ([]byte, error) {
 			continue
 		}
 		c.r, c.w = c.base, c.base
-		if now := time.Now(); now.After(c.readNext) {
+		if now := c.now(); now.After(c.readNext) {
 			c.deadline(now.Add(c.limit))
 			c.readNext = now.Add(c.limit / 10)
 		}

@@ -20,13 +20,13 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 	c.mu.Lock()
 	c.halted = false
 	c.mu.Unlock()
-	begun := time.Now()
+	begun := c.now()
 	limit := begun.Add(wait)
 	for {
 		if c.w > 0 {
 			n, err := c.head.Feed(c.in[:c.w])
 			if c.head.Begun() && c.idle.Load() == connIdle {
-				c.p.open.put(&c.open, c.remote)
+				c.p.open.put(&c.open, c.remote, c.now())
 				if !c.idle.CompareAndSwap(connIdle, connBusy) {
 					c.p.open.done(&c.open)
 					return nil, false
@@ -35,7 +35,7 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 					c.asked()
 					c.asked = nil
 				}
-				begun = time.Now()
+				begun = c.now()
 				limit = begun.Add(c.p.cfg.RequestTimeout)
 			}
 			if err != nil {
@@ -44,7 +44,7 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 			}
 			if n > 0 {
 				c.r, c.base = n, n
-				r := c.request(begun)
+				r := c.describe(begun)
 				here, err := c.bodyBegins(limit)
 				if err != nil {
 					c.refuse(err.Status, err.Reason, begun)
@@ -65,10 +65,11 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 	}
 }
 
-// request describes the head that was read.
-func (c *h1conn) request(begun time.Time) *rules.Request {
+// describe tells of the head that was read.
+func (c *h1conn) describe(begun time.Time) *rules.Request {
 	h := &c.head
-	r := rules.FromHead(h, c.remote, begun)
+	r := &c.request
+	*r = rules.FromHead(h, c.remote, begun)
 	c.body.Start(h.Kind, h.Length)
 	c.got.Store(c.body.Done())
 	c.answer, c.failed = h1.Answer{Minor: h.Minor, HEAD: r.IsHEAD(), Close: h.Close}, nil
@@ -90,7 +91,7 @@ func (c *h1conn) bodyBegins(limit time.Time) (bool, *h1.Error) {
 	}
 	first := limit
 	if want == 1 {
-		first = time.Now().Add(bodyWait)
+		first = c.now().Add(bodyWait)
 	}
 	for c.w-c.r < want && !c.head.Expect {
 		c.deadline(first)

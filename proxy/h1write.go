@@ -33,7 +33,7 @@ func (c *h1conn) flush() error {
 	if c.failed != nil || len(c.out) == 0 {
 		return c.failed
 	}
-	if now := time.Now(); now.After(c.writeNext) {
+	if now := c.now(); now.After(c.writeNext) {
 		_ = c.conn.SetWriteDeadline(now.Add(c.limit))
 		c.writeNext = now.Add(c.limit / 10)
 	}
@@ -70,7 +70,7 @@ func (c *h1conn) refuse(status int, reason string, begun time.Time) {
 	c.answer, c.failed = h1.Answer{Minor: 1, Close: true}, nil
 	c.got.Store(true)
 	c.writeNext = time.Time{}
-	c.p.refused(c, &rules.Request{Proto: "HTTP/1.1", Remote: c.remote, Started: begun}, status, reason)
+	c.p.refused(c.worker, c, &rules.Request{Proto: "HTTP/1.1", Remote: c.remote, Started: begun}, status, reason)
 	c.linger()
 }
 
@@ -80,7 +80,7 @@ func (c *h1conn) linger() {
 	if c.failed != nil || c.conn.CloseWrite() != nil {
 		return
 	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(lingerTime))
+	_ = c.conn.SetReadDeadline(c.now().Add(lingerTime))
 	for n := 0; n < lingerBytes; {
 		m, err := c.conn.Read(c.in)
 		if err != nil {

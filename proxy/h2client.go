@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -46,7 +47,9 @@ type h2client struct {
 // ServeHTTP answers an HTTP/2 request. A broken answer ends in a panic with
 // http.ErrAbortHandler, which resets the stream.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	o := p.open.add(r.RemoteAddr)
+	remote, _ := netip.ParseAddrPort(r.RemoteAddr) // always valid for TCP
+	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
+	o := p.open.add(remote, time.Now())
 	defer p.open.done(o)
 	if asked, ok := r.Context().Value(askedKey{}).(func()); ok {
 		asked()
@@ -57,7 +60,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.limit = 2 * p.cfg.IdleTimeout
 	c.patience = p.cfg.RequestTimeout
 	c.got.Store(r.ContentLength == 0)
-	out := &rules.Request{Method: []byte(r.Method), Target: []byte(r.RequestURI), Host: r.Host, Proto: r.Proto, Remote: r.RemoteAddr, Started: time.Now()}
+	out := &rules.Request{Method: []byte(r.Method), Target: []byte(r.RequestURI), Host: r.Host, Proto: r.Proto, Remote: remote, Started: time.Now()}
 	for name, values := range r.Header {
 		for _, v := range values {
 			out.Fields = append(out.Fields, h1.Field{Name: []byte(name), Value: []byte(v)})
@@ -74,9 +77,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out.Expect = out.Kind != h1.None && r.Header.Get("Expect") == "100-continue"
 	out.Split()
 	if broken := h1.CheckRequest(out.Method, out.Target, []byte(out.Host), out.Fields); broken != nil {
-		p.refused(c, out, broken.Status, broken.Reason)
+		p.refused(worker{host: p.goroutines}, c, out, broken.Status, broken.Reason)
 	} else if broken := c.bodyBegins(&p.unbegun, out.Expect); broken != nil {
-		p.refused(c, out, broken.Status, broken.Reason)
+		p.refused(worker{host: p.goroutines}, c, out, broken.Status, broken.Reason)
 	} else {
 		p.exchange(newWorker(p.goroutines), c, out, o)
 	}

@@ -1,14 +1,12 @@
 package proxy
 
 import (
-	"time"
-
 	"bitgate/proxy/h2"
 )
 
 // drain asks the client to leave.
 func (s *h2session) drain() {
-	s.core.Drain(time.Now())
+	s.core.Drain(s.host.Now())
 	s.touch()
 	if !s.paused {
 		s.conn.Recall()
@@ -27,7 +25,7 @@ func (s *h2session) finish() {
 		return
 	}
 	s.conn.DontWait(false)
-	_ = s.conn.SetReadDeadline(time.Now().Add(lingerTime))
+	_ = s.conn.SetReadDeadline(s.host.Now().Add(lingerTime))
 	in := s.host.buffer()
 	defer func() { s.host.buffers = append(s.host.buffers, in) }()
 	for n := 0; n < lingerBytes; {

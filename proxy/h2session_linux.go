@@ -23,7 +23,6 @@ type h2session struct {
 	*loopConn
 	core     *h2.Conn
 	opened   *opened // in loopHost.sessions
-	remote   string
 	reading  bool
 	flushing bool
 	paused   bool // reading waits until the output was taken
@@ -37,13 +36,13 @@ type h2session struct {
 
 // speakH2 speaks HTTP/2 on the connection.
 func (c *loopConn) speakH2() {
-	cfg, now := c.host.p.cfg, time.Now()
-	s := &h2session{loopConn: c, remote: c.tls.RemoteAddr().String()}
+	cfg, now := &c.host.p.cfg, c.host.Now()
+	s := &h2session{loopConn: c}
 	s.core = h2.NewConn(h2.Limits{
 		Streams: maxStreams, Head: maxHead, Fields: maxFields, Request: cfg.RequestTimeout, Stall: cfg.IdleTimeout, KeepAlive: cfg.KeepAliveTimeout,
 	}, now)
 	s.readOn, s.writeOn = s.read, s.write
-	s.opened = c.host.sessions.add(s.remote)
+	s.opened = c.host.sessions.add(s.remote, now)
 	c.h2 = s
 	c.conn.DontWait(true)
 	s.touch()
@@ -64,7 +63,7 @@ func (s *h2session) read() {
 	more := s.receive(in)
 	s.host.buffers = append(s.host.buffers, in)
 	s.reading = false
-	now := time.Now()
+	now := s.host.Now()
 	if s.core.Open() == 0 || now.Sub(s.ticked) > sessionTick/2 {
 		s.ticked = now
 		if s.next = s.core.Tick(now); s.core.Open() > 0 {
@@ -92,7 +91,7 @@ func (s *h2session) receive(in []byte) (more bool) {
 		}
 		n, err := s.tls.Read(in)
 		if n > 0 {
-			_ = s.core.Receive(in[:n], time.Now()) // Done says so
+			_ = s.core.Receive(in[:n], s.host.Now()) // Done says so
 			s.act()
 			continue
 		}
@@ -154,7 +153,7 @@ func (s *h2session) send() error {
 			s.spare = out
 			return nil
 		}
-		_ = s.conn.SetWriteDeadline(time.Now().Add(s.host.p.cfg.IdleTimeout)) // a closed one fails next
+		_ = s.conn.SetWriteDeadline(s.host.Now().Add(s.host.p.cfg.IdleTimeout)) // a closed one fails next
 		_, err := s.tls.Write(out)
 		if err = errors.Join(err, s.conn.Flush()); err != nil {
 			return err

@@ -20,6 +20,7 @@ type h2stream struct {
 	session *h2session
 	stream  *h2.Stream
 	open    opened
+	request rules.Request
 	used    int // bytes that the last read returned
 	got     bool
 	asked   bool // for the body
@@ -53,11 +54,11 @@ func (x *h2stream) start(s *h2session, stream *h2.Stream) {
 func (x *h2stream) serve() {
 	s, h := x.session, x.session.host
 	o := &x.open
-	h.p.open.put(o, s.remote)
-	if r := x.request(); x.stream.Refusal != nil {
-		h.p.refused(x, r, x.stream.Refusal.Status, x.stream.Refusal.Reason)
+	h.p.open.put(o, s.remote, x.now())
+	if r := x.describe(); x.stream.Refusal != nil {
+		h.p.refused(x.worker, x, r, x.stream.Refusal.Status, x.stream.Refusal.Reason)
 	} else if broken := x.bodyBegins(&h.p.unbegun); broken != nil {
-		h.p.refused(x, r, broken.Status, broken.Reason)
+		h.p.refused(x.worker, x, r, broken.Status, broken.Reason)
 	} else {
 		h.p.exchange(x.worker, x, r, o)
 	}
@@ -88,22 +89,23 @@ func (x *h2stream) bodyBegins(many *unbegun) *h1.Error {
 		x.unbegun = true
 		return nil
 	}
-	limit := time.Now().Add(x.session.host.p.cfg.RequestTimeout)
+	limit := x.now().Add(x.session.host.p.cfg.RequestTimeout)
 	for x.stream.Buffered() < want && !x.stream.Received() {
 		switch {
 		case x.gone:
 			return errBodyBroken
-		case !x.upload.Wait(limit) && time.Now().After(limit):
+		case !x.upload.Wait(limit) && !x.now().Before(limit):
 			return errBodyLate
 		}
 	}
 	return nil
 }
 
-func (x *h2stream) request() *rules.Request {
+func (x *h2stream) describe() *rules.Request {
 	h := &x.stream.Head
-	r := &rules.Request{
-		Method: h.Method, Target: h.Target, Host: string(h.Host), Proto: "HTTP/2.0", Remote: x.session.remote, Started: time.Now(),
+	r := &x.request
+	*r = rules.Request{
+		Method: h.Method, Target: h.Target, Host: string(h.Host), Proto: "HTTP/2.0", Remote: x.session.remote, Started: x.now(),
 		Fields: h.Fields, Kind: h.Kind, Length: h.Length, Expect: h.Expect,
 	}
 	method := string(h.Method)
@@ -138,7 +140,7 @@ func (x *h2stream) read() ([]byte, error) {
 		x.used = 0
 		x.session.touch()
 	}
-	limit := time.Now().Add(x.session.host.p.cfg.IdleTimeout)
+	limit := x.now().Add(x.session.host.p.cfg.IdleTimeout)
 	for {
 		body := x.stream.Body()
 		switch {

@@ -12,6 +12,7 @@ import (
 // host only.
 type host struct {
 	spawn    func(f func()) // runs f beside the caller
+	now      func() time.Time
 	signal   func() signal
 	upstream *upstream
 }
@@ -46,9 +47,10 @@ func newWorker(h *host) worker {
 func goroutineHost(c config.Config) *host {
 	dialer := net.Dialer{Timeout: c.ConnectTimeout}
 	u := newUpstream(c)
-	u.dial, u.sound = dialer.DialContext, func(c *upstreamConn) bool { return quiet(c.Conn) }
+	u.dial, u.now, u.sound = dialer.DialContext, time.Now, func(c *upstreamConn) bool { return quiet(c.Conn) }
 	return &host{
 		spawn:    func(f func()) { go f() },
+		now:      time.Now,
 		signal:   func() signal { return make(bell, 1) },
 		upstream: u,
 	}

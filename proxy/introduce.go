@@ -9,7 +9,6 @@ import (
 	proxyproto "github.com/pires/go-proxyproto"
 
 	"bitgate/proxy/config"
-	"bitgate/proxy/rules"
 )
 
 // introduced reads the PROXY protocol header (versions 1 and 2,
@@ -18,7 +17,7 @@ import (
 // (HAProxy: accept-proxy), from any other it is not looked for, for it could say
 // anything. It must come within the time that a request's head has.
 func introduced(c config.Config, conn net.Conn) (net.Conn, error) {
-	if !c.ProxyProtocol || !c.Trusted(rules.Peer(conn.RemoteAddr().String())) {
+	if !c.ProxyProtocol || !c.Trusted(remoteOf(conn).Addr()) {
 		return conn, nil
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(c.RequestTimeout)) // fails on a closed connection only

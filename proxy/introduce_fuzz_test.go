@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"bitgate/proxy/config"
-	"bitgate/proxy/rules"
 )
 
 // said is a connection on which a trusted proxy has said something.
@@ -37,7 +36,7 @@ func FuzzPROXYHeader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if addr := rules.Peer(conn.RemoteAddr().String()); !addr.IsValid() {
+		if addr := remoteOf(conn).Addr(); !addr.IsValid() {
 			t.Errorf("%q names %v", header, conn.RemoteAddr())
 		}
 		left, err := io.ReadAll(conn)

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 
 	"bitgate/proxy/loop"
@@ -16,6 +17,7 @@ type loopConn struct {
 	host    *loopHost
 	conn    *loop.Conn
 	tls     *tls.Conn
+	remote  netip.AddrPort // who was introduced
 	account account
 	first   *opened // in Proxy.fresh; nil once it has asked for something
 	driver  *h1conn // while an HTTP/1.1 request is under way
@@ -66,14 +68,14 @@ func (c *loopConn) drain() {
 // begin agrees on a protocol and has it spoken.
 func (c *loopConn) begin() {
 	p := c.host.p
-	limit := time.Now().Add(p.cfg.RequestTimeout)
+	limit := c.host.Now().Add(p.cfg.RequestTimeout)
 	named, err := introduced(p.cfg, c.conn.Batch())
 	if err != nil {
 		p.log.later("https: %v", err)
 		c.conn.Close()
 		return
 	}
-	c.tls = tls.Server(named, p.tls)
+	c.tls, c.remote = tls.Server(named, p.tls), remoteOf(named)
 	_ = c.conn.SetDeadline(limit) // fails on a closed connection only
 	if err := c.tls.Handshake(); err != nil {
 		c.conn.Close()
@@ -109,7 +111,7 @@ func (c *loopConn) speak(wait time.Duration) {
 		asked = c.asked
 	}
 	c.driver = h.driver()
-	c.driver.attach(clientConn{Conn: c.tls, under: c.conn}, asked)
+	c.driver.attach(clientConn{Conn: c.tls, under: c.conn}, c.remote, asked)
 	more := c.driver.next(wait)
 	for more && c.driver.pending() {
 		more = c.driver.next(wait)
@@ -120,5 +122,5 @@ func (c *loopConn) speak(wait time.Duration) {
 		_ = c.tls.Close()
 		return
 	}
-	c.conn.WhenReadable(time.Now().Add(h.p.cfg.KeepAliveTimeout), c.run)
+	c.conn.WhenReadable(c.host.Now().Add(h.p.cfg.KeepAliveTimeout), c.run)
 }

@@ -34,8 +34,8 @@ func newLoopHost(p *Proxy, sessions *openSet) (*loopHost, error) {
 	}
 	h := &loopHost{Loop: l, p: p, sessions: sessions, dialer: net.Dialer{Timeout: p.cfg.ConnectTimeout}}
 	u := newUpstream(p.cfg)
-	u.dial, u.sound, u.kept = h.dial, sound, h.keep
-	h.host = host{spawn: l.Go, signal: func() signal { return l.NewSignal() }, upstream: u}
+	u.dial, u.now, u.sound, u.kept = h.dial, l.Now, sound, h.keep
+	h.host = host{spawn: l.Go, now: l.Now, signal: func() signal { return l.NewSignal() }, upstream: u}
 	return h, nil
 }
 
@@ -43,7 +43,7 @@ func newLoopHost(p *Proxy, sessions *openSet) (*loopHost, error) {
 // may take its time.
 func (h *loopHost) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if address, err := netip.ParseAddrPort(address); err == nil {
-		return connection(h.Dial(address, time.Now().Add(h.dialer.Timeout)))
+		return connection(h.Dial(address, h.Now().Add(h.dialer.Timeout)))
 	}
 	var conn net.Conn
 	var err error

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ type openSet struct {
 
 // opened is one of them.
 type opened struct {
-	client string
+	client netip.AddrPort
 	since  time.Time
 
 	mu   sync.Mutex
@@ -34,20 +35,20 @@ type progress interface {
 	progress() (client, what string, sent, received int64)
 }
 
-func (s *openSet) add(client string) *opened {
+func (s *openSet) add(client netip.AddrPort, now time.Time) *opened {
 	o := &opened{}
-	s.put(o, client)
+	s.put(o, client, now)
 	return o
 }
 
 // put adds o, which may have been used before.
-func (s *openSet) put(o *opened, client string) {
+func (s *openSet) put(o *opened, client netip.AddrPort, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.items == nil {
 		s.items = map[*opened]struct{}{}
 	}
-	o.client, o.since = client, time.Now()
+	o.client, o.since = client, now
 	s.items[o] = struct{}{}
 }
 
@@ -108,7 +109,7 @@ func (o *opened) works(p progress) {
 func (o *opened) describe(now time.Time) metrics.Open {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	d := metrics.Open{Client: o.client, What: "a request that has not come completely", Age: now.Sub(o.since)}
+	d := metrics.Open{Client: o.client.String(), What: "a request that has not come completely", Age: now.Sub(o.since)}
 	if o.work != nil {
 		var client string
 		if client, d.What, d.Sent, d.Received = o.work.progress(); client != "" {

@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"time"
-
 	"bitgate/proxy/h1"
 	"bitgate/proxy/rules"
 )
@@ -13,7 +11,7 @@ func (e *exchange) say(a *rules.Answer) {
 		e.end = a.Cause
 	}
 	e.begun, e.status = true, a.Status
-	fields, body := a.Write(e.p.cfg, e.r, time.Now())
+	fields, body := a.Write(&e.p.cfg, e.r, e.now())
 	err := e.begin(h1.Head{Status: a.Status, Reason: []byte(a.Reason()), Fields: fields, Length: int64(len(body))})
 	if err == nil && !e.r.IsHEAD() {
 		e.bytes.Store(int64(len(body)))
@@ -31,6 +29,6 @@ func (e *exchange) say(a *rules.Answer) {
 
 // begin starts the final answer.
 func (e *exchange) begin(h h1.Head) error {
-	h.Fields = rules.WithHSTS(e.p.cfg, h.Fields)
+	h.Fields = rules.WithHSTS(&e.p.cfg, h.Fields)
 	return e.c.begin(h)
 }

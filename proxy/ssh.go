@@ -52,7 +52,7 @@ func (s *sshForwarder) serve(ctx context.Context, l net.Listener) error {
 		}
 		select {
 		case s.slots <- struct{}{}:
-			o := s.open.add(conn.RemoteAddr().String())
+			o := s.open.add(remoteOf(conn), time.Now())
 			go func() {
 				defer func() { <-s.slots; s.open.done(o) }()
 				s.forward(ctx, conn, o)

@@ -13,7 +13,7 @@ func (e *exchange) tunnel(u *upstreamConn) error {
 	if !e.r.WebSocket || !h1.Is(u.head.Upgrade, "websocket") {
 		return errors.New("the server switched to a protocol that was not asked for")
 	}
-	e.begun, e.status, e.marks.Answered = true, u.head.Status, time.Now()
+	e.begun, e.status, e.marks.Answered = true, u.head.Status, e.now()
 	e.c.unwatch()
 	if err := e.c.begin(e.answerHead(&u.head)); err != nil {
 		return e.clientGone(err)
@@ -41,7 +41,7 @@ func (e *exchange) tunnel(u *upstreamConn) error {
 		e.wake.Wait(time.Time{})
 	}
 	u.Close()
-	e.marks.Finished = time.Now()
+	e.marks.Finished = e.now()
 	e.complete = true
 	return nil
 }

@@ -24,7 +24,7 @@ func (e *exchange) pump(u *upstreamConn) {
 		data, err := e.c.read()
 		e.uploading.Store(false)
 		e.uploaded.Add(int64(len(data)))
-		now := time.Now()
+		now := e.now()
 		e.activity.Store(now.UnixNano())
 		over := errors.Is(err, io.EOF)
 		if err != nil && !over {
@@ -75,7 +75,7 @@ func (e *exchange) mayRead() bool {
 	if !e.r.Expect || e.r.Proto != "HTTP/2.0" {
 		return true
 	}
-	for limit := time.Now().Add(expectTimeout); !e.wanted.Load() && !e.stopped.Load() && !e.left() && e.upload.Wait(limit); {
+	for limit := e.now().Add(expectTimeout); !e.wanted.Load() && !e.stopped.Load() && !e.left() && e.upload.Wait(limit); {
 	}
 	return !e.stopped.Load() && !e.left()
 }

@@ -29,6 +29,7 @@ var errAnswerHead = errors.New("the answer's head is too long")
 // sent must never be sent twice.
 type upstream struct {
 	dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	now   func() time.Time
 	sound func(*upstreamConn) bool               // a kept connection is open, and nothing has come on it
 	kept  func(c *upstreamConn, until time.Time) // is told of each one; may be nil
 
@@ -62,7 +63,7 @@ func newUpstream(c config.Config) *upstream {
 func (u *upstream) get(ctx context.Context, address string, kept bool) (*upstreamConn, error) {
 	for kept {
 		u.mu.Lock()
-		c, ok := u.idle.Take(address, time.Now())
+		c, ok := u.idle.Take(address, u.now())
 		u.mu.Unlock()
 		if !ok {
 			break
@@ -90,11 +91,13 @@ func (u *upstream) put(c *upstreamConn) {
 		c.Close()
 		return
 	}
-	now := time.Now()
+	now := u.now()
 	u.mu.Lock()
-	u.idle.Put(c.to, c, now)
+	full := u.idle.Put(c.to, c, now)
 	u.mu.Unlock()
-	u.reap()
+	if full {
+		u.reap(now)
+	}
 	if u.kept != nil {
 		u.kept(c, now.Add(u.idle.Keep))
 	}
@@ -106,8 +109,8 @@ func (u *upstream) run(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		select {
-		case <-ticker.C:
-			u.reap()
+		case now := <-ticker.C:
+			u.reap(now)
 		case <-ctx.Done():
 			return
 		}
@@ -115,9 +118,9 @@ func (u *upstream) run(ctx context.Context) {
 }
 
 // reap closes what is idle for too long or too many.
-func (u *upstream) reap() {
+func (u *upstream) reap(now time.Time) {
 	u.mu.Lock()
-	old := u.idle.Expire(time.Now())
+	old := u.idle.Expire(now)
 	u.mu.Unlock()
 	for _, c := range old {
 		c.Close()

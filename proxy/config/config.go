@@ -208,7 +208,7 @@ func (c Config) SSHServers() []Node {
 }
 
 // Trusted reports whether addr is one of the trusted proxies.
-func (c Config) Trusted(addr netip.Addr) bool {
+func (c *Config) Trusted(addr netip.Addr) bool {
 	for _, text := range c.TrustedProxies {
 		if network, err := parseNetwork(text); err == nil && network.Contains(addr.Unmap()) {
 			return true

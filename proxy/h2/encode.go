@@ -39,15 +39,47 @@ const (
 	indexLength = 28
 )
 
-// nameIndex is the static table's index of the names that answers have.
-var nameIndex = map[string]int{
-	"accept-ranges": 18, "access-control-allow-origin": 20, "age": 21, "allow": 22, "cache-control": 24, "content-disposition": 25,
-	"content-encoding": 26, "content-language": 27, "content-location": 29, "content-range": 30, "content-type": 31, "date": 33,
-	"etag": 34, "expires": 36, "last-modified": 44, "link": 45, "location": 46, "proxy-authenticate": 48, "refresh": 52,
-	"retry-after": 53, "server": 54, "set-cookie": 55, "strict-transport-security": 56, "vary": 59, "via": 60, "www-authenticate": 61,
+// nameIndex is the static table's index of the names that answers often have; 0
+// for others, which are written out.
+func nameIndex(lower []byte) int {
+	switch string(lower) {
+	case "accept-ranges":
+		return 18
+	case "cache-control":
+		return 24
+	case "content-disposition":
+		return 25
+	case "content-encoding":
+		return 26
+	case "content-language":
+		return 27
+	case "content-type":
+		return 31
+	case "date":
+		return 33
+	case "etag":
+		return 34
+	case "expires":
+		return 36
+	case "last-modified":
+		return 44
+	case "location":
+		return 46
+	case "server":
+		return 54
+	case "set-cookie":
+		return 55
+	case "strict-transport-security":
+		return 56
+	case "vary":
+		return 59
+	case "www-authenticate":
+		return 61
+	}
+	return 0
 }
 
-const longestName = len("access-control-allow-origin")
+const longestName = len("strict-transport-security")
 
 func appendStatus(to []byte, status int) []byte {
 	if i := statusIndex(status); i > 0 {
@@ -73,7 +105,7 @@ func appendField(to []byte, f h1.Field) []byte {
 		for i, c := range f.Name {
 			name[i] = toLower(c)
 		}
-		if i := nameIndex[string(name)]; i > 0 {
+		if i := nameIndex(name); i > 0 {
 			return appendString(appendInteger(to, 0, 4, i), f.Value)
 		}
 	}

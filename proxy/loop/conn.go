@@ -162,7 +162,7 @@ func (c *Conn) Close() error {
 	}
 	c.push()
 	c.leave()
-	err := unix.Close(c.fd)
+	err := closeSocket(c.fd)
 	if c.OnClose != nil {
 		c.OnClose()
 	}
@@ -196,5 +196,5 @@ func (c *Conn) CloseWrite() error {
 	if err := c.Flush(); err != nil {
 		return err
 	}
-	return os.NewSyscallError("shutdown", unix.Shutdown(c.fd, unix.SHUT_WR))
+	return os.NewSyscallError("shutdown", shutdownSend(c.fd))
 }

@@ -12,11 +12,11 @@ import (
 
 // LocalAddr implements net.Conn.
 func (c *Conn) LocalAddr() net.Addr {
-	sa, err := unix.Getsockname(c.fd)
+	address, err := localAddress(c.fd)
 	if err != nil {
 		return &net.TCPAddr{}
 	}
-	return net.TCPAddrFromAddrPort(addressOf(sa))
+	return net.TCPAddrFromAddrPort(address)
 }
 
 // RemoteAddr implements net.Conn.
@@ -53,7 +53,7 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 // QuickAck has what was received acknowledged at once (tcp(7), TCP_QUICKACK):
 // a client that waits for that before it sends on (Nagle) would wait for 40 ms.
 func (c *Conn) QuickAck() {
-	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) // slower without it, not broken
+	_ = setOption(c.fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) // slower without it, not broken
 }
 
 func (c *Conn) problem(call string, err error) error {

@@ -68,7 +68,7 @@ func prepare(fd int) {
 		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
 	} {
-		_ = unix.SetsockoptInt(fd, o[0], o[1], o[2]) // works without
+		_ = setOption(fd, o[0], o[1], o[2]) // works without
 	}
 }
 
@@ -82,20 +82,4 @@ func sockaddr(address netip.AddrPort) (family int, sa unix.Sockaddr) {
 		zone = uint32(i.Index)
 	}
 	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(address.Port()), Addr: ip.As16(), ZoneId: zone}
-}
-
-func addressOf(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		addr := netip.AddrFrom16(sa.Addr)
-		if sa.ZoneId != 0 && !addr.Is4In6() {
-			if i, err := net.InterfaceByIndex(int(sa.ZoneId)); err == nil {
-				addr = addr.WithZone(i.Name)
-			}
-		}
-		return netip.AddrPortFrom(addr.Unmap(), uint16(sa.Port))
-	}
-	return netip.AddrPort{}
 }

@@ -56,6 +56,7 @@ func (l *Loop) Listen(socket net.Listener, accept func(Accepted), failed func(er
 	if err := errors.Join(controlled, err); err != nil {
 		return err
 	}
+	prepare(fd) // what it accepts inherits that
 	a := &listener{l: l, fd: fd, accept: accept, failed: failed}
 	if err := a.start(); err != nil {
 		unix.Close(fd)
@@ -70,11 +71,10 @@ func (a *listener) start() error { return a.l.watch(a.fd, a, unix.EPOLLIN|unix.E
 // event accepts; what is left is told again (level-triggered).
 func (a *listener) event(uint32) {
 	for range maxAccepts {
-		fd, sa, err := unix.Accept4(a.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, remote, err := accept(a.fd)
 		switch {
 		case err == nil:
-			prepare(fd)
-			a.accept(Accepted{fd: fd, Remote: addressOf(sa)})
+			a.accept(Accepted{fd: fd, Remote: remote})
 		case errors.Is(err, unix.EAGAIN):
 			return
 		case errors.Is(err, unix.ECONNABORTED) || errors.Is(err, unix.EINTR):
@@ -105,7 +105,7 @@ func (a *listener) close() {
 	a.closed = true
 	delete(a.l.sockets, a)
 	a.l.unwatch(a.fd)
-	unix.Close(a.fd)
+	_ = closeSocket(a.fd)
 }
 
 // Add takes over a connection; the caller need not be on the loop that accepted
@@ -113,7 +113,7 @@ func (a *listener) close() {
 func (l *Loop) Add(a Accepted) (*Conn, error) { return l.newConn(a.fd, a.Remote) }
 
 // Refuse closes it.
-func (a Accepted) Refuse() { unix.Close(a.fd) }
+func (a Accepted) Refuse() { _ = closeSocket(a.fd) }
 
 // Adopt takes over a connection that goroutines made. On the loop only.
 func (l *Loop) Adopt(conn *net.TCPConn) (*Conn, error) {

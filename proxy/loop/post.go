@@ -2,8 +2,6 @@
 
 package loop
 
-import "golang.org/x/sys/unix"
-
 // Post has f run on the loop, outside of any coroutine: it must not wait. It may
 // be called from anywhere and reports false once the loop has ended.
 func (l *Loop) Post(f func()) bool {
@@ -15,7 +13,7 @@ func (l *Loop) Post(f func()) bool {
 	l.inbox = append(l.inbox, f)
 	l.mu.Unlock()
 	if l.asleep.Load() && l.asleep.CompareAndSwap(true, false) {
-		_, _ = unix.Write(l.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // cannot be full
+		ring(l.bell)
 	}
 	return true
 }

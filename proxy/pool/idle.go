@@ -32,12 +32,14 @@ func (i *Idle[C]) Take(address string, now time.Time) (conn C, ok bool) {
 	return conn, true
 }
 
-// Put keeps a connection to address whose exchange is complete.
-func (i *Idle[C]) Put(address string, conn C, now time.Time) {
+// Put keeps a connection to address whose exchange is complete. It reports
+// whether Expire has too many to close now.
+func (i *Idle[C]) Put(address string, conn C, now time.Time) (full bool) {
 	if i.kept == nil {
 		i.kept = map[string][]idle[C]{}
 	}
 	i.kept[address] = append(i.kept[address], idle[C]{conn, now})
+	return len(i.kept[address]) > i.Most
 }
 
 // Expire returns what is to be closed: idle for too long, or too many.

@@ -2,6 +2,7 @@ package record
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -129,47 +130,50 @@ func appendWord(b []byte, word string) []byte {
 	if word == "" {
 		return append(b, '-')
 	}
-	return appendEscaped(b, word, " /"+headerSpecials)
+	return appendEscaped(b, word, wordSpecials)
 }
 
 // What HAProxy escapes besides control and non-ASCII bytes (src/log.c: header
 // captures, request lines), and what JSON adds.
-const (
-	headerSpecials = "\"#{|}"
-	lineSpecials   = "\"#"
-	jsonSpecials   = "\"#\\"
+var (
+	headerSpecials = escaping("\"#{|}")
+	wordSpecials   = escaping(" /\"#{|}")
+	lineSpecials   = escaping("\"#")
+	jsonSpecials   = escaping("\"#\\")
+	eventSpecials  = escaping("")
 )
 
-// appendEscaped writes what a peer sent: printable ASCII as it is, all other
-// bytes and the specials as HAProxy's #XX.
-func appendEscaped(b []byte, text, specials string) []byte {
-	const hex = "0123456789ABCDEF"
-	text = text[:min(len(text), limit)]
-	for i := range len(text) {
-		c := text[i]
-		if c < ' ' || c >= 0x7f || contains(specials, c) {
-			b = append(b, '#', hex[c>>4], hex[c&15])
-		} else {
-			b = append(b, c)
-		}
+// escapes says of each byte whether it is escaped.
+type escapes [256]bool
+
+// escaping is for all but printable ASCII, and for the specials.
+func escaping(specials string) *escapes {
+	var e escapes
+	for c := range e {
+		e[c] = c < ' ' || c >= 0x7f || strings.IndexByte(specials, byte(c)) >= 0
 	}
-	return b
+	return &e
 }
 
-func contains(set string, c byte) bool {
-	for i := range len(set) {
-		if set[i] == c {
-			return true
+// appendEscaped writes what a peer sent, the bytes to be escaped as HAProxy's #XX.
+func appendEscaped(b []byte, text string, escaped *escapes) []byte {
+	const hex = "0123456789ABCDEF"
+	text = text[:min(len(text), limit)]
+	done := 0
+	for i := range len(text) {
+		if c := text[i]; escaped[c] {
+			b = append(append(b, text[done:i]...), '#', hex[c>>4], hex[c&15])
+			done = i + 1
 		}
 	}
-	return false
+	return append(b, text[done:]...)
 }
 
 // AppendEvent appends a line that is not a request, for the same log. Words of
 // peers in it cannot end the line.
 func AppendEvent(b []byte, now time.Time, text string) []byte {
 	b = now.AppendFormat(b, "2006-01-02T15:04:05.000Z07:00 ")
-	return appendEscaped(b, text, "")
+	return appendEscaped(b, text, eventSpecials)
 }
 
 // AppendEventJSON appends the same as one JSON object.

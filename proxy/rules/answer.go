@@ -49,7 +49,7 @@ var page = sync.OnceValue(func() *template.Template {
 // of the answer to r, in the language of the asker: plain text for git,
 // Bitbucket's error JSON for REST, else a page. r may hold nothing where no
 // request could be read.
-func (a *Answer) Write(c config.Config, r *Request, now time.Time) ([]h1.Field, string) {
+func (a *Answer) Write(c *config.Config, r *Request, now time.Time) ([]h1.Field, string) {
 	fields := []h1.Field{field("Date", now.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))} // RFC 9110, 5.6.7
 	if a.Location != "" {
 		return append(fields, field("Location", a.Location)), ""
@@ -72,7 +72,7 @@ func (a *Answer) Write(c config.Config, r *Request, now time.Time) ([]h1.Field, 
 
 func field(name, value string) h1.Field { return h1.Field{Name: []byte(name), Value: []byte(value)} }
 
-func wantsJSON(c config.Config, r *Request) bool {
+func wantsJSON(c *config.Config, r *Request) bool {
 	return strings.HasPrefix(r.Path, c.URL.TomcatPath()+"/rest/") || strings.Contains(r.Accept, "application/json") && !strings.Contains(r.Accept, "text/html")
 }
 
@@ -100,7 +100,7 @@ func (a *Answer) page() string {
 // WithHSTS replaces what fields say about Strict-Transport-Security where the
 // configuration does (RFC 6797). Subdomains are other people's servers, so they
 // are left out.
-func WithHSTS(c config.Config, fields []h1.Field) []h1.Field {
+func WithHSTS(c *config.Config, fields []h1.Field) []h1.Field {
 	if c.HSTS <= 0 {
 		return fields
 	}

@@ -31,7 +31,7 @@ func TestOwnAnswers(t *testing.T) {
 		{408, "", rules.Malformed(408, "the request did not arrive in time")},
 		{408, "", rules.BodyLate()},
 		{413, "", rules.BodyBroken(413, "the body is too long")},
-		{421, "", rules.Route(c, &rules.Request{Host: "evil.example", Path: "/"})},
+		{421, "", rules.Route(&c, &rules.Request{Host: "evil.example", Path: "/"})},
 		{429, "3", rules.TooMany(any, 2100*time.Millisecond)},
 		{431, "", rules.Malformed(431, "the head is too long")},
 		{502, "5", rules.ServerFailed(false)},
@@ -54,7 +54,7 @@ func TestOwnAnswers(t *testing.T) {
 	for _, want := range answers {
 		for _, asker := range askers {
 			t.Run(fmt.Sprintf("%d %.20s to %s", want.status, want.a.Text, asker.name), func(t *testing.T) {
-				fields, body := want.a.Write(c, &asker.r, time.Unix(0, 0))
+				fields, body := want.a.Write(&c, &asker.r, time.Unix(0, 0))
 				got := map[string]string{}
 				for _, f := range fields {
 					got[string(f.Name)] = string(f.Value)
@@ -92,7 +92,7 @@ func checkBody(t *testing.T, kind, body, text string) {
 // What a client sends may come back in a page: as text, never as markup.
 func TestPageEscapes(t *testing.T) {
 	a := rules.Refuse(400, `<script>alert("x")</script>`)
-	if _, body := a.Write(config.Config{}, &rules.Request{}, time.Unix(0, 0)); strings.Contains(body, "<script>") {
+	if _, body := a.Write(&config.Config{}, &rules.Request{}, time.Unix(0, 0)); strings.Contains(body, "<script>") {
 		t.Error(body)
 	}
 }

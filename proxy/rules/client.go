@@ -8,17 +8,11 @@ import (
 	"bitgate/proxy/h1"
 )
 
-// Peer is the address of "host:port", the zero Addr if it is none.
-func Peer(remote string) netip.Addr {
-	p, _ := netip.ParseAddrPort(remote) // always valid for TCP
-	return p.Addr().Unmap()
-}
-
 // ClientOf is who asks: the peer, or, where that is a trusted proxy, the last
 // address of X-Forwarded-For that is not one. Whatever stands before that may be
 // forged.
-func ClientOf(c config.Config, r *Request) netip.Addr {
-	addr := Peer(r.Remote)
+func ClientOf(c *config.Config, r *Request) netip.Addr {
+	addr := r.Remote.Addr()
 	if !c.Trusted(addr) {
 		return addr
 	}
@@ -44,9 +38,8 @@ func ClientOf(c config.Config, r *Request) netip.Addr {
 // ClientPort is the client for the log; the port of one behind a trusted proxy
 // is not known and given as 0.
 func (r *Request) ClientPort() netip.AddrPort {
-	p, _ := netip.ParseAddrPort(r.Remote)
-	if p.Addr().Unmap() != r.Client {
+	if r.Remote.Addr() != r.Client {
 		return netip.AddrPortFrom(r.Client, 0)
 	}
-	return netip.AddrPortFrom(r.Client, p.Port())
+	return r.Remote
 }

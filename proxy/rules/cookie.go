@@ -18,7 +18,7 @@ type Sticky struct {
 
 // Take removes the cookie from r and returns the server that it names, "" for
 // none.
-func (s *Sticky) Take(c config.Config, r *Request) (server string) {
+func (s *Sticky) Take(c *config.Config, r *Request) (server string) {
 	if c.Cookie == "" {
 		return ""
 	}
@@ -53,7 +53,7 @@ func (s *Sticky) Take(c config.Config, r *Request) (server string) {
 
 // Bind adds to an answer of the server that place is at what binds the client
 // to it, where it is not yet.
-func (s *Sticky) Bind(c config.Config, place *pool.Request, fields []h1.Field) []h1.Field {
+func (s *Sticky) Bind(c *config.Config, place *pool.Request, fields []h1.Field) []h1.Field {
 	switch {
 	case c.Cookie == "":
 		return fields

@@ -20,7 +20,7 @@ func AppendRequest(to []byte, r *Request, u publicurl.URL) []byte {
 	if r.WebSocket {
 		to = append(to, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
 	}
-	to = h1.AppendField(to, "X-Forwarded-For", r.Client.String())
+	to = append(r.Client.AppendTo(append(to, "X-Forwarded-For: "...)), "\r\n"...)
 	to = h1.AppendField(to, "X-Forwarded-Proto", "https")
 	to = h1.AppendField(to, "X-Forwarded-Host", u.Authority())
 	to = h1.AppendField(to, "X-Forwarded-Port", u.ProxyPort())

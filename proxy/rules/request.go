@@ -24,12 +24,12 @@ type Request struct {
 	Authority string // of a target in absolute-form
 	Proto     string // for the log
 	Fields    []h1.Field
-	Kind      h1.Kind // of the body
-	Length    int64   // with h1.Length
-	Explicit  bool    // the client said how long an empty body is
-	Expect    bool    // it waits for 100 (Continue)
-	WebSocket bool    // it asks for a tunnel
-	Remote    string  // its address with port
+	Kind      h1.Kind        // of the body
+	Length    int64          // with h1.Length
+	Explicit  bool           // the client said how long an empty body is
+	Expect    bool           // it waits for 100 (Continue)
+	WebSocket bool           // it asks for a tunnel
+	Remote    netip.AddrPort // of the connection; an IPv4 address as such
 	Client    netip.Addr
 	Agent     string
 	Accept    string
@@ -38,8 +38,8 @@ type Request struct {
 
 // FromHead describes an HTTP/1.1 head that was read from remote; started is
 // when its first byte came.
-func FromHead(h *h1.Request, remote string, started time.Time) *Request {
-	r := &Request{
+func FromHead(h *h1.Request, remote netip.AddrPort, started time.Time) Request {
+	r := Request{
 		Method: h.Method, Target: h.Target, Host: string(h.Host), Authority: string(h.Authority), Fields: h.Fields,
 		Kind: h.Kind, Length: h.Length, Explicit: h.Kind == h1.None && h.HasLength(), Expect: h.Expect, Proto: "HTTP/1.1", Remote: remote, Started: started,
 	}

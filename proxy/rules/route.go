@@ -10,7 +10,7 @@ import (
 
 // Route is what happens to a request: an answer in the proxy's own name, or
 // nil: it goes to a server.
-func Route(c config.Config, r *Request) *Answer {
+func Route(c *config.Config, r *Request) *Answer {
 	context := c.URL.TomcatPath()
 	switch {
 	case !ourHost(c.URL, r.Host) || r.Authority != "" && !ourHost(c.URL, r.Authority):
@@ -30,7 +30,7 @@ func redirect(status int, location string) *Answer {
 
 // fromOldPath returns where a path under the former context path is now, "" if
 // it is not under it.
-func fromOldPath(c config.Config, path string) string {
+func fromOldPath(c *config.Config, path string) string {
 	if c.OldPath == "" {
 		return ""
 	}
