@@ -11,8 +11,9 @@ import (
 // read is called from one goroutine and the writing methods from another one.
 type client interface {
 	// read returns the next bytes of the request's body, valid until the next
-	// call; io.EOF at its end, perhaps together with the last bytes.
-	read() ([]byte, error)
+	// call; io.EOF at its end, perhaps together with the last bytes. Without wait
+	// it returns nothing where it would have to wait for them.
+	read(wait bool) ([]byte, error)
 	// received reports whether the request has come completely.
 	received() bool
 	// ask lets a client that waits for 100 (Continue) send its body.

@@ -19,11 +19,27 @@ func remoteOf(c net.Conn) netip.AddrPort {
 // clientConn is a client's TLS connection after the handshake.
 type clientConn struct {
 	*tls.Conn
-	under flusher // what gathers its output; nil where writes go out at once
+	under loopSide // on an event loop
 }
 
-// flusher sends what was gathered, and waits until it is sent.
-type flusher interface{ Flush() error }
+// loopSide is what an event loop's connection can do besides.
+type loopSide interface {
+	// Flush sends what was gathered, and waits until it is sent.
+	Flush() error
+	// DontWait lets Read return os.ErrDeadlineExceeded where it would wait.
+	DontWait(on bool)
+}
+
+// readOn reads what has come already.
+func (c clientConn) readOn(p []byte) int {
+	if c.under == nil {
+		return 0 // nobody can tell
+	}
+	c.under.DontWait(true)
+	defer c.under.DontWait(false)
+	n, _ := c.Conn.Read(p) // what is wrong is told again by the next Read
+	return n
+}
 
 // Write implements net.Conn.
 func (c clientConn) Write(p []byte) (int, error) {

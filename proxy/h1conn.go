@@ -16,6 +16,8 @@ const (
 	maxFields = 100
 	// The head's buffer; behind the head there is room for a full TLS record.
 	inputBuffer = maxHead + 16<<10
+	// Bytes of a body that come at once: then there are many.
+	largeUpload = 12 << 10
 	// What an idle driver keeps of its output buffer.
 	maxOutput = 80 << 10
 	// How long a request may stay out of the queue until its body begins.
@@ -40,6 +42,7 @@ type h1conn struct {
 	open   opened       // while busy
 
 	in      []byte // received
+	first   []byte // what in was before a large upload; nil without one
 	r, w    int    // in[r:w] is not consumed yet
 	base    int    // in[:base] holds the head of the current request
 	head    h1.Request
@@ -86,6 +89,8 @@ func (c *h1conn) attach(conn clientConn, remote netip.AddrPort, asked func()) {
 // detach ends that between two requests.
 func (c *h1conn) detach() {
 	c.conn, c.asked = clientConn{}, nil
+	c.r, c.w = 0, 0
+	c.nextHead()
 	if cap(c.out) > maxOutput {
 		c.out = nil
 	}

@@ -16,7 +16,7 @@ func (c *h1conn) deadline(t time.Time) {
 	}
 }
 
-func (c *h1conn) read() ([]byte, error) {
+func (c *h1conn) read(wait bool) ([]byte, error) {
 	for {
 		n, data, err := c.body.Next(c.in[c.r:c.w])
 		c.r += n
@@ -33,20 +33,46 @@ func (c *h1conn) read() ([]byte, error) {
 		if c.r < c.w {
 			continue
 		}
-		c.r, c.w = c.base, c.base
+		if !wait {
+			return nil, nil
+		}
+		c.makeRoom()
 		if now := c.now(); now.After(c.readNext) {
 			c.deadline(now.Add(c.limit))
 			c.readNext = now.Add(c.limit / 10)
 		}
 		m, failed := c.conn.Read(c.in[c.w:])
-		c.w += m
-		if m == 0 && failed != nil {
+		for c.w += m; m > 0 && c.w < len(c.in); c.w += m {
+			m = c.conn.readOn(c.in[c.w:])
+		}
+		if c.w == c.base && failed != nil {
 			if errors.Is(failed, io.EOF) {
 				failed = io.ErrUnexpectedEOF
 			}
 			return nil, failed
 		}
 	}
+}
+
+// makeRoom empties the buffer. A large upload gets a larger one, so that fewer
+// calls move it; the head's views are of the first one.
+func (c *h1conn) makeRoom() {
+	if c.conn.under != nil && c.first == nil && c.w-c.base > largeUpload {
+		c.first, c.in, c.base = c.in, c.uploads.get(), 0
+	}
+	c.r, c.w = c.base, c.base
+}
+
+// nextHead makes the first buffer the only one again, with what has come after
+// the request.
+func (c *h1conn) nextHead() {
+	rest := c.in[c.r:c.w]
+	if c.first != nil && len(rest) <= len(c.first) {
+		c.uploads.put(c.in)
+		c.in, c.first = c.first, nil
+	}
+	c.w = copy(c.in, rest)
+	c.r, c.base = 0, 0
 }
 
 func (c *h1conn) received() bool { return c.got.Load() }

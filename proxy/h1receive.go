@@ -13,8 +13,7 @@ import (
 // receive reads the next request's head: its first byte within wait, all of it
 // within RequestTimeout from then on, however steadily it drips.
 func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
-	c.w = copy(c.in, c.in[c.r:c.w])
-	c.r, c.base = 0, 0
+	c.nextHead()
 	c.head.Reset()
 	c.got.Store(false)
 	c.mu.Lock()

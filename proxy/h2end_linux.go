@@ -26,8 +26,8 @@ func (s *h2session) finish() {
 	}
 	s.conn.DontWait(false)
 	_ = s.conn.SetReadDeadline(s.host.Now().Add(lingerTime))
-	in := s.host.buffer()
-	defer func() { s.host.buffers = append(s.host.buffers, in) }()
+	in := s.host.buffers.get()
+	defer func() { s.host.buffers.put(in) }()
 	for n := 0; n < lingerBytes; {
 		m, err := s.conn.Read(in)
 		if err != nil {

@@ -59,9 +59,9 @@ func (s *h2session) read() {
 		return
 	}
 	s.reading = true
-	in := s.host.buffer()
+	in := s.host.buffers.get()
 	more := s.receive(in)
-	s.host.buffers = append(s.host.buffers, in)
+	s.host.buffers.put(in)
 	s.reading = false
 	now := s.host.Now()
 	if s.core.Open() == 0 || now.Sub(s.ticked) > sessionTick/2 {

@@ -134,7 +134,10 @@ func (x *h2stream) err() error {
 	return io.ErrClosedPipe
 }
 
-func (x *h2stream) read() ([]byte, error) {
+func (x *h2stream) read(wait bool) ([]byte, error) {
+	if !wait {
+		return nil, nil // what has come was returned as a whole
+	}
 	if x.used > 0 {
 		x.stream.Consume(x.used)
 		x.used = 0

@@ -15,6 +15,7 @@ type host struct {
 	now      func() time.Time
 	signal   func() signal
 	upstream *upstream
+	uploads  spareBuffers // on an event loop
 }
 
 // signal wakes one waiter. What is set before the wait counts, once; a wait may

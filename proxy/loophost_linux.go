@@ -24,7 +24,7 @@ type loopHost struct {
 	dialer   net.Dialer
 	spare    []*h1conn
 	streams  []*h2stream // spare ones
-	buffers  [][]byte    // of inputBuffer bytes
+	buffers  spareBuffers
 }
 
 func newLoopHost(p *Proxy, sessions *openSet) (*loopHost, error) {
@@ -35,7 +35,8 @@ func newLoopHost(p *Proxy, sessions *openSet) (*loopHost, error) {
 	h := &loopHost{Loop: l, p: p, sessions: sessions, dialer: net.Dialer{Timeout: p.cfg.ConnectTimeout}}
 	u := newUpstream(p.cfg)
 	u.dial, u.now, u.sound, u.kept = h.dial, l.Now, sound, h.keep
-	h.host = host{spawn: l.Go, now: l.Now, signal: func() signal { return l.NewSignal() }, upstream: u}
+	h.buffers.size = inputBuffer
+	h.host = host{spawn: l.Go, now: l.Now, signal: func() signal { return l.NewSignal() }, upstream: u, uploads: spareBuffers{size: uploadBuffer}}
 	return h, nil
 }
 
@@ -110,14 +111,4 @@ func (h *loopHost) giveBack(c *h1conn) {
 	if len(h.spare) < maxSpare {
 		h.spare = append(h.spare, c)
 	}
-}
-
-// buffer for bytes that were received; put it back into buffers.
-func (h *loopHost) buffer() []byte {
-	if n := len(h.buffers); n > 0 {
-		b := h.buffers[n-1]
-		h.buffers = h.buffers[:n-1]
-		return b
-	}
-	return make([]byte, inputBuffer)
 }

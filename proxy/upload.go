@@ -20,22 +20,15 @@ func (e *exchange) pump(u *upstreamConn) {
 	}
 	var next time.Time
 	for {
-		e.uploading.Store(true)
-		data, err := e.c.read()
-		e.uploading.Store(false)
-		e.uploaded.Add(int64(len(data)))
-		now := e.now()
-		e.activity.Store(now.UnixNano())
-		over := errors.Is(err, io.EOF)
-		if err != nil && !over {
-			if e.stopped.Load() {
-				return
+		over, err := e.gather(u)
+		if err != nil {
+			if !e.stopped.Load() {
+				e.fault.Store(&err)
+				_ = u.SetDeadline(longAgo) // the server must not take what came for all
 			}
-			e.fault.Store(&err)
-			_ = u.SetDeadline(longAgo) // the server must not take what came for all
 			return
 		}
-		if now.After(next) {
+		if now := e.now(); now.After(next) {
 			limit := e.p.cfg.IdleTimeout
 			_ = u.SetWriteDeadline(now.Add(limit))
 			next = now.Add(limit / 10)
@@ -43,7 +36,7 @@ func (e *exchange) pump(u *upstreamConn) {
 				return
 			}
 		}
-		if failed := e.send(u, data, over); failed != nil {
+		if _, err := u.Write(u.send); err != nil && len(u.send) > 0 {
 			return // the server may have answered why it reads no further
 		}
 		if over {
@@ -53,20 +46,39 @@ func (e *exchange) pump(u *upstreamConn) {
 	}
 }
 
-// send frames data as the request announced it.
-func (e *exchange) send(u *upstreamConn, data []byte, last bool) error {
+// gather waits for bytes of the body and makes of them what goes to the server
+// next: u.send.
+func (e *exchange) gather(u *upstreamConn) (over bool, err error) {
+	e.uploading.Store(true)
+	data, err := e.c.read(true)
+	e.uploading.Store(false)
+	e.activity.Store(e.now().UnixNano())
+	u.send = data
 	if e.r.Kind == h1.Chunked {
-		u.out = h1.AppendChunk(u.out[:0], data)
-		if last {
+		u.send, err = e.chunks(u, data, err)
+	} else {
+		e.uploaded.Add(int64(len(data)))
+	}
+	over = errors.Is(err, io.EOF)
+	if over {
+		err = nil
+	}
+	return over, err
+}
+
+// chunks frames what was read, and what has come with it: a client's chunks may
+// be small.
+func (e *exchange) chunks(u *upstreamConn, data []byte, err error) ([]byte, error) {
+	for u.out = u.out[:0]; ; data, err = e.c.read(false) {
+		e.uploaded.Add(int64(len(data)))
+		u.out = h1.AppendChunk(u.out, data)
+		if errors.Is(err, io.EOF) {
 			u.out = append(u.out, h1.LastChunk...)
 		}
-		data = u.out
+		if err != nil || len(data) == 0 || len(u.out) >= maxSend {
+			return u.out, err
+		}
 	}
-	if len(data) == 0 {
-		return nil
-	}
-	_, err := u.Write(data)
-	return err
 }
 
 // mayRead waits for the server's 100 (Continue) where reading a body asks for

@@ -20,6 +20,7 @@ const (
 	maxAnswerHead   = 64 << 10
 	maxAnswerFields = 200
 	answerBuffer    = 32 << 10
+	maxSend         = 64 << 10 // bytes of a body that leave together, about
 )
 
 var errAnswerHead = errors.New("the answer's head is too long")
@@ -46,6 +47,7 @@ type upstreamConn struct {
 	head   h1.Response
 	body   h1.Body
 	out    []byte
+	send   []byte // see gather
 	reused bool
 	parked bool   // kept on an event loop
 	expire func() // ends it if it is

@@ -1,0 +1,29 @@
+package proxy
+
+const (
+	// uploadBuffer is for a large upload: four TLS records.
+	uploadBuffer = 64 << 10
+	maxBuffers   = 16 // kept for the next one
+)
+
+// spareBuffers are buffers of one size that are used again and again, by one
+// event loop.
+type spareBuffers struct {
+	size  int
+	spare [][]byte
+}
+
+func (s *spareBuffers) get() []byte {
+	if n := len(s.spare); n > 0 {
+		b := s.spare[n-1]
+		s.spare = s.spare[:n-1]
+		return b
+	}
+	return make([]byte, s.size)
+}
+
+func (s *spareBuffers) put(b []byte) {
+	if len(s.spare) < maxBuffers {
+		s.spare = append(s.spare, b)
+	}
+}
