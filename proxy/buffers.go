@@ -3,7 +3,9 @@ package proxy
 const (
 	// uploadBuffer is for a large upload: four TLS records.
 	uploadBuffer = 64 << 10
-	maxBuffers   = 16 // kept for the next one
+	// outputBuffer is for what an HTTP/2 connection says at a time.
+	outputBuffer  = 8 << 10
+	maxSpareBytes = 1 << 20 // of one size, kept for the next one
 )
 
 // spareBuffers are buffers of one size that are used again and again, by one
@@ -23,7 +25,7 @@ func (s *spareBuffers) get() []byte {
 }
 
 func (s *spareBuffers) put(b []byte) {
-	if len(s.spare) < maxBuffers {
-		s.spare = append(s.spare, b)
+	if cap(b) >= s.size && cap(b) <= 4*s.size && len(s.spare)*s.size < maxSpareBytes {
+		s.spare = append(s.spare, b[:s.size])
 	}
 }

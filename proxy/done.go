@@ -20,7 +20,7 @@ func (e *exchange) done() {
 		Client: e.r.ClientPort(), Frontend: "bitgate~", Backend: "bitbucket", Marks: e.marks,
 		Status: e.status, BytesSent: e.bytes.Load(), BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.sticky.State, Insert: e.sticky.Insert,
 		ActiveConns: connections, FrontendConns: connections, BackendConns: e.atAll, ServerConns: e.atServer,
-		Method: string(e.r.Method), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent,
+		Method: e.r.Verb(), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent,
 	}
 	if p := e.place; p != nil {
 		e.rec.Server, e.rec.Retries, e.rec.Redispatched = p.Server(), p.Retries, p.Redispatched

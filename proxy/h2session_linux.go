@@ -108,6 +108,7 @@ func (s *h2session) act() {
 	for e, ok := s.core.Event(); ok; e, ok = s.core.Event() {
 		if e.Kind == h2.Request {
 			s.asked()
+			s.lend()
 			s.host.stream().start(s, e.Stream)
 			continue
 		}
@@ -117,6 +118,13 @@ func (s *h2session) act() {
 		}
 		x.upload.Set()
 		x.wake.Set()
+	}
+}
+
+// lend gives the core a buffer for its answers.
+func (s *h2session) lend() {
+	if b := s.host.outputs.get(); !s.core.Lend(b) {
+		s.host.outputs.put(b)
 	}
 }
 
@@ -139,13 +147,17 @@ func (s *h2session) write() {
 	case s.core.Done():
 		s.finish()
 	case s.core.Open() == 0: // idle connections keep no buffers
+		s.host.outputs.put(s.spare)
+		s.host.outputs.put(s.core.Take(nil))
 		s.spare = nil
-		s.core.Take(nil)
 	}
 }
 
 func (s *h2session) send() error {
 	for !s.ended {
+		if cap(s.spare) == 0 {
+			s.spare = s.host.outputs.get()
+		}
 		out := s.core.Take(s.spare)
 		s.spare = nil
 		s.act() // streams may go on

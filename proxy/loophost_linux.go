@@ -25,6 +25,7 @@ type loopHost struct {
 	spare    []*h1conn
 	streams  []*h2stream // spare ones
 	buffers  spareBuffers
+	outputs  spareBuffers
 }
 
 func newLoopHost(p *Proxy, sessions *openSet) (*loopHost, error) {
@@ -35,7 +36,7 @@ func newLoopHost(p *Proxy, sessions *openSet) (*loopHost, error) {
 	h := &loopHost{Loop: l, p: p, sessions: sessions, dialer: net.Dialer{Timeout: p.cfg.ConnectTimeout}}
 	u := newUpstream(p.cfg)
 	u.dial, u.now, u.sound, u.kept = h.dial, l.Now, sound, h.keep
-	h.buffers.size = inputBuffer
+	h.buffers.size, h.outputs.size = inputBuffer, outputBuffer
 	h.host = host{spawn: l.Go, now: l.Now, signal: func() signal { return l.NewSignal() }, upstream: u, uploads: spareBuffers{size: uploadBuffer}}
 	return h, nil
 }

@@ -15,6 +15,16 @@ func (c *Conn) Take(spare []byte) []byte {
 	return out
 }
 
+// Lend has output appended to buf where there is none yet, and reports whether it
+// will be.
+func (c *Conn) Lend(buf []byte) bool {
+	if cap(c.out) > 0 {
+		return false
+	}
+	c.out = buf[:0]
+	return true
+}
+
 // Congested reports whether so much output waits that nothing should be
 // received before it is taken: a client that reads nothing of its answers must
 // not make us keep many.

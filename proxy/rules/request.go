@@ -83,6 +83,19 @@ func (r *Request) Repeatable() bool {
 	return false
 }
 
+// Verb is the method; those that are asked every day cost no memory.
+func (r *Request) Verb() string {
+	switch string(r.Method) {
+	case "GET":
+		return "GET"
+	case "POST":
+		return "POST"
+	case "HEAD":
+		return "HEAD"
+	}
+	return string(r.Method)
+}
+
 // IsHEAD reports whether the answer has no body whatever its head says.
 func (r *Request) IsHEAD() bool { return string(r.Method) == "HEAD" }
 
