@@ -9,7 +9,7 @@ import (
 
 // maxFree is how many coroutines are kept for the next job; each has a stack of
 // some kilobytes.
-const maxFree = 64
+const maxFree = 256
 
 // task is a coroutine that does one job after the other.
 type task struct {
