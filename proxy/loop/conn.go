@@ -91,7 +91,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 			c.reader.wait(c.readBy)
 			continue
 		}
-		n, err := read(c.fd, p)
+		n, err := receive(c.fd, p)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
 			c.readable, c.ended = false, false

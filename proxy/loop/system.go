@@ -17,9 +17,10 @@ import (
 // kernel, and it wakes the scheduler's monitor, which then looks around every 20
 // microseconds for a while.
 
-func read(fd int, p []byte) (int, error) {
+// receive reads from a socket, a little quicker than read(2).
+func receive(fd int, p []byte) (int, error) {
 	for {
-		n, _, e := syscall.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		n, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0)
 		if e != unix.EINTR {
 			return result(n, e)
 		}
@@ -67,6 +68,12 @@ func localAddress(fd int) (netip.AddrPort, error) {
 func ring(bell int) {
 	one := [8]byte{1}
 	_, _, _ = syscall.RawSyscall(unix.SYS_WRITE, uintptr(bell), uintptr(unsafe.Pointer(&one)), unsafe.Sizeof(one))
+}
+
+// silence empties an eventfd.
+func silence(bell int) {
+	var count [8]byte
+	_, _, _ = syscall.RawSyscall(unix.SYS_READ, uintptr(bell), uintptr(unsafe.Pointer(&count)), unsafe.Sizeof(count))
 }
 
 func setOption(fd, level, option, value int) error {
