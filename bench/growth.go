@@ -120,7 +120,7 @@ func (b *bench) memory(ctx context.Context, name string, connections int) (float
 	defer p.Stop()
 	var bytes int64
 	err = b.client.Idle(ctx, p.Address, connections, func([]net.Conn) error {
-		bytes, err = p.Memory()
+		bytes, _, err = p.Memory()
 		return err
 	})
 	return float64(bytes) / (1 << 20), err

@@ -73,6 +73,9 @@ func (o options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := moreFiles(); err != nil && !o.quick {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "bitgate-bench-")
 	if err != nil {
 		return err
@@ -80,7 +83,7 @@ func (o options) run(ctx context.Context) error {
 	defer os.RemoveAll(dir)
 	b := &bench{
 		peers: strings.Split(o.peers, ","), only: only, rounds: o.rounds, length: 2 * time.Second,
-		requests: 50_000, handshakes: 400, idle: 5000, settle: 10 * time.Second, pack: filepath.Join(dir, "pack"), progress: os.Stderr,
+		requests: 50_000, handshakes: 600, idle: 5000, settle: 7 * time.Second, pack: filepath.Join(dir, "pack"), progress: os.Stderr,
 	}
 	if o.quick {
 		b.rounds, b.length, b.requests, b.handshakes, b.idle, b.settle = 1, time.Second, 2000, 50, 200, time.Second
@@ -112,6 +115,19 @@ func (o options) run(ctx context.Context) error {
 	}
 	if n := voids(metrics, os.Stderr); n > 0 {
 		return fmt.Errorf("%d measurements could not be made", n)
+	}
+	return nil
+}
+
+// moreFiles allows for thousands of connections to each peer at a time.
+func moreFiles() error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	limit.Cur, limit.Max = max(limit.Cur, 65536), max(limit.Max, 65536)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("more open files are needed than this user may have: %w", err)
 	}
 	return nil
 }

@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"time"
 
 	"bitgate/bench/load"
 	"bitgate/bench/peer"
-	"bitgate/bench/report"
 	"bitgate/bench/standin"
 )
 
@@ -132,48 +129,4 @@ func latency(pick func(p50, p99 time.Duration) time.Duration) func(context.Conte
 		p50, p99, err := b.client.Paced(ctx, p.Address, int(b.length.Seconds()*rate), rate)
 		return float64(pick(p50, p99).Microseconds()), err
 	}
-}
-
-// Measures that need a fresh process each time.
-const (
-	startName    = "start until it accepts"
-	residentName = "resident after the start"
-	idleName     = "memory of an idle TLS connection"
-)
-
-func newborn() []report.Metric {
-	return []report.Metric{
-		{Name: startName, Unit: "ms", Goals: map[string]float64{"haproxy": 0.20, "nginx": 0.7, "caddy": 0.25}},
-		{Name: residentName, Unit: "MB", Goals: map[string]float64{"haproxy": 0.60, "nginx": 0.8, "caddy": 0.25}},
-		{Name: idleName, Unit: "KB", Goals: map[string]float64{"haproxy": 0.60, "nginx": 0.60, "caddy": 0.25}},
-	}
-}
-
-// birth measures what only a process that has just been started can show.
-func (b *bench) birth(ctx context.Context, name string) ([]float64, error) {
-	p, err := peer.Start(b.settings, name)
-	if err != nil {
-		return nil, err
-	}
-	defer p.Stop()
-	if _, err := b.client.Handshakes(ctx, p.Address, 1, false); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	time.Sleep(b.settle) // its children may still be starting, and would count as connections below
-	empty, err := p.Memory()
-	if err != nil {
-		return nil, err
-	}
-	var full int64
-	err = b.client.Idle(ctx, p.Address, b.idle, func([]net.Conn) error {
-		time.Sleep(b.settle) // long enough for what gives memory back when it is idle
-		full, err = p.Memory()
-		return err
-	})
-	figures := []float64{
-		float64(p.Ready.Microseconds()) / 1000,
-		float64(empty) / (1 << 20),
-		float64(full-empty) / 1024 / float64(b.idle),
-	}
-	return figures, err
 }

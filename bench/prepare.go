@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"time"
@@ -113,11 +114,16 @@ func certify(s *peer.Settings, key crypto.Signer, roots *x509.CertPool) error {
 
 // machine says what the figures were measured on.
 func machine() string {
-	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return err.Error()
+	read := func(name string) string {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err.Error()
+		}
+		return strings.TrimSpace(string(text))
 	}
-	return fmt.Sprintf("%d cores, Linux %s, %s", runtime.NumCPU(), strings.TrimSpace(string(release)), runtime.Version())
+	model := regexp.MustCompile(`model name\s*: (.*)`).FindStringSubmatch(read("/proc/cpuinfo"))
+	return fmt.Sprintf("CPUs %s (%s), Linux %s, TCP %s, %s", read("/sys/devices/system/cpu/online"), strings.Join(model[min(1, len(model)):], ""),
+		read("/proc/sys/kernel/osrelease"), read("/proc/sys/net/ipv4/tcp_congestion_control"), runtime.Version())
 }
 
 // versions of the peers, as they name themselves.

@@ -34,6 +34,15 @@ type bench struct {
 // all measures every peer, all of them running at once, round by round and every
 // other round backwards, so that what the machine does meanwhile hits them alike.
 func (b *bench) all(ctx context.Context) ([]report.Metric, error) {
+	metrics, err := b.running(ctx)
+	if err != nil {
+		return nil, err
+	}
+	newborn, err := b.births(ctx) // alone: another process of the same program shares memory with it
+	return append(metrics, newborn...), err
+}
+
+func (b *bench) running(ctx context.Context) ([]report.Metric, error) {
 	fleet, err := b.start(b.settings)
 	if err != nil {
 		return nil, err
@@ -62,7 +71,7 @@ func (b *bench) all(ctx context.Context) ([]report.Metric, error) {
 			return nil, err
 		}
 	}
-	return append(metrics, b.births(ctx)...), nil
+	return metrics, nil
 }
 
 // interleave fills a metric; a failed measurement is made once more, and a peer
@@ -92,34 +101,6 @@ func (b *bench) interleave(m *report.Metric, figure func(name string) (float64, 
 			fmt.Fprintf(b.progress, "%d/%d %s: %s %.2f %s\n", round+1, b.rounds, m.Name, name, value, m.Unit)
 		}
 	}
-}
-
-func (b *bench) births(ctx context.Context) []report.Metric {
-	var metrics []report.Metric
-	wanted := newborn()
-	if !slices.ContainsFunc(wanted, func(m report.Metric) bool { return b.only.MatchString(m.Name) }) {
-		return nil
-	}
-	measured := map[string][][]float64{}
-	var first report.Metric
-	b.interleave(&first, func(name string) (float64, error) {
-		figures, err := b.birth(ctx, name)
-		if err != nil {
-			return 0, err
-		}
-		measured[name] = append(measured[name], figures)
-		return figures[0], nil
-	})
-	for i, m := range wanted {
-		m.Rounds, m.Void = map[string][]float64{}, first.Void
-		for name := range first.Rounds {
-			for _, figures := range measured[name] {
-				m.Rounds[name] = append(m.Rounds[name], figures[i])
-			}
-		}
-		metrics = append(metrics, m)
-	}
-	return metrics
 }
 
 func (b *bench) start(s peer.Settings) ([]*peer.Peer, error) {
