@@ -117,6 +117,8 @@ func likeness(ours, theirs sight) string {
 		return "refused by both in other words: " + ends
 	case same && ends == "" && others == timedOut:
 		return "awaited in vain by both; only HAProxy says 408 after empty lines"
+	case same && ends == timedOut && strings.HasPrefix(others, "421"):
+		return "another host: 421 by HAProxy, while we await the body in vain"
 	case same && ends == timedOut && others == "400 close":
 		return awaited
 	case !same && refused && len(ours.whole) < len(theirs.whole) && slices.Equal(ours.whole, theirs.whole[:len(ours.whole)]):

@@ -101,7 +101,7 @@ func (o *oracle) serve(conn net.Conn) {
 		if strings.Contains(strings.ToLower(m.head), "\r\nexpect: 100-continue\r\n") {
 			fmt.Fprint(conn, "HTTP/1.1 100 Continue\r\n\r\n")
 		}
-		if err := o.body(m, in, length, chunked); err != nil || len(m.faults) > 0 && m.faults[0] != "no Host" {
+		if err := o.body(m, in, length, chunked); err != nil || len(m.faults) > 0 && m.faults[0] != "no Host" && m.faults[0] != "trailer" {
 			return
 		}
 		answer := m.target
