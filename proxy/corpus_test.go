@@ -59,7 +59,7 @@ func attacks(t *testing.T) []attack {
 type outcome struct {
 	status   int  // of the first answer, 0 without one
 	closed   bool // the proxy ended the connection
-	messages []*message
+	messages []message
 	canary   string // what another client was answered meanwhile, "" when rightly
 }
 
@@ -351,7 +351,7 @@ func TestAttacksUnderOurName(t *testing.T) {
 	}
 }
 
-func show(messages []*message) string {
+func show(messages []message) string {
 	var b strings.Builder
 	for _, m := range messages {
 		fmt.Fprintf(&b, "%.300q %v ", m.head, m.faults)

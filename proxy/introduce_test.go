@@ -68,7 +68,7 @@ func TestPROXYProtocolIsAcceptedFromTrustedProxies(t *testing.T) {
 			t.Errorf("%s: the server is told %q, want %q", tt.name, got, tt.want)
 		}
 		if tt.want == "192.0.2.7" {
-			until(t, "the client is logged", func() bool { return strings.Contains(r.log.String(), "\n192.0.2.7:56324 ") })
+			until(t, "the client is logged", func() bool { return strings.Contains("\n"+r.log.String(), "\n192.0.2.7:56324 ") })
 		}
 	}
 }

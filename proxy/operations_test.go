@@ -124,7 +124,7 @@ func TestTrustedProxyNamesTheClient(t *testing.T) {
 		if _, got := r.get("/bitbucket/x", header...); got != tt.want {
 			t.Errorf("%v trusted, %q: the server is told %q, want %q", tt.trusted, tt.header, got, tt.want)
 		}
-		until(t, "the client is logged", func() bool { return strings.Contains(r.log.String(), "\n"+tt.want+":") })
+		until(t, "the client is logged", func() bool { return strings.Contains("\n"+r.log.String(), "\n"+tt.want+":") })
 	}
 }
 

@@ -40,11 +40,14 @@ func newOracle(t testing.TB) *oracle {
 	return o
 }
 
-// take returns what arrived since the last call.
-func (o *oracle) take() []*message {
+// take returns what arrived since the last call, as it is now: a body may still
+// be arriving.
+func (o *oracle) take() (got []message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	got := o.got
+	for _, m := range o.got {
+		got = append(got, *m)
+	}
 	o.got = nil
 	return got
 }

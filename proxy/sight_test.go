@@ -79,7 +79,7 @@ const timedOut = "timed out"
 var origin = regexp.MustCompile(`^(?i:https?)://` + regexp.QuoteMeta(corpusHost))
 
 // received tells the requests that are whole, and what is wrong with any.
-func received(messages []*message) (whole, faults []string) {
+func received(messages []message) (whole, faults []string) {
 	for _, m := range messages {
 		faults = append(faults, m.faults...)
 		if m.whole {
