@@ -73,9 +73,6 @@ func (o options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := moreFiles(); err != nil && !o.quick {
-		return err
-	}
 	dir, err := os.MkdirTemp("", "bitgate-bench-")
 	if err != nil {
 		return err
@@ -115,19 +112,6 @@ func (o options) run(ctx context.Context) error {
 	}
 	if n := voids(metrics, os.Stderr); n > 0 {
 		return fmt.Errorf("%d measurements could not be made", n)
-	}
-	return nil
-}
-
-// moreFiles allows for thousands of connections to each peer at a time.
-func moreFiles() error {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return err
-	}
-	limit.Cur, limit.Max = max(limit.Cur, 65536), max(limit.Max, 65536)
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("more open files are needed than this user may have: %w", err)
 	}
 	return nil
 }
