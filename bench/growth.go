@@ -56,22 +56,25 @@ func (b *bench) grow(ctx context.Context, out string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
-	for file, plot := range map[string]func(io.Writer) error{
-		"connections.svg": func(w io.Writer) error {
-			return report.Plot(w, "CPU per request, 1 KB page", "connections", "µs", curves)
-		},
-		"slots.svg": func(w io.Writer) error {
-			return report.Plot(w, "CPU per request, 64 connections", "requests at the server at a time", "µs", queues)
-		},
-		"memory.svg": func(w io.Writer) error {
-			return report.Plot(w, "Memory of the process", "idle TLS connections", "MB", memory)
-		},
-	} {
-		if err := create(filepath.Join(out, file), plot); err != nil {
+	charts := []report.Chart{
+		{File: "connections.svg", Title: "CPU per request, 1 KB page", X: "connections", Y: "µs", Curves: curves},
+		{File: "slots.svg", Title: "CPU per request, 64 connections", X: "requests at the server at a time", Y: "µs", Curves: queues},
+		{File: "memory.svg", Title: "Memory of the process", X: "idle TLS connections", Y: "MB", Curves: memory, Slope: true},
+	}
+	for _, c := range charts {
+		if err := create(filepath.Join(out, c.File), c.Plot); err != nil {
 			return err
 		}
 	}
-	return nil
+	return create(filepath.Join(out, "GROWTH.md"), func(w io.Writer) error {
+		fmt.Fprintf(w, "# How the cost grows\n\nWritten by `make bench-growth`: medians of %d rounds. %s, %s.\n", b.rounds, time.Now().Format(time.DateOnly), machine())
+		for _, c := range charts {
+			if err := c.Table(w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // curve measures each point several times and keeps the median.

@@ -79,11 +79,11 @@ func (o options) run(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{
-		peers: strings.Split(o.peers, ","), only: only, rounds: o.rounds, length: 2 * time.Second,
-		requests: 50_000, handshakes: 600, idle: 5000, settle: 7 * time.Second, pack: filepath.Join(dir, "pack"), progress: os.Stderr,
+		peers: strings.Split(o.peers, ","), only: only, rounds: o.rounds, length: time.Second,
+		requests: 30_000, handshakes: 600, idle: 5000, settle: 7 * time.Second, pack: filepath.Join(dir, "pack"), progress: os.Stderr,
 	}
 	if o.quick {
-		b.rounds, b.length, b.requests, b.handshakes, b.idle, b.settle = 1, time.Second, 2000, 50, 200, time.Second
+		b.rounds, b.requests, b.handshakes, b.idle, b.settle = 1, 2000, 50, 200, time.Second
 	}
 	if err := b.prepare(dir, o.bitgate); err != nil {
 		return err

@@ -126,7 +126,7 @@ func push(http2 bool) func(context.Context, *bench, *peer.Peer) (float64, error)
 func latency(pick func(p50, p99 time.Duration) time.Duration) func(context.Context, *bench, *peer.Peer) (float64, error) {
 	return func(ctx context.Context, b *bench, p *peer.Peer) (float64, error) {
 		const rate = 500
-		p50, p99, err := b.client.Paced(ctx, p.Address, int(b.length.Seconds()*rate), rate)
+		p50, p99, err := b.client.Paced(ctx, p.Address, int(2*b.length.Seconds()*rate), rate)
 		return float64(pick(p50, p99).Microseconds()), err
 	}
 }

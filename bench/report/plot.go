@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"text/tabwriter"
 )
 
 // Curve is how one peer's cost grows.
@@ -12,6 +13,40 @@ type Curve struct {
 	Name   string
 	X, Y   []float64
 	Dashed bool // told apart without colour too
+}
+
+// Chart is curves with what they show.
+type Chart struct {
+	File        string // of the plot
+	Title, X, Y string
+	Curves      []Curve
+	Slope       bool // what counts is how much one more of X costs
+}
+
+// Table writes the figures as Markdown, below the plot.
+func (c Chart) Table(w io.Writer) error {
+	fmt.Fprintf(w, "\n## %s\n\n![%s](%s)\n\n", c.Title, c.Title, c.File)
+	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
+	head := []string{c.Y + " at so many " + c.X}
+	for _, x := range ticks(c.Curves) {
+		head = append(head, fmt.Sprintf("%g", x))
+	}
+	if c.Slope {
+		head = append(head, "each, KB")
+	}
+	row(t, head)
+	row(t, slices.Repeat([]string{"---"}, len(head)))
+	for _, curve := range c.Curves {
+		cells := []string{curve.Name}
+		for _, y := range curve.Y {
+			cells = append(cells, figure(y))
+		}
+		if last := len(curve.X) - 1; c.Slope {
+			cells = append(cells, figure((curve.Y[last]-curve.Y[0])*1024/(curve.X[last]-curve.X[0])))
+		}
+		row(t, cells)
+	}
+	return t.Flush()
 }
 
 // Size and margins of a plot in pixels.
@@ -23,8 +58,9 @@ const (
 // The colours of Okabe and Ito, which colour-blind people can tell apart.
 var colours = []string{"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"}
 
-// Plot writes curves as SVG; the x axis is logarithmic, y starts at zero.
-func Plot(w io.Writer, title, x, y string, curves []Curve) error {
+// Plot writes the curves as SVG; the x axis is logarithmic, y starts at zero.
+func (c Chart) Plot(w io.Writer) error {
+	title, x, y, curves := c.Title, c.X, c.Y, c.Curves
 	least, most, highest := math.Inf(1), math.Inf(-1), 0.0
 	for _, c := range curves {
 		if len(c.X) == 0 {

@@ -31,7 +31,7 @@ func TestTablesSayWhichGoalsAreMissed(t *testing.T) {
 
 func TestPlotIsWellFormed(t *testing.T) {
 	var out bytes.Buffer
-	if err := Plot(&out, "title", "x", "y", []Curve{{Name: "a", X: []float64{1, 10, 100}, Y: []float64{3, 2, 1}, Dashed: true}}); err != nil {
+	if err := (Chart{Title: "title", X: "x", Y: "y", Curves: []Curve{{Name: "a", X: []float64{1, 10, 100}, Y: []float64{3, 2, 1}, Dashed: true}}}).Plot(&out); err != nil {
 		t.Fatal(err)
 	}
 	decoder := xml.NewDecoder(&out)
@@ -45,7 +45,7 @@ func TestPlotIsWellFormed(t *testing.T) {
 }
 
 func TestPlotRefusesNothing(t *testing.T) {
-	if err := Plot(io.Discard, "title", "x", "y", nil); err == nil {
+	if err := (Chart{Title: "title", X: "x", Y: "y"}).Plot(io.Discard); err == nil {
 		t.Error("a plot without figures was drawn")
 	}
 }
