@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"debug/buildinfo"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -129,7 +130,7 @@ func machine() string {
 // versions of the peers, as they name themselves.
 func versions(s peer.Settings) map[string]string {
 	ask := map[string][]string{
-		"bitgate": {s.Bitgate, "version"}, "haproxy": {"haproxy", "-v"}, "nginx": {"nginx", "-v"}, "caddy": {s.Caddy, "version"},
+		"bitgate": {s.Bitgate, "version"}, "haproxy": {"haproxy", "-v"}, "nginx": {"nginx", "-v"},
 	}
 	all := map[string]string{"reverseproxy": "httputil of " + runtime.Version()}
 	for name, argv := range ask {
@@ -138,6 +139,13 @@ func versions(s peer.Settings) map[string]string {
 			said = []byte(err.Error())
 		}
 		all[name], _, _ = strings.Cut(strings.TrimSpace(string(said)), "\n")
+	}
+	if info, err := buildinfo.ReadFile(s.Caddy); err == nil { // it does not know what it was built of
+		for _, module := range info.Deps {
+			if module.Path == "github.com/caddyserver/caddy/v2" {
+				all["caddy"] = "Caddy " + module.Version
+			}
+		}
 	}
 	all["bitgate-goroutine"] = "the same, --engine goroutine"
 	all["haproxy-documented"] = "the same, option http-server-close"
