@@ -141,11 +141,7 @@ func versions(s peer.Settings) map[string]string {
 		all[name], _, _ = strings.Cut(strings.TrimSpace(string(said)), "\n")
 	}
 	if info, err := buildinfo.ReadFile(s.Caddy); err == nil { // it does not know what it was built of
-		for _, module := range info.Deps {
-			if module.Path == "github.com/caddyserver/caddy/v2" {
-				all["caddy"] = "Caddy " + module.Version
-			}
-		}
+		all["caddy"] = "Caddy " + info.Main.Version
 	}
 	all["bitgate-goroutine"] = "the same, --engine goroutine"
 	all["haproxy-documented"] = "the same, option http-server-close"
