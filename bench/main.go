@@ -53,6 +53,7 @@ func run(args []string) error {
 	flags.StringVar(&o.only, "only", "", "regular expression of the measurements to make (default: all)")
 	flags.StringVar(&o.peers, "peers", strings.Join(peer.Names(), ","), "peers to measure, comma separated")
 	flags.StringVar(&o.bitgate, "bitgate", "", "bitgate's program (default: built from the folder above)")
+	flags.StringVar(&o.from, "from", "", "results.json of several runs, comma separated: measure nothing and report them together")
 	flags.StringVar(&o.out, "out", "", "folder for RESULTS.md, results.json and plots (default: only printed)")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -66,9 +67,31 @@ type options struct {
 	quick, growth, tool       bool
 	rounds                    int
 	only, peers, bitgate, out string
+	from                      string
+}
+
+// together reports several runs that were made before.
+func (o options) together() error {
+	var runs []report.Report
+	for name := range strings.SplitSeq(o.from, ",") {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		r, err := report.ReadJSON(f)
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		runs = append(runs, r)
+	}
+	return o.write(runs...)
 }
 
 func (o options) run(ctx context.Context) error {
+	if o.from != "" {
+		return o.together()
+	}
 	only, err := regexp.Compile(o.only)
 	if err != nil {
 		return err
@@ -116,7 +139,8 @@ func (o options) run(ctx context.Context) error {
 	return nil
 }
 
-func (o options) write(r report.Report) error {
+func (o options) write(runs ...report.Report) error {
+	r := report.Merge(runs)
 	if err := r.WriteTables(os.Stdout, "bitgate"); err != nil || o.out == "" {
 		return err
 	}
@@ -128,7 +152,10 @@ func (o options) write(r report.Report) error {
 	}
 	return create(filepath.Join(o.out, "RESULTS.md"), func(w io.Writer) error {
 		fmt.Fprintf(w, "# What the proxy costs beside others\n\nWritten by `make bench`; CONTRIBUTING.md says how it measures.\n\n")
-		return r.WriteTables(w, "bitgate")
+		if err := r.WriteTables(w, "bitgate"); err != nil || len(runs) == 1 {
+			return err
+		}
+		return report.WriteVerdicts(w, runs, "bitgate")
 	})
 }
 

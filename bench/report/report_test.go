@@ -11,7 +11,7 @@ import (
 
 func TestRatioIsTheMedianOfRounds(t *testing.T) {
 	m := Metric{Rounds: map[string][]float64{"a": {1, 4, 3}, "b": {2, 2, 3}}}
-	if got, want := m.Ratio("a", "b"), (Spread{Median: 1, Min: 0.5, Max: 2}); got != want {
+	if got, want := m.Ratio("a", "b"), (Spread{Median: 1, Min: 0.5, Max: 2, Low: 0.5, High: 2}); got != want {
 		t.Errorf("ratio %+v, want %+v", got, want)
 	}
 }
