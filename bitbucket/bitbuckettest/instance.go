@@ -42,7 +42,7 @@ func (s *Server) boot() (*instance, error) {
 	s.seed(props)
 	var listeners []net.Listener
 	for _, c := range cfg.connectors {
-		l, err := listen(c, s.o.Address)
+		l, err := c.listen(s.o.Address)
 		if err != nil {
 			for _, open := range listeners {
 				open.Close()
@@ -60,12 +60,12 @@ func (s *Server) boot() (*instance, error) {
 	return i, nil
 }
 
-func listen(c connector, machine string) (net.Listener, error) {
+func (c connector) listen(machine string) (net.Listener, error) {
 	address, err := c.listenAddress(machine)
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := listen(address)
 	if err != nil {
 		return nil, fmt.Errorf("connector configured to listen on port %d failed to start: %w", c.port, err)
 	}

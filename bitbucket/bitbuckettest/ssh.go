@@ -114,7 +114,7 @@ func (s *Server) listenSSH(address string) (*sshServer, string, error) {
 		},
 	}
 	config.AddHostKey(key)
-	l, err := net.Listen("tcp", address)
+	l, err := listen(address)
 	if err != nil {
 		return nil, "", fmt.Errorf("the SSH server cannot listen: %w", err)
 	}
