@@ -141,7 +141,7 @@ func (o options) run(ctx context.Context) error {
 
 func (o options) write(runs ...report.Report) error {
 	r := report.Merge(runs)
-	if err := r.WriteTables(os.Stdout, "bitgate"); err != nil || o.out == "" {
+	if err := r.WriteTables(os.Stdout, ours); err != nil || o.out == "" {
 		return err
 	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
@@ -152,10 +152,10 @@ func (o options) write(runs ...report.Report) error {
 	}
 	return create(filepath.Join(o.out, "RESULTS.md"), func(w io.Writer) error {
 		fmt.Fprintf(w, "# What the proxy costs beside others\n\nWritten by `make bench`; CONTRIBUTING.md says how it measures.\n\n")
-		if err := r.WriteTables(w, "bitgate"); err != nil || len(runs) == 1 {
+		if err := r.WriteTables(w, ours); err != nil || len(runs) == 1 {
 			return err
 		}
-		return report.WriteVerdicts(w, runs, "bitgate")
+		return report.WriteVerdicts(w, runs, ours)
 	})
 }
 

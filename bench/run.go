@@ -31,8 +31,8 @@ type bench struct {
 	progress   io.Writer
 }
 
-// all measures every peer, all of them running at once, round by round and every
-// other round backwards, so that what the machine does meanwhile hits them alike.
+// all measures every peer, all of them running at once, round by round, every
+// other round backwards.
 func (b *bench) all(ctx context.Context) ([]report.Metric, error) {
 	metrics, err := b.running(ctx)
 	if err != nil {
@@ -50,7 +50,8 @@ func (b *bench) running(ctx context.Context) ([]report.Metric, error) {
 	defer stop(fleet)
 	var metrics []report.Metric
 	for _, m := range measures() {
-		if !b.only.MatchString(m.name) {
+		lines := m.metrics(b.only)
+		if lines == nil {
 			continue
 		}
 		group := fleet
@@ -59,11 +60,16 @@ func (b *bench) running(ctx context.Context) ([]report.Metric, error) {
 				return nil, err
 			}
 		}
-		metric := report.Metric{Name: m.name, Unit: m.unit, Goals: m.goals}
-		b.interleave(&metric, func(name string) (float64, error) {
+		all := series{lines, func(name string) ([]float64, error) {
 			return m.run(ctx, b, group[slices.IndexFunc(group, func(p *peer.Peer) bool { return p.Name == name })])
-		})
-		metrics = append(metrics, metric)
+		}, b.progress}
+		names := slices.Clone(b.peers)
+		for round := range b.rounds {
+			fmt.Fprintf(b.progress, "round %d of %d\n", round+1, b.rounds)
+			all.round(names)
+			slices.Reverse(names)
+		}
+		metrics = append(metrics, lines...)
 		if m.rsa {
 			stop(group)
 		}
@@ -72,35 +78,6 @@ func (b *bench) running(ctx context.Context) ([]report.Metric, error) {
 		}
 	}
 	return metrics, nil
-}
-
-// interleave fills a metric; a failed measurement is made once more, and a peer
-// that fails twice has no figure and its reason printed instead.
-func (b *bench) interleave(m *report.Metric, figure func(name string) (float64, error)) {
-	m.Rounds, m.Void = map[string][]float64{}, map[string]string{}
-	for round := range b.rounds {
-		names := slices.Clone(b.peers)
-		if round%2 == 1 {
-			slices.Reverse(names)
-		}
-		for _, name := range names {
-			if m.Void[name] != "" {
-				continue
-			}
-			value, err := figure(name)
-			if err != nil {
-				value, err = figure(name)
-			}
-			if err != nil {
-				m.Void[name] = err.Error()
-				delete(m.Rounds, name)
-				fmt.Fprintf(b.progress, "VOID %s on %s: %v\n", m.Name, name, err)
-				continue
-			}
-			m.Rounds[name] = append(m.Rounds[name], value)
-			fmt.Fprintf(b.progress, "%d/%d %s: %s %.2f %s\n", round+1, b.rounds, m.Name, name, value, m.Unit)
-		}
-	}
 }
 
 func (b *bench) start(s peer.Settings) ([]*peer.Peer, error) {

@@ -16,6 +16,32 @@ func TestRatioIsTheMedianOfRounds(t *testing.T) {
 	}
 }
 
+// The limits are those of the sign test's tables for 95 %.
+func TestIntervalOfTheMedian(t *testing.T) {
+	for n, want := range map[int]int{1: 0, 5: 0, 6: 0, 8: 0, 9: 1, 14: 2, 20: 5, 40: 13} {
+		figures := make([]float64, n)
+		for i := range figures {
+			figures[i] = float64(i)
+		}
+		if got := spread(figures); got.Low != float64(want) || got.High != float64(n-1-want) {
+			t.Errorf("of %d figures from %g to %g, want the %d outermost left out", n, got.Low, got.High, want)
+		}
+	}
+}
+
+func TestOursIsComparedWithWhatWasMeasuredBeside(t *testing.T) {
+	m := Metric{Rounds: map[string][]float64{"a": {9, 9}, "b": {2, 4}, "c": {3, 3}}, Beside: map[string][]float64{"b": {1, 2}}}
+	if got := m.Ours("a", "b").Median; got != 0.5 {
+		t.Errorf("beside b: %g", got)
+	}
+	if got := m.Ours("a", "c").Median; got != 3 {
+		t.Errorf("nothing was measured beside c: %g", got)
+	}
+	if got := m.Ours("a", "a").Median; got != 1 {
+		t.Errorf("against itself: %g", got)
+	}
+}
+
 func TestTablesSayWhichGoalsAreMissed(t *testing.T) {
 	r := Report{Reference: "b", Peers: []string{"a", "b"}, Metrics: []Metric{{
 		Name: "work", Unit: "µs", Rounds: map[string][]float64{"a": {3}, "b": {2}}, Goals: map[string]float64{"b": 1.2},

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var everything = regexp.MustCompile("")
+
+func TestOursIsMeasuredAroundItsRivals(t *testing.T) {
+	m := measure{figures: []figure{{name: "work", goals: map[string]float64{"one": 1, "two": 1}}}}
+	lines := m.metrics(everything)
+	var asked []string
+	clock := 0.0
+	all := series{lines, func(name string) ([]float64, error) {
+		asked = append(asked, name)
+		clock++
+		if name == "broken" {
+			return nil, errors.New("it is")
+		}
+		return []float64{clock}, nil
+	}, io.Discard}
+	all.round([]string{ours, "one", "broken", "other", "two"})
+	if got := strings.Join(asked, " "); got != "bitgate one bitgate broken broken other two bitgate" {
+		t.Error(got)
+	}
+	for name, want := range map[string]float64{"one": 2, "two": 5.5} {
+		if got := lines[0].Beside[name]; !slices.Equal(got, []float64{want}) {
+			t.Errorf("beside %s: %v, want %g", name, got, want)
+		}
+	}
+	if got := lines[0].Rounds[ours]; !slices.Equal(got, []float64{4}) {
+		t.Errorf("ours of the round: %v, want the mean of 1, 3 and 8", got)
+	}
+	asked = nil
+	all.round([]string{"two", "broken", ours})
+	if got := strings.Join(asked, " "); got != "bitgate two bitgate" || lines[0].Void["broken"] == "" {
+		t.Errorf("%s; void: %v", got, lines[0].Void)
+	}
+}
+
+func TestOursIsMeasuredOnceWithoutGoals(t *testing.T) {
+	lines := measure{figures: []figure{{name: "work"}}}.metrics(everything)
+	all := series{lines, func(string) ([]float64, error) { return []float64{7}, nil }, io.Discard}
+	all.round([]string{ours, "one"})
+	if got := lines[0].Rounds; !slices.Equal(got[ours], []float64{7}) || !slices.Equal(got["one"], []float64{7}) || len(lines[0].Beside) != 0 {
+		t.Error(got)
+	}
+}
