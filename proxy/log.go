@@ -30,6 +30,7 @@ type logger struct {
 
 	mu      sync.Mutex
 	buf     []byte // not written yet
+	dates   record.Dates
 	lost    int
 	gathers bool
 	armed   bool // somebody is going to write
@@ -70,7 +71,7 @@ func (l *logger) access(r *record.Record) {
 		if l.json {
 			return r.AppendJSON(b)
 		}
-		return r.AppendHTTPLog(b)
+		return r.AppendHTTPLog(b, &l.dates)
 	})
 }
 

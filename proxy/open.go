@@ -17,7 +17,8 @@ import (
 // be waited for with a limit, nor asked what it waits for.
 type openSet struct {
 	mu    sync.Mutex
-	items map[*opened]struct{}
+	first *opened // of a list: every request comes and goes
+	n     int
 	zero  chan struct{} // made by a waiter, closed at zero
 }
 
@@ -25,6 +26,9 @@ type openSet struct {
 type opened struct {
 	client netip.AddrPort
 	since  time.Time
+
+	listed         bool // guarded by the set's mu, as are its neighbours
+	next, previous *opened
 
 	mu   sync.Mutex
 	work progress // nil until it is known what is asked for
@@ -45,18 +49,36 @@ func (s *openSet) add(client netip.AddrPort, now time.Time) *opened {
 func (s *openSet) put(o *opened, client netip.AddrPort, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.items == nil {
-		s.items = map[*opened]struct{}{}
-	}
 	o.client, o.since = client, now
-	s.items[o] = struct{}{}
+	if o.listed {
+		return
+	}
+	o.listed, o.next = true, s.first
+	if s.first != nil {
+		s.first.previous = o
+	}
+	s.first = o
+	s.n++
 }
 
+// done removes o; it may be gone already.
 func (s *openSet) done(o *opened) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.items, o)
-	if len(s.items) == 0 && s.zero != nil {
+	if !o.listed {
+		return
+	}
+	if o.previous != nil {
+		o.previous.next = o.next
+	} else {
+		s.first = o.next
+	}
+	if o.next != nil {
+		o.next.previous = o.previous
+	}
+	o.listed, o.next, o.previous = false, nil, nil
+	s.n--
+	if s.n == 0 && s.zero != nil {
 		close(s.zero)
 		s.zero = nil
 	}
@@ -65,13 +87,13 @@ func (s *openSet) done(o *opened) {
 func (s *openSet) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.items)
+	return s.n
 }
 
 // wait returns once nothing is open, or what is when ctx ends.
 func (s *openSet) wait(ctx context.Context) []metrics.Open {
 	s.mu.Lock()
-	if len(s.items) == 0 {
+	if s.n == 0 {
 		s.mu.Unlock()
 		return nil
 	}
@@ -93,7 +115,7 @@ func (s *openSet) list(now time.Time) []metrics.Open {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []metrics.Open
-	for o := range s.items {
+	for o := s.first; o != nil; o = o.next {
 		all = append(all, o.describe(now))
 	}
 	slices.SortFunc(all, func(a, b metrics.Open) int { return cmp.Compare(b.Age, a.Age) })

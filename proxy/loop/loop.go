@@ -95,6 +95,9 @@ func (l *Loop) Run() {
 		l.expire()
 		l.ready, l.spare = l.spare[:0], l.ready
 		for i, t := range l.spare {
+			if i%8 == 7 { // reading the clock costs a hundredth of a request
+				l.tick()
+			}
 			l.spare[i] = nil
 			l.resume(t)
 		}
@@ -104,9 +107,8 @@ func (l *Loop) Run() {
 	}
 }
 
-// Now is when the current coroutine was resumed, or the loop woke up. Nothing
-// waits in between, and reading the clock costs more than much of what does happen.
-// On the loop only.
+// Now is when the loop woke up, or a little later: no more than eight coroutines
+// had their turn since, and nothing waits in between. On the loop only.
 func (l *Loop) Now() time.Time { return l.clock }
 
 func (l *Loop) tick() {

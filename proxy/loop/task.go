@@ -55,7 +55,6 @@ func (l *Loop) newTask() *task {
 
 // resume runs t until it waits or ends.
 func (l *Loop) resume(t *task) {
-	l.tick()
 	l.current, l.spent = t, 0
 	t.next()
 	l.current = nil

@@ -14,13 +14,14 @@ const limit = 1024
 //
 //	%ci:%cp [%tr] %f %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B - - %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq {%hr} %{+Q}r
 //
-// Times are in the location of Marks.First.
-func (r *Record) AppendHTTPLog(b []byte) []byte {
+// Times are in the location of Marks.First, which is the same for all that share
+// a Dates.
+func (r *Record) AppendHTTPLog(b []byte, d *Dates) []byte {
 	b = r.Client.Addr().AppendTo(b)
 	b = append(b, ':')
 	b = strconv.AppendUint(b, uint64(r.Client.Port()), 10)
 	b = append(b, " ["...)
-	b = r.Marks.First.AppendFormat(b, "02/Jan/2006:15:04:05.000")
+	b = d.appendTo(b, r.Marks.First)
 	b = append(b, "] "...)
 	b = appendWord(b, r.Frontend)
 	b = append(b, ' ')

@@ -27,7 +27,7 @@ func sample() Record {
 func TestHTTPLog(t *testing.T) {
 	r := sample()
 	const want = `10.0.1.2:33317 [06/Feb/2026:12:14:14.655] http-in static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {git/2.39} "GET /index.html HTTP/1.1"`
-	if got := string(r.AppendHTTPLog(nil)); got != want {
+	if got := string(r.AppendHTTPLog(nil, &Dates{})); got != want {
 		t.Errorf("\n%s\n%s", got, want)
 	}
 	r = Record{
@@ -35,7 +35,7 @@ func TestHTTPLog(t *testing.T) {
 		Marks: Marks{First: start, End: at(10000)}, Status: 408, End: ClientTimeout,
 	}
 	const bad = `2001:db8::1:1 [06/Feb/2026:12:14:14.655] bitgate bitbucket/<NOSRV> -1/-1/-1/-1/10000 408 0 - - cR-- 0/0/0/0/0 0/0 {} "<BADREQ>"`
-	if got := string(r.AppendHTTPLog(nil)); got != bad {
+	if got := string(r.AppendHTTPLog(nil, &Dates{})); got != bad {
 		t.Errorf("\n%s\n%s", got, bad)
 	}
 }
@@ -51,7 +51,7 @@ func TestJSON(t *testing.T) {
 	if got := string(r.AppendJSON(nil)); got != want {
 		t.Errorf("\n%s\n%s", got, want)
 	}
-	if line := string(r.AppendHTTPLog(nil)); !strings.Contains(line, " 1/1/1/1/+2 ") {
+	if line := string(r.AppendHTTPLog(nil, &Dates{})); !strings.Contains(line, " 1/1/1/1/+2 ") {
 		t.Errorf("the redispatch is not told: %s", line)
 	}
 }
@@ -130,7 +130,7 @@ func TestPeersWordsAreEscapedAndCut(t *testing.T) {
 	r := sample()
 	r.Target = "/\"\r\n#\x00\xff"
 	r.Agent = "a} \"{|" + strings.Repeat("x", 2000)
-	line := string(r.AppendHTTPLog(nil))
+	line := string(r.AppendHTTPLog(nil, &Dates{}))
 	if !strings.HasSuffix(line, `"GET / HTTP/1.1"`) && !strings.Contains(line, `"GET /#22#0D#0A`) {
 		t.Error(line)
 	}
@@ -151,7 +151,7 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, target, protocol, agent string) {
 		r := sample()
 		r.Method, r.Target, r.Protocol, r.Agent = method, target, protocol, agent
-		line := r.AppendHTTPLog(nil)
+		line := r.AppendHTTPLog(nil, &Dates{})
 		if !httplogLine.Match(line) {
 			t.Errorf("not a line of ours: %q", line)
 		}
@@ -173,8 +173,21 @@ func FuzzRecord(f *testing.F) {
 		}
 		// Whatever is asked for, the log shows the same: that there is a query.
 		before, query, has := strings.Cut(target, "?")
-		if r.Target = before + "?secret"; has && query != "" && !strings.HasPrefix(query, "service=git-") && string(r.AppendHTTPLog(nil)) != string(line) {
+		if r.Target = before + "?secret"; has && query != "" && !strings.HasPrefix(query, "service=git-") && string(r.AppendHTTPLog(nil, &Dates{})) != string(line) {
 			t.Errorf("the query is in %s", line)
 		}
 	})
+}
+
+// Whatever was written before, a time is written as the standard library does.
+func TestDates(t *testing.T) {
+	at := time.Date(2026, 12, 31, 23, 59, 58, 0, time.FixedZone("", -3*3600))
+	var d Dates
+	for _, step := range []time.Duration{0, time.Millisecond, 98 * time.Millisecond, 900*time.Millisecond + 999, time.Second, time.Second, -3 * time.Second, time.Hour} {
+		at = at.Add(step)
+		want := at.Format("02/Jan/2006:15:04:05.000")
+		if got := string(d.appendTo(nil, at)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
 }
