@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -227,6 +228,19 @@ func TestBehaviourOfHAProxy(t *testing.T) {
 func (s *stage) handle(f http.HandlerFunc) {
 	if f != nil {
 		s.handler.Store(&f)
+	}
+}
+
+// refuse has the server refuse connections from now on. Its port stays bound:
+// another test would be given it once it were closed.
+func (s *stage) refuse() {
+	s.t.Helper()
+	raw, err := s.server.Listener.(*net.TCPListener).SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
+	}
+	if err != nil {
+		s.t.Fatal(err)
 	}
 }
 
