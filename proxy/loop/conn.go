@@ -45,6 +45,7 @@ func (l *Loop) newConn(fd int, remote netip.AddrPort) (*Conn, error) {
 		unix.Close(fd)
 		return nil, net.ErrClosed
 	}
+	prepare(fd)
 	c := &Conn{l: l, fd: fd, remote: remote, reader: waiter{l: l}, writer: waiter{l: l}}
 	if err := l.watch(fd, c, connEvents); err != nil {
 		unix.Close(fd)

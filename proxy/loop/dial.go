@@ -19,7 +19,6 @@ func (l *Loop) Dial(address netip.AddrPort, until time.Time) (*Conn, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	prepare(fd)
 	connecting := unix.Connect(fd, sa)
 	if connecting != nil && !errors.Is(connecting, unix.EINPROGRESS) && !errors.Is(connecting, unix.EINTR) {
 		unix.Close(fd)
@@ -60,7 +59,8 @@ func (c *Conn) connected(until time.Time) error {
 }
 
 // prepare sets what every connection has (as net does): data goes out at once,
-// and a peer that vanished is noticed.
+// and a peer that vanished is noticed. Set on a listener, it would not reach the
+// connections that came before it was set.
 func prepare(fd int) {
 	for _, o := range [][3]int{
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},

@@ -56,7 +56,6 @@ func (l *Loop) Listen(socket net.Listener, accept func(Accepted), failed func(er
 	if err := errors.Join(controlled, err); err != nil {
 		return err
 	}
-	prepare(fd) // what it accepts inherits that
 	a := &listener{l: l, fd: fd, accept: accept, failed: failed}
 	if err := a.start(); err != nil {
 		unix.Close(fd)
