@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -103,7 +102,15 @@ func newStage(t *testing.T, b behaviour) *stage {
 		_, _ = io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, "ok")
 	})
-	s.server = httptest.NewServer(mux)
+	// A port that nobody else is given once the server refuses.
+	l, err := net.Listen("tcp", peers.FreeAddress(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.server = httptest.NewUnstartedServer(mux)
+	s.server.Listener.Close()
+	s.server.Listener = l
+	s.server.Start()
 	t.Cleanup(s.server.Close)
 	t.Cleanup(s.server.CloseClientConnections)
 	return s
@@ -231,18 +238,8 @@ func (s *stage) handle(f http.HandlerFunc) {
 	}
 }
 
-// refuse has the server refuse connections from now on. Its port stays bound:
-// another test would be given it once it were closed.
-func (s *stage) refuse() {
-	s.t.Helper()
-	raw, err := s.server.Listener.(*net.TCPListener).SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
+// refuse has the server refuse connections from now on.
+func (s *stage) refuse() { s.server.Listener.Close() }
 
 // dial opens an HTTP/1.1 connection.
 func (s *stage) dial() *tls.Conn {
@@ -255,7 +252,7 @@ func (s *stage) dial() *tls.Conn {
 }
 
 func (s *stage) connect(protocol string) (*tls.Conn, error) {
-	conn, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}})
+	conn, err := dialTLS(s.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}})
 	if err != nil {
 		return nil, err
 	}

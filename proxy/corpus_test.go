@@ -137,7 +137,7 @@ func replay(p peer, all []attack) []outcome {
 }
 
 func carryOut(l lane, c *tls.Config, a attack, canary string) (o outcome) {
-	conn, err := tls.Dial("tcp", l.front, c)
+	conn, err := dialTLS(l.front, c)
 	if err != nil {
 		return outcome{canary: err.Error()}
 	}
@@ -167,7 +167,7 @@ func carryOut(l lane, c *tls.Config, a attack, canary string) (o outcome) {
 
 // sing asks on a connection of its own, and must get its own answer.
 func sing(l lane, c *tls.Config, canary string) string {
-	conn, err := tls.Dial("tcp", l.front, c)
+	conn, err := dialTLS(l.front, c)
 	if err != nil {
 		return err.Error()
 	}

@@ -145,7 +145,7 @@ func converse(front string, c *tls.Config, stream string) (string, error) {
 // busy machine.
 func connect(front string, c *tls.Config) (conn *tls.Conn, err error) {
 	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if conn, err = tls.Dial("tcp", front, c); err == nil {
+		if conn, err = dialTLS(front, c); err == nil {
 			return conn, nil
 		}
 	}

@@ -18,7 +18,7 @@ func TestTLSPolicyIsMozillaIntermediate(t *testing.T) {
 	handshake := func(edit func(*tls.Config)) (tls.ConnectionState, error) {
 		c := &tls.Config{RootCAs: r.roots, ServerName: "localhost", MinVersion: tls.VersionTLS10}
 		edit(c)
-		conn, err := tls.Dial("tcp", r.addr, c)
+		conn, err := dialTLS(r.addr, c)
 		if err != nil {
 			return tls.ConnectionState{}, err
 		}
@@ -59,7 +59,7 @@ func TestTLSPolicyIsMozillaIntermediate(t *testing.T) {
 // gets it who did not ask for it.
 func TestHTTP2IsOffByDefault(t *testing.T) {
 	r := start(t, newRecorder(t).addr, func(c *config.Config) { c.HTTP2 = false })
-	conn, err := tls.Dial("tcp", r.addr, &tls.Config{RootCAs: r.roots, ServerName: "localhost", NextProtos: []string{"h2", "http/1.1"}})
+	conn, err := dialTLS(r.addr, &tls.Config{RootCAs: r.roots, ServerName: "localhost", NextProtos: []string{"h2", "http/1.1"}})
 	if err != nil {
 		t.Fatal(err)
 	}

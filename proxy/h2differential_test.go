@@ -39,8 +39,8 @@ func TestHTTP2LikeHAProxy(t *testing.T) {
 	playMutations(t, 400, func(r *rand.Rand) (why, details string) {
 		frames := h2frames.Split(bytes.Join(h2frames.Mutate(r, all[r.IntN(len(all))]), nil))
 		given := framesForHAProxy(frames)
-		for try := range 6 { // what comes late on a busy machine is no difference: that repeats itself
-			wait := time.Duration(try+1) * 10 * time.Millisecond
+		// What comes late on a busy machine is no difference: that repeats itself.
+		for wait := 10 * time.Millisecond; wait < time.Second; wait *= 3 {
 			var a, b h2sight
 			var both sync.WaitGroup
 			both.Go(func() { a = one.playFrames(frames, wait) })

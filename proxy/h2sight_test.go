@@ -26,7 +26,7 @@ func (s side) playFrames(frames [][]byte, wait time.Duration) (v h2sight) {
 	defer conn.Close()
 	answers := &answerReader{conn: conn, arrived: make(chan struct{}, 1), ended: make(chan struct{})}
 	go answers.run()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(patience + time.Duration(len(frames)+3)*wait))
 	_, _ = conn.Write([]byte(http2.ClientPreface))
 	v.end = len(frames)
 	for i, f := range frames {

@@ -89,7 +89,7 @@ func TestConnectionsOfAClient(t *testing.T) {
 	one, two := r.dial(), r.dial()
 	defer two.Close()
 	refused := func() bool {
-		conn, err := tls.Dial("tcp", r.addr, &tls.Config{RootCAs: r.roots, ServerName: "localhost"})
+		conn, err := dialTLS(r.addr, &tls.Config{RootCAs: r.roots, ServerName: "localhost"})
 		if err == nil {
 			conn.Close()
 		}

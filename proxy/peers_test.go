@@ -18,6 +18,7 @@ import (
 
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
+	"bitgate/internal/peers"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy/config"
 )
@@ -41,7 +42,7 @@ func newLanes(t *testing.T, n int) []lane {
 	t.Helper()
 	lanes := make([]lane, n)
 	for i := range lanes {
-		lanes[i] = lane{front: "127.0.0.1:" + freePort(t), server: newOracle(t)}
+		lanes[i] = lane{front: peers.FreeAddress(t), server: newOracle(t)}
 	}
 	return lanes
 }

@@ -203,10 +203,15 @@ func (r *rig) tls() *tls.Config {
 	return &tls.Config{RootCAs: r.roots, ServerName: "localhost", NextProtos: []string{"http/1.1"}}
 }
 
+// dialTLS is tls.Dial that gives up: who accepts may be no TLS server.
+func dialTLS(addr string, c *tls.Config) (*tls.Conn, error) {
+	return tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", addr, c)
+}
+
 // dial opens an HTTP/1.1 connection for raw bytes.
 func (r *rig) dial() *tls.Conn {
 	r.t.Helper()
-	conn, err := tls.Dial("tcp", r.addr, r.tls())
+	conn, err := dialTLS(r.addr, r.tls())
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"bitgate/internal/peers"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy"
@@ -88,17 +89,6 @@ func TestRunAsRootDropsAllPrivileges(t *testing.T) {
 	endsWell(t, p)
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
 func TestDropPrivilegesRefusesRootAndStrangers(t *testing.T) {
 	if os.Geteuid() != 0 {
 		if err := proxy.DropPrivileges("nobody-at-all"); err != nil {
@@ -124,7 +114,7 @@ func TestListenNamesTheAddressAndLeavesNothingBound(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	free := "127.0.0.1:" + freePort(t)
+	free := peers.FreeAddress(t)
 	_, err = proxy.Listen(config.Config{Listen: []string{free, taken.Addr().String()}})
 	var p *problem.Error
 	if !errors.As(err, &p) || !strings.Contains(p.Found, "another program already listens on "+taken.Addr().String()) {

@@ -87,7 +87,7 @@ func readBody(head string, in *bufio.Reader) string {
 
 // ask sends a scripted request to a front and returns all that comes back.
 func ask(front, request string) string {
-	conn, err := tls.Dial("tcp", front, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+	conn, err := dialTLS(front, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 	if err != nil {
 		return err.Error()
 	}

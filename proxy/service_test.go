@@ -82,7 +82,7 @@ func TestRunUnderAServiceManager(t *testing.T) {
 	defer passed.Close()
 	p := child(t, os.Args[0], file, []string{"NOTIFY_SOCKET=" + filepath.Join(dir, "notify")}, passed)
 	serial := func() string {
-		conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: roots, ServerName: "localhost"})
+		conn, err := dialTLS(addr, &tls.Config{RootCAs: roots, ServerName: "localhost"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bitgate/haproxy"
+	"bitgate/internal/peers"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy/config"
 )
@@ -76,7 +77,7 @@ func TestTransparency(t *testing.T) {
 func haproxyBefore(t *testing.T, pem string, hardened bool) front {
 	t.Helper()
 	s := newScript(t)
-	l := lane{front: "127.0.0.1:" + freePort(t)}
+	l := lane{front: peers.FreeAddress(t)}
 	name := "HAProxy"
 	text := fmt.Sprintf("frontend f\n    bind %s ssl crt %s alpn http/1.1\n    option forwardfor\n    http-request set-header X-Forwarded-Proto https\n    default_backend b\n\nbackend b\n    server s %s maxconn 50\n", l.front, pem, s.addr)
 	if hardened {

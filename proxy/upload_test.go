@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"bitgate/proxy/config"
 )
@@ -65,6 +66,7 @@ func TestLargeUploadsAndWhatFollows(t *testing.T) {
 					go func() { // the proxy may answer before it has read all of what follows
 						_, _ = io.WriteString(conn, post(r.url.Authority(), body, chunk)+"GET /bitbucket/next HTTP/1.1\r\nHost: "+r.url.Authority()+"\r\n\r\n")
 					}()
+					conn.SetDeadline(time.Now().Add(patience))
 					for _, want := range []string{fmt.Sprintf("%d %x", size, sha256.Sum256(body)), fmt.Sprintf("0 %x", sha256.Sum256(nil))} {
 						res := readAnswer(t, in)
 						if got, err := io.ReadAll(res.Body); err != nil || string(got) != want {

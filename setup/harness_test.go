@@ -57,7 +57,7 @@ func newMachine(t *testing.T, version, front string, o bitbuckettest.Options) *m
 	peers.Need(t, "git")
 	m := &machine{t: t, Dir: fastDir(t), Front: front, stop: func() {}}
 	o.Dir, o.Version, o.AdminPassword = filepath.Join(m.Dir, "bitbucket"), version, adminPassword
-	o.Port, o.SSHPort, o.Middleware = quietPort(t), -1, m.meddle
+	o.Port, o.SSHPort, o.Middleware = peers.FreePort(t), -1, m.meddle
 	var err error
 	if m.BB, err = bitbuckettest.New(o); err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func newMachine(t *testing.T, version, front string, o bitbuckettest.Options) *m
 	t.Cleanup(func() { m.stop() })
 	m.service = newServices(t, m)
 	m.certificate()
-	port := quietPort(t)
+	port := peers.FreePort(t)
 	url, err := publicurl.Parse(fmt.Sprintf("https://localhost:%d/bitbucket", port))
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func (m *machine) write(name, text string, mode fs.FileMode) {
 
 func (m *machine) startHAProxy() {
 	peers.Need(m.t, "haproxy")
-	port := quietPort(m.t)
+	port := peers.FreePort(m.t)
 	m.write("haproxy/haproxy.cfg", fmt.Sprintf(startingHAProxyCfg, port)+"\n", 0o640)
 	m.HAProxy = peers.StartHAProxy(m.t, m.Probe.Said.HAProxyCfg, fmt.Sprintf("127.0.0.1:%d", port))
 	m.Probe.Said.HAProxyBin = peers.Path(m.t, "haproxy")

@@ -142,7 +142,7 @@ func TestBrokenConfigurationIsTakenBack(t *testing.T) {
 
 	// A port that somebody takes behind the check: HAProxy, told to reload, would
 	// refuse every client for two seconds. It is not told.
-	m.Probe.Said.SSHListen, m.Probe.Said.SSHUpstream = fmt.Sprintf("127.0.0.1:%d", quietPort(t)), "127.0.0.1:7999"
+	m.Probe.Said.SSHListen, m.Probe.Said.SSHUpstream = fmt.Sprintf("127.0.0.1:%d", peers.FreePort(t)), "127.0.0.1:7999"
 	p := m.checked()
 	l, err := net.Listen("tcp", m.Probe.Said.SSHListen)
 	m.must(err)

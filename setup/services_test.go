@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,21 +130,4 @@ func fastDir(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
-}
-
-var lastPort atomic.Int64
-
-// quietPort is a free port below those that the kernel gives to outgoing
-// connections: it stays free while its server restarts.
-func quietPort(t testing.TB) int {
-	t.Helper()
-	for range 10000 {
-		port := 12000 + int(int64(os.Getpid())*37+lastPort.Add(1))%18000
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }

@@ -19,6 +19,7 @@ import (
 
 	"bitgate/bitbucket/bitbuckettest"
 	"bitgate/certs"
+	"bitgate/internal/peers"
 )
 
 // screen is bitgate on a terminal of its own.
@@ -123,9 +124,7 @@ func newMachine(t *testing.T) machine {
 			t.Fatal(err)
 		}
 	}
-	if m.port, err = freePort(); err != nil {
-		t.Fatal(err)
-	}
+	m.port = peers.FreePort(t)
 	root := filepath.Join(m.dir, "root")
 	if err := errors.Join(os.MkdirAll(filepath.Join(root, "proc"), 0o755), os.Symlink("/proc/net", filepath.Join(root, "proc", "net"))); err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
+	"bitgate/internal/peers"
 	"bitgate/internal/publicurl"
 )
 
@@ -61,7 +62,7 @@ var towns atomic.Int64
 
 func newTown(t *testing.T) *town {
 	t.Helper()
-	w := &town{dir: plainDir(t), addr: freePort(t), other: freePort(t), sites: map[string]string{}, tls: map[string]string{}, bundles: map[string][]byte{}, roots: x509.NewCertPool()}
+	w := &town{dir: plainDir(t), addr: peers.FreeAddress(t), other: peers.FreeAddress(t), sites: map[string]string{}, tls: map[string]string{}, bundles: map[string][]byte{}, roots: x509.NewCertPool()}
 	_, w.port, _ = net.SplitHostPort(w.addr)
 	serve := func(name string) string {
 		s := httptest.NewServer(named(name))

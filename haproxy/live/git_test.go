@@ -36,7 +36,7 @@ type silentGit struct {
 
 func newSilentGit(t *testing.T) silentGit {
 	t.Helper()
-	g := silentGit{repo: peers.BareRepo(t, 1), ssh: freePort(t)}
+	g := silentGit{repo: peers.BareRepo(t, 1), ssh: peers.FreeAddress(t)}
 	env := peers.GitEnv(t)
 	peers.Git(t, g.repo, env, "config", "http.receivepack", "true")
 	backend := &cgi.Handler{

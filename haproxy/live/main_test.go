@@ -28,6 +28,7 @@ import (
 
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
+	"bitgate/internal/peers"
 	"bitgate/internal/publicurl"
 )
 
@@ -94,7 +95,7 @@ func serve(t *testing.T, backend http.Handler, edit func(*haproxy.Site)) *front 
 	up := httptest.NewServer(backend)
 	t.Cleanup(up.Close)
 	dir := t.TempDir()
-	f := &front{addr: freePort(t), plain: freePort(t), ssh: freePort(t), socket: filepath.Join(dir, "s")}
+	f := &front{addr: peers.FreeAddress(t), plain: peers.FreeAddress(t), ssh: peers.FreeAddress(t), socket: filepath.Join(dir, "s")}
 	_, port, _ := net.SplitHostPort(f.addr)
 	f.site = haproxy.Site{
 		URL: mustURL(t, "https://git.example.com:"+port+"/bitbucket"), Listen: []string{f.addr}, RedirectListen: []string{f.plain},
@@ -229,16 +230,6 @@ func write(t *testing.T, path string, data []byte) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // certificate makes a self-signed bundle (certificate, key) and a pool that trusts it.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"bitgate/haproxy"
+	"bitgate/internal/peers"
 )
 
 // echo answers with the request as it arrived; its status page is healthy.
@@ -352,7 +353,7 @@ func TestSSHIsForwarded(t *testing.T) {
 	}()
 	var ssh string
 	f := serve(t, http.HandlerFunc(echo), func(s *haproxy.Site) {
-		ssh = freePort(t)
+		ssh = peers.FreeAddress(t)
 		s.SSHListen, s.SSHUpstream = ssh, l.Addr().String()
 	})
 	await(t, "the check reads the greeting", func() bool {
