@@ -22,33 +22,34 @@ func (b *bench) grow(ctx context.Context, out string) error {
 	b.peers = growing
 	connections := []float64{1, 10, 100, 1000, 5000}
 	slots := []float64{1, 5, 10, 25, 50}
-	var curves, queues, memory []report.Curve
+	var work, queue, idle []line
 	for _, loops := range []int{1, 2} {
 		s := b.settings
 		s.Loops, s.Cores = loops, map[int]string{1: "0", 2: "0,1"}[loops]
 		for _, name := range b.peers {
 			label := fmt.Sprintf("%s, %d loops", name, loops)
-			curve, err := b.curve(label, connections, func(n float64) (float64, error) { return b.steady(ctx, s, name, int(n)) })
-			if err != nil {
-				return err
-			}
-			curves = append(curves, dashed(curve, loops == 2))
-			curve, err = b.curve(label, slots, func(n float64) (float64, error) {
+			work = append(work, line{label, connections, loops == 2, func(n float64) (float64, error) { return b.steady(ctx, s, name, int(n)) }})
+			queue = append(queue, line{label, slots, loops == 2, func(n float64) (float64, error) {
+				s := s
 				s.Slots = int(n)
 				return b.steady(ctx, s, name, 64)
-			})
-			if err != nil {
-				return err
-			}
-			queues = append(queues, dashed(curve, loops == 2))
+			}})
 		}
 	}
 	for _, name := range b.peers {
-		curve, err := b.curve(name, connections, func(n float64) (float64, error) { return b.memory(ctx, name, int(n)) })
-		if err != nil {
-			return err
-		}
-		memory = append(memory, curve)
+		idle = append(idle, line{name, connections, false, func(n float64) (float64, error) { return b.memory(ctx, name, int(n)) }})
+	}
+	curves, err := b.curves(work, b.rounds)
+	if err != nil {
+		return err
+	}
+	queues, err := b.curves(queue, b.rounds)
+	if err != nil {
+		return err
+	}
+	memory, err := b.curves(idle, 1) // it does not depend on what else the machine does
+	if err != nil {
+		return err
 	}
 	if out == "" {
 		return nil
@@ -77,22 +78,42 @@ func (b *bench) grow(ctx context.Context, out string) error {
 	})
 }
 
-// curve measures each point several times and keeps the median.
-func (b *bench) curve(label string, points []float64, figure func(float64) (float64, error)) (report.Curve, error) {
-	c := report.Curve{Name: label}
-	for _, x := range points {
-		m := report.Metric{Rounds: map[string][]float64{}}
-		for range b.rounds {
-			y, err := figure(x)
-			if err != nil {
-				return c, fmt.Errorf("%s at %g: %w", label, x, err)
+// line is a curve to be measured: what figure says at each of the points.
+type line struct {
+	label  string
+	points []float64
+	dashed bool
+	figure func(float64) (float64, error)
+}
+
+// curves measures all lines in each round, so that what disturbs the machine for
+// a while disturbs all of them, and keeps the medians.
+func (b *bench) curves(lines []line, rounds int) ([]report.Curve, error) {
+	figures := make([][]report.Metric, len(lines))
+	for round := range rounds {
+		for i, l := range lines {
+			for k, x := range l.points {
+				y, err := l.figure(x)
+				if err != nil {
+					return nil, fmt.Errorf("%s at %g: %w", l.label, x, err)
+				}
+				fmt.Fprintf(b.progress, "%d/%d %s at %g: %.2f\n", round+1, rounds, l.label, x, y)
+				if round == 0 {
+					figures[i] = append(figures[i], report.Metric{Rounds: map[string][]float64{}})
+				}
+				figures[i][k].Rounds[""] = append(figures[i][k].Rounds[""], y)
 			}
-			m.Rounds[""] = append(m.Rounds[""], y)
 		}
-		c.X, c.Y = append(c.X, x), append(c.Y, m.Value("").Median)
-		fmt.Fprintf(b.progress, "%s at %g: %.2f\n", label, x, m.Value("").Median)
 	}
-	return c, nil
+	var curves []report.Curve
+	for i, l := range lines {
+		c := report.Curve{Name: l.label, X: l.points, Dashed: l.dashed}
+		for _, m := range figures[i] {
+			c.Y = append(c.Y, m.Value("").Median)
+		}
+		curves = append(curves, c)
+	}
+	return curves, nil
 }
 
 func (b *bench) steady(ctx context.Context, s peer.Settings, name string, connections int) (float64, error) {
@@ -123,13 +144,9 @@ func (b *bench) memory(ctx context.Context, name string, connections int) (float
 	defer p.Stop()
 	var bytes int64
 	err = b.client.Idle(ctx, p.Address, connections, func([]net.Conn) error {
+		time.Sleep(b.settle) // they may give memory back
 		bytes, _, err = p.Memory()
 		return err
 	})
 	return float64(bytes) / (1 << 20), err
-}
-
-func dashed(c report.Curve, yes bool) report.Curve {
-	c.Dashed = yes
-	return c
 }

@@ -149,7 +149,7 @@ func (r Report) WriteTables(w io.Writer, ours string) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nOurs (%s) against each peer, with the goal behind the slash; open where the goal lies within the interval that the true median is in with a confidence of 95 %%.\n\n", ours)
+	fmt.Fprintf(w, "\nOurs (%s) against each peer, with the goal behind the slash; a question mark where the goal lies within the interval that the true median is in with a confidence of 95 %%.\n\n", ours)
 	row(t, append([]string{"metric", "ours"}, r.Peers...))
 	row(t, slices.Repeat([]string{"---"}, len(r.Peers)+2))
 	for _, m := range r.Metrics {
@@ -174,18 +174,26 @@ func ratio(s Spread, void string) string {
 	return fmt.Sprintf("%.2f (%.2f-%.2f)", s.Median, s.Min, s.Max)
 }
 
+// verdict says whether the median holds a goal; "?" where the interval that the
+// true median is in holds it too, so that another run may say otherwise.
 func verdict(s Spread, goal float64) string {
-	switch {
-	case math.IsNaN(s.Median):
+	if math.IsNaN(s.Median) {
 		return ""
-	case goal == 0:
+	}
+	if goal == 0 {
 		return fmt.Sprintf("%.2f", s.Median)
-	case s.Low <= goal && goal <= s.High: // another run may say otherwise
-		return fmt.Sprintf("%.2f / %.2f open", s.Median, goal)
-	case s.Median <= goal:
-		return fmt.Sprintf("%.2f / %.2f met", s.Median, goal)
+	}
+	word, sure := "missed", s.Low > goal
+	if s.Median <= goal {
+		word, sure = "met", s.High < goal
+	}
+	switch text := fmt.Sprintf("%.2f / %.2f %s", s.Median, goal, word); {
+	case !sure:
+		return text + "?"
+	case word == "missed":
+		return "**" + text + "**"
 	default:
-		return fmt.Sprintf("**%.2f / %.2f missed**", s.Median, goal)
+		return text
 	}
 }
 

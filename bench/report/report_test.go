@@ -43,15 +43,42 @@ func TestOursIsComparedWithWhatWasMeasuredBeside(t *testing.T) {
 }
 
 func TestTablesSayWhichGoalsAreMissed(t *testing.T) {
-	r := Report{Reference: "b", Peers: []string{"a", "b"}, Metrics: []Metric{{
-		Name: "work", Unit: "µs", Rounds: map[string][]float64{"a": {3}, "b": {2}}, Goals: map[string]float64{"b": 1.2},
-	}}}
-	var out bytes.Buffer
-	if err := r.WriteTables(&out, "a"); err != nil {
-		t.Fatal(err)
+	for want, figures := range map[string][]float64{
+		"**1.50 / 1.20 missed**": {3, 3, 3}, "1.50 / 1.20 missed?": {3, 2, 4}, "1.00 / 1.20 met?": {2, 1, 4}, "1.00 / 1.20 met |": {2, 2, 2},
+	} {
+		var out bytes.Buffer
+		if err := work(figures).WriteTables(&out, "a"); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%g: no %q in %s", figures, want, &out)
+		}
 	}
-	if !strings.Contains(out.String(), "**1.50 / 1.20 missed**") {
-		t.Error(out.String())
+}
+
+// work is a report of a that costs what figures say and b that costs 2.
+func work(figures []float64) Report {
+	return Report{Reference: "b", Peers: []string{"a", "b"}, Metrics: []Metric{{
+		Name: "work", Unit: "µs", Rounds: map[string][]float64{"a": figures, "b": {2, 2, 2}}, Goals: map[string]float64{"b": 1.2},
+	}}}
+}
+
+func TestVerdictsOfSeveralRuns(t *testing.T) {
+	for _, tt := range []struct {
+		one, two []float64
+		want     string
+	}{
+		{[]float64{3, 3, 3}, []float64{3, 2, 4}, "1 of 1 are alike; 0 times"},
+		{[]float64{3, 2, 4}, []float64{2, 2, 2}, "0 of 1 are alike; 0 times"},
+		{[]float64{3, 3, 3}, []float64{2, 2, 2}, "0 of 1 are alike; 1 times"},
+	} {
+		var out bytes.Buffer
+		if err := WriteVerdicts(&out, []Report{work(tt.one), work(tt.two)}, "a"); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), tt.want) {
+			t.Errorf("%g, %g: no %q in %s", tt.one, tt.two, tt.want, &out)
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ func WriteVerdicts(w io.Writer, runs []Report, ours string) error {
 	}
 	row(t, append(head, "alike"))
 	row(t, slices.Repeat([]string{"---"}, len(head)+1))
+	goals, same, opposite := 0, 0, 0
 	for i, m := range runs[0].Metrics {
 		for _, peer := range runs[0].Peers {
 			if m.Goals[peer] == 0 {
@@ -29,13 +30,34 @@ func WriteVerdicts(w io.Writer, runs []Report, ours string) error {
 				v := strings.Trim(verdict(run.Metrics[i].Ours(ours, peer), m.Goals[peer]), "*")
 				cells, words = append(cells, v), append(words, v[strings.LastIndex(v, " ")+1:])
 			}
-			slices.Sort(words)
-			alike := "yes"
-			if len(slices.Compact(words)) > 1 {
-				alike = "**no**"
+			goals++
+			alike := "**no**"
+			switch one, sure := agree(words); {
+			case one:
+				same++
+				alike = "yes"
+			case !sure:
+				opposite++
 			}
 			row(t, append(cells, alike))
 		}
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d of %d are alike; %d times one run is sure of what another one is sure to be otherwise.\n", same, goals, opposite)
+	return err
+}
+
+// agree reports whether all verdicts are one, and whether those without a
+// question mark are.
+func agree(words []string) (all, sure bool) {
+	said, certain := map[string]bool{}, map[string]bool{}
+	for _, word := range words {
+		said[strings.TrimSuffix(word, "?")] = true
+		if !strings.HasSuffix(word, "?") {
+			certain[word] = true
+		}
+	}
+	return len(said) == 1, len(certain) < 2
 }
