@@ -71,11 +71,16 @@ func (a *admission) state(p *place) pool.State {
 	return p.State()
 }
 
-// wait returns nil when e may go to its server. Most turns come soon; only then
-// somebody looks whether the client is still there.
+// wait returns nil when e may go to its server. Most turns come soon; where it
+// takes a goroutine to look whether the client is still there, that begins later.
 func (a *admission) wait(e *exchange) error {
 	defer a.waits(e)()
-	limit := e.now().Add(watchAfter)
+	var limit time.Time
+	if e.told {
+		e.watch()
+	} else {
+		limit = e.now().Add(watchAfter)
+	}
 	for {
 		switch state := a.state(e.place); {
 		case state == pool.At:

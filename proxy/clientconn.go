@@ -28,6 +28,8 @@ type loopSide interface {
 	Flush() error
 	// DontWait lets Read return os.ErrDeadlineExceeded where it would wait.
 	DontWait(on bool)
+	// WhenEnded has f called when the peer has gone; nil ends that.
+	WhenEnded(f func())
 }
 
 // readOn reads what has come already.

@@ -83,6 +83,10 @@ func (c *h1conn) watch(left func()) {
 	if c.halted {
 		return
 	}
+	if c.conn.under != nil {
+		c.conn.under.WhenEnded(left)
+		return
+	}
 	_ = c.conn.SetReadDeadline(time.Time{})
 	c.reading.Store(true)
 	c.spawn(func() {
@@ -106,6 +110,9 @@ func (c *h1conn) watch(left func()) {
 func (c *h1conn) halt() {
 	c.mu.Lock()
 	c.halted = true
+	if c.conn.under != nil {
+		c.conn.under.WhenEnded(nil)
+	}
 	_ = c.conn.SetReadDeadline(longAgo)
 	c.mu.Unlock()
 	for c.reading.Load() {

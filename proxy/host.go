@@ -16,6 +16,7 @@ type host struct {
 	signal   func() signal
 	upstream *upstream
 	uploads  spareBuffers // on an event loop
+	told     bool         // it is told that a client has gone, without reading
 }
 
 // signal wakes one waiter. What is set before the wait counts, once; a wait may

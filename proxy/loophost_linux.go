@@ -37,7 +37,7 @@ func newLoopHost(p *Proxy, sessions *openSet) (*loopHost, error) {
 	u := newUpstream(p.cfg)
 	u.dial, u.now, u.sound, u.kept = h.dial, l.Now, sound, h.keep
 	h.buffers.size, h.outputs.size = inputBuffer, outputBuffer
-	h.host = host{spawn: l.Go, now: l.Now, signal: func() signal { return l.NewSignal() }, upstream: u, uploads: spareBuffers{size: uploadBuffer}}
+	h.host = host{spawn: l.Go, now: l.Now, signal: func() signal { return l.NewSignal() }, upstream: u, uploads: spareBuffers{size: uploadBuffer}, told: true}
 	return h, nil
 }
 

@@ -21,6 +21,7 @@ type Conn struct {
 	// OnClose is called once when the connection is closed, by whomever. It must
 	// not wait.
 	OnClose func()
+	onEnd   func() // see WhenEnded
 
 	l        *Loop
 	fd       int
@@ -60,6 +61,7 @@ func (l *Loop) newConn(fd int, remote netip.AddrPort) (*Conn, error) {
 func (c *Conn) event(events uint32) {
 	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		c.ended = true
+		c.tellEnd()
 	}
 	if events&unix.EPOLLIN != 0 || c.ended {
 		c.readable = true
@@ -152,6 +154,23 @@ func (c *Conn) WhenReadable(until time.Time, f func()) {
 	c.l.arm(&c.reader)
 }
 
+// WhenEnded has f called, once, when the peer has ended its direction or broken
+// the connection, or when that was closed here; at once if it is so already. It
+// takes neither a coroutine nor what came before the end. f must not wait. nil
+// ends that.
+func (c *Conn) WhenEnded(f func()) {
+	if c.onEnd = f; c.ended || c.closed {
+		c.tellEnd()
+	}
+}
+
+func (c *Conn) tellEnd() {
+	if f := c.onEnd; f != nil {
+		c.onEnd = nil
+		f()
+	}
+}
+
 // Recall ends the effect of WhenReadable; f may be under way already.
 func (c *Conn) Recall() { c.reader.then = nil }
 
@@ -183,6 +202,7 @@ func (c *Conn) leave() {
 	c.l.unwatch(c.fd)
 	delete(c.l.conns, c)
 	c.l.count.Add(-1)
+	c.tellEnd()
 	for _, w := range []*waiter{&c.reader, &c.writer} {
 		c.l.disarm(w)
 		w.wake()

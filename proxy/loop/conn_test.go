@@ -146,3 +146,41 @@ func TestResetIsAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Whoever waits for something else is told of the end, once, whether or not what
+// came before it was read.
+func TestWhenEnded(t *testing.T) {
+	for name, end := range map[string]func(*loop.Conn, *net.TCPConn){
+		"half closed": func(_ *loop.Conn, far *net.TCPConn) { far.CloseWrite() },
+		"closed":      func(_ *loop.Conn, far *net.TCPConn) { far.Close() },
+		"reset":       func(_ *loop.Conn, far *net.TCPConn) { far.SetLinger(0); far.Close() },
+		"closed here": func(c *loop.Conn, _ *net.TCPConn) { c.Close() },
+	} {
+		for _, first := range []string{"", "unread"} {
+			t.Run(name+" "+first, func(t *testing.T) {
+				l := start(t)
+				c, far := pair(t, l)
+				io.WriteString(far, first)
+				ended := make(chan struct{}, 9)
+				tell := func() { ended <- struct{}{} }
+				on(t, l, func() {
+					c.WhenEnded(func() { t.Error("told though nobody wants to know any more") })
+					c.WhenEnded(nil)
+					c.WhenEnded(tell)
+				})
+				begin(l, func() { end(c, far) })
+				for range 2 {
+					select {
+					case <-ended:
+					case <-time.After(patience):
+						t.Fatal("not told")
+					}
+					on(t, l, func() { c.WhenEnded(tell) }) // it has ended already
+				}
+				if len(ended) != 1 {
+					t.Errorf("told %d times at the end, want once", len(ended))
+				}
+			})
+		}
+	}
+}
