@@ -177,7 +177,7 @@ func serverBehaviours() []behaviour {
 		{id: "cut-chunked", about: "the same, chunked", handle: raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"), play: simple("x"), want: "200 cut, SD"},
 		{id: "until-close", about: "an answer that ends with its connection is complete", handle: raw("HTTP/1.1 200 OK\r\n\r\nall"), play: simple("x"), want: "200, --", haproxy: "200 close, --"},
 		{id: "503-refused", about: "a server that refuses connections, after the retries", scale: timers{connect: 50 * time.Millisecond}, play: func(t *testing.T, s *stage) string {
-			s.refuse()
+			s.server.Listener.Close()
 			return s.term(s.get("x"), "/bitbucket/x")
 		}, want: "503, SC"},
 		{id: "500-stays", about: "a server's own errors pass and count against nobody (no observe)", handle: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, play: func(t *testing.T, s *stage) string {

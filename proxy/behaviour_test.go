@@ -102,14 +102,12 @@ func newStage(t *testing.T, b behaviour) *stage {
 		_, _ = io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, "ok")
 	})
-	// A port that nobody else is given once the server refuses.
+	// A port that nobody else is given once the server listens no more.
 	l, err := net.Listen("tcp", peers.FreeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.server = httptest.NewUnstartedServer(mux)
-	s.server.Listener.Close()
-	s.server.Listener = l
+	s.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: mux}}
 	s.server.Start()
 	t.Cleanup(s.server.Close)
 	t.Cleanup(s.server.CloseClientConnections)
@@ -237,9 +235,6 @@ func (s *stage) handle(f http.HandlerFunc) {
 		s.handler.Store(&f)
 	}
 }
-
-// refuse has the server refuse connections from now on.
-func (s *stage) refuse() { s.server.Listener.Close() }
 
 // dial opens an HTTP/1.1 connection.
 func (s *stage) dial() *tls.Conn {
