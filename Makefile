@@ -40,7 +40,7 @@ pictures: # the README's pictures, of the real program on a standard installatio
 # The peers run on core 0; the load, and what starts them, on the others.
 BENCH = cd bench && go build -o ../.bench ./ && taskset -c 1 ../.bench
 
-bench: # bitgate beside HAProxy, nginx, Caddy and ReverseProxy; 35 minutes, two cores, root
+bench: # bitgate beside HAProxy, nginx, Caddy and ReverseProxy; 30 to 60 minutes, two cores, root
 	$(BENCH) -out $(CURDIR)/bench
 
 bench-quick: # whether all of that works, not how fast it is

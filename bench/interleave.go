@@ -18,44 +18,78 @@ type series struct {
 	progress io.Writer
 }
 
-// round measures every peer once, in the order given, and ours before and after
-// each of those that there is a goal against: they are compared within seconds,
-// and what the machine does meanwhile hits both.
+// round measures every peer once, in the order given.
 func (s *series) round(names []string) {
-	var mine [][]float64
-	again := func() bool {
-		figures := s.try(ours)
-		if figures != nil {
-			mine = append(mine, figures)
-		}
-		return figures != nil
+	theirs, mine := s.pass(names)
+	if len(mine) == 0 && slices.Contains(names, ours) {
+		mine = s.again(mine)
 	}
+	for i, m := range s.lines {
+		for name, figures := range theirs {
+			m.Rounds[name] = append(m.Rounds[name], figures[i])
+		}
+		if len(mine) > 0 {
+			m.Rounds[ours] = append(m.Rounds[ours], mean(mine, i))
+		}
+	}
+}
+
+// settle goes on, for so many rounds at most, with the peers against which a goal
+// may be met or missed as far as the figures tell. Who is settled once is left
+// alone: looking again and again would unsettle what lies near a goal.
+func (s *series) settle(names []string, rounds int) {
+	open := slices.Clone(names)
+	for range rounds {
+		open = slices.DeleteFunc(open, func(name string) bool { return name != ours && !s.unsettled(name) })
+		if len(open) < 2 || !slices.Contains(open, ours) {
+			return
+		}
+		fmt.Fprintf(s.progress, "unsettled: %q\n", open)
+		s.pass(open)
+		slices.Reverse(open)
+	}
+}
+
+func (s *series) unsettled(name string) bool {
+	return slices.ContainsFunc(s.lines, func(m report.Metric) bool { return m.Unsettled(ours, name) })
+}
+
+// pass measures each peer, and ours before and after each of those that there is a
+// goal against: they are compared within seconds, and what the machine does
+// meanwhile hits both.
+func (s *series) pass(names []string) (theirs map[string][]float64, mine [][]float64) {
+	theirs = map[string][]float64{}
 	for _, name := range names {
 		if name == ours {
 			continue
 		}
 		rival := slices.Contains(names, ours) && slices.ContainsFunc(s.lines, func(m report.Metric) bool { return m.Goals[name] > 0 })
 		if rival && len(mine) == 0 {
-			again()
+			mine = s.again(mine)
 		}
-		theirs := s.try(name)
-		if theirs == nil {
+		figures := s.try(name)
+		if figures == nil {
 			continue
 		}
-		for i, m := range s.lines {
-			m.Rounds[name] = append(m.Rounds[name], theirs[i])
-		}
-		if rival && again() {
+		theirs[name] = figures
+		if n := len(mine); rival {
+			if mine = s.again(mine); len(mine) == n {
+				continue
+			}
 			for i, m := range s.lines {
-				m.Beside[name] = append(m.Beside[name], mean(mine[max(0, len(mine)-2):], i))
+				m.Against[name] = append(m.Against[name], mean(mine[max(0, n-1):], i)/figures[i])
 			}
 		}
 	}
-	if slices.Contains(names, ours) && (len(mine) > 0 || again()) {
-		for i, m := range s.lines {
-			m.Rounds[ours] = append(m.Rounds[ours], mean(mine, i))
-		}
+	return theirs, mine
+}
+
+// again adds one more measurement of ours.
+func (s *series) again(mine [][]float64) [][]float64 {
+	if figures := s.try(ours); figures != nil {
+		mine = append(mine, figures)
 	}
+	return mine
 }
 
 // try measures one peer, once more if that fails; one that fails twice has no

@@ -33,7 +33,7 @@ func (m measure) metrics(only *regexp.Regexp) []report.Metric {
 		matches = matches || only.MatchString(f.name)
 		metrics = append(metrics, report.Metric{
 			Name: f.name, Unit: f.unit, Goals: f.goals,
-			Rounds: map[string][]float64{}, Beside: map[string][]float64{}, Void: map[string]string{},
+			Rounds: map[string][]float64{}, Against: map[string][]float64{}, Void: map[string]string{},
 		})
 	}
 	if !matches {

@@ -21,6 +21,7 @@ type bench struct {
 	peers      []string
 	only       *regexp.Regexp
 	rounds     int
+	more       int           // rounds at most, while a goal is unsettled
 	length     time.Duration // of one load
 	requests   int           // over HTTP/2
 	handshakes int
@@ -69,6 +70,7 @@ func (b *bench) running(ctx context.Context) ([]report.Metric, error) {
 			all.round(names)
 			slices.Reverse(names)
 		}
+		all.settle(names, b.more)
 		metrics = append(metrics, lines...)
 		if m.rsa {
 			stop(group)

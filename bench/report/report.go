@@ -24,17 +24,17 @@ type Report struct {
 
 // Metric is one thing measured on every peer.
 type Metric struct {
-	Name   string               `json:"name"`
-	Unit   string               `json:"unit"`
-	Rounds map[string][]float64 `json:"rounds"`           // by peer, one figure a round
-	Beside map[string][]float64 `json:"beside,omitempty"` // by peer: ours just before and after it, their mean
-	Goals  map[string]float64   `json:"goals,omitempty"`
-	Void   map[string]string    `json:"void,omitempty"` // why a peer has no figure
+	Name    string               `json:"name"`
+	Unit    string               `json:"unit"`
+	Rounds  map[string][]float64 `json:"rounds"`            // by peer, one figure a round
+	Against map[string][]float64 `json:"against,omitempty"` // by peer: ours just before and after it, as a multiple of it
+	Goals   map[string]float64   `json:"goals,omitempty"`
+	Void    map[string]string    `json:"void,omitempty"` // why a peer has no figure
 }
 
 // Spread is the middle and the ends of several figures, and between which two of
-// them the median of endlessly many would lie, with a confidence of 95 % (98 %
-// for seven figures; for less than six the ends, with less).
+// them the median of endlessly many would lie, with a confidence of 99 % (98 %
+// for seven figures, less for fewer).
 type Spread struct{ Median, Min, Max, Low, High float64 }
 
 // Value is the spread of a peer's own figures.
@@ -49,10 +49,17 @@ func (m Metric) Ratio(peer, reference string) Spread {
 // Ours is the Ratio of ours to a peer, made with what was measured right beside
 // the peer where that was done.
 func (m Metric) Ours(ours, peer string) Spread {
-	if beside := m.Beside[peer]; peer != ours && len(beside) > 0 {
-		return ratios(beside, m.Rounds[peer])
+	if against := m.Against[peer]; len(against) > 0 {
+		return spread(against)
 	}
 	return m.Ratio(ours, peer)
+}
+
+// Unsettled reports whether there is a goal against a peer that may be met or
+// missed as far as the figures tell.
+func (m Metric) Unsettled(ours, peer string) bool {
+	s, goal := m.Ours(ours, peer), m.Goals[peer]
+	return goal > 0 && s.Low <= goal && goal <= s.High
 }
 
 func ratios(a, b []float64) Spread {
@@ -82,7 +89,7 @@ func outside(n int) int {
 	below, ways, k := 0.0, math.Pow(0.5, float64(n)), 0
 	for ; k < n/2; k++ {
 		below += ways
-		if below > 0.025 {
+		if below > 0.005 {
 			break
 		}
 		ways *= float64(n-k) / float64(k+1)
@@ -95,10 +102,10 @@ func Merge(runs []Report) Report {
 	all := runs[0]
 	all.Metrics = nil
 	for i, m := range runs[0].Metrics {
-		m.Rounds, m.Beside = map[string][]float64{}, map[string][]float64{}
+		m.Rounds, m.Against = map[string][]float64{}, map[string][]float64{}
 		for _, run := range runs {
 			appendAll(m.Rounds, run.Metrics[i].Rounds)
-			appendAll(m.Beside, run.Metrics[i].Beside)
+			appendAll(m.Against, run.Metrics[i].Against)
 		}
 		all.Metrics = append(all.Metrics, m)
 	}
@@ -149,13 +156,13 @@ func (r Report) WriteTables(w io.Writer, ours string) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nOurs (%s) against each peer, with the goal behind the slash; a question mark where the goal lies within the interval that the true median is in with a confidence of 95 %%.\n\n", ours)
+	fmt.Fprintf(w, "\nOurs (%s) against each peer, with the goal behind the slash; a question mark where the goal lies within the interval that the true median is in with a confidence of 99 %%.\n\n", ours)
 	row(t, append([]string{"metric", "ours"}, r.Peers...))
 	row(t, slices.Repeat([]string{"---"}, len(r.Peers)+2))
 	for _, m := range r.Metrics {
 		cells := []string{m.Name, fmt.Sprintf("%s %s", figure(m.Value(ours).Median), m.Unit)}
 		for _, peer := range r.Peers {
-			cells = append(cells, verdict(m.Ours(ours, peer), m.Goals[peer]))
+			cells = append(cells, m.verdict(ours, peer))
 		}
 		row(t, cells)
 	}
@@ -174,21 +181,22 @@ func ratio(s Spread, void string) string {
 	return fmt.Sprintf("%.2f (%.2f-%.2f)", s.Median, s.Min, s.Max)
 }
 
-// verdict says whether the median holds a goal; "?" where the interval that the
-// true median is in holds it too, so that another run may say otherwise.
-func verdict(s Spread, goal float64) string {
+// verdict says whether the median holds the goal against a peer; "?" where that is
+// unsettled, so that another run may say otherwise.
+func (m Metric) verdict(ours, peer string) string {
+	s, goal := m.Ours(ours, peer), m.Goals[peer]
 	if math.IsNaN(s.Median) {
 		return ""
 	}
 	if goal == 0 {
 		return fmt.Sprintf("%.2f", s.Median)
 	}
-	word, sure := "missed", s.Low > goal
+	word := "missed"
 	if s.Median <= goal {
-		word, sure = "met", s.High < goal
+		word = "met"
 	}
 	switch text := fmt.Sprintf("%.2f / %.2f %s", s.Median, goal, word); {
-	case !sure:
+	case m.Unsettled(ours, peer):
 		return text + "?"
 	case word == "missed":
 		return "**" + text + "**"

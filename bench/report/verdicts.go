@@ -27,7 +27,7 @@ func WriteVerdicts(w io.Writer, runs []Report, ours string) error {
 			}
 			cells, words := []string{m.Name, peer}, []string{}
 			for _, run := range runs {
-				v := strings.Trim(verdict(run.Metrics[i].Ours(ours, peer), m.Goals[peer]), "*")
+				v := strings.Trim(run.Metrics[i].verdict(ours, peer), "*")
 				cells, words = append(cells, v), append(words, v[strings.LastIndex(v, " ")+1:])
 			}
 			goals++
