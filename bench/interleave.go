@@ -72,28 +72,30 @@ func (s *series) pass(names []string) (theirs map[string][]float64, mine [][]flo
 			continue
 		}
 		theirs[name] = figures
-		if n := len(mine); rival {
-			if mine = s.again(mine); len(mine) == n {
-				continue
-			}
-			for i, m := range s.lines {
-				m.Against[name] = append(m.Against[name], mean(mine[max(0, n-1):], i)/figures[i])
-			}
+		if !rival {
+			continue
+		}
+		if mine = s.again(mine); mine == nil {
+			continue
+		}
+		for i, m := range s.lines {
+			m.Against[name] = append(m.Against[name], mean(mine[max(0, len(mine)-2):], i)/figures[i])
 		}
 	}
 	return theirs, mine
 }
 
-// again adds one more measurement of ours.
+// again adds one more measurement of ours; nil where ours is void.
 func (s *series) again(mine [][]float64) [][]float64 {
-	if figures := s.try(ours); figures != nil {
-		mine = append(mine, figures)
+	figures := s.try(ours)
+	if figures == nil {
+		return nil
 	}
-	return mine
+	return append(mine, figures)
 }
 
 // try measures one peer, once more if that fails; one that fails twice has no
-// figures and its reason printed instead.
+// figures, not those of the rounds before either, and its reason printed instead.
 func (s *series) try(name string) []float64 {
 	if s.lines[0].Void[name] != "" {
 		return nil
@@ -106,6 +108,10 @@ func (s *series) try(name string) []float64 {
 		for _, m := range s.lines {
 			m.Void[name] = err.Error()
 			delete(m.Rounds, name)
+			delete(m.Against, name)
+			if name == ours {
+				clear(m.Against)
+			}
 		}
 		fmt.Fprintf(s.progress, "VOID %s on %s: %v\n", s.lines[0].Name, name, err)
 		return nil

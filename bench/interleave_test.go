@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -79,5 +80,33 @@ func TestUnsettledRivalsAreMeasuredFurther(t *testing.T) {
 	all.settle([]string{"near", "far"}, 1)
 	if count["near"] != 59 {
 		t.Error("measured without ours")
+	}
+}
+
+// What fails in a late round has no verdict from the rounds before, and nobody is
+// measured further against it.
+func TestVoidTakesTheVerdict(t *testing.T) {
+	for _, broken := range []string{ours, "near"} {
+		lines := measure{figures: []figure{{name: "work", goals: map[string]float64{"near": 1}}}}.metrics(everything)
+		failing, asked := false, 0
+		all := series{lines, func(name string) ([]float64, error) {
+			if asked++; failing && name == broken && asked != 1 { // in the middle of a round
+				return nil, errors.New("it is")
+			}
+			return []float64{10}, nil
+		}, io.Discard}
+		names := []string{ours, "near"}
+		for range 9 {
+			all.round(names)
+		}
+		failing, asked = true, 0
+		all.round(names)
+		if got := lines[0].Ours(ours, "near").Median; !math.IsNaN(got) || len(lines[0].Rounds[broken]) != 0 || lines[0].Void[broken] == "" {
+			t.Errorf("%s broke: the ratio is still %g, the rounds %v; void: %v", broken, got, lines[0].Rounds, lines[0].Void)
+		}
+		asked = 0
+		if all.settle(names, 50); asked != 0 {
+			t.Errorf("%s broke: measured %d times more", broken, asked)
+		}
 	}
 }

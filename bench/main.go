@@ -49,7 +49,7 @@ func run(args []string) error {
 	flags.BoolVar(&o.quick, "quick", false, "one short round: whether everything works, not how fast it is")
 	flags.BoolVar(&o.growth, "growth", false, "measure how the cost grows with connections, slots and loops, and draw it")
 	flags.BoolVar(&o.tool, "tool", false, "measure the command line instead: its start, and plans over large files")
-	flags.IntVar(&o.rounds, "rounds", 9, "rounds of each measurement; up to three times as many more while the goal lies within the interval that the true median is in")
+	flags.IntVar(&o.rounds, "rounds", 9, "rounds of each measurement; up to three times as many more of a load while its goal may be met or missed")
 	flags.StringVar(&o.only, "only", "", "regular expression of the measurements to make (default: all)")
 	flags.StringVar(&o.peers, "peers", strings.Join(peer.Names(), ","), "peers to measure, comma separated")
 	flags.StringVar(&o.bitgate, "bitgate", "", "bitgate's program (default: built from the folder above)")
