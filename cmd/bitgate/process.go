@@ -42,8 +42,16 @@ type process struct {
 	tty   io.Writer     // Out itself: the full screen needs the terminal's file
 }
 
+// programName is what every process of bitgate is called, in its argv[0] and in
+// /proc/PID/comm, however it was started: pidof, pgrep -x and keepalived's
+// track_process look for it.
+const programName = "bitgate"
+
 // osProcess is the one place that looks at the real process.
 func osProcess() process {
+	// Started as /proc/self/exe the kernel calls it "exe" (proc_pid_comm(5)). First,
+	// for /proc/self is root's once the process is not dumpable.
+	_ = os.WriteFile("/proc/self/comm", []byte(programName), 0)
 	// A crash writes no core dump, and no other process of the same user looks into
 	// the memory where a password or a key may be. Where it fails bitgate goes on.
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)

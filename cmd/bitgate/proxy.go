@@ -76,17 +76,20 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 	return c
 }
 
-// ownProgram is this binary, also for a user that cannot reach its path.
+// ownProgram is this binary, also for a user that cannot reach its path. What is
+// started by it is given programName as its argv[0]: a test binary is bitgate
+// only under that name, and anything else would run its tests again.
 const ownProgram = "/proc/self/exe"
 
 func openKeysCommand(paths []string) *exec.Cmd {
 	c := exec.Command(ownProgram, append([]string{"proxy", "open-keys", "--"}, paths...)...)
+	c.Args[0] = programName
 	c.Env = []string{} // it needs none
 	return c
 }
 
 func again(env ...string) error {
-	return syscall.Exec(ownProgram, os.Args, append(os.Environ(), env...))
+	return syscall.Exec(ownProgram, append([]string{programName}, os.Args[1:]...), append(os.Environ(), env...))
 }
 
 func runProxy(c *cobra.Command, p *process, o proxyOptions) error {
