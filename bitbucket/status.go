@@ -23,6 +23,17 @@ const (
 	Unreachable State = "UNREACHABLE" // nothing answers, or not as Bitbucket does
 )
 
+// Runs reports whether people can work, or set it up.
+func (s State) Runs() bool { return s == Running || s == FirstRun }
+
+// Busy states end by themselves.
+func (s State) Busy() bool { return s == Starting || s == Stopping || s == Maintenance }
+
+// Serves reports whether {context}/status answers 200 (Atlassian KB 975014635),
+// so that a front's checks forward to it. An instance in maintenance must be
+// reached too.
+func (s State) Serves() bool { return s.Runs() || s == Maintenance }
+
 // Status asks {base}/status, for at most ten seconds. Unreachable means: no
 // such answer; the string then says why, else it is the HTTP status. The state
 // counts, not the HTTP status: STARTING comes with 503, ERROR with 500.

@@ -23,6 +23,8 @@ import (
 	"bitgate/proxy"
 	"bitgate/proxy/config"
 	"bitgate/setup"
+	"bitgate/setup/apply"
+	"bitgate/setup/detect"
 )
 
 // cluster is a Data Center of three nodes that share a home, each on a machine
@@ -315,18 +317,18 @@ func TestClusterBehindTheBuiltInProxy(t *testing.T) {
 		must(t, err)
 		return strings.Contains(string(text), fmt.Sprintf("bitgate_server_up{server=%q} 1", node))
 	}
-	probe := setup.Probe{Root: c.file("root"), StateDir: c.file("state"), Program: "/usr/local/bin/bitgate", Now: time.Now(), Said: setup.Answers{
+	probe := detect.Probe{Root: c.file("root"), StateDir: c.file("state"), Program: "/usr/local/bin/bitgate", Now: time.Now(), Said: setup.Answers{
 		URL: c.public, Listen: []string{c.listen}, Nodes: c.flags, Home: c.nodes["one"].Home(), Install: c.nodes["one"].InstallDir(), Version: "8.19.1",
 		Front: setup.FrontBuiltin, Cert: c.file("cert.pem"), Key: c.file("key.pem"), ProxyConfig: c.file("proxy.yaml"), HTTPRedirect: setup.Never,
 		AdminUser: "admin", AdminPasswordFile: c.file("password"), SSHListen: c.ssh, SSHUpstream: ":" + strconv.Itoa(c.sshPort),
 	}}
-	facts, err := setup.Detect(t.Context(), probe)
+	facts, err := detect.Facts(t.Context(), probe)
 	must(t, err)
 	answers, _ := setup.Resolve(facts, probe.Said, nil)
 	plan, err := setup.Build(facts, answers)
 	must(t, err)
 	var asked []string
-	a := setup.Applier{
+	a := apply.Applier{
 		StateDir: probe.StateDir, Serve: func(_ context.Context, path string) error { return serveBuiltin(t, path, admin) },
 		Login: func(ctx context.Context, base string) (*bitbucket.Session, error) {
 			client, err := bitbucket.NewClient(base, bitbucket.Options{})

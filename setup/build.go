@@ -83,7 +83,7 @@ func frontAddress(listen []string) string {
 	if len(listen) == 0 {
 		return ""
 	}
-	host, port := splitListen(listen[0])
+	host, port := SplitListen(listen[0])
 	switch host {
 	case "", "0.0.0.0":
 		host = "127.0.0.1"

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"bitgate/certs"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -52,7 +53,7 @@ func (b *builder) certificate(s *Step) (string, error) {
 	if cert.InPlace != "" {
 		return cert.InPlace, nil
 	}
-	path := bundlePath(b.a)
+	path := BundlePath(b.a)
 	if b.f.Bundle.DigestOrAbsent() == cert.Digest {
 		return path, nil
 	}
@@ -91,7 +92,7 @@ func (b *builder) builtin(s *Step, bundle string) error {
 		URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Upstream: b.a.Upstream, PEM: bundle,
 		MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream, OldPath: old,
 	}
-	if nodes := b.a.nodes(); len(nodes) > 0 {
+	if nodes := b.a.NodeList(); len(nodes) > 0 {
 		c.Upstream, c.Nodes, c.Cookie = "", nodes, StickyCookie
 		c.HealthFast, c.HealthDown, c.SlowStart = time.Second, time.Second, 30*time.Second // as our haproxy.cfg has it
 	}
@@ -171,4 +172,28 @@ func validListen(l string) bool {
 	}
 	n, err := strconv.Atoi(l[i+1:])
 	return err == nil && n > 0 && n < 65536 && filepath.Clean("/"+l) == "/"+l
+}
+
+func CertPaths(a Answers) certs.Paths {
+	return certs.Paths{Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM}
+}
+
+// BundlePath is where the front reads its PEM bundle.
+func BundlePath(a Answers) string {
+	dir := filepath.Dir(a.HAProxyCfg)
+	if a.Front == FrontBuiltin {
+		dir = filepath.Dir(a.ProxyConfig)
+	}
+	return filepath.Join(dir, "bitgate-"+fileName(a.URL.Host())+".pem")
+}
+
+// fileName makes a host usable as part of a file name (IPv6 has colons).
+func fileName(host string) string {
+	out := []byte(host)
+	for i, c := range out {
+		if c == ':' {
+			out[i] = '-'
+		}
+	}
+	return string(out)
 }

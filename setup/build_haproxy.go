@@ -65,7 +65,7 @@ func (b *builder) site(bundle string) haproxy.Site {
 	u := strings.TrimPrefix(b.a.Upstream, "http://")
 	return haproxy.Site{
 		URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Bundle: bundle,
-		Upstream: u, Nodes: b.a.nodes(), MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
+		Upstream: u, Nodes: b.a.NodeList(), MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
 		OldPath: b.a.RedirectOldPath, Version: b.f.HAProxy.Version, Used: b.usedPorts(), Adopt: b.a.HandMade == Adopt,
 	}
 }
@@ -76,16 +76,16 @@ func (b *builder) redirectListen() []string {
 	case b.a.HTTPRedirect == Never || b.a.HTTPRedirect == Auto && b.a.URL.Port() != 443:
 		return nil
 	case b.a.HTTPRedirect == Always || b.port80Holder() == "":
-		return redirectAddresses(b.a)
+		return RedirectAddresses(b.a)
 	}
 	return nil
 }
 
-// redirectAddresses are the front's addresses with port 80.
-func redirectAddresses(a Answers) []string {
+// RedirectAddresses are the front's addresses with port 80.
+func RedirectAddresses(a Answers) []string {
 	var out []string
 	for _, l := range a.Listen {
-		host, _ := splitListen(l)
+		host, _ := SplitListen(l)
 		if strings.Contains(host, ":") {
 			host = "[" + host + "]"
 		}
@@ -98,7 +98,7 @@ func redirectAddresses(a Answers) []string {
 func (b *builder) port80Holder() string {
 	ours := false
 	if b.a.Front == FrontHAProxy {
-		for _, address := range redirectAddresses(b.a) {
+		for _, address := range RedirectAddresses(b.a) {
 			for _, bind := range haproxy.Takers(b.f.HAProxySources, address) {
 				return fmt.Sprintf("%q (%s, line %d)", bind.Section, bind.File, bind.Line)
 			}
@@ -109,11 +109,11 @@ func (b *builder) port80Holder() string {
 	} else if c, err := config.Parse(b.f.ProxyConfig.Path, b.f.ProxyConfig.Data); err == nil {
 		ours = len(c.RedirectListen) > 0
 	}
-	h, held := holder(b.f.Listeners, ":80")
+	h, held := Holder(b.f.Listeners, ":80")
 	if ours || !held {
 		return ""
 	}
-	return fmt.Sprintf("%s (process %d, %s)", orUnknown(h.Process), h.PID, h.Address)
+	return fmt.Sprintf("%s (process %d, %s)", h.Program(), h.PID, h.Address)
 }
 
 // redirectNote warns where nothing sends plain HTTP on, because others have its port.

@@ -50,7 +50,7 @@ func (b *builder) inputs() {
 	}
 	for _, l := range b.a.Listen {
 		in["listen "+l] = "free"
-		if h, held := holder(b.f.Listeners, l); held {
+		if h, held := Holder(b.f.Listeners, l); held {
 			in["listen "+l] = h.Process
 		}
 	}
@@ -71,8 +71,8 @@ func (b *builder) considerations() {
 		})
 	}
 	if !b.f.ScriptsCfg.Absent && b.f.ScriptsCfg.Path != "" {
-		found := tomcat.CheckScriptsCfg(b.f.ScriptsCfg.Data, upstreamPort(b.a.Upstream), b.a.URL.TomcatPath())
-		b.plan.Notes = append(b.plan.Notes, tomcatFindings(found, b.f.ScriptsCfg.Path)...)
+		found := tomcat.CheckScriptsCfg(b.f.ScriptsCfg.Data, UpstreamPort(b.a.Upstream), b.a.URL.TomcatPath())
+		b.plan.Notes = append(b.plan.Notes, TomcatFindings(found, b.f.ScriptsCfg.Path)...)
 	}
 	b.pathNote()
 	b.redirectNote()

@@ -63,7 +63,7 @@ func (b *builder) connector() (Step, error) {
 	if err != nil {
 		return s, err
 	}
-	r, err := xml.SetConnector(upstreamPort(b.a.Upstream), c)
+	r, err := xml.SetConnector(UpstreamPort(b.a.Upstream), c)
 	if err != nil {
 		return s, err
 	}
@@ -150,7 +150,7 @@ func (f Facts) propertyValue(key string) (string, bool) {
 	return v.Value, ok
 }
 
-func upstreamPort(upstream string) int {
+func UpstreamPort(upstream string) int {
 	u, err := url.Parse(upstream)
 	if err != nil {
 		return 0
@@ -165,4 +165,15 @@ func upstreamPort(upstream string) int {
 func missingFile(path string) error {
 	return problem.New(path+" does not exist", "this generation of Bitbucket keeps its connector there",
 		"check --home, --install and --bitbucket-version")
+}
+
+func TomcatFindings(found []tomcat.Finding, path string) []Finding {
+	var out []Finding
+	for _, t := range found {
+		out = append(out, Finding{
+			ID: "connector", Level: Warn,
+			Seen: fmt.Sprintf("%s, line %d: %s", path, t.Line, t.Found), Why: t.Why, Do: t.Do,
+		})
+	}
+	return out
 }

@@ -5,10 +5,7 @@ import (
 
 	"github.com/aymanbagabas/go-udiff"
 
-	"bitgate/internal/atomicfile"
 	"bitgate/internal/pattern"
-	"bitgate/internal/problem"
-	"bitgate/internal/splice"
 )
 
 // FileDiff is one file before and after all changes of the plan.
@@ -22,59 +19,19 @@ type FileDiff struct {
 func Diffs(f Facts, p Plan) []FileDiff {
 	var out []FileDiff
 	files := f.files()
-	for _, path := range p.editedPaths() {
+	for _, path := range p.EditedPaths() {
 		before := files[path].Data
-		after, err := p.applied(path, before)
+		after, err := p.Applied(path, before)
 		if err != nil {
 			continue // a stale plan: apply says so, with the reason
 		}
-		out = append(out, FileDiff{Path: path, Unified: unified(path, before, after)})
+		out = append(out, FileDiff{Path: path, Unified: Unified(path, before, after)})
 	}
 	return out
 }
 
-func unified(path string, before, after []byte) string {
+func Unified(path string, before, after []byte) string {
 	return udiff.Unified(path, path+" (after)", mask(string(before)), mask(string(after)))
-}
-
-// files maps every file that was read by its path.
-func (f Facts) files() map[string]atomicfile.File {
-	out := map[string]atomicfile.File{}
-	for _, file := range append([]atomicfile.File{f.Properties, f.ServerXML, f.ProxyConfig, f.ProxyUnit}, f.HAProxyFiles...) {
-		if file.Path != "" {
-			out[file.Path] = file
-		}
-	}
-	return out
-}
-
-// editedPaths lists the edited files in the order of their first change.
-func (p Plan) editedPaths() []string {
-	var out []string
-	seen := map[string]bool{}
-	for _, r := range p.Ordered() {
-		if e := p.At(r).File; e != nil && !seen[e.Path] {
-			seen[e.Path] = true
-			out = append(out, e.Path)
-		}
-	}
-	return out
-}
-
-// applied returns a file's bytes after all its edits in the plan.
-func (p Plan) applied(path string, data []byte) ([]byte, error) {
-	for _, r := range p.Ordered() {
-		e := p.At(r).File
-		if e == nil || e.Path != path {
-			continue
-		}
-		after, err := splice.Apply(data, e.Splices)
-		if err != nil {
-			return nil, problem.Wrap(err, path+" is not the file this plan was made for", "", "make a new plan")
-		}
-		data = after
-	}
-	return data, nil
 }
 
 // Secrets by key name: properties (jdbc.password=..., setup.license=...),

@@ -65,3 +65,6 @@ const (
 
 // Ask puts a choice to a person; nil where there is none.
 type Ask func(question string, detail string, choices []Decision) Decision
+
+// Settled reports whether no recover is needed.
+func (s RunState) Settled() bool { return s != RunOpen && s != RunIncomplete }

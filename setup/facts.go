@@ -105,3 +105,26 @@ type Finding struct {
 	Why   string `json:"why,omitempty"`
 	Do    string `json:"do,omitempty"`
 }
+
+// WithSettings returns the facts with what a logged-in administrator sees.
+func (f Facts) WithSettings(s bitbucket.Settings) Facts {
+	why := "the server settings of " + f.Instance.Base
+	f.Instance.BaseURL = Known{s.BaseURL, true, why}
+	f.Instance.SSHActive = s.SSHEnabled
+	if s.SSHEnabled {
+		f.Instance.SSH = Known{s.SSHBaseURL, true, why}
+	}
+	f.Instance.AppLinks = s.AppLinks
+	return f
+}
+
+// files maps every file that was read by its path.
+func (f Facts) files() map[string]atomicfile.File {
+	out := map[string]atomicfile.File{}
+	for _, file := range append([]atomicfile.File{f.Properties, f.ServerXML, f.ProxyConfig, f.ProxyUnit}, f.HAProxyFiles...) {
+		if file.Path != "" {
+			out[file.Path] = file
+		}
+	}
+	return out
+}

@@ -19,8 +19,8 @@ const StickyCookie = haproxy.StickyCookie
 // DefaultSSHPort is Bitbucket's own SSH port unless it was changed.
 const DefaultSSHPort = "7999"
 
-// nodes are the answers' nodes; validate has refused what cannot be read.
-func (a Answers) nodes() []node.Node {
+// NodeList are the answers' nodes; validate has refused what cannot be read.
+func (a Answers) NodeList() []node.Node {
 	out, _ := node.ParseAll(a.Nodes)
 	return out
 }
@@ -28,7 +28,7 @@ func (a Answers) nodes() []node.Node {
 // NodeNames are the names of the nodes, in their order.
 func (a Answers) NodeNames() []string {
 	var out []string
-	for _, n := range a.nodes() {
+	for _, n := range a.NodeList() {
 		out = append(out, n.Name)
 	}
 	return out
@@ -45,7 +45,7 @@ func validateNodes(a Answers) (bad []string) {
 	if a.cluster() && a.Restart == Auto {
 		bad = append(bad, "--restart auto with several nodes: bitgate can drive the service of this machine only, use manual or a command (it runs once for each node, with BITGATE_NODE and BITGATE_NODE_ADDRESS in its environment)")
 	}
-	if a.LocalOnly && slices.ContainsFunc(nodes, func(n node.Node) bool { return !loopback(n) }) {
+	if a.LocalOnly && slices.ContainsFunc(nodes, func(n node.Node) bool { return !Loopback(n) }) {
 		bad = append(bad, "--local-only with nodes: all nodes read the same file, and the front could not reach the connector of the other machines; leave it out")
 	}
 	if len(nodes) > 0 && a.SSHUpstream != "" && !strings.HasPrefix(a.SSHUpstream, ":") {
@@ -57,7 +57,7 @@ func validateNodes(a Answers) (bad []string) {
 	return bad
 }
 
-func loopback(n node.Node) bool {
+func Loopback(n node.Node) bool {
 	at, err := netip.ParseAddrPort(n.Address)
 	return err == nil && at.Addr().IsLoopback() || strings.HasPrefix(n.Address, "localhost:")
 }
@@ -70,9 +70,9 @@ type NodeState struct {
 	Detail string
 }
 
-// nodeMove is what a restart of one node does as seen from outside; m is what it
+// NodeContextChange is what a restart of one node does as seen from outside; m is what it
 // does to the upstream.
-func nodeMove(n node.Node, m move) move {
+func NodeContextChange(n node.Node, m ContextChange) ContextChange {
 	at := func(base string) string {
 		path := ""
 		if u, err := url.Parse(base); err == nil {
@@ -80,14 +80,14 @@ func nodeMove(n node.Node, m move) move {
 		}
 		return "http://" + n.Address + path
 	}
-	return move{at(m.from), at(m.to)}
+	return ContextChange{at(m.From), at(m.To)}
 }
 
-// moveOf is the move of the instance that a change restarts.
-func (p Plan) moveOf(s *ServiceChange, m move) move {
-	for _, n := range p.Answers.nodes() {
+// ContextChangeOf is the move of the instance that a change restarts.
+func (p Plan) ContextChangeOf(s *ServiceChange, m ContextChange) ContextChange {
+	for _, n := range p.Answers.NodeList() {
 		if s != nil && n.Name == s.Node {
-			return nodeMove(n, m)
+			return NodeContextChange(n, m)
 		}
 	}
 	return m
@@ -115,7 +115,7 @@ func (b *builder) nodeNotes() {
 // restartChanges are one restart for each node, or the one of a single server;
 // behind leaves out those that have read their files already, or will.
 func (b *builder) restartChanges(behind bool) []Change {
-	nodes, states := b.a.nodes(), b.f.Nodes
+	nodes, states := b.a.NodeList(), b.f.Nodes
 	if len(nodes) == 0 {
 		nodes, states = []node.Node{{}}, []NodeState{{Base: b.f.Instance.Base, State: b.f.Instance.State}}
 	}
@@ -133,7 +133,7 @@ func (b *builder) restartChanges(behind bool) []Change {
 func (b *builder) isBehind(n node.Node, s NodeState) bool {
 	want := b.plan.Run.UpstreamAfter
 	if n.Name != "" {
-		want = nodeMove(n, b.plan.ahead()).to
+		want = NodeContextChange(n, b.plan.Ahead()).To
 	}
 	return s.State != bitbucket.Unreachable && s.Base != "" && s.Base != want && !b.a.Skips(StepContextPath) && len(b.plan.Pending) == 0
 }
@@ -154,3 +154,11 @@ func (b *builder) restartChange(n node.Node) Change {
 		Service: &ServiceChange{Target: "bitbucket", Node: n.Name, Verb: service.Restart, Control: ctl, Effect: effect},
 	}
 }
+
+// ContextChange is what a restart does as seen from outside: Bitbucket answers under
+// from before it and under to after it. Both may be the same.
+type ContextChange struct{ From, To string }
+
+func (p Plan) Ahead() ContextChange { return ContextChange{p.Run.UpstreamBefore, p.Run.UpstreamAfter} }
+
+func (p Plan) Back() ContextChange { return ContextChange{p.Run.UpstreamAfter, p.Run.UpstreamBefore} }

@@ -1,8 +1,10 @@
 package setup
 
 import (
+	"slices"
 	"time"
 
+	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/internal/splice"
 )
@@ -156,3 +158,78 @@ func (p Plan) Ordered() []Ref {
 
 // At returns the change r names.
 func (p Plan) At(r Ref) Change { return p.Steps[r.Step].Changes[r.Change] }
+
+func (c Change) RestartsBitbucket() bool { return c.Service != nil && c.Service.Target == "bitbucket" }
+
+// Writes names the file that a change writes, with its digests before and after.
+func (c Change) Writes() (path, before, after string) {
+	switch {
+	case c.File != nil:
+		return c.File.Path, c.File.Before, c.File.After
+	case c.Certificate != nil:
+		return c.Certificate.Path, c.Certificate.Before, c.Certificate.After
+	}
+	return "", "", ""
+}
+
+// ServesFront reports whether the run reloads or starts the front.
+func (p Plan) ServesFront() bool {
+	return slices.ContainsFunc(p.Ordered(), func(r Ref) bool { return p.At(r).Phase == PhaseFrontService })
+}
+
+func (p Plan) TouchesFront() bool {
+	for _, r := range p.Ordered() {
+		if p.At(r).Phase >= PhaseFrontFiles {
+			return true
+		}
+	}
+	return false
+}
+
+// TouchedPaths lists every file the plan writes, bundles included.
+func (p Plan) TouchedPaths() []string {
+	out := p.EditedPaths()
+	for _, r := range p.Ordered() {
+		if c := p.At(r).Certificate; c != nil {
+			out = append(out, c.Path)
+		}
+	}
+	return out
+}
+
+// EditedPaths lists the edited files in the order of their first change.
+func (p Plan) EditedPaths() []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, r := range p.Ordered() {
+		if e := p.At(r).File; e != nil && !seen[e.Path] {
+			seen[e.Path] = true
+			out = append(out, e.Path)
+		}
+	}
+	return out
+}
+
+// Applied returns a file's bytes after all its edits in the plan.
+func (p Plan) Applied(path string, data []byte) ([]byte, error) {
+	for _, r := range p.Ordered() {
+		e := p.At(r).File
+		if e == nil || e.Path != path {
+			continue
+		}
+		after, err := splice.Apply(data, e.Splices)
+		if err != nil {
+			return nil, problem.Wrap(err, path+" is not the file this plan was made for", "", "make a new plan")
+		}
+		data = after
+	}
+	return data, nil
+}
+
+// Whom names the instance that is restarted.
+func (s *ServiceChange) Whom() string {
+	if s.Node == "" {
+		return "Bitbucket"
+	}
+	return "node " + s.Node
+}

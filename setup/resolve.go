@@ -158,7 +158,7 @@ func sshBaseURL(a Answers) string {
 	if a.SSHListen == "" {
 		return ""
 	}
-	_, port := splitListen(a.SSHListen)
+	_, port := SplitListen(a.SSHListen)
 	host := a.URL.Host()
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
@@ -185,3 +185,7 @@ func SuggestURL(f Facts) (publicurl.URL, string) {
 	}
 	return u, why
 }
+
+// DefaultPort is the port of Bitbucket's own connector unless its files say
+// otherwise (Atlassian: "by default, will listen on port 7990").
+const DefaultPort = "7990"

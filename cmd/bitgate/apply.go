@@ -9,6 +9,7 @@ import (
 
 	"bitgate/internal/problem"
 	"bitgate/setup"
+	"bitgate/setup/check"
 )
 
 type applyOptions struct {
@@ -129,7 +130,7 @@ func (j *job) planFor(ctx context.Context, file string, extra []string) (setup.P
 	if plan.Empty() {
 		return plan, nil
 	}
-	if err := setup.Stale(plan); err != nil {
+	if err := check.Stale(plan); err != nil {
 		return plan, err // before anybody is asked for anything
 	}
 	return plan, j.missing(extra...)
@@ -138,7 +139,7 @@ func (j *job) planFor(ctx context.Context, file string, extra []string) (setup.P
 // prove checks the plan before anything changes. Only what is not well is told,
 // and not what the plan's own notes said already.
 func (j *job) prove(ctx context.Context, plan setup.Plan, view runView) error {
-	found, err := setup.CheckPlan(ctx, j.facts, plan)
+	found, err := check.Plan(ctx, j.facts, plan)
 	if err != nil {
 		return err
 	}
@@ -147,7 +148,7 @@ func (j *job) prove(ctx context.Context, plan setup.Plan, view runView) error {
 			view.finding(f)
 		}
 	}
-	if bad := setup.Failures(found); len(bad) > 0 {
+	if bad := check.Failures(found); len(bad) > 0 {
 		return problem.New(bad[0].Seen, bad[0].Why, bad[0].Do)
 	}
 	return nil

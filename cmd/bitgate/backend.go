@@ -12,6 +12,8 @@ import (
 
 	"bitgate/bitbucket"
 	"bitgate/setup"
+	"bitgate/setup/check"
+	"bitgate/setup/detect"
 	"bitgate/wizard"
 )
 
@@ -23,7 +25,7 @@ func (j *job) backend(v verifyFlags) wizard.Backend {
 		Detect: func(ctx context.Context, said setup.Answers) (setup.Facts, error) {
 			probe := j.probe
 			probe.Said = said
-			f, err := setup.Detect(ctx, probe)
+			f, err := detect.Facts(ctx, probe)
 			j.facts = j.known(f)
 			return j.facts, err
 		},
@@ -31,7 +33,7 @@ func (j *job) backend(v verifyFlags) wizard.Backend {
 		Build:     setup.Build,
 		Diffs:     setup.Diffs,
 		Check:     j.check,
-		CheckPlan: setup.CheckPlan,
+		CheckPlan: check.Plan,
 		Login:     j.login,
 		Apply: func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error) {
 			a := j.applier(ctx, notify)

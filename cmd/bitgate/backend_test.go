@@ -9,6 +9,7 @@ import (
 
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
+	"bitgate/setup/detect"
 	"bitgate/wizard"
 )
 
@@ -25,7 +26,7 @@ func parseURL(t *testing.T, text string) publicurl.URL {
 // the new one beats it, and neither a password file nor the file's mode leaks.
 func TestDraft(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	left := &job{probe: setup.Probe{StateDir: dir}}
+	left := &job{probe: detect.Probe{StateDir: dir}}
 	said := setup.Answers{URL: parseURL(t, "https://git.test/b"), MaxConn: 40, AdminPasswordFile: "-", RestartTimeout: 2 * time.Minute, LocalOnly: true}
 	if err := left.saveDraft(said, []string{"url", "path"}); err != nil {
 		t.Fatal(err)
@@ -35,7 +36,7 @@ func TestDraft(t *testing.T) {
 		t.Fatalf("%v, mode %v", err, info.Mode())
 	}
 	next := &job{
-		probe: setup.Probe{StateDir: dir}, said: setup.Answers{MaxConn: 60},
+		probe: detect.Probe{StateDir: dir}, said: setup.Answers{MaxConn: 60},
 		given: setup.Sources{"maxconn": {From: setup.FromFlag}},
 	}
 	if resumed := next.resumeDraft(); resumed.When == "" || !slices.Equal(resumed.Answered, []string{"url", "path"}) {

@@ -11,6 +11,7 @@ import (
 	"bitgate/bitbucket"
 	"bitgate/internal/node"
 	"bitgate/setup"
+	"bitgate/setup/detect"
 )
 
 // check looks at one answer in a way that takes time: DNS, ports, Bitbucket
@@ -49,7 +50,7 @@ func (j *job) checkNodes(ctx context.Context, question string, a setup.Answers) 
 		}
 	}
 	if question == "node" {
-		for _, s := range setup.AskNodes(ctx, j.facts, a) {
+		for _, s := range detect.AskNodes(ctx, j.facts, a) {
 			out = append(out, nodeFinding(s))
 		}
 	}
@@ -70,7 +71,7 @@ func nodeFinding(s setup.NodeState) setup.Finding {
 func (j *job) checkUpstream(ctx context.Context, a setup.Answers) setup.Finding {
 	probe := j.probe
 	probe.Said = a
-	f, err := setup.Detect(ctx, probe)
+	f, err := detect.Facts(ctx, probe)
 	switch in := f.Instance; {
 	case err != nil:
 		return setup.Finding{ID: "upstream", Level: setup.Warn, Seen: err.Error()}

@@ -19,6 +19,7 @@ import (
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
+	"bitgate/setup/detect"
 )
 
 // The stand-in's administrator. No secret: the stand-in listens on loopback
@@ -188,7 +189,7 @@ func (d *demoSite) job() *job {
 	}
 	return &job{
 		p: d.p, said: said, given: given, creds: newCredentials(d.p, said),
-		probe: setup.Probe{StateDir: d.path("state"), Root: d.path("root"), Proc: d.path("proc"), Program: d.p.Program, Now: time.Now()},
+		probe: detect.Probe{StateDir: d.path("state"), Root: d.path("root"), Proc: d.path("proc"), Program: d.p.Program, Now: time.Now()},
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"bitgate/setup"
+	"bitgate/setup/journal"
 )
 
 func newHistory(p *process) *cobra.Command {
@@ -17,13 +17,13 @@ func newHistory(p *process) *cobra.Command {
 		Short: "List the runs and how they stand",
 		Args:  args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			runs, err := setup.History(stateDirOf(p, dir))
+			runs, err := journal.History(stateDirOf(p, dir))
 			if err != nil {
 				return err
 			}
 			if asJSON {
 				if runs == nil {
-					runs = []setup.RunInfo{}
+					runs = []journal.RunInfo{}
 				}
 				return writeJSON(p.Out, runs)
 			}
@@ -35,7 +35,7 @@ func newHistory(p *process) *cobra.Command {
 	return c
 }
 
-func printHistory(p *process, runs []setup.RunInfo) error {
+func printHistory(p *process, runs []journal.RunInfo) error {
 	if len(runs) == 0 {
 		out(p.Out, "No runs yet.")
 		return nil

@@ -9,6 +9,8 @@ import (
 	"bitgate/bitbucket"
 	"bitgate/internal/problem"
 	"bitgate/setup"
+	"bitgate/setup/apply"
+	"bitgate/setup/detect"
 	"bitgate/wizard"
 )
 
@@ -16,7 +18,7 @@ import (
 // in how they fill said.
 type job struct {
 	p     *process
-	probe setup.Probe
+	probe detect.Probe
 	said  setup.Answers
 	given setup.Sources
 	creds *credentials
@@ -37,7 +39,7 @@ func newJob(p *process, s *sharedFlags) (*job, error) {
 	}
 	return &job{
 		p: p, said: said, given: given, creds: newCredentials(p, said),
-		probe: setup.Probe{
+		probe: detect.Probe{
 			StateDir: stateDirOf(p, s.stateDir), Root: p.Root, Proc: p.Proc, Program: p.Program, Now: time.Now(),
 		},
 	}, nil
@@ -47,7 +49,7 @@ func newJob(p *process, s *sharedFlags) (*job, error) {
 func (j *job) look(ctx context.Context, said setup.Answers) (setup.Facts, error) {
 	probe := j.probe
 	probe.Said = said
-	f, err := setup.Detect(ctx, probe)
+	f, err := detect.Facts(ctx, probe)
 	if err != nil {
 		return f, err
 	}
@@ -149,8 +151,8 @@ func (j *job) plan(ctx context.Context, extra ...string) (setup.Plan, error) {
 }
 
 // applier carries the job's plan out.
-func (j *job) applier(ctx context.Context, notify func(setup.Event)) *setup.Applier {
-	a := &setup.Applier{StateDir: j.probe.StateDir, Notify: notify, Serve: j.serve}
+func (j *job) applier(ctx context.Context, notify func(setup.Event)) *apply.Applier {
+	a := &apply.Applier{StateDir: j.probe.StateDir, Notify: notify, Serve: j.serve}
 	if j.creds.available() {
 		a.Login = j.creds.Login
 	}

@@ -10,6 +10,7 @@ import (
 
 	"bitgate/internal/problem"
 	"bitgate/setup"
+	"bitgate/setup/check"
 )
 
 type planOptions struct {
@@ -103,11 +104,11 @@ func (j *job) showObstacles(ctx context.Context, plan setup.Plan, asJSON bool) e
 	if asJSON || plan.Empty() {
 		return nil
 	}
-	found, err := setup.CheckPlan(ctx, j.facts, plan)
+	found, err := check.Plan(ctx, j.facts, plan)
 	if err != nil {
 		return err
 	}
-	if bad := setup.Failures(found); len(bad) > 0 {
+	if bad := check.Failures(found); len(bad) > 0 {
 		s := style{j.p.color()}
 		out(j.p.Out, "\n%s", s.bold("As things are, apply would refuse this plan"))
 		findings(j.p.Out, s, bad)

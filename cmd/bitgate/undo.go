@@ -9,6 +9,8 @@ import (
 	"bitgate/bitbucket"
 	"bitgate/internal/problem"
 	"bitgate/setup"
+	"bitgate/setup/apply"
+	"bitgate/setup/journal"
 )
 
 type backOptions struct {
@@ -75,7 +77,7 @@ func backJob(p *process, o backOptions, plan setup.Plan) (*job, error) {
 
 func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 	dir := stateDirOf(p, o.stateDir)
-	plan, err := setup.RunPlan(dir, run)
+	plan, err := journal.Plan(dir, run)
 	if err != nil {
 		return err
 	}
@@ -84,12 +86,12 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 		return err
 	}
 	defer j.creds.wipe()
-	edits, err := setup.ForeignEdits(dir, run)
+	edits, err := journal.ForeignEdits(dir, run)
 	if err != nil {
 		return err
 	}
 	view := newRunView(p, o.json)
-	for _, f := range setup.Remembered(plan) {
+	for _, f := range apply.Remembered(plan) {
 		view.finding(f)
 	}
 	if len(edits) == 0 || o.force { // nobody is asked about what Undo refuses
@@ -103,7 +105,7 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 
 func runRecover(ctx context.Context, p *process, o backOptions) error {
 	dir := stateDirOf(p, o.stateDir)
-	runs, err := setup.History(dir)
+	runs, err := journal.History(dir)
 	if err != nil {
 		return err
 	}
@@ -117,11 +119,11 @@ func runRecover(ctx context.Context, p *process, o backOptions) error {
 	if open == "" {
 		result := setup.Result{State: setup.RunNothing}
 		if len(runs) > 0 { // a crash after the end of a run may have left a temporary file
-			result, err = (&setup.Applier{StateDir: dir}).Recover(ctx, false)
+			result, err = (&apply.Applier{StateDir: dir}).Recover(ctx, false)
 		}
 		return told(view, result, err)
 	}
-	plan, err := setup.RunPlan(dir, open)
+	plan, err := journal.Plan(dir, open)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
+	"bitgate/setup/detect"
+	"bitgate/setup/journal"
 )
 
 // verifyFlags say what else to look at, and from where.
@@ -79,7 +81,7 @@ func runVerify(ctx context.Context, p *process, shared *sharedFlags, v verifyFla
 
 // verifiedPlan is the last run's plan with what was said now on top.
 func (j *job) verifiedPlan() (setup.Plan, error) {
-	plan, err := setup.RunPlan(j.probe.StateDir, "")
+	plan, err := journal.Plan(j.probe.StateDir, "")
 	if err != nil && j.said.URL.IsZero() {
 		return plan, usage("missing: --url", "no run is known here, so say which public URL to examine")
 	}
@@ -117,7 +119,7 @@ func (j *job) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notif
 			}
 		}
 	}
-	host := setup.HostFindings(ctx, j.probe.Root, plan.Answers)
+	host := detect.HostFindings(ctx, j.probe.Root, plan.Answers)
 	for _, f := range host {
 		if notify != nil {
 			notify(f)

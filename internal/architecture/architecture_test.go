@@ -42,8 +42,21 @@ func TestRulesCanFail(t *testing.T) {
 		{"haproxy/a.go", `import "os/exec"`, "pure and must not import os/exec"},
 		{"wizard/a.go", `import "net/http"`, "pure and must not import net/http"},
 		{"proxy/config/a.go", `import "net"; var _ = net.Dial`, "pure and must not use net.Dial"},
-		{"tomcat/a.go", `import "bitgate/internal/atomicfile"`, "pure and must not import internal/atomicfile"},
-		{"setup/a.go", `import "os"; var _ = os.Getenv("HOME")`, "os.Getenv belongs to cmd/bitgate"},
+		{"tomcat/a.go", `import "bitgate/internal/quietterm"`, "pure and must not import internal/quietterm"},
+		{"tomcat/a.go", `import "bitgate/internal/atomicfile"; var _ = atomicfile.Read`, "pure and must not use internal/atomicfile.Read"},
+		{"setup/detect/a.go", `import "os"; var _ = os.Getenv("HOME")`, "os.Getenv belongs to cmd/bitgate"},
+		{"setup/a.go", `import "os"`, "setup is pure and must not import os"},
+		{"setup/a.go", `import "bitgate/internal/atomicfile"; var _ = atomicfile.Read`, "setup is pure and must not use internal/atomicfile.Read"},
+		{"setup/a.go", `import "bitgate/internal/service"; var _ = service.Do`, "setup is pure and must not use internal/service.Do"},
+		{"setup/a.go", `import "bitgate/haproxy/live"; var _ = live.Check`, "setup is pure and must not use haproxy/live.Check"},
+		{"setup/a.go", `import "bitgate/certs"; var _ = certs.Load`, "setup is pure and must not use certs.Load"},
+		{"setup/a.go", `import "bitgate/bitbucket"; var _ = bitbucket.NewClient`, "setup is pure and must not use bitbucket.NewClient"},
+		{"setup/a.go", `import "bitgate/setup/detect"`, "setup must not import setup/detect"},
+		{"setup/journal/a.go", `import "bitgate/setup/apply"`, "setup/journal must not import setup/apply"},
+		{"setup/detect/a.go", `import "bitgate/setup/check"`, "setup/detect must not import setup/check"},
+		{"setup/check/a.go", `import "bitgate/setup/detect"`, "setup/check must not import setup/detect"},
+		{"wizard/a.go", `import "bitgate/setup/detect"`, "wizard must not import setup/detect"},
+		{"doctor/a.go", `import "bitgate/setup/apply"`, "doctor must not import setup/apply"},
 		{"doctor/a.go", `import sys "os"; var _ = sys.Stdin`, "os.Stdin belongs to cmd/bitgate"},
 	}
 	for _, tt := range tests {
@@ -62,7 +75,8 @@ func TestRulesCanFail(t *testing.T) {
 func TestRulesAllow(t *testing.T) {
 	for name, src := range map[string]string{
 		"cmd/bitgate/a.go":    `import ("os"; "bitgate/setup"; "bitgate/bitbucket/bitbuckettest"); var _ = os.Exit`,
-		"setup/a.go":          `import ("os"; "bitgate/tomcat"; "bitgate/internal/service"); var _ = os.ReadFile`,
+		"setup/a.go":          `import ("bitgate/tomcat"; "bitgate/internal/service"; "bitgate/internal/atomicfile"); var _ service.Control; var _ = atomicfile.Digest`,
+		"setup/detect/a.go":   `import ("os"; "bitgate/tomcat"; "bitgate/internal/service"); var _ = os.ReadFile`,
 		"haproxy/a.go":        `import ("net"; "net/netip"; "bitgate/internal/splice"); var _ = net.JoinHostPort`,
 		"wizard/a.go":         `import ("bitgate/setup"; "bitgate/internal/quietterm"; "github.com/charmbracelet/huh")`,
 		"tomcat/a_test.go":    `import ("os"; "bitgate/internal/peers"); var _ = os.Getenv`,

@@ -16,6 +16,10 @@ var layers = map[string][]string{
 	"wizard":        {"setup"}, // its types; cmd hands it a Backend for the deeds
 	"doctor":        {"setup", "bitbucket", "haproxy/live", "certs"},
 	"setup":         {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
+	"setup/journal": {"setup"},
+	"setup/detect":  {"setup", "setup/journal", "tomcat", "bitbucket", "haproxy", "haproxy/live", "certs"},
+	"setup/check":   {"setup", "setup/journal", "bitbucket", "haproxy", "haproxy/live", "certs"},
+	"setup/apply":   {"setup", "setup/journal", "setup/detect", "setup/check", "bitbucket", "haproxy/live", "proxy/config", "certs"},
 	"proxy":         {"proxy/config", "proxy/h1", "proxy/h2", "certs", "proxy/keys", "proxy/limit", "proxy/loop", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
 	"haproxy/live":  {"haproxy"},
 	"bitbucket":     {},
@@ -38,10 +42,10 @@ var layers = map[string][]string{
 	"bitbucket/bitbuckettest": {},
 }
 
-// pure packages touch no file, network or process, and import of internal only
-// what does not either.
+// pure packages touch no file, network or process, and import of ours only what
+// does not either, or pureNames.
 var pure = []string{
-	"tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
+	"setup", "tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
 	"internal/node", "internal/pattern", "internal/problem", "internal/publicurl", "internal/splice",
 }
 
@@ -51,10 +55,21 @@ var impure = []string{
 	"net/rpc", "net/textproto", "log/syslog", "crypto/tls", "golang.org/x/net/http2",
 }
 
-// pureNet are the functions and types of package net that only handle text.
-var pureNet = []string{
-	"SplitHostPort", "JoinHostPort", "ParseIP", "ParseCIDR", "ParseMAC",
-	"IP", "IPNet", "IPMask", "CIDRMask", "AddrError",
+// pureNames are what a pure package may use of one that is not: names of data, and
+// functions that only handle text.
+var pureNames = map[string][]string{
+	"net": {
+		"SplitHostPort", "JoinHostPort", "ParseIP", "ParseCIDR", "ParseMAC",
+		"IP", "IPNet", "IPMask", "CIDRMask", "AddrError",
+	},
+	module + "bitbucket":           {"Install", "Layout", "Override", "Settings", "State", "Running", "FirstRun", "Unreachable"},
+	module + "certs":               {"Paths"},
+	module + "haproxy/live":        {"Install", "Report"},
+	module + "internal/atomicfile": {"File", "Digest"},
+	module + "internal/service": {
+		"Control", "Verb", "Start", "Restart", "Reload",
+		"Systemd", "Init", "Command", "Manual", "Never",
+	},
 }
 
 // processGlobals belong to main: everything else is given its streams,
@@ -159,18 +174,18 @@ func checkExclusive(f file, i use, report reporter) {
 }
 
 func checkPure(f file, i use, report reporter) {
-	if target, ours := strings.CutPrefix(i.Name, module); ours {
-		wizards := f.Package == "wizard" && (target == "setup" || target == "internal/quietterm")
-		if strings.HasPrefix(target, "internal/") && !wizards && !slices.Contains(pure, target) {
-			report(i.Line, "%s is pure and must not import %s, which is not", f.Package, target)
+	if names, ok := pureNames[i.Name]; ok {
+		for _, u := range f.Uses {
+			if name, ok := strings.CutPrefix(u.Name, i.Name+"."); ok && !slices.Contains(names, name) {
+				report(u.Line, "%s is pure and must not use %s", f.Package, strings.TrimPrefix(u.Name, module))
+			}
 		}
 		return
 	}
-	if i.Name == "net" {
-		for _, u := range f.Uses {
-			if name, ok := strings.CutPrefix(u.Name, "net."); ok && !slices.Contains(pureNet, name) {
-				report(u.Line, "%s is pure and must not use %s", f.Package, u.Name)
-			}
+	if target, ours := strings.CutPrefix(i.Name, module); ours {
+		quiet := f.Package == "wizard" && target == "internal/quietterm"
+		if strings.HasPrefix(target, "internal/") && !quiet && !slices.Contains(pure, target) {
+			report(i.Line, "%s is pure and must not import %s, which is not", f.Package, target)
 		}
 		return
 	}

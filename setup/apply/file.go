@@ -1,0 +1,113 @@
+package apply
+
+import (
+	"context"
+	"io/fs"
+	"path/filepath"
+
+	"bitgate/certs"
+	"bitgate/haproxy/live"
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
+	"bitgate/internal/splice"
+	"bitgate/setup"
+	"bitgate/setup/check"
+)
+
+// editFile does the splices of one edit, if the file is still what the plan saw.
+func (a *Applier) editFile(ctx context.Context, p setup.Plan, e *setup.FileEdit) error {
+	f, err := atomicfile.Read(e.Path)
+	if err != nil {
+		return err
+	}
+	if f.DigestOrAbsent() == e.After {
+		return a.disk().SyncDir(filepath.Dir(f.Target)) // done before a crash, perhaps not yet on the disk
+	}
+	if f.DigestOrAbsent() != e.Before {
+		return changedUnderneath(e.Path)
+	}
+	after, err := splice.Apply(f.Data, e.Splices)
+	if err != nil {
+		return problem.Wrap(err, e.Path+" cannot be edited as planned", "", "make a new plan")
+	}
+	if got := atomicfile.Digest(after); got != e.After {
+		return problem.New(e.Path+": the edit gives other bytes than the plan says", "the plan was altered", "make a new plan")
+	}
+	if err := a.checkCandidate(ctx, p, e.Path, after); err != nil {
+		return err
+	}
+	if f.Absent {
+		if err := a.disk().Mkdirs(filepath.Dir(e.Path), 0o755); err != nil {
+			return err
+		}
+		return a.Files.Create(e.Path, after, fs.FileMode(e.Mode), e.UID, e.GID)
+	}
+	return a.Files.Replace(f, after)
+}
+
+// checkCandidate asks HAProxy itself before its file is swapped: a file that
+// its program refuses must never lie in place, not even for a moment.
+func (a *Applier) checkCandidate(ctx context.Context, p setup.Plan, path string, after []byte) error {
+	if p.Run.HAProxyBin == "" {
+		return nil
+	}
+	var set []live.Candidate
+	mine := false
+	for _, other := range p.Run.HAProxyFiles {
+		if other == path {
+			mine = true
+			set = append(set, live.Candidate{Path: path, Data: after})
+			continue
+		}
+		f, err := atomicfile.Read(other)
+		if err != nil {
+			return err
+		}
+		set = append(set, live.Candidate{Path: other, Data: f.Data})
+	}
+	if !mine {
+		return nil
+	}
+	report, err := live.Check(ctx, p.Run.HAProxyBin, set, nil)
+	if err != nil {
+		return err
+	}
+	if !report.OK {
+		return problem.New("HAProxy refuses the new "+path+": "+check.FirstAlert(report), "it was not put in place", "make a new plan")
+	}
+	return nil
+}
+
+// writeBundle makes the PEM bundle from its sources, readable by root alone.
+func (a *Applier) writeBundle(c *setup.CertificateChange) error {
+	m, err := certs.Load(certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM})
+	if err != nil {
+		return err
+	}
+	if m.BundleDigest() != c.After {
+		return problem.New("the certificate files have changed since the plan was made", "another certificate would be installed than the one reviewed", "make a new plan")
+	}
+	f, err := atomicfile.Read(c.Path)
+	if err != nil {
+		return err
+	}
+	switch f.DigestOrAbsent() {
+	case c.After:
+		return a.disk().SyncDir(filepath.Dir(f.Target))
+	case c.Before:
+	default:
+		return changedUnderneath(c.Path)
+	}
+	if f.Absent {
+		if err := a.disk().Mkdirs(filepath.Dir(c.Path), 0o755); err != nil {
+			return err
+		}
+		return a.Files.Create(c.Path, m.Bundle(), 0o600, -1, -1)
+	}
+	return a.Files.Replace(f, m.Bundle())
+}
+
+func changedUnderneath(path string) error {
+	return problem.New(path+" was changed by somebody else since the plan was made",
+		"writing would throw that change away", "look at the file, then make a new plan")
+}

@@ -1,0 +1,81 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"bitgate/bitbucket"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// probe asks /status where Bitbucket should answer and where it did; base is ""
+// where it does neither.
+func (a *Applier) probe(ctx context.Context, m setup.ContextChange) (base string, state bitbucket.State, detail string) {
+	state, detail = a.status(ctx, m.To)
+	if state != bitbucket.Unreachable {
+		return m.To, state, detail
+	}
+	if m.From != m.To {
+		if other, why := a.status(ctx, m.From); other != bitbucket.Unreachable {
+			return m.From, other, why
+		}
+	}
+	return "", state, detail
+}
+
+func (a *Applier) status(ctx context.Context, base string) (bitbucket.State, string) {
+	c, err := bitbucket.NewClient(base, bitbucket.Options{})
+	if err != nil {
+		return bitbucket.Unreachable, err.Error()
+	}
+	ctx, done := a.limited(ctx)
+	defer done()
+	return c.Status(ctx)
+}
+
+// waitSettled waits until Bitbucket is not busy any more, for limit at most. Where
+// nothing answers it looks that many times before it believes so.
+func (a *Applier) waitSettled(ctx context.Context, i int, m setup.ContextChange, limit time.Duration, absent int) (string, bitbucket.State) {
+	deadline := a.now().Add(limit)
+	var last bitbucket.State
+	for {
+		base, state, _ := a.probe(ctx, m)
+		if state == bitbucket.Unreachable {
+			absent--
+		}
+		if !state.Busy() && (state != bitbucket.Unreachable || absent < 0) {
+			return base, state
+		}
+		if state != last {
+			a.tell(setup.Event{Kind: setup.EventProgress, Change: i, Text: string(state)})
+			last = state
+		}
+		if a.now().After(deadline) || !a.pause(ctx) {
+			return base, state
+		}
+	}
+}
+
+// pause waits for the next look; false when ctx is done.
+func (a *Applier) pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(a.poll()):
+		return true
+	}
+}
+
+// answering returns the base under which Bitbucket runs now.
+func (a *Applier) answering(ctx context.Context, p setup.Plan) (string, error) {
+	base, state, detail := a.probe(ctx, p.Back())
+	if state.Runs() {
+		return base, nil
+	}
+	if base == "" {
+		base = p.Run.UpstreamBefore
+	}
+	return "", problem.New(fmt.Sprintf("Bitbucket at %s is %s (%s)", base, state, detail), "its base URL is changed through Bitbucket itself", "start it, or wait until it runs")
+}

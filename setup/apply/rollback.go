@@ -1,0 +1,187 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"bitgate/internal/problem"
+	"bitgate/internal/service"
+	"bitgate/setup"
+	"bitgate/setup/journal"
+)
+
+// rollback takes one run back.
+type rollback struct {
+	a        *Applier
+	r        *journal.Run
+	p        []journal.Progress
+	force    bool          // over foreign edits
+	patience time.Duration // how long to wait for a Bitbucket that is busy
+	absent   int           // how many looks must find nobody before it counts as down
+	blind    bool          // the journal could not be told of the way back
+}
+
+func (a *Applier) rollback(r *journal.Run, force bool) *rollback {
+	return &rollback{a: a, r: r, p: r.Progress(), force: force, patience: r.Plan.Run.RestartTimeout}
+}
+
+// settle takes the run back and journals how that ended. left, where it is not
+// nil, says what a person or a later recover has to do.
+func (t *rollback) settle(ctx context.Context, end setup.RunState) (res setup.Result, left []string) {
+	res = setup.Result{Run: t.r.ID, State: end, Changes: len(t.r.Plan.Ordered()), Backups: t.r.Backups()}
+	if end == setup.RunTakenBack {
+		res.Changes = 0
+	}
+	left = t.takeBack(ctx)
+	if left == nil {
+		err := t.r.Write(journal.Record{Kind: journal.Closed, Change: -1, State: end})
+		if err == nil {
+			return res, nil
+		}
+		left = []string{"everything is as before, but the journal could not be closed: " + describeError(err)}
+	}
+	text := ""
+	for _, l := range left {
+		text += l + "\n"
+	}
+	if err := t.r.Write(journal.Record{Kind: journal.Incomplete, Change: -1, Text: text}); err != nil {
+		t.a.tell(setup.Event{Kind: setup.EventLog, Change: -1, Text: err.Error()}) // the journal is open without this line too
+	}
+	res.State, res.Pending = setup.RunIncomplete, left
+	return res, left
+}
+
+// errNotYet marks a base URL that has to wait for the files.
+var errNotYet = errors.New("not yet")
+
+// takeBack reverses what was done, in the order that keeps Bitbucket reachable:
+// the base URL while Bitbucket answers, its files, its restart, the base URL if
+// it could not be done before, the front last. It returns what is left to do.
+func (t *rollback) takeBack(ctx context.Context) (left []string) {
+	isURL := func(c setup.Change) bool { return c.BaseURL != nil }
+	// Without a journal the files go first: they show later which way it went.
+	url := errNotYet
+	if !t.blind {
+		url = t.each(ctx, isURL, t.baseURL)
+	}
+	upstream := t.each(ctx, func(c setup.Change) bool { return c.Phase == setup.PhaseUpstreamFiles }, t.file)
+	if upstream == nil {
+		t.noticeRestart(ctx)
+		upstream = t.each(ctx, setup.Change.RestartsBitbucket, t.restart)
+	}
+	// A refused password is not tried a second time: Bitbucket counts.
+	if url != nil && upstream == nil && problem.KindOf(url) != problem.Credentials {
+		t.a.waitSettled(ctx, -1, t.r.Plan.Back(), t.patience, 0)
+		url = t.each(ctx, isURL, t.baseURL)
+	}
+	if errors.Is(url, errNotYet) {
+		url = nil // what stopped the files is named, and recover does the rest
+	}
+	front := t.front(ctx)
+	for _, err := range []error{url, upstream, front} {
+		if err != nil {
+			left = append(left, describeError(err))
+		}
+	}
+	return left
+}
+
+func describeError(err error) string {
+	text := err.Error()
+	var p *problem.Error
+	if errors.As(err, &p) && p.Do != "" {
+		text += " (" + p.Do + ")"
+	}
+	return text
+}
+
+// each takes back the picked changes that were begun, the last first. A line
+// that cannot be journalled stops nothing: doing it a second time is harmless.
+func (t *rollback) each(ctx context.Context, pick func(setup.Change) bool, back func(context.Context, int, setup.Change) error) error {
+	refs := t.r.Plan.Ordered()
+	for i := len(refs) - 1; i >= 0; i-- {
+		c := t.r.Plan.At(refs[i])
+		if !pick(c) || !t.p[i].Begun || t.p[i].Undone {
+			continue
+		}
+		step := t.r.Plan.Steps[refs[i].Step].ID
+		t.a.tell(setup.Event{Kind: setup.EventUndoStart, Step: step, Title: c.What, Change: i})
+		if err := back(ctx, i, c); err != nil {
+			t.a.tell(setup.Event{Kind: setup.EventFailed, Step: step, Title: c.What, Change: i, Text: err.Error()})
+			return err
+		}
+		t.p[i].Undone = true
+		if err := t.r.Write(journal.Record{Kind: journal.Undone, Change: i}); err != nil {
+			t.a.tell(setup.Event{Kind: setup.EventLog, Step: step, Change: i, Text: err.Error()})
+		}
+		t.a.tell(setup.Event{Kind: setup.EventUndone, Step: step, Title: c.What, Change: i})
+	}
+	return nil
+}
+
+func (t *rollback) baseURL(ctx context.Context, i int, c setup.Change) error {
+	if t.p[i].OldURL == "" {
+		return nil // it was never known, so it was never changed by us
+	}
+	if err := t.a.restoreBaseURL(ctx, t.r, t.p[i], c.BaseURL); err != nil {
+		what := "the base URL must be set back to " + t.p[i].OldURL
+		if c.BaseURL.SSHNew != "" {
+			what += " and the SSH base URL to " + t.p[i].OldSSH
+		}
+		return problem.Wrap(err, what+" on "+t.r.Plan.Run.UpstreamBefore+"/admin/server-settings", "", "bitgate recover").WithKind(problem.KindOf(err))
+	}
+	return nil
+}
+
+// file puts the whole file back as it was before the run.
+func (t *rollback) file(_ context.Context, _ int, c setup.Change) error {
+	path, _, _ := c.Writes()
+	return t.r.Restore(path, t.force)
+}
+
+// front stops a front of our own before its files go, and reloads a foreign
+// one after its file is back.
+func (t *rollback) front(ctx context.Context) error {
+	isService := func(c setup.Change) bool { return c.Phase == setup.PhaseFrontService }
+	isFile := func(c setup.Change) bool { return c.Phase == setup.PhaseFrontFiles }
+	own := func(c setup.Change) bool { return isService(c) && c.Service.Target == "proxy" && t.r.FrontCreated() }
+	if err := t.each(ctx, own, t.stopFront); err != nil {
+		return err
+	}
+	if err := t.each(ctx, isFile, t.file); err != nil {
+		return err
+	}
+	t.noticeReload()
+	return t.each(ctx, isService, func(ctx context.Context, i int, c setup.Change) error {
+		if c.Service.Control.How == service.Manual {
+			return nil
+		}
+		if c.Service.Target == "haproxy" {
+			back := *c.Service
+			back.Swap = "" // a reload reads every file that is back
+			return t.a.reloadHAProxy(ctx, t.r.Plan, i, &back)
+		}
+		return service.Do(ctx, c.Service.Control, c.Service.Verb, t.a.log(i))
+	})
+}
+
+// noticeReload: a front whose file was swapped may have read it although the
+// journal knows of no reload, because the machine was started in between.
+func (t *rollback) noticeReload() {
+	swapped := false
+	for i, ref := range t.r.Plan.Ordered() {
+		c := t.r.Plan.At(ref)
+		swapped = swapped || c.Phase == setup.PhaseFrontFiles && c.File != nil && t.p[i].Begun
+		if swapped && c.Phase == setup.PhaseFrontService && c.Service.Target == "haproxy" {
+			t.p[i].Begun = true
+		}
+	}
+}
+
+func (t *rollback) stopFront(ctx context.Context, i int, c setup.Change) error {
+	if c.Service.Control.How != service.Systemd {
+		return nil // started in the foreground: it ends with the command that started it
+	}
+	return service.Do(ctx, c.Service.Control, service.Stop, t.a.log(i))
+}

@@ -1,0 +1,202 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"bitgate/bitbucket"
+	"bitgate/certs"
+	"bitgate/haproxy"
+	"bitgate/haproxy/live"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+	"bitgate/setup/journal"
+)
+
+// Plan proves the plan before anything changes: `haproxy -c` on a
+// copy, free ports, writable folders, the certificate, Bitbucket's state. A
+// finding of level Fail forbids apply.
+func Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]setup.Finding, error) {
+	var out []setup.Finding
+	out = append(out, checkBitbucket(f, p)...)
+	out = append(out, checkNodes(f, p)...)
+	out = append(out, f.Certificate.Findings...)
+	out = append(out, Ports(f, p)...)
+	out = append(out, checkFiles(p)...)
+	out = append(out, checkSystemd(ctx, f, p)...)
+	if p.Answers.Front == setup.FrontHAProxy && f.HAProxy.Bin != "" && !p.Answers.Skips(setup.StepHAProxy) {
+		found, err := checkHAProxy(ctx, f, p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// Failures picks the findings that forbid apply.
+func Failures(found []setup.Finding) []setup.Finding {
+	var out []setup.Finding
+	for _, f := range found {
+		if f.Level == setup.Fail {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func checkBitbucket(f setup.Facts, p setup.Plan) []setup.Finding {
+	restarts, url := false, false
+	for _, r := range p.Ordered() {
+		c := p.At(r)
+		restarts = restarts || c.Phase == setup.PhaseRestart
+		url = url || c.BaseURL != nil
+	}
+	in := f.Instance
+	found := setup.Finding{ID: "bitbucket", Level: setup.OK, Seen: fmt.Sprintf("Bitbucket at %s says %s", in.Base, in.State)}
+	switch {
+	case in.State.Runs():
+	case !restarts && !url:
+		found.Level = setup.Note
+	case in.State == bitbucket.Unreachable:
+		found.Level, found.Seen = setup.Fail, fmt.Sprintf("Bitbucket does not answer at %s (%s)", in.Base, in.Detail)
+		found.Why = "its base URL is changed through Bitbucket itself, and a restart must not hide an older fault"
+		found.Do = "start it and wait until it runs, or check --upstream"
+	default:
+		found.Level = setup.Fail
+		found.Why = "a restart now would interrupt what it is doing"
+		found.Do = "wait until " + in.Base + "/status says RUNNING"
+	}
+	return []setup.Finding{found}
+}
+
+// Ports: a port is free, or held by the front that is about to take it.
+func Ports(f setup.Facts, p setup.Plan) []setup.Finding {
+	if !p.TouchesFront() {
+		return nil
+	}
+	listens := append([]string{}, p.Answers.Listen...)
+	if p.Answers.SSHListen != "" {
+		listens = append(listens, p.Answers.SSHListen)
+	}
+	if p.Answers.HTTPRedirect == setup.Always {
+		listens = append(listens, setup.RedirectAddresses(p.Answers)...)
+	}
+	var out []setup.Finding
+	for _, l := range listens {
+		h, held := setup.Holder(f.Listeners, l)
+		front := p.Answers.Front == setup.FrontHAProxy && h.Process == "haproxy" ||
+			p.Answers.Front == setup.FrontBuiltin && h.Process == "bitgate"
+		switch {
+		case !held:
+			out = append(out, setup.Finding{ID: "port", Level: setup.OK, Seen: "port " + l + " is free"})
+		case front:
+			out = append(out, setup.Finding{ID: "port", Level: setup.OK, Seen: fmt.Sprintf("port %s is held by %s, which will be reloaded", l, h.Process)})
+		default:
+			out = append(out, setup.Finding{
+				ID: "port", Level: setup.Fail,
+				Seen: fmt.Sprintf("%s is in use by %s (process %d, %s)", l, h.Program(), h.PID, h.Address),
+				Why:  "the front could not start there", Do: "stop that program, or choose another address (--listen, --ssh-listen; --http-redirect never for port 80)",
+			})
+		}
+	}
+	return out
+}
+
+// checkHAProxy runs the real program over the set as it will be.
+func checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]setup.Finding, error) {
+	if !f.HAProxyReport.OK {
+		return brokenBefore(f), nil
+	}
+	var set, extra []live.Candidate
+	for _, file := range f.HAProxyFiles {
+		after, err := p.Applied(file.Path, file.Data)
+		if err != nil {
+			return nil, err
+		}
+		if len(after) > 0 || !file.Absent {
+			set = append(set, live.Candidate{Path: file.Path, Data: after})
+		}
+	}
+	for _, r := range p.Ordered() {
+		if c := p.At(r).Certificate; c != nil {
+			m, err := certs.Load(certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM})
+			if err != nil {
+				return nil, err
+			}
+			extra = append(extra, live.Candidate{Path: c.Path, Data: m.Bundle()})
+		}
+	}
+	report, err := live.Check(ctx, f.HAProxy.Bin, set, extra)
+	if err != nil {
+		return nil, err
+	}
+	if !report.OK {
+		return []setup.Finding{{
+			ID: "haproxy", Level: setup.Fail, Seen: "HAProxy refuses the merged configuration: " + FirstAlert(report),
+			Why: "it would not start with it; nothing has been changed", Do: "see the line it names",
+		}}, nil
+	}
+	return []setup.Finding{{ID: "haproxy", Level: setup.OK, Seen: "haproxy -c accepts the merged configuration"}}, nil
+}
+
+// brokenBefore tells of every line that HAProxy refuses in the file as it is, and
+// what replaces the keywords that it took out.
+func brokenBefore(f setup.Facts) []setup.Finding {
+	const seen = "the present HAProxy configuration is refused by HAProxy itself: "
+	var out []setup.Finding
+	for _, m := range f.HAProxyReport.Messages {
+		if m.Level != "ALERT" || m.Line == 0 || len(out) == maxAlerts {
+			continue
+		}
+		do := "repair it first (haproxy -c -f FILE)"
+		for _, src := range f.HAProxySources {
+			if instead := haproxy.Instead(src, m.Line); src.Path == m.File && instead != "" {
+				do = "use " + instead
+			}
+		}
+		out = append(out, setup.Finding{
+			ID: "haproxy-before", Level: setup.Fail, Seen: fmt.Sprintf("%s%s, line %d: %s", seen, m.File, m.Line, m.Text),
+			Why: "a reload would fail whatever bitgate adds", Do: do,
+		})
+	}
+	if len(out) == 0 {
+		out = append(out, setup.Finding{
+			ID: "haproxy-before", Level: setup.Fail, Seen: seen + FirstAlert(f.HAProxyReport),
+			Why: "a reload would fail whatever bitgate adds", Do: "repair it first (haproxy -c -f FILE)",
+		})
+	}
+	return out
+}
+
+// maxAlerts is how many refused lines are told of; more follow from the first ones.
+const maxAlerts = 10
+
+func FirstAlert(r live.Report) string {
+	for _, m := range r.Messages {
+		if m.Level != "ALERT" {
+			continue
+		}
+		if m.File != "" {
+			return fmt.Sprintf("%s, line %d: %s", m.File, m.Line, m.Text)
+		}
+		return m.Text
+	}
+	return r.Output
+}
+
+// Stale refuses a plan whose files are not as they were when it was made.
+func Stale(p setup.Plan) error {
+	for name, want := range p.Inputs {
+		if !filepath.IsAbs(name) {
+			continue
+		}
+		got := journal.DigestOf(name)
+		if got != want {
+			return problem.New(name+" has changed since the plan was made",
+				"the diff that was reviewed is not what would happen now", "make a new plan (bitgate plan) and review it")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package detect
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"bitgate/bitbucket"
+	"bitgate/internal/node"
+	"bitgate/setup"
+	"bitgate/tomcat"
+)
+
+// askNodes asks every node under the paths it may have.
+func askNodes(ctx context.Context, nodes []node.Node, paths []string) []setup.NodeState {
+	out := make([]setup.NodeState, len(nodes))
+	var all sync.WaitGroup
+	for i, n := range nodes {
+		all.Go(func() {
+			in := askInstance(ctx, "http://"+n.Address, paths)
+			out[i] = setup.NodeState{Name: n.Name, Base: in.Base, State: in.State, Detail: in.Detail}
+		})
+	}
+	all.Wait()
+	return out
+}
+
+// AskNodes looks at the nodes of a under the paths that f knows of.
+func AskNodes(ctx context.Context, f setup.Facts, a setup.Answers) []setup.NodeState {
+	return askNodes(ctx, a.NodeList(), (&facts{f}).contextCandidates(Probe{Said: a}))
+}
+
+// nodeUpstream is the node through which the base URL is read and changed: the
+// one on this machine, because a password does not go over the network in
+// clear text; else the first that answers.
+func nodeUpstream(nodes []node.Node, states []setup.NodeState) string {
+	best, rank := "", 0
+	for i, n := range nodes {
+		r := 1
+		if states[i].State != bitbucket.Unreachable {
+			r = 2
+			if isHere(n) {
+				r = 3
+			}
+		}
+		if r > rank {
+			best, rank = "http://"+n.Address, r
+		}
+	}
+	return best
+}
+
+// isHere reports whether the node has an address of this machine.
+func isHere(n node.Node) bool {
+	if setup.Loopback(n) {
+		return true
+	}
+	host, _, _ := net.SplitHostPort(n.Address)
+	mine, _ := net.InterfaceAddrs()
+	for _, a := range mine {
+		if network, ok := a.(*net.IPNet); ok && network.IP.Equal(net.ParseIP(host)) {
+			return true
+		}
+	}
+	return false
+}
+
+// detectCluster looks for signs that this is one node of several: a shared home
+// on NFS, settings of the cluster's network.
+func (f *facts) detectCluster(proc string) {
+	shared := filepath.Join(f.Bitbucket.Home, "shared")
+	if real, err := filepath.EvalSymlinks(shared); err == nil {
+		shared = real
+	}
+	if f.Bitbucket.Home != "" && onNFS(proc, shared) {
+		f.NFS = setup.Known{Value: shared, Set: true, Why: shared + " is on NFS"}
+		f.Cluster = f.NFS
+		return
+	}
+	if f.Properties.Path == "" || f.Properties.Absent {
+		return
+	}
+	props, err := tomcat.ParseProperties(f.Properties.Path, f.Properties.Data)
+	if err != nil {
+		return
+	}
+	for _, key := range props.Keys() {
+		if strings.HasPrefix(key, "hazelcast.") {
+			v, _ := props.Get(key)
+			f.Cluster = setup.Known{Value: "yes", Set: true, Why: at(key, f.Properties.Path, v.Line)}
+			return
+		}
+	}
+}
+
+// onNFS asks the mount table (proc(5), /proc/pid/mountinfo) for the file system
+// of path.
+func onNFS(proc, path string) bool {
+	table, err := os.ReadFile(filepath.Join(proc, "self", "mountinfo"))
+	if err != nil {
+		return false
+	}
+	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+	longest, nfs := -1, false
+	for line := range strings.Lines(string(table)) {
+		before, after, ok := strings.Cut(line, " - ")
+		fields, kind := strings.Fields(before), strings.Fields(after)
+		if !ok || len(fields) < 5 || len(kind) == 0 {
+			continue
+		}
+		at := unescape.Replace(fields[4])
+		under := at == "/" || path == at || strings.HasPrefix(path, at+"/")
+		if under && len(at) >= longest { // the last of two at the same place covers the other
+			longest, nfs = len(at), kind[0] == "nfs" || kind[0] == "nfs4"
+		}
+	}
+	return nfs
+}

@@ -1,0 +1,58 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"bitgate/bitbucket"
+	"bitgate/internal/service"
+	"bitgate/setup"
+	"bitgate/setup/journal"
+)
+
+// Probe says how Detect looks at the machine. Root and Proc are "" and "/proc"
+// outside tests.
+type Probe struct {
+	Said     setup.Answers // hints: --home, --haproxy-cfg, --cert ...
+	StateDir string
+	Root     string // prefix before default paths
+	Proc     string // process table
+	Program  string // path of this binary, for the systemd unit
+	Now      time.Time
+}
+
+// facts are being gathered.
+type facts struct{ setup.Facts }
+
+// Facts looks at the machine. It reads only: files, the process table, and
+// what Bitbucket tells without credentials. When ctx has ended meanwhile it returns
+// that error: what was not found then may be there.
+func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
+	if p.Proc == "" {
+		p.Proc = "/proc"
+	}
+	f := facts{setup.Facts{ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
+	var err error
+	f.Bitbucket, err = bitbucket.Detect(ctx, bitbucket.Search{
+		Home: p.Said.Home, Install: p.Said.Install, Version: p.Said.Version, Proc: p.Proc, Root: p.Root,
+	})
+	if err != nil {
+		return f.Facts, err
+	}
+	if err := f.detectInstance(ctx, p); err != nil {
+		return f.Facts, err
+	}
+	f.BitbucketCtl, _ = service.FindBitbucket(ctx, p.Root, f.Bitbucket.PID)
+	if f.Listeners, err = Listeners(p.Proc); err != nil {
+		f.Findings = append(f.Findings, setup.Finding{
+			ID: "listeners", Level: setup.Note,
+			Seen: "who listens on which port could not be read: " + err.Error(),
+		})
+	}
+	if err := f.detectFront(ctx, p); err != nil {
+		return f.Facts, err
+	}
+	f.OpenRun, err = journal.Unfinished(p.StateDir)
+	return f.Facts, errors.Join(err, ctx.Err())
+}

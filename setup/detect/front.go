@@ -1,0 +1,106 @@
+package detect
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"bitgate/certs"
+	"bitgate/haproxy"
+	"bitgate/haproxy/live"
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/service"
+	"bitgate/setup"
+)
+
+// unitPath is where systemd looks for units of the administrator.
+const unitPath = "/etc/systemd/system/bitgate-proxy.service"
+
+// detectFront reads what stands in front of Bitbucket today: HAProxy and its
+// file set, the built-in proxy's files, the certificate that was named.
+func (f *facts) detectFront(ctx context.Context, p Probe) error {
+	var err error
+	f.HAProxy, err = live.Detect(ctx, live.Search{Bin: p.Said.HAProxyBin, Cfg: p.Said.HAProxyCfg, Root: p.Root})
+	if err != nil {
+		return err
+	}
+	f.HAProxyCtl, _ = service.FindHAProxy(ctx, p.Root)
+	resolved, _ := setup.Resolve(f.Facts, p.Said, nil)
+	if err := f.readHAProxyFiles(ctx, resolved); err != nil {
+		return err
+	}
+	if f.ProxyConfig, err = atomicfile.Read(resolved.ProxyConfig); err != nil {
+		return err
+	}
+	if f.ProxyUnit, err = atomicfile.Read(filepath.Join(p.Root, unitPath)); err != nil {
+		return err
+	}
+	f.loadCertificate(resolved, p.Now)
+	f.Findings = append(f.Findings, HostFindings(ctx, p.Root, resolved)...)
+	if !resolved.URL.IsZero() {
+		f.Bundle, err = atomicfile.Read(setup.BundlePath(resolved))
+	}
+	return err
+}
+
+// readHAProxyFiles reads the whole set in load order; a file of the set that
+// does not exist yet is empty.
+func (f *facts) readHAProxyFiles(ctx context.Context, a setup.Answers) error {
+	paths := f.HAProxy.Files
+	if len(paths) == 0 {
+		paths = []string{a.HAProxyCfg}
+	}
+	var candidates []live.Candidate
+	for _, path := range paths {
+		file, err := atomicfile.Read(path)
+		if err != nil {
+			return err
+		}
+		f.HAProxyFiles = append(f.HAProxyFiles, file)
+		f.HAProxySources = append(f.HAProxySources, haproxy.Source{Path: file.Path, Data: file.Data})
+		if !file.Absent {
+			candidates = append(candidates, live.Candidate{Path: file.Path, Data: file.Data})
+		}
+	}
+	f.HandMade = haproxy.HandMade(f.HAProxySources)
+	if f.HAProxy.Bin == "" || len(candidates) == 0 {
+		f.HAProxyReport.OK = true
+		return nil
+	}
+	report, err := live.Check(ctx, f.HAProxy.Bin, candidates, nil)
+	f.HAProxyReport = report
+	return err
+}
+
+// loadCertificate reads the certificate only to describe it; keys do not stay.
+func (f *facts) loadCertificate(a setup.Answers, now time.Time) {
+	if a.PEM == "" && a.Cert == "" {
+		return
+	}
+	f.Certificate.Given = true
+	m, err := certs.Load(setup.CertPaths(a))
+	if err != nil {
+		f.Certificate.Error = err.Error()
+		return
+	}
+	info := m.Info()
+	f.Certificate.Sources = info.Sources
+	f.Certificate.Digest = m.BundleDigest()
+	f.Certificate.Names = info.Names
+	f.Certificate.Subject = info.Subject
+	f.Certificate.NotAfter = info.NotAfter.UTC().Format(time.RFC3339)
+	if a.PEM != "" && info.Sources[a.PEM] == m.BundleDigest() {
+		f.Certificate.InPlace = a.PEM // already exactly what HAProxy wants
+	}
+	if a.URL.IsZero() {
+		return
+	}
+	for _, c := range m.Inspect(a.URL.Host(), now) {
+		level := setup.Warn
+		if c.Fatal {
+			level = setup.Fail
+		}
+		f.Certificate.Findings = append(f.Certificate.Findings,
+			setup.Finding{ID: "certificate", Level: level, Seen: c.Found, Why: c.Why, Do: c.Do})
+	}
+}

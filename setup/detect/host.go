@@ -1,0 +1,121 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"bitgate/internal/service"
+	"bitgate/setup"
+)
+
+// HostFindings are what this machine itself may have against the front: SELinux,
+// which keeps HAProxy from Bitbucket's port, and a packet filter that keeps
+// clients from the front's. Root prefixes /sys for tests. Reads only.
+func HostFindings(ctx context.Context, root string, a setup.Answers) []setup.Finding {
+	if a.Skips(setup.StepHAProxy) {
+		return []setup.Finding{elsewhere(a)}
+	}
+	var out []setup.Finding
+	if f, ok := selinux(root, a); ok {
+		out = append(out, f)
+	}
+	return append(out, packetFilter(ctx, a)...)
+}
+
+// elsewhere is for a front on another machine, which is a run of its own there.
+func elsewhere(a setup.Answers) setup.Finding {
+	return setup.Finding{
+		ID: setup.StepHAProxy, Level: setup.Note, Seen: "the front is not set up on this machine (--skip haproxy)",
+		Why: "where it runs on another one, that machine needs a run of its own, and must reach " + a.Upstream + " here under an address that is not 127.0.0.1",
+		Do:  "there: bitgate setup --skip context-path,base-url,connector --upstream http://THIS-MACHINE:" + fmt.Sprint(setup.UpstreamPort(a.Upstream)),
+	}
+}
+
+// selinux: the targeted policy lets HAProxy connect to the usual web ports alone
+// unless the boolean is on (haproxy_selinux(8)).
+func selinux(root string, a setup.Answers) (setup.Finding, bool) {
+	read := func(name string) string {
+		data, _ := os.ReadFile(filepath.Join(root, "/sys/fs/selinux", name)) // absent without SELinux
+		return strings.TrimSpace(string(data))
+	}
+	if a.Front != setup.FrontHAProxy || read("enforce") != "1" || strings.HasPrefix(read("booleans/haproxy_connect_any"), "1") {
+		return setup.Finding{}, false
+	}
+	return setup.Finding{
+		ID: "selinux", Level: setup.Warn, Seen: "SELinux is enforcing, and haproxy_connect_any is off",
+		Why: fmt.Sprintf("HAProxy may not connect to Bitbucket's port %d, and every request would be answered 503", setup.UpstreamPort(a.Upstream)),
+		Do:  "setsebool -P haproxy_connect_any 1",
+	}, true
+}
+
+// frontPorts are the ports clients must reach, without those on loopback.
+func frontPorts(a setup.Answers) []string {
+	var out []string
+	for _, l := range append(slices.Clone(a.Listen), a.SSHListen) {
+		host, port := setup.SplitListen(l)
+		if port != "" && host != "127.0.0.1" && host != "::1" && !slices.Contains(out, port) {
+			out = append(out, port)
+		}
+	}
+	return out
+}
+
+// packetFilter asks firewalld, else nftables, whether they let the ports in.
+func packetFilter(ctx context.Context, a setup.Answers) []setup.Finding {
+	var out []setup.Finding
+	if _, err := service.Run(ctx, "firewall-cmd", "--state"); err == nil {
+		for _, port := range frontPorts(a) {
+			if firewalldOpen(ctx, port) {
+				continue
+			}
+			out = append(out, setup.Finding{
+				ID: "firewall", Level: setup.Warn, Seen: "firewalld does not let port " + port + " in (default zone)",
+				Why: "clients on other machines cannot reach the front",
+				Do:  fmt.Sprintf("firewall-cmd --permanent --add-port=%s/tcp && firewall-cmd --reload", port),
+			})
+		}
+		return out
+	}
+	rules, err := service.Run(ctx, "nft", "list", "ruleset") // fails without nftables, or without root
+	if err != nil || !dropsInput(string(rules)) {
+		return nil
+	}
+	for _, port := range frontPorts(a) {
+		if names := regexp.MustCompile(`\b` + regexp.QuoteMeta(port) + `\b`); !names.Match(rules) {
+			out = append(out, setup.Finding{
+				ID: "firewall", Level: setup.Warn, Seen: "nftables drops what comes in unless a rule allows it, and no rule names port " + port,
+				Why: "clients on other machines may not reach the front", Do: "allow tcp dport " + port + " in the chain with \"hook input\"",
+			})
+		}
+	}
+	return out
+}
+
+func firewalldOpen(ctx context.Context, port string) bool {
+	queries := []string{"--query-port=" + port + "/tcp"}
+	switch port {
+	case "443":
+		queries = append(queries, "--query-service=https")
+	case "22":
+		queries = append(queries, "--query-service=ssh")
+	}
+	return slices.ContainsFunc(queries, func(query string) bool {
+		_, err := service.Run(ctx, "firewall-cmd", query)
+		return err == nil
+	})
+}
+
+// dropsInput reports a base chain of the input hook whose policy is drop.
+func dropsInput(rules string) bool {
+	for line := range strings.Lines(rules) {
+		if strings.Contains(line, "hook input") && strings.Contains(line, "policy drop") {
+			return true
+		}
+	}
+	return false
+}

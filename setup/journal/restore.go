@@ -1,0 +1,136 @@
+package journal
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// Restore puts one file back: its bytes with owner and mode, or its absence.
+func (r *Run) Restore(path string, force bool) error {
+	i := slices.IndexFunc(r.Files, func(s savedFile) bool { return s.Path == path })
+	if i < 0 {
+		return problem.New("the run has no backup of "+path, "", "")
+	}
+	saved := r.Files[i]
+	now, err := atomicfile.Read(path)
+	if err != nil {
+		return err
+	}
+	if now.DigestOrAbsent() != saved.Digest {
+		if err := r.swapBack(saved, now, force); err != nil {
+			return err
+		}
+	} else if err := r.syncFolderOf(now); err != nil {
+		return err
+	}
+	return r.removeDirs(saved.MadeDirs)
+}
+
+// syncFolderOf: who finds a file as it should be, after a crash, does not know
+// whether the rename that made it so is on the disk yet.
+func (r *Run) syncFolderOf(f atomicfile.File) error {
+	dir := filepath.Dir(f.Target)
+	if len(MissingDirs(dir)) > 0 {
+		return nil
+	}
+	return r.disk.SyncDir(dir)
+}
+
+func (r *Run) swapBack(saved savedFile, now atomicfile.File, force bool) error {
+	if !slices.Contains(r.digests(saved.Path), now.DigestOrAbsent()) {
+		if !force {
+			return r.foreign(saved)
+		}
+		if err := r.keepReplaced(saved, now); err != nil {
+			return err
+		}
+	}
+	w := r.disk.Writer
+	if saved.Digest == setup.Absent {
+		return w.Remove(now)
+	}
+	data, err := os.ReadFile(filepath.Join(r.Backups(), saved.Backup))
+	if err != nil {
+		return err
+	}
+	if atomicfile.Digest(data) != saved.Digest {
+		return problem.New("the backup of "+saved.Path+" is damaged", "its checksum does not fit", "compare "+filepath.Join(r.Backups(), saved.Backup)+" by hand")
+	}
+	if now.Absent {
+		if err := r.disk.Mkdirs(filepath.Dir(saved.Path), 0o755); err != nil {
+			return err
+		}
+		return w.Create(saved.Path, data, saved.Mode, saved.UID, saved.GID)
+	}
+	now.Mode, now.UID, now.GID = saved.Mode, saved.UID, saved.GID
+	return w.Replace(now, data)
+}
+
+// keepReplaced saves a foreign edit that a forced undo is about to throw away.
+// Its name has its digest: doing it twice, after a crash, saves it once.
+func (r *Run) keepReplaced(saved savedFile, now atomicfile.File) error {
+	if now.Absent {
+		return nil
+	}
+	dir := filepath.Join(r.Dir, "replaced")
+	path := filepath.Join(dir, now.Digest[:12]+"-"+filepath.Base(saved.Path))
+	if DigestOf(path) == now.Digest {
+		return nil
+	}
+	if err := r.disk.Mkdirs(dir, 0o700); err != nil {
+		return err
+	}
+	if err := r.disk.remove(path); err != nil { // half of one, after a crash
+		return err
+	}
+	if err := r.disk.create(path, now.Data); err != nil {
+		return err
+	}
+	return r.disk.SyncDir(dir)
+}
+
+// digests lists what this run made of a file, step by step.
+func (r *Run) digests(path string) []string {
+	var out []string
+	for _, ref := range r.Plan.Ordered() {
+		if written, before, after := r.Plan.At(ref).Writes(); written == path {
+			out = append(out, before, after)
+		}
+	}
+	return out
+}
+
+// removeDirs removes the folders that the run made, unless somebody uses them now.
+func (r *Run) removeDirs(dirs []string) error {
+	for _, dir := range slices.Backward(dirs) {
+		entries, err := os.ReadDir(dir)
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil || len(entries) > 0 {
+			return err
+		}
+		if err := r.disk.remove(dir); err != nil {
+			return err
+		}
+		if err := r.disk.SyncDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// FrontCreated reports whether this run made the built-in proxy's configuration.
+func (r *Run) FrontCreated() bool {
+	for _, f := range r.Files {
+		if f.Path == r.Plan.Answers.ProxyConfig {
+			return f.Digest == setup.Absent
+		}
+	}
+	return false
+}

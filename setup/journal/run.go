@@ -1,0 +1,185 @@
+package journal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// Run is one run's folder: plan.json, files.json, backups/, journal.jsonl, and
+// replaced/ with the foreign edits that a forced undo has thrown away.
+type Run struct {
+	ID      string
+	Dir     string
+	Plan    setup.Plan
+	Files   []savedFile
+	Records []Record
+	disk    Disk
+	journal *journal
+	now     func() time.Time
+}
+
+// savedFile is a file as it was before the run.
+type savedFile struct {
+	Path     string      `json:"path"`
+	Backup   string      `json:"backup,omitempty"` // name in backups/, "" when Absent
+	Digest   string      `json:"digest"`           // or Absent
+	Mode     fs.FileMode `json:"mode,omitempty"`
+	UID      int         `json:"uid"`
+	GID      int         `json:"gid"`
+	MadeDirs []string    `json:"made-dirs,omitempty"` // folders the run creates for it, outermost first
+}
+
+// Create makes the run's folder: plan, backups, first journal line. It is built
+// under a temporary name and renamed when all of it is on disk, so that nobody
+// ever sees a part of it; nothing is changed before that.
+func Create(d Disk, stateDir string, p setup.Plan, now func() time.Time) (*Run, error) {
+	base := runsDir(stateDir)
+	if err := d.Mkdirs(base, 0o700); err != nil {
+		return nil, err
+	}
+	if err := Sweep(d, stateDir); err != nil {
+		return nil, err
+	}
+	id, err := nextID(stateDir, now())
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{ID: id, Dir: filepath.Join(base, newPrefix+id), Plan: p, disk: d, now: now}
+	if err := r.save(); err != nil {
+		return nil, errors.Join(err, d.removeAll(r.Dir))
+	}
+	final := filepath.Join(base, id)
+	if err := d.rename(r.Dir, final); err != nil {
+		return nil, errors.Join(err, d.removeAll(r.Dir), discard(d, final))
+	}
+	r.Dir = final
+	if err := r.Open(); err != nil {
+		return nil, errors.Join(err, discard(d, final))
+	}
+	return r, nil
+}
+
+// save writes the folder's content and syncs it.
+func (r *Run) save() error {
+	backups := filepath.Join(r.Dir, "backups")
+	if err := r.disk.Mkdirs(backups, 0o700); err != nil {
+		return err
+	}
+	for _, path := range r.Plan.TouchedPaths() {
+		saved, err := r.backup(path)
+		if err != nil {
+			return err
+		}
+		r.Files = append(r.Files, saved)
+	}
+	begin := Record{Format: JournalFormat, At: r.now().UTC(), Kind: Begin, Change: -1, Boot: bootID()}
+	r.Records = []Record{begin}
+	line, err := json.Marshal(begin)
+	if err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		name string
+		v    any
+	}{{"plan.json", r.Plan}, {"files.json", r.Files}} {
+		text, err := json.MarshalIndent(part.v, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := r.disk.create(filepath.Join(r.Dir, part.name), append(text, '\n')); err != nil {
+			return err
+		}
+	}
+	if err := r.disk.create(filepath.Join(r.Dir, journalName), append(line, '\n')); err != nil {
+		return err
+	}
+	return errors.Join(r.disk.SyncDir(backups), r.disk.SyncDir(r.Dir))
+}
+
+// backup copies a file as it is now, readable by root alone, and notes owner
+// and mode for the way back.
+func (r *Run) backup(path string) (savedFile, error) {
+	f, err := atomicfile.Read(path)
+	if err != nil {
+		return savedFile{}, err
+	}
+	if f.Absent {
+		return savedFile{Path: path, Digest: setup.Absent, MadeDirs: MissingDirs(filepath.Dir(path))}, nil
+	}
+	name := fmt.Sprintf("%02d-%s", len(r.Files)+1, filepath.Base(path))
+	err = r.disk.create(filepath.Join(r.Dir, "backups", name), f.Data)
+	return savedFile{Path: path, Backup: name, Digest: f.Digest, Mode: f.Mode, UID: f.UID, GID: f.GID}, err
+}
+
+// Open opens the journal for the lines to come.
+func (r *Run) Open() (err error) {
+	r.journal, err = openJournal(r.disk, filepath.Join(r.Dir, journalName))
+	return err
+}
+
+// Torn reports whether the last line could neither be written nor cut off again.
+func (r *Run) Torn() bool { return r.journal.torn }
+
+func (r *Run) Close() { r.journal.f.Close() }
+
+// Write journals one line; what follows may rely on it.
+func (r *Run) Write(rec Record) error {
+	rec.At = r.now().UTC()
+	if err := r.journal.append(rec); err != nil {
+		return err
+	}
+	r.Records = append(r.Records, rec)
+	return nil
+}
+
+// Load reads a run's folder back.
+func Load(d Disk, stateDir, id string, now func() time.Time) (*Run, error) {
+	r := &Run{ID: id, Dir: filepath.Join(runsDir(stateDir), id), disk: d, now: now}
+	if id == "" || strings.ContainsAny(id, "/\\") || strings.HasPrefix(id, ".") {
+		return nil, problem.New(fmt.Sprintf("%q is not a run", id), "", "see bitgate history")
+	}
+	if _, err := os.Stat(r.Dir); err != nil {
+		return nil, problem.New("there is no run "+id, "", "see bitgate history")
+	}
+	for name, v := range map[string]any{"plan.json": &r.Plan, "files.json": &r.Files} {
+		data, err := os.ReadFile(filepath.Join(r.Dir, name))
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(data, v); err != nil {
+			return nil, problem.Wrap(err, filepath.Join(r.Dir, name)+" cannot be read", "", "the backups beside it are intact")
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(r.Dir, journalName))
+	if err != nil {
+		return nil, err
+	}
+	if r.Records, err = parseJournal(data); err == nil && len(r.Records) == 0 {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return nil, problem.Wrap(err, filepath.Join(r.Dir, journalName)+" cannot be read", "", "compare the files with the backups beside it by hand, then move that folder away")
+	}
+	return r, nil
+}
+
+// bootID is new after every start of the machine (proc(5)); "" where unknown.
+func bootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
+}
+
+func (r *Run) Backups() string { return filepath.Join(r.Dir, "backups") }
