@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"bitgate/proxy/h2"
@@ -166,9 +167,11 @@ func (s *h2session) send() error {
 			return nil
 		}
 		_ = s.conn.SetWriteDeadline(s.host.Now().Add(s.host.p.cfg.IdleTimeout)) // a closed one fails next
-		_, err := s.tls.Write(out)
-		if err = errors.Join(err, s.conn.Flush()); err != nil {
-			return err
+		for part := range slices.Chunk(out, maxSend) {
+			_, err := s.tls.Write(part)
+			if err = errors.Join(err, s.conn.Flush()); err != nil {
+				return err
+			}
 		}
 		s.spare = out
 		if s.paused && !s.core.Congested() {

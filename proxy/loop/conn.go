@@ -34,7 +34,8 @@ type Conn struct {
 	writer   waiter
 	readBy   int64 // see Loop.moment
 	writeBy  int64
-	out      []byte // gathered by Batch, not sent yet
+	out      []byte // gathered by Batch
+	sent     int    // bytes of it that the socket has taken
 	failed   error  // why it cannot be sent
 }
 
@@ -65,7 +66,9 @@ func (c *Conn) event(events uint32) {
 	}
 	if events&unix.EPOLLIN != 0 || c.ended {
 		c.readable = true
-		c.reader.wake()
+		if c.ended || !c.clogged() {
+			c.reader.wake()
+		}
 	}
 	if events&unix.EPOLLOUT != 0 || c.ended {
 		if c.writer.waiting() {
@@ -146,7 +149,7 @@ func (c *Conn) Silent() bool { return !c.closed && !c.readable }
 // tell. Until then the connection holds no coroutine.
 func (c *Conn) WhenReadable(until time.Time, f func()) {
 	c.readBy = c.l.moment(until)
-	if c.closed || c.readable || c.l.passed(c.readBy) {
+	if c.closed || c.readable && !c.clogged() || c.l.passed(c.readBy) {
 		c.l.Go(f)
 		return
 	}
@@ -195,10 +198,7 @@ func (c *Conn) Closed() bool { return c.closed }
 // leave takes the connection off the loop.
 func (c *Conn) leave() {
 	c.closed = true
-	if c.out != nil {
-		c.l.giveBack(c.out)
-		c.out = nil
-	}
+	c.forget()
 	c.l.unwatch(c.fd)
 	delete(c.l.conns, c)
 	c.l.count.Add(-1)
