@@ -11,11 +11,11 @@ import (
 	"bitgate/internal/service"
 )
 
-// Resolve fills what was not said from the facts and the defaults, and says
-// where each value comes from. given has the sources of what was said.
-func Resolve(f Facts, said Answers, given Sources) (Answers, Sources) {
-	r := resolver{a: said, src: Sources{}}
-	for k, v := range given {
+// Resolve fills what is not in the input from the facts and the defaults, and says
+// where each value comes from. inputSources has the sources of the input.
+func Resolve(f Facts, input Answers, inputSources Sources) (Answers, Sources) {
+	r := resolver{a: input, src: Sources{}}
+	for k, v := range inputSources {
 		r.src[k] = v
 	}
 	r.bitbucket(f)

@@ -116,11 +116,11 @@ func (j *job) planFor(ctx context.Context, file string, extra []string) (setup.P
 		return plan, err
 	}
 	said := plan.Answers
-	said.AdminPasswordFile = j.said.AdminPasswordFile
-	if j.said.AdminUser != "" {
-		said.AdminUser = j.said.AdminUser
+	said.AdminPasswordFile = j.input.AdminPasswordFile
+	if j.input.AdminUser != "" {
+		said.AdminUser = j.input.AdminUser
 	}
-	j.said, j.given = said, setup.Sources{}
+	j.input, j.inputSources = said, setup.Sources{}
 	creds := newCredentials(j.p, said)
 	j.creds.user, j.creds.method = creds.user, creds.method
 	if err := j.detect(ctx); err != nil {
@@ -198,7 +198,7 @@ func (j *job) goOnServing(ctx context.Context, plan setup.Plan, front *child, qu
 func (j *job) end(r setup.Result, plan setup.Plan) runEnd {
 	end := runEnd{URL: plan.Answers.URL.BaseURL(), Back: j.again("undo", r.Run)}
 	file := filepath.Join(j.probe.StateDir, "answers.yaml")
-	if err := writeAnswers(file, j.said); err != nil {
+	if err := writeAnswers(file, j.input); err != nil {
 		printError(*j.p, problem.Wrap(err, "the answers could not be kept", "", ""))
 		return end
 	}

@@ -24,7 +24,7 @@ func (j *job) backend(v verifyFlags) wizard.Backend {
 	b := wizard.Backend{
 		Detect: func(ctx context.Context, said setup.Answers) (setup.Facts, error) {
 			probe := j.probe
-			probe.Said = said
+			probe.Input = said
 			f, err := detect.Facts(ctx, probe)
 			j.facts = j.known(f)
 			return j.facts, err
@@ -77,7 +77,7 @@ func (j *job) backend(v verifyFlags) wizard.Backend {
 
 // login tries the password that was typed, once, and keeps it for the run.
 func (j *job) login(ctx context.Context, user string, password []byte) error {
-	c := newCredentials(j.p, setup.Answers{AdminUser: user, BaseURLMethod: j.said.BaseURLMethod})
+	c := newCredentials(j.p, setup.Answers{AdminUser: user, BaseURLMethod: j.input.BaseURLMethod})
 	secret := bitbucket.NewSecret(bytes.Clone(password))
 	base := j.facts.Instance.Base
 	client, err := bitbucket.NewClient(base, bitbucket.Options{})

@@ -36,19 +36,19 @@ func TestDraft(t *testing.T) {
 		t.Fatalf("%v, mode %v", err, info.Mode())
 	}
 	next := &job{
-		probe: detect.Probe{StateDir: dir}, said: setup.Answers{MaxConn: 60},
-		given: setup.Sources{"maxconn": {From: setup.FromFlag}},
+		probe: detect.Probe{StateDir: dir}, input: setup.Answers{MaxConn: 60},
+		inputSources: setup.Sources{"maxconn": {From: setup.FromFlag}},
 	}
 	if resumed := next.resumeDraft(); resumed.When == "" || !slices.Equal(resumed.Answered, []string{"url", "path"}) {
 		t.Errorf("resumed %+v", resumed)
 	}
 	want := setup.Answers{URL: said.URL, MaxConn: 60, RestartTimeout: 2 * time.Minute, LocalOnly: true}
-	if next.said.URL != want.URL || next.said.MaxConn != want.MaxConn || next.said.RestartTimeout != want.RestartTimeout ||
-		!next.said.LocalOnly || next.said.AdminPasswordFile != "" {
-		t.Errorf("resumed %+v", next.said)
+	if next.input.URL != want.URL || next.input.MaxConn != want.MaxConn || next.input.RestartTimeout != want.RestartTimeout ||
+		!next.input.LocalOnly || next.input.AdminPasswordFile != "" {
+		t.Errorf("resumed %+v", next.input)
 	}
-	if next.given["url"].From != setup.Detected || next.given["maxconn"].From != setup.FromFlag {
-		t.Errorf("sources %+v", next.given)
+	if next.inputSources["url"].From != setup.Detected || next.inputSources["maxconn"].From != setup.FromFlag {
+		t.Errorf("sources %+v", next.inputSources)
 	}
 }
 

@@ -70,7 +70,7 @@ func nodeFinding(s setup.NodeState) setup.Finding {
 // checkUpstream looks for Bitbucket at an address that was typed.
 func (j *job) checkUpstream(ctx context.Context, a setup.Answers) setup.Finding {
 	probe := j.probe
-	probe.Said = a
+	probe.Input = a
 	f, err := detect.Facts(ctx, probe)
 	switch in := f.Instance; {
 	case err != nil:

@@ -106,10 +106,10 @@ func (d *demoSite) guided(ctx context.Context, plain bool) error {
 	j := d.job()
 	defer j.creds.wipe()
 	j.creds.read = nil // the person types it
-	j.said.AdminPasswordFile = ""
-	for key := range j.given {
+	j.input.AdminPasswordFile = ""
+	for key := range j.inputSources {
 		// Found rather than said, so that every question is shown, with its answer.
-		j.given[key] = setup.Source{From: setup.Detected, Why: "the demo"}
+		j.inputSources[key] = setup.Source{From: setup.Detected, Why: "the demo"}
 	}
 	out(d.p.Out, "The stand-in's administrator is %s with the password %s.", demoUser, demoPassword)
 	j.options.Notes = map[string]string{wizard.PasswordID: "The stand-in's administrator has the password " + demoPassword + "."}

@@ -188,7 +188,7 @@ func (d *demoSite) job() *job {
 		given[key] = setup.Source{From: setup.FromFlag, Why: "the demo"}
 	}
 	return &job{
-		p: d.p, said: said, given: given, creds: newCredentials(d.p, said),
+		p: d.p, input: said, inputSources: given, creds: newCredentials(d.p, said),
 		probe: detect.Probe{StateDir: d.path("state"), Root: d.path("root"), Proc: d.path("proc"), Program: d.p.Program, Now: time.Now()},
 	}
 }

@@ -19,7 +19,7 @@ func (j *job) draft() string { return filepath.Join(j.probe.StateDir, "draft.yam
 
 // saveDraft keeps what was said so far, and which questions were answered.
 func (j *job) saveDraft(said setup.Answers, answered []string) error {
-	j.said = said
+	j.input = said
 	text, err := answersText(said, draftMark+strings.Join(answered, " ")+"\n")
 	if err != nil {
 		return err
@@ -42,11 +42,11 @@ func (j *job) resumeDraft() wizard.Resumed {
 	resumed := wizard.Resumed{When: info.ModTime().Format(time.DateTime), Answered: draftAnswered(j.draft())}
 	why := "your unfinished session of " + resumed.When
 	for _, q := range wizard.Questions() {
-		if _, drafted := src[q.ID]; !drafted || j.given[q.ID].From != "" {
+		if _, drafted := src[q.ID]; !drafted || j.inputSources[q.ID].From != "" {
 			continue
 		}
-		if q.Set(&j.said, q.Get(old)) == nil {
-			j.given[q.ID] = setup.Source{From: setup.Detected, Why: why}
+		if q.Set(&j.input, q.Get(old)) == nil {
+			j.inputSources[q.ID] = setup.Source{From: setup.Detected, Why: why}
 		}
 	}
 	return resumed

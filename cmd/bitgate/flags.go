@@ -101,9 +101,9 @@ func stateDirOf(p *process, flag string) string {
 	return defaultStateDir
 }
 
-// said gathers what the administrator said: answers file, then environment,
+// input gathers what the administrator said: answers file, then environment,
 // then flags, the later beating the earlier.
-func (s *sharedFlags) said(p *process) (setup.Answers, setup.Sources, error) {
+func (s *sharedFlags) input(p *process) (setup.Answers, setup.Sources, error) {
 	a, src := setup.Answers{}, setup.Sources{}
 	file := s.answers
 	if file == "" {

@@ -125,7 +125,7 @@ func parseShared(t *testing.T, env map[string]string, args []string) (setup.Answ
 	if err := c.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
-	a, src, err := s.said(&process{Env: func(n string) (string, bool) { v, set := env[n]; return v, set }})
+	a, src, err := s.input(&process{Env: func(n string) (string, bool) { v, set := env[n]; return v, set }})
 	if err != nil {
 		t.Fatal(err)
 	}

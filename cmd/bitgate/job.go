@@ -15,13 +15,13 @@ import (
 )
 
 // job is one use of the machinery: look, resolve, plan. The doors differ only
-// in how they fill said.
+// in how they fill input.
 type job struct {
-	p     *process
-	probe detect.Probe
-	said  setup.Answers
-	given setup.Sources
-	creds *credentials
+	p            *process
+	probe        detect.Probe
+	input        setup.Answers
+	inputSources setup.Sources
+	creds        *credentials
 
 	facts    setup.Facts
 	answers  setup.Answers
@@ -33,12 +33,12 @@ type job struct {
 
 // newJob reads what was said by flags, environment and answers file.
 func newJob(p *process, s *sharedFlags) (*job, error) {
-	said, given, err := s.said(p)
+	input, inputSources, err := s.input(p)
 	if err != nil {
 		return nil, err
 	}
 	return &job{
-		p: p, said: said, given: given, creds: newCredentials(p, said),
+		p: p, input: input, inputSources: inputSources, creds: newCredentials(p, input),
 		probe: detect.Probe{
 			StateDir: stateDirOf(p, s.stateDir), Root: p.Root, Proc: p.Proc, Program: p.Program, Now: time.Now(),
 		},
@@ -48,7 +48,7 @@ func newJob(p *process, s *sharedFlags) (*job, error) {
 // look detects with what was said as hints.
 func (j *job) look(ctx context.Context, said setup.Answers) (setup.Facts, error) {
 	probe := j.probe
-	probe.Said = said
+	probe.Input = said
 	f, err := detect.Facts(ctx, probe)
 	if err != nil {
 		return f, err
@@ -85,12 +85,12 @@ func shellWord(s string) string {
 
 // detect looks and resolves.
 func (j *job) detect(ctx context.Context) error {
-	f, err := j.look(ctx, j.said)
+	f, err := j.look(ctx, j.input)
 	if err != nil {
 		return err
 	}
 	j.facts = f
-	j.answers, j.sources = setup.Resolve(f, j.said, j.given)
+	j.answers, j.sources = setup.Resolve(f, j.input, j.inputSources)
 	return nil
 }
 

@@ -35,7 +35,7 @@ was before bitgate, byte for byte, for whoever takes bitgate's parts out by hand
 		ValidArgs: []string{"haproxy", "systemd", "server.xml", "properties"},
 		Args:      args(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			a, _, err := shared.said(p)
+			a, _, err := shared.input(p)
 			if err != nil {
 				return err
 			}

@@ -90,9 +90,9 @@ func (j *job) guide(ctx context.Context, plain bool, b wizard.Backend) (wizard.O
 	_, accessible := j.p.Env("ACCESSIBLE")
 	small := w > 0 && (w < minWidth || h < minHeight)
 	if plain || accessible || small || j.p.env("TERM") == "dumb" {
-		return wizard.Plain(ctx, j.p.lines, j.p.Out, b, j.said, j.given, o)
+		return wizard.Plain(ctx, j.p.lines, j.p.Out, b, j.input, j.inputSources, o)
 	}
-	return wizard.Run(ctx, j.p.In, j.p.tty, b, j.said, j.given, o)
+	return wizard.Run(ctx, j.p.In, j.p.tty, b, j.input, j.inputSources, o)
 }
 
 // settled turns how the session ended into an error for the exit code.

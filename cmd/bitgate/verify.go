@@ -82,17 +82,17 @@ func runVerify(ctx context.Context, p *process, shared *sharedFlags, v verifyFla
 // verifiedPlan is the last run's plan with what was said now on top.
 func (j *job) verifiedPlan() (setup.Plan, error) {
 	plan, err := journal.Plan(j.probe.StateDir, "")
-	if err != nil && j.said.URL.IsZero() {
+	if err != nil && j.input.URL.IsZero() {
 		return plan, usage("missing: --url", "no run is known here, so say which public URL to examine")
 	}
-	if err != nil || !j.said.URL.IsZero() && j.said.URL != plan.Answers.URL {
-		plan = setup.Plan{Answers: j.said}
+	if err != nil || !j.input.URL.IsZero() && j.input.URL != plan.Answers.URL {
+		plan = setup.Plan{Answers: j.input}
 	}
-	if j.said.CAFile != "" {
-		plan.Answers.CAFile = j.said.CAFile
+	if j.input.CAFile != "" {
+		plan.Answers.CAFile = j.input.CAFile
 	}
-	if j.said.SSHListen != "" {
-		plan.Answers.SSHListen = j.said.SSHListen
+	if j.input.SSHListen != "" {
+		plan.Answers.SSHListen = j.input.SSHListen
 	}
 	if j.creds.user == "" {
 		j.creds.user = plan.Answers.AdminUser

@@ -79,7 +79,7 @@ func newMachine(t *testing.T, version, front string, o bitbuckettest.Options) *m
 	}
 	m.Probe = detect.Probe{
 		Root: filepath.Join(m.Dir, "root"), StateDir: filepath.Join(m.Dir, "state"), Program: "/usr/local/bin/bitgate", Now: time.Now(),
-		Said: setup.Answers{
+		Input: setup.Answers{
 			URL: url, Listen: []string{fmt.Sprintf("127.0.0.1:%d", port)}, Upstream: m.BB.Upstream(), Home: m.BB.Home(), Install: m.BB.InstallDir(),
 			Version: version, Front: front, Cert: filepath.Join(m.Dir, "tls", "cert.pem"), Key: filepath.Join(m.Dir, "tls", "key.pem"),
 			HAProxyCfg: filepath.Join(m.Dir, "haproxy", "haproxy.cfg"), ProxyConfig: filepath.Join(m.Dir, "etc", "proxy.yaml"),
@@ -117,9 +117,9 @@ func (m *machine) startHAProxy() {
 	peers.Need(m.t, "haproxy")
 	port := peers.FreePort(m.t)
 	m.write("haproxy/haproxy.cfg", fmt.Sprintf(startingHAProxyCfg, port)+"\n", 0o640)
-	m.HAProxy = peers.StartHAProxy(m.t, m.Probe.Said.HAProxyCfg, fmt.Sprintf("127.0.0.1:%d", port))
-	m.Probe.Said.HAProxyBin = peers.Path(m.t, "haproxy")
-	m.Probe.Said.Reload = m.service.command("reload")
+	m.HAProxy = peers.StartHAProxy(m.t, m.Probe.Input.HAProxyCfg, fmt.Sprintf("127.0.0.1:%d", port))
+	m.Probe.Input.HAProxyBin = peers.Path(m.t, "haproxy")
+	m.Probe.Input.Reload = m.service.command("reload")
 }
 
 // plan detects, logs in as the command line does, and builds.
@@ -141,7 +141,7 @@ func (m *machine) plan() (setup.Facts, setup.Plan) {
 		}
 		f = f.WithSettings(known)
 	}
-	a, _ := setup.Resolve(f, m.Probe.Said, nil)
+	a, _ := setup.Resolve(f, m.Probe.Input, nil)
 	p, err := setup.Build(f, a)
 	if err != nil {
 		m.t.Fatalf("build: %v", err)

@@ -27,7 +27,7 @@ func newCluster(t *testing.T, front string) *machine {
 	m := newMachine(t, "8.19.1", front, bitbuckettest.Options{})
 	_, port, _ := strings.Cut(strings.TrimPrefix(m.BB.Upstream(), "http://"), ":")
 	m.nodes = map[string]*bitbuckettest.Server{"one": m.BB}
-	m.Probe.Said.Nodes = []string{"one=127.0.0.1:" + port}
+	m.Probe.Input.Nodes = []string{"one=127.0.0.1:" + port}
 	for i, name := range []string{"two", "three"} {
 		address := fmt.Sprintf("127.0.0.%d", i+2)
 		n, err := strconv.Atoi(port)
@@ -46,9 +46,9 @@ func newCluster(t *testing.T, front string) *machine {
 		}
 		t.Cleanup(bb.Close)
 		m.nodes[name] = bb
-		m.Probe.Said.Nodes = append(m.Probe.Said.Nodes, name+"="+address+":"+port)
+		m.Probe.Input.Nodes = append(m.Probe.Input.Nodes, name+"="+address+":"+port)
 	}
-	m.Probe.Said.Restart = m.service.command("restart@$BITGATE_NODE")
+	m.Probe.Input.Restart = m.service.command("restart@$BITGATE_NODE")
 	return m
 }
 
@@ -113,7 +113,7 @@ func TestFrontWaitsForEachNode(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := newCluster(t, setup.FrontBuiltin)
-			m.Probe.Said.PartialService = c.consent
+			m.Probe.Input.PartialService = c.consent
 			p := m.checked()
 			stopped := false
 			a := m.watched(func(e setup.Event) { // it dies between its restart and the swap
@@ -167,7 +167,7 @@ func TestNodeThatIsDown(t *testing.T) {
 	if bad := check.Failures(found); err != nil || len(bad) != 1 || !strings.Contains(bad[0].Seen, "node two does not answer") || !strings.Contains(bad[0].Do, "--partial-service") {
 		t.Fatalf("%v, %+v", err, bad)
 	}
-	m.Probe.Said.PartialService = true
+	m.Probe.Input.PartialService = true
 	p = m.checked()
 	res, err := m.applier().Apply(t.Context(), p)
 	if err != nil || m.contexts() != "/bitbucket - /bitbucket" {
@@ -276,7 +276,7 @@ func TestSignsOfACluster(t *testing.T) {
 	t.Parallel()
 	for name, nfs := range map[string]bool{"nfs4": true, "ext4": false} {
 		m := newMachine(t, "8.19.1", setup.FrontBuiltin, bitbuckettest.Options{})
-		m.Probe.Said.Restart = ""
+		m.Probe.Input.Restart = ""
 		m.write("proc/self/mountinfo", fmt.Sprintf("21 1 8:1 / / rw - ext4 /dev/sda1 rw\n40 21 0:40 / %s rw,relatime shared:9 - %s filer:/srv rw\n",
 			strings.ReplaceAll(filepath.Join(m.BB.Home(), "shared"), " ", `\040`), name), 0o600)
 		m.Probe.Proc = filepath.Join(m.Dir, "proc")
@@ -284,7 +284,7 @@ func TestSignsOfACluster(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, src := setup.Resolve(f, m.Probe.Said, nil)
+		a, src := setup.Resolve(f, m.Probe.Input, nil)
 		if f.NFS.Set != nfs || f.Cluster.Set != nfs || nfs && (a.Restart != setup.Manual || !strings.Contains(src["restart"].Why, "NFS")) || !nfs && a.Restart != setup.Auto {
 			t.Errorf("%s: %+v, %+v, restart %s (%s)", name, f.NFS, f.Cluster, a.Restart, src["restart"].Why)
 		}

@@ -37,7 +37,7 @@ func (m *machine) underLoad() (stop func() (int64, []string)) {
 	var wrong []string
 	var all sync.WaitGroup
 	one := func(c *http.Client) {
-		resp, err := c.Get(m.Probe.Said.URL.BaseURL() + "/status")
+		resp, err := c.Get(m.Probe.Input.URL.BaseURL() + "/status")
 		if err == nil {
 			body, rerr := io.ReadAll(resp.Body)
 			resp.Body.Close()
@@ -75,13 +75,13 @@ func (m *machine) underLoad() (stop func() (int64, []string)) {
 
 // withSocket gives the machine's HAProxy a runtime socket, and tells its address.
 func (m *machine) withSocket() string {
-	path := m.Probe.Said.HAProxyCfg
+	path := m.Probe.Input.HAProxyCfg
 	data, err := os.ReadFile(path)
 	m.must(err)
 	socket := m.Dir + "/runtime"
 	m.must(os.WriteFile(path, []byte(strings.Replace(string(data), "maxconn 200\n", "maxconn 200\n    stats socket "+socket+" level admin expose-fd listeners\n", 1)), 0o640))
 	m.must(m.reloadHAProxy())
-	m.Probe.Said.Reload = m.HAProxy.ReloadCommand()
+	m.Probe.Input.Reload = m.HAProxy.ReloadCommand()
 	return "unix:" + socket
 }
 
@@ -94,7 +94,7 @@ func TestBrokenConfigurationIsTakenBack(t *testing.T) {
 	if _, err := m.applier().Apply(t.Context(), m.checked()); err != nil {
 		t.Fatal(err)
 	}
-	cfg := m.Probe.Said.HAProxyCfg
+	cfg := m.Probe.Input.HAProxyCfg
 	good, err := os.ReadFile(cfg)
 	m.must(err)
 	worker := func() string {
@@ -127,7 +127,7 @@ func TestBrokenConfigurationIsTakenBack(t *testing.T) {
 	}()
 
 	// Refused by haproxy -c: it is never put in place.
-	m.Probe.Said.MaxConn = 30
+	m.Probe.Input.MaxConn = 30
 	_, err = m.applier().Apply(t.Context(), with(t, m.checked(), cfg, good, "frontend misspelt\n    bnd 127.0.0.1:1\n"))
 	asBefore("refused", err, "unknown keyword 'bnd'", cfg)
 
@@ -143,13 +143,13 @@ func TestBrokenConfigurationIsTakenBack(t *testing.T) {
 
 	// A port that somebody takes behind the check: HAProxy, told to reload, would
 	// refuse every client for two seconds. It is not told.
-	m.Probe.Said.SSHListen, m.Probe.Said.SSHUpstream = fmt.Sprintf("127.0.0.1:%d", peers.FreePort(t)), "127.0.0.1:7999"
+	m.Probe.Input.SSHListen, m.Probe.Input.SSHUpstream = fmt.Sprintf("127.0.0.1:%d", peers.FreePort(t)), "127.0.0.1:7999"
 	p := m.checked()
-	l, err := net.Listen("tcp", m.Probe.Said.SSHListen)
+	l, err := net.Listen("tcp", m.Probe.Input.SSHListen)
 	m.must(err)
 	before = worker()
 	_, err = m.applier().Apply(t.Context(), p)
-	if err == nil || !strings.Contains(err.Error(), m.Probe.Said.SSHListen+" is in use by") || worker() != before {
+	if err == nil || !strings.Contains(err.Error(), m.Probe.Input.SSHListen+" is in use by") || worker() != before {
 		t.Errorf("a port was taken: %v", err)
 	}
 	l.Close()
@@ -187,7 +187,7 @@ func TestOriginalAlreadyBroken(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, generations[1], setup.FrontHAProxy, bitbuckettest.Options{})
 	m.append("haproxy/haproxy.cfg", "    no such keyword\n    reqadd X-Forwarded-Proto:\\ https\n")
-	data, err := os.ReadFile(m.Probe.Said.HAProxyCfg)
+	data, err := os.ReadFile(m.Probe.Input.HAProxyCfg)
 	m.must(err)
 	f, p := m.plan()
 	found, err := check.Plan(t.Context(), f, p)
@@ -211,7 +211,7 @@ func TestRenewedCertificateIsHandedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	presented := func() string {
-		c, err := tls.Dial("tcp", m.Probe.Said.Listen[0], &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"}) //nolint:gosec // the certificate itself is compared
+		c, err := tls.Dial("tcp", m.Probe.Input.Listen[0], &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"}) //nolint:gosec // the certificate itself is compared
 		m.must(err)
 		defer c.Close()
 		return string(c.ConnectionState().PeerCertificates[0].Raw)

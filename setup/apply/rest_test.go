@@ -123,7 +123,7 @@ func TestBitbucketMisbehavesAtEveryCall(t *testing.T) {
 // restTrial counts the requests of a run in which nothing goes wrong.
 func restTrial(t *testing.T, version string) *illTrial {
 	m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
-	m.Probe.Said.RestartTimeout = time.Second // all of it passes where Bitbucket stays ill
+	m.Probe.Input.RestartTimeout = time.Second // all of it passes where Bitbucket stays ill
 	x := &illTrial{plan: m.checked(), trial: &trial{machine: m, start: m.takePicture(), from: m.world()}}
 	clean := &ill{}
 	if _, err := m.whileIll(clean, x.plan); err != nil {

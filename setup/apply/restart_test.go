@@ -21,7 +21,7 @@ func (m *machine) watched(see func(setup.Event)) *apply.Applier {
 
 func impatient(t *testing.T, version string) *machine {
 	m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
-	m.Probe.Said.RestartTimeout = 150 * time.Millisecond
+	m.Probe.Input.RestartTimeout = 150 * time.Millisecond
 	return m
 }
 
@@ -131,7 +131,7 @@ func TestUnitFailsToStartTwice(t *testing.T) {
 func TestOldContextAfterTheRestart(t *testing.T) {
 	eachGeneration(t, func(t *testing.T, version string) {
 		m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
-		m.Probe.Said.Restart = "true"
+		m.Probe.Input.Restart = "true"
 		p := m.checked()
 		before := m.world()
 		res, err := m.applier().Apply(t.Context(), p)

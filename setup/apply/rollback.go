@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"bitgate/bitbucket"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/setup"
@@ -184,4 +185,46 @@ func (t *rollback) stopFront(ctx context.Context, i int, c setup.Change) error {
 		return nil // started in the foreground: it ends with the command that started it
 	}
 	return service.Do(ctx, c.Service.Control, service.Stop, t.a.log(i))
+}
+
+// noticeRestart: Bitbucket was restarted by somebody else (or with the whole
+// machine) after its files were changed and before this run did it. It works
+// with the new files then, and must be restarted with the old ones.
+func (t *rollback) noticeRestart(ctx context.Context) {
+	files := false
+	for i, ref := range t.r.Plan.Ordered() {
+		c := t.r.Plan.At(ref)
+		m := t.r.Plan.ContextChangeOf(c.Service, t.r.Plan.Back())
+		files = files || c.Phase == setup.PhaseUpstreamFiles && t.p[i].Begun
+		if !files || !c.RestartsBitbucket() || t.p[i].Begun {
+			continue
+		}
+		base, _, _ := t.a.probe(ctx, m)
+		t.p[i].Begun = base == m.From && m.From != m.To || base != "" && t.r.Rebooted()
+	}
+}
+
+// restart brings Bitbucket back to its old files, unless it shows by its
+// address that it works with them already.
+func (t *rollback) restart(ctx context.Context, i int, c setup.Change) error {
+	m := t.r.Plan.ContextChangeOf(c.Service, t.r.Plan.Back())
+	for {
+		base, state := t.a.waitSettled(ctx, i, m, t.patience, t.absent)
+		starting := state == bitbucket.Starting || state == bitbucket.Stopping
+		switch {
+		case m.From != m.To && base == m.To && !starting && state != bitbucket.StateError:
+			return nil
+		case state == bitbucket.Maintenance:
+			return problem.New("Bitbucket says MAINTENANCE and must be restarted with its old files", "a restart now would interrupt a backup or a migration", "bitgate recover when it says RUNNING")
+		case !starting:
+			return t.a.restartAndWait(ctx, i, c.Service, m, t.r.Plan.Run.RestartTimeout)
+		case t.a.Ask == nil || ctx.Err() != nil:
+			return problem.Wrap(errStillStarting, "Bitbucket must be restarted with its old files, which are in place", "a restart now could interrupt a migration of its database", "wait or restart it yourself, then bitgate recover")
+		}
+		if t.a.Ask("Bitbucket is still starting. Restart it all the same?", "It must be restarted with its old files. That could interrupt a migration of its database. Retry waits longer.",
+			[]setup.Decision{setup.DecideRetry, setup.DecideBack}) == setup.DecideBack {
+			return t.a.restartAndWait(ctx, i, c.Service, m, t.r.Plan.Run.RestartTimeout)
+		}
+		t.patience = t.r.Plan.Run.RestartTimeout
+	}
 }

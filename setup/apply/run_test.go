@@ -37,7 +37,7 @@ func TestApplyTwiceThenUndo(t *testing.T) {
 		if res.State != setup.RunCommitted {
 			t.Fatalf("state %s", res.State)
 		}
-		if got := m.BB.BaseURL(); got != m.Probe.Said.URL.BaseURL() {
+		if got := m.BB.BaseURL(); got != m.Probe.Input.URL.BaseURL() {
 			t.Errorf("base URL %s", got)
 		}
 		if got := m.BB.ContextPath(); got != "/bitbucket" {

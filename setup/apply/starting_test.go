@@ -83,7 +83,7 @@ func TestRecoverForwardWaitsForAStart(t *testing.T) {
 		if n := m.service.restarts.Load(); n != 1 {
 			t.Errorf("restarted %d times", n)
 		}
-		if m.BB.ContextPath() != "/bitbucket" || m.BB.BaseURL() != m.Probe.Said.URL.BaseURL() {
+		if m.BB.ContextPath() != "/bitbucket" || m.BB.BaseURL() != m.Probe.Input.URL.BaseURL() {
 			t.Errorf("%q, %s", m.BB.ContextPath(), m.BB.BaseURL())
 		}
 	})

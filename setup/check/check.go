@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"bitgate/bitbucket"
 	"bitgate/certs"
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
+	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
+	"bitgate/internal/service"
 	"bitgate/setup"
 	"bitgate/setup/journal"
 )
@@ -199,4 +202,80 @@ func Stale(p setup.Plan) error {
 		}
 	}
 	return nil
+}
+
+// The unit of the built-in proxy becomes its user by DynamicUser=, which came
+// with systemd 235 (its NEWS file). An older one ignores the line and would run
+// the proxy as root.
+const leastSystemd = 235
+
+// checkSystemd: the unit means on this machine what it says.
+func checkSystemd(ctx context.Context, f setup.Facts, p setup.Plan) []setup.Finding {
+	if !f.Systemd || p.Answers.Front != setup.FrontBuiltin || !p.TouchesFront() {
+		return nil
+	}
+	version := service.SystemdVersion(ctx)
+	if version == 0 || version >= leastSystemd { // 0: systemctl is missing, and so says the start
+		return nil
+	}
+	return []setup.Finding{{
+		ID: "systemd", Level: setup.Fail,
+		Seen: fmt.Sprintf("systemd %d is older than %d", version, leastSystemd),
+		Why:  "it would not run the built-in proxy as an unprivileged user",
+		Do:   "choose HAProxy (--front haproxy), or run \"bitgate proxy --config " + f.ProxyConfig.Path + "\" under a supervisor of your own",
+	}}
+}
+
+// checkFiles proves, without writing, that each file of the plan can be
+// replaced or created: links that can be trusted, a plain file with one name,
+// a folder that nobody else can change, no read-only or full file system, no
+// immutable flag, no mount of its own. For a file whose folder is still to be
+// made, the first folder to be made is examined in its stead.
+func checkFiles(p setup.Plan) []setup.Finding {
+	var out []setup.Finding
+	var seen []atomicfile.Obstacle
+	for _, path := range p.TouchedPaths() {
+		if made := journal.MissingDirs(filepath.Dir(path)); len(made) > 0 {
+			path = made[0]
+		}
+		for _, o := range atomicfile.Examine(path) {
+			if slices.Contains(seen, o) {
+				continue // two files in one folder, and the folder is the obstacle
+			}
+			seen = append(seen, o)
+			out = append(out, setup.Finding{ID: "file", Level: setup.Fail, Seen: o.Found, Why: o.Why, Do: o.Do})
+		}
+	}
+	return out
+}
+
+// checkNodes: each node must be in a state in which it can be restarted, and one
+// that is down needs consent.
+func checkNodes(f setup.Facts, p setup.Plan) []setup.Finding {
+	restarts := map[string]bool{}
+	for _, r := range p.Ordered() {
+		if c := p.At(r); c.RestartsBitbucket() {
+			restarts[c.Service.Node] = true
+		}
+	}
+	var out []setup.Finding
+	for _, n := range f.Nodes {
+		found := setup.Finding{ID: "node", Level: setup.OK, Seen: fmt.Sprintf("node %s at %s says %s", n.Name, n.Base, n.State)}
+		switch {
+		case n.State == bitbucket.Unreachable:
+			found.Level, found.Seen = setup.Fail, fmt.Sprintf("node %s does not answer at %s (%s)", n.Name, n.Base, n.Detail)
+			found.Why = "users would be served by a part of the cluster"
+			found.Do = "start it, or give --partial-service to go on without it"
+			if p.Answers.PartialService || !p.ServesFront() && !restarts[n.Name] {
+				found.Level = setup.Warn
+			}
+		case n.State.Busy() && restarts[n.Name]:
+			found.Level, found.Why = setup.Fail, "a restart now would interrupt what it is doing"
+			found.Do = "wait until " + n.Base + "/status says RUNNING"
+		case !n.State.Serves():
+			found.Level = setup.Warn
+		}
+		out = append(out, found)
+	}
+	return out
 }

@@ -14,7 +14,7 @@ import (
 // Probe says how Detect looks at the machine. Root and Proc are "" and "/proc"
 // outside tests.
 type Probe struct {
-	Said     setup.Answers // hints: --home, --haproxy-cfg, --cert ...
+	Input    setup.Answers // hints: --home, --haproxy-cfg, --cert ...
 	StateDir string
 	Root     string // prefix before default paths
 	Proc     string // process table
@@ -35,7 +35,7 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 	f := facts{setup.Facts{ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
 	var err error
 	f.Bitbucket, err = bitbucket.Detect(ctx, bitbucket.Search{
-		Home: p.Said.Home, Install: p.Said.Install, Version: p.Said.Version, Proc: p.Proc, Root: p.Root,
+		Home: p.Input.Home, Install: p.Input.Install, Version: p.Input.Version, Proc: p.Proc, Root: p.Root,
 	})
 	if err != nil {
 		return f.Facts, err

@@ -20,12 +20,12 @@ const unitPath = "/etc/systemd/system/bitgate-proxy.service"
 // file set, the built-in proxy's files, the certificate that was named.
 func (f *facts) detectFront(ctx context.Context, p Probe) error {
 	var err error
-	f.HAProxy, err = live.Detect(ctx, live.Search{Bin: p.Said.HAProxyBin, Cfg: p.Said.HAProxyCfg, Root: p.Root})
+	f.HAProxy, err = live.Detect(ctx, live.Search{Bin: p.Input.HAProxyBin, Cfg: p.Input.HAProxyCfg, Root: p.Root})
 	if err != nil {
 		return err
 	}
 	f.HAProxyCtl, _ = service.FindHAProxy(ctx, p.Root)
-	resolved, _ := setup.Resolve(f.Facts, p.Said, nil)
+	resolved, _ := setup.Resolve(f.Facts, p.Input, nil)
 	if err := f.readHAProxyFiles(ctx, resolved); err != nil {
 		return err
 	}

@@ -2,17 +2,21 @@ package detect
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"strings"
 
 	"bitgate/bitbucket"
+	"bitgate/internal/atomicfile"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
+	"bitgate/tomcat"
 )
 
 // detectInstance finds the version, the files of its generation, and the
 // address under which the instance answers now.
 func (f *facts) detectInstance(ctx context.Context, p Probe) error {
-	up := p.Said.Upstream
+	up := p.Input.Upstream
 	if f.Bitbucket.Version == "" {
 		guess := up
 		if guess == "" {
@@ -40,9 +44,9 @@ func (f *facts) detectInstance(ctx context.Context, p Probe) error {
 		}
 		up = "http://127.0.0.1:" + port
 	}
-	if nodes := p.Said.NodeList(); len(nodes) > 0 {
+	if nodes := p.Input.NodeList(); len(nodes) > 0 {
 		f.Nodes = askNodes(ctx, nodes, f.contextCandidates(p))
-		if p.Said.Upstream == "" {
+		if p.Input.Upstream == "" {
 			up = nodeUpstream(nodes, f.Nodes)
 		}
 	}
@@ -80,10 +84,10 @@ func (f *facts) contextCandidates(p Probe) []string {
 	if f.ContextPath.Set {
 		add(f.ContextPath.Value)
 	}
-	if !p.Said.URL.IsZero() {
-		add(p.Said.URL.TomcatPath())
+	if !p.Input.URL.IsZero() {
+		add(p.Input.URL.TomcatPath())
 	}
-	if old, err := publicurl.ParsePath(p.Said.RedirectOldPath); err == nil {
+	if old, err := publicurl.ParsePath(p.Input.RedirectOldPath); err == nil {
 		add(old)
 	}
 	add("")
@@ -127,4 +131,108 @@ func askInstance(ctx context.Context, upstream string, paths []string) setup.Ins
 		return in
 	}
 	return in
+}
+
+// readUpstreamFiles reads the files of step 1 and 3 and what they say today.
+func (f *facts) readUpstreamFiles() error {
+	var err error
+	if f.Layout.Properties != "" {
+		if f.Properties, err = atomicfile.Read(f.Layout.Properties); err != nil {
+			return err
+		}
+	}
+	if f.Layout.DeadXML != "" {
+		f.DeadFiles = append(f.DeadFiles, f.Layout.DeadXML)
+	}
+	if f.Layout.UsesProperties() {
+		return f.readProperties()
+	}
+	if f.Layout.ScriptsCfg != "" {
+		if f.ScriptsCfg, err = atomicfile.Read(f.Layout.ScriptsCfg); err != nil {
+			return err
+		}
+	}
+	if f.ServerXML, err = atomicfile.Read(f.Layout.ServerXML); err != nil {
+		return err
+	}
+	return f.readServerXML()
+}
+
+func (f *facts) readProperties() error {
+	props, err := tomcat.ParseProperties(f.Properties.Path, f.Properties.Data)
+	if err != nil {
+		return err
+	}
+	f.ContextPath = setup.Known{Value: "", Set: true, Why: "not set in " + f.Properties.Path + ", so the root"}
+
+	if v, ok := props.Get("server.context-path"); ok {
+		path, err := publicurl.ParsePath(v.Value)
+		if err == nil {
+			f.ContextPath = setup.Known{Value: path, Set: true, Why: at("server.context-path", f.Properties.Path, v.Line)}
+		}
+	}
+	f.Port = setup.Known{Value: setup.DefaultPort, Set: true, Why: "default, not set in " + f.Properties.Path}
+	if v, ok := props.Get("server.port"); ok {
+		f.Port = setup.Known{Value: v.Value, Set: true, Why: at("server.port", f.Properties.Path, v.Line)}
+	}
+	if v, ok := props.Get("server.proxy-name"); ok {
+		f.ProxyName = setup.Known{Value: v.Value, Set: true, Why: at("server.proxy-name", f.Properties.Path, v.Line)}
+	}
+	f.addTomcat(tomcat.CheckProperties(props), f.Properties.Path)
+	return nil
+}
+
+func (f *facts) readServerXML() error {
+	if f.ServerXML.Absent {
+		return nil
+	}
+	xml, err := tomcat.ParseServerXML(f.ServerXML.Path, f.ServerXML.Data)
+	if err != nil {
+		return err
+	}
+	if v, ok := xml.ContextPath(); ok {
+		path, err := publicurl.ParsePath(v.Value)
+		if err == nil {
+			f.ContextPath = setup.Known{Value: path, Set: true, Why: at("Context path", f.ServerXML.Path, v.Line)}
+		}
+	}
+	conn, ok := httpConnector(xml.Connectors())
+	if !ok {
+		return nil
+	}
+	f.Port = setup.Known{Value: conn.Port, Set: true, Why: at("Connector port", f.ServerXML.Path, conn.Line)}
+	if name := conn.Attributes["proxyName"]; name != "" {
+		f.ProxyName = setup.Known{Value: name, Set: true, Why: at("proxyName", f.ServerXML.Path, conn.Line)}
+	}
+	if port, err := strconv.Atoi(conn.Port); err == nil {
+		f.addTomcat(tomcat.CheckServerXML(xml, port), f.ServerXML.Path)
+	}
+	return nil
+}
+
+// httpConnector picks the plain HTTP connector in use: the default port where
+// there are several, else the only one.
+func httpConnector(all []tomcat.ConnectorInfo) (tomcat.ConnectorInfo, bool) {
+	var plain []tomcat.ConnectorInfo
+	for _, c := range all {
+		if strings.HasPrefix(c.Protocol, "AJP") || strings.EqualFold(c.Attributes["SSLEnabled"], "true") {
+			continue
+		}
+		if c.Port == setup.DefaultPort {
+			return c, true
+		}
+		plain = append(plain, c)
+	}
+	if len(plain) == 1 {
+		return plain[0], true
+	}
+	return tomcat.ConnectorInfo{}, false
+}
+
+func (f *facts) addTomcat(found []tomcat.Finding, path string) {
+	f.Findings = append(f.Findings, setup.TomcatFindings(found, path)...)
+}
+
+func at(what, path string, line int) string {
+	return fmt.Sprintf("%s in %s, line %d", what, path, line)
 }
