@@ -57,7 +57,7 @@ func (b *bench) families() [][]string {
 	for _, name := range b.peers {
 		switch {
 		case strings.HasPrefix(name, peer.Reference+"-"):
-		case len(with) < 3 && name != "bitgate-goroutine":
+		case len(with) < 3:
 			with = append(with, name)
 		default:
 			without = append(without, name)

@@ -14,7 +14,7 @@ import (
 )
 
 // growing are the peers whose growth is drawn.
-var growing = []string{ours, "bitgate-goroutine", peer.Reference}
+var growing = []string{ours, peer.Reference}
 
 // grow measures CPU per request over the number of connections and of slots at
 // the back end, on one loop and on two, and memory over idle connections.

@@ -143,7 +143,6 @@ func versions(s peer.Settings) map[string]string {
 	if info, err := buildinfo.ReadFile(s.Caddy); err == nil { // it does not know what it was built of
 		all["caddy"] = "Caddy " + info.Main.Version
 	}
-	all["bitgate-goroutine"] = "the same, --engine goroutine"
 	all["haproxy-documented"] = "the same, option http-server-close"
 	all["haproxy-64k"] = "the same, tune.bufsize 65536"
 	return all

@@ -26,7 +26,7 @@ func TestQuick(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	run := exec.Command(bench, "-quick", "-out", out, "-peers", "bitgate,bitgate-goroutine,haproxy,haproxy-documented,haproxy-64k,nginx,reverseproxy")
+	run := exec.Command(bench, "-quick", "-out", out, "-peers", "bitgate,haproxy,haproxy-documented,haproxy-64k,nginx,reverseproxy")
 	var progress, tables bytes.Buffer
 	run.Stdout, run.Stderr = &tables, &progress
 	if err := run.Run(); err != nil {

@@ -15,7 +15,7 @@ var (
 	errNoServer     = errors.New("no server is up")
 )
 
-// admission drives the pool for goroutines: it has the lock, the clock and the
+// admission drives the pool for all event loops: it has the lock, the clock and the
 // timer that the pool has not.
 type admission struct {
 	addresses map[string]string // by server name
@@ -71,16 +71,10 @@ func (a *admission) state(p *place) pool.State {
 	return p.State()
 }
 
-// wait returns nil when e may go to its server. Most turns come soon; where it
-// takes a goroutine to look whether the client is still there, that begins later.
+// wait returns nil when e may go to its server.
 func (a *admission) wait(e *exchange) error {
 	defer a.waits(e)()
-	var limit time.Time
-	if e.told {
-		e.watch()
-	} else {
-		limit = e.now().Add(watchAfter)
-	}
+	e.watch()
 	for {
 		switch state := a.state(e.place); {
 		case state == pool.At:
@@ -90,10 +84,7 @@ func (a *admission) wait(e *exchange) error {
 		case e.left():
 			return errEnded
 		}
-		if !e.wake.Wait(limit) {
-			limit = time.Time{}
-			e.watch()
-		}
+		e.wake.Wait(time.Time{})
 	}
 }
 
@@ -133,7 +124,7 @@ func (a *admission) leave(p *place, now time.Time) (all, own int) {
 // as long as the pool says and reports whether to try again, at e's server of
 // then.
 func (a *admission) failed(e *exchange) bool {
-	now := e.now()
+	now := e.Now()
 	a.mu.Lock()
 	state, pause := a.pool.Failed(&e.place.Request, now)
 	a.arm(now)

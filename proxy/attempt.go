@@ -20,7 +20,7 @@ func (e *exchange) forward() {
 			e.notReached(err)
 			return
 		}
-		e.marks.Connected = e.now()
+		e.marks.Connected = e.Now()
 		e.u.Store(u)
 		if e.left() {
 			_ = u.SetDeadline(longAgo)
@@ -61,13 +61,13 @@ func (e *exchange) attempt(u *upstreamConn) (again bool) {
 	u.start(e.r.IsHEAD())
 	u.out = rules.AppendRequest(u.out[:0], e.r, e.p.cfg.URL)
 	e.marks.Answered, e.marks.Finished = time.Time{}, time.Time{}
-	_ = u.SetWriteDeadline(e.now().Add(e.p.cfg.IdleTimeout))
+	_ = u.SetWriteDeadline(e.Now().Add(e.p.cfg.IdleTimeout))
 	_, err := u.Write(u.out)
 	if err == nil || e.r.Kind != h1.None {
 		// A server may refuse a body by closing: its answer may be there.
 		if e.r.Kind != h1.None {
 			e.pumping = true
-			e.spawn(func() { e.pump(u) })
+			e.Go(func() { e.pump(u) })
 		}
 		err = e.answer(u)
 	}
@@ -125,7 +125,7 @@ func (e *exchange) answerHead(res *h1.Response) h1.Head {
 
 func (e *exchange) final(u *upstreamConn) error {
 	res := &u.head
-	e.marks.Answered = e.now()
+	e.marks.Answered = e.Now()
 	u.body.Start(res.Kind, res.Length)
 	a := e.answerHead(res)
 	a.Close = !e.uploadOver()
@@ -136,7 +136,7 @@ func (e *exchange) final(u *upstreamConn) error {
 	if err := e.relay(u); err != nil {
 		return err
 	}
-	e.marks.Finished = e.now()
+	e.marks.Finished = e.Now()
 	if err := e.c.finish(); err != nil {
 		return e.clientGone(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 // client is the client's half of one exchange, over HTTP/1.1 or HTTP/2.
 //
-// read is called from one goroutine and the writing methods from another one.
+// read is called from one coroutine and the writing methods from another one.
 type client interface {
 	// read returns the next bytes of the request's body, valid until the next
 	// call; io.EOF at its end, perhaps together with the last bytes. Without wait

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"net"
 	"net/netip"
+
+	"bitgate/proxy/loop"
 )
 
 // remoteOf is the address of c's peer, an IPv4 address as such; the zero one
@@ -19,24 +21,11 @@ func remoteOf(c net.Conn) netip.AddrPort {
 // clientConn is a client's TLS connection after the handshake.
 type clientConn struct {
 	*tls.Conn
-	under loopSide // on an event loop
-}
-
-// loopSide is what an event loop's connection can do besides.
-type loopSide interface {
-	// Flush sends what was gathered, and waits until it is sent.
-	Flush() error
-	// DontWait lets Read return os.ErrDeadlineExceeded where it would wait.
-	DontWait(on bool)
-	// WhenEnded has f called when the peer has gone; nil ends that.
-	WhenEnded(f func())
+	under *loop.Conn
 }
 
 // readOn reads what has come already.
 func (c clientConn) readOn(p []byte) int {
-	if c.under == nil {
-		return 0 // nobody can tell
-	}
 	c.under.DontWait(true)
 	defer c.under.DontWait(false)
 	n, _ := c.Conn.Read(p) // what is wrong is told again by the next Read
@@ -47,7 +36,7 @@ func (c clientConn) readOn(p []byte) int {
 func (c clientConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	if err == nil {
-		err = c.flush()
+		err = c.under.Flush()
 	}
 	return n, err
 }
@@ -56,13 +45,6 @@ func (c clientConn) Write(p []byte) (int, error) {
 func (c clientConn) CloseWrite() error {
 	if err := c.Conn.CloseWrite(); err != nil {
 		return err
-	}
-	return c.flush()
-}
-
-func (c clientConn) flush() error {
-	if c.under == nil {
-		return nil
 	}
 	return c.under.Flush()
 }

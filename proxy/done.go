@@ -6,7 +6,7 @@ import (
 
 // done logs and counts the exchange.
 func (e *exchange) done() {
-	e.marks.End = e.now()
+	e.marks.End = e.Now()
 	switch {
 	case e.end == record.Client && e.p.base.Err() != nil:
 		e.end = record.Killed

@@ -67,7 +67,7 @@ func (p *Proxy) exchange(w worker, c client, r *rules.Request, o *opened) {
 	r.Client = rules.ClientOf(&p.cfg, r)
 	e := w.last
 	*e = exchange{worker: w, p: p, c: c, r: r, fields: e.fields[:0]}
-	e.marks.First, e.marks.Head = r.Started, w.now()
+	e.marks.First, e.marks.Head = r.Started, w.Now()
 	o.works(e)
 	defer o.works(nil) // its buffers are the next one's
 	e.serve()

@@ -24,12 +24,12 @@ func (e *exchange) serve() {
 // admit waits for one of the slots at a server and forwards.
 func (e *exchange) admit() {
 	a := e.p.admission
-	if err := a.enter(&e.own, e.sticky.Take(&e.p.cfg, e.r), e.ring, e.now()); err != nil {
+	if err := a.enter(&e.own, e.sticky.Take(&e.p.cfg, e.r), e.ring, e.Now()); err != nil {
 		e.notAdmitted(err)
 		return
 	}
 	e.place = &e.own
-	defer func() { e.atAll, e.atServer = a.leave(e.place, e.now()) }()
+	defer func() { e.atAll, e.atServer = a.leave(e.place, e.Now()) }()
 	if a.state(e.place) != pool.At {
 		if err := a.wait(e); err != nil {
 			e.notAdmitted(err)
@@ -37,7 +37,7 @@ func (e *exchange) admit() {
 		}
 		e.unwatch()
 	}
-	e.marks.Dequeued = e.now()
+	e.marks.Dequeued = e.Now()
 	if e.left() {
 		e.clientLeft()
 		return

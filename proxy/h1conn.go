@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -20,16 +19,14 @@ const (
 	largeUpload = 12 << 10
 	// What an idle driver keeps of its output buffer.
 	maxOutput = 80 << 10
-	// How long a request may stay out of the queue until its body begins.
-	bodyWait = 30 * time.Millisecond
 	// What is read of a refused request, so that its sender reads the answer
 	// instead of failing to write.
 	lingerBytes = 16 << 20
 	lingerTime  = 2 * time.Second
 )
 
-// h1conn is one client connection that speaks HTTP/1.1, driven by its own
-// goroutine or coroutine. A second one reads while the first waits for the
+// h1conn is one client connection that speaks HTTP/1.1, driven by a coroutine of
+// its own. A second one passes a request's body on while the first waits for the
 // server.
 type h1conn struct {
 	worker
@@ -60,12 +57,9 @@ type h1conn struct {
 	writeNext time.Time // when the write limit is set anew
 	readNext  time.Time
 
-	mu      sync.Mutex
-	halted  bool
-	reading atomic.Bool // by watch; wake tells its end
+	mu     sync.Mutex
+	halted bool
 }
-
-var errBodyLate = &h1.Error{Status: http.StatusRequestTimeout, Reason: "the rest of the request did not arrive"}
 
 const (
 	connIdle = iota
@@ -110,14 +104,6 @@ func (c *h1conn) pending() bool {
 	return n > 0 || !isTimeout(err)
 }
 
-// serve carries out one exchange after the other.
-func (c *h1conn) serve() {
-	defer c.conn.Close()
-	for wait := c.p.cfg.RequestTimeout; c.next(wait); {
-		wait = c.p.cfg.KeepAliveTimeout
-	}
-}
-
 // next carries out one exchange, whose first byte must come within wait. It
 // reports whether another one may follow.
 func (c *h1conn) next(wait time.Duration) bool {
@@ -141,11 +127,4 @@ func (c *h1conn) next(wait time.Duration) bool {
 	}
 	c.idle.Store(connIdle)
 	return !c.p.draining.Load()
-}
-
-// closeIdle ends a connection that waits for a request.
-func (c *h1conn) closeIdle() {
-	if c.idle.CompareAndSwap(connIdle, connClosed) {
-		c.conn.Close()
-	}
 }

@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"io"
-	"os"
 	"time"
 )
 
@@ -37,7 +36,7 @@ func (c *h1conn) read(wait bool) ([]byte, error) {
 			return nil, nil
 		}
 		c.makeRoom()
-		if now := c.now(); now.After(c.readNext) {
+		if now := c.Now(); now.After(c.readNext) {
 			c.deadline(now.Add(c.limit))
 			c.readNext = now.Add(c.limit / 10)
 		}
@@ -57,7 +56,7 @@ func (c *h1conn) read(wait bool) ([]byte, error) {
 // makeRoom empties the buffer. A large upload gets a larger one, so that fewer
 // calls move it; the head's views are of the first one.
 func (c *h1conn) makeRoom() {
-	if c.conn.under != nil && c.first == nil && c.w-c.base > largeUpload {
+	if c.first == nil && c.w-c.base > largeUpload {
 		c.first, c.in, c.base = c.in, c.uploads.get(), 0
 	}
 	c.r, c.w = c.base, c.base
@@ -80,44 +79,17 @@ func (c *h1conn) received() bool { return c.got.Load() }
 func (c *h1conn) watch(left func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.halted {
-		return
-	}
-	if c.conn.under != nil {
+	if !c.halted {
 		c.conn.under.WhenEnded(left)
-		return
 	}
-	_ = c.conn.SetReadDeadline(time.Time{})
-	c.reading.Store(true)
-	c.spawn(func() {
-		defer func() {
-			c.reading.Store(false)
-			c.wake.Set()
-		}()
-		for c.w < len(c.in) {
-			n, err := c.conn.Read(c.in[c.w:])
-			c.w += n
-			if err != nil {
-				if !errors.Is(err, os.ErrDeadlineExceeded) {
-					left()
-				}
-				return
-			}
-		}
-	})
 }
 
 func (c *h1conn) halt() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.halted = true
-	if c.conn.under != nil {
-		c.conn.under.WhenEnded(nil)
-	}
+	c.conn.under.WhenEnded(nil)
 	_ = c.conn.SetReadDeadline(longAgo)
-	c.mu.Unlock()
-	for c.reading.Load() {
-		c.wake.Wait(time.Time{})
-	}
 }
 
 func (c *h1conn) unwatch() {

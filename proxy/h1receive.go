@@ -19,13 +19,13 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 	c.mu.Lock()
 	c.halted = false
 	c.mu.Unlock()
-	begun := c.now()
+	begun := c.Now()
 	limit := begun.Add(wait)
 	for {
 		if c.w > 0 {
 			n, err := c.head.Feed(c.in[:c.w])
 			if c.head.Begun() && c.idle.Load() == connIdle {
-				c.p.open.put(&c.open, c.remote, c.now())
+				c.p.open.put(&c.open, c.remote, c.Now())
 				if !c.idle.CompareAndSwap(connIdle, connBusy) {
 					c.p.open.done(&c.open)
 					return nil, false
@@ -34,7 +34,7 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 					c.asked()
 					c.asked = nil
 				}
-				begun = c.now()
+				begun = c.Now()
 				limit = begun.Add(c.p.cfg.RequestTimeout)
 			}
 			if err != nil {
@@ -44,12 +44,11 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 			if n > 0 {
 				c.r, c.base = n, n
 				r := c.describe(begun)
-				here, err := c.bodyBegins(limit)
-				if err != nil {
-					c.refuse(err.Status, err.Reason, begun)
-					return nil, false
+				broken := c.bodyBegins(limit)
+				if broken != nil && broken != errBodyGone {
+					c.refuse(broken.Status, broken.Reason, begun)
 				}
-				return r, here
+				return r, broken == nil
 			}
 		}
 		c.deadline(limit)
@@ -76,46 +75,50 @@ func (c *h1conn) describe(begun time.Time) *rules.Request {
 	return r
 }
 
-// bodyBegins looks at the body before anything is sent to the server: what is
-// malformed from the start costs no slot there, nor does a short body that
-// drips (HAProxy: option http-buffer-request), nor, where there are many, one
-// that does not come. It reports whether the client is still there.
-func (c *h1conn) bodyBegins(limit time.Time) (bool, *h1.Error) {
+// bodyBegins waits for the body as unbegun.await says, and looks at what has come:
+// what is malformed from the start costs no slot at the server.
+func (c *h1conn) bodyBegins(limit time.Time) *h1.Error {
 	if c.body.Done() {
-		return true, nil
+		return nil
 	}
 	want := 1
-	if c.head.Kind == h1.Length && c.head.Length <= int64(len(c.in)-c.base) {
+	short := c.head.Kind == h1.Length && c.head.Length <= shortBody
+	if short {
 		want = int(c.head.Length)
 	}
-	first := limit
-	if want == 1 {
-		first = c.now().Add(bodyWait)
+	var err *h1.Error
+	if !c.head.Expect {
+		c.unbegun, err = c.p.unbegun.await(short, c.Now(), limit, func(until time.Time) (bool, *h1.Error) {
+			return c.fill(want, until)
+		})
 	}
-	for c.w-c.r < want && !c.head.Expect {
-		c.deadline(first)
-		n, err := c.conn.Read(c.in[c.w:])
-		c.w += n
-		switch {
-		case n > 0 || err == nil:
-		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return false, nil
-		case first.Equal(limit):
-			return false, errBodyLate
-		case c.p.unbegun.enter():
-			c.unbegun = true
-			return true, nil
-		default:
-			first = limit
-		}
+	if err != nil || c.unbegun {
+		return err
 	}
 	probe := c.body
 	for rest := c.in[c.r:c.w]; len(rest) > 0 && !probe.Done(); {
 		n, _, err := probe.Next(rest)
 		if err != nil {
-			return false, err
+			return err
 		}
 		rest = rest[n:]
+	}
+	return nil
+}
+
+// fill reads until want bytes of the body are there, or until that moment.
+func (c *h1conn) fill(want int, until time.Time) (bool, *h1.Error) {
+	for c.w-c.r < want {
+		c.deadline(until)
+		n, err := c.conn.Read(c.in[c.w:])
+		c.w += n
+		switch {
+		case n > 0 || err == nil:
+		case isTimeout(err):
+			return false, nil
+		default:
+			return false, errBodyGone
+		}
 	}
 	return true, nil
 }

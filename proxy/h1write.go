@@ -33,7 +33,7 @@ func (c *h1conn) flush() error {
 	if c.failed != nil || len(c.out) == 0 {
 		return c.failed
 	}
-	if now := c.now(); now.After(c.writeNext) {
+	if now := c.Now(); now.After(c.writeNext) {
 		_ = c.conn.SetWriteDeadline(now.Add(c.limit))
 		c.writeNext = now.Add(c.limit / 10)
 	}
@@ -80,7 +80,7 @@ func (c *h1conn) linger() {
 	if c.failed != nil || c.conn.CloseWrite() != nil {
 		return
 	}
-	_ = c.conn.SetReadDeadline(c.now().Add(lingerTime))
+	_ = c.conn.SetReadDeadline(c.Now().Add(lingerTime))
 	for n := 0; n < lingerBytes; {
 		m, err := c.conn.Read(c.in)
 		if err != nil {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"bitgate/internal/peers/h2frames"
-	"bitgate/proxy/config"
 )
 
 // h2sight is what became of a stream of frames at a proxy.
@@ -33,7 +32,7 @@ func TestHTTP2LikeHAProxy(t *testing.T) {
 	if !needs(t, "haproxy") {
 		return
 	}
-	one := newSide("h2", ours(t, lanesOfMutation, func(c *config.Config) { c.Engine = config.EngineLoop }))
+	one := newSide("h2", ours(t, lanesOfMutation, nil))
 	two := newSide("h2", hardenedHAProxy(t, lanesOfMutation, (&rig{t: t}).certificate(), "alpn http/1.1", "alpn h2,http/1.1"))
 	all := h2frames.Seeds(corpusHost)
 	playMutations(t, 400, func(r *rand.Rand) (why, details string) {

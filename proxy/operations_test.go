@@ -245,3 +245,19 @@ func TestAdminDuringDrain(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A log that nobody takes stops nobody, and says afterwards what it lacks.
+func TestStuckLogStopsNobody(t *testing.T) {
+	r := start(t, server(t, hello), nil)
+	r.log.stop()
+	long := "/" + strings.Repeat("x", 3000)
+	c := r.client(false)
+	for range 6000 { // more than is kept
+		if res, _ := r.do(c, "GET", long, nil, "User-Agent", long); res.StatusCode != 200 {
+			r.log.goOn()
+			t.Fatal(res.Status)
+		}
+	}
+	r.log.goOn()
+	until(t, "the gap is told", func() bool { return strings.Contains(r.log.String(), " lines of this log are lost") })
+}

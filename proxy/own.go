@@ -11,7 +11,7 @@ func (e *exchange) say(a *rules.Answer) {
 		e.end = a.Cause
 	}
 	e.begun, e.status = true, a.Status
-	fields, body := a.Write(&e.p.cfg, e.r, e.now())
+	fields, body := a.Write(&e.p.cfg, e.r, e.Now())
 	err := e.begin(h1.Head{Status: a.Status, Reason: []byte(a.Reason()), Fields: fields, Length: int64(len(body))})
 	if err == nil && !e.r.IsHEAD() {
 		e.bytes.Store(int64(len(body)))

@@ -286,3 +286,21 @@ func TestDrippingBodiesHoldNoSlot(t *testing.T) {
 		}
 	}
 }
+
+// Idle connections hold no coroutine and no goroutine.
+func TestIdleConnections(t *testing.T) {
+	r := start(t, server(t, hello), nil)
+	serve := func() {
+		conn := r.dial()
+		fmt.Fprintf(conn, "GET /bitbucket/x HTTP/1.1\r\nHost: %s\r\n\r\n", r.url.Authority())
+		if _, err := conn.Read(make([]byte, 4096)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	serve()
+	before := runtime.NumGoroutine()
+	for range 200 {
+		serve()
+	}
+	until(t, "they hold nothing that runs", func() bool { return runtime.NumGoroutine() <= before+10 })
+}

@@ -1,11 +1,10 @@
 // Package proxy is the built-in reverse proxy: it does the job of the HAProxy
 // configuration that bitgate would write, in this process.
 //
-// HTTP/1.1 is spoken by package h1, HTTP/2 by package h2 on event loops and by the
-// standard library in goroutines; all end in
-// an exchange, which passes, in this order: front (is it one we answer at all?),
-// health (is Bitbucket there?), queue (is it its turn?), forward (the exchange
-// with the server). SSH connections are forwarded as they are.
+// Event loops, one per core, serve the clients. HTTP/1.1 is spoken by package h1,
+// HTTP/2 by package h2; both end in an exchange, which passes, in this order: front
+// (is it one we answer at all?), health (is Bitbucket there?), queue (is it its
+// turn?), forward (the exchange with the server). SSH connections are forwarded as they are.
 package proxy
 
 import (
@@ -28,9 +27,8 @@ import (
 
 // Limits of what one client may hold.
 const (
-	maxH2Head  = 16 << 10 // bytes of an HTTP/2 request's headers; beyond: 431
+	maxPlain   = 16 << 10 // bytes of a request's head on the plain port; beyond: 431
 	maxStreams = 100      // of one HTTP/2 connection
-	maxFrame   = 16 << 10 // bytes of an HTTP/2 frame, the least that may be announced (RFC 9113, 4.2)
 	// How long a drain waits for the first request of a new connection: a TLS
 	// handshake over a bad line takes seconds.
 	freshGrace = 5 * time.Second
@@ -38,30 +36,27 @@ const (
 
 // Proxy is one running front.
 type Proxy struct {
-	cfg        config.Config
-	log        *logger
-	counters   *metrics.Counters
-	clients    *clients
-	admission  *admission
-	unbegun    unbegun
-	goroutines *host
-	keys       *keys.Store
-	tls        *tls.Config
-	ssh        *sshForwarder
-	h2         *http.Server // of connections that agreed on HTTP/2
-	plain      *http.Server // redirects
-	admin      *http.Server
-	accepting  sync.WaitGroup
-	asking     sync.Map // func() by the HTTP/2 connection whose first request it waits for
-	fresh      *openSet // connections that have not asked for anything yet
-	open       *openSet // requests, tunnels and SSH connections
-	started    time.Time
-	draining   atomic.Bool
-	base       context.Context // ends with Serve
+	cfg       config.Config
+	log       *logger
+	counters  *metrics.Counters
+	clients   *clients
+	admission *admission
+	unbegun   unbegun
+	keys      *keys.Store
+	tls       *tls.Config
+	ssh       *sshForwarder
+	plain     *http.Server // redirects
+	admin     *http.Server
+	accepting sync.WaitGroup
+	fresh     *openSet // connections that have not asked for anything yet
+	open      *openSet // requests, tunnels and SSH connections
+	started   time.Time
+	draining  atomic.Bool
+	base      context.Context // ends with Serve
 
 	mu      sync.Mutex
 	sockets Listeners
-	engine  engine        // of the HTTPS listeners
+	loops   *eventLoops   // of the HTTPS listeners
 	stopped chan struct{} // closed when Drain has finished
 	drain   sync.Once
 }
@@ -82,16 +77,11 @@ func newProxy(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, erro
 	}
 	counters := &metrics.Counters{}
 	p := &Proxy{
-		cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c), goroutines: goroutineHost(c),
+		cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c),
 		keys: store, tls: store.Config(c.HTTP2), fresh: &openSet{}, open: &openSet{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
 	}
 	p.unbegun.most = int32(c.MaxConn / 2)
 	p.ssh = newSSHForwarder(c, l, p.open, p.admission)
-	p.h2 = newServer(p, p)
-	p.trackFresh(p.h2)
-	p.h2.TLSConfig = p.tls
-	p.h2.IdleTimeout = c.KeepAliveTimeout
-	p.h2.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: maxFrame, SendPingTimeout: c.KeepAliveTimeout, WriteByteTimeout: c.IdleTimeout}
 	p.plain = newServer(p, redirector{c.URL})
 	p.admin = newServer(p, admin{p})
 	for _, s := range []*http.Server{p.plain, p.admin} {
@@ -104,7 +94,7 @@ func newServer(p *Proxy, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:                      h,
 		ReadHeaderTimeout:            p.cfg.RequestTimeout,
-		MaxHeaderBytes:               maxH2Head,
+		MaxHeaderBytes:               maxPlain,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(eventWriter{p.log}, "", 0),
 	}
@@ -118,13 +108,12 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	defer cancel()
 	p.log.gather(true)
 	defer p.log.gather(false)
-	agreed := newHandover()
-	engine, err := p.newEngine(agreed)
+	loops, err := newLoops(p)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
-	p.sockets, p.engine, p.base = l, engine, ctx
+	p.sockets, p.loops, p.base = l, loops, ctx
 	p.mu.Unlock()
 	var running sync.WaitGroup
 	failed := make(chan error, len(l.HTTPS)+len(l.Redirect)+3)
@@ -135,14 +124,11 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 			}
 		})
 	}
-	// Requests end with ctx, which no http.Server cancels by itself.
-	p.h2.BaseContext = func(net.Listener) context.Context { return ctx }
-	start(agreed, func() error { return p.h2.Serve(agreed) })
 	for _, listener := range l.HTTPS {
 		p.accepting.Add(1)
 		start(listener, func() error {
 			defer p.accepting.Done()
-			return engine.accept(ctx, listener)
+			return loops.accept(ctx, listener)
 		})
 	}
 	for _, listener := range l.Redirect {
@@ -157,7 +143,6 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	}
 	health := health{cfg: p.cfg, log: p.log, admission: p.admission}
 	running.Go(func() { health.run(ctx) })
-	running.Go(func() { p.goroutines.upstream.run(ctx) })
 	running.Go(func() { p.watchKeys(ctx) })
 
 	select {
@@ -168,14 +153,12 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	cancel()
 	p.admission.wakeAll()
 	l.Close()
-	engine.cut()
-	p.h2.Close()
+	loops.cut()
 	p.plain.Close()
 	p.admin.Close()
 	running.Wait()
-	engine.wait()
+	loops.wait()
 	p.open.wait(context.Background())
-	p.goroutines.upstream.close()
 	return err
 }
 
@@ -184,28 +167,26 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 func (p *Proxy) Drain(ctx context.Context) error {
 	defer p.drain.Do(func() { close(p.stopped) })
 	p.mu.Lock()
-	sockets, engine := p.sockets, p.engine
+	sockets, loops := p.sockets, p.loops
 	p.mu.Unlock()
 	p.draining.Store(true)
 	sockets.closeClients() // the administrator's stays, to see what is still open
-	if engine != nil {
-		engine.stopAccepting()
+	if loops != nil {
+		loops.stopAccepting()
 	}
 	p.accepting.Wait()
 	// Who has just connected is about to ask.
 	asking, cancel := context.WithTimeout(ctx, freshGrace)
 	p.fresh.wait(asking)
 	cancel()
-	if engine != nil {
-		engine.closeIdle()
+	if loops != nil {
+		loops.closeIdle()
 	}
 	p.log.tellOpen("waiting for", p.open.list(time.Now()))
 	var wait sync.WaitGroup
-	for _, s := range []*http.Server{p.h2, p.plain} {
-		wait.Go(func() { _ = s.Shutdown(ctx) }) // fails with ctx, which is judged below
-	}
-	if engine != nil {
-		wait.Go(func() { engine.finish(ctx) })
+	wait.Go(func() { _ = p.plain.Shutdown(ctx) }) // fails with ctx, which is judged below
+	if loops != nil {
+		wait.Go(func() { loops.finish(ctx) })
 	}
 	wait.Wait()
 	left := p.open.wait(ctx)

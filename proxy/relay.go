@@ -46,7 +46,7 @@ func (e *exchange) clientGone(err error) error {
 // release keeps the server's connection if both sides are through with it.
 func (e *exchange) release(u *upstreamConn) {
 	if e.pumping && e.c.received() {
-		for grace := e.now().Add(uploadGrace); !e.pumpEnded() && e.wake.Wait(grace); {
+		for grace := e.Now().Add(uploadGrace); !e.pumpEnded() && e.wake.Wait(grace); {
 		}
 	}
 	e.halt()
@@ -89,14 +89,14 @@ func (e *exchange) readMore(u *upstreamConn) error {
 		u.r, u.w = 0, 0
 	}
 	if !e.pumping && !e.watching {
-		_ = u.SetReadDeadline(e.now().Add(watchAfter))
+		_ = u.SetReadDeadline(e.Now().Add(watchAfter))
 		if err := u.fill(); err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
 		e.watch()
 	}
 	for {
-		begun := e.now()
+		begun := e.Now()
 		_ = u.SetReadDeadline(begun.Add(e.p.cfg.IdleTimeout))
 		// Whoever ended the exchange before that set a limit which is lost now.
 		if e.left() || e.fault.Load() != nil {

@@ -13,7 +13,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -30,15 +29,6 @@ import (
 
 // patience is how long a test waits for what must happen.
 const patience = 20 * time.Second
-
-// engines are those that this system has. Tests run on the one that
-// BITGATE_ENGINE names, else on the default one; ./test runs them on both.
-func engines() []string {
-	if runtime.GOOS == "linux" {
-		return []string{config.EngineLoop, config.EngineGoroutine}
-	}
-	return []string{config.EngineGoroutine}
-}
 
 // rig is a running proxy in front of a server of the test's.
 type rig struct {
@@ -83,7 +73,7 @@ func startWith(t *testing.T, upstream string, edit func(*config.Config), more fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := config.Config{Engine: os.Getenv("BITGATE_ENGINE"), URL: url, Listen: []string{"127.0.0.1:0"}, Upstream: "http://" + upstream, HTTP2: true, PEM: r.certificate(), HealthPath: config.HealthNone}
+	c := config.Config{URL: url, Listen: []string{"127.0.0.1:0"}, Upstream: "http://" + upstream, HTTP2: true, PEM: r.certificate(), HealthPath: config.HealthNone}
 	if edit != nil {
 		edit(&c)
 	}

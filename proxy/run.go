@@ -102,6 +102,9 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 		defer offered.Close()
 		go p.handOver(offered, listeners, retire)
 	}
+	for _, line := range c.Obsolete {
+		p.log.event("%s", line)
+	}
 	p.log.event("%s listens on %s, server %s", c.URL, strings.Join(listeners.addresses(), " "), serverNames(c))
 	defer tune()()
 	return p.run(ctx, listeners, before, process)

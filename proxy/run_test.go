@@ -89,6 +89,30 @@ func TestRunAsRootDropsAllPrivileges(t *testing.T) {
 	endsWell(t, p)
 }
 
+// A file of an earlier version that chooses an engine serves as before, and the
+// log says once that the line is without effect.
+func TestEngineOfEarlierVersionsServes(t *testing.T) {
+	r, c, dir := processRig(t)
+	file := configFile(t, dir, c)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, append(text, "engine: goroutine\n"...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := child(t, os.Args[0], file, nil)
+	serves(t, p)
+	if err := r.once(false); err != nil {
+		t.Fatal(err)
+	}
+	p.Stop()
+	endsWell(t, p)
+	if n := strings.Count(p.Output(), "engine: goroutine is without effect"); n != 1 {
+		t.Errorf("that was logged %d times:\n%s", n, p.Output())
+	}
+}
+
 func TestDropPrivilegesRefusesRootAndStrangers(t *testing.T) {
 	if os.Geteuid() != 0 {
 		if err := proxy.DropPrivileges("nobody-at-all"); err != nil {

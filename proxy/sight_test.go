@@ -3,8 +3,10 @@ package proxy_test
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // sight is what became of a stream at a proxy.
@@ -87,4 +89,29 @@ func received(messages []message) (whole, faults []string) {
 		}
 	}
 	return whole, faults
+}
+
+// converse sends bytes and returns all that comes back until the proxy ends the
+// connection.
+func converse(front string, c *tls.Config, stream string) (string, error) {
+	conn, err := connect(front, c)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	_, _ = io.WriteString(conn, stream) // refused streams may not be taken to their end
+	answer, err := io.ReadAll(conn)
+	return string(answer), err
+}
+
+// connect is dial for a proxy whose limits may be too short for a handshake on a
+// busy machine.
+func connect(front string, c *tls.Config) (conn *tls.Conn, err error) {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		if conn, err = dialTLS(front, c); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, err
 }

@@ -13,7 +13,7 @@ func (e *exchange) tunnel(u *upstreamConn) error {
 	if !e.r.WebSocket || !h1.Is(u.head.Upgrade, "websocket") {
 		return errors.New("the server switched to a protocol that was not asked for")
 	}
-	e.begun, e.status, e.marks.Answered = true, u.head.Status, e.now()
+	e.begun, e.status, e.marks.Answered = true, u.head.Status, e.Now()
 	e.c.unwatch()
 	if err := e.c.begin(e.answerHead(&u.head)); err != nil {
 		return e.clientGone(err)
@@ -25,7 +25,7 @@ func (e *exchange) tunnel(u *upstreamConn) error {
 	client, sent := e.c.tunnel(limit)
 	server := newIdleConn(u.Conn, limit)
 	var over atomic.Bool
-	e.spawn(func() {
+	e.Go(func() {
 		e.uploaded.Add(int64(len(sent)))
 		if _, err := server.Write(sent); err == nil {
 			pass(server, client, &e.uploaded)
@@ -41,7 +41,7 @@ func (e *exchange) tunnel(u *upstreamConn) error {
 		e.wake.Wait(time.Time{})
 	}
 	u.Close()
-	e.marks.Finished = e.now()
+	e.marks.Finished = e.Now()
 	e.complete = true
 	return nil
 }

@@ -28,7 +28,7 @@ func (e *exchange) pump(u *upstreamConn) {
 			}
 			return
 		}
-		if now := e.now(); now.After(next) {
+		if now := e.Now(); now.After(next) {
 			limit := e.p.cfg.IdleTimeout
 			_ = u.SetWriteDeadline(now.Add(limit))
 			next = now.Add(limit / 10)
@@ -52,7 +52,7 @@ func (e *exchange) gather(u *upstreamConn) (over bool, err error) {
 	e.uploading.Store(true)
 	data, err := e.c.read(true)
 	e.uploading.Store(false)
-	e.activity.Store(e.now().UnixNano())
+	e.activity.Store(e.Now().UnixNano())
 	u.send = data
 	if e.r.Kind == h1.Chunked {
 		u.send, err = e.chunks(u, data, err)
@@ -87,7 +87,7 @@ func (e *exchange) mayRead() bool {
 	if !e.r.Expect || e.r.Proto != "HTTP/2.0" {
 		return true
 	}
-	for limit := e.now().Add(expectTimeout); !e.wanted.Load() && !e.stopped.Load() && !e.left() && e.upload.Wait(limit); {
+	for limit := e.Now().Add(expectTimeout); !e.wanted.Load() && !e.stopped.Load() && !e.left() && e.upload.Wait(limit); {
 	}
 	return !e.stopped.Load() && !e.left()
 }

@@ -10,34 +10,28 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"bitgate/proxy/config"
 )
 
 // TestUploadIsNotHeldBack: what has come of a body goes to the server although
 // the next chunk's head has come only half, and with it every reason to wait.
 func TestUploadIsNotHeldBack(t *testing.T) {
 	t.Parallel()
-	for _, engine := range engines() {
-		t.Run(engine, func(t *testing.T) {
-			arrived := make(chan string, 1)
-			r := start(t, server(t, func(_ http.ResponseWriter, q *http.Request) {
-				first := make([]byte, len("hello"))
-				_, _ = io.ReadFull(q.Body, first)
-				arrived <- string(first)
-				_, _ = io.Copy(io.Discard, q.Body)
-			}), func(c *config.Config) { c.Engine = engine })
-			conn := r.dial()
-			defer conn.Close()
-			fmt.Fprintf(conn, "POST /bitbucket/x HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1", r.url.Authority())
-			if got := receive(t, "the first chunk", arrived); got != "hello" {
-				t.Errorf("the server got %q", got)
-			}
-			fmt.Fprint(conn, "\r\n!\r\n0\r\n\r\n")
-			if res := readAnswer(t, bufio.NewReader(conn)); res.StatusCode != http.StatusOK {
-				t.Error(res.Status)
-			}
-		})
+	arrived := make(chan string, 1)
+	r := start(t, server(t, func(_ http.ResponseWriter, q *http.Request) {
+		first := make([]byte, len("hello"))
+		_, _ = io.ReadFull(q.Body, first)
+		arrived <- string(first)
+		_, _ = io.Copy(io.Discard, q.Body)
+	}), nil)
+	conn := r.dial()
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /bitbucket/x HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1", r.url.Authority())
+	if got := receive(t, "the first chunk", arrived); got != "hello" {
+		t.Errorf("the server got %q", got)
+	}
+	fmt.Fprint(conn, "\r\n!\r\n0\r\n\r\n")
+	if res := readAnswer(t, bufio.NewReader(conn)); res.StatusCode != http.StatusOK {
+		t.Error(res.Status)
 	}
 }
 
@@ -46,36 +40,32 @@ func TestUploadIsNotHeldBack(t *testing.T) {
 func TestLargeUploadsAndWhatFollows(t *testing.T) {
 	t.Parallel()
 	random := rand.NewChaCha8([32]byte{1})
-	for _, engine := range engines() {
-		t.Run(engine, func(t *testing.T) {
-			r := start(t, server(t, func(w http.ResponseWriter, q *http.Request) {
-				sum := sha256.New()
-				n, _ := io.Copy(sum, q.Body)
-				fmt.Fprintf(w, "%d %x", n, sum.Sum(nil))
-			}), func(c *config.Config) { c.Engine = engine })
-			conn := r.dial()
-			defer conn.Close()
-			in := bufio.NewReader(conn)
-			for _, size := range []int{1, 12 << 10, 16<<10 - 1, 16 << 10, 24 << 10, 40_000, 64 << 10, 64<<10 + 1, 200_000, 3 << 20} {
-				body := make([]byte, size)
-				_, _ = random.Read(body)
-				for _, chunk := range []int{0, 1000, 16 << 10, 100_000} { // 0: a Content-Length
-					if chunk == 1000 && size > 200_000 {
-						continue
-					}
-					go func() { // the proxy may answer before it has read all of what follows
-						_, _ = io.WriteString(conn, post(r.url.Authority(), body, chunk)+"GET /bitbucket/next HTTP/1.1\r\nHost: "+r.url.Authority()+"\r\n\r\n")
-					}()
-					conn.SetDeadline(time.Now().Add(patience))
-					for _, want := range []string{fmt.Sprintf("%d %x", size, sha256.Sum256(body)), fmt.Sprintf("0 %x", sha256.Sum256(nil))} {
-						res := readAnswer(t, in)
-						if got, err := io.ReadAll(res.Body); err != nil || string(got) != want {
-							t.Fatalf("%d bytes in chunks of %d: %s, %v, want %s", size, chunk, got, err, want)
-						}
-					}
+	r := start(t, server(t, func(w http.ResponseWriter, q *http.Request) {
+		sum := sha256.New()
+		n, _ := io.Copy(sum, q.Body)
+		fmt.Fprintf(w, "%d %x", n, sum.Sum(nil))
+	}), nil)
+	conn := r.dial()
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for _, size := range []int{1, 12 << 10, 16<<10 - 1, 16 << 10, 24 << 10, 40_000, 64 << 10, 64<<10 + 1, 200_000, 3 << 20} {
+		body := make([]byte, size)
+		_, _ = random.Read(body)
+		for _, chunk := range []int{0, 1000, 16 << 10, 100_000} { // 0: a Content-Length
+			if chunk == 1000 && size > 200_000 {
+				continue
+			}
+			go func() { // the proxy may answer before it has read all of what follows
+				_, _ = io.WriteString(conn, post(r.url.Authority(), body, chunk)+"GET /bitbucket/next HTTP/1.1\r\nHost: "+r.url.Authority()+"\r\n\r\n")
+			}()
+			conn.SetDeadline(time.Now().Add(patience))
+			for _, want := range []string{fmt.Sprintf("%d %x", size, sha256.Sum256(body)), fmt.Sprintf("0 %x", sha256.Sum256(nil))} {
+				res := readAnswer(t, in)
+				if got, err := io.ReadAll(res.Body); err != nil || string(got) != want {
+					t.Fatalf("%d bytes in chunks of %d: %s, %v, want %s", size, chunk, got, err, want)
 				}
 			}
-		})
+		}
 	}
 }
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net"
-	"sync"
+	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"bitgate/proxy/config"
 	"bitgate/proxy/h1"
+	"bitgate/proxy/loop"
 	"bitgate/proxy/pool"
 )
 
@@ -25,22 +27,18 @@ const (
 
 var errAnswerHead = errors.New("the answer's head is too long")
 
-// upstream is the connections to the server. Only requests that can be sent
+// upstream is one loop's connections to the servers. Only requests that can be sent
 // again get a kept one: the server may be closing it just then, and what was
 // sent must never be sent twice.
 type upstream struct {
-	dial  func(ctx context.Context, network, address string) (net.Conn, error)
-	now   func() time.Time
-	sound func(*upstreamConn) bool               // a kept connection is open, and nothing has come on it
-	kept  func(c *upstreamConn, until time.Time) // is told of each one; may be nil
-
-	mu   sync.Mutex
-	idle pool.Idle[*upstreamConn]
+	loop   *loop.Loop
+	dialer net.Dialer
+	idle   pool.Idle[*upstreamConn]
 }
 
 // upstreamConn is one connection to the server and the answer that comes on it.
 type upstreamConn struct {
-	net.Conn
+	*loop.Conn
 	to     string // host:port
 	in     []byte
 	r, w   int // in[r:w] is not consumed yet
@@ -49,34 +47,33 @@ type upstreamConn struct {
 	out    []byte
 	send   []byte // see gather
 	reused bool
-	parked bool   // kept on an event loop
+	parked bool   // kept for another exchange
 	expire func() // ends it if it is
 	spoke  bool   // a byte of this exchange's answer has come
 }
 
-func newUpstream(c config.Config) *upstream {
+func newUpstream(c config.Config, l *loop.Loop) *upstream {
 	return &upstream{
+		loop: l, dialer: net.Dialer{Timeout: c.ConnectTimeout},
 		idle: pool.Idle[*upstreamConn]{Keep: min(upstreamKeepAlive, c.IdleTimeout/2), Most: c.MaxConn},
 	}
 }
 
 // get returns a kept connection to the server at address if one may be used and
-// is sound, else a new one.
+// is alive, else a new one.
 func (u *upstream) get(ctx context.Context, address string, kept bool) (*upstreamConn, error) {
 	for kept {
-		u.mu.Lock()
-		c, ok := u.idle.Take(address, u.now())
-		u.mu.Unlock()
+		c, ok := u.idle.Take(address, u.loop.Now())
 		if !ok {
 			break
 		}
-		if u.sound(c) { // bytes nobody asked for would be taken for the next answer
+		if c.alive() {
 			c.reused = true
 			return c, nil
 		}
 		c.Close()
 	}
-	conn, err := u.dial(ctx, "tcp", address)
+	conn, err := u.dial(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +83,31 @@ func (u *upstream) get(ctx context.Context, address string, kept bool) (*upstrea
 	return c, nil
 }
 
+// dial connects to a server. A name is looked up, and tried, by a goroutine: that
+// may take its time.
+func (u *upstream) dial(ctx context.Context, address string) (*loop.Conn, error) {
+	if address, err := netip.ParseAddrPort(address); err == nil {
+		return u.loop.Dial(address, u.loop.Now().Add(u.dialer.Timeout))
+	}
+	var conn net.Conn
+	var err error
+	var over atomic.Bool
+	done := u.loop.NewSignal()
+	defer done.Forget()
+	go func() {
+		conn, err = u.dialer.DialContext(ctx, "tcp", address)
+		over.Store(true)
+		done.Set()
+	}()
+	for !over.Load() {
+		done.Wait(time.Time{})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u.loop.Adopt(conn.(*net.TCPConn)) //nolint:forcetypeassert // what "tcp" dials
+}
+
 // put keeps a connection whose exchange is complete. One with left-over bytes
 // is out of step and never used again.
 func (u *upstream) put(c *upstreamConn) {
@@ -93,48 +115,35 @@ func (u *upstream) put(c *upstreamConn) {
 		c.Close()
 		return
 	}
-	now := u.now()
-	u.mu.Lock()
-	full := u.idle.Put(c.to, c, now)
-	u.mu.Unlock()
-	if full {
-		u.reap(now)
-	}
-	if u.kept != nil {
-		u.kept(c, now.Add(u.idle.Keep))
-	}
-}
-
-// run closes connections that were idle for too long, until ctx ends.
-func (u *upstream) run(ctx context.Context) {
-	ticker := time.NewTicker(max(u.idle.Keep/2, time.Millisecond))
-	defer ticker.Stop()
-	for {
-		select {
-		case now := <-ticker.C:
-			u.reap(now)
-		case <-ctx.Done():
-			return
+	now := u.loop.Now()
+	if full := u.idle.Put(c.to, c, now); full {
+		for _, old := range u.idle.Expire(now) {
+			old.Close()
 		}
 	}
+	c.keep(now.Add(u.idle.Keep))
 }
 
-// reap closes what is idle for too long or too many.
-func (u *upstream) reap(now time.Time) {
-	u.mu.Lock()
-	old := u.idle.Expire(now)
-	u.mu.Unlock()
-	for _, c := range old {
-		c.Close()
+// keep has a kept connection closed as soon as its server closes it, or sends
+// what nobody asked for, or after its time.
+func (c *upstreamConn) keep(until time.Time) {
+	if c.expire == nil {
+		c.expire = func() {
+			if c.parked {
+				c.Close()
+			}
+		}
 	}
+	c.parked = true
+	c.WhenReadable(until, c.expire)
 }
 
-func (u *upstream) close() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, c := range u.idle.All() {
-		c.Close()
-	}
+// alive reports whether a kept connection is open and nothing has come on it:
+// bytes nobody asked for would be taken for the next answer.
+func (c *upstreamConn) alive() bool {
+	c.parked = false
+	c.Recall()
+	return c.Silent()
 }
 
 // start prepares for an answer's head.

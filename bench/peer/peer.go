@@ -54,13 +54,10 @@ type program struct {
 // stand together, so that a machine's moods hit them alike.
 func programs() []program {
 	haproxy := func(_ Settings, config, _ string) []string { return []string{"haproxy", "-W", "-f", config} }
-	bitgate := func(engine string) func(Settings, string, string) []string {
-		return func(s Settings, config, _ string) []string {
-			return []string{s.Bitgate, "proxy", "--config", config, "--engine", engine}
-		}
-	}
 	return []program{
-		{name: "bitgate", config: "bitgate.yaml.tmpl", variant: "eventloop", argv: bitgate("eventloop")},
+		{name: "bitgate", config: "bitgate.yaml.tmpl", argv: func(s Settings, config, _ string) []string {
+			return []string{s.Bitgate, "proxy", "--config", config}
+		}},
 		{name: Reference, config: "haproxy.cfg.tmpl", variant: "keep-alive", argv: haproxy},
 		{name: "haproxy-documented", config: "haproxy.cfg.tmpl", variant: "documented", argv: haproxy},
 		{name: "haproxy-64k", config: "haproxy.cfg.tmpl", variant: "64k", argv: haproxy},
@@ -70,7 +67,6 @@ func programs() []program {
 		{name: "caddy", config: "Caddyfile.tmpl", argv: func(s Settings, config, _ string) []string {
 			return []string{s.Caddy, "run", "--adapter", "caddyfile", "--config", config}
 		}},
-		{name: "bitgate-goroutine", config: "bitgate.yaml.tmpl", variant: "goroutine", argv: bitgate("goroutine")},
 		{name: "reverseproxy", argv: func(s Settings, _, address string) []string {
 			return []string{s.Self, "reverseproxy", address, s.Backend, s.Cert, s.Key, strconv.Itoa(s.Slots)}
 		}},

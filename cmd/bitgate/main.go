@@ -10,6 +10,10 @@
 //   - No escape sequence goes to anything but a terminal.
 package main
 
-import "os"
+import (
+	"os"
+
+	_ "bitgate/internal/linuxonly"
+)
 
 func main() { os.Exit(Main(osProcess())) }

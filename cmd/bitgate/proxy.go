@@ -55,7 +55,6 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 	f.StringVar(&o.flags.HealthPath, "health-path", "", "health check `PATH`, or none (default: the context path's /status)")
 	f.StringVar(&o.flags.SSHListen, "ssh-listen", "", "`ADDR` that takes SSH")
 	f.StringVar(&o.flags.SSHUpstream, "ssh-upstream", "", "Bitbucket's own SSH `ADDR`")
-	f.StringVar(&o.flags.Engine, "engine", "", "auto, eventloop (the quicker one, Linux only) or `goroutine` (default: auto)")
 	f.StringVar(&o.flags.AccessLog, "access-log", "", "access log `FILE`, - for standard error")
 	f.StringVar(&o.flags.AccessLogFormat, "access-log-format", "", "httplog (HAProxy's, default) or `json`")
 	f.StringArrayVar(&o.nodes, "node", nil, "`NAME=HOST:PORT` of one of several servers, instead of --upstream (repeat)")
@@ -66,8 +65,15 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 	f.DurationVar(&o.flags.HSTS, "hsts", 0, "how long browsers remember to come over https only; they cannot be made to forget (default: off)")
 	f.StringVar(&o.user, "user", "", "`NAME` to become after binding, when started as root")
 	f.BoolVar(&o.withParent, "with-parent", false, "end when standard input ends")
-	if err := f.MarkHidden("with-parent"); err != nil {
-		panic(err) // a typo in the line above
+	// An override of the unit may still have it; an upgrade must not stop that proxy.
+	f.String("engine", "", "")
+	for name, err := range map[string]error{
+		"with-parent": f.MarkHidden("with-parent"),
+		"engine":      f.MarkDeprecated("engine", "it is without effect, for the proxy has one engine: remove it"),
+	} {
+		if err != nil {
+			panic(name + ": " + err.Error()) // a typo above
+		}
 	}
 	c.AddCommand(&cobra.Command{
 		Use: "open-keys FILE...", Hidden: true, Short: "Open the proxy's certificate files for it (the proxy starts this)", Args: args(1, 255),
@@ -177,7 +183,6 @@ func (o proxyOptions) onto(c *cobra.Command, cfg *config.Config) {
 		"health-path":       func() { cfg.HealthPath = o.flags.HealthPath },
 		"ssh-listen":        func() { cfg.SSHListen = o.flags.SSHListen },
 		"ssh-upstream":      func() { cfg.SSHUpstream = o.flags.SSHUpstream },
-		"engine":            func() { cfg.Engine = o.flags.Engine },
 		"access-log":        func() { cfg.AccessLog = o.flags.AccessLog },
 		"access-log-format": func() { cfg.AccessLogFormat = o.flags.AccessLogFormat },
 		"node":              func() { cfg.Nodes, cfg.Upstream = o.flags.Nodes, "" },

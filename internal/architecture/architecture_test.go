@@ -5,6 +5,7 @@ package architecture_test
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -89,6 +90,18 @@ func TestRulesAllow(t *testing.T) {
 		for _, v := range violations([]file{f}) {
 			t.Error(v)
 		}
+	}
+}
+
+// TestOtherSystemsAreRefused: for another system the go command names a reason
+// instead of listing what is missing there.
+func TestOtherSystemsAreRefused(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "./cmd/bitgate")
+	cmd.Dir = moduleRoot(t)
+	cmd.Env = append(os.Environ(), "GOOS=darwin")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "internal/linuxonly: build constraints exclude all Go files") {
+		t.Errorf("GOOS=darwin: %v\n%s", err, out)
 	}
 }
 

@@ -2,7 +2,11 @@ package peers
 
 import (
 	"bytes"
+	"fmt"
+	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,7 +25,9 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.output, &p.output
-	cmd.SysProcAttr = dieWithParent()
+	// A test binary that is killed (go test -timeout panics, which runs no cleanup)
+	// must not leave its peers behind.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", cmd.Path, err)
 	}
@@ -79,6 +85,27 @@ func (p *Process) waitReady(t testing.TB, address string) {
 	if !ready || !p.Running() {
 		t.Fatalf("%s does not accept on %s; its output:\n%s", p.cmd.Path, address, p.Output())
 	}
+}
+
+// catches reports whether the process has a handler for sig and does not block
+// it. HAProxy's workers accept a moment before its master does; a signal sent
+// in between is lost.
+func catches(pid int, sig syscall.Signal) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	mask := func(name string) uint64 {
+		for line := range strings.Lines(string(status)) {
+			if hex, ok := strings.CutPrefix(line, name+":"); ok {
+				bits, _ := strconv.ParseUint(strings.TrimSpace(hex), 16, 64) // 0 = none
+				return bits
+			}
+		}
+		return 0
+	}
+	bit := uint64(1) << (sig - 1)
+	return mask("SigCgt")&bit != 0 && mask("SigBlk")&bit == 0
 }
 
 // buffer is a bytes.Buffer that may be read while the program writes.

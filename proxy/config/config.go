@@ -40,7 +40,6 @@ type Config struct {
 	AccessLog      string        `yaml:"access-log,omitempty"`
 
 	// In brackets: the keyword of HAProxy's manual that means the same.
-	Engine           string        `yaml:"engine,omitempty"`                  // "auto" (and none) takes "eventloop" on Linux, else "goroutine"
 	AccessLogFormat  string        `yaml:"access-log-format,omitempty"`       // "httplog" (option httplog) or "json"
 	MetricsListen    string        `yaml:"metrics-listen,omitempty"`          // address or "unix:/path" of metrics and status page
 	Handover         string        `yaml:"handover,omitempty"`                // path where the next process is given the sockets (expose-fd listeners)
@@ -67,6 +66,9 @@ type Config struct {
 	LimitConnections int           `yaml:"limit-connections,omitempty"`       // of one client at a time; 0 is no limit
 	LimitRate        float64       `yaml:"limit-rate,omitempty"`              // requests per second of one client; 0 is no limit
 	LimitBurst       int           `yaml:"limit-burst,omitempty"`             // at once before the rate holds; 0 is one second's
+
+	// Obsolete says which lines of the file are without effect, for the log.
+	Obsolete []string `yaml:"-"`
 }
 
 // Certificate is a further certificate with its key.
@@ -80,11 +82,8 @@ type Certificate struct {
 // Node is one server of a cluster; its name is the cookie's value.
 type Node = node.Node
 
-// Values of Engine, AccessLogFormat, Balance and SSHProxyProtocol.
+// Values of AccessLogFormat, Balance and SSHProxyProtocol.
 const (
-	EngineAuto        = "auto"
-	EngineLoop        = "eventloop"
-	EngineGoroutine   = "goroutine"
 	LogHTTP           = "httplog"
 	LogJSON           = "json"
 	BalanceLeastConn  = "leastconn"

@@ -35,6 +35,28 @@ func TestParseFillsDefaults(t *testing.T) {
 
 func ptr[T any](v T) *T { return &v }
 
+// A file of an earlier version may choose an engine. A proxy that ran with it runs
+// on, and its administrator is told once; anything else was refused then, too.
+func TestParseTakesTheEngineOfEarlierVersions(t *testing.T) {
+	for _, engine := range []string{"auto", "eventloop", "goroutine"} {
+		c, err := Parse("proxy.yaml", []byte(small+"engine: "+engine+"\n"))
+		if err != nil {
+			t.Errorf("%s: %v", engine, err)
+			continue
+		}
+		want := []string{"proxy.yaml: line 4: engine: " + engine + " is without effect, for the proxy has one engine: remove it"}
+		if diff := cmp.Diff(want, c.Obsolete); diff != "" {
+			t.Error(diff)
+		}
+		if text, err := c.Marshal(); err != nil || strings.Contains(string(text), "engine") {
+			t.Errorf("it is written again (%v):\n%s", err, text)
+		}
+	}
+	if c, err := Parse("proxy.yaml", []byte(small)); err != nil || c.Obsolete != nil {
+		t.Errorf("%q, %v", c.Obsolete, err)
+	}
+}
+
 func TestParseReadsDurationsAsWords(t *testing.T) {
 	c, err := Parse("proxy.yaml", []byte(small+"idle-timeout: 1h\nqueue-timeout: 90s\n"))
 	if err != nil || c.IdleTimeout != time.Hour || c.QueueTimeout != 90*time.Second {
@@ -50,6 +72,7 @@ func TestParseNamesLineAndKey(t *testing.T) {
 		{"unknown key", small + "max-conn: 3\n", []string{"proxy.yaml", "line 4", `unknown key "max-conn"`}},
 		{"two unknown keys", small + "foo: 1\nbar: 2\n", []string{`line 4: unknown key "foo"`, `line 5: unknown key "bar"`}},
 		{"number as duration", small + "idle-timeout: 30\n", []string{"line 4", `a duration such as "15m"`}},
+		{"engine that never was", small + "engine: turbo\n", []string{"proxy.yaml: line 4: ", `"turbo" is not an engine`}},
 		{"not a number", small + "maxconn: many\n", []string{"line 4"}},
 		{"key twice", small + "pem: /x\n", []string{"line 4", "pem"}},
 		{"second document", small + "---\nmaxconn: 3\n", []string{"more than one YAML document"}},

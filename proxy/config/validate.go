@@ -60,9 +60,6 @@ func (c Config) mistakes(note noter) {
 	if f := c.AccessLogFormat; f != "" && f != LogHTTP && f != LogJSON {
 		note("access-log-format", "%q is neither %q nor %q", f, LogHTTP, LogJSON)
 	}
-	if e := c.Engine; e != "" && e != EngineAuto && e != EngineLoop && e != EngineGoroutine {
-		note("engine", "%q is none of %q, %q and %q", e, EngineAuto, EngineLoop, EngineGoroutine)
-	}
 	c.validateServers(note)
 	c.validateClients(note)
 }

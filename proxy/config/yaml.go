@@ -23,14 +23,17 @@ const header = `# Configuration of "bitgate proxy". Unknown keys are refused. Du
 // Parse reads YAML strictly (unknown keys are errors with their line), fills
 // defaults and validates. name is the file's, for errors.
 func Parse(name string, data []byte) (Config, error) {
-	var c Config
+	var read struct {
+		Config `yaml:",inline"`
+		Engine string `yaml:"engine"`
+	}
 	if len(data) > maxSize {
-		return c, problem.New(name+" is larger than 1 MiB", "no configuration is", "name the proxy's own file").WithKind(problem.Usage)
+		return Config{}, problem.New(name+" is larger than 1 MiB", "no configuration is", "name the proxy's own file").WithKind(problem.Usage)
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
-	if err := dec.Decode(&c); errors.Is(err, io.EOF) {
-		return c, problem.New(name+" is empty", "the proxy must know at least url, upstream and certificate",
+	if err := dec.Decode(&read); errors.Is(err, io.EOF) {
+		return Config{}, problem.New(name+" is empty", "the proxy must know at least url, upstream and certificate",
 			"write url:, upstream: and pem: into it").WithKind(problem.Usage)
 	} else if err != nil {
 		return Config{}, unreadable(name, err)
@@ -38,8 +41,16 @@ func Parse(name string, data []byte) (Config, error) {
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return Config{}, problem.New(name+" holds more than one YAML document", "only the first would count", "remove the line --- and what follows").WithKind(problem.Usage)
 	}
-	c = c.WithDefaults()
-	if err := c.validate(lines(data)); err != nil {
+	c, where := read.WithDefaults(), lines(data)
+	switch read.Engine {
+	case "":
+	case "auto", "eventloop", "goroutine":
+		c.Obsolete = append(c.Obsolete, name+": "+where("engine")+"engine: "+read.Engine+" is without effect, for the proxy has one engine: remove it")
+	default:
+		return Config{}, problem.New(name+": "+where("engine")+strconv.Quote(read.Engine)+" is not an engine", "the key is without effect, for the proxy has one engine",
+			"remove it").WithKind(problem.Usage)
+	}
+	if err := c.validate(where); err != nil {
 		var p *problem.Error
 		if errors.As(err, &p) {
 			p.Found = name + ": " + p.Found
@@ -100,7 +111,7 @@ func unreadable(name string, err error) error {
 		}
 		mistakes[i] = strings.ReplaceAll(m, "time.Duration", `a duration such as "15m"`)
 	}
-	return problem.New(name+": "+strings.Join(mistakes, "; "), "a key that is not understood would be a setting that does not hold",
+	return problem.New(name+": "+strings.Join(mistakes, "; "), "a key that is not understood would be a setting without effect",
 		"correct these lines").WithKind(problem.Usage)
 }
 

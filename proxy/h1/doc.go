@@ -1,7 +1,6 @@
 // Package h1 is HTTP/1.1 (RFC 9112) without input and output: bytes go in,
 // messages, body data and errors come out. A driver owns buffers, sockets and
-// clocks; nothing here blocks, starts a goroutine or allocates per byte, so the
-// same code serves a goroutine per connection and an event loop.
+// clocks; nothing here blocks, starts a goroutine or allocates per byte.
 //
 // It is strict: what RFC 9112 lets a recipient tolerate is refused wherever two
 // programs could read it differently, for that is how requests are smuggled.

@@ -1,5 +1,3 @@
-//go:build unix
-
 package h2_test
 
 import (

@@ -1,8 +1,7 @@
 // Package h2 is the server's side of HTTP/2 (RFC 9113) without input and
 // output: bytes go in, events come out; answers go in, bytes come out. A driver
 // owns sockets, goroutines and the clock. Nothing here blocks, starts a
-// goroutine or asks for the time, so the same code serves a goroutine per
-// request and an event loop.
+// goroutine or asks for the time.
 //
 // A driver does this for each connection:
 //

@@ -1,5 +1,3 @@
-//go:build linux
-
 package loop
 
 // Post has f run on the loop, outside of any coroutine: it must not wait. It may

@@ -1,8 +1,8 @@
 // Package rules is what the proxy decides about one request and its answer, as
 // functions without input or output: who asks, whether the request is answered,
 // redirected or forwarded, which fields travel, what the proxy says in its own
-// name and what is told about a failure. Each driver (a goroutine per
-// connection, an event loop) moves the bytes and asks here. Pure.
+// name and what is told about a failure. The driver moves the bytes and asks
+// here. Pure.
 package rules
 
 import (

@@ -54,10 +54,10 @@ func (x *h2stream) start(s *h2session, stream *h2.Stream) {
 func (x *h2stream) serve() {
 	s, h := x.session, x.session.host
 	o := &x.open
-	h.p.open.put(o, s.remote, x.now())
+	h.p.open.put(o, s.remote, x.Now())
 	if r := x.describe(); x.stream.Refusal != nil {
 		h.p.refused(x.worker, x, r, x.stream.Refusal.Status, x.stream.Refusal.Reason)
-	} else if broken := x.bodyBegins(&h.p.unbegun); broken != nil {
+	} else if broken := x.bodyBegins(); broken != nil {
 		h.p.refused(x.worker, x, r, broken.Status, broken.Reason)
 	} else {
 		h.p.exchange(x.worker, x, r, o)
@@ -75,37 +75,38 @@ func (x *h2stream) serve() {
 	}
 }
 
-// bodyBegins waits for all of a short body, and, where many have not begun, for
-// the first bytes of a longer one: those clients shall not hold all slots at the
-// server.
-func (x *h2stream) bodyBegins(many *unbegun) *h1.Error {
+// bodyBegins waits for the body as unbegun.await says. A short body's end is
+// awaited, too: with more to follow, it is malformed.
+func (x *h2stream) bodyBegins() (err *h1.Error) {
 	if x.got || x.stream.Expect {
 		return nil
 	}
 	want := 1
-	if h := &x.stream.Head; h.Kind == h1.Length && h.Length <= shortBody {
-		want = int(h.Length) + 1 // END_STREAM, too
-	} else if len(x.stream.Body()) == 0 && many.enter() {
-		x.unbegun = true
-		return nil
+	h := &x.stream.Head
+	short := h.Kind == h1.Length && h.Length <= shortBody
+	if short {
+		want = int(h.Length) + 1
 	}
-	limit := x.now().Add(x.session.host.p.cfg.RequestTimeout)
-	for x.stream.Buffered() < want && !x.stream.Received() {
-		switch {
-		case x.gone:
-			return errBodyBroken
-		case !x.upload.Wait(limit) && !x.now().Before(limit):
-			return errBodyLate
+	p := x.session.host.p
+	x.unbegun, err = p.unbegun.await(short, x.Now(), x.Now().Add(p.cfg.RequestTimeout), func(until time.Time) (bool, *h1.Error) {
+		for x.stream.Buffered() < want && !x.stream.Received() {
+			switch {
+			case x.gone:
+				return false, errBodyGone
+			case !x.upload.Wait(until) && !x.Now().Before(until):
+				return false, nil
+			}
 		}
-	}
-	return nil
+		return true, nil
+	})
+	return err
 }
 
 func (x *h2stream) describe() *rules.Request {
 	h := &x.stream.Head
 	r := &x.request
 	*r = rules.Request{
-		Method: h.Method, Target: h.Target, Host: string(h.Host), Proto: "HTTP/2.0", Remote: x.session.remote, Started: x.now(),
+		Method: h.Method, Target: h.Target, Host: string(h.Host), Proto: "HTTP/2.0", Remote: x.session.remote, Started: x.Now(),
 		Fields: h.Fields, Kind: h.Kind, Length: h.Length, Expect: h.Expect,
 	}
 	method := string(h.Method)
@@ -143,7 +144,7 @@ func (x *h2stream) read(wait bool) ([]byte, error) {
 		x.used = 0
 		x.session.touch()
 	}
-	limit := x.now().Add(x.session.host.p.cfg.IdleTimeout)
+	limit := x.Now().Add(x.session.host.p.cfg.IdleTimeout)
 	for {
 		body := x.stream.Body()
 		switch {

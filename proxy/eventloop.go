@@ -11,8 +11,8 @@ import (
 	"bitgate/proxy/loop"
 )
 
-// eventLoops are the engine with one event loop per core; GOMAXPROCS says how
-// many. The slots at the servers and the queue for them are shared by all loops,
+// eventLoops accept clients and serve them, with one event loop per core;
+// GOMAXPROCS says how many. The slots at the servers and the queue for them are shared by all loops,
 // kept connections to the servers are each loop's own.
 type eventLoops struct {
 	p       *Proxy
@@ -25,7 +25,7 @@ type eventLoops struct {
 	sessions openSet // HTTP/2 connections
 }
 
-func newLoops(p *Proxy) (engine, error) {
+func newLoops(p *Proxy) (*eventLoops, error) {
 	e := &eventLoops{p: p, stop: make(chan struct{})}
 	for range runtime.GOMAXPROCS(0) {
 		h, err := newLoopHost(p, &e.sessions)
@@ -40,7 +40,7 @@ func newLoops(p *Proxy) (engine, error) {
 	return e, nil
 }
 
-// accept implements engine.
+// accept takes connections until ctx ends or stopAccepting is called.
 func (e *eventLoops) accept(ctx context.Context, l net.Listener) error {
 	for _, h := range e.all {
 		var err error
@@ -82,6 +82,7 @@ func (e *eventLoops) stopAccepting() {
 	e.stopped.Do(func() { close(e.stop) })
 }
 
+// closeIdle ends the connections on which no request is under way.
 func (e *eventLoops) closeIdle() {
 	for _, h := range e.all {
 		h.Do(func() {
@@ -94,12 +95,15 @@ func (e *eventLoops) closeIdle() {
 	}
 }
 
+// finish returns once all answers are sent, or ctx ends.
 func (e *eventLoops) finish(ctx context.Context) { e.sessions.wait(ctx) }
 
+// cut closes all connections.
 func (e *eventLoops) cut() {
 	for _, h := range e.all {
 		e.running.Go(h.Close)
 	}
 }
 
+// wait returns once nothing runs any more.
 func (e *eventLoops) wait() { e.running.Wait() }
