@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"bitgate/internal/hostport"
 )
 
 var gitChecks = []check{{
@@ -85,28 +86,22 @@ func (p *probe) gitArgs(ctx context.Context) ([]string, error) {
 
 // curlResolve is curl's --resolve value, which can change the address but not the port.
 func (p *probe) curlResolve(ctx context.Context) (string, error) {
-	host, port, err := net.SplitHostPort(p.t.Connect)
+	to, err := hostport.Parse(p.t.Connect)
 	if err != nil {
 		return "", err
 	}
-	if port != p.t.URL.ProxyPort() {
-		return "", fmt.Errorf("git cannot be told to connect to port %s instead of %s", port, p.t.URL.ProxyPort())
+	if to.Port != p.t.URL.Port() {
+		return "", fmt.Errorf("git cannot be told to connect to port %d instead of %d", to.Port, p.t.URL.Port())
 	}
-	if _, err := netip.ParseAddr(host); err != nil {
+	host := to.Host
+	if !to.IP().IsValid() {
 		addrs, err := net.DefaultResolver.LookupHost(ctx, host)
 		if err != nil {
 			return "", err
 		}
 		host = addrs[0]
 	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	name := p.t.URL.Host()
-	if strings.Contains(name, ":") {
-		name = "[" + name + "]"
-	}
-	return name + ":" + port + ":" + host, nil
+	return hostport.Addr{Host: p.t.URL.Host(), Port: to.Port}.String() + ":" + hostport.Bracket(host), nil
 }
 
 // gitCredential is git's credential protocol (git-credential(1)); nil without

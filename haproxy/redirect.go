@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"bitgate/internal/hostport"
 )
 
 // joinPlain adds the section of a bind to those that send plain requests for
@@ -55,10 +57,7 @@ func (e *editor) redirect() error {
 		at = e.end()
 	}
 	at = e.file.outside(at)
-	name := e.site.URL.Host()
-	if strings.Contains(name, ":") {
-		name = "[" + name + "]"
-	}
+	name := hostport.Bracket(e.site.URL.Host())
 	names := name
 	for _, i := range e.joint.binds {
 		for _, b := range bindWords(e.sec, e.file.Lines[i], i) {

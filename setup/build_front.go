@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -163,15 +162,6 @@ func describe(c service.Control) string {
 		return "by hand"
 	}
 	return string(c.How)
-}
-
-func validListen(l string) bool {
-	i := strings.LastIndexByte(l, ':')
-	if i < 0 {
-		return false
-	}
-	n, err := strconv.Atoi(l[i+1:])
-	return err == nil && n > 0 && n < 65536 && filepath.Clean("/"+l) == "/"+l
 }
 
 func CertPaths(a Answers) certs.Paths {

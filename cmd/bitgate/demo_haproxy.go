@@ -3,11 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"strconv"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 )
 
@@ -61,7 +60,7 @@ func (d *demoSite) startHAProxy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.haproxy.listening(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
+	if err := d.haproxy.listening(ctx, hostport.Addr{Host: "127.0.0.1", Port: port}.String()); err != nil {
 		text, _ := os.ReadFile(d.path("haproxy.log"))
 		return problem.Wrap(err, "HAProxy did not start: "+string(text), "", "")
 	}

@@ -11,11 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"bitgate/bitbucket/bitbuckettest"
 	"bitgate/certs"
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
@@ -145,7 +145,7 @@ func (d *demoSite) prepare() error {
 	if err != nil {
 		return err
 	}
-	d.ssh = net.JoinHostPort("127.0.0.1", strconv.Itoa(sshPort))
+	d.ssh = hostport.Addr{Host: "127.0.0.1", Port: sshPort}.String()
 	d.url, err = publicurl.Parse(fmt.Sprintf("https://localhost:%d/bitbucket", port))
 	return err
 }
@@ -155,7 +155,7 @@ func (d *demoSite) prepare() error {
 func freePort() (int, error) {
 	for range 200 {
 		port := 20000 + rand.IntN(12000)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := net.Listen("tcp", hostport.Addr{Host: "127.0.0.1", Port: port}.String())
 		if err == nil {
 			return port, l.Close()
 		}
@@ -166,7 +166,7 @@ func freePort() (int, error) {
 // job is the same job that apply does, with the demo's answers.
 func (d *demoSite) job() *job {
 	said := setup.Answers{
-		URL: d.url, Listen: []string{net.JoinHostPort("127.0.0.1", d.url.ProxyPort())}, Upstream: d.ready.Upstream,
+		URL: d.url, Listen: []string{hostport.Addr{Host: "127.0.0.1", Port: d.url.Port()}.String()}, Upstream: d.ready.Upstream,
 		Home: d.ready.Home, Install: d.ready.Install, Version: d.o.version, Front: d.o.front, RedirectOldPath: "/",
 		ProxyConfig: d.path("front", "proxy.yaml"), Cert: d.path("cert.pem"), Chain: d.path("ca.pem"), Key: d.path("key.pem"),
 		HTTPRedirect: setup.Never, AdminUser: demoUser, AdminPasswordFile: d.path("password"), CAFile: d.path("ca.pem"),

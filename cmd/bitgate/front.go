@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/proxy/config"
 )
@@ -93,19 +94,13 @@ func startFront(ctx context.Context, program string, log io.Writer, file string)
 
 // listening waits until address takes connections.
 func (c *child) listening(ctx context.Context, address string) error {
-	host, port, err := net.SplitHostPort(address)
+	at, err := hostport.Parse(address)
 	if err != nil {
 		return err
 	}
-	switch host {
-	case "", "0.0.0.0":
-		host = "127.0.0.1"
-	case "::":
-		host = "::1"
-	}
 	deadline := time.After(frontStart)
 	for {
-		conn, err := net.DialTimeout("tcp", net.JoinHostPort(host, port), time.Second)
+		conn, err := net.DialTimeout("tcp", at.Local().String(), time.Second)
 		if err == nil {
 			return conn.Close()
 		}

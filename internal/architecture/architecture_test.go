@@ -58,6 +58,9 @@ func TestRulesCanFail(t *testing.T) {
 		{"setup/check/a.go", `import "bitgate/setup/detect"`, "setup/check must not import setup/detect"},
 		{"wizard/a.go", `import "bitgate/setup/detect"`, "wizard must not import setup/detect"},
 		{"doctor/a.go", `import "bitgate/setup/apply"`, "doctor must not import setup/apply"},
+		{"setup/detect/a.go", `import "net"; var _ = net.SplitHostPort`, "net.SplitHostPort belongs to internal/hostport"},
+		{"cmd/bitgate/a.go", `import "net"; var _ = net.JoinHostPort`, "net.JoinHostPort belongs to internal/hostport"},
+		{"proxy/a.go", `import n "net"; var _ = n.SplitHostPort`, "net.SplitHostPort belongs to internal/hostport"},
 		{"doctor/a.go", `import sys "os"; var _ = sys.Stdin`, "os.Stdin belongs to cmd/bitgate"},
 	}
 	for _, tt := range tests {
@@ -78,7 +81,7 @@ func TestRulesAllow(t *testing.T) {
 		"cmd/bitgate/a.go":    `import ("os"; "bitgate/setup"; "bitgate/bitbucket/bitbuckettest"); var _ = os.Exit`,
 		"setup/a.go":          `import ("bitgate/tomcat"; "bitgate/internal/service"; "bitgate/internal/atomicfile"); var _ service.Control; var _ = atomicfile.Digest`,
 		"setup/detect/a.go":   `import ("os"; "bitgate/tomcat"; "bitgate/internal/service"); var _ = os.ReadFile`,
-		"haproxy/a.go":        `import ("net"; "net/netip"; "bitgate/internal/splice"); var _ = net.JoinHostPort`,
+		"haproxy/a.go":        `import ("net"; "net/netip"; "bitgate/internal/splice"); var _ = net.ParseIP`,
 		"wizard/a.go":         `import ("bitgate/setup"; "bitgate/internal/quietterm"; "github.com/charmbracelet/huh")`,
 		"tomcat/a_test.go":    `import ("os"; "bitgate/internal/peers"); var _ = os.Getenv`,
 		"internal/peers/a.go": `import ("os"; "testing"); var _ = os.Getenv`,

@@ -46,7 +46,7 @@ var layers = map[string][]string{
 // does not either, or pureNames.
 var pure = []string{
 	"setup", "tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
-	"internal/node", "internal/pattern", "internal/problem", "internal/publicurl", "internal/splice",
+	"internal/hostport", "internal/node", "internal/pattern", "internal/problem", "internal/publicurl", "internal/splice",
 }
 
 // impure are the standard and other packages that reach outside the process.
@@ -59,7 +59,7 @@ var impure = []string{
 // functions that only handle text.
 var pureNames = map[string][]string{
 	"net": {
-		"SplitHostPort", "JoinHostPort", "ParseIP", "ParseCIDR", "ParseMAC",
+		"ParseIP", "ParseCIDR", "ParseMAC",
 		"IP", "IPNet", "IPMask", "CIDRMask", "AddrError",
 	},
 	module + "bitbucket":           {"Install", "Layout", "Override", "Settings", "State", "Running", "FirstRun", "Unreachable"},
@@ -78,6 +78,12 @@ var processGlobals = []string{
 	"os.Stdin", "os.Stdout", "os.Stderr", "os.Args", "os.Exit",
 	"os.Getenv", "os.LookupEnv", "os.ExpandEnv",
 }
+
+// addressFunctions split and join host:port, which has one owner: what one of
+// two splitters accepts the other fails on. Helpers of tests may use them.
+var addressFunctions = []string{"net.SplitHostPort", "net.JoinHostPort"}
+
+var addressPackages = []string{"internal/hostport", "internal/peers", "bitbucket/bitbuckettest"}
 
 // processPackages may use them: main, the one place that copies PATH and locale
 // for the programs it starts, and test code.
@@ -117,6 +123,11 @@ func violations(files []file) []string {
 			checkExclusive(f, i, report)
 			if slices.Contains(pure, f.Package) {
 				checkPure(f, i, report)
+			}
+		}
+		for _, u := range f.Uses {
+			if !f.Test && slices.Contains(addressFunctions, u.Name) && !slices.Contains(addressPackages, f.Package) {
+				report(u.Line, "%s belongs to internal/hostport alone", u.Name)
 			}
 		}
 		if f.Test || slices.ContainsFunc(processPackages, func(p string) bool { return within(f.Package, p) }) {
@@ -194,7 +205,7 @@ func checkPure(f file, i use, report reporter) {
 	}
 }
 
-// within reports whether path is pattern, or lies below it where pattern ends in a slash.
-func within(path, pattern string) bool {
-	return path == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(path, pattern)
+// within reports whether name is pattern, or lies below it where pattern ends in a slash.
+func within(name, pattern string) bool {
+	return name == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(name, pattern)
 }

@@ -3,14 +3,13 @@
 package config
 
 import (
-	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/node"
 	"bitgate/internal/publicurl"
 )
@@ -179,7 +178,7 @@ func (c Config) Servers() []Node {
 	if port == "" {
 		port = "80"
 	}
-	return []Node{{Name: "bitbucket", Address: net.JoinHostPort(u.Hostname(), port)}}
+	return []Node{{Name: "bitbucket", Address: hostport.Bracket(u.Hostname()) + ":" + port}}
 }
 
 // Addresses are all that are listened on.
@@ -199,7 +198,7 @@ func (c Config) SSHServers() []Node {
 	for _, n := range c.Servers() {
 		address := c.SSHUpstream
 		if len(c.Nodes) > 0 {
-			address = n.At(strings.TrimPrefix(c.SSHUpstream, ":"))
+			address = n.At(c.SSHUpstream)
 		}
 		out = append(out, Node{Name: n.Name, Address: address})
 	}

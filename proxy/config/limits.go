@@ -1,12 +1,12 @@
 package config
 
 import (
-	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/node"
 )
 
@@ -66,7 +66,7 @@ func (c Config) validateServers(note noter) {
 		if !node.ValidName(n.Name) {
 			note(key+".name", "%q is not a name of letters, digits, - and _", n.Name)
 		}
-		if host, _, err := net.SplitHostPort(n.Address); err != nil || host == "" || !validAddress(n.Address, 1) {
+		if !canDial(n.Address) {
 			note(key+".address", "%q is not an address such as 10.0.0.1:7990", n.Address)
 		}
 		for _, what := range []string{n.Name, n.Address} {
@@ -115,7 +115,7 @@ func (c Config) validateClients(note noter) {
 		if !filepath.IsAbs(path) || len(path) > 100 {
 			note("metrics-listen", "%q is not unix: with a full path of at most 100 bytes", c.MetricsListen)
 		}
-	} else if c.MetricsListen != "" && !validAddress(c.MetricsListen, 0) {
+	} else if _, err := hostport.Parse(c.MetricsListen); c.MetricsListen != "" && err != nil {
 		note("metrics-listen", "%q is neither an address such as 127.0.0.1:9101 nor unix:/run/bitgate/metrics.sock", c.MetricsListen)
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/service"
 	"bitgate/setup"
 )
@@ -57,8 +59,8 @@ func selinux(root string, a setup.Answers) (setup.Finding, bool) {
 func frontPorts(a setup.Answers) []string {
 	var out []string
 	for _, l := range append(slices.Clone(a.Listen), a.SSHListen) {
-		host, port := setup.SplitListen(l)
-		if port != "" && host != "127.0.0.1" && host != "::1" && !slices.Contains(out, port) {
+		a, err := hostport.Parse(l)
+		if port := strconv.Itoa(a.Port); err == nil && !a.IP().IsLoopback() && !slices.Contains(out, port) {
 			out = append(out, port)
 		}
 	}
