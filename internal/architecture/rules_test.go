@@ -86,8 +86,9 @@ var addressFunctions = []string{"net.SplitHostPort", "net.JoinHostPort"}
 var addressPackages = []string{"internal/hostport", "internal/peers", "bitbucket/bitbuckettest"}
 
 // processPackages may use them: main, the one place that copies PATH and locale
-// for the programs it starts, and test code.
-var processPackages = []string{"cmd/", "internal/service", "internal/peers"}
+// for the programs it starts, the one that asks who started bitgate (SUDO_UID),
+// and test code.
+var processPackages = []string{"cmd/", "internal/service", "internal/trusted", "internal/peers"}
 
 // exclusive third-party libraries and the packages that may import them.
 var exclusive = map[string][]string{
