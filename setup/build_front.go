@@ -46,8 +46,11 @@ func (b *builder) frontStep() (Step, error) {
 func (b *builder) certificate(s *Step) (string, error) {
 	cert := b.f.Certificate
 	if cert.Error != "" {
-		return "", problem.New("the certificate cannot be used: "+cert.Error,
-			"without it the front cannot answer over TLS", "give --pem, or --cert with --key and --chain")
+		do := cert.Do
+		if do == "" {
+			do = "give --pem, or --cert with --key and --chain"
+		}
+		return "", problem.New("the certificate cannot be used: "+cert.Error, "without it the front cannot answer over TLS", do)
 	}
 	if cert.InPlace != "" {
 		return cert.InPlace, nil
@@ -104,6 +107,9 @@ func (b *builder) builtin(s *Step, bundle string) error {
 		unit, err := templates.SystemdUnit(templates.Unit{Program: b.f.ProgramPath, Config: b.f.ProxyConfig.Path})
 		if err != nil {
 			return err
+		}
+		if fault := b.f.ProgramFault; fault != nil {
+			return problem.New(fault.Seen, fault.Why, fault.Do)
 		}
 		b.whole(s, "install the systemd unit ", b.f.ProxyUnit, []byte(unit))
 	}

@@ -13,6 +13,7 @@ import (
 	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
+	"bitgate/internal/trusted"
 )
 
 // checkTime ends a check that waits for names which no server resolves.
@@ -23,6 +24,9 @@ const checkTime = 2 * time.Minute
 // bitgate that is killed meanwhile leaves no key behind. HAPROXY_* and everything
 // else of the environment is kept from it.
 func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) (Report, error) {
+	if err := trusted.Check("HAProxy's program", bin); err != nil {
+		return Report{}, err
+	}
 	c := copies{}
 	defer c.close()
 	args, err := c.add(set, extra)

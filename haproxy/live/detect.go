@@ -14,6 +14,7 @@ import (
 	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
+	"bitgate/internal/trusted"
 )
 
 // DefaultCfg is where distributions keep it.
@@ -26,6 +27,9 @@ func Detect(ctx context.Context, s Search) (Install, error) {
 		return in, err
 	}
 	if in.Bin != "" {
+		if err := trusted.Check("HAProxy's program", in.Bin); err != nil {
+			return in, err
+		}
 		out, err := service.Run(ctx, in.Bin, "-vv")
 		if err != nil {
 			return in, problem.Wrap(err, fmt.Sprintf("%q -vv does not work", in.Bin), "bitgate needs to know which HAProxy this is", "name the right one: --haproxy-bin FILE")
