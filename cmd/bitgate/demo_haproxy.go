@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 
+	"bitgate/internal/child"
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 )
@@ -56,7 +56,7 @@ func (d *demoSite) startHAProxy(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	d.haproxy, err = startChild(log, log, "/bin/sh", "-c", haproxyGuard, "guard", bin, cfg, d.path("haproxy.pid"))
+	d.haproxy, err = startServer(log, log, "/bin/sh", "-c", haproxyGuard, "guard", bin, cfg, d.path("haproxy.pid"))
 	if err != nil {
 		return err
 	}
@@ -69,10 +69,8 @@ func (d *demoSite) startHAProxy(ctx context.Context) error {
 }
 
 func findHAProxy() (string, error) {
-	for _, name := range []string{"haproxy", "/usr/sbin/haproxy", "/usr/local/sbin/haproxy"} {
-		if bin, err := exec.LookPath(name); err == nil {
-			return bin, nil
-		}
+	if bin, err := child.Lookup("haproxy"); err == nil {
+		return bin, nil
 	}
 	return "", problem.New("HAProxy is not installed", "--front haproxy runs a real one",
 		"install it: apt install haproxy, or dnf install haproxy; or use bitgate demo --yes")

@@ -9,12 +9,12 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
 	"bitgate/bitbucket/bitbuckettest"
 	"bitgate/certs"
+	"bitgate/internal/child"
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -38,9 +38,9 @@ type demoSite struct {
 	url   publicurl.URL
 	ssh   string // address of the front's SSH
 
-	bitbucket *child
-	haproxy   *child
-	front     *child
+	bitbucket *server
+	haproxy   *server
+	front     *server
 	bin       string // HAProxy's
 }
 
@@ -54,7 +54,7 @@ func (d *demoSite) title(text string) {
 
 // newDemoSite starts everything that is there before setup begins.
 func newDemoSite(ctx context.Context, p *process, o demoOptions) (site *demoSite, err error) {
-	if _, err := exec.LookPath("git"); err != nil {
+	if _, err := child.Lookup("git"); err != nil {
 		return nil, problem.New("git is not installed", "the demo clones and pushes for real", "install it: apt install git, or dnf install git")
 	}
 	dir, err := os.MkdirTemp("", "bitgate-demo-")
@@ -90,7 +90,7 @@ func (d *demoSite) startBitbucket(ctx context.Context) error {
 		return err
 	}
 	defer r.Close()
-	d.bitbucket, err = startChild(w, d.p.Err, d.p.Program, standIn, "--dir", d.path("bitbucket"), "--version", d.o.version, "--public")
+	d.bitbucket, err = startServer(w, d.p.Err, d.p.Program, standIn, "--dir", d.path("bitbucket"), "--version", d.o.version, "--public")
 	w.Close()
 	if err != nil {
 		return err

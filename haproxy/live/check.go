@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
 
 	"bitgate/haproxy"
+	"bitgate/internal/child"
 	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
-	"bitgate/internal/service"
 	"bitgate/internal/trusted"
 )
 
@@ -35,11 +34,11 @@ func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	out, err := service.RunWith(ctx, c.files, bin, append([]string{"-c"}, args...)...)
+	out, err := child.Command{Name: bin, Args: append([]string{"-c"}, args...), Files: c.files}.Output(ctx)
 	if ctx.Err() != nil {
 		return Report{}, problem.Wrap(ctx.Err(), fmt.Sprintf("%s -c did not end", bin), "it may wait for a host name that cannot be resolved", "")
 	}
-	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || !exit.Exited()) {
+	if exit := (*child.ExitError)(nil); err != nil && (!errors.As(err, &exit) || !exit.Exited()) {
 		return Report{}, problem.Wrap(err, fmt.Sprintf("%s -c could not be run", bin), "a configuration is written only after HAProxy has accepted it", "")
 	}
 	text := c.realNames(string(out))

@@ -88,9 +88,18 @@ var addressPackages = []string{"internal/hostport", "internal/peers", "bitbucket
 // processPackages may use them: main, the one place that copies PATH and locale
 // for the programs it starts, the one that asks who started bitgate (SUDO_UID),
 // and test code.
-var processPackages = []string{"cmd/", "internal/service", "internal/trusted", "internal/peers"}
+var processPackages = []string{"cmd/", "internal/child", "internal/trusted", "internal/peers"}
 
-// exclusive third-party libraries and the packages that may import them.
+// starters start a program or become one, which internal/child does for all:
+// its rules about folder, environment and end hold only for what goes through it.
+var starters = []string{
+	"os.StartProcess", "syscall.StartProcess", "syscall.ForkExec", "syscall.Exec",
+	"golang.org/x/sys/unix.Exec", "syscall.SYS_EXECVE", "syscall.SYS_EXECVEAT", "golang.org/x/sys/unix.SYS_EXECVE", "golang.org/x/sys/unix.SYS_EXECVEAT",
+}
+
+var starterPackages = []string{"internal/child", "internal/peers"}
+
+// exclusive libraries and the packages that may import them.
 var exclusive = map[string][]string{
 	"github.com/charmbracelet/":        {"wizard", "internal/quietterm"},
 	"github.com/muesli/":               {"wizard", "internal/quietterm"},
@@ -101,6 +110,8 @@ var exclusive = map[string][]string{
 	"github.com/google/go-cmp":         {},
 	"github.com/stretchr/":             {},
 	"testing":                          {"internal/peers", "bitbucket/bitbuckettest"},
+	"os/exec":                          starterPackages,
+	"net/http/cgi":                     {"bitbucket/bitbuckettest"}, // git's own http-backend, in its repository
 	module + "internal/peers":          {},
 	module + "internal/peers/h2frames": {},
 	module + "bitbucket/bitbuckettest": {"cmd/"},
@@ -130,6 +141,9 @@ func violations(files []file) []string {
 			if !f.Test && slices.Contains(addressFunctions, u.Name) && !slices.Contains(addressPackages, f.Package) {
 				report(u.Line, "%s belongs to internal/hostport alone", u.Name)
 			}
+		}
+		if !f.Test {
+			checkStarters(f, report)
 		}
 		if f.Test || slices.ContainsFunc(processPackages, func(p string) bool { return within(f.Package, p) }) {
 			continue
@@ -181,6 +195,17 @@ func checkExclusive(f file, i use, report reporter) {
 		}
 		if !slices.ContainsFunc(users, func(u string) bool { return within(f.Package, u) }) {
 			report(i.Line, "%s must not import %s", f.Package, i.Name)
+		}
+	}
+}
+
+func checkStarters(f file, report reporter) {
+	if slices.ContainsFunc(starterPackages, func(p string) bool { return within(f.Package, p) }) {
+		return
+	}
+	for _, u := range f.Uses {
+		if slices.Contains(starters, u.Name) {
+			report(u.Line, "%s belongs to internal/child alone", u.Name)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"bitgate/internal/child"
 	"bitgate/internal/hostport"
-	"bitgate/internal/service"
 	"bitgate/setup"
 )
 
@@ -70,7 +70,7 @@ func frontPorts(a setup.Answers) []string {
 // packetFilter asks firewalld, else nftables, whether they let the ports in.
 func packetFilter(ctx context.Context, a setup.Answers) []setup.Finding {
 	var out []setup.Finding
-	if _, err := service.Run(ctx, "firewall-cmd", "--state"); err == nil {
+	if _, err := child.Output(ctx, "firewall-cmd", "--state"); err == nil {
 		for _, port := range frontPorts(a) {
 			if firewalldOpen(ctx, port) {
 				continue
@@ -83,7 +83,7 @@ func packetFilter(ctx context.Context, a setup.Answers) []setup.Finding {
 		}
 		return out
 	}
-	rules, err := service.Run(ctx, "nft", "list", "ruleset") // fails without nftables, or without root
+	rules, err := child.Output(ctx, "nft", "list", "ruleset") // fails without nftables, or without root
 	if err != nil || !dropsInput(string(rules)) {
 		return nil
 	}
@@ -107,7 +107,7 @@ func firewalldOpen(ctx context.Context, port string) bool {
 		queries = append(queries, "--query-service=ssh")
 	}
 	return slices.ContainsFunc(queries, func(query string) bool {
-		_, err := service.Run(ctx, "firewall-cmd", query)
+		_, err := child.Output(ctx, "firewall-cmd", query)
 		return err == nil
 	})
 }
