@@ -62,7 +62,8 @@ type Config struct {
 	HealthDown       time.Duration `yaml:"health-downinter,omitempty"`        // between checks while down (downinter)
 	HealthRise       int           `yaml:"health-rise,omitempty"`             // good checks that bring a server up (rise)
 	HealthFall       int           `yaml:"health-fall,omitempty"`             // bad ones that take it down (fall)
-	LimitConnections int           `yaml:"limit-connections,omitempty"`       // of one client at a time; 0 is no limit
+	MaxConnections   int           `yaml:"max-connections,omitempty"`         // of all clients at a time (global maxconn); fewer where the system allows fewer open files
+	LimitConnections int           `yaml:"limit-connections,omitempty"`       // of one client at a time; 0 is a quarter of those of all
 	LimitRate        float64       `yaml:"limit-rate,omitempty"`              // requests per second of one client; 0 is no limit
 	LimitBurst       int           `yaml:"limit-burst,omitempty"`             // at once before the rate holds; 0 is one second's
 
@@ -108,6 +109,7 @@ const (
 	defaultFall           = 3
 	defaultRetries        = 3
 	defaultMaxQueue       = 1024 // nobody waits for the thousandth place
+	defaultMaxConnections = 10_000
 	defaultConnect        = 5 * time.Second
 	defaultRequest        = 10 * time.Second
 	defaultKeepAlive      = time.Minute
@@ -131,7 +133,7 @@ func (c Config) WithDefaults() Config {
 	for _, n := range []struct {
 		field *int
 		value int
-	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
+	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.MaxConnections, defaultMaxConnections}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
 		if *n.field == 0 {
 			*n.field = n.value
 		}

@@ -20,6 +20,7 @@ func (c Config) validateNumbers(note noter) {
 	within("maxqueue", c.MaxQueue, 0, 100_000)
 	within("health-rise", c.HealthRise, 0, 100)
 	within("health-fall", c.HealthFall, 0, 100)
+	within("max-connections", c.MaxConnections, 1, 1_000_000)
 	within("limit-connections", c.LimitConnections, 0, 100_000)
 	within("limit-burst", c.LimitBurst, 0, 1_000_000)
 	if c.Retries != nil {
