@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
-
-	"bitgate/internal/child"
-	"bitgate/internal/hostport"
 )
 
 var gitChecks = []check{{
@@ -23,7 +23,8 @@ var gitChecks = []check{{
 }}
 
 func lookGit(ctx context.Context, p *probe) verdict {
-	if _, err := child.Lookup("git"); err != nil {
+	git, err := exec.LookPath("git")
+	if err != nil {
 		return warn("git is not installed on this machine").
 			because("the real test, a git ls-remote, could not be made").
 			doing("install it (apt install git, dnf install git) or verify from another machine with --connect")
@@ -36,11 +37,11 @@ func lookGit(ctx context.Context, p *probe) verdict {
 	if err != nil {
 		return note("not checked: " + err.Error())
 	}
-	refs, err := runGit(ctx, p.gitCredential(ctx), append(args, "ls-remote", "--", address)...)
+	out, err := runGit(ctx, git, p.gitCredential(ctx), append(args, "ls-remote", "--", address)...)
 	if err != nil {
 		return fail(fmt.Sprintf("git ls-remote %s: %v", address, err))
 	}
-	return ok(fmt.Sprintf("git ls-remote %s: %d refs", address, refs))
+	return ok(fmt.Sprintf("git ls-remote %s: %d refs", address, bytes.Count(out, []byte("\n"))))
 }
 
 // cloneAddress is the HTTPS address of the named repository, without a user.
@@ -63,7 +64,7 @@ func (p *probe) cloneAddress() (string, error) {
 // gitArgs makes git use the connection that is examined: no helper, proxy or
 // rewriting of the person who runs bitgate, our roots, our address.
 func (p *probe) gitArgs(ctx context.Context) ([]string, error) {
-	args := []string{"-c", "http.proxy="}
+	args := []string{"-c", "credential.helper=", "-c", "core.askPass=", "-c", "http.proxy="}
 	if p.t.CAFile != "" && !p.handshake(ctx).bySystem {
 		args = append(args, "-c", "http.sslCAInfo="+p.t.CAFile)
 	}
@@ -84,22 +85,28 @@ func (p *probe) gitArgs(ctx context.Context) ([]string, error) {
 
 // curlResolve is curl's --resolve value, which can change the address but not the port.
 func (p *probe) curlResolve(ctx context.Context) (string, error) {
-	to, err := hostport.Parse(p.t.Connect)
+	host, port, err := net.SplitHostPort(p.t.Connect)
 	if err != nil {
 		return "", err
 	}
-	if to.Port != p.t.URL.Port() {
-		return "", fmt.Errorf("git cannot be told to connect to port %d instead of %d", to.Port, p.t.URL.Port())
+	if port != p.t.URL.ProxyPort() {
+		return "", fmt.Errorf("git cannot be told to connect to port %s instead of %s", port, p.t.URL.ProxyPort())
 	}
-	host := to.Host
-	if !to.IP().IsValid() {
+	if _, err := netip.ParseAddr(host); err != nil {
 		addrs, err := net.DefaultResolver.LookupHost(ctx, host)
 		if err != nil {
 			return "", err
 		}
 		host = addrs[0]
 	}
-	return hostport.Addr{Host: p.t.URL.Host(), Port: to.Port}.String() + ":" + hostport.Bracket(host), nil
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	name := p.t.URL.Host()
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
+	}
+	return name + ":" + port + ":" + host, nil
 }
 
 // gitCredential is git's credential protocol (git-credential(1)); nil without
@@ -119,11 +126,10 @@ func (p *probe) gitCredential(ctx context.Context) []byte {
 	return b.Bytes()
 }
 
-// runGit returns how many lines git printed. It reads credential from descriptor 3.
-func runGit(ctx context.Context, credential []byte, args ...string) (int, error) {
+func runGit(ctx context.Context, git string, credential []byte, args ...string) ([]byte, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer r.Close()
 	// Far below the pipe's capacity, so this does not block.
@@ -131,28 +137,25 @@ func runGit(ctx context.Context, credential []byte, args ...string) (int, error)
 	w.Close()
 	clear(credential)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
+	cmd := exec.CommandContext(ctx, git, args...)
+	cmd.ExtraFiles = []*os.File{r}
+	cmd.Dir = os.TempDir()
 	// No SSH_ASKPASS, GIT_* or *_proxy of the person who runs bitgate.
-	cmd := child.Git("", args...)
-	var refs lineCount
-	messages := child.Limited{Max: 64 << 10}
-	cmd.Files, cmd.Stdout, cmd.Stderr = []*os.File{r}, &refs, &messages
-	if err := cmd.Run(ctx); err != nil {
-		if text := lastLine(string(messages.Bytes())); text != "" {
+	cmd.Env = []string{
+		"PATH=" + filepath.Dir(git) + ":/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "HOME=/nonexistent",
+		"GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+	}
+	var out, messages bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &messages
+	if err := cmd.Run(); err != nil {
+		if text := lastLine(messages.String()); text != "" {
 			err = errors.New(text)
 		}
-		return 0, err
+		return nil, err
 	}
-	return int(refs), nil
-}
-
-// lineCount counts lines, however many a server sends.
-type lineCount int
-
-func (n *lineCount) Write(p []byte) (int, error) {
-	*n += lineCount(bytes.Count(p, []byte("\n")))
-	return len(p), nil
+	return out.Bytes(), nil
 }
 
 func lastLine(s string) string {

@@ -3,9 +3,10 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
+	"strconv"
 
-	"bitgate/internal/hostport"
 	"bitgate/setup"
 )
 
@@ -59,7 +60,7 @@ func lookPlain(ctx context.Context, p *probe) verdict {
 
 func (p *probe) plainRedirect(ctx context.Context) verdict {
 	from := &url.URL{
-		Scheme: "http", Host: hostport.Addr{Host: p.t.URL.Host(), Port: p.t.RedirectPort}.String(),
+		Scheme: "http", Host: net.JoinHostPort(p.t.URL.Host(), strconv.Itoa(p.t.RedirectPort)),
 		Path: p.t.URL.TomcatPath() + "/projects", RawQuery: "bitgate=1",
 	}
 	a, err := p.get(ctx, from.String())

@@ -1,84 +1,49 @@
 package haproxy
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// adoptMark stands before every line of a section made by hand that bitgate's
-// sections replace: the lines are comments then, and come back byte for byte.
-const adoptMark = "# replaced by bitgate: "
-
 // handMade is a section made by hand for Bitbucket.
 type handMade struct {
-	file, section int
-	signs         []string // by what it is recognised
-	keep          string   // why ours cannot take its place, "" when they can
+	place
+	signs []string // by what it is recognised
+	keep  string   // why ours cannot take its place, "" when they can
 }
 
 // adopt turns the sections into comments that ours replace, when the
 // administrator wants that, and tells what became of each section made by hand.
-func adopt(files []parsed, s Site) ([]Source, []string) {
-	found := findHandMade(files, s)
-	set := make([]Source, len(files))
-	for i, p := range files {
-		set[i] = Source{Path: p.Path, Data: p.Data}
-	}
+func (m *merger) adopt() []string {
 	var notes []string
-	for _, h := range slices.Backward(found) {
-		p := files[h.file]
-		sec := p.file.Sections[h.section]
+	for _, h := range m.findHandMade() {
+		d, sec := m.files[h.file], m.section(h.place)
 		became := "it stays as it is beside bitgate's; bitgate's can take its place (--haproxy-by-hand adopt)"
 		switch {
 		case h.keep != "":
 			became = "it stays as it is beside bitgate's: " + h.keep
-		case s.Adopt:
+		case m.site.Adopt:
 			became = "bitgate's sections take its place; its lines are comments until bitgate is removed"
-			set[h.file].Data = commentOut(set[h.file].Data, p.file, sec)
+			d.gone[h.section] = true
 		}
-		notes = append(notes, fmt.Sprintf("%s, line %d: %q looks like a way to Bitbucket made by hand: %s; %s", p.Path, sec.First+1, sec.Title(), strings.Join(h.signs, ", "), became))
+		notes = append(notes, fmt.Sprintf("%s, line %d: %q looks like a way to Bitbucket made by hand: %s; %s", d.Path, sec.First+1, sec.Title(), strings.Join(h.signs, ", "), became))
 	}
-	slices.Reverse(notes)
-	return set, notes
+	m.signed = nil // those that are gone lead nowhere
+	return notes
 }
 
-// HandMade lists the sections of a set that look made by hand for Bitbucket,
+// HandMade lists the sections of the set that look made by hand for Bitbucket,
 // "frontend bitbucket_http_frontend", in their order. A set that cannot be read
 // has none.
-func HandMade(set []Source) []string {
-	files, err := parseSet(bare(set))
+func (c Config) HandMade() []string {
+	m, err := c.merge(Site{})
 	if err != nil {
 		return nil
 	}
 	var out []string
-	for _, h := range findHandMade(files, Site{}) {
-		out = append(out, files[h.file].file.Sections[h.section].Title())
-	}
-	return out
-}
-
-// commentOut puts the mark before the lines of a section that say something.
-// Sections are done from the last to the first, so that offsets stay true.
-func commentOut(data []byte, f *File, sec Section) []byte {
-	var all []insertion
-	for _, l := range f.Lines[sec.First : sec.Last+1] {
-		if len(l.Words) > 0 {
-			all = append(all, insertion{l.Start, adoptMark})
-		}
-	}
-	return insert(data, all)
-}
-
-// withoutAdoption takes the marks off.
-func withoutAdoption(data []byte) []byte {
-	if !bytes.Contains(data, []byte(adoptMark)) {
-		return data
-	}
-	var out []byte
-	for line := range bytes.Lines(data) {
-		out = append(out, bytes.TrimPrefix(line, []byte(adoptMark))...)
+	for _, h := range m.findHandMade() {
+		out = append(out, m.section(h.place).Title())
 	}
 	return out
 }
@@ -86,27 +51,28 @@ func withoutAdoption(data []byte) []byte {
 // findHandMade finds them, and decides which of them ours can replace: those
 // that say nothing but what ours say, and that nothing else refers to. Each one
 // that stays may keep others.
-func findHandMade(files []parsed, s Site) []handMade {
+func (m *merger) findHandMade() []handMade {
 	var found []handMade
-	for i, p := range files {
-		for n, sec := range p.file.Sections {
-			if p.region.holds(sec.First) || !slices.Contains([]string{"frontend", "backend", "listen"}, sec.Keyword) {
+	for i, d := range m.files {
+		for n, sec := range d.Sections {
+			if !d.live(n) || !sec.proxy() {
 				continue
 			}
-			signs := bitbucketSigns(p.file, sec)
+			signs := d.bitbucketSigns(sec)
 			if len(signs) == 0 && sec.Keyword == "frontend" {
-				signs = leadsOnlyToBitbucket(files, p.file, sec)
+				signs = m.leadsOnlyToBitbucket(d, sec)
 			}
 			if len(signs) > 0 {
-				found = append(found, handMade{file: i, section: n, signs: signs})
+				found = append(found, handMade{place: place{i, n}, signs: signs})
 			}
 		}
 	}
+	refs := m.references(len(found))
 	for again := true; again; {
 		again = false
 		for i := range found {
 			if found[i].keep == "" {
-				found[i].keep = unfit(files, found, found[i], s)
+				found[i].keep = m.unfit(found, found[i], refs)
 				again = again || found[i].keep != ""
 			}
 		}
@@ -115,53 +81,51 @@ func findHandMade(files []parsed, s Site) []handMade {
 }
 
 // unfit says what stands against replacing a section.
-func unfit(files []parsed, found []handMade, h handMade, s Site) string {
-	f := files[h.file].file
-	sec := f.Sections[h.section]
-	if f.outside(sec.First) != sec.First {
+func (m *merger) unfit(found []handMade, h handMade, refs []reference) string {
+	d, sec := m.files[h.file], m.section(h.place)
+	if d.outside(sec.First) != sec.First {
 		return "it stands under a condition (.if)"
 	}
 	for i := sec.First; i <= sec.Last; i++ {
-		l := f.Lines[i]
-		if len(l.Words) == 0 {
+		w := d.words(i)
+		if len(w) == 0 {
 			continue
 		}
-		if why := unlike(sec, l, i, s); why != "" {
+		if why := unlike(sec, w, i, m.site); why != "" {
 			return fmt.Sprintf("line %d %s", i+1, why)
 		}
-		if to := target(l); to != "" && !replaced(files, found, to) {
+		if to := target(w); to != "" && !m.replaced(found, to) {
 			return fmt.Sprintf("line %d leads to %q, which stays", i+1, to)
 		}
 	}
 	if sec.Keyword != "frontend" {
-		return referredTo(files, found, sec.Name)
+		return m.referredTo(found, refs, sec.Name)
 	}
 	return ""
 }
 
 // unlike says in which way a line does something that our sections do not.
-func unlike(sec Section, l Line, index int, s Site) string {
-	for _, address := range bindWords(sec, l, index) {
+func unlike(sec Section, w []Word, index int, s Site) string {
+	for _, address := range bindWords(sec, w, index) {
 		if !s.binds(address) {
 			return fmt.Sprintf("binds %s, which bitgate would not", address)
 		}
 	}
-	w := l.Words
 	switch {
 	case index == sec.First:
 		return ""
 	case w[0].Text == "server" && (len(w) < 3 || !s.forwardsTo(w[2].Text)):
 		return "has another server than bitgate's, " + s.serverNames()
 	case !sameAsOurs(w, s):
-		return fmt.Sprintf("(%s) has no counterpart in bitgate's sections", l.head())
+		return fmt.Sprintf("(%s) has no counterpart in bitgate's sections", head(w))
 	}
 	return ""
 }
 
 // head is the beginning of a line, for people.
-func (l Line) head() string {
+func head(w []Word) string {
 	var words []string
-	for _, w := range l.Words[:min(3, len(l.Words))] {
+	for _, w := range w[:min(3, len(w))] {
 		words = append(words, w.Text)
 	}
 	return strings.Join(words, " ")
@@ -176,12 +140,7 @@ var ownOptions = []string{
 // sameAsOurs reports whether ours do what a line does. ACLs do nothing by
 // themselves; what keeps somebody out, or changes an answer, is never the same.
 func sameAsOurs(w []Word, s Site) bool {
-	text := func(n int) string {
-		if n < len(w) {
-			return w[n].Text
-		}
-		return ""
-	}
+	text := func(n int) string { return word(w, n) }
 	switch text(0) {
 	case "bind", "mode", "server", "default-server", "default_backend", "use_backend", "timeout", "balance", "cookie", "log", "maxconn", "retries", "acl", "description", "http-check", "tcp-check", "fullconn", "contimeout", "clitimeout", "srvtimeout", "redispatch":
 		return true
@@ -246,30 +205,49 @@ func (s Site) forwardsTo(address string) bool {
 }
 
 // target is the backend a line leads to, "" for other lines.
-func target(l Line) string {
-	if len(l.Words) > 1 && (l.Words[0].Text == "use_backend" || l.Words[0].Text == "default_backend") {
-		return l.Words[1].Text
+func target(w []Word) string {
+	if len(w) > 1 && (w[0].Text == "use_backend" || w[0].Text == "default_backend") {
+		return w[1].Text
 	}
 	return ""
 }
 
-func replaced(files []parsed, found []handMade, name string) bool {
+func (m *merger) replaced(found []handMade, name string) bool {
 	return slices.ContainsFunc(found, func(h handMade) bool {
-		sec := files[h.file].file.Sections[h.section]
+		sec := m.section(h.place)
 		return h.keep == "" && sec.Name == name && sec.Keyword != "frontend"
 	})
 }
 
-// referredTo says which line of a section that stays leads to a backend.
-func referredTo(files []parsed, found []handMade, name string) string {
-	for i, p := range files {
-		for n, l := range p.file.Lines {
-			to := target(l)
-			goes := slices.ContainsFunc(found, func(h handMade) bool { return h.file == i && h.section == l.Section && h.keep == "" })
-			if goes || p.region.holds(n) || to != name && !strings.Contains(to, "%[") {
-				continue
+// reference is a line that leads to a backend.
+type reference struct {
+	place
+	line int
+	to   string
+}
+
+// references lists them, where anything was found that they may lead to.
+func (m *merger) references(found int) []reference {
+	var out []reference
+	for i, d := range m.files {
+		if found == 0 {
+			break
+		}
+		for n := range d.Lines {
+			if to := target(d.words(n)); to != "" && d.Lines[n].Section >= 0 {
+				out = append(out, reference{place{i, d.Lines[n].Section}, n, to})
 			}
-			return fmt.Sprintf("%s, line %d leads to it", p.Path, n+1)
+		}
+	}
+	return out
+}
+
+// referredTo says which line of a section that stays leads to a backend.
+func (m *merger) referredTo(found []handMade, refs []reference, name string) string {
+	for _, r := range refs {
+		goes := slices.ContainsFunc(found, func(h handMade) bool { return h.place == r.place && h.keep == "" })
+		if !goes && (r.to == name || strings.Contains(r.to, "%[")) {
+			return fmt.Sprintf("%s, line %d leads to it", m.files[r.file].Path, r.line+1)
 		}
 	}
 	return ""

@@ -4,36 +4,46 @@ import "strings"
 
 // Binds lists every bind of the set: bind lines, addresses on section lines
 // (1.5 to 1.9, "frontend www *:80") and the TCP addresses of "stats socket".
-func Binds(set []Source) []Bind {
+func (c Config) Binds() []Bind {
 	var all []Bind
-	for _, src := range set {
-		f := Parse(src.Data)
-		ours, _ := findRegion(src, f)
-		for i, l := range f.Lines {
-			if l.Section < 0 {
-				continue
-			}
-			addresses := bindWords(f.Sections[l.Section], l, i)
-			for _, address := range addresses {
+	for _, f := range c.files {
+		f.asRead(func(s Section, i int) {
+			l := &f.Lines[i]
+			for _, address := range bindWords(s, l.Words, i) {
 				all = append(all, Bind{
-					File: src.Path, Line: i + 1, Section: f.Sections[l.Section].Title(),
-					Address: address, SSL: hasWord(l.Words, "ssl"), Ours: ours.holds(i),
+					File: f.Path, Line: i + 1, Section: s.Title(),
+					Address: address, SSL: hasWord(l.Words, "ssl"), Ours: l.owner == ourRegion,
 				})
 			}
-		}
+		})
 	}
 	return all
 }
 
+// asRead calls do for every line of a section as HAProxy reads the file: ours
+// are there, and what we made comments are comments.
+func (f *File) asRead(do func(s Section, line int)) {
+	section := -1
+	for i := range f.Lines {
+		l := &f.Lines[i]
+		if l.Section >= 0 && f.Sections[l.Section].owner != ourComment {
+			section = l.Section
+		}
+		if section >= 0 && len(l.Words) > 0 {
+			do(f.Sections[section], i)
+		}
+	}
+}
+
 // Takers lists the binds of the administrator's that may take connections to an
 // address ("host:port" or ":port"). In doubt they do.
-func Takers(set []Source, address string) []Bind {
+func (c Config) Takers(address string) []Bind {
 	e, err := parseListen(address)
 	if err != nil {
 		return nil
 	}
 	var out []Bind
-	for _, b := range Binds(set) {
+	for _, b := range c.Binds() {
 		if at, tcp := parseBind(b.Address); tcp && !b.Ours && at.overlaps(e) {
 			out = append(out, b)
 		}
@@ -42,8 +52,7 @@ func Takers(set []Source, address string) []Bind {
 }
 
 // bindWords returns the addresses that a line binds, as written.
-func bindWords(s Section, l Line, index int) []string {
-	w := l.Words
+func bindWords(s Section, w []Word, index int) []string {
 	list := ""
 	switch {
 	case len(w) > 1 && w[0].Text == "bind":
@@ -52,6 +61,9 @@ func bindWords(s Section, l Line, index int) []string {
 		list = w[2].Text
 	case s.Keyword == "global" && len(w) > 2 && w[0].Text == "stats" && w[1].Text == "socket":
 		list = w[2].Text
+	}
+	if list == "" {
+		return nil
 	}
 	var addresses []string
 	for a := range strings.SplitSeq(list, ",") {

@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -9,53 +10,60 @@ import (
 // Bitbucket: Atlassian's names, its port 7990, its status page, its session
 // cookie (Atlassian: "Securing Bitbucket behind HAProxy", "Install Bitbucket
 // Data Center"). Comments do not count.
-func bitbucketSigns(f *File, s Section) []string {
+func (d *draft) bitbucketSigns(s Section) []string {
 	var signs []string
 	add := func(i int, what string) { signs = append(signs, fmt.Sprintf("%s (line %d)", what, i+1)) }
 	if mentionsBitbucket(s.Name) {
 		add(s.First, "its name")
 	}
-	for i := s.First + 1; i <= s.Last; i++ {
-		w := f.Lines[i].Words
+	d.each(s, func(i int, w []Word) {
 		if len(w) < 2 {
-			continue
+			return
 		}
-		text := string(f.Lines[i].Raw)
+		text := d.Lines[i].plain
+		has := func(word string) bool { return bytes.Contains(text, []byte(word)) }
 		switch {
-		case w[0].Text == "server" && len(w) > 2 && strings.HasSuffix(w[2].Text, ":7990"):
+		case w[0].Text == "server" && strings.HasSuffix(word(w, 2), ":7990"):
 			add(i, "a server on port 7990")
-		case strings.Contains(text, "httpchk") && strings.Contains(text, "/status") && len(signs) > 0:
+		case len(signs) > 0 && has("httpchk") && has("/status"):
 			add(i, "checks of /status")
-		case strings.Contains(text, "BITBUCKETSESSIONID"):
+		case has("BITBUCKETSESSIONID"):
 			add(i, "the cookie BITBUCKETSESSIONID")
 		}
-	}
+	})
 	return signs
 }
 
 // leadsOnlyToBitbucket is the sign of a frontend with a name of its own.
-func leadsOnlyToBitbucket(files []parsed, f *File, s Section) []string {
+func (m *merger) leadsOnlyToBitbucket(d *draft, s Section) []string {
 	var signs []string
-	for i := s.First + 1; i <= s.Last; i++ {
-		switch to := target(f.Lines[i]); {
+	others := false
+	d.each(s, func(i int, w []Word) {
+		switch to := target(w); {
 		case to == "":
-		case !leadsToBitbucket(files, to):
-			return nil
+		case !m.leadsToBitbucket(to):
+			others = true
 		default:
 			signs = append(signs, fmt.Sprintf("it leads to %q (line %d)", to, i+1))
 		}
+	})
+	if others {
+		return nil
 	}
 	return signs
 }
 
 // leadsToBitbucket reports whether the section of that name has signs of it.
-func leadsToBitbucket(files []parsed, name string) bool {
-	for _, p := range files {
-		for _, s := range p.file.Sections {
-			if s.Name == name && (s.Keyword == "backend" || s.Keyword == "listen") && len(bitbucketSigns(p.file, s)) > 0 {
-				return true
+func (m *merger) leadsToBitbucket(name string) bool {
+	if m.signed == nil {
+		m.signed = map[string]bool{}
+		for _, d := range m.files {
+			for n, s := range d.Sections {
+				if (s.Keyword == "backend" || s.Keyword == "listen") && d.live(n) && len(d.bitbucketSigns(s)) > 0 {
+					m.signed[s.Name] = true
+				}
 			}
 		}
 	}
-	return false
+	return m.signed[name]
 }

@@ -9,18 +9,18 @@ import (
 	"bitgate/internal/pattern"
 )
 
-// truth is what can be said of a condition without the request itself.
-type truth int8
+// tristate is what can be said of a condition without the request itself.
+type tristate int8
 
 const (
-	maybe truth = iota
+	maybe tristate = iota
 	yes
 	no
 )
 
-func (t truth) not() truth { return [...]truth{maybe, no, yes}[t] }
+func (t tristate) not() tristate { return [...]tristate{maybe, no, yes}[t] }
 
-func and(a, b truth) truth {
+func and(a, b tristate) tristate {
 	switch {
 	case a == no || b == no:
 		return no
@@ -30,18 +30,18 @@ func and(a, b truth) truth {
 	return maybe
 }
 
-func or(a, b truth) truth { return and(a.not(), b.not()).not() }
+func or(a, b tristate) tristate { return and(a.not(), b.not()).not() }
 
-func truthOf(b bool) truth {
+func tristateOf(b bool) tristate {
 	if b {
 		return yes
 	}
 	return no
 }
 
-// judge tells of the conditions of one section whether they hold for a TLS
+// evaluator tells of the conditions of one section whether they hold for a TLS
 // request to our public name: its path, its client and its time are not known.
-type judge struct {
+type evaluator struct {
 	host    string // as a client sends it: with the port unless that is 443
 	port    int
 	acls    map[string][][]Word
@@ -51,19 +51,19 @@ type judge struct {
 	hosts   bool // a condition asked for the host name
 }
 
-// judgeOf collects the ACLs of a section; those of one name are alternatives.
-func judgeOf(f *File, s Section, host string, port int) *judge {
-	j := &judge{host: strings.ToLower(host), port: port, acls: map[string][][]Word{}}
-	for _, l := range f.Lines[s.First+1 : s.Last+1] {
-		if len(l.Words) > 2 && l.Words[0].Text == "acl" {
-			j.acls[l.Words[1].Text] = append(j.acls[l.Words[1].Text], l.Words[2:])
+// evaluatorOf collects the ACLs of a section; those of one name are alternatives.
+func evaluatorOf(d *draft, s Section, host string, port int) *evaluator {
+	j := &evaluator{host: strings.ToLower(host), port: port, acls: map[string][][]Word{}}
+	d.each(s, func(_ int, w []Word) {
+		if w[0].Text == "acl" && len(w) > 2 {
+			j.acls[w[1].Text] = append(j.acls[w[1].Text], w[2:])
 		}
-	}
+	})
 	return j
 }
 
 // rule judges the "if" or "unless" of a line; a rule without one holds always.
-func (j *judge) rule(words []Word) truth {
+func (j *evaluator) rule(words []Word) tristate {
 	j.named, j.sources, j.acme, j.hosts = false, false, false, false
 	for i, w := range words {
 		switch {
@@ -78,7 +78,7 @@ func (j *judge) rule(words []Word) truth {
 
 // condition reads "a !b or { expression }" (manual, 7.2): terms beside each
 // other must all hold, "or" and "||" part the alternatives.
-func (j *judge) condition(words []Word) truth {
+func (j *evaluator) condition(words []Word) tristate {
 	result, group, negated := no, yes, false
 	for i := 0; i < len(words); i++ {
 		w := words[i].Text
@@ -92,7 +92,7 @@ func (j *judge) condition(words []Word) truth {
 		if w == "" {
 			continue
 		}
-		var term truth
+		var term tristate
 		if w == "{" {
 			end := i + 1
 			for end < len(words) && words[end].Text != "}" {
@@ -111,7 +111,7 @@ func (j *judge) condition(words []Word) truth {
 	return or(result, group)
 }
 
-func (j *judge) acl(name string) truth {
+func (j *evaluator) acl(name string) tristate {
 	switch name {
 	case "TRUE", "HTTP":
 		return yes
@@ -134,7 +134,7 @@ func (j *judge) acl(name string) truth {
 var hostFetch = pattern.Lazy(`^(?:(?:req\.?)?f?hdr(?:_(beg|end|sub|dom|dir|reg|len))?\(host(?:,-?1)?\)|(?:req[._]ssl_sni|ssl_fc_sni)(?:_(beg|end|sub|dom|dir|reg|len))?)((?:,(?:lower|host_only|field\(1,:\)|word\(1,:\)|regsub\(:\[0-9\]\+,\)))*)$`)
 
 // expression judges "fetch [flags] [patterns]".
-func (j *judge) expression(words []Word) truth {
+func (j *evaluator) expression(words []Word) tristate {
 	if len(words) == 0 {
 		return maybe
 	}
@@ -188,7 +188,7 @@ func patternsOf(words []Word) (method string, patterns []string, plain bool) {
 	return method, patterns, true
 }
 
-func (j *judge) portIn(patterns []string) truth {
+func (j *evaluator) portIn(patterns []string) tristate {
 	for _, p := range patterns {
 		n, err := strconv.Atoi(p)
 		if err != nil {
@@ -202,7 +202,7 @@ func (j *judge) portIn(patterns []string) truth {
 }
 
 // match compares our name; converted values have no port.
-func (j *judge) match(method, pattern string, converted bool) truth {
+func (j *evaluator) match(method, pattern string, converted bool) tristate {
 	host := j.host
 	if name, _, ok := strings.Cut(host, ":"); ok && converted {
 		host = name
@@ -215,17 +215,17 @@ func (j *judge) match(method, pattern string, converted bool) truth {
 		}
 		return no
 	case "beg":
-		return truthOf(strings.HasPrefix(host, pattern))
+		return tristateOf(strings.HasPrefix(host, pattern))
 	case "end":
-		return truthOf(strings.HasSuffix(host, pattern))
+		return tristateOf(strings.HasSuffix(host, pattern))
 	case "sub":
-		return truthOf(strings.Contains(host, pattern))
+		return tristateOf(strings.Contains(host, pattern))
 	case "dom", "dir":
-		return truthOf(slices.Contains(strings.FieldsFunc(host, func(r rune) bool { return r == '.' || r == ':' }), pattern) ||
+		return tristateOf(slices.Contains(strings.FieldsFunc(host, func(r rune) bool { return r == '.' || r == ':' }), pattern) ||
 			host == pattern || strings.HasSuffix(host, "."+pattern) || strings.HasPrefix(host, pattern+"."))
 	case "reg":
 		if re, err := regexp.Compile(pattern); err == nil {
-			return truthOf(re.MatchString(host))
+			return tristateOf(re.MatchString(host))
 		}
 	}
 	return maybe

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 )
 
@@ -14,12 +13,12 @@ import (
 const prefix = "bitgate_bitbucket"
 
 // refuseTakenNames: HAProxy refuses two sections of one name and kind.
-func refuseTakenNames(files []parsed) error {
-	for _, p := range files {
-		for _, s := range p.file.Sections {
-			if strings.HasPrefix(s.Name, prefix) && !p.region.holds(s.First) {
+func (m *merger) refuseTakenNames() error {
+	for _, d := range m.files {
+		for n, s := range d.Sections {
+			if strings.HasPrefix(s.Name, prefix) && d.live(n) {
 				return problem.New(
-					fmt.Sprintf("%s, line %d: section %q stands outside bitgate's marker comments", p.Path, s.First+1, s.Title()),
+					fmt.Sprintf("%s, line %d: section %q stands outside bitgate's marker comments", d.Path, s.First+1, s.Title()),
 					"bitgate uses this name itself, and HAProxy refuses two sections of one name",
 					"rename it, or take it out if it is what an earlier bitgate wrote")
 			}
@@ -31,20 +30,16 @@ func refuseTakenNames(files []parsed) error {
 // refuseTakenPort is for SSH, where no section can be shared: HAProxy accepts a
 // second bind on a port without a word, and the kernel then shares the
 // connections out between the two at random.
-func refuseTakenPort(files []parsed, s Site) error {
-	var set []Source
-	for _, p := range files {
-		set = append(set, p.Source)
-	}
-	if s.SSHListen == "" {
+func (m *merger) refuseTakenPort() error {
+	if m.site.SSHListen == "" {
 		return nil
 	}
-	if _, err := parseListen(s.SSHListen); err != nil {
+	want, err := parseListen(m.site.SSHListen)
+	if err != nil {
 		return err
 	}
-	for _, b := range Takers(set, s.SSHListen) {
-		have, _ := parseBind(b.Address)
-		return taken(s.SSHListen, b, have)
+	for _, b := range m.takenBy(want) {
+		return taken(m.site.SSHListen, b.Bind, b.at)
 	}
 	return nil
 }
@@ -76,11 +71,11 @@ func mentionsBitbucket(name string) bool {
 
 // parseListen reads an address of Site: "host:port" or ":port".
 func parseListen(text string) (endpoint, error) {
-	a, err := hostport.Listen(text)
-	if err != nil || a.IP().Zone() != "" {
+	e, ok := parseBind(text)
+	if !ok || e.unsure || e.lo != e.hi || e.lo < 1 || e.hi > 65535 || strings.ContainsAny(text, " \t\r\n,@$'\"\\#") {
 		return endpoint{}, problem.New(fmt.Sprintf("%q is not an address to listen on", text), "", "write host:port or :port").WithKind(problem.Usage)
 	}
-	return endpoint{host: a.Host, addr: a.IP(), lo: a.Port, hi: a.Port}, nil
+	return e, nil
 }
 
 // loops reports whether an upstream is an address that we listen on ourselves.
@@ -97,7 +92,7 @@ func loops(upstream, listen endpoint) bool {
 // (Atlassian KB 1055950087).
 func parseUpstream(text string) (endpoint, error) {
 	e, err := parseListen(text)
-	if err != nil || e.host == "" {
+	if err != nil || e.host == "" || e.host == "*" {
 		return endpoint{}, problem.New(fmt.Sprintf("%q is not the address of a server", text), "", "write host:port, 127.0.0.1:7990 for example").WithKind(problem.Usage)
 	}
 	if e.host == "localhost" {

@@ -12,8 +12,8 @@ var mapCall = pattern.Lazy(`map(?:_([a-z]+))?\(([^,)]+)`)
 
 // mapLine tells of a use_backend rule whose backend comes from the request, and
 // offers the line with which its map would lead to ours.
-func (e *editor) mapLine(i int, backend string) {
-	rule := e.file.Lines[i].Words[1].Text
+func (e *sectionEditor) mapLine(i int, backend string) {
+	rule := e.words(i)[1].Text
 	m := mapCall().FindStringSubmatch(rule)
 	if m == nil {
 		e.note("line %d makes the backend's name out of the request; bitgate's rule stands before it", i+1)
@@ -33,5 +33,5 @@ func (e *editor) mapLine(i int, backend string) {
 		e.note("line %d takes the backend from the map %s; bitgate's rule stands before it", i+1, m[2])
 		return
 	}
-	e.note("line %d takes the backend from the map %s; bitgate's rule stands before it. Who prefers the map adds this line there instead: %s %s", i+1, m[2], key, backend)
+	e.note("line %d takes the backend from the map %s; bitgate's rule stands before it. To use the map instead, add this line to it: %s %s", i+1, m[2], key, backend)
 }

@@ -4,9 +4,20 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strings"
 
 	"bitgate/internal/problem"
+)
+
+// owner says whose a line is.
+type owner uint8
+
+const (
+	theirs     owner = iota // the administrator's
+	ourRegion               // between our marker comments, these included
+	ourRule                 // ours in a section of the administrator's
+	ourComment              // the administrator's, made a comment by us
 )
 
 // The marker comments. Between "bitgate" and the colon of the first one may
@@ -18,73 +29,203 @@ const (
 	noFinalNewline = "nofinalnewline="
 )
 
+// lineMark is the comment that ends every line of ours within a section of the
+// administrator's. After a colon may stand what we added to bind lines:
+//
+//	# bitgate's line: crt /etc/haproxy/git.pem on 1a2b3c4d
+//
+// the hash being that of the bind line as it was.
+const lineMark = "# bitgate's line"
+
+// adoptMark stands before every line of a section made by hand that bitgate's
+// sections replace: the lines are comments then, and come back byte for byte.
+const adoptMark = "# replaced by bitgate: "
+
 // region is what stands between our markers, the marker lines included.
 type region struct {
-	first, last int    // line indexes, -1 when there is none
-	start, end  int    // byte offsets
+	first, last int    // line indexes
+	there       bool   // else the others are void
 	note        string // "nofinalnewline=HASH", or ""
 }
 
-func (r region) exists() bool        { return r.first >= 0 }
-func (r region) holds(line int) bool { return r.first >= 0 && line >= r.first && line <= r.last }
+// markers finds what is ours while a file is parsed.
+type markers struct {
+	inside, ended bool
+	added         []addition
+}
 
-// findRegion finds our markers. One without the other, or two regions, mean
-// that somebody edited them: nothing can be taken out safely then.
-func findRegion(src Source, f *File) (region, error) {
-	r := region{first: -1, last: -1}
-	for i, l := range f.Lines {
-		text := string(bytes.TrimSpace(l.Raw))
-		switch {
-		case marks(text, beginMark):
-			if r.first >= 0 {
-				return region{first: -1, last: -1}, brokenMarkers(src, i, "a second "+beginMark)
-			}
-			r.first, r.start = i, l.Start
-			notes, _, _ := strings.Cut(text[len(beginMark):], ":")
-			if note := strings.TrimSpace(notes); strings.HasPrefix(note, noFinalNewline) {
-				r.note = note
-			}
-		case marks(text, endMark):
-			if r.first < 0 || r.last >= 0 {
-				return region{first: -1, last: -1}, brokenMarkers(src, i, endMark+" without its beginning")
-			}
-			r.last, r.end = i, l.Start+len(l.Raw)
+// addition is what we added to the bind lines with these hashes.
+type addition struct {
+	text   string // " crt FILE"
+	hashes []string
+}
+
+// read gives a line its owner. A line that we made a comment gets its words back.
+func (m *markers) read(f *File, l *Line) {
+	if m.inside {
+		l.owner = ourRegion
+	}
+	if l.Comment < 0 {
+		return
+	}
+	comment := f.Data[l.Comment : l.Start+len(l.Raw)]
+	switch {
+	case len(l.Words) == 0 && marks(comment, beginMark):
+		m.begin(f, l, string(bytes.TrimSpace(comment)))
+	case len(l.Words) == 0 && marks(comment, endMark):
+		m.end(f, l)
+	case m.inside:
+	case bytes.HasPrefix(l.Raw, []byte(adoptMark)):
+		l.owner = ourComment
+		l.restore(l.Raw[len(adoptMark):])
+	case bytes.HasPrefix(comment, []byte(lineMark)):
+		l.owner = ourRule
+		note := strings.TrimSpace(strings.TrimPrefix(string(comment), lineMark+":"))
+		if i := strings.LastIndex(note, " on "); i >= 0 && strings.HasPrefix(note, "crt ") {
+			m.added = append(m.added, addition{" " + note[:i], strings.Fields(note[i+len(" on "):])})
 		}
 	}
-	if r.first >= 0 && r.last < 0 {
-		return region{first: -1, last: -1}, brokenMarkers(src, r.first, beginMark+" without its end")
+}
+
+// begin and end find the region. One marker without the other, or two regions,
+// mean that somebody edited them: nothing can be taken out safely then.
+func (m *markers) begin(f *File, l *Line, text string) {
+	if m.inside || m.ended {
+		f.breaks(len(f.Lines), "a second "+beginMark)
+		return
 	}
-	return r, nil
+	l.owner, m.inside = ourRegion, true
+	f.region = region{first: len(f.Lines), there: true}
+	notes, _, _ := strings.Cut(text[len(beginMark):], ":")
+	if note := strings.TrimSpace(notes); strings.HasPrefix(note, noFinalNewline) {
+		f.region.note = note
+	}
+}
+
+func (m *markers) end(f *File, l *Line) {
+	if !m.inside {
+		f.breaks(len(f.Lines), endMark+" without its beginning")
+		return
+	}
+	l.owner, m.inside, m.ended = ourRegion, false, true
+	f.region.last = len(f.Lines)
+}
+
+// finish takes off what we added to lines of the administrator's.
+func (m *markers) finish(f *File) {
+	if m.inside {
+		f.breaks(f.region.first, beginMark+" without its end")
+	}
+	if f.broken != nil {
+		f.disown()
+		return
+	}
+	for i := range f.Lines {
+		if l := &f.Lines[i]; len(m.added) > 0 && l.kept() && word(l.was, 0) == "bind" {
+			m.takeOff(l)
+		}
+	}
+	last := f.lastKept()
+	if last == nil {
+		return
+	}
+	switch {
+	case f.Lines[len(f.Lines)-1].owner == ourRule && missesEnd(f.Data): // ours were the last, behind a line that did not end
+		last.plain = trimEOL(last.plain)
+	case f.region.note != "":
+		last.plain = withoutAddedEnd(last.plain, f.region.note)
+	}
+}
+
+// takeOff restores a bind line as it was before we added to it. One that was
+// edited since loses what we added all the same.
+func (m *markers) takeOff(l *Line) {
+	for _, a := range m.added {
+		i := bytes.LastIndex(l.plain, []byte(a.text))
+		if i < 0 {
+			continue
+		}
+		before := slices.Concat(l.plain[:i], l.plain[i+len(a.text):])
+		if slices.Contains(a.hashes, hash(before)) || !slices.Contains(a.hashes, hash(l.plain)) {
+			l.restore(before)
+			return
+		}
+	}
+}
+
+// restore sets what the line is without bitgate.
+func (l *Line) restore(plain []byte) {
+	l.plain = plain
+	l.was, _ = newSplitter(plain).split(0, len(trimEOL(plain)))
+	for i := range l.was {
+		l.was[i].Start += l.Start
+		l.was[i].End += l.Start
+	}
+}
+
+// kept reports whether the line is there without bitgate.
+func (l *Line) kept() bool { return l.owner == theirs || l.owner == ourComment }
+
+// lastKept is the last line that is not ours, nil without any.
+func (f *File) lastKept() *Line {
+	for i := len(f.Lines) - 1; i >= 0; i-- {
+		if f.Lines[i].kept() {
+			return &f.Lines[i]
+		}
+	}
+	return nil
+}
+
+// breaks records the first thing that is wrong with the marker comments.
+func (f *File) breaks(line int, what string) {
+	if f.broken == nil {
+		f.broken = problem.New(
+			fmt.Sprintf("%s, line %d: %s", f.Path, line+1, what),
+			"bitgate replaces and removes only what stands between its two marker comments; here it cannot tell what is its own",
+			fmt.Sprintf("restore the marker lines (%q ... %q) or take bitgate's sections out by hand, then run again", beginMark, endMark))
+	}
+}
+
+// disown: with broken markers no region is anybody's but the administrator's.
+func (f *File) disown() {
+	f.region = region{}
+	for i := range f.Lines {
+		if f.Lines[i].owner == ourRegion {
+			f.Lines[i].owner = theirs
+		}
+	}
+	for i := range f.Sections {
+		if f.Sections[i].owner == ourRegion {
+			f.Sections[i].owner = theirs
+		}
+	}
 }
 
 // marks: "# >>> bitgate: ..." but not "# >>> bitgated".
-func marks(text, mark string) bool {
-	rest, ok := strings.CutPrefix(text, mark)
-	return ok && (rest == "" || rest[0] == ':' || rest[0] == ' ')
+func marks(comment []byte, mark string) bool {
+	rest, ok := bytes.CutPrefix(comment, []byte(mark))
+	rest = bytes.TrimRight(rest, "\r\n")
+	return ok && (len(rest) == 0 || rest[0] == ':' || rest[0] == ' ')
 }
 
-func brokenMarkers(src Source, line int, what string) error {
-	return problem.New(
-		fmt.Sprintf("%s, line %d: %s", src.Path, line+1, what),
-		"bitgate replaces and removes only what stands between its two marker comments; here it cannot tell what is its own",
-		fmt.Sprintf("restore the marker lines (%q ... %q) or take bitgate's sections out by hand, then run again", beginMark, endMark))
+func hash(line []byte) string {
+	return fmt.Sprintf("%08x", crc32.ChecksumIEEE(bytes.TrimRight(line, "\r\n")))
 }
 
-// lastLineNote is the note for data whose last line does not end.
-func lastLineNote(data []byte) string {
-	last := bytes.TrimPrefix(data[bytes.LastIndexByte(data, '\n')+1:], []byte(adoptMark))
-	return fmt.Sprintf("%s%08x", noFinalNewline, crc32.ChecksumIEEE(last))
+// lastLineNote is the note for a last line that does not end.
+func lastLineNote(line []byte) string {
+	return fmt.Sprintf("%s%08x", noFinalNewline, crc32.ChecksumIEEE(line))
 }
 
-// withoutAddedEnd returns data without the line end that the note says bitgate
-// added; false when the last line is another one now.
-func withoutAddedEnd(data []byte, note string) ([]byte, bool) {
+// withoutAddedEnd returns the last line without the end that the note says
+// bitgate added, if it is still that line.
+func withoutAddedEnd(line []byte, note string) []byte {
 	for _, eol := range []string{"\r\n", "\n"} {
-		if rest, ok := bytes.CutSuffix(data, []byte(eol)); ok && lastLineNote(rest) == note {
-			return rest, true
+		if rest, ok := bytes.CutSuffix(line, []byte(eol)); ok && lastLineNote(rest) == note {
+			return rest
 		}
 	}
-	return nil, false
+	return line
 }
 
 // wrap puts body between markers.

@@ -83,7 +83,7 @@ func TestMergeCorpus(t *testing.T) {
 			continue
 		}
 		reversible(t, data, m, s)
-		free := len(takenBy([]parsed{{Source: src, file: Parse(data), region: region{first: -1, last: -1}}}, ":443")) == 0
+		free := len(ParseSet([]Source{src}).Takers(":443")) == 0
 		if inside := bytes.Contains(m.After, []byte(lineMark)); inside == free {
 			t.Errorf("%s: port free %t, rules in the administrator's sections %t", src.Path, free, inside)
 		}
@@ -265,7 +265,7 @@ func TestBinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, b := range Binds([]Source{{Path: cfg, Data: m.After}}) {
+	for _, b := range ParseSet([]Source{{Path: cfg, Data: m.After}}).Binds() {
 		mark := ""
 		if b.SSL {
 			mark += " ssl"

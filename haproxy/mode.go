@@ -1,52 +1,61 @@
 package haproxy
 
+// place of a section in a set.
+type place struct{ file, section int }
+
+// section is the one at a place.
+func (m *merger) section(at place) Section { return m.files[at.file].Sections[at.section] }
+
 // modeOf returns the mode a section works in: its own, else that of the
-// defaults it inherits from, else "tcp" (manual, 4.2 "mode"). HAProxy takes the
-// defaults named after "from", else the last ones before the section, in
-// whichever file of the set they stand.
-func modeOf(files []parsed, file, section int) string {
-	s := files[file].file.Sections[section]
-	for range len(files) + 64 { // a chain of "from" that runs in a circle ends
-		if mode := files[file].file.lastMode(s); mode != "" {
+// defaults it inherits from, else "tcp" (manual, 4.2 "mode").
+func (m *merger) modeOf(at place) string {
+	for _, p := range m.lineage(at) {
+		mode := ""
+		m.files[p.file].each(m.section(p), func(_ int, w []Word) {
+			if w[0].Text == "mode" && len(w) > 1 {
+				mode = w[1].Text // the last one counts
+			}
+		})
+		if mode != "" {
 			return mode
 		}
-		var ok bool
-		if file, section, ok = defaultsOf(files, file, section, s); !ok {
-			break
-		}
-		s = files[file].file.Sections[section]
 	}
 	return "tcp"
 }
 
-// lastMode is the "mode" line that counts within a section, "" without one.
-func (f *File) lastMode(s Section) string {
-	mode := ""
-	for _, l := range f.Lines[s.First+1 : s.Last+1] {
-		if len(l.Words) > 1 && l.Words[0].Text == "mode" {
-			mode = l.Words[1].Text
+// lineage is a section and the defaults it inherits from, the nearest first. A
+// chain of "from" that runs in a circle ends.
+func (m *merger) lineage(at place) []place {
+	chain := []place{at}
+	for range len(m.files) + 64 {
+		next, ok := m.defaultsOf(chain[len(chain)-1])
+		if !ok {
+			break
 		}
+		chain = append(chain, next)
 	}
-	return mode
+	return chain
 }
 
-// defaultsOf finds the defaults section that s inherits from. Defaults inherit
-// only from those they name.
-func defaultsOf(files []parsed, file, section int, s Section) (int, int, bool) {
+// defaultsOf finds the defaults that a section inherits from: those named after
+// "from", else the last ones before it, in whichever file of the set they
+// stand. Defaults inherit only from those they name.
+func (m *merger) defaultsOf(at place) (place, bool) {
+	s := m.section(at)
 	if s.Keyword == "defaults" && s.From == "" {
-		return 0, 0, false
+		return place{}, false
 	}
-	for i := file; i >= 0; i-- {
-		last := len(files[i].file.Sections) - 1
-		if i == file {
-			last = section - 1
+	for i := at.file; i >= 0; i-- {
+		d := m.files[i]
+		last := len(d.Sections) - 1
+		if i == at.file {
+			last = at.section - 1
 		}
-		for j := last; j >= 0; j-- {
-			d := files[i].file.Sections[j]
-			if d.Keyword == "defaults" && (s.From == "" || d.Name == s.From) && !files[i].region.holds(d.First) {
-				return i, j, true
+		for n := last; n >= 0; n-- {
+			if c := d.Sections[n]; c.Keyword == "defaults" && (s.From == "" || c.Name == s.From) && d.live(n) {
+				return place{i, n}, true
 			}
 		}
 	}
-	return 0, 0, false
+	return place{}, false
 }

@@ -41,7 +41,7 @@ func TestWords(t *testing.T) {
 		`# only`:                           nil,
 		``:                                 nil,
 	} {
-		words, _ := split([]byte(line), 0, len(line))
+		words, _ := newSplitter([]byte(line)).split(0, len(line))
 		var got []string
 		for _, w := range words {
 			got = append(got, w.Text)
@@ -54,7 +54,7 @@ func TestWords(t *testing.T) {
 
 func TestQuoteIsReadBack(t *testing.T) {
 	for _, s := range []string{"/etc/a.pem", "/my certs/#1.pem", `/a\b`, `/it's "x".pem`, "/tab\there", `/a\ b`, "/$HOME/x"} {
-		words, _ := split([]byte(Quote(s)), 0, len(Quote(s)))
+		words, _ := newSplitter([]byte(Quote(s))).split(0, len(Quote(s)))
 		if len(words) != 1 || words[0].Text != s {
 			t.Errorf("%q is written %s and read as %v", s, Quote(s), words)
 		}

@@ -5,14 +5,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"bitgate/internal/hostport"
 )
 
-// joinPlain adds the section of a bind to those that send plain requests for
+// sharePlain adds the section of a bind to those that send plain requests for
 // our name on to HTTPS, or says why it cannot.
-func (w *ways) joinPlain(files []parsed, h holding, want string) error {
-	sec := files[h.file].file.Sections[h.section]
+func (m *merger) sharePlain(b *bindings, h bindAt, want string) error {
+	sec := m.section(h.place)
 	why := ""
 	switch {
 	case h.at.unsure:
@@ -21,21 +19,21 @@ func (w *ways) joinPlain(files []parsed, h holding, want string) error {
 		why = "it serves no requests"
 	case h.SSL:
 		why = "it takes TLS there"
-	case modeOf(files, h.file, h.section) != "http":
+	case m.modeOf(h.place) != "http":
 		why = "it forwards bytes (mode tcp), so that no HTTP rule can be added there"
-	case files[h.file].file.outside(sec.First) != sec.First:
+	case m.files[h.file].outside(sec.First) != sec.First:
 		why = "it stands under a condition (.if), and may not be there when HAProxy starts"
 	}
 	if why != "" {
 		return refuseBind(h, want, why, "leave the redirect out (--http-redirect never), or take that bind out")
 	}
-	for i := range w.plain {
-		if j := &w.plain[i]; j.file == h.file && j.section == h.section {
-			j.binds = append(j.binds, h.line)
+	for i := range b.plain {
+		if s := &b.plain[i]; s.place == h.place {
+			s.binds = append(s.binds, h.line)
 			return nil
 		}
 	}
-	w.plain = append(w.plain, joint{file: h.file, section: h.section, binds: []int{h.line}})
+	b.plain = append(b.plain, sharedSection{place: h.place, binds: []int{h.line}})
 	return nil
 }
 
@@ -46,7 +44,7 @@ var beforeHTTP = []string{"http-request", "redirect", "use_backend", "use-server
 
 // redirect sends plain requests for our name to HTTPS. ACME challenges go where
 // they went.
-func (e *editor) redirect() error {
+func (e *sectionEditor) redirect() error {
 	at := -1
 	e.each(func(i int, w []Word) {
 		if at < 0 && slices.Contains(beforeHTTP, w[0].Text) {
@@ -56,11 +54,14 @@ func (e *editor) redirect() error {
 	if at < 0 {
 		at = e.end()
 	}
-	at = e.file.outside(at)
-	name := hostport.Bracket(e.site.URL.Host())
+	at = e.outside(at)
+	name := e.site.URL.Host()
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
+	}
 	names := name
-	for _, i := range e.joint.binds {
-		for _, b := range bindWords(e.sec, e.file.Lines[i], i) {
+	for _, i := range e.shared.binds {
+		for _, b := range bindWords(e.sec, e.words(i), i) {
 			if at, tcp := parseBind(b); tcp && !at.unsure && !strings.HasSuffix(names, ":"+strconv.Itoa(at.lo)) {
 				names += " " + name + ":" + strconv.Itoa(at.lo)
 			}

@@ -2,46 +2,42 @@ package haproxy
 
 import "strings"
 
-// replacements are for keywords that HAProxy took out (manual, the section of
+// replacements are for keywords that HAProxy removed (manual, the section of
 // each replacement). The first word must match, and the second where there is one.
 var replacements = []struct{ keyword, instead string }{
-	{"appsession", `"cookie NAME prefix" in the backend, or "stick on req.cook(NAME)"; 1.6 took it out`},
-	{"reqadd", `"http-request add-header NAME VALUE"; 2.1 took it out, as all req... and rsp... keywords`},
-	{"reqset", `"http-request set-header"; 2.1 took it out`},
-	{"reqrep", `"http-request replace-path", "replace-uri" or "replace-header"; 2.1 took it out`},
-	{"reqirep", `"http-request replace-path", "replace-uri" or "replace-header" with (?i); 2.1 took it out`},
-	{"reqdel", `"http-request del-header NAME"; 2.1 took it out`},
-	{"reqidel", `"http-request del-header NAME"; 2.1 took it out`},
-	{"reqdeny", `"http-request deny if ..."; 2.1 took it out`},
-	{"reqideny", `"http-request deny if ..."; 2.1 took it out`},
-	{"reqallow", `"http-request allow if ..."; 2.1 took it out`},
-	{"reqiallow", `"http-request allow if ..."; 2.1 took it out`},
-	{"reqtarpit", `"http-request tarpit if ..."; 2.1 took it out`},
-	{"rspadd", `"http-response add-header NAME VALUE"; 2.1 took it out`},
-	{"rsprep", `"http-response replace-header"; 2.1 took it out`},
-	{"rspirep", `"http-response replace-header" with (?i); 2.1 took it out`},
-	{"rspdel", `"http-response del-header NAME"; 2.1 took it out`},
-	{"rspidel", `"http-response del-header NAME"; 2.1 took it out`},
-	{"rspdeny", `"http-response deny if ..."; 2.1 took it out`},
-	{"block", `"http-request deny" with the same condition; 2.1 took it out`},
-	{"contimeout", `"timeout connect"; 2.1 took it out`},
-	{"clitimeout", `"timeout client"; 2.1 took it out`},
-	{"srvtimeout", `"timeout server"; 2.1 took it out`},
-	{"redispatch", `"option redispatch"; 2.1 took it out`},
+	{"appsession", `"cookie NAME prefix" in the backend, or "stick on req.cook(NAME)"; removed in 1.6`},
+	{"reqadd", `"http-request add-header NAME VALUE"; removed in 2.1, as all req... and rsp... keywords`},
+	{"reqset", `"http-request set-header"; removed in 2.1`},
+	{"reqrep", `"http-request replace-path", "replace-uri" or "replace-header"; removed in 2.1`},
+	{"reqirep", `"http-request replace-path", "replace-uri" or "replace-header" with (?i); removed in 2.1`},
+	{"reqdel", `"http-request del-header NAME"; removed in 2.1`},
+	{"reqidel", `"http-request del-header NAME"; removed in 2.1`},
+	{"reqdeny", `"http-request deny if ..."; removed in 2.1`},
+	{"reqideny", `"http-request deny if ..."; removed in 2.1`},
+	{"reqallow", `"http-request allow if ..."; removed in 2.1`},
+	{"reqiallow", `"http-request allow if ..."; removed in 2.1`},
+	{"reqtarpit", `"http-request tarpit if ..."; removed in 2.1`},
+	{"rspadd", `"http-response add-header NAME VALUE"; removed in 2.1`},
+	{"rsprep", `"http-response replace-header"; removed in 2.1`},
+	{"rspirep", `"http-response replace-header" with (?i); removed in 2.1`},
+	{"rspdel", `"http-response del-header NAME"; removed in 2.1`},
+	{"rspidel", `"http-response del-header NAME"; removed in 2.1`},
+	{"rspdeny", `"http-response deny if ..."; removed in 2.1`},
+	{"block", `"http-request deny" with the same condition; removed in 2.1`},
+	{"contimeout", `"timeout connect"; removed in 2.1`},
+	{"clitimeout", `"timeout client"; removed in 2.1`},
+	{"srvtimeout", `"timeout server"; removed in 2.1`},
+	{"redispatch", `"option redispatch"; removed in 2.1`},
 	{"monitor-net", `"http-request return status 200 if { src ... }", or "monitor-uri"`},
 	{"option forceclose", `"option httpclose", which does the same since 2.0`},
 	{"option http-tunnel", `nothing: "option http-keep-alive" is the default`},
-	{"nbproc", `"nbthread", or nothing; 2.5 took it out`},
+	{"nbproc", `"nbthread", or nothing; removed in 2.5`},
 }
 
-// Instead says what replaces the keyword on a line (from 1) of a file, where
-// HAProxy took that keyword out; "" for other lines.
-func Instead(src Source, line int) string {
-	f := Parse(src.Data)
-	if line < 1 || line > len(f.Lines) {
-		return ""
-	}
-	w := f.Lines[line-1].Words
+// instead says what replaces the keyword of a line, where HAProxy removed it; ""
+// for other lines.
+func instead(l *Line) string {
+	w := l.Words
 	if len(w) == 0 {
 		return ""
 	}
@@ -49,8 +45,8 @@ func Instead(src Source, line int) string {
 	if len(w) > 1 {
 		text += " " + w[1].Text
 	}
-	if w[0].Text == "stick" && strings.Contains(string(f.Lines[line-1].Raw), "set-cookie(") {
-		return `"res.cook(NAME)" in the place of "set-cookie(NAME)"; 2.5 took that out`
+	if w[0].Text == "stick" && strings.Contains(string(l.Raw), "set-cookie(") {
+		return `"res.cook(NAME)" in place of "set-cookie(NAME)"; removed in 2.5`
 	}
 	for _, r := range replacements {
 		if text == r.keyword || strings.HasPrefix(text, r.keyword+" ") {

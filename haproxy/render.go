@@ -17,7 +17,7 @@ var assumed = Version{Major: 2, Minor: 6}
 
 // Render returns our sections with their marker comments.
 func Render(s Site) (string, error) {
-	text, err := body(s, options{log: true, ways: ways{own: s.Listen, redirect: s.RedirectListen}})
+	text, err := body(s, options{log: true, bindings: bindings{own: s.Listen, redirect: s.RedirectListen}})
 	if err != nil {
 		return "", err
 	}
@@ -67,11 +67,11 @@ var spoofableTwins = []string{
 
 // options are what depends on the rest of the configuration.
 type options struct {
-	complete bool // with global and defaults
-	own      bool // a file of our own behind all others: with a defaults section of our own
-	log      bool // there is a global log target
-	noTLS    bool // global forbids versions one by one (no-sslv3)
-	ways     ways // how the wanted addresses are come by
+	complete bool     // with global and defaults
+	own      bool     // a file of our own behind all others: with a defaults section of our own
+	log      bool     // there is a global log target
+	noTLS    bool     // global forbids versions one by one (no-sslv3)
+	bindings bindings // how each wanted address is served
 }
 
 func body(s Site, o options) (string, error) {
@@ -105,13 +105,13 @@ func (s Site) view(o options) (view, error) {
 	}
 	v.hosts(u)
 	v.oldPath(s)
-	v.Listen = spellAll(o.ways.own, s.Version)
-	if o.ways.loop != "" {
-		v.Loop = o.ways.loop
+	v.Listen = spellAll(o.bindings.own, s.Version)
+	if o.bindings.loop != "" {
+		v.Loop = o.bindings.loop
 		v.Listen = append(v.Listen, v.Loop+" accept-proxy")
 	}
-	v.Shared = o.ways.shared()
-	v.Redirect = spellAll(o.ways.redirect, s.Version)
+	v.Shared = o.bindings.http()
+	v.Redirect = spellAll(o.bindings.redirect, s.Version)
 	v.Cluster, v.Cookie = len(s.Nodes) > 0, StickyCookie
 	var err error
 	if v.Servers, err = s.spellServers(s.upstreams()); err != nil {

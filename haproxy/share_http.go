@@ -10,8 +10,8 @@ const acmePath = "/.well-known/acme-challenge/"
 
 // http leads the requests for our name, or for our path of a name that is in
 // use, out of a section that terminates TLS, and adds our certificate there.
-func (e *editor) http() error {
-	j := judgeOf(e.file, e.sec, e.site.URL.Authority(), e.site.URL.Port())
+func (e *sectionEditor) http() error {
+	j := evaluatorOf(e.draft, e.sec, e.site.URL.Authority(), e.site.URL.Port())
 	byPath, err := e.nameInUse(j)
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (e *editor) http() error {
 }
 
 // conditions are the inline conditions of our rules: no ACL name can collide.
-func (e *editor) conditions(byPath, acme bool) []string {
+func (e *sectionEditor) conditions(byPath, acme bool) []string {
 	name := e.site.URL.Authority()
 	names := name
 	if e.site.URL.Port() == 443 {
@@ -58,7 +58,7 @@ func (e *editor) conditions(byPath, acme bool) []string {
 
 // nameInUse looks for a rule that leads our name elsewhere. Another site's name
 // is shared by path; a way to Bitbucket made by hand gives way to ours.
-func (e *editor) nameInUse(j *judge) (byPath bool, err error) {
+func (e *sectionEditor) nameInUse(j *evaluator) (byPath bool, err error) {
 	e.each(func(i int, w []Word) {
 		if w[0].Text != "use_backend" || len(w) < 2 || err != nil {
 			return
@@ -68,11 +68,11 @@ func (e *editor) nameInUse(j *judge) (byPath bool, err error) {
 		}
 		switch {
 		case strings.HasPrefix(w[1].Text, prefix):
-		case leadsToBitbucket(e.files, w[1].Text):
-			e.note("the rule of line %d led this name to Bitbucket so far; it stays, but bitgate's comes first", i+1)
+		case e.merge.leadsToBitbucket(w[1].Text):
+			e.note("the rule of line %d already routed this name to Bitbucket; it stays, but bitgate's comes first", i+1)
 		case e.site.URL.TomcatPath() == "":
 			err = e.refuse(i, e.site.URL.Authority()+" is the name of another site here, and Bitbucket is to have its root path",
-				"give Bitbucket a path (--context, with it in --url) or a host name of its own")
+				"give Bitbucket a path (--url https://NAME/PATH) or a host name of its own")
 		default:
 			byPath = true
 		}
@@ -82,7 +82,7 @@ func (e *editor) nameInUse(j *judge) (byPath bool, err error) {
 
 // place is the line our rule goes before: the first use_backend that would take
 // our requests, after those that guard by the client's address or serve ACME.
-func (e *editor) place(j *judge) int {
+func (e *sectionEditor) place(j *evaluator) int {
 	var rules []int
 	e.each(func(i int, w []Word) {
 		if w[0].Text == "use_backend" {
@@ -90,15 +90,15 @@ func (e *editor) place(j *judge) int {
 		}
 	})
 	if len(rules) == 0 {
-		return e.file.outside(e.end())
+		return e.outside(e.end())
 	}
 	for n, i := range rules {
-		j.rule(e.file.Lines[i].Words)
+		j.rule(e.words(i))
 		if !j.sources && !j.acme {
-			return e.file.outside(i)
+			return e.outside(i)
 		}
 		if n == len(rules)-1 {
-			return e.file.outside(i + 1)
+			return e.outside(i + 1)
 		}
 	}
 	return e.end()
@@ -106,7 +106,7 @@ func (e *editor) place(j *judge) int {
 
 // acmeFrom reports whether a rule after a line serves ACME challenges; they
 // stay with it.
-func (e *editor) acmeFrom(j *judge, at int) bool {
+func (e *sectionEditor) acmeFrom(j *evaluator, at int) bool {
 	found := false
 	e.each(func(i int, w []Word) {
 		if i >= at && w[0].Text == "use_backend" {
@@ -124,7 +124,7 @@ var (
 
 // pass sees to it that the section's other rules let our requests by: a rule
 // that refuses names it does not know is told to allow ours.
-func (e *editor) pass(j *judge, conditions []string) error {
+func (e *sectionEditor) pass(j *evaluator, conditions []string) error {
 	allow := -1
 	var open []int // rules that may apply to our requests too
 	var failed error
@@ -167,7 +167,7 @@ func (e *editor) pass(j *judge, conditions []string) error {
 		for _, c := range conditions {
 			lines = append(lines, "http-request allow if "+c+" "+lineMark)
 		}
-		e.put(e.file.outside(allow), lines...)
+		e.put(e.outside(allow), lines...)
 		e.note("line %d refuses names it does not know; a rule before it lets Bitbucket's by", allow+1)
 	}
 	if len(open) > 0 {
@@ -177,7 +177,7 @@ func (e *editor) pass(j *judge, conditions []string) error {
 }
 
 // others tells which settings of the section reach our requests.
-func (e *editor) others() {
+func (e *sectionEditor) others() {
 	var all, maps []int
 	e.each(func(i int, w []Word) {
 		switch {
@@ -196,8 +196,8 @@ func (e *editor) others() {
 	for _, i := range maps {
 		e.mapLine(i, prefix+"_http_backend")
 	}
-	for _, i := range e.joint.binds {
-		w := e.file.Lines[i].Words
+	for _, i := range e.shared.binds {
+		w := e.words(i)
 		if at := slices.IndexFunc(w, func(w Word) bool { return w.Text == "verify" }); at >= 0 && at+1 < len(w) && w[at+1].Text == "required" {
 			e.note("line %d asks every client for a certificate; Git clients and browsers of Bitbucket need one too", i+1)
 		}
@@ -218,27 +218,27 @@ func numbers(lines []int) string {
 // addCertificate puts our certificate behind the others on the bind lines, so
 // that the default certificate, the first, stays what it was. That is right
 // beside a file, a directory and a crt-list. It returns the line that records it.
-func (e *editor) addCertificate() string {
+func (e *sectionEditor) addCertificate() string {
 	crt := " crt " + Quote(e.site.Bundle)
 	var hashes []string
-	for _, i := range e.joint.binds {
-		l := e.file.Lines[i]
-		after, have := -1, false
-		for n, w := range l.Words[:len(l.Words)-1] {
-			if w.Text == "crt" || w.Text == "crt-list" {
-				after = l.Words[n+1].End
-				have = have || w.Text == "crt" && l.Words[n+1].Text == e.site.Bundle
+	for _, i := range e.shared.binds {
+		w, after, have := e.words(i), -1, false
+		for n := range w[:len(w)-1] {
+			if w[n].Text == "crt" || w[n].Text == "crt-list" {
+				after = w[n+1].End
+				have = have || w[n].Text == "crt" && w[n+1].Text == e.site.Bundle
 			}
 		}
 		if have {
 			continue
 		}
 		if after < 0 {
-			after = l.Words[len(l.Words)-1].End
+			after = w[len(w)-1].End
 		}
-		e.out = append(e.out, insertion{after, crt})
+		l := &e.Lines[i]
+		e.within[i] = append(e.within[i], insertion{after - l.Start, crt})
 		e.note("line %d: the certificate %s is added behind those it has", i+1, e.site.Bundle)
-		hashes = append(hashes, hash(l.Raw))
+		hashes = append(hashes, hash(l.plain))
 	}
 	if len(hashes) == 0 {
 		return ""

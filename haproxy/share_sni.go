@@ -8,8 +8,8 @@ import (
 
 // passthrough leads TLS connections that ask for our name on to our own TLS
 // frontend on a loopback address.
-func (e *editor) passthrough() error {
-	j := judgeOf(e.file, e.sec, e.site.URL.Host(), e.site.URL.Port())
+func (e *sectionEditor) passthrough() error {
+	j := evaluatorOf(e.draft, e.sec, e.site.URL.Host(), e.site.URL.Port())
 	first, waits, accepts := -1, false, false
 	var guards []int
 	var failed error
@@ -27,11 +27,11 @@ func (e *editor) passthrough() error {
 		case w[0].Text == "use_backend" && first < 0:
 			first = i
 			if j.rule(w); j.named && !strings.HasPrefix(text(1), prefix) {
-				e.note("the rule of line %d led this name elsewhere so far; it stays, but bitgate's comes first", i+1)
+				e.note("the rule of line %d already routed this name elsewhere; it stays, but bitgate's comes first", i+1)
 			}
 		case w[0].Text == "use_backend":
 			if j.rule(w); j.named {
-				e.note("the rule of line %d led this name elsewhere so far; it stays, but bitgate's comes first", i+1)
+				e.note("the rule of line %d already routed this name elsewhere; it stays, but bitgate's comes first", i+1)
 			}
 		case text(0) == "tcp-request" && text(1) == "inspect-delay":
 			waits = true
@@ -53,7 +53,7 @@ func (e *editor) passthrough() error {
 	if at < 0 {
 		at = e.end()
 	}
-	at = e.file.outside(at)
+	at = e.outside(at)
 	lines := []string{lineMark + `: the lines marked so lead to Bitbucket; "bitgate setup" rewrites and "bitgate undo" removes them`}
 	if !waits {
 		lines = append(lines, "tcp-request inspect-delay 5s "+lineMark)
@@ -64,7 +64,7 @@ func (e *editor) passthrough() error {
 	}
 	lines = append(lines, fmt.Sprintf("use_backend %s_sni if { req.ssl_sni -i %s } %s", prefix, e.site.URL.Host(), lineMark))
 	e.put(at, lines...)
-	e.note("the port is bound in %s and TLS passed through; connections that ask for %s go to bitgate's own TLS frontend, by a rule before line %d", numbers(e.joint.binds), e.site.URL.Host(), at+1)
+	e.note("the port is bound in %s and TLS passed through; connections that ask for %s go to bitgate's own TLS frontend, by a rule before line %d", numbers(e.shared.binds), e.site.URL.Host(), at+1)
 	if len(guards) > 0 {
 		e.note("rules that may hold for Bitbucket too: %s", numbers(guards))
 	}

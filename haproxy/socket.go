@@ -6,22 +6,21 @@ import "strings"
 // can be asked ("stats socket", management guide 9.3), preferring one whose users
 // may change things: "unix:/run/haproxy/admin.sock" or "tcp:127.0.0.1:9999"; ""
 // without one that bitgate can reach. admin says whether it may change things.
-func RuntimeSocket(set []Source) (address string, admin bool) {
-	for _, src := range set {
-		f := Parse(src.Data)
-		for _, l := range f.Lines {
-			if l.Section < 0 || f.Sections[l.Section].Keyword != "global" || len(l.Words) < 3 || l.Words[0].Text != "stats" || l.Words[1].Text != "socket" {
-				continue
+func (c Config) RuntimeSocket() (address string, admin bool) {
+	for _, f := range c.files {
+		f.asRead(func(s Section, i int) {
+			w := f.Lines[i].Words
+			if s.Keyword != "global" || len(w) < 3 || w[0].Text != "stats" || w[1].Text != "socket" {
+				return
 			}
-			at := socketAddress(l.Words[2])
-			may := false
-			for i, w := range l.Words[3:] {
-				may = may || w.Text == "admin" && l.Words[3+i-1].Text == "level"
+			at, may := socketAddress(w[2]), false
+			for n := range w[3:] {
+				may = may || w[3+n].Text == "admin" && w[2+n].Text == "level"
 			}
 			if at != "" && (address == "" || may && !admin) {
 				address, admin = at, may
 			}
-		}
+		})
 	}
 	return address, admin
 }

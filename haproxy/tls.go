@@ -58,18 +58,20 @@ func groups(v Version) string {
 
 // oneByOne reports whether a global section of the set forbids TLS versions
 // with no-sslv3 and its like.
-func oneByOne(files []parsed) bool {
-	for _, p := range files {
-		for i, l := range p.file.Lines {
-			if p.region.holds(i) || len(l.Words) == 0 || l.Words[0].Text != "ssl-default-bind-options" {
+func (m *merger) oneByOne() bool {
+	found := false
+	for _, d := range m.files {
+		for _, s := range d.Sections {
+			if s.Keyword != "global" {
 				continue
 			}
-			for _, w := range l.Words[1:] {
-				if strings.HasPrefix(w.Text, "no-sslv") || strings.HasPrefix(w.Text, "no-tlsv") {
-					return true
+			d.each(s, func(_ int, words []Word) {
+				for _, w := range words[1:] {
+					found = found || words[0].Text == "ssl-default-bind-options" &&
+						(strings.HasPrefix(w.Text, "no-sslv") || strings.HasPrefix(w.Text, "no-tlsv"))
 				}
-			}
+			})
 		}
 	}
-	return false
+	return found
 }

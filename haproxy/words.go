@@ -9,56 +9,100 @@ type Word struct {
 	Env        bool   // holds a variable in double quotes: "$X", "${X}"
 }
 
-// split cuts a line (data[start:end], without its line end) into words as
+// word is the text of the n-th word, "" beyond the last.
+func word(words []Word, n int) string {
+	if n < len(words) {
+		return words[n].Text
+	}
+	return ""
+}
+
+// splitter cuts the lines of one file into words. The words of many lines share
+// one array, and a word without quotes and escapes is a part of the file.
+type splitter struct {
+	text  string
+	words []Word
+}
+
+func newSplitter(data []byte) *splitter { return &splitter{text: string(data)} }
+
+// block is how many words are allocated at once.
+const block = 1024
+
+// split cuts a line (text[start:end], without its line end) into words as
 // HAProxy does (Configuration Manual 2.2, "Quoting and escaping"): blanks
 // separate, '...' is literal, "..." knows \ and $, \ escapes outside, # starts
 // a comment. comment is the offset of that #, or -1.
-func split(data []byte, start, end int) (words []Word, comment int) {
-	comment = -1
-	var text strings.Builder
-	var quote byte
-	word := Word{Start: -1}
-	finish := func(at int) {
-		if word.Start >= 0 {
-			word.Text, word.End = text.String(), at
-			words = append(words, word)
-		}
-		text.Reset()
-		word = Word{Start: -1}
+func (s *splitter) split(start, end int) (words []Word, comment int) {
+	if cap(s.words)-len(s.words) < 8 {
+		s.words = make([]Word, 0, block)
 	}
-	for i := start; i < end; i++ {
-		c := data[i]
-		if quote == 0 && blank(c) {
-			finish(i)
-			continue
+	first := len(s.words)
+	for i := start; i < end; {
+		switch c := s.text[i]; {
+		case blank(c):
+			i++
+		case c == '#':
+			return s.since(first), i
+		default:
+			w := s.word(i, end)
+			s.words = append(s.words, w)
+			i = w.End
 		}
-		if quote == 0 && c == '#' {
-			comment = i
-			finish(i)
-			return words, comment
-		}
-		if word.Start < 0 {
-			word.Start = i
-		}
+	}
+	return s.since(first), -1
+}
+
+// since is the words of this line; appending to them does not reach the next.
+func (s *splitter) since(first int) []Word {
+	if first == len(s.words) {
+		return nil
+	}
+	return s.words[first:len(s.words):len(s.words)]
+}
+
+// word reads the word that begins at start and ends before end.
+func (s *splitter) word(start, end int) Word {
+	w := Word{Start: start, End: start}
+	for w.End < end && plain(s.text[w.End]) {
+		w.End++
+	}
+	w.Text = s.text[start:w.End]
+	if w.End == end || blank(s.text[w.End]) || s.text[w.End] == '#' {
+		return w
+	}
+	var text strings.Builder
+	text.WriteString(w.Text)
+	var quote byte
+	for ; w.End < end; w.End++ {
+		c := s.text[w.End]
 		switch {
+		case quote == 0 && (blank(c) || c == '#'):
+			w.Text = text.String()
+			return w
 		case quote == 0 && (c == '\'' || c == '"'):
 			quote = c
 		case quote != 0 && c == quote:
 			quote = 0
-		case c == '\\' && quote != '\'' && i+1 < end:
-			i += escape(&text, data[i+1:end])
+		case c == '\\' && quote != '\'' && w.End+1 < end:
+			w.End += escape(&text, s.text[w.End+1:end])
 		default:
-			word.Env = word.Env || c == '$' && quote == '"'
+			w.Env = w.Env || c == '$' && quote == '"'
 			text.WriteByte(c)
 		}
 	}
-	finish(end)
-	return words, comment
+	w.Text = text.String()
+	return w
+}
+
+// plain is a byte that stands for itself in a word.
+func plain(c byte) bool {
+	return !blank(c) && c != '#' && c != '\'' && c != '"' && c != '\\'
 }
 
 // escape writes what the backslash before rest stands for and returns how many
 // bytes of rest it took. An unknown escape keeps its backslash, as in HAProxy.
-func escape(text *strings.Builder, rest []byte) int {
+func escape(text *strings.Builder, rest string) int {
 	switch rest[0] {
 	case ' ', '\\', '#', '"', '\'', '$':
 		text.WriteByte(rest[0])

@@ -4,9 +4,7 @@ import (
 	"strings"
 
 	"bitgate/bitbucket"
-	"bitgate/haproxy"
 	"bitgate/internal/atomicfile"
-	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/internal/splice"
@@ -72,7 +70,7 @@ func (b *builder) settings() {
 		for _, file := range b.f.HAProxyFiles {
 			b.plan.Run.HAProxyFiles = append(b.plan.Run.HAProxyFiles, file.Path)
 		}
-		b.plan.Run.HAProxySocket, _ = haproxy.RuntimeSocket(b.f.HAProxySources)
+		b.plan.Run.HAProxySocket, _ = b.f.HAProxyConfig.RuntimeSocket()
 		if b.plan.Run.HAProxySocket == "" {
 			b.plan.Run.HAProxySocket = b.f.HAProxy.Master
 		}
@@ -84,11 +82,17 @@ func frontAddress(listen []string) string {
 	if len(listen) == 0 {
 		return ""
 	}
-	a, err := hostport.Parse(listen[0])
-	if err != nil {
-		return "" // refused by validate
+	host, port := SplitListen(listen[0])
+	switch host {
+	case "", "0.0.0.0":
+		host = "127.0.0.1"
+	case "::":
+		host = "::1"
 	}
-	return a.Local().String()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
 }
 
 // control turns the --restart or --reload answer into how it is done.

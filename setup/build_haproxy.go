@@ -7,7 +7,6 @@ import (
 
 	"bitgate/haproxy"
 	"bitgate/internal/atomicfile"
-	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/proxy/config"
@@ -23,7 +22,7 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 		return problem.New("HAProxy "+h.Version.Text+" cannot terminate TLS",
 			"HAProxy 1.5 or later, built with OpenSSL, is required for SSL support", "install a newer HAProxy, or choose --front builtin")
 	}
-	merged, err := haproxy.Merge(b.f.HAProxySources, b.site(bundle))
+	merged, err := b.f.HAProxyConfig.Merge(b.site(bundle))
 	if err != nil {
 		return err
 	}
@@ -52,7 +51,7 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 // takes that on its runtime socket ("set ssl cert", management guide 9.3). 2.2 knows it too, but forgets the good
 // certificate over a refused one.
 func (b *builder) swap(s *Step) {
-	socket, admin := haproxy.RuntimeSocket(b.f.HAProxySources)
+	socket, admin := b.f.HAProxyConfig.RuntimeSocket()
 	if len(s.Changes) != 2 || s.Changes[0].Certificate == nil || s.Changes[1].Service == nil ||
 		!admin || !strings.HasPrefix(socket, "unix:") || !b.f.HAProxy.Version.AtLeast(2, 4) {
 		return
@@ -86,9 +85,11 @@ func (b *builder) redirectListen() []string {
 func RedirectAddresses(a Answers) []string {
 	var out []string
 	for _, l := range a.Listen {
-		a, _ := hostport.Parse(l) // judged by validate
-		a.Port = 80
-		out = append(out, a.String())
+		host, _ := SplitListen(l)
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		out = append(out, host+":80")
 	}
 	return out
 }
@@ -98,11 +99,11 @@ func (b *builder) port80Holder() string {
 	ours := false
 	if b.a.Front == FrontHAProxy {
 		for _, address := range RedirectAddresses(b.a) {
-			for _, bind := range haproxy.Takers(b.f.HAProxySources, address) {
+			for _, bind := range b.f.HAProxyConfig.Takers(address) {
 				return fmt.Sprintf("%q (%s, line %d)", bind.Section, bind.File, bind.Line)
 			}
 		}
-		ours = slices.ContainsFunc(haproxy.Binds(b.f.HAProxySources), func(bind haproxy.Bind) bool {
+		ours = slices.ContainsFunc(b.f.HAProxyConfig.Binds(), func(bind haproxy.Bind) bool {
 			return bind.Ours && strings.HasSuffix(bind.Address, ":80")
 		})
 	} else if c, err := config.Parse(b.f.ProxyConfig.Path, b.f.ProxyConfig.Data); err == nil {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"bitgate/bitbucket"
-	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/tomcat"
 )
@@ -73,8 +72,10 @@ func (b *builder) connector() (Step, error) {
 
 func (b *builder) wantedConnector() tomcat.Connector {
 	c := tomcat.Connector{
-		ProxyName: hostport.Bracket(b.a.URL.Host()), // as it stands in a URL
-		ProxyPort: b.a.URL.Port(), Scheme: "https", Secure: true, RedirectPort: b.a.URL.Port(),
+		ProxyName: b.a.URL.Host(), ProxyPort: b.a.URL.Port(), Scheme: "https", Secure: true, RedirectPort: b.a.URL.Port(),
+	}
+	if strings.Contains(c.ProxyName, ":") { // RFC 3986: an IPv6 address in a URL stands in brackets
+		c.ProxyName = "[" + c.ProxyName + "]"
 	}
 	if b.a.LocalOnly {
 		c.Address = "127.0.0.1"

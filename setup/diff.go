@@ -1,11 +1,7 @@
 package setup
 
 import (
-	"regexp"
-
 	"github.com/aymanbagabas/go-udiff"
-
-	"bitgate/internal/pattern"
 )
 
 // FileDiff is one file before and after all changes of the plan.
@@ -32,23 +28,4 @@ func Diffs(f Facts, p Plan) []FileDiff {
 
 func Unified(path string, before, after []byte) string {
 	return udiff.Unified(path, path+" (after)", mask(string(before)), mask(string(after)))
-}
-
-// Secrets by key name: properties (jdbc.password=..., setup.license=...),
-// XML attributes (keystorePass="..."), HAProxy (stats auth u:p, user x password y).
-var secrets = []func() *regexp.Regexp{
-	pattern.Lazy(`(?im)^([ \t]*[#!]?[ \t]*[\w.\-]*(?:passw|secret|token|license|credential|private)[\w.\-]*[ \t]*[=: \t][ \t]*)(\S(?:[^\r\n\\]|\\\r?\n|\\.)*)`),
-	pattern.Lazy(`(?i)(\b\w*(?:pass|password|secret|token)\w*\s*=\s*")([^"]*)`),
-	pattern.Lazy(`(?i)(\b\w*(?:pass|password|secret|token)\w*\s*=\s*')([^']*)`),
-	pattern.Lazy(`(?im)(\bauth[ \t]+[^\s:]+:)(\S+)`),
-	pattern.Lazy(`(?im)(\b(?:insecure-)?password[ \t]+)(\S+)`),
-	pattern.Lazy(`(?i)(://[^\s:/@]+:)([^\s@]+)(?:@)`),
-}
-
-// mask hides values whose key says they are secret.
-func mask(text string) string {
-	for _, re := range secrets[:5] {
-		text = re().ReplaceAllString(text, "${1}********")
-	}
-	return secrets[5]().ReplaceAllString(text, "${1}********@")
 }

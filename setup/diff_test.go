@@ -37,3 +37,31 @@ func TestMask(t *testing.T) {
 		}
 	}
 }
+
+// Only the lines that may hold a secret are looked at closely; the outcome is
+// that of looking at all of them.
+func TestMaskOfPartsIsThatOfTheWhole(t *testing.T) {
+	for _, text := range masked {
+		if got, want := mask(text), maskAll(text); got != want {
+			t.Errorf("mask(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+var masked = []string{
+	"", "password", "a\nb=c\n", "x\njdbc.password=one\\\n  two\\\r\n three\nfour=5\n", "p.token=\\",
+	"<Connector keystorePass\n =\n \"a\nb\nc\" x=\"y\"/>\n<a>", "<C keyPass='open\nto the end", "\xff\xfe password=x\n", "\u0130 Secret=İ\n",
+	"stats auth a:b\n# don't\nuser x password y # \"\n", "url=http://u:p@h/ http://u:p@h/\nb=://x:y@z", "PASSWORD=\n\nsecret: \\\n\\\nx\ny",
+	"passpass=\"a\" token=\"b\nc\" secret='d'\nlicense e\n",
+}
+
+func FuzzMask(f *testing.F) {
+	for _, text := range masked {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if got, want := mask(text), maskAll(text); got != want {
+			t.Errorf("mask(%q) = %q, want %q", text, got, want)
+		}
+	})
+}

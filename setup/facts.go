@@ -26,24 +26,22 @@ type Facts struct {
 	ProxyName   Known // what the connector says today
 	Port        Known // the connector's port
 
-	HAProxy        live.Install
-	HAProxyFiles   []atomicfile.File // its file set in load order
-	HAProxyReport  live.Report       // `haproxy -c` over the set as it is
-	HandMade       []string          // its sections that look made by hand for Bitbucket
-	ProxyConfig    atomicfile.File   // proxy.yaml of the built-in front
-	ProxyUnit      atomicfile.File   // its systemd unit
-	Systemd        bool
-	BitbucketCtl   service.Control
-	HAProxyCtl     service.Control
-	Certificate    Certificate
-	Bundle         atomicfile.File // what lies at the bundle's path today
-	Listeners      []Listener
-	ProgramPath    string   // this binary, for the unit
-	ProgramFault   *Finding // why a unit must not or cannot run it from there
-	OpenRun        string   // id of an unfinished earlier run, "" for none
-	Findings       []Finding
-	DeadFiles      []string // configuration that this generation does not read
-	HAProxySources []haproxy.Source
+	HAProxy       live.Install
+	HAProxyFiles  []atomicfile.File // its file set in load order
+	HAProxyConfig haproxy.Config    // the same bytes, parsed
+	HandMade      []string          // its sections that look made by hand for Bitbucket
+	ProxyConfig   atomicfile.File   // proxy.yaml of the built-in front
+	ProxyUnit     atomicfile.File   // its systemd unit
+	Systemd       bool
+	BitbucketCtl  service.Control
+	HAProxyCtl    service.Control
+	Certificate   Certificate
+	Bundle        atomicfile.File // what lies at the bundle's path today
+	Listeners     []Listener
+	ProgramPath   string // this binary, for the unit
+	OpenRun       string // id of an unfinished earlier run, "" for none
+	Findings      []Finding
+	DeadFiles     []string // configuration that this generation does not read
 }
 
 // Known is a value with its source; Set is false when it was not found.
@@ -70,7 +68,6 @@ type Instance struct {
 type Certificate struct {
 	Given    bool
 	Error    string // why it could not be loaded
-	Do       string // and what to do about it, where that is known
 	Sources  map[string]string
 	Digest   string // SHA-256 of the bundle that would be written
 	InPlace  string // path of a --pem that can be used as it is

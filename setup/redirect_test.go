@@ -24,8 +24,8 @@ func TestPort80(t *testing.T) {
 	}{
 		{"free", FrontHAProxy, Auto, Facts{}, true, ""},
 		{"never", FrontHAProxy, Never, Facts{}, false, ""},
-		{"a section has it", FrontHAProxy, Auto, Facts{HAProxySources: []haproxy.Source{held}}, false, "line 3"},
-		{"a section shares it", FrontHAProxy, Always, Facts{HAProxySources: []haproxy.Source{held}}, true, ""},
+		{"a section has it", FrontHAProxy, Auto, Facts{HAProxyConfig: haproxy.ParseSet([]haproxy.Source{held})}, false, "line 3"},
+		{"a section shares it", FrontHAProxy, Always, Facts{HAProxyConfig: haproxy.ParseSet([]haproxy.Source{held})}, true, ""},
 		{"a program has it", FrontBuiltin, Auto, Facts{Listeners: []Listener{{Address: "0.0.0.0:80", PID: 7, Process: "nginx"}}}, false, "nginx (process 7"},
 	} {
 		b := builder{f: c.facts, a: Answers{URL: u, Listen: []string{":443"}, Front: c.front, HTTPRedirect: c.answer}}

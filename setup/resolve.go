@@ -2,10 +2,11 @@ package setup
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"bitgate/bitbucket"
-	"bitgate/internal/hostport"
 	"bitgate/internal/publicurl"
 	"bitgate/internal/service"
 )
@@ -157,12 +158,15 @@ func sshBaseURL(a Answers) string {
 	if a.SSHListen == "" {
 		return ""
 	}
-	listen, _ := hostport.Parse(a.SSHListen) // judged by validate
-	listen.Host = a.URL.Host()
-	if listen.Port == 22 {
-		return "ssh://" + hostport.Bracket(listen.Host)
+	_, port := SplitListen(a.SSHListen)
+	host := a.URL.Host()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
 	}
-	return "ssh://" + listen.String()
+	if n, err := strconv.Atoi(port); err == nil && n == 22 {
+		return "ssh://" + host
+	}
+	return "ssh://" + host + ":" + port
 }
 
 // SuggestURL is the public URL to prefill: the name from the connector or the

@@ -2,7 +2,6 @@ package bitbuckettest
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,10 +9,9 @@ import (
 	"net/http/cgi"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"bitgate/internal/child"
 )
 
 // gitEnv keeps git from reading the configuration of whoever runs this, and lets
@@ -28,18 +26,15 @@ func gitEnv() []string {
 // makeRepository makes PROJ/repo with one commit on main. Without git on the
 // machine there is no repository and RepoPath is empty.
 func (s *Server) makeRepository() error {
-	path, err := child.Lookup("git")
-	if errors.Is(err, child.ErrNotFound) {
+	path, err := exec.LookPath("git")
+	if errors.Is(err, exec.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	s.git = path
-	s.repo, err = filepath.Abs(filepath.Join(s.sharedDir(), "data", "repositories", "1"))
-	if err != nil {
-		return err
-	}
+	s.repo = filepath.Join(s.sharedDir(), "data", "repositories", "1")
 	if _, err := os.Stat(filepath.Join(s.repo, "HEAD")); err == nil {
 		return nil
 	}
@@ -50,7 +45,7 @@ func (s *Server) makeRepository() error {
 		stdin string
 		args  []string
 	}{
-		{"", []string{"init", "-q", "--bare"}},
+		{"", []string{"init", "-q", "--bare", "."}},
 		{"", []string{"config", "http.receivepack", "true"}},
 		{"", []string{"config", "gc.auto", "0"}}, // no process of git outlives its request
 		{"", []string{"config", "receive.autogc", "false"}},
@@ -65,17 +60,28 @@ func (s *Server) makeRepository() error {
 		for n, a := range step.args {
 			step.args[n] = strings.ReplaceAll(a, "%s", last)
 		}
-		git := child.Git(s.repo, step.args...)
-		git.Stdin = strings.NewReader(strings.ReplaceAll(step.stdin, "%s", last))
-		git.Env = append(git.Env, "GIT_AUTHOR_NAME=Admin", "GIT_AUTHOR_EMAIL=admin@example.com", "GIT_COMMITTER_NAME=Admin", "GIT_COMMITTER_EMAIL=admin@example.com")
-		out := child.Limited{Max: 1 << 10}
-		git.Stdout = &out
-		if err := git.Run(context.Background()); err != nil {
+		cmd := exec.Command(s.git, step.args...)
+		cmd.Dir = s.repo
+		cmd.Stdin = strings.NewReader(strings.ReplaceAll(step.stdin, "%s", last))
+		cmd.Env = append(cleanEnv(), "GIT_AUTHOR_NAME=Admin", "GIT_AUTHOR_EMAIL=admin@example.com", "GIT_COMMITTER_NAME=Admin", "GIT_COMMITTER_EMAIL=admin@example.com")
+		out, err := cmd.Output()
+		if err != nil {
 			return fmt.Errorf("bitbuckettest: git %s: %w", step.args[0], err)
 		}
-		last = strings.TrimSpace(string(out.Bytes()))
+		last = strings.TrimSpace(string(out))
 	}
 	return nil
+}
+
+// cleanEnv is the process's environment without what would point git elsewhere.
+func cleanEnv() []string {
+	var env []string
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "GIT_") {
+			env = append(env, e)
+		}
+	}
+	return append(env, gitEnv()...)
 }
 
 // scm serves git over HTTP through git's own http-backend.

@@ -64,12 +64,12 @@ func newCredentials(p *process, a setup.Answers) *credentials {
 		c.read = func() ([]byte, error) { return readPassword(p.lines, "standard input") }
 	default:
 		c.read = func() ([]byte, error) {
-			b, err := readTrusted("the password file", file)
+			f, err := os.Open(file)
 			if err != nil {
-				return nil, err
+				return nil, problem.Wrap(err, "the password file cannot be read", "", "").WithKind(problem.Usage)
 			}
-			defer clear(b)
-			return readPassword(bytes.NewReader(b), file)
+			defer f.Close()
+			return readPassword(f, file)
 		}
 	}
 	return c

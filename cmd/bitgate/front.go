@@ -6,12 +6,10 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
+	"os/exec"
 	"syscall"
 	"time"
 
-	"bitgate/internal/child"
-	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/proxy/config"
 )
@@ -23,59 +21,57 @@ const frontStart = 10 * time.Second
 // under way should end, a person at the terminal should not wait for ever.
 const frontDrain = 30 * time.Second
 
-// server is a process of ours that must not outlive us: it ends when its
+// child is a process of ours that must not outlive us: it ends when its
 // standard input does, which happens however this process dies.
-type server struct {
-	process *child.Process
-	stdin   io.Closer
-	ended   chan struct{}
-	err     error // how it ended, valid after ended
+type child struct {
+	cmd   *exec.Cmd
+	stdin io.Closer
+	ended chan struct{}
+	err   error // of Wait, valid after ended
 }
 
-func startServer(stdout, stderr io.Writer, name string, args ...string) (*server, error) {
-	stdin, ours, err := os.Pipe()
+// startChild starts name in a process group of its own, so that a Ctrl-C in the
+// terminal reaches only us: we decide what ends, and in which order.
+func startChild(stdout, stderr io.Writer, name string, args ...string) (*child, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	defer stdin.Close()
-	process, err := child.Command{Name: name, Args: args, Stdin: stdin, Stdout: stdout, Stderr: stderr}.Start(context.Background())
-	if err != nil {
-		ours.Close()
+	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{process: process, stdin: ours, ended: make(chan struct{})}
+	c := &child{cmd: cmd, stdin: stdin, ended: make(chan struct{})}
 	go func() {
-		s.err = process.Wait()
-		close(s.ended)
+		c.err = cmd.Wait()
+		close(c.ended)
 	}()
-	return s, nil
+	return c, nil
 }
 
-// stop asks the process to end and waits; a deaf one is killed. nil is none.
-func (s *server) stop() { s.stopWithin(5 * time.Second) }
+// stop asks the child to end and waits; a deaf one is killed. nil is no child.
+func (c *child) stop() { c.stopWithin(5 * time.Second) }
 
-func (s *server) stopWithin(patience time.Duration) {
-	if s == nil {
+func (c *child) stopWithin(patience time.Duration) {
+	if c == nil {
 		return
 	}
 	// The errors mean that it has ended already.
-	_ = s.process.Signal(syscall.SIGTERM)
-	_ = s.stdin.Close()
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	_ = c.stdin.Close()
 	select {
-	case <-s.ended:
+	case <-c.ended:
 	case <-time.After(patience):
-		_ = s.process.Signal(syscall.SIGKILL)
-		<-s.ended
+		_ = c.cmd.Process.Kill()
+		<-c.ended
 	}
 }
 
 // startFront runs the built-in proxy as a child, so that it can give up root
 // while this process keeps its rights to take the run back.
-func startFront(ctx context.Context, program string, log io.Writer, file string) (*server, error) {
-	file, err := filepath.Abs(file) // a child runs in another folder
-	if err != nil {
-		return nil, err
-	}
+func startFront(ctx context.Context, program string, log io.Writer, file string) (*child, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -84,32 +80,38 @@ func startFront(ctx context.Context, program string, log io.Writer, file string)
 	if err != nil {
 		return nil, err
 	}
-	s, err := startServer(io.Discard, log, program, "proxy", "--config", file, "--with-parent")
+	c, err := startChild(io.Discard, log, program, "proxy", "--config", file, "--with-parent")
 	if err != nil {
 		return nil, problem.Wrap(err, "the built-in proxy did not start", "", "")
 	}
-	if err := s.listening(ctx, cfg.Listen[0]); err != nil {
-		s.stop()
+	if err := c.listening(ctx, cfg.Listen[0]); err != nil {
+		c.stop()
 		return nil, err
 	}
-	return s, nil
+	return c, nil
 }
 
 // listening waits until address takes connections.
-func (s *server) listening(ctx context.Context, address string) error {
-	at, err := hostport.Parse(address)
+func (c *child) listening(ctx context.Context, address string) error {
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return err
 	}
+	switch host {
+	case "", "0.0.0.0":
+		host = "127.0.0.1"
+	case "::":
+		host = "::1"
+	}
 	deadline := time.After(frontStart)
 	for {
-		conn, err := net.DialTimeout("tcp", at.Local().String(), time.Second)
+		conn, err := net.DialTimeout("tcp", net.JoinHostPort(host, port), time.Second)
 		if err == nil {
 			return conn.Close()
 		}
 		select {
-		case <-s.ended:
-			return problem.New(fmt.Sprintf("the front ended at once: %v", s.err), "", "see its message above")
+		case <-c.ended:
+			return problem.New(fmt.Sprintf("the front ended at once: %v", c.err), "", "see its message above")
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-deadline:
@@ -120,12 +122,12 @@ func (s *server) listening(ctx context.Context, address string) error {
 }
 
 // serve stays with the child until ctx ends, then lets it drain.
-func (s *server) serve(ctx context.Context) error {
+func (c *child) serve(ctx context.Context) error {
 	select {
-	case <-s.ended:
-		return problem.New(fmt.Sprintf("the front ended: %v", s.err), "", "see its message above")
+	case <-c.ended:
+		return problem.New(fmt.Sprintf("the front ended: %v", c.err), "", "see its message above")
 	case <-ctx.Done():
-		s.stopWithin(frontDrain)
+		c.stopWithin(frontDrain)
 		return nil
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -126,9 +127,9 @@ func writePlan(file string, plan setup.Plan) error {
 // readPlan reads what writePlan wrote, strictly: a plan is a list of deeds.
 func readPlan(file string) (setup.Plan, error) {
 	var plan setup.Plan
-	data, err := readTrusted("the plan", file)
+	data, err := os.ReadFile(file)
 	if err != nil {
-		return plan, err
+		return plan, problem.Wrap(err, "the plan cannot be read", "", "").WithKind(problem.Usage)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()

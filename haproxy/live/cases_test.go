@@ -494,7 +494,7 @@ func TestMapLineLeadsToBitbucket(t *testing.T) {
 	}
 	line := ""
 	for _, note := range m.Notes {
-		if before, offered, ok := strings.Cut(note, "adds this line there instead: "); ok && strings.Contains(before, hosts) {
+		if before, offered, ok := strings.Cut(note, "add this line to it: "); ok && strings.Contains(before, hosts) {
 			line = offered
 		}
 	}

@@ -1,18 +1,19 @@
 package live
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"strconv"
 	"strings"
 	"time"
 
 	"bitgate/haproxy"
-	"bitgate/internal/child"
 	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
-	"bitgate/internal/trusted"
+	"bitgate/internal/service"
 )
 
 // checkTime ends a check that waits for names which no server resolves.
@@ -23,9 +24,6 @@ const checkTime = 2 * time.Minute
 // bitgate that is killed meanwhile leaves no key behind. HAPROXY_* and everything
 // else of the environment is kept from it.
 func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) (Report, error) {
-	if err := trusted.Check("HAProxy's program", bin); err != nil {
-		return Report{}, err
-	}
 	c := copies{}
 	defer c.close()
 	args, err := c.add(set, extra)
@@ -34,11 +32,11 @@ func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	out, err := child.Command{Name: bin, Args: append([]string{"-c"}, args...), Files: c.files}.Output(ctx)
+	out, err := service.RunWith(ctx, c.files, bin, append([]string{"-c"}, args...)...)
 	if ctx.Err() != nil {
 		return Report{}, problem.Wrap(ctx.Err(), fmt.Sprintf("%s -c did not end", bin), "it may wait for a host name that cannot be resolved", "")
 	}
-	if exit := (*child.ExitError)(nil); err != nil && (!errors.As(err, &exit) || !exit.Exited()) {
+	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || !exit.Exited()) {
 		return Report{}, problem.Wrap(err, fmt.Sprintf("%s -c could not be run", bin), "a configuration is written only after HAProxy has accepted it", "")
 	}
 	text := c.realNames(string(out))
@@ -48,18 +46,28 @@ func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) 
 // repoint replaces the path after every "crt" that names a moved file. Nothing
 // else of the file changes, so that line numbers stay true.
 func repoint(data []byte, moved map[string]string) []byte {
+	if len(moved) == 0 {
+		return data
+	}
 	var out []byte
-	at := 0
-	for _, l := range haproxy.Parse(data).Lines {
-		for i := 1; i < len(l.Words); i++ {
-			w := l.Words[i]
-			if to, ok := moved[w.Text]; ok && l.Words[i-1].Text == "crt" {
-				out = append(append(out, data[at:w.Start]...), haproxy.Quote(to)...)
-				at = w.End
+	for line := range bytes.Lines(data) {
+		if !bytes.Contains(line, []byte("crt")) {
+			out = append(out, line...)
+			continue
+		}
+		at := 0
+		for _, l := range haproxy.Parse(line).Lines {
+			for i := 1; i < len(l.Words); i++ {
+				w := l.Words[i]
+				if to, ok := moved[w.Text]; ok && l.Words[i-1].Text == "crt" {
+					out = append(append(out, line[at:w.Start]...), haproxy.Quote(to)...)
+					at = w.End
+				}
 			}
 		}
+		out = append(out, line[at:]...)
 	}
-	return append(out, data[at:]...)
+	return out
 }
 
 var (

@@ -40,7 +40,7 @@ func TestCertificateIsSwappedWithoutAReload(t *testing.T) {
 	text := w.fill(certificateOnly)
 	write(t, cfg, text)
 	launch(t, in.Bin, w.addr, "-f", cfg)
-	socket, admin := haproxy.RuntimeSocket([]haproxy.Source{{Path: cfg, Data: text}})
+	socket, admin := haproxy.ParseSet([]haproxy.Source{{Path: cfg, Data: text}}).RuntimeSocket()
 	if socket != "unix:"+filepath.Join(w.dir, "s") || !admin {
 		t.Fatalf("the socket is %q, admin %t", socket, admin)
 	}

@@ -5,14 +5,13 @@ package publicurl
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"golang.org/x/net/idna"
-
-	"bitgate/internal/hostport"
 )
 
 // URL is a parsed public URL. The zero value is "not given". Comparable.
@@ -60,7 +59,10 @@ func Parse(text string) (URL, error) {
 	if err != nil {
 		return URL{}, fmt.Errorf("%q: %w", text, err)
 	}
-	parsed := URL{host: host, port: port, path: path, authority: hostport.Bracket(host), portText: strconv.Itoa(port)}
+	parsed := URL{host: host, port: port, path: path, authority: host, portText: strconv.Itoa(port)}
+	if strings.Contains(host, ":") {
+		parsed.authority = "[" + host + "]"
+	}
 	if port != 443 {
 		parsed.authority += ":" + parsed.portText
 	}
@@ -147,7 +149,7 @@ func (u URL) ProxyPort() string { return u.portText }
 func (u URL) Authority() string { return u.authority }
 
 // HostPort is host:port with the port always there, for dialling.
-func (u URL) HostPort() string { return hostport.Addr{Host: u.host, Port: u.port}.String() }
+func (u URL) HostPort() string { return net.JoinHostPort(u.host, u.ProxyPort()) }
 
 // Origin is scheme and authority without the context path.
 func (u URL) Origin() string { return "https://" + u.Authority() }

@@ -46,7 +46,7 @@ func tableFacts(properties bool) setup.Facts {
 		HAProxyCtl:   service.Control{How: service.Systemd, Name: "haproxy.service"},
 		Certificate:  setup.Certificate{Given: true, Digest: "d", Sources: map[string]string{"/c.pem": "x"}},
 	}
-	f.HAProxySources = []haproxy.Source{{Path: f.HAProxyFiles[0].Path, Data: f.HAProxyFiles[0].Data}}
+	f.HAProxyConfig = haproxy.ParseSet([]haproxy.Source{{Path: f.HAProxyFiles[0].Path, Data: f.HAProxyFiles[0].Data}})
 	if !properties {
 		f.Bitbucket.Version = "4.14.12"
 		f.Layout = bitbucket.Layout{Generation: "bitbucket-4", ServerXML: "/home/shared/server.xml", Properties: f.Layout.Properties}

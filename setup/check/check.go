@@ -8,7 +8,6 @@ import (
 
 	"bitgate/bitbucket"
 	"bitgate/certs"
-	"bitgate/haproxy"
 	"bitgate/haproxy/live"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
@@ -107,12 +106,11 @@ func Ports(f setup.Facts, p setup.Plan) []setup.Finding {
 	return out
 }
 
-// checkHAProxy runs the real program over the set as it will be.
+// checkHAProxy runs the real program over the set as it will be. What bitgate
+// adds may mend the present set (the first listener, the end of the last line),
+// so that one is looked at only to tell whose fault a refusal is.
 func checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]setup.Finding, error) {
-	if !f.HAProxyReport.OK {
-		return brokenBefore(f), nil
-	}
-	var set, extra []live.Candidate
+	var set, present, extra []live.Candidate
 	for _, file := range f.HAProxyFiles {
 		after, err := p.Applied(file.Path, file.Data)
 		if err != nil {
@@ -120,6 +118,9 @@ func checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]setup.Fin
 		}
 		if len(after) > 0 || !file.Absent {
 			set = append(set, live.Candidate{Path: file.Path, Data: after})
+		}
+		if !file.Absent {
+			present = append(present, live.Candidate{Path: file.Path, Data: file.Data})
 		}
 	}
 	for _, r := range p.Ordered() {
@@ -136,6 +137,13 @@ func checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]setup.Fin
 		return nil, err
 	}
 	if !report.OK {
+		before, err := live.Check(ctx, f.HAProxy.Bin, present, nil)
+		if err != nil {
+			return nil, err
+		}
+		if len(present) > 0 && !before.OK {
+			return brokenBefore(f, before), nil
+		}
 		return []setup.Finding{{
 			ID: "haproxy", Level: setup.Fail, Seen: "HAProxy refuses the merged configuration: " + FirstAlert(report),
 			Why: "it would not start with it; nothing has been changed", Do: "see the line it names",
@@ -145,19 +153,17 @@ func checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]setup.Fin
 }
 
 // brokenBefore tells of every line that HAProxy refuses in the file as it is, and
-// what replaces the keywords that it took out.
-func brokenBefore(f setup.Facts) []setup.Finding {
+// what replaces the keywords that it removed.
+func brokenBefore(f setup.Facts, report live.Report) []setup.Finding {
 	const seen = "the present HAProxy configuration is refused by HAProxy itself: "
 	var out []setup.Finding
-	for _, m := range f.HAProxyReport.Messages {
+	for _, m := range report.Messages {
 		if m.Level != "ALERT" || m.Line == 0 || len(out) == maxAlerts {
 			continue
 		}
 		do := "repair it first (haproxy -c -f FILE)"
-		for _, src := range f.HAProxySources {
-			if instead := haproxy.Instead(src, m.Line); src.Path == m.File && instead != "" {
-				do = "use " + instead
-			}
+		if instead := f.HAProxyConfig.Instead(m.File, m.Line); instead != "" {
+			do = "use " + instead
 		}
 		out = append(out, setup.Finding{
 			ID: "haproxy-before", Level: setup.Fail, Seen: fmt.Sprintf("%s%s, line %d: %s", seen, m.File, m.Line, m.Text),
@@ -166,7 +172,7 @@ func brokenBefore(f setup.Facts) []setup.Finding {
 	}
 	if len(out) == 0 {
 		out = append(out, setup.Finding{
-			ID: "haproxy-before", Level: setup.Fail, Seen: seen + FirstAlert(f.HAProxyReport),
+			ID: "haproxy-before", Level: setup.Fail, Seen: seen + FirstAlert(report),
 			Why: "a reload would fail whatever bitgate adds", Do: "repair it first (haproxy -c -f FILE)",
 		})
 	}

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"bitgate/bitbucket"
-	"bitgate/internal/hostport"
 	"bitgate/internal/node"
 	"bitgate/setup"
 	"bitgate/tomcat"
@@ -59,13 +58,10 @@ func isHere(n node.Node) bool {
 	if setup.Loopback(n) {
 		return true
 	}
-	at, err := hostport.Parse(n.Address)
-	if err != nil {
-		return false
-	}
+	host, _, _ := net.SplitHostPort(n.Address)
 	mine, _ := net.InterfaceAddrs()
 	for _, a := range mine {
-		if network, ok := a.(*net.IPNet); ok && network.IP.Equal(net.ParseIP(at.Host)) {
+		if network, ok := a.(*net.IPNet); ok && network.IP.Equal(net.ParseIP(host)) {
 			return true
 		}
 	}

@@ -2,7 +2,6 @@ package detect
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
 	"bitgate/internal/atomicfile"
-	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/setup"
 )
@@ -28,7 +26,7 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 	}
 	f.HAProxyCtl, _ = service.FindHAProxy(ctx, p.Root)
 	resolved, _ := setup.Resolve(f.Facts, p.Input, nil)
-	if err := f.readHAProxyFiles(ctx, resolved); err != nil {
+	if err := f.readHAProxyFiles(resolved); err != nil {
 		return err
 	}
 	if f.ProxyConfig, err = atomicfile.Read(resolved.ProxyConfig); err != nil {
@@ -47,31 +45,23 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 
 // readHAProxyFiles reads the whole set in load order; a file of the set that
 // does not exist yet is empty.
-func (f *facts) readHAProxyFiles(ctx context.Context, a setup.Answers) error {
+func (f *facts) readHAProxyFiles(a setup.Answers) error {
 	paths := f.HAProxy.Files
 	if len(paths) == 0 {
 		paths = []string{a.HAProxyCfg}
 	}
-	var candidates []live.Candidate
+	var set []haproxy.Source
 	for _, path := range paths {
 		file, err := atomicfile.Read(path)
 		if err != nil {
 			return err
 		}
 		f.HAProxyFiles = append(f.HAProxyFiles, file)
-		f.HAProxySources = append(f.HAProxySources, haproxy.Source{Path: file.Path, Data: file.Data})
-		if !file.Absent {
-			candidates = append(candidates, live.Candidate{Path: file.Path, Data: file.Data})
-		}
+		set = append(set, haproxy.Source{Path: file.Path, Data: file.Data})
 	}
-	f.HandMade = haproxy.HandMade(f.HAProxySources)
-	if f.HAProxy.Bin == "" || len(candidates) == 0 {
-		f.HAProxyReport.OK = true
-		return nil
-	}
-	report, err := live.Check(ctx, f.HAProxy.Bin, candidates, nil)
-	f.HAProxyReport = report
-	return err
+	f.HAProxyConfig = haproxy.ParseSet(set)
+	f.HandMade = f.HAProxyConfig.HandMade()
+	return nil
 }
 
 // loadCertificate reads the certificate only to describe it; keys do not stay.
@@ -80,13 +70,9 @@ func (f *facts) loadCertificate(a setup.Answers, now time.Time) {
 		return
 	}
 	f.Certificate.Given = true
-	m, err := certs.LoadBy(certs.OpenTrusted, setup.CertPaths(a))
+	m, err := certs.Load(setup.CertPaths(a))
 	if err != nil {
 		f.Certificate.Error = err.Error()
-		var told *problem.Error
-		if errors.As(err, &told) {
-			f.Certificate.Do = told.Do
-		}
 		return
 	}
 	info := m.Info()
