@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
+
+	"bitgate/internal/child"
+	"bitgate/internal/hostport"
 )
 
 var gitChecks = []check{{
@@ -23,8 +23,7 @@ var gitChecks = []check{{
 }}
 
 func lookGit(ctx context.Context, p *probe) verdict {
-	git, err := exec.LookPath("git")
-	if err != nil {
+	if _, err := child.Lookup("git"); err != nil {
 		return warn("git is not installed on this machine").
 			because("the real test, a git ls-remote, could not be made").
 			doing("install it (apt install git, dnf install git) or verify from another machine with --connect")
@@ -37,11 +36,11 @@ func lookGit(ctx context.Context, p *probe) verdict {
 	if err != nil {
 		return note("not checked: " + err.Error())
 	}
-	out, err := runGit(ctx, git, p.gitCredential(ctx), append(args, "ls-remote", "--", address)...)
+	refs, err := runGit(ctx, p.gitCredential(ctx), append(args, "ls-remote", "--", address)...)
 	if err != nil {
 		return fail(fmt.Sprintf("git ls-remote %s: %v", address, err))
 	}
-	return ok(fmt.Sprintf("git ls-remote %s: %d refs", address, bytes.Count(out, []byte("\n"))))
+	return ok(fmt.Sprintf("git ls-remote %s: %d refs", address, refs))
 }
 
 // cloneAddress is the HTTPS address of the named repository, without a user.
@@ -64,7 +63,7 @@ func (p *probe) cloneAddress() (string, error) {
 // gitArgs makes git use the connection that is examined: no helper, proxy or
 // rewriting of the person who runs bitgate, our roots, our address.
 func (p *probe) gitArgs(ctx context.Context) ([]string, error) {
-	args := []string{"-c", "credential.helper=", "-c", "core.askPass=", "-c", "http.proxy="}
+	args := []string{"-c", "http.proxy="}
 	if p.t.CAFile != "" && !p.handshake(ctx).bySystem {
 		args = append(args, "-c", "http.sslCAInfo="+p.t.CAFile)
 	}
@@ -85,28 +84,22 @@ func (p *probe) gitArgs(ctx context.Context) ([]string, error) {
 
 // curlResolve is curl's --resolve value, which can change the address but not the port.
 func (p *probe) curlResolve(ctx context.Context) (string, error) {
-	host, port, err := net.SplitHostPort(p.t.Connect)
+	to, err := hostport.Parse(p.t.Connect)
 	if err != nil {
 		return "", err
 	}
-	if port != p.t.URL.ProxyPort() {
-		return "", fmt.Errorf("git cannot be told to connect to port %s instead of %s", port, p.t.URL.ProxyPort())
+	if to.Port != p.t.URL.Port() {
+		return "", fmt.Errorf("git cannot be told to connect to port %d instead of %d", to.Port, p.t.URL.Port())
 	}
-	if _, err := netip.ParseAddr(host); err != nil {
+	host := to.Host
+	if !to.IP().IsValid() {
 		addrs, err := net.DefaultResolver.LookupHost(ctx, host)
 		if err != nil {
 			return "", err
 		}
 		host = addrs[0]
 	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	name := p.t.URL.Host()
-	if strings.Contains(name, ":") {
-		name = "[" + name + "]"
-	}
-	return name + ":" + port + ":" + host, nil
+	return hostport.Addr{Host: p.t.URL.Host(), Port: to.Port}.String() + ":" + hostport.Bracket(host), nil
 }
 
 // gitCredential is git's credential protocol (git-credential(1)); nil without
@@ -126,10 +119,11 @@ func (p *probe) gitCredential(ctx context.Context) []byte {
 	return b.Bytes()
 }
 
-func runGit(ctx context.Context, git string, credential []byte, args ...string) ([]byte, error) {
+// runGit returns how many lines git printed. It reads credential from descriptor 3.
+func runGit(ctx context.Context, credential []byte, args ...string) (int, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer r.Close()
 	// Far below the pipe's capacity, so this does not block.
@@ -137,25 +131,28 @@ func runGit(ctx context.Context, git string, credential []byte, args ...string) 
 	w.Close()
 	clear(credential)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	cmd := exec.CommandContext(ctx, git, args...)
-	cmd.ExtraFiles = []*os.File{r}
-	cmd.Dir = os.TempDir()
 	// No SSH_ASKPASS, GIT_* or *_proxy of the person who runs bitgate.
-	cmd.Env = []string{
-		"PATH=" + filepath.Dir(git) + ":/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "HOME=/nonexistent",
-		"GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-	}
-	var out, messages bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &messages
-	if err := cmd.Run(); err != nil {
-		if text := lastLine(messages.String()); text != "" {
+	cmd := child.Git("", args...)
+	var refs lineCount
+	messages := child.Limited{Max: 64 << 10}
+	cmd.Files, cmd.Stdout, cmd.Stderr = []*os.File{r}, &refs, &messages
+	if err := cmd.Run(ctx); err != nil {
+		if text := lastLine(string(messages.Bytes())); text != "" {
 			err = errors.New(text)
 		}
-		return nil, err
+		return 0, err
 	}
-	return out.Bytes(), nil
+	return int(refs), nil
+}
+
+// lineCount counts lines, however many a server sends.
+type lineCount int
+
+func (n *lineCount) Write(p []byte) (int, error) {
+	*n += lineCount(bytes.Count(p, []byte("\n")))
+	return len(p), nil
 }
 
 func lastLine(s string) string {

@@ -12,9 +12,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"time"
+
+	"bitgate/internal/hostport"
 )
 
 // probe is what the checks share: one examined handshake and one HTTP client
@@ -77,10 +78,10 @@ func (p *probe) address(hostPort string) string {
 	if hostPort == p.t.URL.HostPort() {
 		return p.t.Connect
 	}
-	host, port, err := net.SplitHostPort(hostPort)
-	connectHost, _, connectErr := net.SplitHostPort(p.t.Connect)
-	if err == nil && connectErr == nil && host == p.t.URL.Host() && port == strconv.Itoa(p.t.RedirectPort) {
-		return net.JoinHostPort(connectHost, port)
+	to, err := hostport.Parse(p.t.Connect)
+	if redirect := (hostport.Addr{Host: p.t.URL.Host(), Port: p.t.RedirectPort}); err == nil && hostPort == redirect.String() {
+		to.Port = redirect.Port
+		return to.String()
 	}
 	return hostPort
 }
@@ -238,5 +239,5 @@ func authority(u *url.URL) string {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	return net.JoinHostPort(u.Hostname(), port)
+	return hostport.Bracket(u.Hostname()) + ":" + port
 }

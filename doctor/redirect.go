@@ -3,10 +3,9 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
-	"strconv"
 
+	"bitgate/internal/hostport"
 	"bitgate/setup"
 )
 
@@ -60,7 +59,7 @@ func lookPlain(ctx context.Context, p *probe) verdict {
 
 func (p *probe) plainRedirect(ctx context.Context) verdict {
 	from := &url.URL{
-		Scheme: "http", Host: net.JoinHostPort(p.t.URL.Host(), strconv.Itoa(p.t.RedirectPort)),
+		Scheme: "http", Host: hostport.Addr{Host: p.t.URL.Host(), Port: p.t.RedirectPort}.String(),
 		Path: p.t.URL.TomcatPath() + "/projects", RawQuery: "bitgate=1",
 	}
 	a, err := p.get(ctx, from.String())

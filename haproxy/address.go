@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"bitgate/internal/hostport"
 )
 
 // endpoint is what a bind address means for TCP.
@@ -28,15 +30,14 @@ func parseBind(text string) (endpoint, bool) {
 	if text == "" || strings.HasPrefix(text, "/") {
 		return endpoint{}, false
 	}
-	colon := strings.LastIndexByte(text, ':')
-	e := endpoint{host: text, unsure: strings.Contains(text, "$")}
-	if colon >= 0 {
-		e.host = text[:colon]
-		e.lo, e.hi, e.unsure = portRange(text[colon+1:])
+	e := endpoint{unsure: strings.Contains(text, "$")}
+	host, port, ok := hostport.Cut(text)
+	e.host = host
+	if ok {
+		e.lo, e.hi, e.unsure = portRange(port)
 	} else if !e.unsure {
 		return endpoint{}, false // no port: HAProxy refuses it
 	}
-	e.host = strings.TrimSuffix(strings.TrimPrefix(e.host, "["), "]")
 	if a, err := netip.ParseAddr(e.host); err == nil {
 		e.addr = a.Unmap()
 	}
@@ -58,26 +59,26 @@ func portRange(text string) (lo, hi int, unsure bool) {
 	return lo, hi, false
 }
 
-// overlaps reports whether both may take the same connection. In doubt they
-// do: a name may be any address, and "::" takes IPv4 too on most systems.
+// overlaps reports whether both may take the same connection, in doubt yes.
 func (e endpoint) overlaps(o endpoint) bool {
 	if !e.unsure && !o.unsure && (e.hi < o.lo || o.hi < e.lo) {
 		return false
 	}
-	if e.named() || o.named() || e.all6() || o.all6() {
-		return true
+	return hostport.HostsOverlap(e.socketHost(), o.socketHost())
+}
+
+// socketHost is the host as the system has it: an empty one means IPv4 only.
+func (e endpoint) socketHost() string {
+	if e.all4() {
+		return netip.IPv4Unspecified().String()
 	}
-	if e.all4() || o.all4() {
-		return (e.all4() || e.addr.Is4()) && (o.all4() || o.addr.Is4())
-	}
-	return e.addr == o.addr
+	return e.host
 }
 
 func (e endpoint) all4() bool {
 	return e.host == "" || e.host == "*" || e.addr == netip.IPv4Unspecified()
 }
-func (e endpoint) all6() bool  { return e.addr == netip.IPv6Unspecified() }
-func (e endpoint) named() bool { return !e.all4() && !e.addr.IsValid() }
+func (e endpoint) all6() bool { return e.addr == netip.IPv6Unspecified() }
 
 // spellBind writes an address for a bind line. HAProxy takes "::" alone for
 // IPv6 only or for both by a system setting, so it is said; 1.5 and 1.6 know
@@ -91,8 +92,13 @@ func spellBind(e endpoint, v Version, v4too bool) string {
 		return ":::" + port + " v4v6"
 	case e.all6():
 		return ":::" + port + " v6only"
-	case e.addr.Is6() && v.AtLeast(2, 0):
-		return "[" + e.addr.String() + "]:" + port
 	}
-	return e.host + ":" + port
+	return spellHost(e, v) + ":" + port
+}
+
+func spellHost(e endpoint, v Version) string {
+	if e.addr.Is6() && v.AtLeast(2, 0) {
+		return hostport.Bracket(e.addr.String())
+	}
+	return e.host
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 )
 
@@ -71,11 +72,11 @@ func mentionsBitbucket(name string) bool {
 
 // parseListen reads an address of Site: "host:port" or ":port".
 func parseListen(text string) (endpoint, error) {
-	e, ok := parseBind(text)
-	if !ok || e.unsure || e.lo != e.hi || e.lo < 1 || e.hi > 65535 || strings.ContainsAny(text, " \t\r\n,@$'\"\\#") {
+	a, err := hostport.Listen(text)
+	if err != nil || a.IP().Zone() != "" {
 		return endpoint{}, problem.New(fmt.Sprintf("%q is not an address to listen on", text), "", "write host:port or :port").WithKind(problem.Usage)
 	}
-	return e, nil
+	return endpoint{host: a.Host, addr: a.IP(), lo: a.Port, hi: a.Port}, nil
 }
 
 // loops reports whether an upstream is an address that we listen on ourselves.
@@ -92,7 +93,7 @@ func loops(upstream, listen endpoint) bool {
 // (Atlassian KB 1055950087).
 func parseUpstream(text string) (endpoint, error) {
 	e, err := parseListen(text)
-	if err != nil || e.host == "" || e.host == "*" {
+	if err != nil || e.host == "" {
 		return endpoint{}, problem.New(fmt.Sprintf("%q is not the address of a server", text), "", "write host:port, 127.0.0.1:7990 for example").WithKind(problem.Usage)
 	}
 	if e.host == "localhost" {

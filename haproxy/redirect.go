@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"bitgate/internal/hostport"
 )
 
 // sharePlain adds the section of a bind to those that send plain requests for
@@ -55,10 +57,7 @@ func (e *sectionEditor) redirect() error {
 		at = e.end()
 	}
 	at = e.outside(at)
-	name := e.site.URL.Host()
-	if strings.Contains(name, ":") {
-		name = "[" + name + "]"
-	}
+	name := hostport.Bracket(e.site.URL.Host())
 	names := name
 	for _, i := range e.shared.binds {
 		for _, b := range bindWords(e.sec, e.words(i), i) {

@@ -31,7 +31,7 @@ func (s Site) sshUpstreams() []node.Node {
 	}
 	var out []node.Node
 	for _, n := range s.Nodes {
-		out = append(out, node.Node{Name: n.Name, Address: n.At(strings.TrimPrefix(s.SSHUpstream, ":"))})
+		out = append(out, node.Node{Name: n.Name, Address: n.At(s.SSHUpstream)})
 	}
 	return out
 }
@@ -58,8 +58,5 @@ func (s Site) spellServers(nodes []node.Node) ([]server, error) {
 }
 
 func spellServer(e endpoint, v Version) string {
-	if e.addr.Is6() && v.AtLeast(2, 0) {
-		return "[" + e.addr.String() + "]:" + strconv.Itoa(e.lo)
-	}
-	return e.host + ":" + strconv.Itoa(e.lo)
+	return spellHost(e, v) + ":" + strconv.Itoa(e.lo)
 }

@@ -50,6 +50,11 @@ func (e *exchange) notReached(err error) {
 		e.clientLeft()
 		return
 	}
+	if shortage(err) {
+		e.p.trouble.event("no connection to a server can be made: %v", err)
+		e.say(rules.Shortage())
+		return
+	}
 	e.say(rules.NoServer(isTimeout(err)))
 }
 

@@ -12,21 +12,64 @@ import (
 	"bitgate/proxy/metrics"
 )
 
-// clients counts the connections of clients and holds each client to its limits.
+// clients counts the connections of clients and holds all of them, and each
+// client, to their limits.
 type clients struct {
 	cfg      config.Config
 	counters *metrics.Counters
 	open     atomic.Int64
+	files    atomic.Int64 // descriptors that they use
+	most     int64        // of these
+	full     seldom
 
 	mu      sync.Mutex
 	limiter *limit.Limiter
 }
 
-func newClients(c config.Config, counters *metrics.Counters) *clients {
-	return &clients{
-		cfg: c, counters: counters,
-		limiter: limit.New(limit.Options{Connections: c.LimitConnections, Rate: c.LimitRate, Burst: c.LimitBurst}),
+const (
+	// ownFiles is what the process itself has open at most: listeners and epoll
+	// descriptors of all loops, logs, certificates being read, checks.
+	ownFiles = 128
+	// sshFiles is what a forwarded SSH connection uses: it has one to its server.
+	sshFiles = 2
+	// Below enoughConnections the administrator is told; fewConnections is what one
+	// client may have where there are few.
+	enoughConnections = 1000
+	fewConnections    = 64
+)
+
+// newClients returns those of a process that may open so many files.
+func newClients(c config.Config, counters *metrics.Counters, log *logger, files int) *clients {
+	most := min(c.MaxConnections, clientFiles(c, files))
+	if most < c.MaxConnections && most < enoughConnections {
+		log.event("only %d files may be open, which leaves room for %d connections; ulimit -n, or LimitNOFILE= of the unit, allows more", files, most)
 	}
+	each := c.LimitConnections
+	if each == 0 {
+		each = max(most/4, min(most, fewConnections))
+	}
+	return &clients{
+		cfg: c, counters: counters, most: int64(most), full: seldom{log: log},
+		limiter: limit.New(limit.Options{Connections: each, Rate: c.LimitRate, Burst: c.LimitBurst}),
+	}
+}
+
+// clientFiles is how many of so many files clients may use. The rest is for what
+// serves them, without which a connection is worth nothing: for each slot at a
+// server one that is used and one that is kept. Where there are few of all, both
+// get about half.
+func clientFiles(c config.Config, files int) int {
+	return max(files-ownFiles-2*c.MaxConn*len(c.Servers()), files/2-ownFiles/8, 1)
+}
+
+// room reports whether another connection may be accepted that uses so many
+// files; until then it waits in the kernel.
+func (c *clients) room(files int64) bool {
+	if c.files.Load()+files <= c.most {
+		return true
+	}
+	c.full.event("%d connections are open, as many as may be; more have to wait", c.open.Load())
+	return false
 }
 
 // connections that are open.
@@ -43,23 +86,31 @@ func (c *clients) request(addr netip.Addr) (ok bool, wait time.Duration) {
 	return c.limiter.Request(addr, time.Now())
 }
 
-// guard closes at once the connections that their client has too many of. A
-// trusted proxy brings many clients and has no such limit.
-func (c *clients) guard(l net.Listener) net.Listener { return &guarded{l, c} }
+// guard accepts nothing while there is no room, and closes at once the connections
+// that their client has too many of. A trusted proxy brings many clients and has
+// no such limit. Each connection uses so many files.
+func (c *clients) guard(l net.Listener, files int64) net.Listener { return &guarded{l, c, files} }
 
 type guarded struct {
 	net.Listener
 	clients *clients
+	files   int64
 }
+
+// roomPause is how long who listens waits before it looks for room again.
+const roomPause = 100 * time.Millisecond
 
 // Accept implements net.Listener.
 func (g *guarded) Accept() (net.Conn, error) {
 	for {
+		for !g.clients.room(g.files) {
+			time.Sleep(roomPause)
+		}
 		conn, err := g.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		if account, ok := g.clients.connect(remoteOf(conn).Addr()); ok {
+		if account, ok := g.clients.connect(remoteOf(conn).Addr(), g.files); ok {
 			return &guardedConn{Conn: conn, account: account}, nil
 		}
 		conn.Close()
@@ -71,12 +122,13 @@ type account struct {
 	clients *clients
 	addr    netip.Addr
 	limited bool
+	files   int64
 }
 
 // connect counts a connection unless its client has too many; whoever gets one
 // calls done at its end.
-func (c *clients) connect(addr netip.Addr) (a account, ok bool) {
-	a = account{clients: c, addr: addr, limited: !c.cfg.Trusted(addr)}
+func (c *clients) connect(addr netip.Addr, files int64) (a account, ok bool) {
+	a = account{clients: c, addr: addr, limited: !c.cfg.Trusted(addr), files: files}
 	if a.limited {
 		c.mu.Lock()
 		ok := c.limiter.Connect(addr, time.Now())
@@ -88,11 +140,13 @@ func (c *clients) connect(addr netip.Addr) (a account, ok bool) {
 	}
 	c.counters.Connection(false)
 	c.open.Add(1)
+	c.files.Add(files)
 	return a, true
 }
 
 func (a account) done() {
 	a.clients.open.Add(-1)
+	a.clients.files.Add(-a.files)
 	if a.limited {
 		a.clients.mu.Lock()
 		a.clients.limiter.Disconnect(a.addr)

@@ -45,7 +45,7 @@ func (e *eventLoops) accept(ctx context.Context, l net.Listener) error {
 	for _, h := range e.all {
 		var err error
 		h.Do(func() {
-			err = h.Listen(l, e.accepted, func(err error) { e.p.log.later("https: %v", err) })
+			err = h.Listen(l, func() bool { return e.p.clients.room(1) }, e.accepted, func(err error) { e.p.trouble.event("https: %v", err) })
 		})
 		if err != nil {
 			return err
@@ -61,7 +61,7 @@ func (e *eventLoops) accept(ctx context.Context, l net.Listener) error {
 // accepted gives the new connection to the loops in turn: which of them the
 // kernel wakes says nothing about how much each has to do.
 func (e *eventLoops) accepted(a loop.Accepted) {
-	account, ok := e.p.clients.connect(a.Remote.Addr())
+	account, ok := e.p.clients.connect(a.Remote.Addr(), 1)
 	if !ok {
 		a.Refuse()
 		return

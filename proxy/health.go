@@ -47,10 +47,18 @@ func (h *health) watch(ctx context.Context, client *http.Client, s config.Node) 
 		name = "server " + s.Name
 	}
 	up := true
+	lack := seldom{log: h.log}
 	for {
 		err := h.check(ctx, client, s.Address)
 		if ctx.Err() != nil {
 			return
+		}
+		if shortage(err) {
+			lack.event("%s could not be checked: %v", name, err)
+			if !sleep(ctx, h.cfg.HealthInterval) {
+				return
+			}
+			continue
 		}
 		changed, next := h.admission.checked(s.Name, err == nil)
 		if changed {
@@ -61,11 +69,19 @@ func (h *health) watch(ctx context.Context, client *http.Client, s config.Node) 
 				h.log.event("%s is DOWN: %v", name, err)
 			}
 		}
-		select {
-		case <-time.After(next):
-		case <-ctx.Done():
+		if !sleep(ctx, next) {
 			return
 		}
+	}
+}
+
+// sleep reports false when ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

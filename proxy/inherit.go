@@ -3,9 +3,9 @@ package proxy
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 )
 
@@ -61,14 +61,10 @@ func sameAddress(wanted string, bound net.Addr) bool {
 	if bound.Network() == "unix" {
 		return wanted == "unix:"+bound.String()
 	}
-	host, port, err := net.SplitHostPort(wanted)
-	b, boundErr := netip.ParseAddrPort(bound.String())
-	if err != nil || boundErr != nil || port != fmt.Sprint(b.Port()) {
+	want, err := hostport.Parse(wanted)
+	have, boundErr := hostport.Parse(bound.String())
+	if err != nil || boundErr != nil || want.Port != have.Port {
 		return false
 	}
-	if host == "" {
-		return b.Addr().IsUnspecified()
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap() == b.Addr().Unmap()
+	return want.Host == "" && have.Wildcard() || want.IP().IsValid() && want.IP() == have.IP()
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"syscall"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/proxy/config"
 )
@@ -31,7 +32,7 @@ func listen(c config.Config, passed *inherited) (Listeners, error) {
 		if listener := passed.take(address); listener != nil {
 			return listener, nil
 		}
-		listener, err := net.Listen("tcp", address)
+		listener, err := listenTCP(address)
 		if err != nil {
 			l.Close()
 			return nil, cannotListen(address, err)
@@ -77,8 +78,16 @@ func listen(c config.Config, passed *inherited) (Listeners, error) {
 	return l, nil
 }
 
+func listenTCP(address string) (net.Listener, error) {
+	at, err := hostport.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	return net.Listen(at.Network(), at.String())
+}
+
 func cannotListen(address string, err error) error {
-	_, port, _ := net.SplitHostPort(address)
+	_, port, _ := hostport.Cut(address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return problem.Wrap(err, "another program already listens on "+address, "only one can answer there",

@@ -122,6 +122,37 @@ func (l *logger) flush() {
 	}
 }
 
+// seldomPause is the time between two lines of a seldom.
+const seldomPause = 10 * time.Second
+
+// seldom logs what may happen many times a second: once in a while, with how often
+// it happened meanwhile. It does not wait.
+type seldom struct {
+	log *logger
+
+	mu   sync.Mutex
+	next time.Time
+	more int
+}
+
+func (s *seldom) event(format string, args ...any) {
+	now := time.Now()
+	s.mu.Lock()
+	if now.Before(s.next) {
+		s.more++
+		s.mu.Unlock()
+		return
+	}
+	more := s.more
+	s.next, s.more = now.Add(seldomPause), 0
+	s.mu.Unlock()
+	text := fmt.Sprintf(format, args...)
+	if more > 0 {
+		text += fmt.Sprintf(" (%d times more since the last such line)", more)
+	}
+	s.log.later("%s", text)
+}
+
 // eventWriter is the log of net/http.
 type eventWriter struct{ l *logger }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -61,23 +62,22 @@ func startOpener(c config.Config, process Process, paths []string, root bool) (*
 	ours, theirs := os.NewFile(uintptr(pair[0]), "key opener"), os.NewFile(uintptr(pair[1]), "key opener")
 	defer theirs.Close()
 	cmd := process.OpenKeys(paths)
-	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.Files = []*os.File{theirs}
 	if root {
 		uid, gid, err := lookup(process.user(c))
 		if err != nil {
 			ours.Close()
 			return nil, err
 		}
-		cmd.SysProcAttr = &syscall.SysProcAttr{
-			Credential:  &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)},
-			AmbientCaps: []uintptr{unix.CAP_DAC_READ_SEARCH},
-		}
+		cmd.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		cmd.AmbientCaps = []uintptr{unix.CAP_DAC_READ_SEARCH}
 	}
-	if err := cmd.Start(); err != nil {
+	running, err := cmd.Start(context.Background())
+	if err != nil {
 		ours.Close()
 		return nil, fmt.Errorf("the process that opens renewed keys does not start: %w", err)
 	}
-	go func() { _ = cmd.Wait() }() // without it renewed keys are not read, which is told then
+	go func() { _ = running.Wait() }() // without it renewed keys are not read, which is told then
 	return ours, nil
 }
 

@@ -38,6 +38,7 @@ const (
 type Proxy struct {
 	cfg       config.Config
 	log       *logger
+	trouble   seldom // what keeps listeners from accepting, and servers from being reached
 	counters  *metrics.Counters
 	clients   *clients
 	admission *admission
@@ -75,9 +76,13 @@ func newProxy(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, erro
 	if err != nil {
 		return nil, err
 	}
+	files, err := openFiles()
+	if err != nil {
+		return nil, err
+	}
 	counters := &metrics.Counters{}
 	p := &Proxy{
-		cfg: c, log: l, counters: counters, clients: newClients(c, counters), admission: newAdmission(c),
+		cfg: c, log: l, trouble: seldom{log: l}, counters: counters, clients: newClients(c, counters, l, files), admission: newAdmission(c),
 		keys: store, tls: store.Config(c.HTTP2), fresh: &openSet{}, open: &openSet{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
 	}
 	p.unbegun.most = int32(c.MaxConn / 2)
@@ -132,11 +137,11 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 		})
 	}
 	for _, listener := range l.Redirect {
-		listener := p.clients.guard(listener)
+		listener := p.clients.guard(listener, 1)
 		start(listener, func() error { return p.plain.Serve(listener) })
 	}
 	if l.SSH != nil {
-		start(l.SSH, func() error { return p.ssh.serve(ctx, p.clients.guard(l.SSH)) })
+		start(l.SSH, func() error { return p.ssh.serve(ctx, p.clients.guard(l.SSH, sshFiles)) })
 	}
 	if l.Admin != nil {
 		start(l.Admin, func() error { return p.admin.Serve(l.Admin) })

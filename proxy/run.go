@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"time"
 
+	"bitgate/internal/child"
 	"bitgate/internal/problem"
 	"bitgate/proxy/config"
 	"bitgate/proxy/keys"
@@ -24,9 +24,9 @@ type Process struct {
 	Watchdog     time.Duration    // how often it wants a sign of life (WATCHDOG_USEC), 0 for never
 	Sockets      int              // how many bound sockets it passed, from descriptor 3 on (LISTEN_FDS)
 
-	OpenKeys func(paths []string) *exec.Cmd // calls OpenKeys(paths) in a process of its own; nil: the proxy's user must be able to read a renewed key
-	Again    func(env ...string) error      // starts this program anew in this process, with more variables (execve(2))
-	Keys     int                            // descriptor from before that (KeysVariable), 0 for none
+	OpenKeys func(paths []string) child.Command // calls OpenKeys(paths) in a process of its own; nil: the proxy's user must be able to read a renewed key
+	Again    func(env ...string) error          // starts this program anew in this process, with more variables (execve(2))
+	Keys     int                                // descriptor from before that (KeysVariable), 0 for none
 }
 
 // user to become, "" for the usual one.

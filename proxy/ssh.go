@@ -28,10 +28,11 @@ type sshForwarder struct {
 	log     *logger
 	open    *openSet
 	slots   chan struct{}
+	trouble seldom
 }
 
 func newSSHForwarder(c config.Config, l *logger, open *openSet, a *admission) *sshForwarder {
-	return &sshForwarder{cfg: c, servers: newSSHServers(c, a), idle: c.TunnelTimeout, log: l, open: open, slots: make(chan struct{}, maxSSH)}
+	return &sshForwarder{cfg: c, servers: newSSHServers(c, a), idle: c.TunnelTimeout, log: l, open: open, slots: make(chan struct{}, maxSSH), trouble: seldom{log: l}}
 }
 
 // serve accepts until the listener is closed; ctx cuts what is open.
@@ -42,7 +43,7 @@ func (s *sshForwarder) serve(ctx context.Context, l net.Listener) error {
 			return nil
 		}
 		if err != nil { // too many open files, say: others may end meanwhile
-			s.log.event("ssh: %v", err)
+			s.trouble.event("ssh: %v", err)
 			select {
 			case <-time.After(100 * time.Millisecond):
 				continue

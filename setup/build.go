@@ -5,6 +5,7 @@ import (
 
 	"bitgate/bitbucket"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/internal/splice"
@@ -82,17 +83,11 @@ func frontAddress(listen []string) string {
 	if len(listen) == 0 {
 		return ""
 	}
-	host, port := SplitListen(listen[0])
-	switch host {
-	case "", "0.0.0.0":
-		host = "127.0.0.1"
-	case "::":
-		host = "::1"
+	a, err := hostport.Parse(listen[0])
+	if err != nil {
+		return "" // refused by validate
 	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return host + ":" + port
+	return a.Local().String()
 }
 
 // control turns the --restart or --reload answer into how it is done.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -47,8 +46,11 @@ func (b *builder) frontStep() (Step, error) {
 func (b *builder) certificate(s *Step) (string, error) {
 	cert := b.f.Certificate
 	if cert.Error != "" {
-		return "", problem.New("the certificate cannot be used: "+cert.Error,
-			"without it the front cannot answer over TLS", "give --pem, or --cert with --key and --chain")
+		do := cert.Do
+		if do == "" {
+			do = "give --pem, or --cert with --key and --chain"
+		}
+		return "", problem.New("the certificate cannot be used: "+cert.Error, "without it the front cannot answer over TLS", do)
 	}
 	if cert.InPlace != "" {
 		return cert.InPlace, nil
@@ -105,6 +107,9 @@ func (b *builder) builtin(s *Step, bundle string) error {
 		unit, err := templates.SystemdUnit(templates.Unit{Program: b.f.ProgramPath, Config: b.f.ProxyConfig.Path})
 		if err != nil {
 			return err
+		}
+		if fault := b.f.ProgramFault; fault != nil {
+			return problem.New(fault.Seen, fault.Why, fault.Do)
 		}
 		b.whole(s, "install the systemd unit ", b.f.ProxyUnit, []byte(unit))
 	}
@@ -163,15 +168,6 @@ func describe(c service.Control) string {
 		return "by hand"
 	}
 	return string(c.How)
-}
-
-func validListen(l string) bool {
-	i := strings.LastIndexByte(l, ':')
-	if i < 0 {
-		return false
-	}
-	n, err := strconv.Atoi(l[i+1:])
-	return err == nil && n > 0 && n < 65536 && filepath.Clean("/"+l) == "/"+l
 }
 
 func CertPaths(a Answers) certs.Paths {

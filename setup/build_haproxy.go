@@ -7,6 +7,7 @@ import (
 
 	"bitgate/haproxy"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/proxy/config"
@@ -85,11 +86,9 @@ func (b *builder) redirectListen() []string {
 func RedirectAddresses(a Answers) []string {
 	var out []string
 	for _, l := range a.Listen {
-		host, _ := SplitListen(l)
-		if strings.Contains(host, ":") {
-			host = "[" + host + "]"
-		}
-		out = append(out, host+":80")
+		a, _ := hostport.Parse(l) // judged by validate
+		a.Port = 80
+		out = append(out, a.String())
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"bitgate/bitbucket"
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/tomcat"
 )
@@ -72,10 +73,8 @@ func (b *builder) connector() (Step, error) {
 
 func (b *builder) wantedConnector() tomcat.Connector {
 	c := tomcat.Connector{
-		ProxyName: b.a.URL.Host(), ProxyPort: b.a.URL.Port(), Scheme: "https", Secure: true, RedirectPort: b.a.URL.Port(),
-	}
-	if strings.Contains(c.ProxyName, ":") { // RFC 3986: an IPv6 address in a URL stands in brackets
-		c.ProxyName = "[" + c.ProxyName + "]"
+		ProxyName: hostport.Bracket(b.a.URL.Host()), // as it stands in a URL
+		ProxyPort: b.a.URL.Port(), Scheme: "https", Secure: true, RedirectPort: b.a.URL.Port(),
 	}
 	if b.a.LocalOnly {
 		c.Address = "127.0.0.1"

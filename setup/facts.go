@@ -38,8 +38,9 @@ type Facts struct {
 	Certificate   Certificate
 	Bundle        atomicfile.File // what lies at the bundle's path today
 	Listeners     []Listener
-	ProgramPath   string // this binary, for the unit
-	OpenRun       string // id of an unfinished earlier run, "" for none
+	ProgramPath   string   // this binary, for the unit
+	ProgramFault  *Finding // why a unit must not or cannot run it from there
+	OpenRun       string   // id of an unfinished earlier run, "" for none
 	Findings      []Finding
 	DeadFiles     []string // configuration that this generation does not read
 }
@@ -68,6 +69,7 @@ type Instance struct {
 type Certificate struct {
 	Given    bool
 	Error    string // why it could not be loaded
+	Do       string // and what to do about it, where that is known
 	Sources  map[string]string
 	Digest   string // SHA-256 of the bundle that would be written
 	InPlace  string // path of a --pem that can be used as it is

@@ -1,39 +1,20 @@
 package setup
 
-import (
-	"net/netip"
-	"strconv"
-	"strings"
-)
+import "bitgate/internal/hostport"
 
 // Holder returns who already listens where "host:port" (host may be empty or a
 // name) would be bound: the same address, or a wildcard on either side.
 func Holder(ls []Listener, listen string) (Listener, bool) {
-	host, port := SplitListen(listen)
+	want, err := hostport.Parse(listen)
+	if err != nil {
+		return Listener{}, false
+	}
 	for _, l := range ls {
-		ap, err := netip.ParseAddrPort(l.Address)
-		if err != nil || strconv.Itoa(int(ap.Port())) != port {
-			continue
-		}
-		want, err := netip.ParseAddr(host)
-		if err != nil || want.IsUnspecified() || ap.Addr().IsUnspecified() || want.Unmap() == ap.Addr().Unmap() {
+		if at, err := hostport.Parse(l.Address); err == nil && at.Overlaps(want) {
 			return l, true
 		}
 	}
 	return Listener{}, false
-}
-
-// SplitListen splits "host:port"; a wildcard host is "".
-func SplitListen(listen string) (host, port string) {
-	i := strings.LastIndexByte(listen, ':')
-	if i < 0 {
-		return "", listen
-	}
-	host = strings.Trim(listen[:i], "[]")
-	if host == "*" {
-		host = ""
-	}
-	return host, listen[i+1:]
 }
 
 // Program names who listens.

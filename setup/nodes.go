@@ -2,13 +2,13 @@ package setup
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 
 	"bitgate/bitbucket"
 	"bitgate/haproxy"
+	"bitgate/internal/hostport"
 	"bitgate/internal/node"
 	"bitgate/internal/service"
 )
@@ -58,8 +58,8 @@ func validateNodes(a Answers) (bad []string) {
 }
 
 func Loopback(n node.Node) bool {
-	at, err := netip.ParseAddrPort(n.Address)
-	return err == nil && at.Addr().IsLoopback() || strings.HasPrefix(n.Address, "localhost:")
+	at, err := hostport.Parse(n.Address)
+	return err == nil && (at.IP().IsLoopback() || at.Host == "localhost")
 }
 
 // NodeState is what one node said.

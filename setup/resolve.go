@@ -2,11 +2,10 @@ package setup
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"bitgate/bitbucket"
+	"bitgate/internal/hostport"
 	"bitgate/internal/publicurl"
 	"bitgate/internal/service"
 )
@@ -158,15 +157,12 @@ func sshBaseURL(a Answers) string {
 	if a.SSHListen == "" {
 		return ""
 	}
-	_, port := SplitListen(a.SSHListen)
-	host := a.URL.Host()
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
+	listen, _ := hostport.Parse(a.SSHListen) // judged by validate
+	listen.Host = a.URL.Host()
+	if listen.Port == 22 {
+		return "ssh://" + hostport.Bracket(listen.Host)
 	}
-	if n, err := strconv.Atoi(port); err == nil && n == 22 {
-		return "ssh://" + host
-	}
-	return "ssh://" + host + ":" + port
+	return "ssh://" + listen.String()
 }
 
 // SuggestURL is the public URL to prefill: the name from the connector or the

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 )
@@ -59,7 +60,7 @@ func validateAddresses(a Answers) (bad []string) {
 	}
 	for key, list := range map[string][]string{"listen": a.Listen, "ssh-listen": one(a.SSHListen), "ssh-upstream": one(a.SSHUpstream)} {
 		for _, l := range list {
-			if !validListen(l) {
+			if _, err := hostport.Listen(l); err != nil {
 				bad = append(bad, fmt.Sprintf("--%s %q: give ADDRESS:PORT or :PORT", key, l))
 			}
 		}

@@ -2,11 +2,11 @@ package wizard
 
 import (
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
 )
@@ -147,39 +147,16 @@ func oneLine(text string) error {
 	return nil
 }
 
-// splitAddress splits host:port; a host may be empty, a name, an IPv4 address
-// or an IPv6 address in brackets.
-func splitAddress(text string) (host, port string, ok bool) {
-	at := strings.LastIndexByte(text, ':')
-	if at < 0 {
-		return "", "", false
-	}
-	host, port = text[:at], text[at+1:]
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return "", "", false
-	}
-	if inner, bracketed := strings.CutPrefix(host, "["); bracketed {
-		inner, closed := strings.CutSuffix(inner, "]")
-		_, err := netip.ParseAddr(inner)
-		return inner, port, closed && err == nil
-	}
-	return host, port, !strings.ContainsAny(host, ":[]/@ ")
-}
-
-// listenAddress is what a socket binds: ":443", "192.0.2.7:443", "[::]:443".
+// listenAddress is what a socket is bound to.
 func listenAddress(text string) error {
-	if _, _, ok := splitAddress(text); !ok {
-		return fmt.Errorf("%q is not an address to listen on, like :443 or 192.0.2.7:443", text)
-	}
-	return nil
+	_, err := hostport.Listen(text)
+	return err
 }
 
-// dialAddress is where a program connects: a host and a port.
+// dialAddress is where a program connects.
 func dialAddress(text string) error {
-	if host, _, ok := splitAddress(text); !ok || host == "" || host == "*" {
-		return fmt.Errorf("%q is not host:port, like 127.0.0.1:7999", text)
-	}
-	return nil
+	_, err := hostport.Dial(text)
+	return err
 }
 
 // sshAddress is a host and a port, or the port alone that all nodes have.

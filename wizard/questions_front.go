@@ -3,8 +3,8 @@ package wizard
 import (
 	"cmp"
 	"fmt"
-	"strconv"
 
+	"bitgate/internal/hostport"
 	"bitgate/setup"
 )
 
@@ -87,12 +87,12 @@ func frontQuestions() []Question {
 // portHolder names the program that has the front's port. taken is false where
 // that is the front that will be reloaded.
 func portHolder(f setup.Facts, a setup.Answers) (holder setup.Listener, taken bool) {
-	want := strconv.Itoa(a.URL.Port())
+	want := hostport.Addr{Port: a.URL.Port()}
 	if len(a.Listen) > 0 {
-		_, want, _ = splitAddress(a.Listen[0])
+		want, _ = hostport.Parse(a.Listen[0])
 	}
 	for _, l := range f.Listeners {
-		if _, port, ok := splitAddress(l.Address); !ok || port != want {
+		if at, err := hostport.Parse(l.Address); err != nil || !at.Overlaps(want) {
 			continue
 		}
 		ours := a.Front == setup.FrontHAProxy && l.Process == "haproxy" || a.Front == setup.FrontBuiltin && l.Process == "bitgate"

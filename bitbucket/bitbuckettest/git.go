@@ -2,6 +2,7 @@ package bitbuckettest
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,9 +10,10 @@ import (
 	"net/http/cgi"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"bitgate/internal/child"
 )
 
 // gitEnv keeps git from reading the configuration of whoever runs this, and lets
@@ -26,15 +28,18 @@ func gitEnv() []string {
 // makeRepository makes PROJ/repo with one commit on main. Without git on the
 // machine there is no repository and RepoPath is empty.
 func (s *Server) makeRepository() error {
-	path, err := exec.LookPath("git")
-	if errors.Is(err, exec.ErrNotFound) {
+	path, err := child.Lookup("git")
+	if errors.Is(err, child.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	s.git = path
-	s.repo = filepath.Join(s.sharedDir(), "data", "repositories", "1")
+	s.repo, err = filepath.Abs(filepath.Join(s.sharedDir(), "data", "repositories", "1"))
+	if err != nil {
+		return err
+	}
 	if _, err := os.Stat(filepath.Join(s.repo, "HEAD")); err == nil {
 		return nil
 	}
@@ -45,7 +50,7 @@ func (s *Server) makeRepository() error {
 		stdin string
 		args  []string
 	}{
-		{"", []string{"init", "-q", "--bare", "."}},
+		{"", []string{"init", "-q", "--bare"}},
 		{"", []string{"config", "http.receivepack", "true"}},
 		{"", []string{"config", "gc.auto", "0"}}, // no process of git outlives its request
 		{"", []string{"config", "receive.autogc", "false"}},
@@ -60,28 +65,17 @@ func (s *Server) makeRepository() error {
 		for n, a := range step.args {
 			step.args[n] = strings.ReplaceAll(a, "%s", last)
 		}
-		cmd := exec.Command(s.git, step.args...)
-		cmd.Dir = s.repo
-		cmd.Stdin = strings.NewReader(strings.ReplaceAll(step.stdin, "%s", last))
-		cmd.Env = append(cleanEnv(), "GIT_AUTHOR_NAME=Admin", "GIT_AUTHOR_EMAIL=admin@example.com", "GIT_COMMITTER_NAME=Admin", "GIT_COMMITTER_EMAIL=admin@example.com")
-		out, err := cmd.Output()
-		if err != nil {
+		git := child.Git(s.repo, step.args...)
+		git.Stdin = strings.NewReader(strings.ReplaceAll(step.stdin, "%s", last))
+		git.Env = append(git.Env, "GIT_AUTHOR_NAME=Admin", "GIT_AUTHOR_EMAIL=admin@example.com", "GIT_COMMITTER_NAME=Admin", "GIT_COMMITTER_EMAIL=admin@example.com")
+		out := child.Limited{Max: 1 << 10}
+		git.Stdout = &out
+		if err := git.Run(context.Background()); err != nil {
 			return fmt.Errorf("bitbuckettest: git %s: %w", step.args[0], err)
 		}
-		last = strings.TrimSpace(string(out))
+		last = strings.TrimSpace(string(out.Bytes()))
 	}
 	return nil
-}
-
-// cleanEnv is the process's environment without what would point git elsewhere.
-func cleanEnv() []string {
-	var env []string
-	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "GIT_") {
-			env = append(env, e)
-		}
-	}
-	return append(env, gitEnv()...)
 }
 
 // scm serves git over HTTP through git's own http-backend.

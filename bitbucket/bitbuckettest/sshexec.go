@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os/exec"
+	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"bitgate/internal/child"
 )
 
 // converse is one connection: handshake, then any number of sessions.
@@ -100,22 +101,24 @@ func (s *sshServer) run(ctx context.Context, channel ssh.Channel, line, protocol
 		fmt.Fprint(channel.Stderr(), "Repository not found\nThe requested repository does not exist, or you do not have permission to access it.\n")
 		return 1
 	}
-	cmd := exec.CommandContext(ctx, s.srv.git, command, s.srv.repo)
-	cmd.Env = append(cleanEnv(), "GIT_PROTOCOL="+protocol)
-	cmd.Stdout, cmd.Stderr = channel, channel.Stderr()
-	cmd.WaitDelay = time.Second // where a child of git holds the pipes
-	stdin, err := cmd.StdinPipe()
+	stdin, input, err := os.Pipe()
 	if err != nil {
 		return 1
 	}
-	if err := cmd.Start(); err != nil {
+	git := child.Git(s.srv.repo, command, s.srv.repo)
+	git.Env = append(git.Env, append(gitEnv(), "GIT_PROTOCOL="+protocol)...)
+	git.Stdin, git.Stdout, git.Stderr = stdin, channel, channel.Stderr()
+	running, err := git.Start(ctx)
+	stdin.Close()
+	if err != nil {
+		input.Close()
 		return 1
 	}
 	go func() { // ends when the client or the process closes its side
-		_, _ = io.Copy(stdin, channel)
-		stdin.Close()
+		_, _ = io.Copy(input, channel)
+		input.Close()
 	}()
-	if err := cmd.Wait(); err != nil {
+	if err := running.Wait(); err != nil {
 		return 1
 	}
 	return 0

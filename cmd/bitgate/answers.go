@@ -14,6 +14,7 @@ import (
 
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
+	"bitgate/internal/trusted"
 	"bitgate/setup"
 	"bitgate/wizard"
 )
@@ -22,9 +23,9 @@ import (
 // unknown key and every wrong value is an error with its line, all at once.
 // Relative paths start at the file's folder.
 func readAnswers(file string, a *setup.Answers, src setup.Sources) error {
-	data, err := os.ReadFile(file)
+	data, err := readTrusted("the answers file", file)
 	if err != nil {
-		return problem.Wrap(err, "the answers file cannot be read", "", "").WithKind(problem.Usage)
+		return err
 	}
 	return parseAnswers(file, data, a, src)
 }
@@ -106,6 +107,20 @@ func absolute(q wizard.Question, dir, text string) string {
 		return text
 	}
 	return path
+}
+
+// maxInput is more than any plan or answers file has, in bytes.
+const maxInput = 64 << 20
+
+// readTrusted reads a file that decides what is done: nobody but root and the
+// user may be able to write it.
+func readTrusted(what, file string) ([]byte, error) {
+	data, err := trusted.ReadFile(what, file, maxInput)
+	var told *problem.Error
+	if err != nil && !errors.As(err, &told) {
+		err = problem.Wrap(err, what+" cannot be read", "", "").WithKind(problem.Usage)
+	}
+	return data, err
 }
 
 // writeAnswers keeps what somebody said for the next run, readable by its owner

@@ -156,7 +156,7 @@ func (j *job) prove(ctx context.Context, plan setup.Plan, view runView) error {
 
 // carryOut applies, keeps the answers, verifies, and perhaps goes on serving.
 func (j *job) carryOut(ctx context.Context, plan setup.Plan, o applyOptions, view runView) error {
-	var front *child
+	var front *server
 	defer func() { front.stop() }()
 	if o.serve {
 		j.serve = func(ctx context.Context, config string) (err error) {
@@ -187,7 +187,7 @@ func (j *job) carryOut(ctx context.Context, plan setup.Plan, o applyOptions, vie
 }
 
 // goOnServing stays in the foreground with the front until a signal.
-func (j *job) goOnServing(ctx context.Context, plan setup.Plan, front *child, quiet bool) error {
+func (j *job) goOnServing(ctx context.Context, plan setup.Plan, front *server, quiet bool) error {
 	if !quiet {
 		out(j.p.Out, "\nServing %s. Ctrl-C ends it.", plan.Answers.URL.BaseURL())
 	}

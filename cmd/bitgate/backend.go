@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"slices"
 	"strings"
 
 	"bitgate/bitbucket"
+	"bitgate/internal/child"
 	"bitgate/setup"
 	"bitgate/setup/check"
 	"bitgate/setup/detect"
@@ -128,11 +127,15 @@ func (p *process) pager(text string, in io.Reader, out io.Writer) error {
 	if pager == "" {
 		pager = "less -R"
 	}
-	cmd := exec.Command("/bin/sh", "-c", pager)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), out, p.Err
 	// Nothing secret is in the diffs, and less must not open a shell for root by accident.
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "BITGATE_")
-	}), "LESSSECURE=1")
-	return cmd.Run()
+	env := []string{"LESSSECURE=1"}
+	for _, name := range []string{"TERM", "COLORTERM", "COLUMNS", "LINES", "LESS", "LESSCHARSET", "MORE", "LV", "LC_CTYPE"} {
+		if v, set := p.Env(name); set {
+			env = append(env, name+"="+v)
+		}
+	}
+	return child.Command{
+		Name: "/bin/sh", Args: []string{"-c", pager}, Env: env, Terminal: true,
+		Stdin: strings.NewReader(text), Stdout: out, Stderr: p.Err,
+	}.Run(context.Background())
 }

@@ -64,12 +64,12 @@ func newCredentials(p *process, a setup.Answers) *credentials {
 		c.read = func() ([]byte, error) { return readPassword(p.lines, "standard input") }
 	default:
 		c.read = func() ([]byte, error) {
-			f, err := os.Open(file)
+			b, err := readTrusted("the password file", file)
 			if err != nil {
-				return nil, problem.Wrap(err, "the password file cannot be read", "", "").WithKind(problem.Usage)
+				return nil, err
 			}
-			defer f.Close()
-			return readPassword(f, file)
+			defer clear(b)
+			return readPassword(bytes.NewReader(b), file)
 		}
 	}
 	return c

@@ -5,12 +5,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"bitgate/internal/child"
 	"bitgate/internal/problem"
 )
 
@@ -27,7 +26,7 @@ func (d *demoSite) git(ctx context.Context) error {
 		what string
 		do   func() error
 	}{
-		{"git clone " + remote, func() error { return d.runGit(ctx, d.dir, "clone", "--quiet", remote, work) }},
+		{"git clone " + remote, func() error { return d.runGit(ctx, "", "clone", "--quiet", remote, work) }},
 		{fmt.Sprintf("git push of %d MiB", demoPush>>20), func() error { return d.push(ctx, work) }},
 		{"git clone again, with the pushed commit", func() error { return d.compare(ctx, remote, work) }},
 	}
@@ -61,7 +60,7 @@ func (d *demoSite) push(ctx context.Context, work string) error {
 
 func (d *demoSite) compare(ctx context.Context, remote, work string) error {
 	again := d.path("again")
-	if err := d.runGit(ctx, d.dir, "clone", "--quiet", remote, again); err != nil {
+	if err := d.runGit(ctx, "", "clone", "--quiet", remote, again); err != nil {
 		return err
 	}
 	a, err := os.ReadFile(filepath.Join(work, "pushed.bin"))
@@ -78,22 +77,20 @@ func (d *demoSite) compare(ctx context.Context, remote, work string) error {
 	return nil
 }
 
-// runGit runs git without the person's configuration, trusting the demo's
-// authority. It keeps to HTTP/1.1: with HTTP/2 libcurl 7.84.0 to 8.4.0 can ask git
-// for more of a push whose end it has been given, and both wait for ever
+// runGit runs git in work, "" for none, trusting the demo's authority. It keeps to
+// HTTP/1.1: with HTTP/2 libcurl 7.84.0 to 8.4.0 can ask git for more of a push
+// whose end it has been given, and both wait for ever
 // (https://github.com/curl/curl/pull/12363).
-func (d *demoSite) runGit(ctx context.Context, dir string, args ...string) error {
-	helper := fmt.Sprintf("!f() { echo username=%s; echo password=%s; }; f", demoUser, demoPassword)
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "credential.helper=" + helper, "-c", "http.version=HTTP/1.1"}, args...)...)
-	cmd.Dir = dir
-	// git leaves the work to children: a Ctrl-C ends all of them.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.Env = []string{
-		"PATH=" + d.p.env("PATH"), "HOME=" + d.dir, "LC_ALL=C", "GIT_SSL_CAINFO=" + d.path("ca.pem"),
-		"GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+func (d *demoSite) runGit(ctx context.Context, work string, args ...string) error {
+	repository := ""
+	if work != "" {
+		repository = filepath.Join(work, ".git")
 	}
-	text, err := cmd.CombinedOutput()
+	helper := fmt.Sprintf("!f() { echo username=%s; echo password=%s; }; f", demoUser, demoPassword)
+	git := child.Git(repository, append([]string{"-c", "credential.helper=" + helper, "-c", "http.version=HTTP/1.1"}, args...)...)
+	git.Dir = work
+	git.Env = append(git.Env, "GIT_SSL_CAINFO="+d.path("ca.pem"))
+	text, err := git.Output(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(text)))
 	}

@@ -3,11 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
-	"strconv"
 
+	"bitgate/internal/child"
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 )
 
@@ -57,11 +56,11 @@ func (d *demoSite) startHAProxy(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	d.haproxy, err = startChild(log, log, "/bin/sh", "-c", haproxyGuard, "guard", bin, cfg, d.path("haproxy.pid"))
+	d.haproxy, err = startServer(log, log, "/bin/sh", "-c", haproxyGuard, "guard", bin, cfg, d.path("haproxy.pid"))
 	if err != nil {
 		return err
 	}
-	if err := d.haproxy.listening(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
+	if err := d.haproxy.listening(ctx, hostport.Addr{Host: "127.0.0.1", Port: port}.String()); err != nil {
 		text, _ := os.ReadFile(d.path("haproxy.log"))
 		return problem.Wrap(err, "HAProxy did not start: "+string(text), "", "")
 	}
@@ -70,10 +69,8 @@ func (d *demoSite) startHAProxy(ctx context.Context) error {
 }
 
 func findHAProxy() (string, error) {
-	for _, name := range []string{"haproxy", "/usr/sbin/haproxy", "/usr/local/sbin/haproxy"} {
-		if bin, err := exec.LookPath(name); err == nil {
-			return bin, nil
-		}
+	if bin, err := child.Lookup("haproxy"); err == nil {
+		return bin, nil
 	}
 	return "", problem.New("HAProxy is not installed", "--front haproxy runs a real one",
 		"install it: apt install haproxy, or dnf install haproxy; or use bitgate demo --yes")

@@ -9,13 +9,13 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"bitgate/bitbucket/bitbuckettest"
 	"bitgate/certs"
+	"bitgate/internal/child"
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
@@ -38,9 +38,9 @@ type demoSite struct {
 	url   publicurl.URL
 	ssh   string // address of the front's SSH
 
-	bitbucket *child
-	haproxy   *child
-	front     *child
+	bitbucket *server
+	haproxy   *server
+	front     *server
 	bin       string // HAProxy's
 }
 
@@ -54,7 +54,7 @@ func (d *demoSite) title(text string) {
 
 // newDemoSite starts everything that is there before setup begins.
 func newDemoSite(ctx context.Context, p *process, o demoOptions) (site *demoSite, err error) {
-	if _, err := exec.LookPath("git"); err != nil {
+	if _, err := child.Lookup("git"); err != nil {
 		return nil, problem.New("git is not installed", "the demo clones and pushes for real", "install it: apt install git, or dnf install git")
 	}
 	dir, err := os.MkdirTemp("", "bitgate-demo-")
@@ -90,7 +90,7 @@ func (d *demoSite) startBitbucket(ctx context.Context) error {
 		return err
 	}
 	defer r.Close()
-	d.bitbucket, err = startChild(w, d.p.Err, d.p.Program, standIn, "--dir", d.path("bitbucket"), "--version", d.o.version, "--public")
+	d.bitbucket, err = startServer(w, d.p.Err, d.p.Program, standIn, "--dir", d.path("bitbucket"), "--version", d.o.version, "--public")
 	w.Close()
 	if err != nil {
 		return err
@@ -145,7 +145,7 @@ func (d *demoSite) prepare() error {
 	if err != nil {
 		return err
 	}
-	d.ssh = net.JoinHostPort("127.0.0.1", strconv.Itoa(sshPort))
+	d.ssh = hostport.Addr{Host: "127.0.0.1", Port: sshPort}.String()
 	d.url, err = publicurl.Parse(fmt.Sprintf("https://localhost:%d/bitbucket", port))
 	return err
 }
@@ -155,7 +155,7 @@ func (d *demoSite) prepare() error {
 func freePort() (int, error) {
 	for range 200 {
 		port := 20000 + rand.IntN(12000)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := net.Listen("tcp", hostport.Addr{Host: "127.0.0.1", Port: port}.String())
 		if err == nil {
 			return port, l.Close()
 		}
@@ -166,7 +166,7 @@ func freePort() (int, error) {
 // job is the same job that apply does, with the demo's answers.
 func (d *demoSite) job() *job {
 	said := setup.Answers{
-		URL: d.url, Listen: []string{net.JoinHostPort("127.0.0.1", d.url.ProxyPort())}, Upstream: d.ready.Upstream,
+		URL: d.url, Listen: []string{hostport.Addr{Host: "127.0.0.1", Port: d.url.Port()}.String()}, Upstream: d.ready.Upstream,
 		Home: d.ready.Home, Install: d.ready.Install, Version: d.o.version, Front: d.o.front, RedirectOldPath: "/",
 		ProxyConfig: d.path("front", "proxy.yaml"), Cert: d.path("cert.pem"), Chain: d.path("ca.pem"), Key: d.path("key.pem"),
 		HTTPRedirect: setup.Never, AdminUser: demoUser, AdminPasswordFile: d.path("password"), CAFile: d.path("ca.pem"),

@@ -115,7 +115,7 @@ func asNobody(t *testing.T, cmd *exec.Cmd, tmp string) {
 		t.Fatal(err)
 	}
 	for _, err := range []error{
-		os.Chmod(filepath.Dir(tmp), 0o755), os.Mkdir(home, 0o755), os.WriteFile(bin, data, 0o755), os.Chown(tmp, nobody, nobody),
+		os.Chmod(filepath.Dir(tmp), 0o755), os.Mkdir(home, 0o755), peers.WriteProgram(bin, data), os.Chown(tmp, nobody, nobody),
 	} {
 		if err != nil {
 			t.Fatal(err)

@@ -6,10 +6,12 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"syscall"
 	"time"
 
+	"bitgate/internal/child"
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/proxy/config"
 )
@@ -21,57 +23,59 @@ const frontStart = 10 * time.Second
 // under way should end, a person at the terminal should not wait for ever.
 const frontDrain = 30 * time.Second
 
-// child is a process of ours that must not outlive us: it ends when its
+// server is a process of ours that must not outlive us: it ends when its
 // standard input does, which happens however this process dies.
-type child struct {
-	cmd   *exec.Cmd
-	stdin io.Closer
-	ended chan struct{}
-	err   error // of Wait, valid after ended
+type server struct {
+	process *child.Process
+	stdin   io.Closer
+	ended   chan struct{}
+	err     error // how it ended, valid after ended
 }
 
-// startChild starts name in a process group of its own, so that a Ctrl-C in the
-// terminal reaches only us: we decide what ends, and in which order.
-func startChild(stdout, stderr io.Writer, name string, args ...string) (*child, error) {
-	cmd := exec.Command(name, args...)
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	stdin, err := cmd.StdinPipe()
+func startServer(stdout, stderr io.Writer, name string, args ...string) (*server, error) {
+	stdin, ours, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	defer stdin.Close()
+	process, err := child.Command{Name: name, Args: args, Stdin: stdin, Stdout: stdout, Stderr: stderr}.Start(context.Background())
+	if err != nil {
+		ours.Close()
 		return nil, err
 	}
-	c := &child{cmd: cmd, stdin: stdin, ended: make(chan struct{})}
+	s := &server{process: process, stdin: ours, ended: make(chan struct{})}
 	go func() {
-		c.err = cmd.Wait()
-		close(c.ended)
+		s.err = process.Wait()
+		close(s.ended)
 	}()
-	return c, nil
+	return s, nil
 }
 
-// stop asks the child to end and waits; a deaf one is killed. nil is no child.
-func (c *child) stop() { c.stopWithin(5 * time.Second) }
+// stop asks the process to end and waits; a deaf one is killed. nil is none.
+func (s *server) stop() { s.stopWithin(5 * time.Second) }
 
-func (c *child) stopWithin(patience time.Duration) {
-	if c == nil {
+func (s *server) stopWithin(patience time.Duration) {
+	if s == nil {
 		return
 	}
 	// The errors mean that it has ended already.
-	_ = c.cmd.Process.Signal(syscall.SIGTERM)
-	_ = c.stdin.Close()
+	_ = s.process.Signal(syscall.SIGTERM)
+	_ = s.stdin.Close()
 	select {
-	case <-c.ended:
+	case <-s.ended:
 	case <-time.After(patience):
-		_ = c.cmd.Process.Kill()
-		<-c.ended
+		_ = s.process.Signal(syscall.SIGKILL)
+		<-s.ended
 	}
 }
 
 // startFront runs the built-in proxy as a child, so that it can give up root
 // while this process keeps its rights to take the run back.
-func startFront(ctx context.Context, program string, log io.Writer, file string) (*child, error) {
+func startFront(ctx context.Context, program string, log io.Writer, file string) (*server, error) {
+	file, err := filepath.Abs(file) // a child runs in another folder
+	if err != nil {
+		return nil, err
+	}
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -80,38 +84,32 @@ func startFront(ctx context.Context, program string, log io.Writer, file string)
 	if err != nil {
 		return nil, err
 	}
-	c, err := startChild(io.Discard, log, program, "proxy", "--config", file, "--with-parent")
+	s, err := startServer(io.Discard, log, program, "proxy", "--config", file, "--with-parent")
 	if err != nil {
 		return nil, problem.Wrap(err, "the built-in proxy did not start", "", "")
 	}
-	if err := c.listening(ctx, cfg.Listen[0]); err != nil {
-		c.stop()
+	if err := s.listening(ctx, cfg.Listen[0]); err != nil {
+		s.stop()
 		return nil, err
 	}
-	return c, nil
+	return s, nil
 }
 
 // listening waits until address takes connections.
-func (c *child) listening(ctx context.Context, address string) error {
-	host, port, err := net.SplitHostPort(address)
+func (s *server) listening(ctx context.Context, address string) error {
+	at, err := hostport.Parse(address)
 	if err != nil {
 		return err
 	}
-	switch host {
-	case "", "0.0.0.0":
-		host = "127.0.0.1"
-	case "::":
-		host = "::1"
-	}
 	deadline := time.After(frontStart)
 	for {
-		conn, err := net.DialTimeout("tcp", net.JoinHostPort(host, port), time.Second)
+		conn, err := net.DialTimeout("tcp", at.Local().String(), time.Second)
 		if err == nil {
 			return conn.Close()
 		}
 		select {
-		case <-c.ended:
-			return problem.New(fmt.Sprintf("the front ended at once: %v", c.err), "", "see its message above")
+		case <-s.ended:
+			return problem.New(fmt.Sprintf("the front ended at once: %v", s.err), "", "see its message above")
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-deadline:
@@ -122,12 +120,12 @@ func (c *child) listening(ctx context.Context, address string) error {
 }
 
 // serve stays with the child until ctx ends, then lets it drain.
-func (c *child) serve(ctx context.Context) error {
+func (s *server) serve(ctx context.Context) error {
 	select {
-	case <-c.ended:
-		return problem.New(fmt.Sprintf("the front ended: %v", c.err), "", "see its message above")
+	case <-s.ended:
+		return problem.New(fmt.Sprintf("the front ended: %v", s.err), "", "see its message above")
 	case <-ctx.Done():
-		c.stopWithin(frontDrain)
+		s.stopWithin(frontDrain)
 		return nil
 	}
 }

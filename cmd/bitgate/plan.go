@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -127,9 +126,9 @@ func writePlan(file string, plan setup.Plan) error {
 // readPlan reads what writePlan wrote, strictly: a plan is a list of deeds.
 func readPlan(file string) (setup.Plan, error) {
 	var plan setup.Plan
-	data, err := os.ReadFile(file)
+	data, err := readTrusted("the plan", file)
 	if err != nil {
-		return plan, problem.Wrap(err, "the plan cannot be read", "", "").WithKind(problem.Usage)
+		return plan, err
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"bitgate/internal/child"
 	"bitgate/internal/node"
 	"bitgate/internal/problem"
 	"bitgate/proxy"
@@ -87,15 +86,17 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 // only under that name, and anything else would run its tests again.
 const ownProgram = "/proc/self/exe"
 
-func openKeysCommand(paths []string) *exec.Cmd {
-	c := exec.Command(ownProgram, append([]string{"proxy", "open-keys", "--"}, paths...)...)
-	c.Args[0] = programName
-	c.Env = []string{} // it needs none
-	return c
+// openKeysCommand lingers: it ends with its connection, and the proxy may go on as
+// a new program, which would end the thread that started it.
+func openKeysCommand(paths []string) child.Command {
+	return child.Command{
+		Name: ownProgram, Args: append([]string{"proxy", "open-keys", "--"}, paths...), Arg0: programName,
+		Bare: true, Lingers: true,
+	}
 }
 
 func again(env ...string) error {
-	return syscall.Exec(ownProgram, append([]string{programName}, os.Args[1:]...), append(os.Environ(), env...))
+	return child.Replace(ownProgram, append([]string{programName}, os.Args[1:]...), append(os.Environ(), env...))
 }
 
 func runProxy(c *cobra.Command, p *process, o proxyOptions) error {

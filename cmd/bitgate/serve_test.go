@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -92,6 +93,28 @@ func TestServe(t *testing.T) {
 	stop, output = m.serving(t, "touch "+restarts)
 	if !strings.Contains(output.String(), "Nothing to do.") {
 		t.Errorf("the second time:\n%s", output)
+	}
+	m.running(t)
+	stop()
+}
+
+// TestServeOnAllAddresses: "*" is what people know from HAProxy; the built-in
+// proxy serves it too, as the file that apply wrote has it.
+func TestServeOnAllAddresses(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	listen := slices.Index(m.args, "--listen") + 1
+	m.args[listen] = "*:" + strconv.Itoa(m.port)
+	restarts := filepath.Join(m.dir, "restart")
+	restarted := make(chan struct{})
+	go func() {
+		defer close(restarted)
+		restartOn(t, m.Server, restarts)
+	}()
+	stop, output := m.serving(t, "touch "+restarts)
+	<-restarted
+	if !strings.Contains(output.String(), "ok  Bitbucket answers through the front") {
+		t.Errorf("it was not verified:\n%s", output)
 	}
 	m.running(t)
 	stop()

@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 
 	"github.com/spf13/cobra"
 
 	"bitgate/doctor"
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
@@ -136,12 +136,13 @@ func target(plan setup.Plan, v verifyFlags) doctor.Target {
 		t.RedirectPort, t.RedirectOptional = 80, a.HTTPRedirect != setup.Always
 	}
 	if a.SSHListen != "" && !a.Skips(setup.StepSSH) {
-		host := a.URL.Host()
-		if h, _, err := net.SplitHostPort(v.connect); err == nil {
-			host = h
+		at := hostport.Addr{Host: a.URL.Host()}
+		if to, err := hostport.Parse(v.connect); err == nil {
+			at.Host = to.Host
 		}
-		if _, port, err := net.SplitHostPort(a.SSHListen); err == nil {
-			t.SSHAddr = net.JoinHostPort(host, port)
+		if listen, err := hostport.Parse(a.SSHListen); err == nil {
+			at.Port = listen.Port
+			t.SSHAddr = at.String()
 		}
 	}
 	return t

@@ -5,15 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
 
 	"bitgate/haproxy"
+	"bitgate/internal/child"
 	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
-	"bitgate/internal/service"
+	"bitgate/internal/trusted"
 )
 
 // checkTime ends a check that waits for names which no server resolves.
@@ -24,6 +24,9 @@ const checkTime = 2 * time.Minute
 // bitgate that is killed meanwhile leaves no key behind. HAPROXY_* and everything
 // else of the environment is kept from it.
 func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) (Report, error) {
+	if err := trusted.Check("HAProxy's program", bin); err != nil {
+		return Report{}, err
+	}
 	c := copies{}
 	defer c.close()
 	args, err := c.add(set, extra)
@@ -32,11 +35,11 @@ func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	out, err := service.RunWith(ctx, c.files, bin, append([]string{"-c"}, args...)...)
+	out, err := child.Command{Name: bin, Args: append([]string{"-c"}, args...), Files: c.files}.Output(ctx)
 	if ctx.Err() != nil {
 		return Report{}, problem.Wrap(ctx.Err(), fmt.Sprintf("%s -c did not end", bin), "it may wait for a host name that cannot be resolved", "")
 	}
-	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || !exit.Exited()) {
+	if exit := (*child.ExitError)(nil); err != nil && (!errors.As(err, &exit) || !exit.Exited()) {
 		return Report{}, problem.Wrap(err, fmt.Sprintf("%s -c could not be run", bin), "a configuration is written only after HAProxy has accepted it", "")
 	}
 	text := c.realNames(string(out))

@@ -4,16 +4,16 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"bitgate/haproxy"
+	"bitgate/internal/child"
 	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
-	"bitgate/internal/service"
+	"bitgate/internal/trusted"
 )
 
 // DefaultCfg is where distributions keep it.
@@ -26,7 +26,10 @@ func Detect(ctx context.Context, s Search) (Install, error) {
 		return in, err
 	}
 	if in.Bin != "" {
-		out, err := service.Run(ctx, in.Bin, "-vv")
+		if err := trusted.Check("HAProxy's program", in.Bin); err != nil {
+			return in, err
+		}
+		out, err := child.Output(ctx, in.Bin, "-vv")
 		if err != nil {
 			return in, problem.Wrap(err, fmt.Sprintf("%q -vv does not work", in.Bin), "bitgate needs to know which HAProxy this is", "name the right one: --haproxy-bin FILE")
 		}
@@ -50,7 +53,7 @@ func (in *Install) findBin(s Search) error {
 		return nil
 	}
 	if s.Root == "" {
-		if path, err := exec.LookPath("haproxy"); err == nil && filepath.IsAbs(path) {
+		if path, err := child.Lookup("haproxy"); err == nil {
 			in.Bin, in.Why["Bin"] = path, "found on the search path"
 			return nil
 		}

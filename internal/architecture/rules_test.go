@@ -46,7 +46,7 @@ var layers = map[string][]string{
 // does not either, or pureNames.
 var pure = []string{
 	"setup", "tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
-	"internal/node", "internal/pattern", "internal/problem", "internal/publicurl", "internal/splice",
+	"internal/hostport", "internal/node", "internal/pattern", "internal/problem", "internal/publicurl", "internal/splice",
 }
 
 // impure are the standard and other packages that reach outside the process.
@@ -59,7 +59,7 @@ var impure = []string{
 // functions that only handle text.
 var pureNames = map[string][]string{
 	"net": {
-		"SplitHostPort", "JoinHostPort", "ParseIP", "ParseCIDR", "ParseMAC",
+		"ParseIP", "ParseCIDR", "ParseMAC",
 		"IP", "IPNet", "IPMask", "CIDRMask", "AddrError",
 	},
 	module + "bitbucket":           {"Install", "Layout", "Override", "Settings", "State", "Running", "FirstRun", "Unreachable"},
@@ -79,11 +79,27 @@ var processGlobals = []string{
 	"os.Getenv", "os.LookupEnv", "os.ExpandEnv",
 }
 
-// processPackages may use them: main, the one place that copies PATH and locale
-// for the programs it starts, and test code.
-var processPackages = []string{"cmd/", "internal/service", "internal/peers"}
+// addressFunctions split and join host:port, which has one owner: what one of
+// two splitters accepts the other fails on. Helpers of tests may use them.
+var addressFunctions = []string{"net.SplitHostPort", "net.JoinHostPort"}
 
-// exclusive third-party libraries and the packages that may import them.
+var addressPackages = []string{"internal/hostport", "internal/peers", "bitbucket/bitbuckettest"}
+
+// processPackages may use them: main, the one place that copies PATH and locale
+// for the programs it starts, the one that asks who started bitgate (SUDO_UID),
+// and test code.
+var processPackages = []string{"cmd/", "internal/child", "internal/trusted", "internal/peers"}
+
+// starters start a program or become one, which internal/child does for all:
+// its rules about folder, environment and end hold only for what goes through it.
+var starters = []string{
+	"os.StartProcess", "syscall.StartProcess", "syscall.ForkExec", "syscall.Exec",
+	"golang.org/x/sys/unix.Exec", "syscall.SYS_EXECVE", "syscall.SYS_EXECVEAT", "golang.org/x/sys/unix.SYS_EXECVE", "golang.org/x/sys/unix.SYS_EXECVEAT",
+}
+
+var starterPackages = []string{"internal/child", "internal/peers"}
+
+// exclusive libraries and the packages that may import them.
 var exclusive = map[string][]string{
 	"github.com/charmbracelet/":        {"wizard", "internal/quietterm"},
 	"github.com/muesli/":               {"wizard", "internal/quietterm"},
@@ -94,6 +110,8 @@ var exclusive = map[string][]string{
 	"github.com/google/go-cmp":         {},
 	"github.com/stretchr/":             {},
 	"testing":                          {"internal/peers", "bitbucket/bitbuckettest"},
+	"os/exec":                          starterPackages,
+	"net/http/cgi":                     {"bitbucket/bitbuckettest"}, // git's own http-backend, in its repository
 	module + "internal/peers":          {},
 	module + "internal/peers/h2frames": {},
 	module + "bitbucket/bitbuckettest": {"cmd/"},
@@ -118,6 +136,14 @@ func violations(files []file) []string {
 			if slices.Contains(pure, f.Package) {
 				checkPure(f, i, report)
 			}
+		}
+		for _, u := range f.Uses {
+			if !f.Test && slices.Contains(addressFunctions, u.Name) && !slices.Contains(addressPackages, f.Package) {
+				report(u.Line, "%s belongs to internal/hostport alone", u.Name)
+			}
+		}
+		if !f.Test {
+			checkStarters(f, report)
 		}
 		if f.Test || slices.ContainsFunc(processPackages, func(p string) bool { return within(f.Package, p) }) {
 			continue
@@ -173,6 +199,17 @@ func checkExclusive(f file, i use, report reporter) {
 	}
 }
 
+func checkStarters(f file, report reporter) {
+	if slices.ContainsFunc(starterPackages, func(p string) bool { return within(f.Package, p) }) {
+		return
+	}
+	for _, u := range f.Uses {
+		if slices.Contains(starters, u.Name) {
+			report(u.Line, "%s belongs to internal/child alone", u.Name)
+		}
+	}
+}
+
 func checkPure(f file, i use, report reporter) {
 	if names, ok := pureNames[i.Name]; ok {
 		for _, u := range f.Uses {
@@ -194,7 +231,7 @@ func checkPure(f file, i use, report reporter) {
 	}
 }
 
-// within reports whether path is pattern, or lies below it where pattern ends in a slash.
-func within(path, pattern string) bool {
-	return path == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(path, pattern)
+// within reports whether name is pattern, or lies below it where pattern ends in a slash.
+func within(name, pattern string) bool {
+	return name == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(name, pattern)
 }

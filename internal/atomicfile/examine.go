@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	trust "bitgate/internal/trusted"
 )
 
 // Obstacle is why a file cannot be replaced or created safely, as far as that
@@ -97,7 +99,7 @@ func (p *place) foreign(f File) []Obstacle {
 		return nil
 	}
 	return []Obstacle{{
-		fmt.Sprintf("%s belongs to %s", p.asked, who(uint32(f.UID))),
+		fmt.Sprintf("%s belongs to %s", p.asked, trust.Who(uint32(f.UID))),
 		"only root can replace it and leave the owner as it is", "run bitgate as root",
 	}}
 }

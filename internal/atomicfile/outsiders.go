@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	trust "bitgate/internal/trusted"
 )
 
 // outsiders: somebody who is neither root nor the file's owner can put another
@@ -40,7 +42,7 @@ type owner struct{ uid, gid, mode uint32 }
 func (o owner) outsider(dir *unix.Stat_t) (whom, do string) {
 	switch {
 	case !trusted(dir.Uid) && dir.Uid != o.uid:
-		return who(dir.Uid), "let root or the file's owner own the folder (chown %s)"
+		return trust.Who(dir.Uid), "let root or the file's owner own the folder (chown %s)"
 	case dir.Mode&unix.S_ISVTX != 0:
 		return "", ""
 	case dir.Mode&0o002 != 0 && o.mode&0o002 == 0:

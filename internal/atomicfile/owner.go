@@ -8,6 +8,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	trust "bitgate/internal/trusted"
 )
 
 // Root's rights end where a file server says so: NFS takes root for nobody
@@ -79,7 +81,7 @@ func withRights(uid, gid int, op func() error) error {
 		was, _ := unix.SetfsuidRetUid(uid)
 		defer func() { _, _ = unix.SetfsuidRetUid(was) }()
 		if now, _ := unix.SetfsuidRetUid(-1); now != uid { // the call itself reports nothing
-			return fmt.Errorf("the rights of %s cannot be taken: %w", who(uint32(uid)), unix.EPERM)
+			return fmt.Errorf("the rights of %s cannot be taken: %w", trust.Who(uint32(uid)), unix.EPERM)
 		}
 		return op()
 	})

@@ -3,12 +3,11 @@ package atomicfile
 import (
 	"fmt"
 	"os"
-	"os/user"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"bitgate/internal/problem"
+	trust "bitgate/internal/trusted"
 )
 
 // Whose links are followed. A link of root (or of whoever runs this program) in
@@ -37,7 +36,7 @@ func (w *walk) trust(link *unix.Stat_t, path string) error {
 		w.sponsors = append(w.sponsors, dir.st.Uid)
 		return nil
 	}
-	return problem.New(fmt.Sprintf("%s is a symbolic link of %s in %s, where others than root can put links", path, who(link.Uid), dir.path),
+	return problem.New(fmt.Sprintf("%s is a symbolic link of %s in %s, where others than root can put links", path, trust.Who(link.Uid), dir.path),
 		"following it could make root write to a file that somebody else chose",
 		"give the real path, or let root own the link and its folder")
 }
@@ -50,7 +49,7 @@ func (p *place) theirs(st *unix.Stat_t) error {
 		if dir.st.Uid == uid && (st == nil || st.Uid == uid) {
 			continue
 		}
-		return problem.New(fmt.Sprintf("%s leads through a symbolic link in a folder of %s to a file that is not theirs", p.asked, who(uid)),
+		return problem.New(fmt.Sprintf("%s leads through a symbolic link in a folder of %s to a file that is not theirs", p.asked, trust.Who(uid)),
 			"with it that user could make root read or write what belongs to others", "give the real path, or remove the link")
 	}
 	return nil
@@ -69,24 +68,7 @@ func (p *place) planted(st *unix.Stat_t) error {
 	if st.Nlink <= 1 && (readable || trusted(dir.Uid)) {
 		return nil
 	}
-	return problem.New(fmt.Sprintf("%s belongs to %s, but others can put files into its folder %s", p.asked, who(st.Uid), p.dir().path),
+	return problem.New(fmt.Sprintf("%s belongs to %s, but others can put files into its folder %s", p.asked, trust.Who(st.Uid), p.dir().path),
 		"it may be a second name of a file that they cannot read themselves",
-		fmt.Sprintf("make sure that it is the right file, then: chown %s %s", userName(dir.Uid), p.target()))
-}
-
-// who is a user for people: "atlbitbucket (uid 998)".
-func who(uid uint32) string {
-	if n := userName(uid); n != strconv.Itoa(int(uid)) {
-		return fmt.Sprintf("%s (uid %d)", n, uid)
-	}
-	return fmt.Sprintf("uid %d", uid)
-}
-
-// userName is the user's name, or the number where it has none.
-func userName(uid uint32) string {
-	id := strconv.Itoa(int(uid))
-	if u, err := user.LookupId(id); err == nil {
-		return u.Username
-	}
-	return id
+		fmt.Sprintf("make sure that it is the right file, then: chown %s %s", trust.UserName(dir.Uid), p.target()))
 }

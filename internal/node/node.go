@@ -4,10 +4,9 @@ package node
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
-	"strconv"
 	"strings"
+
+	"bitgate/internal/hostport"
 )
 
 // Node is one server of a cluster. Its name is a server of haproxy.cfg, the
@@ -65,25 +64,17 @@ func ValidName(name string) bool {
 }
 
 func checkAddress(address string) error {
-	if addr, err := netip.ParseAddr(address); err == nil && addr.Is6() {
-		return fmt.Errorf("the IPv6 address needs brackets and a port, like [%s]:7990", address)
-	}
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || host == "" {
+	a, err := hostport.Parse(address)
+	switch {
+	case err != nil:
+		return err
+	case a.Host == "":
 		return fmt.Errorf("%q is not HOST:PORT, like 10.0.0.1:7990 or [2001:db8::1]:7990", address)
+	case a.Port == 0:
+		return fmt.Errorf("%q is not a port from 1 to 65535", "0")
 	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != port {
-		return fmt.Errorf("%q is not a port from 1 to 65535", port)
-	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		if addr.Zone() != "" {
-			return fmt.Errorf("%q has a zone (%%%s), which HAProxy does not know: give an address that is not link-local", host, addr.Zone())
-		}
-		return nil
-	}
-	label := func(r rune) bool { return r != '.' && r != '-' && (r > 'z' || !ValidName(string(r))) }
-	if strings.HasPrefix(address, "[") || strings.IndexFunc(host, label) >= 0 {
-		return fmt.Errorf("%q is neither an IP address nor a host name", host)
+	if zone := a.IP().Zone(); zone != "" {
+		return fmt.Errorf("%q has a zone (%%%s), which HAProxy does not know: give an address that is not link-local", a.Host, zone)
 	}
 	return nil
 }
@@ -91,11 +82,13 @@ func checkAddress(address string) error {
 // String is the node as Parse reads it.
 func (n Node) String() string { return n.Name + "=" + n.Address }
 
-// At is the node's host with another port: its SSH server, say.
+// At is the node's host with the port of another address: its SSH server, say.
 func (n Node) At(port string) string {
-	host, _, err := net.SplitHostPort(n.Address)
-	if err != nil {
+	a, err := hostport.Parse(n.Address)
+	p, portErr := hostport.Parse(port)
+	if err != nil || portErr != nil {
 		return ""
 	}
-	return net.JoinHostPort(host, port)
+	a.Port = p.Port
+	return a.String()
 }

@@ -16,7 +16,7 @@ func TestParseAll(t *testing.T) {
 			t.Errorf("%q was read as %q", good[i], n)
 		}
 	}
-	if got := nodes[2].At("7999"); got != "[2001:db8::1]:7999" {
+	if got := nodes[2].At(":7999"); got != "[2001:db8::1]:7999" {
 		t.Errorf("its SSH server: %s", got)
 	}
 }
@@ -32,12 +32,12 @@ func TestRefused(t *testing.T) {
 		strings.Repeat("n", 65) + "=10.0.0.1:1": "up to 64",
 		"a=10.0.0.1":                            "not HOST:PORT",
 		"a=:7990":                               "not HOST:PORT",
-		"a=http://10.0.0.1:7990":                "not HOST:PORT",
+		"a=http://10.0.0.1:7990":                "neither an IP address nor a host name",
 		"a=10.0.0.1:0":                          "port from 1 to 65535",
 		"a=10.0.0.1:65536":                      "port from 1 to 65535",
 		"a=10.0.0.1:http":                       "port from 1 to 65535",
 		"a=10.0.0.1:07990":                      "port from 1 to 65535",
-		"a=2001:db8::1":                         "brackets and a port, like [2001:db8::1]:7990",
+		"a=2001:db8::1":                         "brackets and a port: [2001:db8::1]:PORT",
 		"a=[git.example.com]:7990":              "neither an IP address nor a host name",
 		"a=git example:7990":                    "neither an IP address nor a host name",
 		"a=[fe80::1%eth0]:7990":                 "zone",

@@ -44,6 +44,15 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	return p
 }
 
+// WriteProgram writes a file to be executed. While it is open for writing no other
+// process is forked off here, which would have it open too until it executes
+// something, and keep the kernel from executing this ("text file busy").
+func WriteProgram(path string, data []byte) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, data, 0o755)
+}
+
 // PID is the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 

@@ -5,13 +5,14 @@ package publicurl
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"golang.org/x/net/idna"
+
+	"bitgate/internal/hostport"
 )
 
 // URL is a parsed public URL. The zero value is "not given". Comparable.
@@ -59,10 +60,7 @@ func Parse(text string) (URL, error) {
 	if err != nil {
 		return URL{}, fmt.Errorf("%q: %w", text, err)
 	}
-	parsed := URL{host: host, port: port, path: path, authority: host, portText: strconv.Itoa(port)}
-	if strings.Contains(host, ":") {
-		parsed.authority = "[" + host + "]"
-	}
+	parsed := URL{host: host, port: port, path: path, authority: hostport.Bracket(host), portText: strconv.Itoa(port)}
 	if port != 443 {
 		parsed.authority += ":" + parsed.portText
 	}
@@ -149,7 +147,7 @@ func (u URL) ProxyPort() string { return u.portText }
 func (u URL) Authority() string { return u.authority }
 
 // HostPort is host:port with the port always there, for dialling.
-func (u URL) HostPort() string { return net.JoinHostPort(u.host, u.ProxyPort()) }
+func (u URL) HostPort() string { return hostport.Addr{Host: u.host, Port: u.port}.String() }
 
 // Origin is scheme and authority without the context path.
 func (u URL) Origin() string { return "https://" + u.Authority() }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"bitgate/internal/child"
 	"bitgate/internal/problem"
 )
 
@@ -74,7 +75,7 @@ func doSystemd(ctx context.Context, unit string, v Verb, log io.Writer) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if _, inactive := Run(ctx, "systemctl", "is-active", "--quiet", unit); inactive == nil {
+		if _, inactive := child.Output(ctx, "systemctl", "is-active", "--quiet", unit); inactive == nil {
 			return err
 		}
 		return runLogged(ctx, log, "systemctl", "start", unit)

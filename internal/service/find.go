@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"bitgate/internal/child"
 )
 
 // unitDirs is where systemd reads units, the strongest first (systemd.unit(5)).
@@ -62,7 +64,7 @@ func HasSystemd(root string) bool {
 // or 0 where there is no systemctl that says one.
 func SystemdVersion(ctx context.Context) int {
 	version := 0
-	if said, err := Run(ctx, "systemctl", "--version"); err != nil {
+	if said, err := child.Output(ctx, "systemctl", "--version"); err != nil {
 		return 0
 	} else if _, err := fmt.Sscanf(string(said), "systemd %d", &version); err != nil {
 		return 0

@@ -3,14 +3,13 @@
 package config
 
 import (
-	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/node"
 	"bitgate/internal/publicurl"
 )
@@ -63,7 +62,8 @@ type Config struct {
 	HealthDown       time.Duration `yaml:"health-downinter,omitempty"`        // between checks while down (downinter)
 	HealthRise       int           `yaml:"health-rise,omitempty"`             // good checks that bring a server up (rise)
 	HealthFall       int           `yaml:"health-fall,omitempty"`             // bad ones that take it down (fall)
-	LimitConnections int           `yaml:"limit-connections,omitempty"`       // of one client at a time; 0 is no limit
+	MaxConnections   int           `yaml:"max-connections,omitempty"`         // of all clients at a time (global maxconn); fewer where the system allows fewer open files
+	LimitConnections int           `yaml:"limit-connections,omitempty"`       // of one client at a time; 0 is a quarter of those of all
 	LimitRate        float64       `yaml:"limit-rate,omitempty"`              // requests per second of one client; 0 is no limit
 	LimitBurst       int           `yaml:"limit-burst,omitempty"`             // at once before the rate holds; 0 is one second's
 
@@ -109,6 +109,7 @@ const (
 	defaultFall           = 3
 	defaultRetries        = 3
 	defaultMaxQueue       = 1024 // nobody waits for the thousandth place
+	defaultMaxConnections = 10_000
 	defaultConnect        = 5 * time.Second
 	defaultRequest        = 10 * time.Second
 	defaultKeepAlive      = time.Minute
@@ -132,7 +133,7 @@ func (c Config) WithDefaults() Config {
 	for _, n := range []struct {
 		field *int
 		value int
-	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
+	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.MaxConnections, defaultMaxConnections}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
 		if *n.field == 0 {
 			*n.field = n.value
 		}
@@ -179,7 +180,7 @@ func (c Config) Servers() []Node {
 	if port == "" {
 		port = "80"
 	}
-	return []Node{{Name: "bitbucket", Address: net.JoinHostPort(u.Hostname(), port)}}
+	return []Node{{Name: "bitbucket", Address: hostport.Bracket(u.Hostname()) + ":" + port}}
 }
 
 // Addresses are all that are listened on.
@@ -199,7 +200,7 @@ func (c Config) SSHServers() []Node {
 	for _, n := range c.Servers() {
 		address := c.SSHUpstream
 		if len(c.Nodes) > 0 {
-			address = n.At(strings.TrimPrefix(c.SSHUpstream, ":"))
+			address = n.At(c.SSHUpstream)
 		}
 		out = append(out, Node{Name: n.Name, Address: address})
 	}

@@ -1,12 +1,12 @@
 package config
 
 import (
-	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/node"
 )
 
@@ -20,6 +20,7 @@ func (c Config) validateNumbers(note noter) {
 	within("maxqueue", c.MaxQueue, 0, 100_000)
 	within("health-rise", c.HealthRise, 0, 100)
 	within("health-fall", c.HealthFall, 0, 100)
+	within("max-connections", c.MaxConnections, 1, 1_000_000)
 	within("limit-connections", c.LimitConnections, 0, 100_000)
 	within("limit-burst", c.LimitBurst, 0, 1_000_000)
 	if c.Retries != nil {
@@ -66,7 +67,7 @@ func (c Config) validateServers(note noter) {
 		if !node.ValidName(n.Name) {
 			note(key+".name", "%q is not a name of letters, digits, - and _", n.Name)
 		}
-		if host, _, err := net.SplitHostPort(n.Address); err != nil || host == "" || !validAddress(n.Address, 1) {
+		if !canDial(n.Address) {
 			note(key+".address", "%q is not an address such as 10.0.0.1:7990", n.Address)
 		}
 		for _, what := range []string{n.Name, n.Address} {
@@ -115,7 +116,7 @@ func (c Config) validateClients(note noter) {
 		if !filepath.IsAbs(path) || len(path) > 100 {
 			note("metrics-listen", "%q is not unix: with a full path of at most 100 bytes", c.MetricsListen)
 		}
-	} else if c.MetricsListen != "" && !validAddress(c.MetricsListen, 0) {
+	} else if _, err := hostport.Parse(c.MetricsListen); c.MetricsListen != "" && err != nil {
 		note("metrics-listen", "%q is neither an address such as 127.0.0.1:9101 nor unix:/run/bitgate/metrics.sock", c.MetricsListen)
 	}
 }

@@ -2,12 +2,12 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 )
@@ -65,19 +65,20 @@ func (c Config) mistakes(note noter) {
 }
 
 func (c Config) validateAddresses(note noter) {
-	seen := map[string]string{}
+	seen := map[hostport.Addr]string{}
 	check := func(key, address string) {
-		if !validAddress(address, 0) {
+		at, err := hostport.Parse(address)
+		if err != nil {
 			note(key, "%q is not an address such as :443, 192.0.2.1:443 or [2001:db8::1]:443", address)
 			return
 		}
-		if _, port, _ := net.SplitHostPort(address); port == "0" {
+		if at.Port == 0 {
 			return // any free port: never the same twice
 		}
-		if before, twice := seen[address]; twice {
+		if before, twice := seen[at]; twice {
 			note(key, "%q is already used by %s", address, before)
 		}
-		seen[address] = key
+		seen[at] = key
 	}
 	for _, a := range c.Listen {
 		check("listen", a)
@@ -91,12 +92,12 @@ func (c Config) validateAddresses(note noter) {
 	if (c.SSHListen == "") != (c.SSHUpstream == "") {
 		note("ssh-listen", "and ssh-upstream must be given together")
 	}
-	host, _, err := net.SplitHostPort(c.SSHUpstream)
+	ssh, err := hostport.Listen(c.SSHUpstream)
 	switch {
 	case c.SSHUpstream == "":
-	case len(c.Nodes) > 0 && (err != nil || host != "" || !validAddress(c.SSHUpstream, 1)):
+	case len(c.Nodes) > 0 && (err != nil || ssh.Host != ""):
 		note("ssh-upstream", "%q is not a port such as :7999: it is the same at each of the nodes", c.SSHUpstream)
-	case len(c.Nodes) == 0 && (err != nil || host == "" || !validAddress(c.SSHUpstream, 1)):
+	case len(c.Nodes) == 0 && (err != nil || ssh.Host == ""):
 		note("ssh-upstream", "%q is not an address such as 127.0.0.1:7999", c.SSHUpstream)
 	}
 }
@@ -114,7 +115,7 @@ func (c Config) validateUpstream(note noter) {
 		note("upstream", "%q is not %s", redact(u, err), want)
 	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(c.Upstream, "#"):
 		note("upstream", "must be %s, without user, path or query", want)
-	case u.Port() != "" && !validAddress(u.Host, 1) || strings.HasSuffix(u.Host, ":"):
+	case strings.HasSuffix(u.Host, ":") || u.Port() != "" && !canDial(u.Host):
 		note("upstream", "%q has no valid port", u.Host)
 	}
 }
@@ -143,14 +144,9 @@ func (c Config) validateCertificate(note noter) {
 	}
 }
 
-// validAddress accepts host:port with a numeric port of at least lowest.
-func validAddress(address string, lowest int) bool {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || !printable(host) || strings.ContainsAny(host, "/@") {
-		return false
-	}
-	n, err := strconv.Atoi(port)
-	return err == nil && n >= lowest && n <= 65535 && strconv.Itoa(n) == port
+func canDial(address string) bool {
+	_, err := hostport.Dial(address)
+	return err == nil
 }
 
 // printable reports whether s is ASCII without blanks and control bytes.

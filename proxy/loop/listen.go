@@ -14,7 +14,8 @@ import (
 
 const (
 	maxAccepts = 16 // in a row, before others have their turn
-	// After an error (too many open files, say) others may end meanwhile.
+	// After an error (too many open files, say), and where there is no room for
+	// more: others may end meanwhile.
 	acceptPause = 100 * time.Millisecond
 )
 
@@ -24,6 +25,7 @@ type listener struct {
 	l      *Loop
 	fd     int
 	closed bool
+	room   func() bool
 	accept func(Accepted)
 	failed func(error)
 }
@@ -35,9 +37,10 @@ type Accepted struct {
 }
 
 // Listen has accept called for each connection to socket, and failed for each
-// error; accepting goes on after it. Neither may wait. socket stays the caller's.
-// On the loop only; StopListening ends it.
-func (l *Loop) Listen(socket net.Listener, accept func(Accepted), failed func(error)) error {
+// error; accepting goes on after it. While room says no, who connects waits in the
+// kernel. None of them may wait. socket stays the caller's. On the loop only;
+// StopListening ends it.
+func (l *Loop) Listen(socket net.Listener, room func() bool, accept func(Accepted), failed func(error)) error {
 	if l.closed {
 		return net.ErrClosed
 	}
@@ -54,7 +57,7 @@ func (l *Loop) Listen(socket net.Listener, accept func(Accepted), failed func(er
 	if err := errors.Join(controlled, err); err != nil {
 		return err
 	}
-	a := &listener{l: l, fd: fd, accept: accept, failed: failed}
+	a := &listener{l: l, fd: fd, room: room, accept: accept, failed: failed}
 	if err := a.start(); err != nil {
 		unix.Close(fd)
 		return err
@@ -68,6 +71,10 @@ func (a *listener) start() error { return a.l.watch(a.fd, a, unix.EPOLLIN|unix.E
 // event accepts; what is left is told again (level-triggered).
 func (a *listener) event(uint32) {
 	for range maxAccepts {
+		if !a.room() {
+			a.pause()
+			return
+		}
 		fd, remote, err := accept(a.fd)
 		switch {
 		case err == nil:
@@ -77,14 +84,19 @@ func (a *listener) event(uint32) {
 		case errors.Is(err, unix.ECONNABORTED) || errors.Is(err, unix.EINTR):
 		default:
 			a.failed(os.NewSyscallError("accept", err))
-			a.l.unwatch(a.fd)
-			a.l.Go(a.again)
+			a.pause()
 			return
 		}
 		if a.closed {
 			return
 		}
 	}
+}
+
+// pause accepts nothing for a while.
+func (a *listener) pause() {
+	a.l.unwatch(a.fd)
+	a.l.Go(a.again)
 }
 
 func (a *listener) again() {

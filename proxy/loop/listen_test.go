@@ -14,6 +14,8 @@ import (
 	"bitgate/proxy/loop"
 )
 
+func always() bool { return true }
+
 // listen has serve run for each connection to the returned address, on all loops.
 func listen(t *testing.T, loops []*loop.Loop, serve func(int, *loop.Conn)) string {
 	t.Helper()
@@ -24,7 +26,7 @@ func listen(t *testing.T, loops []*loop.Loop, serve func(int, *loop.Conn)) strin
 	t.Cleanup(func() { socket.Close() })
 	for i, l := range loops {
 		on(t, l, func() {
-			err = l.Listen(socket, func(accepted loop.Accepted) {
+			err = l.Listen(socket, always, func(accepted loop.Accepted) {
 				c, err := l.Add(accepted)
 				if err != nil {
 					t.Error(err)
@@ -69,7 +71,7 @@ func TestClosedListenerRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	on(t, l, func() {
-		if err := l.Listen(socket, func(a loop.Accepted) { a.Refuse() }, func(err error) { t.Error(err) }); err != nil {
+		if err := l.Listen(socket, always, func(a loop.Accepted) { a.Refuse() }, func(err error) { t.Error(err) }); err != nil {
 			t.Error(err)
 		}
 		l.StopListening()

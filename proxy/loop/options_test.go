@@ -30,7 +30,7 @@ func TestWhoCameBeforeTheLoopListenedIsNotDelayed(t *testing.T) {
 	defer l.Close()
 	options := make(chan [2]int, 1)
 	l.Post(func() {
-		err := l.Listen(socket, func(a Accepted) {
+		err := l.Listen(socket, func() bool { return true }, func(a Accepted) {
 			if c, err := l.Add(a); err != nil {
 				t.Error(err)
 			} else {

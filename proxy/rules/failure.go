@@ -53,6 +53,12 @@ func NoServer(timedOut bool) *Answer {
 	return unavailable(cause, "Bitbucket does not answer at the moment: it is starting, stopping or being maintained.")
 }
 
+// Shortage is the answer while this machine lacks what a connection to a server
+// takes.
+func Shortage() *Answer {
+	return unavailable(record.Resource, "This server has no connections left at the moment.")
+}
+
 func unavailable(cause record.Cause, text string) *Answer {
 	return &Answer{Status: 503, Cause: cause, Text: text, Retry: retryAfter}
 }

@@ -80,7 +80,7 @@ func (a *Applier) checkCandidate(ctx context.Context, p setup.Plan, path string,
 
 // writeBundle makes the PEM bundle from its sources, readable by root alone.
 func (a *Applier) writeBundle(c *setup.CertificateChange) error {
-	m, err := certs.Load(certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM})
+	m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"bitgate/bitbucket"
+	"bitgate/internal/hostport"
 	"bitgate/internal/node"
 	"bitgate/setup"
 	"bitgate/tomcat"
@@ -58,10 +59,13 @@ func isHere(n node.Node) bool {
 	if setup.Loopback(n) {
 		return true
 	}
-	host, _, _ := net.SplitHostPort(n.Address)
+	at, err := hostport.Parse(n.Address)
+	if err != nil {
+		return false
+	}
 	mine, _ := net.InterfaceAddrs()
 	for _, a := range mine {
-		if network, ok := a.(*net.IPNet); ok && network.IP.Equal(net.ParseIP(host)) {
+		if network, ok := a.(*net.IPNet); ok && network.IP.Equal(net.ParseIP(at.Host)) {
 			return true
 		}
 	}

@@ -33,6 +33,9 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 		p.Proc = "/proc"
 	}
 	f := facts{setup.Facts{ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
+	if f.Systemd {
+		f.ProgramFault = programFault(p.Program)
+	}
 	var err error
 	f.Bitbucket, err = bitbucket.Detect(ctx, bitbucket.Search{
 		Home: p.Input.Home, Install: p.Input.Install, Version: p.Input.Version, Proc: p.Proc, Root: p.Root,

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/setup"
 )
@@ -70,9 +72,13 @@ func (f *facts) loadCertificate(a setup.Answers, now time.Time) {
 		return
 	}
 	f.Certificate.Given = true
-	m, err := certs.Load(setup.CertPaths(a))
+	m, err := certs.LoadBy(certs.OpenTrusted, setup.CertPaths(a))
 	if err != nil {
 		f.Certificate.Error = err.Error()
+		var told *problem.Error
+		if errors.As(err, &told) {
+			f.Certificate.Do = told.Do
+		}
 		return
 	}
 	info := m.Info()

@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
-	"bitgate/internal/service"
+	"bitgate/internal/child"
+	"bitgate/internal/hostport"
 	"bitgate/setup"
 )
 
@@ -57,8 +59,8 @@ func selinux(root string, a setup.Answers) (setup.Finding, bool) {
 func frontPorts(a setup.Answers) []string {
 	var out []string
 	for _, l := range append(slices.Clone(a.Listen), a.SSHListen) {
-		host, port := setup.SplitListen(l)
-		if port != "" && host != "127.0.0.1" && host != "::1" && !slices.Contains(out, port) {
+		a, err := hostport.Parse(l)
+		if port := strconv.Itoa(a.Port); err == nil && !a.IP().IsLoopback() && !slices.Contains(out, port) {
 			out = append(out, port)
 		}
 	}
@@ -68,7 +70,7 @@ func frontPorts(a setup.Answers) []string {
 // packetFilter asks firewalld, else nftables, whether they let the ports in.
 func packetFilter(ctx context.Context, a setup.Answers) []setup.Finding {
 	var out []setup.Finding
-	if _, err := service.Run(ctx, "firewall-cmd", "--state"); err == nil {
+	if _, err := child.Output(ctx, "firewall-cmd", "--state"); err == nil {
 		for _, port := range frontPorts(a) {
 			if firewalldOpen(ctx, port) {
 				continue
@@ -81,7 +83,7 @@ func packetFilter(ctx context.Context, a setup.Answers) []setup.Finding {
 		}
 		return out
 	}
-	rules, err := service.Run(ctx, "nft", "list", "ruleset") // fails without nftables, or without root
+	rules, err := child.Output(ctx, "nft", "list", "ruleset") // fails without nftables, or without root
 	if err != nil || !dropsInput(string(rules)) {
 		return nil
 	}
@@ -105,7 +107,7 @@ func firewalldOpen(ctx context.Context, port string) bool {
 		queries = append(queries, "--query-service=ssh")
 	}
 	return slices.ContainsFunc(queries, func(query string) bool {
-		_, err := service.Run(ctx, "firewall-cmd", query)
+		_, err := child.Output(ctx, "firewall-cmd", query)
 		return err == nil
 	})
 }

@@ -19,6 +19,9 @@ import (
 type lock struct{ f *os.File }
 
 func TakeLock(d Disk, stateDir string) (*lock, error) {
+	if err := trustedState(stateDir); err != nil {
+		return nil, err
+	}
 	if err := d.Mkdirs(stateDir, 0o700); err != nil {
 		return nil, err
 	}

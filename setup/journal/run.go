@@ -13,6 +13,7 @@ import (
 
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
+	"bitgate/internal/trusted"
 	"bitgate/setup"
 )
 
@@ -153,7 +154,7 @@ func Load(d Disk, stateDir, id string, now func() time.Time) (*Run, error) {
 		return nil, problem.New("there is no run "+id, "", "see bitgate history")
 	}
 	for name, v := range map[string]any{"plan.json": &r.Plan, "files.json": &r.Files} {
-		data, err := os.ReadFile(filepath.Join(r.Dir, name))
+		data, err := r.read(name)
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +162,7 @@ func Load(d Disk, stateDir, id string, now func() time.Time) (*Run, error) {
 			return nil, problem.Wrap(err, filepath.Join(r.Dir, name)+" cannot be read", "", "the backups beside it are intact")
 		}
 	}
-	data, err := os.ReadFile(filepath.Join(r.Dir, journalName))
+	data, err := r.read(journalName)
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +173,11 @@ func Load(d Disk, stateDir, id string, now func() time.Time) (*Run, error) {
 		return nil, problem.Wrap(err, filepath.Join(r.Dir, journalName)+" cannot be read", "", "compare the files with the backups beside it by hand, then move that folder away")
 	}
 	return r, nil
+}
+
+// read reads a file of the run's folder, of which nobody else may have a part.
+func (r *Run) read(name string) ([]byte, error) {
+	return trusted.ReadFile("the journal of run "+r.ID, filepath.Join(r.Dir, name), maxRecord)
 }
 
 // bootID is new after every start of the machine (proc(5)); "" where unknown.

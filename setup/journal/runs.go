@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bitgate/internal/problem"
+	"bitgate/internal/trusted"
 	"bitgate/setup"
 )
 
@@ -127,8 +128,18 @@ const (
 
 func runsDir(stateDir string) string { return filepath.Join(stateDir, "runs") }
 
+// maxRecord is more than any file of a run has, in bytes.
+const maxRecord = 256 << 20
+
+// trustedState refuses a state folder that others can write to: what lies there
+// is done without another look when a run is taken back.
+func trustedState(stateDir string) error { return trusted.Folder("the state folder", stateDir) }
+
 // ids lists the runs, oldest first.
 func ids(stateDir string) ([]string, error) {
+	if err := trustedState(stateDir); err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(runsDir(stateDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
