@@ -5,6 +5,8 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
+
+	"bitgate/interview"
 )
 
 // answerList is every answer with its source; any of them can be changed,
@@ -17,9 +19,9 @@ type answerList struct {
 func (m *model) openAnswers() { m.over, m.list = overAnswers, answerList{} }
 
 // listed are the questions of the list: those with a value of their own.
-func listed() []Question {
-	var out []Question
-	for _, q := range questions {
+func listed() []interview.Question {
+	var out []interview.Question
+	for _, q := range interview.Questions() {
 		if !q.Virtual || q.ID == "ssh" {
 			out = append(out, q)
 		}
@@ -59,8 +61,8 @@ func (m *model) answersView(w, h int) []string {
 }
 
 // answerLine is an answer, with its source where there is room for all of it.
-func (m *model) answerLine(q Question, current bool, w int) string {
-	value := q.Get(m.iv.answers)
+func (m *model) answerLine(q interview.Question, current bool, w int) string {
+	value := q.Get(m.iv.Answers)
 	if value == "" {
 		value = "-"
 	}
@@ -76,10 +78,10 @@ func (m *model) answerLine(q Question, current bool, w int) string {
 }
 
 // answerSource says where an answer comes from, "" where there is none.
-func (m *model) answerSource(q Question) string {
-	s, ok := m.iv.sources[q.ID]
-	if !ok || q.Get(m.iv.answers) == "" {
+func (m *model) answerSource(q interview.Question) string {
+	s, ok := m.iv.Sources[q.ID]
+	if !ok || q.Get(m.iv.Answers) == "" {
 		return ""
 	}
-	return sourceText(m.iv.facts, q.ID, s)
+	return interview.SourceText(m.iv.Facts, q.ID, s)
 }

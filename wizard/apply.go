@@ -5,6 +5,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -131,7 +132,7 @@ func (m *model) finishVerify(findings []setup.Finding) tea.Cmd {
 	m.out.Findings = findings
 	last := &m.run.rows[len(m.run.rows)-1]
 	last.state, last.took = setup.EventDone, m.now()
-	if failures(findings) > 0 {
+	if interview.Failures(findings) > 0 {
 		last.state = setup.EventFailed
 	}
 	return m.enterResult()

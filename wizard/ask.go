@@ -4,18 +4,19 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"bitgate/internal/problem"
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
 // askScreen is the question in focus.
 type askScreen struct {
-	q         Question
+	q         interview.Question
 	field     *field
 	choices   string // what tab found for a path
 	prefill   string // what stood in the field at first
 	invalid   string // why the last Enter was refused
 	signingIn bool
-	preview   preview
+	preview   interview.Preview
 	advice    []setup.Finding
 	candidate setup.Answers // the answers with what stands in the field
 	visited   bool          // it was answered before
@@ -40,10 +41,10 @@ type (
 
 // proceed goes to the first question that needs an answer, or to the review.
 func (m *model) proceed() tea.Cmd {
-	if m.iv.facts.OpenRun != "" {
-		return m.fail(openRun(m.iv.facts.OpenRun))
+	if m.iv.Facts.OpenRun != "" {
+		return m.fail(openRun(m.iv.Facts.OpenRun))
 	}
-	if q, ok := m.iv.resume(); ok {
+	if q, ok := m.iv.Resume(); ok {
 		return m.enterQuestion(q, false)
 	}
 	return m.enterReview()
@@ -55,9 +56,9 @@ func openRun(run string) error {
 }
 
 // enterQuestion shows q with a fresh form.
-func (m *model) enterQuestion(q Question, toReview bool) tea.Cmd {
+func (m *model) enterQuestion(q interview.Question, toReview bool) tea.Cmd {
 	m.page, m.over = pageAsk, noOverlay
-	m.ask = askScreen{q: q, visited: m.iv.done[q.ID], toReview: toReview, prefill: m.iv.prefill(q)}
+	m.ask = askScreen{q: q, visited: m.iv.Done(q.ID), toReview: toReview, prefill: m.iv.Prefill(q)}
 	m.ask.field = newField(q, m.ask.prefill, m.st, m.fieldWidth())
 	m.refreshPreview()
 	if m.ask.prefill == "" {
@@ -69,17 +70,17 @@ func (m *model) enterQuestion(q Question, toReview bool) tea.Cmd {
 // refreshPreview follows the field: the change it would make and what it means.
 func (m *model) refreshPreview() {
 	a := &m.ask
-	candidate, err := m.iv.preview(a.q, a.field.text)
+	candidate, err := m.iv.Preview(a.q, a.field.text)
 	if err != nil {
-		candidate = m.iv.answers
+		candidate = m.iv.Answers
 		if a.q.ID == "url" {
-			a.preview, a.advice, a.candidate = preview{}, nil, candidate
+			a.preview, a.advice, a.candidate = interview.Preview{}, nil, candidate
 			return
 		}
 	}
 	a.candidate = candidate
-	a.preview = m.iv.stepPreview(a.q.Step, candidate)
-	a.advice = advice(a.q, m.iv.facts, candidate)
+	a.preview = m.iv.StepPreview(a.q.Step, candidate)
+	a.advice = interview.Advice(a.q, m.iv.Facts, candidate)
 }
 
 func (m *model) askKey(msg tea.KeyMsg) tea.Cmd {
@@ -112,7 +113,7 @@ func (m *model) edited() tea.Cmd {
 	m.ask.invalid = ""
 	m.ask.typed++
 	m.refreshPreview()
-	if !m.ask.q.slow {
+	if !m.ask.q.Slow {
 		return nil
 	}
 	return m.tick(typingPause, pauseMsg{m.ask.q.ID, m.ask.typed})
@@ -122,7 +123,7 @@ func (m *model) back() tea.Cmd {
 	if m.ask.toReview {
 		return m.enterReview()
 	}
-	if q, ok := m.iv.previous(m.ask.q.ID); ok {
+	if q, ok := m.iv.Previous(m.ask.q.ID); ok {
 		return m.enterQuestion(q, false)
 	}
 	m.page = pageWelcome
@@ -133,26 +134,26 @@ func (m *model) back() tea.Cmd {
 func (m *model) submit() tea.Cmd {
 	a := &m.ask
 	text := a.field.text
-	if a.q.ID == PasswordID {
+	if a.q.ID == interview.PasswordID {
 		return m.signIn(text)
 	}
-	if err := m.iv.answer(a.q, text); err != nil {
+	if err := m.iv.Answer(a.q, text); err != nil {
 		a.invalid = err.Error()
 		return nil
 	}
 	cmds := []tea.Cmd{m.saveDraft()}
-	if a.q.looks {
+	if a.q.Looks {
 		cmds = append(cmds, m.look())
 	}
 	return tea.Batch(append(cmds, m.checkNow(a.q, text), m.advance(a.q))...)
 }
 
 // advance goes on after q.
-func (m *model) advance(q Question) tea.Cmd {
+func (m *model) advance(q interview.Question) tea.Cmd {
 	if m.ask.toReview {
 		return m.proceed()
 	}
-	if next, ok := m.iv.after(q, m.ask.visited); ok {
+	if next, ok := m.iv.After(q, m.ask.visited); ok {
 		return m.enterQuestion(next, false)
 	}
 	return m.enterReview()
@@ -169,9 +170,9 @@ func (m *model) saveDraft() tea.Cmd {
 		return nil
 	}
 	m.saving, m.unsaved = true, false
-	said, answered, save := m.iv.said, m.iv.answered(), m.b.SaveDraft
+	input, answered, save := m.iv.Input, m.iv.Answered(), m.b.SaveDraft
 	return func() tea.Msg {
-		_ = save(said, answered)
+		_ = save(input, answered)
 		return draftMsg{}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	// Before any Charm package: see there.
 	_ "bitgate/internal/quietterm"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -18,9 +19,9 @@ import (
 // a time.
 type Backend struct {
 	// Detect looks at the machine; it is called again whenever an answer says where to look.
-	Detect func(ctx context.Context, said setup.Answers) (setup.Facts, error)
+	Detect func(ctx context.Context, input setup.Answers) (setup.Facts, error)
 	// Resolve fills what was not said (setup.Resolve).
-	Resolve func(f setup.Facts, said setup.Answers, src setup.Sources) (setup.Answers, setup.Sources)
+	Resolve func(f setup.Facts, input setup.Answers, src setup.Sources) (setup.Answers, setup.Sources)
 	// Build makes the plan. Pure and fast: every preview comes from it.
 	Build func(f setup.Facts, a setup.Answers) (setup.Plan, error)
 	// Diffs makes the diffs of a plan. Pure and fast.
@@ -60,13 +61,11 @@ type Backend struct {
 type Options struct {
 	Width   int  // columns of the line prompter, 0 = 80
 	NoColor bool // NO_COLOR, --no-color
-	// PlanOnly stops after the review.
-	PlanOnly bool
 	// Dir is where relative paths start.
 	Dir string
 	// Notes are words of the caller's, by question.
 	Notes map[string]string
-	// Resumed is the session that was left, if said has its answers.
+	// Resumed is the session that was left, if the input has its answers.
 	Resumed Resumed
 	// ReadPassword reads a line without echo; used by Plain. Without it the
 	// password is a line of in.
@@ -90,6 +89,10 @@ type Outcome struct {
 	Applied   bool            // apply was started
 	Stopped   bool            // the person, or the end of ctx, asked apply to take back
 	Cancelled bool            // left before consent: nothing was changed
-	PlanOnly  bool            // stopped after the plan, as asked
 	Err       error           // what apply returned
+}
+
+// interviewWith is the interview of one session at b.
+func interviewWith(b Backend, input setup.Answers, src setup.Sources, o Options) *interview.Interview {
+	return interview.New(interview.Machine{Resolve: b.Resolve, Build: b.Build, Diffs: b.Diffs, SignsIn: b.Login != nil, Dir: o.Dir}, input, src, o.Resumed.Answered)
 }

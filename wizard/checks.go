@@ -5,6 +5,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -18,11 +19,11 @@ type checkState struct {
 const typingPause = 500 * time.Millisecond
 
 // checkNow starts the slow checks of q for text, unless that was judged already.
-func (m *model) checkNow(q Question, text string) tea.Cmd {
-	if !q.slow || m.b.Check == nil || !m.iv.known {
+func (m *model) checkNow(q interview.Question, text string) tea.Cmd {
+	if !q.Slow || m.b.Check == nil || !m.iv.Known {
 		return nil
 	}
-	candidate, err := m.iv.preview(q, text)
+	candidate, err := m.iv.Preview(q, text)
 	if err != nil {
 		return nil
 	}
@@ -31,7 +32,7 @@ func (m *model) checkNow(q Question, text string) tea.Cmd {
 		return nil
 	}
 	m.checks[q.ID] = checkState{about: about, running: true}
-	facts := m.iv.facts
+	facts := m.iv.Facts
 	return tea.Batch(m.startSpinner(), func() tea.Msg {
 		return checkedMsg{q.ID, about, m.b.Check(m.ctx, q.ID, facts, candidate)}
 	})
@@ -40,10 +41,10 @@ func (m *model) checkNow(q Question, text string) tea.Cmd {
 // checkAgain judges the answers of this step by new facts.
 func (m *model) checkAgain() tea.Cmd {
 	var cmds []tea.Cmd
-	for _, q := range questions {
-		if _, judged := m.checks[q.ID]; judged && q.Step == m.ask.q.Step && m.iv.done[q.ID] && q.ID != m.ask.q.ID {
+	for _, q := range interview.Questions() {
+		if _, judged := m.checks[q.ID]; judged && q.Step == m.ask.q.Step && m.iv.Done(q.ID) && q.ID != m.ask.q.ID {
 			delete(m.checks, q.ID)
-			cmds = append(cmds, m.checkNow(q, m.iv.prefill(q)))
+			cmds = append(cmds, m.checkNow(q, m.iv.Prefill(q)))
 		}
 	}
 	if m.ask.field.text != "" {
@@ -53,10 +54,10 @@ func (m *model) checkAgain() tea.Cmd {
 }
 
 // subject is what the checks of q judge: all it may set.
-func subject(q Question, a setup.Answers) string {
+func subject(q interview.Question, a setup.Answers) string {
 	text := ""
-	for _, key := range q.writes() {
-		field, _ := Find(key)
+	for _, key := range q.Writes() {
+		field, _ := interview.Find(key)
 		text += field.Get(a) + "\n"
 	}
 	return text

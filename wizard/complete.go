@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
+
+	"bitgate/interview"
 )
 
 // tabHelp says what tab does here.
@@ -17,7 +19,7 @@ func (m *model) tabHelp() string {
 // canComplete: the beginning of a path was typed.
 func (m *model) canComplete() bool {
 	f := m.ask.field
-	return m.ask.q.screenKind() == Path && m.b.Complete != nil && f.text != "" && !f.fresh
+	return m.ask.q.ScreenKind() == interview.Path && m.b.Complete != nil && f.text != "" && !f.fresh
 }
 
 // completes is tab in the field of a path: it adds what can only follow, and

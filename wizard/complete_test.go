@@ -36,7 +36,7 @@ func TestTabCompletesAPath(t *testing.T) {
 		t.Errorf("with nothing to complete tab shows the preview, not\n%s", p.m.View())
 	}
 	p.keys("esc", "enter").at("key")
-	if got := p.m.iv.answers.Cert; got != "/etc/ssl/git.pem" {
+	if got := p.m.iv.Answers.Cert; got != "/etc/ssl/git.pem" {
 		t.Errorf("the answer is %q", got)
 	}
 }
@@ -44,7 +44,7 @@ func TestTabCompletesAPath(t *testing.T) {
 func TestRelativePathsAreMadeAbsolute(t *testing.T) {
 	p := newPump(t, standardMachine(), setup.Answers{}, nil, Options{Dir: "/root/certs"}).start(100, 30)
 	toConnector(p).keys("enter", "enter").at("cert").enterText("git.pem").at("key").enterText("../k.pem").at("ssh")
-	if a := p.m.iv.answers; a.Cert != "/root/certs/git.pem" || a.Key != "/root/k.pem" {
+	if a := p.m.iv.Answers; a.Cert != "/root/certs/git.pem" || a.Key != "/root/k.pem" {
 		t.Errorf("cert %q, key %q", a.Cert, a.Key)
 	}
 }

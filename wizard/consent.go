@@ -6,6 +6,8 @@ import (
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
+
+	"bitgate/interview"
 )
 
 // consentWord is the only answer that changes the server.
@@ -29,15 +31,13 @@ type armedMsg struct{ number int }
 // openConsent opens the line, unless something forbids apply.
 func (m *model) openConsent() tea.Cmd {
 	r := &m.review
-	switch n := failures(r.findings) + failures(r.plan.Notes); {
+	switch n := interview.Failures(r.findings) + interview.Failures(r.plan.Notes); {
 	case r.plan.Empty():
 		r.note = "there is nothing to apply"
-	case m.o.PlanOnly:
-		r.note = "this command only plans; bitgate setup applies"
 	case r.proving:
 		r.note = "the plan is still being checked"
 	case n > 0:
-		r.note = fmt.Sprintf("%s must be settled first: see the tab %s", count(n, "failed check"), checksTab)
+		r.note = fmt.Sprintf("%s must be settled first: see the tab %s", interview.Count(n, "failed check"), interview.ChecksTab)
 	default:
 		r.consent = consent{open: true}
 		return m.rest()
@@ -110,11 +110,4 @@ func (m *model) consentLines(w int) []string {
 		lines[1] += "   " + m.st.dim.Render(c.note)
 	}
 	return lines
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -1,5 +1,5 @@
-// Package wizard is bitgate's guided terminal: the questions as data, a full
-// screen program over them, and a line prompter over the same list.
+// Package wizard is bitgate's guided terminal: a full screen program over the
+// questions of package interview, and a line prompter over the same list.
 //
 // Rules of the screen:
 //   - One question is in focus; everything else on the screen explains it.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -25,7 +26,7 @@ func planRows(plan setup.Plan) []row {
 	for i, ref := range plan.Ordered() {
 		step := plan.Steps[ref.Step].ID
 		rows = append(rows, row{
-			change: i, number: stepNumber(step), name: stepTitle(step, plan.Answers), title: shortChange(plan.At(ref)),
+			change: i, number: interview.StepNumber(step), name: interview.StepTitle(step, plan.Answers), title: shortChange(plan.At(ref)),
 		})
 	}
 	return append(rows, row{change: -1, title: verifyRow})
@@ -49,7 +50,7 @@ func shortChange(c setup.Change) string {
 	case c.BaseURL != nil:
 		return c.BaseURL.New
 	case c.Service != nil:
-		return string(c.Service.Verb) + " " + serviceName(c.Service.Target)
+		return string(c.Service.Verb) + " " + interview.ServiceName(c.Service.Target)
 	}
 	return c.What
 }

@@ -12,6 +12,7 @@ import (
 	"bitgate/haproxy/live"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -53,7 +54,7 @@ func standardMachine() *machine {
 
 func (m *machine) backend() Backend {
 	return Backend{
-		Detect: func(ctx context.Context, said setup.Answers) (setup.Facts, error) {
+		Detect: func(ctx context.Context, input setup.Answers) (setup.Facts, error) {
 			m.detected++
 			return m.facts, ctx.Err()
 		},
@@ -147,12 +148,12 @@ func (m *machine) verify(_ context.Context, _ setup.Plan, notify func(setup.Find
 }
 
 // fakeResolve fills the defaults the wizard's own tests need.
-func fakeResolve(f setup.Facts, said setup.Answers, given setup.Sources) (setup.Answers, setup.Sources) {
+func fakeResolve(f setup.Facts, input setup.Answers, given setup.Sources) (setup.Answers, setup.Sources) {
 	src := setup.Sources{}
 	for k, v := range given {
 		src[k] = v
 	}
-	a := said
+	a := input
 	fill := func(key string, field *string, value string, from setup.Origin, why string) {
 		if *field == "" && value != "" {
 			*field, src[key] = value, setup.Source{From: from, Why: why}
@@ -200,7 +201,7 @@ func fakeBuild(f setup.Facts, a setup.Answers) (setup.Plan, error) {
 	}
 	p := setup.Plan{Format: setup.PlanFormat, Answers: a}
 	step := func(id string, changes ...setup.Change) {
-		s := setup.Step{ID: id, Title: stepTitle(id, a), Changes: changes}
+		s := setup.Step{ID: id, Title: interview.StepTitle(id, a), Changes: changes}
 		if a.Skips(id) {
 			s.Changes, s.Skipped = nil, "left out"
 		}

@@ -5,6 +5,8 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/huh"
+
+	"bitgate/interview"
 )
 
 // field is one question as a huh form of one group. It is rebuilt on every
@@ -13,16 +15,16 @@ import (
 // asking for the window's size) are dropped: everything here is synchronous,
 // so that keys typed ahead cannot land in the wrong field.
 type field struct {
-	q     Question
+	q     interview.Question
 	text  string
 	form  *huh.Form
 	fresh bool // the prefilled text is untouched: typing replaces it
 }
 
-func newField(q Question, text string, st style, w int) *field {
-	f := &field{q: q, text: text, fresh: text != "" && len(q.options()) == 0}
+func newField(q interview.Question, text string, st style, w int) *field {
+	f := &field{q: q, text: text, fresh: text != "" && len(q.Selectable()) == 0}
 	var body huh.Field
-	if opts := q.offered(text); len(opts) > 0 {
+	if opts := q.Offered(text); len(opts) > 0 {
 		var list []huh.Option[string]
 		known := false
 		for _, o := range opts {
@@ -34,8 +36,8 @@ func newField(q Question, text string, st style, w int) *field {
 		}
 		body = huh.NewSelect[string]().Options(list...).Value(&f.text)
 	} else {
-		in := huh.NewInput().Prompt("> ").Placeholder(q.hint()).Value(&f.text)
-		if q.screenKind() == Password {
+		in := huh.NewInput().Prompt("> ").Placeholder(q.Hint()).Value(&f.text)
+		if q.ScreenKind() == interview.Password {
 			in = in.EchoMode(huh.EchoModePassword)
 		}
 		body = in
@@ -52,12 +54,12 @@ func newField(q Question, text string, st style, w int) *field {
 // resize gives the form its width and all the height it needs.
 func (f *field) resize(w int) {
 	f.form = f.form.WithWidth(w)
-	f.send(tea.WindowSizeMsg{Width: w, Height: len(f.q.options())*4 + 4})
+	f.send(tea.WindowSizeMsg{Width: w, Height: len(f.q.Selectable())*4 + 4})
 }
 
 // key passes an editing key on.
 func (f *field) key(msg tea.KeyMsg) {
-	if f.q.screenKind() == Confirm {
+	if f.q.ScreenKind() == interview.Confirm {
 		switch msg.String() {
 		case "y":
 			f.choose("yes")
@@ -84,7 +86,7 @@ func (f *field) set(text string) {
 
 // choose moves the selection of a confirmation.
 func (f *field) choose(value string) {
-	for range f.q.options() {
+	for range f.q.Selectable() {
 		if f.text == value {
 			return
 		}

@@ -4,6 +4,9 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
+
+	"bitgate/interview"
+	"bitgate/setup"
 )
 
 // Sizes of the screen.
@@ -157,7 +160,7 @@ func (f frame) breadcrumb() string {
 func (f frame) crumbs(short bool) string {
 	var out []string
 	for _, it := range f.rail {
-		if it.title == stepTitle(StepBitbucket, zeroAnswers) {
+		if it.title == interview.StepTitle(interview.StepBitbucket, setup.Answers{}) {
 			continue // the first stop is no step
 		}
 		label := it.title

@@ -144,9 +144,8 @@ func verifying(p *pump) {
 // resumed is a session that goes on where another one was left.
 func resumed(p *pump) {
 	why := setup.Source{From: setup.Detected, Why: "your unfinished session of 2026-11-22 09:12:00"}
-	p.m.iv = newInterview(p.m.b, setup.Answers{URL: p.url("https://git.example.com"), AdminUser: "admin"}, setup.Sources{"url": why, "admin-user": why},
-		Options{Resumed: Resumed{When: "2026-11-22 09:12:00", Answered: []string{"url", "path", "base-url-method", "admin-user"}}})
-	p.m.o = p.m.iv.o
+	p.m.o.Resumed = Resumed{When: "2026-11-22 09:12:00", Answered: []string{"url", "path", "base-url-method", "admin-user"}}
+	p.m.iv = interviewWith(p.m.b, setup.Answers{URL: p.url("https://git.example.com"), AdminUser: "admin"}, setup.Sources{"url": why, "admin-user": why}, p.m.o)
 	p.run(p.m.look())
 	p.settle()
 }
@@ -156,7 +155,7 @@ func nothingToDo(p *pump) {
 	p.m.b.Build = func(f setup.Facts, a setup.Answers) (setup.Plan, error) {
 		return setup.Plan{Format: setup.PlanFormat, Answers: a}, nil
 	}
-	p.m.iv.b.Build = p.m.b.Build
+	p.m.iv = interviewWith(p.m.b, setup.Answers{}, nil, p.m.o)
 	p.machine.facts.Instance.BaseURL.Value = "https://git.example.com"
 	p.machine.facts.Instance.State = bitbucket.Running
 	p.run(p.m.look())

@@ -60,7 +60,7 @@ func (m *model) typing() bool {
 	}
 	switch m.page {
 	case pageAsk:
-		return len(m.ask.q.options()) == 0
+		return len(m.ask.q.Selectable()) == 0
 	case pageReview:
 		return m.review.searching || m.review.consent.open
 	}
@@ -71,7 +71,7 @@ func (m *model) typing() bool {
 func (m *model) typesQuestionMark() bool {
 	switch m.page {
 	case pageAsk:
-		return m.ask.q.literal()
+		return m.ask.q.Literal()
 	case pageReview:
 		return m.review.searching || m.review.consent.open
 	}
@@ -120,7 +120,7 @@ func (m *model) overlayKey(msg tea.KeyMsg) tea.Cmd {
 
 func (m *model) welcomeKey(name string) tea.Cmd {
 	switch {
-	case !m.iv.known:
+	case !m.iv.Known:
 		return nil
 	case name == "enter":
 		return m.proceed()
@@ -137,11 +137,11 @@ func (m *model) errorKey(name string) tea.Cmd {
 		m.page = pageWelcome
 		return m.look()
 	case "e":
-		if m.iv.known {
+		if m.iv.Known {
 			m.openAnswers()
 		}
 	case "esc", "shift+tab", "alt+left":
-		if q, ok := m.iv.previous(""); ok && m.iv.known {
+		if q, ok := m.iv.Previous(""); ok && m.iv.Known {
 			return m.enterQuestion(q, false)
 		}
 	case "q":

@@ -6,6 +6,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -38,7 +39,7 @@ type model struct {
 	ctx context.Context
 	b   Backend
 	o   Options
-	iv  *interview
+	iv  *interview.Interview
 	st  style
 	w   int
 	h   int
@@ -69,9 +70,9 @@ type model struct {
 	now  func() time.Time
 }
 
-func newModel(ctx context.Context, b Backend, said setup.Answers, src setup.Sources, o Options, st style) *model {
+func newModel(ctx context.Context, b Backend, input setup.Answers, src setup.Sources, o Options, st style) *model {
 	m := &model{
-		ctx: ctx, b: b, o: o, iv: newInterview(b, said, src, o), st: st, w: defaultW, h: defaultH,
+		ctx: ctx, b: b, o: o, iv: interviewWith(b, input, src, o), st: st, w: defaultW, h: defaultH,
 		checks: map[string]checkState{}, tick: afterTick, now: o.Now,
 	}
 	if m.now == nil {
@@ -105,9 +106,9 @@ func (m *model) look() tea.Cmd {
 		return nil
 	}
 	m.looking, m.again = true, false
-	said := m.iv.said
+	input := m.iv.Input
 	return tea.Batch(m.startSpinner(), func() tea.Msg {
-		f, err := m.b.Detect(m.ctx, said)
+		f, err := m.b.Detect(m.ctx, input)
 		return foundMsg{f, err}
 	})
 }
@@ -157,7 +158,7 @@ func (m *model) found(msg foundMsg) tea.Cmd {
 	if msg.err != nil {
 		return m.fail(msg.err)
 	}
-	m.iv.found(msg.facts)
+	m.iv.Found(msg.facts)
 	switch {
 	case m.page == pageAsk:
 		m.refreshPreview()
@@ -191,7 +192,7 @@ func (m *model) resize(w, h int) {
 // quit ends the program.
 func (m *model) quit() tea.Cmd {
 	m.done = true
-	m.out.Answers = m.iv.answers
+	m.out.Answers = m.iv.Answers
 	return tea.Quit
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -14,13 +15,13 @@ import (
 // dumb terminals and pipes: no redraw, no colour by itself, defaults in words.
 // One reader serves all questions. The end of in, or of ctx, before consent is
 // a cancellation: nothing was changed.
-func Plain(ctx context.Context, in io.Reader, out io.Writer, b Backend, said setup.Answers, src setup.Sources, o Options) (Outcome, error) {
+func Plain(ctx context.Context, in io.Reader, out io.Writer, b Backend, input setup.Answers, src setup.Sources, o Options) (Outcome, error) {
 	if o.Width <= 0 {
 		o.Width = defaultW
 	}
-	p := &prompter{ctx: ctx, b: b, o: o, out: out, lines: newLineReader(ctx, in), iv: newInterview(b, said, src, o), st: newStyle(io.Discard, true)}
+	p := &prompter{ctx: ctx, b: b, o: o, out: out, lines: newLineReader(ctx, in), iv: interviewWith(b, input, src, o), st: newStyle(io.Discard, true)}
 	outcome, err := p.session()
-	outcome.Answers = p.iv.answers
+	outcome.Answers = p.iv.Answers
 	if errors.Is(err, errCancelled) {
 		outcome.Cancelled = true
 		p.say("", "Cancelled. Nothing was changed.")
@@ -38,7 +39,7 @@ type prompter struct {
 	o     Options
 	out   io.Writer
 	lines *lineReader
-	iv    *interview
+	iv    *interview.Interview
 	st    style
 	step  string // whose heading was printed last
 }
@@ -73,11 +74,11 @@ func (p *prompter) session() (Outcome, error) {
 	if err := p.look(); err != nil {
 		return outcome, err
 	}
-	for _, l := range foundLines(p.iv.facts, p.iv.answers) {
-		p.findings([]setup.Finding{{Level: l.level, Seen: strings.TrimRight(l.label+": "+l.value+from(p.iv.facts, l.source), " ")}})
+	for _, l := range interview.FoundLines(p.iv.Facts, p.iv.Answers) {
+		p.findings([]setup.Finding{{Level: l.Level, Seen: strings.TrimRight(l.Label+": "+l.Value+interview.SourceNote(p.iv.Facts, l.Source), " ")}})
 	}
-	p.findings(worthSaying(p.iv.facts.Findings))
-	if run := p.iv.facts.OpenRun; run != "" {
+	p.findings(interview.WorthSaying(p.iv.Facts.Findings))
+	if run := p.iv.Facts.OpenRun; run != "" {
 		return outcome, openRun(run)
 	}
 	if when := p.o.Resumed.When; when != "" && len(p.o.Resumed.Answered) > 0 {
@@ -91,14 +92,14 @@ func (p *prompter) session() (Outcome, error) {
 }
 
 func (p *prompter) look() error {
-	f, err := p.b.Detect(p.ctx, p.iv.said)
+	f, err := p.b.Detect(p.ctx, p.iv.Input)
 	if err != nil {
 		if p.ctx.Err() != nil {
 			return errCancelled
 		}
 		return err
 	}
-	p.iv.found(f)
+	p.iv.Found(f)
 	return nil
 }
 
@@ -107,19 +108,19 @@ var errBack = errors.New("back")
 
 // interview asks what is open, until nothing is.
 func (p *prompter) interview() error {
-	q, ok := p.iv.resume()
+	q, ok := p.iv.Resume()
 	for ok {
-		visited := p.iv.done[q.ID]
+		visited := p.iv.Done(q.ID)
 		err := p.ask(q)
 		switch {
 		case errors.Is(err, errBack):
-			if before, any := p.iv.previous(q.ID); any {
+			if before, any := p.iv.Previous(q.ID); any {
 				q = before
 			}
 		case err != nil:
 			return err
 		default:
-			q, ok = p.iv.after(q, visited)
+			q, ok = p.iv.After(q, visited)
 		}
 	}
 	return nil

@@ -6,27 +6,28 @@ import (
 	"strings"
 
 	"bitgate/internal/problem"
+	"bitgate/interview"
 )
 
 // ask puts one question until it has an answer.
-func (p *prompter) ask(q Question) error {
+func (p *prompter) ask(q interview.Question) error {
 	if q.Step != p.step {
 		p.step = q.Step
-		title := stepTitle(q.Step, p.iv.answers)
-		if n := stepNumber(q.Step); n > 0 {
-			title = stepOf(n) + ": " + strings.TrimSuffix(title, " (optional)")
+		title := interview.StepTitle(q.Step, p.iv.Answers)
+		if n := interview.StepNumber(q.Step); n > 0 {
+			title = interview.StepOf(n) + ": " + strings.TrimSuffix(title, " (optional)")
 		}
 		p.say("", title)
 	}
 	p.say("", q.Why, p.o.Notes[q.ID])
-	if q.ID == PasswordID {
+	if q.ID == interview.PasswordID {
 		return p.signIn()
 	}
-	prefill := p.iv.prefill(q)
-	if candidate, err := p.iv.preview(q, prefill); err == nil || q.ID != "url" {
-		p.findings(advice(q, p.iv.facts, candidate))
+	prefill := p.iv.Prefill(q)
+	if candidate, err := p.iv.Preview(q, prefill); err == nil || q.ID != "url" {
+		p.findings(interview.Advice(q, p.iv.Facts, candidate))
 	}
-	for i, o := range q.offered(prefill) {
+	for i, o := range q.Offered(prefill) {
 		p.say(fmt.Sprintf("  %d. %s", i+1, o.Label))
 	}
 	for {
@@ -34,7 +35,7 @@ func (p *prompter) ask(q Question) error {
 		if err != nil {
 			return err
 		}
-		if err := p.iv.answer(q, text); err != nil {
+		if err := p.iv.Answer(q, text); err != nil {
 			p.say("x   " + err.Error())
 			continue
 		}
@@ -44,16 +45,16 @@ func (p *prompter) ask(q Question) error {
 
 // read prompts and turns the line into an answer: empty is the one in
 // brackets, "-" empties it, a number picks a choice.
-func (p *prompter) read(q Question, prefill string) (string, error) {
+func (p *prompter) read(q interview.Question, prefill string) (string, error) {
 	prompt := q.Title
-	if shown := optionLabel(q, prefill); prefill != "" {
+	if shown := interview.OptionLabel(q, prefill); prefill != "" {
 		prompt += " [" + shown
-		if src := p.iv.source(q); src != "" {
+		if src := p.iv.Source(q); src != "" {
 			prompt += "; " + src
 		}
 		prompt += "]"
 	} else if q.Example != "" {
-		prompt += " (" + q.hint() + ")"
+		prompt += " (" + q.Hint() + ")"
 	}
 	for {
 		fmt.Fprint(p.out, prompt+": ")
@@ -72,7 +73,7 @@ func (p *prompter) read(q Question, prefill string) (string, error) {
 			p.explain(q)
 			continue
 		}
-		offered := q.offered(prefill)
+		offered := q.Offered(prefill)
 		if n, err := strconv.Atoi(line); err == nil && n >= 1 && n <= len(offered) {
 			return offered[n-1].Value, nil
 		}
@@ -80,7 +81,7 @@ func (p *prompter) read(q Question, prefill string) (string, error) {
 	}
 }
 
-func (p *prompter) explain(q Question) {
+func (p *prompter) explain(q interview.Question) {
 	p.say(q.Why)
 	if q.Default != "" {
 		p.say("Default: " + q.Default + ".")
@@ -88,23 +89,23 @@ func (p *prompter) explain(q Question) {
 	if !q.Virtual {
 		p.say(strings.TrimSpace("Without questions: --" + q.ID + " " + q.Arg))
 	}
-	for _, c := range considerations(q.Step) {
+	for _, c := range interview.Considerations(q.Step) {
 		p.say("-   " + c)
 	}
 }
 
 // follow does what an answer entails: keep it, look again, check it.
-func (p *prompter) follow(q Question) error {
+func (p *prompter) follow(q interview.Question) error {
 	if p.b.SaveDraft != nil {
-		_ = p.b.SaveDraft(p.iv.said, p.iv.answered())
+		_ = p.b.SaveDraft(p.iv.Input, p.iv.Answered())
 	}
-	if q.looks {
+	if q.Looks {
 		if err := p.look(); err != nil {
 			return err
 		}
 	}
-	if q.slow && p.b.Check != nil {
-		p.findings(p.b.Check(p.ctx, q.ID, p.iv.facts, p.iv.answers))
+	if q.Slow && p.b.Check != nil {
+		p.findings(p.b.Check(p.ctx, q.ID, p.iv.Facts, p.iv.Answers))
 	}
 	return p.ctxErr()
 }
@@ -119,7 +120,7 @@ func (p *prompter) ctxErr() error {
 // signIn asks for the password, three times at most.
 func (p *prompter) signIn() error {
 	for {
-		prompt := "Password for " + p.iv.answers.AdminUser + ": "
+		prompt := "Password for " + p.iv.Answers.AdminUser + ": "
 		password, err := p.password(prompt)
 		if err != nil {
 			return err
@@ -131,18 +132,18 @@ func (p *prompter) signIn() error {
 			p.say("x   an answer is needed here; < goes back")
 			continue
 		}
-		err = p.b.Login(p.ctx, p.iv.answers.AdminUser, password)
+		err = p.b.Login(p.ctx, p.iv.Answers.AdminUser, password)
 		wipe(password)
 		if err == nil {
-			p.iv.signedIn, p.iv.done[PasswordID] = p.iv.answers.AdminUser, true
-			p.say("ok  signed in as " + p.iv.signedIn)
+			p.iv.SignIn(p.iv.Answers.AdminUser)
+			p.say("ok  signed in as " + p.iv.SignedIn)
 			return p.look()
 		}
 		if p.ctx.Err() != nil {
 			return errCancelled
 		}
 		p.say("x   " + problemLine(err))
-		if problem.KindOf(err) == problem.Credentials && !p.iv.refused() {
+		if problem.KindOf(err) == problem.Credentials && !p.iv.Refused() {
 			return err
 		}
 	}

@@ -6,27 +6,28 @@ import (
 	"strings"
 
 	"bitgate/internal/problem"
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
 // review prints the whole plan and asks for consent.
 func (p *prompter) review() (Outcome, error) {
 	var outcome Outcome
-	plan, diffs, err := p.iv.finishedPlan()
+	plan, diffs, err := p.iv.FinishedPlan()
 	if err != nil {
 		return outcome, err
 	}
-	outcome.Plan, outcome.Answers = plan, p.iv.answers
-	p.say("", "Review: "+planSummary(plan))
-	for _, t := range reviewTabs(plan, diffs, p.iv) {
-		if t.title == checksTab {
+	outcome.Plan, outcome.Answers = plan, p.iv.Answers
+	p.say("", "Review: "+interview.PlanSummary(plan))
+	for _, t := range interview.Tabs(plan, diffs, p.iv) {
+		if t.Title == interview.ChecksTab {
 			continue
 		}
 		p.say("")
-		if t.path == "" { // a file's diff names it
-			p.say(strings.ToUpper(t.title[:1]) + t.title[1:])
+		if t.Path == "" { // a file's diff names it
+			p.say(strings.ToUpper(t.Title[:1]) + t.Title[1:])
 		}
-		for _, l := range t.lines {
+		for _, l := range t.Lines {
 			fmt.Fprintln(p.out, l)
 		}
 	}
@@ -35,19 +36,16 @@ func (p *prompter) review() (Outcome, error) {
 		return outcome, err
 	}
 	p.say("", "Checks")
-	for _, l := range checksText(plan, findings) {
+	for _, l := range interview.ChecksText(plan, findings) {
 		fmt.Fprintln(p.out, l)
 	}
-	switch n := failures(findings) + failures(plan.Notes); {
-	case p.o.PlanOnly:
-		outcome.PlanOnly = true
-		return outcome, nil
+	switch n := interview.Failures(findings) + interview.Failures(plan.Notes); {
 	case plan.Empty():
 		p.say("", "Nothing to do: this server is as you want it.")
 		outcome.Result.State = setup.RunNothing
 		return p.finish(outcome), nil
 	case n > 0:
-		p.say("", count(n, "check")+" failed: the plan cannot be applied yet. Nothing was changed.")
+		p.say("", interview.Count(n, "check")+" failed: the plan cannot be applied yet. Nothing was changed.")
 		return outcome, unproven(findings, plan.Notes)
 	}
 	if err := p.consent(plan); err != nil {
@@ -60,7 +58,7 @@ func (p *prompter) prove(plan setup.Plan) ([]setup.Finding, error) {
 	if p.b.CheckPlan == nil || plan.Empty() {
 		return nil, nil
 	}
-	findings, err := p.b.CheckPlan(p.ctx, p.iv.facts, plan)
+	findings, err := p.b.CheckPlan(p.ctx, p.iv.Facts, plan)
 	if p.ctx.Err() != nil {
 		return nil, errCancelled
 	}
@@ -131,7 +129,7 @@ func (p *prompter) finish(outcome Outcome) Outcome {
 
 func (p *prompter) summary(outcome Outcome) Outcome {
 	p.say("")
-	outcome.Answers = p.iv.answers
+	outcome.Answers = p.iv.Answers
 	for _, l := range summary(outcome, p.b.After, p.st, p.o.Width) {
 		fmt.Fprintln(p.out, l)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"bitgate/bitbucket"
 	"bitgate/internal/problem"
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -23,11 +24,11 @@ var runs = map[string]struct {
 	want    func(setup.Answers) bool
 }{
 	"standard": {
-		typed: map[string]string{"url": "git.example.com", "admin-user": "admin", PasswordID: "correct horse", "cert": "/c.pem", "key": "/k.pem"},
+		typed: map[string]string{"url": "git.example.com", "admin-user": "admin", interview.PasswordID: "correct horse", "cert": "/c.pem", "key": "/k.pem"},
 		want:  func(a setup.Answers) bool { return a.URL.BaseURL() == "https://git.example.com" && a.Key == "/k.pem" },
 	},
 	"other path, redirected": {
-		typed: map[string]string{"url": "git.example.com/bitbucket", "admin-user": "admin", PasswordID: "correct horse", "cert": "/all.pem"},
+		typed: map[string]string{"url": "git.example.com/bitbucket", "admin-user": "admin", interview.PasswordID: "correct horse", "cert": "/all.pem"},
 		want:  func(a setup.Answers) bool { return a.RedirectOldPath == "/" && a.PEM == "/all.pem" && a.Cert == "" },
 	},
 	"other path, not redirected": {
@@ -51,7 +52,7 @@ var runs = map[string]struct {
 			m.facts.Nodes = []setup.NodeState{{Name: "one", State: bitbucket.Running}, {Name: "two", State: bitbucket.Unreachable}}
 		},
 		typed: map[string]string{
-			"node": "one=10.0.0.1:7990, two=10.0.0.2:7990", "url": "git.example.com", "admin-user": "admin", PasswordID: "correct horse",
+			"node": "one=10.0.0.1:7990, two=10.0.0.2:7990", "url": "git.example.com", "admin-user": "admin", interview.PasswordID: "correct horse",
 			"partial-service": "yes", "cert": "/c.pem", "key": "/k.pem",
 		},
 		want: func(a setup.Answers) bool {
@@ -68,7 +69,7 @@ var runs = map[string]struct {
 			m.facts.Certificate.Findings = []setup.Finding{{ID: "certificate.chain", Level: setup.Warn, Seen: "no intermediates"}}
 			m.facts.HandMade = []string{"frontend bitbucket_http_frontend"}
 		}, typed: map[string]string{
-			"home": "/srv/b", "bitbucket-version": "9.4.1", "url": "git.example.com", "admin-user": "admin", PasswordID: "correct horse",
+			"home": "/srv/b", "bitbucket-version": "9.4.1", "url": "git.example.com", "admin-user": "admin", interview.PasswordID: "correct horse",
 			"restart": "service bitbucket restart", "reload": setup.Never, "haproxy-by-hand": setup.Adopt, "listen": ":8443", "cert": "/c.pem", "key": "/k.pem", "chain": "/i.pem",
 		},
 		want: func(a setup.Answers) bool {
@@ -97,10 +98,10 @@ func TestBothDoorsAgree(t *testing.T) {
 				switch {
 				case text == "":
 					p.keys("enter")
-				case len(q.options()) > 0 && optionLabel(q, text) != text:
+				case len(q.Selectable()) > 0 && interview.OptionLabel(q, text) != text:
 					p.choose(text)
 				case q.Free: // the screen takes a command through a flag only
-					if err := p.m.iv.answer(q, text); err != nil {
+					if err := p.m.iv.Answer(q, text); err != nil {
 						t.Fatal(err)
 					}
 					p.run(p.m.advance(q))
@@ -112,12 +113,12 @@ func TestBothDoorsAgree(t *testing.T) {
 					t.Fatalf("%s: %q was refused: %s", q.ID, text, p.m.ask.invalid)
 				}
 			}
-			out, err := Plain(t.Context(), strings.NewReader(strings.Join(lines, "\n")+"\n"), io.Discard, plain.backend(), setup.Answers{}, nil, Options{PlanOnly: true})
+			out, err := Plain(t.Context(), strings.NewReader(strings.Join(append(lines, "no"), "\n")+"\n"), io.Discard, plain.backend(), setup.Answers{}, nil, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(out.Answers, p.m.iv.answers) {
-				t.Errorf("the doors disagree:\nscreen %+v\nplain  %+v", p.m.iv.answers, out.Answers)
+			if !reflect.DeepEqual(out.Answers, p.m.iv.Answers) {
+				t.Errorf("the doors disagree:\nscreen %+v\nplain  %+v", p.m.iv.Answers, out.Answers)
 			}
 			if !reflect.DeepEqual(out.Plan, p.m.out.Plan) || out.Plan.Empty() {
 				t.Errorf("the plans differ:\nscreen %+v\nplain  %+v", p.m.out.Plan, out.Plan)
@@ -127,8 +128,8 @@ func TestBothDoorsAgree(t *testing.T) {
 			}
 		})
 	}
-	for _, q := range questions {
-		if q.when != nil && !asked[q.ID] {
+	for _, q := range interview.Questions() {
+		if q.Asked != "" && !asked[q.ID] {
 			t.Errorf("no run asks %q", q.ID)
 		}
 	}
@@ -184,7 +185,7 @@ func TestPlainConsent(t *testing.T) {
 }
 
 func TestPlainGoesBackAndExplains(t *testing.T) {
-	out, screen, err := plainRun(t, standardMachine(), "wrong host\ngit.example.com\n<\nother.example.com\n?\n/scm\nno\n2\n1\n/c.pem\n/k.pem\n\n\n\n", Options{PlanOnly: true})
+	out, screen, err := plainRun(t, standardMachine(), "wrong host\ngit.example.com\n<\nother.example.com\n?\n/scm\nno\n2\n1\n/c.pem\n/k.pem\n\n\n\nno\n", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

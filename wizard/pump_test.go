@@ -10,6 +10,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"bitgate/internal/publicurl"
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -26,17 +27,17 @@ type pump struct {
 	pressed map[string]int // keys, counted
 }
 
-func newPump(t *testing.T, mc *machine, said setup.Answers, src setup.Sources, o Options) *pump {
+func newPump(t *testing.T, mc *machine, input setup.Answers, src setup.Sources, o Options) *pump {
 	t.Helper()
-	return newPumpWith(t, mc, mc.backend(), said, src, o)
+	return newPumpWith(t, mc, mc.backend(), input, src, o)
 }
 
-func newPumpWith(t *testing.T, mc *machine, b Backend, said setup.Answers, src setup.Sources, o Options) *pump {
+func newPumpWith(t *testing.T, mc *machine, b Backend, input setup.Answers, src setup.Sources, o Options) *pump {
 	t.Helper()
 	clock := time.Date(2026, 11, 22, 10, 1, 0, 0, time.UTC)
 	o.Now = func() time.Time { return clock }
 	p := &pump{t: t, machine: mc, msgs: make(chan tea.Msg, 100), pressed: map[string]int{}}
-	p.m = newModel(t.Context(), b, said, src, o, newStyle(io.Discard, true))
+	p.m = newModel(t.Context(), b, input, src, o, newStyle(io.Discard, true))
 	p.m.tick = func(_ time.Duration, msg tea.Msg) tea.Cmd {
 		p.timers = append(p.timers, msg)
 		return nil
@@ -156,7 +157,7 @@ func (p *pump) clear() {
 // choose moves to an option of the question and presses Enter.
 func (p *pump) choose(value string) *pump {
 	p.t.Helper()
-	for range p.m.ask.q.options() {
+	for range p.m.ask.q.Selectable() {
 		if p.m.ask.field.text == value {
 			return p.keys("enter")
 		}
@@ -193,7 +194,7 @@ func (p *pump) standard() *pump {
 	p.at("path").keys("enter")
 	p.at("base-url-method").keys("enter")
 	p.at("admin-user").enterText("admin")
-	p.at(PasswordID).enterText(p.machine.password)
+	p.at(interview.PasswordID).enterText(p.machine.password)
 	p.at("local-only").keys("enter")
 	p.at("front").keys("enter")
 	p.at("cert").enterText("/etc/ssl/git.pem")

@@ -8,6 +8,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"bitgate/internal/problem"
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -15,7 +16,7 @@ import (
 // is left, so that they stay in the scrollback.
 func (m *model) enterResult() tea.Cmd {
 	m.page, m.over = pageResult, noOverlay
-	m.out.Answers = m.iv.answers
+	m.out.Answers = m.iv.Answers
 	w, _ := m.frame().body()
 	m.run.scroll.set(m.resultLines(min(w, maxText+20)))
 	if m.ctx.Err() != nil { // nobody is there to press a key
@@ -91,7 +92,7 @@ func remarks(out Outcome) []setup.Finding {
 			all = append(all, f)
 		}
 	}
-	return worthSaying(all)
+	return interview.WorthSaying(all)
 }
 
 // commandText lays a command out so that it can be copied: where it is too
@@ -121,9 +122,9 @@ func headlineOf(out Outcome, st style, w int) []string {
 		if len(out.Findings) == 0 {
 			return wrap(st.bold.Render(out.Answers.URL.BaseURL())+doneText(out), w)
 		}
-		text := fmt.Sprintf("%s passed", count(ok, "check"))
+		text := fmt.Sprintf("%s passed", interview.Count(ok, "check"))
 		if warn > 0 {
-			text += ", " + count(warn, "warning")
+			text += ", " + interview.Count(warn, "warning")
 		}
 		if fail > 0 {
 			text += fmt.Sprintf(", %d failed", fail)

@@ -5,6 +5,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -12,7 +13,7 @@ import (
 // no file, and the consent line.
 type reviewScreen struct {
 	plan      setup.Plan
-	tabs      []tab
+	tabs      []interview.Tab
 	at        int
 	scroll    scroller
 	signs     string          // of the lines before they were wrapped
@@ -23,14 +24,6 @@ type reviewScreen struct {
 	searching bool
 	note      string
 	consent   consent
-}
-
-// tab is one page of the review; plain lines, coloured when drawn.
-type tab struct {
-	title string
-	path  string
-	lines []string
-	diff  bool
 }
 
 type (
@@ -55,22 +48,22 @@ func (m *model) enterReview() tea.Cmd {
 		m.review = reviewScreen{proofs: m.review.proofs, proving: true}
 		return m.startSpinner()
 	}
-	if q, ok := m.iv.resume(); ok {
+	if q, ok := m.iv.Resume(); ok {
 		return m.enterQuestion(q, false)
 	}
-	plan, diffs, err := m.iv.finishedPlan()
+	plan, diffs, err := m.iv.FinishedPlan()
 	if err != nil {
 		return m.fail(err)
 	}
 	m.review = reviewScreen{plan: plan, proofs: m.review.proofs + 1}
 	m.out.Plan = plan
-	m.review.tabs = reviewTabs(plan, diffs, m.iv)
+	m.review.tabs = interview.Tabs(plan, diffs, m.iv)
 	m.showTab(0)
 	if m.b.CheckPlan == nil || plan.Empty() {
 		return nil
 	}
 	m.review.proving = true
-	number, facts := m.review.proofs, m.iv.facts
+	number, facts := m.review.proofs, m.iv.Facts
 	return tea.Batch(m.startSpinner(), func() tea.Msg {
 		findings, err := m.b.CheckPlan(m.ctx, facts, plan)
 		return provenMsg{number, findings, err}
@@ -88,25 +81,15 @@ func (m *model) proven(msg provenMsg) {
 		r.findings = append(r.findings, setup.Finding{ID: "plan", Level: setup.Fail, Seen: problemLine(msg.err)})
 	}
 	for i, t := range r.tabs {
-		if t.title == checksTab {
-			r.tabs[i].lines = checksText(r.plan, r.findings)
+		if t.Title == interview.ChecksTab {
+			r.tabs[i].Lines = interview.ChecksText(r.plan, r.findings)
 			if r.at == i {
 				m.showTab(i)
-			} else if failures(r.findings) > 0 && r.scroll.top == 0 && !r.consent.open {
+			} else if interview.Failures(r.findings) > 0 && r.scroll.top == 0 && !r.consent.open {
 				m.showTab(i) // what forbids apply must not hide in a tab
 			}
 		}
 	}
-}
-
-func failures(findings []setup.Finding) int {
-	n := 0
-	for _, f := range findings {
-		if f.Level == setup.Fail {
-			n++
-		}
-	}
-	return n
 }
 
 func (m *model) showTab(i int) {
@@ -114,7 +97,7 @@ func (m *model) showTab(i int) {
 	r.at = (i + len(r.tabs)) % len(r.tabs)
 	var lines []string
 	r.signs = ""
-	for _, l := range r.tabs[r.at].lines {
+	for _, l := range r.tabs[r.at].Lines {
 		parts := m.reviewWrap(r.tabs[r.at], l)
 		lines = append(lines, parts...)
 		r.signs += strings.Repeat(sign(l), len(parts))
@@ -135,10 +118,10 @@ func (m *model) rewrapReview() {
 
 // reviewWrap breaks a line of a diff anywhere and other text between words,
 // which then goes on under its beginning.
-func (m *model) reviewWrap(t tab, line string) []string {
+func (m *model) reviewWrap(t interview.Tab, line string) []string {
 	w := m.w - 4
 	header := strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "+++ ")
-	if t.diff && !header && strings.Trim(sign(line), "+-@ ") == "" || t.title == commandTab {
+	if t.Diff && !header && strings.Trim(sign(line), "+-@ ") == "" || t.Title == interview.CommandTab {
 		return hangWrap(line, w)
 	}
 	under := hanging(line)
@@ -220,14 +203,8 @@ func (m *model) reviewKey(msg tea.KeyMsg) tea.Cmd {
 		if r.plan.Empty() {
 			return m.verifyOnly()
 		}
-		if m.o.PlanOnly {
-			return m.finishPlan()
-		}
 		r.note = "enter changes nothing here; a opens the consent line"
 	case "q":
-		if m.o.PlanOnly {
-			return m.finishPlan()
-		}
 		m.over = overQuit
 	case "s":
 		return m.savePlan()
@@ -242,21 +219,16 @@ func (m *model) reviewKey(msg tea.KeyMsg) tea.Cmd {
 }
 
 func (m *model) backFromReview() tea.Cmd {
-	if q, ok := m.iv.previous(""); ok {
+	if q, ok := m.iv.Previous(""); ok {
 		return m.enterQuestion(q, false)
 	}
 	m.page = pageWelcome
 	return nil
 }
 
-func (m *model) finishPlan() tea.Cmd {
-	m.out.PlanOnly = true
-	return m.quit()
-}
-
 func (m *model) savePlan() tea.Cmd {
-	if m.review.tabs[m.review.at].title == commandTab && m.b.SaveScript != nil {
-		script, save := scriptText(m.iv), m.b.SaveScript
+	if m.review.tabs[m.review.at].Title == interview.CommandTab && m.b.SaveScript != nil {
+		script, save := interview.ScriptText(m.iv), m.b.SaveScript
 		return func() tea.Msg {
 			path, err := save(script)
 			return savedMsg{path: path, err: err, script: true}

@@ -31,7 +31,7 @@ func (m *model) openPager() tea.Cmd {
 	}
 	var text strings.Builder
 	for _, t := range m.review.tabs {
-		fmt.Fprintf(&text, "%s\n\n%s\n\n", t.title, strings.Join(t.lines, "\n"))
+		fmt.Fprintf(&text, "%s\n\n%s\n\n", t.Title, strings.Join(t.Lines, "\n"))
 	}
 	return tea.Exec(&pagerCommand{run: m.b.Pager, text: text.String()}, func(err error) tea.Msg { return pagerMsg{err} })
 }

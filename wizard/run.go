@@ -18,9 +18,9 @@ import (
 // ctx ends before consent nothing is changed; during apply what was done is
 // taken back first. The error is what kept the wizard from doing its work;
 // what apply returned is in the Outcome.
-func Run(ctx context.Context, in io.Reader, out io.Writer, b Backend, said setup.Answers, src setup.Sources, o Options) (Outcome, error) {
+func Run(ctx context.Context, in io.Reader, out io.Writer, b Backend, input setup.Answers, src setup.Sources, o Options) (Outcome, error) {
 	st := newStyle(out, o.NoColor)
-	m := newModel(ctx, b, said, src, o, st)
+	m := newModel(ctx, b, input, src, o, st)
 	p := tea.NewProgram(m, tea.WithInput(in), tea.WithOutput(out), tea.WithAltScreen(), tea.WithoutSignalHandler())
 	ended := make(chan struct{})
 	go func() {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -16,9 +17,9 @@ import (
 func TestResumedSessionGoesOn(t *testing.T) {
 	p := standardPump(t)
 	resumed(p)
-	p.sees("goes on where you left it (2026-11-22 09:12:00)", "Enter goes on", "password. Esc leads back").keys("enter").at(PasswordID)
+	p.sees("goes on where you left it (2026-11-22 09:12:00)", "Enter goes on", "password. Esc leads back").keys("enter").at(interview.PasswordID)
 	p.keys("esc").at("admin-user").sees("> admin", "from your unfinished session of 2026-11-22 09:12:00")
-	p.keys("enter").at(PasswordID).enterText(p.machine.password).at("local-only")
+	p.keys("enter").at(interview.PasswordID).enterText(p.machine.password).at("local-only")
 	p.keys("esc", "esc", "esc").at("path").keys("esc").at("url").sees("> https://git.example.com")
 }
 
@@ -29,8 +30,8 @@ func TestDraftHasNoPassword(t *testing.T) {
 	b := mc.backend()
 	var kept setup.Answers
 	var answered []string
-	b.SaveDraft = func(said setup.Answers, ids []string) error {
-		kept, answered = said, ids
+	b.SaveDraft = func(input setup.Answers, ids []string) error {
+		kept, answered = input, ids
 		return errors.New("no space left on device") // no reason to stop
 	}
 	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(100, 30)
@@ -38,7 +39,7 @@ func TestDraftHasNoPassword(t *testing.T) {
 	if kept.URL.Host() != "git.example.com" || kept.AdminUser != "admin" {
 		t.Errorf("kept %+v", kept)
 	}
-	if !slices.Contains(answered, "local-only") || slices.Contains(answered, PasswordID) {
+	if !slices.Contains(answered, "local-only") || slices.Contains(answered, interview.PasswordID) {
 		t.Errorf("answered %v", answered)
 	}
 }

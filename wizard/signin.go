@@ -7,6 +7,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"bitgate/internal/problem"
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -17,7 +18,7 @@ func (m *model) signIn(password string) tea.Cmd {
 		return nil
 	}
 	m.ask.signingIn, m.ask.invalid = true, ""
-	user, login, secret := m.iv.answers.AdminUser, m.b.Login, []byte(password)
+	user, login, secret := m.iv.Answers.AdminUser, m.b.Login, []byte(password)
 	m.ask.field = newField(m.ask.q, "", m.st, m.fieldWidth()) // the form forgets it
 	return tea.Batch(m.startSpinner(), func() tea.Msg {
 		defer wipe(secret)
@@ -33,11 +34,11 @@ func wipe(secret []byte) {
 
 func (m *model) loggedIn(msg loginMsg) tea.Cmd {
 	m.ask.signingIn = false
-	if m.page != pageAsk || m.ask.q.ID != PasswordID {
+	if m.page != pageAsk || m.ask.q.ID != interview.PasswordID {
 		return nil
 	}
 	if msg.err == nil {
-		m.iv.signedIn, m.iv.done[PasswordID] = msg.user, true
+		m.iv.SignIn(msg.user)
 		// Signed in, more can be read: the base URL and the application links.
 		return tea.Batch(m.look(), m.advance(m.ask.q))
 	}
@@ -45,12 +46,12 @@ func (m *model) loggedIn(msg loginMsg) tea.Cmd {
 	if problem.KindOf(msg.err) != problem.Credentials {
 		return nil
 	}
-	if m.iv.refused() {
-		m.ask.invalid += fmt.Sprintf(" (%d of %d tries)", m.iv.refusals, maxRefusals)
+	if m.iv.Refused() {
+		m.ask.invalid += fmt.Sprintf(" (%d of %d tries)", m.iv.Refusals, interview.MaxRefusals)
 		return nil
 	}
 	why := m.ask.invalid
-	q, _ := Find("base-url-method")
+	q, _ := interview.Find("base-url-method")
 	cmd := m.enterQuestion(q, false)
 	m.ask.field.choose(setup.Manual)
 	m.refreshPreview()

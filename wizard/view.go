@@ -7,6 +7,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -77,7 +78,7 @@ func (m *model) what() string {
 	switch m.page {
 	case pageReview:
 		if len(m.review.tabs) > 0 {
-			return "Review: " + planSummary(m.review.plan)
+			return "Review: " + interview.PlanSummary(m.review.plan)
 		}
 		return "Review"
 	case pageApply:
@@ -85,7 +86,7 @@ func (m *model) what() string {
 	case pageResult:
 		return "Result"
 	}
-	text := headline(m.iv.facts, m.iv.answers)
+	text := interview.Headline(m.iv.Facts, m.iv.Answers)
 	if ansi.StringWidth(text)+len(m.changed())+len(" bitgate   ")+2 > m.w {
 		text, _, _ = strings.Cut(text, " behind ")
 	}
@@ -97,14 +98,14 @@ func (m *model) rail() []railItem {
 	if m.page != pageAsk && m.page != pageWelcome || m.over == overAnswers {
 		return nil
 	}
-	current := StepBitbucket
+	current := interview.StepBitbucket
 	if m.page == pageAsk {
 		current = m.ask.q.Step
 	}
-	ids := append(append([]string{StepBitbucket}, steps...), StepReview)
+	ids := append(append([]string{interview.StepBitbucket}, interview.Steps...), interview.StepReview)
 	var out []railItem
 	for _, id := range ids {
-		it := railItem{number: stepNumber(id), title: stepTitle(id, m.iv.answers), now: id == current}
+		it := railItem{number: interview.StepNumber(id), title: interview.StepTitle(id, m.iv.Answers), now: id == current}
 		if !it.now {
 			it.mark, it.detail = m.stepState(id)
 		}
@@ -115,7 +116,7 @@ func (m *model) rail() []railItem {
 
 // stepState is a step's mark and the answer that sums it up.
 func (m *model) stepState(id string) (mark, detail string) {
-	a := m.iv.answers
+	a := m.iv.Answers
 	if a.Skips(id) {
 		return "-", "left out"
 	}
@@ -123,14 +124,14 @@ func (m *model) stepState(id string) (mark, detail string) {
 		return "", ""
 	}
 	switch id {
-	case StepBitbucket:
+	case interview.StepBitbucket:
 		detail = a.Version
 	case setup.StepContextPath:
-		detail = spellPath(a.URL.TomcatPath())
+		detail = interview.SpellPath(a.URL.TomcatPath())
 	case setup.StepBaseURL:
 		detail = map[string]string{setup.Manual: "by hand", setup.MethodSkip: "left as it is"}[a.BaseURLMethod]
-		if m.iv.signedIn != "" {
-			detail = "signed in as " + m.iv.signedIn
+		if m.iv.SignedIn != "" {
+			detail = "signed in as " + m.iv.SignedIn
 		}
 	case setup.StepConnector:
 		detail = strings.TrimPrefix(a.Upstream, "http://")
@@ -138,12 +139,12 @@ func (m *model) stepState(id string) (mark, detail string) {
 		detail = path.Base(a.Cert + a.PEM)
 	case setup.StepSSH:
 		detail = "not forwarded"
-		if forwardsSSH(a) {
+		if interview.ForwardsSSH(a) {
 			detail = a.SSHListen
 		}
 	}
 	mark = "ok"
-	for _, q := range questions {
+	for _, q := range interview.Questions() {
 		if q.Step == id && m.failedCheck(q.ID) {
 			mark = "!"
 		}
@@ -162,11 +163,11 @@ func (m *model) failedCheck(id string) bool {
 
 // stepDone reports whether no open question of the step is left.
 func (m *model) stepDone(id string) bool {
-	if id == StepReview || !m.iv.known || m.page == pageWelcome {
+	if id == interview.StepReview || !m.iv.Known || m.page == pageWelcome {
 		return false
 	}
-	for _, q := range questions {
-		if q.Step == id && m.iv.open(q) && !m.iv.done[q.ID] {
+	for _, q := range interview.Questions() {
+		if q.Step == id && m.iv.Open(q) && !m.iv.Done(q.ID) {
 			return false
 		}
 	}
@@ -187,7 +188,7 @@ func (m *model) footerKeys() []string {
 		return []string{"enter next", "r look again", "? help", "ctrl+c quit"}
 	case pageAsk:
 		help := "? help"
-		if m.ask.q.literal() {
+		if m.ask.q.Literal() {
 			help = "f1 help"
 		}
 		if m.ask.signingIn {
@@ -206,7 +207,7 @@ func (m *model) footerKeys() []string {
 		return keys
 	}
 	keys := []string{"r look again"}
-	if m.iv.known {
+	if m.iv.Known {
 		keys = append(keys, "esc back", "e answers")
 	}
 	return append(keys, "ctrl+c quit")

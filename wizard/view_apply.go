@@ -7,6 +7,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -113,7 +114,7 @@ func (m *model) currentEffect() string {
 	}
 	plan := m.review.plan
 	if s := plan.At(plan.Ordered()[m.run.rows[at].change]).Service; s != nil {
-		return effect(*s)
+		return interview.Effect(*s)
 	}
 	return ""
 }

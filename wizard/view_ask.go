@@ -1,9 +1,9 @@
 package wizard
 
 import (
-	"fmt"
 	"strings"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -100,16 +100,16 @@ func (m *model) fieldWidth() int {
 func (m *model) stepHeading(w int) []string {
 	var lines []string
 	if m.w >= railFrom {
-		name := stepTitle(m.ask.q.Step, m.iv.answers)
-		if n := stepNumber(m.ask.q.Step); n > 0 {
-			name = m.st.dim.Render(stepOf(n)+"   ") + m.st.bold.Render(strings.TrimSuffix(name, " (optional)"))
+		name := interview.StepTitle(m.ask.q.Step, m.iv.Answers)
+		if n := interview.StepNumber(m.ask.q.Step); n > 0 {
+			name = m.st.dim.Render(interview.StepOf(n)+"   ") + m.st.bold.Render(strings.TrimSuffix(name, " (optional)"))
 		}
 		lines = append(lines, name, m.st.dim.Render(strings.Repeat("-", w)))
 	}
-	var before []Question
+	var before []interview.Question
 	width := 0
-	for _, q := range questions {
-		answered := m.iv.done[q.ID] && m.iv.open(q) || q.ID == PasswordID && m.iv.signedIn != "" && m.iv.done[q.ID]
+	for _, q := range interview.Questions() {
+		answered := m.iv.Done(q.ID) && m.iv.Open(q) || q.ID == interview.PasswordID && m.iv.SignedIn != "" && m.iv.Done(q.ID)
 		if q.ID != m.ask.q.ID && q.Step == m.ask.q.Step && answered {
 			before = append(before, q)
 			width = max(width, len(q.Title))
@@ -121,32 +121,12 @@ func (m *model) stepHeading(w int) []string {
 	return lines
 }
 
-// stepOf counts as the documented page does: four steps, and SSH beside them.
-func stepOf(n int) string {
-	if n == len(steps) {
-		return "Optional"
-	}
-	return fmt.Sprintf("Step %d of %d", n, len(steps)-1)
-}
-
 // shownAnswer is an answer as people read it.
-func (m *model) shownAnswer(q Question) string {
-	if q.screenKind() == Password {
+func (m *model) shownAnswer(q interview.Question) string {
+	if q.ScreenKind() == interview.Password {
 		return "accepted"
 	}
-	return optionLabel(q, m.iv.prefill(q))
-}
-
-func optionLabel(q Question, text string) string {
-	for _, o := range q.options() {
-		if o.Value == text {
-			return o.Label
-		}
-	}
-	if text == "" {
-		return "none"
-	}
-	return text
+	return interview.OptionLabel(q, m.iv.Prefill(q))
 }
 
 func (m *model) questionLines(w int) []string {
@@ -157,7 +137,7 @@ func (m *model) questionLines(w int) []string {
 	lines = append(lines, m.ask.field.lines()...)
 	switch {
 	case m.ask.signingIn:
-		lines = append(lines, m.spinner()+"signing in as "+m.iv.answers.AdminUser)
+		lines = append(lines, m.spinner()+"signing in as "+m.iv.Answers.AdminUser)
 	case m.ask.invalid != "":
 		for i, l := range wrap(m.ask.invalid, w-4) {
 			lead := "    "
@@ -171,8 +151,8 @@ func (m *model) questionLines(w int) []string {
 			lines = append(lines, m.st.dim.Render(l))
 		}
 	default:
-		if q.ID == PasswordID {
-			lines = append(lines, m.st.dim.Render("for "+m.iv.answers.AdminUser+" at "+m.signInAt()))
+		if q.ID == interview.PasswordID {
+			lines = append(lines, m.st.dim.Render("for "+m.iv.Answers.AdminUser+" at "+m.signInAt()))
 		} else if src := m.sourceLine(); src != "" {
 			for _, l := range wrap(src, w) {
 				lines = append(lines, m.st.dim.Render(l))
@@ -185,8 +165,8 @@ func (m *model) questionLines(w int) []string {
 // sourceLine says where the text in the field comes from, or what it replaces.
 func (m *model) sourceLine() string {
 	a := &m.ask
-	src := m.iv.source(a.q)
-	if len(a.q.options()) > 0 {
+	src := m.iv.Source(a.q)
+	if len(a.q.Selectable()) > 0 {
 		return strings.TrimSuffix(src, "default") // it stands there by itself
 	}
 	if a.prefill == "" {
@@ -201,8 +181,8 @@ func (m *model) sourceLine() string {
 	if a.field.text == a.prefill {
 		return src
 	}
-	if a.q.why != nil {
-		if why := a.q.why(m.iv.facts, a.candidate); why != "" {
+	if a.q.Because != nil {
+		if why := a.q.Because(m.iv.Facts, a.candidate); why != "" {
 			return why
 		}
 	}
@@ -213,8 +193,8 @@ func (m *model) sourceLine() string {
 }
 
 func (m *model) signInAt() string {
-	if m.iv.facts.Instance.Base != "" {
-		return m.iv.facts.Instance.Base
+	if m.iv.Facts.Instance.Base != "" {
+		return m.iv.Facts.Instance.Base
 	}
-	return m.iv.answers.Upstream
+	return m.iv.Answers.Upstream
 }

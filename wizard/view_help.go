@@ -2,6 +2,8 @@ package wizard
 
 import (
 	"strings"
+
+	"bitgate/interview"
 )
 
 // openHelp explains the keys, the question and the page's considerations.
@@ -18,7 +20,7 @@ func (m *model) openHelp() {
 			lines = append(lines, wrap(t, w)...)
 		}
 	}
-	step := StepBitbucket
+	step := interview.StepBitbucket
 	switch m.page {
 	case pageAsk:
 		q := m.ask.q
@@ -35,9 +37,9 @@ func (m *model) openHelp() {
 		}
 		add(q.Title, text...)
 	case pageReview, pageApply, pageResult:
-		step = StepReview
+		step = interview.StepReview
 	}
-	add("Worth knowing", considerations(step)...)
+	add("Worth knowing", interview.Considerations(step)...)
 	add("Keys", keyHelp(m.page)...)
 	m.over = overHelp
 	m.view.set(lines)
@@ -63,11 +65,11 @@ func keyHelp(p page) []string {
 func (m *model) openPreview() {
 	w, _ := m.frame().body()
 	p := m.ask.preview
-	lines := []string{m.st.bold.Render("Preview  ") + p.title, ""}
-	if p.title == "" {
+	lines := []string{m.st.bold.Render("Preview  ") + p.Title, ""}
+	if p.Title == "" {
 		lines = wrap("There is no preview yet: it is made from the same plan that apply uses, and that needs the public URL and an answer that is valid.", min(w, maxText))
 	}
-	for _, l := range p.lines {
+	for _, l := range p.Lines {
 		for _, part := range hangWrap(l, w) {
 			lines = append(lines, m.st.signed(sign(l), part))
 		}

@@ -8,19 +8,20 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"bitgate/internal/problem"
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
 // welcomeView tells what bitgate is about to do and what it found.
 func (m *model) welcomeView(w, h int) []string {
 	intro := wrap("bitgate puts this Bitbucket behind HTTPS, step by step as Atlassian's page \"Securing Bitbucket behind HAProxy using SSL\" has it. It reads first, then asks, shows every change, and does nothing before you type the word apply.", min(w, maxText))
-	if !m.iv.known {
+	if !m.iv.Known {
 		return stack(h, block{intro, 1}, block{[]string{m.spinner() + " looking at this machine"}, 1})
 	}
-	f := m.iv.facts
+	f := m.iv.Facts
 	found := m.foundBlock(w, true)
 	var notes []string
-	for _, n := range worthSaying(f.Findings) {
+	for _, n := range interview.WorthSaying(f.Findings) {
 		notes = append(notes, m.st.findingLines(n, w)...)
 	}
 	next := m.nextLines(w)
@@ -34,16 +35,16 @@ func (m *model) welcomeView(w, h int) []string {
 // it, or else on a line of its own if sources says so.
 func (m *model) foundBlock(w int, sources bool) []string {
 	found := []string{m.st.bold.Render("Found on this machine")}
-	for _, l := range foundLines(m.iv.facts, m.iv.answers) {
+	for _, l := range interview.FoundLines(m.iv.Facts, m.iv.Answers) {
 		source := ""
-		if l.source != "" {
-			source = origin(m.iv.facts, l.source)
+		if l.Source != "" {
+			source = interview.Origin(m.iv.Facts, l.Source)
 		}
-		beside := ansi.StringWidth(l.value)+3+ansi.StringWidth(source) <= w-18
-		for i, part := range wrap(l.value, w-18) {
+		beside := ansi.StringWidth(l.Value)+3+ansi.StringWidth(source) <= w-18
+		for i, part := range wrap(l.Value, w-18) {
 			lead := pad("", 18)
 			if i == 0 {
-				lead = m.st.mark(l.level) + "  " + pad(l.label, 13) + " "
+				lead = m.st.mark(l.Level) + "  " + pad(l.Label, 13) + " "
 			}
 			if beside && source != "" {
 				part += "   " + m.st.dim.Render(source)
@@ -64,35 +65,23 @@ func (m *model) foundBlock(w int, sources bool) []string {
 
 // nextLines say what Enter leads to.
 func (m *model) nextLines(w int) []string {
-	if run := m.iv.facts.OpenRun; run != "" {
+	if run := m.iv.Facts.OpenRun; run != "" {
 		return m.st.findingLines(setup.Finding{Level: setup.Fail, Seen: "run " + run + " was interrupted and is still open", Do: "bitgate recover"}, w)
 	}
-	q, ok := m.iv.resume()
+	q, ok := m.iv.Resume()
 	if !ok {
 		return []string{"Every question is answered. Enter goes to the review."}
 	}
-	text := "Enter starts with step " + fmt.Sprint(stepNumber(q.Step)) + ", " + strings.ToLower(stepTitle(q.Step, m.iv.answers)[:1]) + stepTitle(q.Step, m.iv.answers)[1:] + "."
+	text := "Enter starts with step " + fmt.Sprint(interview.StepNumber(q.Step)) + ", " + strings.ToLower(interview.StepTitle(q.Step, m.iv.Answers)[:1]) + interview.StepTitle(q.Step, m.iv.Answers)[1:] + "."
 	switch resumed := m.o.Resumed; {
 	case resumed.When != "" && len(resumed.Answered) > 0:
 		text = fmt.Sprintf("This goes on where you left it (%s). Enter goes on with: %s. Esc leads back to what was answered.", resumed.When, strings.ToLower(q.Title[:1])+q.Title[1:])
-	case stepNumber(q.Step) == 0:
+	case interview.StepNumber(q.Step) == 0:
 		text = "Enter starts with what could not be found."
-	case stepNumber(q.Step) > 1 || m.iv.outsideAnswers() > 0:
-		text = fmt.Sprintf("%d answers are given already. Enter goes on with: %s.", m.iv.outsideAnswers(), strings.ToLower(q.Title[:1])+q.Title[1:])
+	case interview.StepNumber(q.Step) > 1 || m.iv.OutsideAnswers() > 0:
+		text = fmt.Sprintf("%d answers are given already. Enter goes on with: %s.", m.iv.OutsideAnswers(), strings.ToLower(q.Title[:1])+q.Title[1:])
 	}
 	return wrap(text, w)
-}
-
-// outsideAnswers counts what a flag, a file or the environment has answered.
-func (iv *interview) outsideAnswers() int {
-	n := 0
-	for _, src := range iv.given {
-		switch src.From {
-		case setup.FromFlag, setup.FromEnv, setup.FromFile:
-			n++
-		}
-	}
-	return n
 }
 
 // errorView shows an error with its reason and its remedy.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -21,7 +22,7 @@ func (m *model) adviceLines(w int) []string {
 func (m *model) checkLines(w int) []string {
 	var lines []string
 	var all []setup.Finding
-	for _, q := range questions {
+	for _, q := range interview.Questions() {
 		c, ok := m.checks[q.ID]
 		here, other := q.ID == m.ask.q.ID, q.Step != m.ask.q.Step
 		switch {
@@ -39,7 +40,7 @@ func (m *model) checkLines(w int) []string {
 			}
 		}
 	}
-	for _, f := range distinct(all) {
+	for _, f := range interview.Distinct(all) {
 		lines = append(lines, m.st.findingLines(f, w)...)
 	}
 	return lines
@@ -51,14 +52,14 @@ func (m *model) currentText() string { return subject(m.ask.q, m.ask.candidate) 
 // previewLines show the change in at most h lines.
 func (m *model) previewLines(w, h int) []string {
 	p := m.ask.preview
-	if p.title == "" {
+	if p.Title == "" {
 		return nil
 	}
-	lines := []string{m.st.dim.Render("Preview  ") + clip(p.title, w-9)}
+	lines := []string{m.st.dim.Render("Preview  ") + clip(p.Title, w-9)}
 	room := h - 1
-	body := shownPreview(p.lines, false)
+	body := shownPreview(p.Lines, false)
 	if len(body) > room {
-		body = fromFrontend(shownPreview(p.lines, true))
+		body = fromFrontend(shownPreview(p.Lines, true))
 	}
 	more := ""
 	if len(body) > room && room > 1 {

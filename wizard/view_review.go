@@ -1,11 +1,11 @@
 package wizard
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -38,13 +38,13 @@ func (m *model) reviewView(w, h int) []string {
 }
 
 // reviewLine colours a line and marks the searched text.
-func (m *model) reviewLine(t tab, sign, line string) string {
+func (m *model) reviewLine(t interview.Tab, sign, line string) string {
 	if q := m.review.query; q != "" && !m.review.searching {
 		if i := strings.Index(strings.ToLower(line), strings.ToLower(q)); i >= 0 && i+len(q) <= len(line) {
 			return line[:i] + m.st.accent.Bold(true).Underline(true).Render(line[i:i+len(q)]) + line[i+len(q):]
 		}
 	}
-	if t.diff {
+	if t.Diff {
 		return m.st.signed(sign, line)
 	}
 	switch {
@@ -104,8 +104,8 @@ func (m *model) closeTabs() string {
 }
 
 func (m *model) tabTitle(i int) string {
-	t := m.review.tabs[i].title
-	if t == checksTab && failures(m.review.findings) > 0 {
+	t := m.review.tabs[i].Title
+	if t == interview.ChecksTab && interview.Failures(m.review.findings) > 0 {
 		t += " x"
 	}
 	return t
@@ -126,30 +126,6 @@ func (m *model) tabsWidth(from, to int) int {
 	return width
 }
 
-// planSummary counts what apply will do.
-func planSummary(p setup.Plan) string {
-	changes, restarts, reloads := 0, 0, 0
-	for _, ref := range p.Ordered() {
-		c := p.At(ref)
-		switch {
-		case c.Service == nil:
-			changes++
-		case c.Service.Reloads():
-			reloads++
-		default:
-			restarts++
-		}
-	}
-	parts := []string{count(changes, "change")}
-	if restarts > 0 {
-		parts = append(parts, count(restarts, "restart"))
-	}
-	if reloads > 0 {
-		parts = append(parts, count(reloads, "reload"))
-	}
-	return strings.Join(parts, ", ")
-}
-
 // reviewFoot is the part under the diff: consent, search or what comes.
 func (m *model) reviewFoot(w int) []string {
 	r := &m.review
@@ -165,8 +141,8 @@ func (m *model) reviewFoot(w int) []string {
 		lines = append(lines, m.st.mark(setup.OK)+"  Nothing to do: this server is as asked. Enter checks it from outside.")
 	case r.proving:
 		lines = append(lines, m.spinner()+" checking the plan before anything changes")
-	case failures(r.findings)+failures(r.plan.Notes) > 0:
-		lines = append(lines, m.st.mark(setup.Fail)+"  "+count(failures(r.findings)+failures(r.plan.Notes), "check")+" failed: the plan cannot be applied yet")
+	case interview.Failures(r.findings)+interview.Failures(r.plan.Notes) > 0:
+		lines = append(lines, m.st.mark(setup.Fail)+"  "+interview.Count(interview.Failures(r.findings)+interview.Failures(r.plan.Notes), "check")+" failed: the plan cannot be applied yet")
 	default:
 		lines = append(lines, m.effects(w)...)
 	}
@@ -181,44 +157,17 @@ func (m *model) effects(w int) []string {
 	var parts []string
 	for _, ref := range m.review.plan.Ordered() {
 		if s := m.review.plan.At(ref).Service; s != nil {
-			parts = append(parts, effect(*s))
+			parts = append(parts, interview.Effect(*s))
 		}
 	}
 	if len(parts) == 0 {
 		parts = append(parts, "No service is touched")
 	}
 	text := strings.Join(parts, ". ") + "."
-	if m.iv.facts.Instance.State == stateRunning && m.iv.signedIn != "" {
-		text += " Signed in as " + m.iv.signedIn + "."
+	if m.iv.Facts.Instance.State == interview.StateRunning && m.iv.SignedIn != "" {
+		text += " Signed in as " + m.iv.SignedIn + "."
 	}
 	return wrap(text, w)
-}
-
-// effect is what people notice of a service change, as a sentence.
-func effect(s setup.ServiceChange) string {
-	name := serviceName(s.Target)
-	if s.Target == "proxy" {
-		name = "the " + name
-	}
-	switch {
-	case s.Effect == "":
-		return fmt.Sprintf("%s %ss", name, s.Verb)
-	case strings.HasPrefix(strings.ToLower(s.Effect), strings.ToLower(name)):
-		return strings.ToUpper(s.Effect[:1]) + s.Effect[1:]
-	}
-	return fmt.Sprintf("%s %ss (%s)", name, s.Verb, s.Effect)
-}
-
-func serviceName(target string) string {
-	switch target {
-	case "bitbucket":
-		return "Bitbucket"
-	case "haproxy":
-		return "HAProxy"
-	case "proxy":
-		return "built-in proxy"
-	}
-	return target
 }
 
 func (m *model) reviewKeys() []string {
@@ -234,13 +183,11 @@ func (m *model) reviewKeys() []string {
 	first := "a apply ..."
 	if r.plan.Empty() {
 		first = "enter check"
-	} else if m.o.PlanOnly {
-		first = "enter finish"
 	}
 	keys := []string{first}
 	if m.b.SavePlan != nil {
 		save := "s save"
-		if r.tabs[r.at].title == commandTab && m.b.SaveScript != nil {
+		if r.tabs[r.at].Title == interview.CommandTab && m.b.SaveScript != nil {
 			save = "s save as script"
 		}
 		keys = append(keys, save)

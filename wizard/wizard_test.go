@@ -10,6 +10,7 @@ import (
 
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -41,8 +42,8 @@ func TestStandardRun(t *testing.T) {
 func TestKeystrokesOfTheStandardRun(t *testing.T) {
 	p := standardPump(t).standard()
 	asked := 0
-	for _, q := range questions {
-		if p.m.iv.done[q.ID] {
+	for _, q := range interview.Questions() {
+		if p.m.iv.Done(q.ID) {
 			asked++
 		}
 	}
@@ -54,7 +55,7 @@ func TestKeystrokesOfTheStandardRun(t *testing.T) {
 // Going back to the first question and forward again loses nothing.
 func TestBackAndForth(t *testing.T) {
 	p := standardPump(t).standard()
-	before := p.m.iv.said
+	before := p.m.iv.Input
 	var seen []string
 	for p.m.page != pageWelcome {
 		p.keys([]string{"esc", "shift+tab"}[len(seen)%2])
@@ -76,8 +77,8 @@ func TestBackAndForth(t *testing.T) {
 	if p.m.page != pageReview {
 		t.Fatalf("want the review:\n%s", p.m.View())
 	}
-	if !reflect.DeepEqual(p.m.iv.said, before) {
-		t.Errorf("answers changed on the way:\n%+v\n%+v", before, p.m.iv.said)
+	if !reflect.DeepEqual(p.m.iv.Input, before) {
+		t.Errorf("answers changed on the way:\n%+v\n%+v", before, p.m.iv.Input)
 	}
 	p.keys("esc", "esc", "esc").at("cert")
 	if got := p.m.ask.field.text; got != "/etc/ssl/git.pem" {
@@ -171,7 +172,7 @@ func TestPasswordIsKeptNowhere(t *testing.T) {
 			t.Error("the password is still in the wizard")
 		}
 	}
-	rv := reflect.ValueOf(p.m.iv.said)
+	rv := reflect.ValueOf(p.m.iv.Input)
 	for i := range rv.NumField() {
 		if f := rv.Field(i); f.Kind() == reflect.String && strings.Contains(f.String(), mc.password) {
 			t.Errorf("the password is in the answers: %s", rv.Type().Field(i).Name)
@@ -182,7 +183,7 @@ func TestPasswordIsKeptNowhere(t *testing.T) {
 func TestThreeWrongPasswords(t *testing.T) {
 	p := standardPump(t)
 	p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin")
-	p.enterText("wrong").at(PasswordID).sees("1 of 3").enterText("wrong").at(PasswordID).enterText("wrong")
+	p.enterText("wrong").at(interview.PasswordID).sees("1 of 3").enterText("wrong").at(interview.PasswordID).enterText("wrong")
 	p.at("base-url-method").sees("no further password is")
 	p.choose(setup.Auto).at("base-url-method").sees("refused 3 passwords")
 	p.choose(setup.Manual).at("local-only")
@@ -201,19 +202,19 @@ func TestLoginErrorIsNoRefusal(t *testing.T) {
 	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(100, 30)
 	p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin")
 	for range 5 {
-		p.enterText("x").at(PasswordID).sees("does not answer; start it")
+		p.enterText("x").at(interview.PasswordID).sees("does not answer; start it")
 	}
 }
 
 func TestAnswersFromOutsideAreNotAskedAgain(t *testing.T) {
-	said := setup.Answers{Cert: "/c.pem", Key: "/k.pem", AdminUser: "root", Front: setup.FrontHAProxy}
-	if err := said.URL.UnmarshalText([]byte("https://git.example.com")); err != nil {
+	input := setup.Answers{Cert: "/c.pem", Key: "/k.pem", AdminUser: "root", Front: setup.FrontHAProxy}
+	if err := input.URL.UnmarshalText([]byte("https://git.example.com")); err != nil {
 		t.Fatal(err)
 	}
 	src := setup.Sources{"url": {From: setup.FromFlag}, "cert": {From: setup.FromFile}, "key": {From: setup.FromFile}, "admin-user": {From: setup.FromEnv}, "front": {From: setup.FromFlag}}
-	p := newPump(t, standardMachine(), said, src, Options{}).start(100, 30)
+	p := newPump(t, standardMachine(), input, src, Options{}).start(100, 30)
 	p.sees("5 answers are given already").keys("enter")
-	p.at("base-url-method").keys("enter").at(PasswordID).enterText("correct horse").at("local-only").keys("enter").at("ssh").keys("enter")
+	p.at("base-url-method").keys("enter").at(interview.PasswordID).enterText("correct horse").at("local-only").keys("enter").at("ssh").keys("enter")
 	if p.m.page != pageReview {
 		t.Errorf("want the review:\n%s", p.m.View())
 	}
@@ -234,7 +235,7 @@ func TestWhatIsMissingIsAsked(t *testing.T) {
 	p.at("front").keys("enter").at("listen").sees("nginx (process 99)").enterText(":8443").at("reload").keys("enter")
 	p.at("cert").enterText("/c.pem").at("key").enterText("/k.pem").at("chain").enterText("/i.pem").at("ssh").choose("yes")
 	p.at("ssh-listen").keys("enter").at("ssh-upstream").keys("enter")
-	a := p.m.iv.answers
+	a := p.m.iv.Answers
 	if p.m.page != pageReview || a.Restart != setup.Manual || a.Reload != setup.Never || a.Chain != "/i.pem" || a.SSHListen != ":7998" || a.Listen[0] != ":8443" {
 		t.Errorf("page %d, answers %+v", p.m.page, a)
 	}
@@ -247,8 +248,8 @@ func TestAnyAnswerCanBeChangedFromTheReview(t *testing.T) {
 		p.keys("down")
 	}
 	p.keys("enter").at("maxconn").enterText("many").at("maxconn").sees("is not a number").enterText("80")
-	if p.m.page != pageReview || p.m.iv.answers.MaxConn != 80 {
-		t.Errorf("page %d, maxconn %d", p.m.page, p.m.iv.answers.MaxConn)
+	if p.m.page != pageReview || p.m.iv.Answers.MaxConn != 80 {
+		t.Errorf("page %d, maxconn %d", p.m.page, p.m.iv.Answers.MaxConn)
 	}
 	p.keys("]").sees("maxconn 80")
 }
@@ -256,7 +257,7 @@ func TestAnyAnswerCanBeChangedFromTheReview(t *testing.T) {
 func TestCertificateAndKeyInOneFile(t *testing.T) {
 	p := standardPump(t)
 	toConnector(p).keys("enter", "enter").at("cert").enterText("/all.pem").at("key").enterText("").at("ssh")
-	if a := p.m.iv.answers; a.PEM != "/all.pem" || a.Cert != "" || a.Key != "" {
+	if a := p.m.iv.Answers; a.PEM != "/all.pem" || a.Cert != "" || a.Key != "" {
 		t.Errorf("pem %q, cert %q, key %q", a.PEM, a.Cert, a.Key)
 	}
 	p.keys("esc", "esc").at("cert")
@@ -264,7 +265,7 @@ func TestCertificateAndKeyInOneFile(t *testing.T) {
 		t.Errorf("back at the certificate the field shows %q", got)
 	}
 	p.keys("enter").at("key").enterText("/k.pem").at("ssh")
-	if a := p.m.iv.answers; a.PEM != "" || a.Cert != "/all.pem" || a.Key != "/k.pem" {
+	if a := p.m.iv.Answers; a.PEM != "" || a.Cert != "/all.pem" || a.Key != "/k.pem" {
 		t.Errorf("pem %q, cert %q, key %q", a.PEM, a.Cert, a.Key)
 	}
 }
@@ -277,7 +278,7 @@ func TestTypingReplacesThePrefilledValue(t *testing.T) {
 		t.Errorf("typed over: %q", got)
 	}
 	p.keys("esc").at("url").keys("end", "/", "x", "enter").at("path")
-	if got := p.m.iv.answers.URL.BaseURL(); got != "https://git.example.com/x" {
+	if got := p.m.iv.Answers.URL.BaseURL(); got != "https://git.example.com/x" {
 		t.Errorf("edited: %q", got)
 	}
 }
@@ -286,7 +287,7 @@ func TestPastedLineEnd(t *testing.T) {
 	p := standardPump(t).keys("enter").at("url")
 	p.send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("https://bücher.example/stash\n"), Paste: true})
 	p.keys("enter").at("path")
-	if got := p.m.iv.answers.URL.BaseURL(); got != "https://xn--bcher-kva.example/stash" {
+	if got := p.m.iv.Answers.URL.BaseURL(); got != "https://xn--bcher-kva.example/stash" {
 		t.Errorf("url %q", got)
 	}
 }
@@ -321,14 +322,6 @@ func TestDecisionDuringApply(t *testing.T) {
 	p.keys("x").sees("keep what was done").keys("k")
 	if mc.decided != setup.DecideKeep || p.m.page != pageResult {
 		t.Errorf("decided %q, page %d", mc.decided, p.m.page)
-	}
-}
-
-func TestPlanOnlyNeverApplies(t *testing.T) {
-	p := newPump(t, standardMachine(), setup.Answers{}, nil, Options{PlanOnly: true}).start(100, 30).standard().consents()
-	p.keys("enter")
-	if p.machine.applied != 0 || !p.m.out.PlanOnly || !p.quit || p.m.out.Plan.Empty() {
-		t.Errorf("applied %d, outcome %+v", p.machine.applied, p.m.out)
 	}
 }
 
@@ -383,5 +376,31 @@ func TestContextEndsDuringApply(t *testing.T) {
 	p.send(cancelMsg{})
 	if !p.quit || p.m.out.Cancelled || p.m.out.Result.State != setup.RunTakenBack || mc.decided != setup.DecideBack {
 		t.Errorf("quit %t, decided %q, outcome %+v", p.quit, mc.decided, p.m.out)
+	}
+}
+
+// TestWhatIsAsked prints when every question is asked, and what the standard
+// run takes of the person.
+func TestWhatIsAsked(t *testing.T) {
+	for _, q := range interview.Questions() {
+		if q.Asked != "" {
+			t.Logf("%-18s %s", q.ID, q.Asked)
+		}
+	}
+	p := standardPump(t).standard().consents()
+	enters, letters := p.pressed["enter"], 0
+	for key, n := range p.pressed {
+		if len([]rune(key)) == 1 {
+			letters += n
+		}
+	}
+	t.Logf("the standard run: %d times Enter, and %d letters: the host name, the administrator, the password, two paths, a and apply", enters, letters)
+	// One to start, one a question, one to consent.
+	if want := 1 + 10 + 1; enters != want {
+		t.Errorf("Enter is pressed %d times, it was %d", enters, want)
+	}
+	typed := len("git.example.com") + len("admin") + len(p.machine.password) + len("/etc/ssl/git.pem") + len("/etc/ssl/git.key") + len("a") + len("apply")
+	if letters != typed {
+		t.Errorf("%d letters are typed, it was %d", letters, typed)
 	}
 }

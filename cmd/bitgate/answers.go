@@ -15,8 +15,8 @@ import (
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/trusted"
+	"bitgate/interview"
 	"bitgate/setup"
-	"bitgate/wizard"
 )
 
 // readAnswers reads an answers file strictly and adds it to a and src: every
@@ -55,7 +55,7 @@ func parseAnswers(file string, data []byte, a *setup.Answers, src setup.Sources)
 }
 
 func readAnswer(dir, key string, value *yaml.Node, a *setup.Answers, src setup.Sources) error {
-	q, known := wizard.Find(key)
+	q, known := interview.Find(key)
 	switch {
 	case !known || q.Virtual:
 		return fmt.Errorf("%q is not an answer", key)
@@ -73,14 +73,14 @@ func readAnswer(dir, key string, value *yaml.Node, a *setup.Answers, src setup.S
 }
 
 // nodeText is a YAML value as the text a person would type.
-func nodeText(q wizard.Question, n *yaml.Node) (string, error) {
+func nodeText(q interview.Question, n *yaml.Node) (string, error) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
 	switch {
 	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
 		return "", nil
-	case n.Kind == yaml.ScalarNode && q.Kind == wizard.Confirm:
+	case n.Kind == yaml.ScalarNode && q.Kind == interview.Confirm:
 		var yes bool
 		if n.Decode(&yes) == nil {
 			return map[bool]string{true: "yes", false: "no"}[yes], nil
@@ -88,7 +88,7 @@ func nodeText(q wizard.Question, n *yaml.Node) (string, error) {
 		return n.Value, nil
 	case n.Kind == yaml.ScalarNode:
 		return n.Value, nil
-	case n.Kind == yaml.SequenceNode && q.Kind == wizard.List:
+	case n.Kind == yaml.SequenceNode && q.Kind == interview.List:
 		var all []string
 		err := n.Decode(&all)
 		return strings.Join(all, ","), err
@@ -98,8 +98,8 @@ func nodeText(q wizard.Question, n *yaml.Node) (string, error) {
 
 // absolute makes a path independent of the directory bitgate runs in: plans and
 // kept answers are used from elsewhere.
-func absolute(q wizard.Question, dir, text string) string {
-	if q.Kind != wizard.Path || text == "" || text == "-" || filepath.IsAbs(text) {
+func absolute(q interview.Question, dir, text string) string {
+	if q.Kind != interview.Path || text == "" || text == "-" || filepath.IsAbs(text) {
 		return text
 	}
 	path, err := filepath.Abs(filepath.Join(dir, text))

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"bitgate/internal/publicurl"
+	"bitgate/interview"
 	"bitgate/setup"
 	"bitgate/setup/detect"
-	"bitgate/wizard"
 )
 
 func parseURL(t *testing.T, text string) publicurl.URL {
@@ -93,7 +93,7 @@ func FuzzAnswers(f *testing.F) {
 		if err := readAnswers(file, &again, setup.Sources{}); err != nil {
 			t.Fatalf("%q was accepted, but what it became is not: %v", data, err)
 		}
-		for _, q := range wizard.Questions() {
+		for _, q := range interview.Questions() {
 			if q.Virtual || q.ID == "admin-password-file" {
 				continue
 			}

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"bitgate/internal/problem"
+	"bitgate/interview"
 	"bitgate/setup"
-	"bitgate/wizard"
 )
 
 type demoOptions struct {
@@ -112,7 +112,7 @@ func (d *demoSite) guided(ctx context.Context, plain bool) error {
 		j.inputSources[key] = setup.Source{From: setup.Detected, Why: "the demo"}
 	}
 	out(d.p.Out, "The stand-in's administrator is %s with the password %s.", demoUser, demoPassword)
-	j.options.Notes = map[string]string{wizard.PasswordID: "The stand-in's administrator has the password " + demoPassword + "."}
+	j.options.Notes = map[string]string{interview.PasswordID: "The stand-in's administrator has the password " + demoPassword + "."}
 	b := j.backend(d.verifyFlags())
 	b.ServeNow = nil // it serves from apply on
 	j.serve = d.serve()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"bitgate/interview"
 	"bitgate/setup"
 	"bitgate/wizard"
 )
@@ -41,7 +42,7 @@ func (j *job) resumeDraft() wizard.Resumed {
 	}
 	resumed := wizard.Resumed{When: info.ModTime().Format(time.DateTime), Answered: draftAnswered(j.draft())}
 	why := "your unfinished session of " + resumed.When
-	for _, q := range wizard.Questions() {
+	for _, q := range interview.Questions() {
 		if _, drafted := src[q.ID]; !drafted || j.inputSources[q.ID].From != "" {
 			continue
 		}

@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"bitgate/interview"
 	"bitgate/setup"
-	"bitgate/wizard"
 )
 
 // defaultStateDir keeps journals, backups and the answers of the last run.
@@ -23,7 +23,7 @@ type sharedFlags struct {
 
 // questionFlag is a question as a flag; the text is judged when it is parsed.
 type questionFlag struct {
-	q     wizard.Question
+	q     interview.Question
 	texts []string
 }
 
@@ -37,7 +37,7 @@ func (f *questionFlag) String() string {
 }
 
 func (f *questionFlag) Type() string {
-	if f.q.Kind == wizard.Confirm {
+	if f.q.Kind == interview.Confirm {
 		return ""
 	}
 	if f.q.Arg == "" {
@@ -50,7 +50,7 @@ func (f *questionFlag) Set(text string) error {
 	if err := f.q.Validate(text); err != nil {
 		return err
 	}
-	if f.q.Kind != wizard.List {
+	if f.q.Kind != interview.List {
 		f.texts = f.texts[:0]
 	}
 	f.texts = append(f.texts, text)
@@ -60,7 +60,7 @@ func (f *questionFlag) Set(text string) error {
 // addShared gives c the shared flags.
 func addShared(c *cobra.Command) *sharedFlags {
 	s := &sharedFlags{}
-	for _, q := range wizard.Questions() {
+	for _, q := range interview.Questions() {
 		if q.Virtual {
 			continue
 		}
@@ -71,7 +71,7 @@ func addShared(c *cobra.Command) *sharedFlags {
 			help += " (default: " + q.Default + ")"
 		}
 		flag := c.Flags().VarPF(f, q.ID, "", help)
-		if q.Kind == wizard.Confirm {
+		if q.Kind == interview.Confirm {
 			flag.NoOptDefVal = "yes"
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"bitgate/interview"
 	"bitgate/setup"
-	"bitgate/wizard"
 )
 
 // commands lists every command people can see, by its path.
@@ -77,16 +77,16 @@ func TestFlags(t *testing.T) {
 		"ssh-listen": "127.0.0.1:7998", "ssh-upstream": "127.0.0.1:7999", "maxconn": "77", "restart-timeout": "2m",
 		"redirect-old-path": "/stash", "skip": "ssh", "local-only": "yes", "node": "one=10.0.0.1:7990", "partial-service": "yes",
 	}
-	for _, q := range wizard.Questions() {
+	for _, q := range interview.Questions() {
 		if q.Virtual {
 			continue
 		}
 		text := samples[q.ID]
 		if text == "" {
 			switch q.Kind {
-			case wizard.Choice:
+			case interview.Choice:
 				text = q.Options[0].Value
-			case wizard.Path:
+			case interview.Path:
 				text = "/some/" + q.ID
 			default:
 				text = "some-text"
@@ -136,7 +136,7 @@ func parseShared(t *testing.T, env map[string]string, args []string) (setup.Answ
 func TestSharedFlagsEverywhere(t *testing.T) {
 	all := commands(newRoot(&process{}))
 	for _, name := range []string{"setup", "plan", "apply", "verify", "undo", "recover"} {
-		for _, q := range wizard.Questions() {
+		for _, q := range interview.Questions() {
 			if !q.Virtual && all["bitgate "+name].Flags().Lookup(q.ID) == nil {
 				t.Errorf("bitgate %s lacks --%s", name, q.ID)
 			}

@@ -13,7 +13,8 @@ const module = "bitgate/"
 // import, besides templates and internal. A package that is not named here has
 // no place yet: give it one. Imports run downwards only.
 var layers = map[string][]string{
-	"wizard":        {"setup"}, // its types; cmd hands it a Backend for the deeds
+	"interview":     {"setup"},
+	"wizard":        {"interview", "setup"}, // setup's types; cmd hands it a Backend for the deeds
 	"doctor":        {"setup", "bitbucket", "haproxy/live", "certs"},
 	"setup":         {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
 	"setup/journal": {"setup"},
@@ -45,7 +46,7 @@ var layers = map[string][]string{
 // pure packages touch no file, network or process, and import of ours only what
 // does not either, or pureNames.
 var pure = []string{
-	"setup", "tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "wizard",
+	"setup", "tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "interview", "wizard",
 	"internal/hostport", "internal/node", "internal/pattern", "internal/problem", "internal/publicurl", "internal/splice",
 }
 

@@ -1,4 +1,4 @@
-package wizard
+package interview
 
 import (
 	"fmt"
@@ -53,14 +53,14 @@ type Question struct {
 	prompt   Kind     // kind of the question on the screen, where it differs
 	rare     []string // words of a Choice for flags and files only; shown where one is the answer
 	keys     []string // keys it may set, where these are not just ID
-	slow     bool     // Backend.Check has something to say about it
-	looks    bool     // the answer says where to look: detect again
+	Slow     bool     // Backend.Check has something to say about it
+	Looks    bool     // the answer says where to look: detect again
 	required bool     // an empty answer is refused
-	when     func(*interview) bool
+	when     func(*Interview) bool
 	show     func(setup.Facts, setup.Answers) string         // prefilled text; nil = Get
-	why      func(setup.Facts, setup.Answers) string         // source of a suggested text
+	Because  func(setup.Facts, setup.Answers) string         // source of a suggested text
 	enter    func(setup.Facts, *setup.Answers, string) error // what typing means; nil = Set
-	refuse   func(*interview, string) error                  // objections that need the facts; pure and fast
+	refuse   func(*Interview, string) error                  // objections that need the facts; pure and fast
 }
 
 // StepBitbucket is the rail's first stop: the installation itself.
@@ -81,43 +81,43 @@ func (q Question) Choices() []string {
 	return out
 }
 
-// screenKind is the kind of field shown.
-func (q Question) screenKind() Kind {
+// ScreenKind is the kind of field shown.
+func (q Question) ScreenKind() Kind {
 	if q.prompt != "" {
 		return q.prompt
 	}
 	return q.Kind
 }
 
-// writes lists the keys an answer may change.
-func (q Question) writes() []string {
+// Writes lists the keys an answer may change.
+func (q Question) Writes() []string {
 	if len(q.keys) > 0 {
 		return q.keys
 	}
 	return []string{q.ID}
 }
 
-// literal reports whether "?" may be part of the answer, so that it cannot ask for help.
-func (q Question) literal() bool { return q.screenKind() == Password || q.Free }
+// Literal reports whether "?" may be part of the answer, so that it cannot ask for help.
+func (q Question) Literal() bool { return q.ScreenKind() == Password || q.Free }
 
-// hint is what an empty field shows.
-func (q Question) hint() string {
+// Hint is what an empty field shows.
+func (q Question) Hint() string {
 	if q.Example == "" || strings.HasPrefix(q.Example, "empty ") {
 		return q.Example
 	}
 	return "for example " + q.Example
 }
 
-// offered are the options that are shown while answer stands.
-func (q Question) offered(answer string) []Option {
-	return slices.DeleteFunc(slices.Clone(q.options()), func(o Option) bool {
+// Offered are the options that are shown while answer stands.
+func (q Question) Offered(answer string) []Option {
+	return slices.DeleteFunc(slices.Clone(q.Selectable()), func(o Option) bool {
 		return o.Value != answer && slices.Contains(q.rare, o.Value)
 	})
 }
 
-// options are all the choices, yes and no for a confirmation.
-func (q Question) options() []Option {
-	if q.screenKind() != Confirm {
+// Selectable are all the choices, yes and no for a confirmation.
+func (q Question) Selectable() []Option {
+	if q.ScreenKind() != Confirm {
 		return q.Options
 	}
 	if len(q.Options) > 0 {

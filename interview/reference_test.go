@@ -1,14 +1,17 @@
-package wizard
+package interview
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 )
 
+var update = flag.Bool("update", false, "rewrite the README's table")
+
 const (
-	referenceBegin = "<!-- questions: begin (made from wizard.Questions by go test ./wizard -update) -->\n"
+	referenceBegin = "<!-- questions: begin (made from interview.Questions by go test ./interview -update) -->\n"
 	referenceEnd   = "<!-- questions: end -->\n"
 )
 
@@ -52,35 +55,9 @@ func TestReferenceInREADME(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("the questions in %s are out of date: go test ./wizard -update", file)
+		t.Fatalf("the questions in %s are out of date: go test ./interview -update", file)
 	}
 	if err := os.WriteFile(file, []byte(before+referenceBegin+want+referenceEnd+after), 0o644); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// TestWhatIsAsked prints when every question is asked, and what the standard
-// run takes of the person.
-func TestWhatIsAsked(t *testing.T) {
-	for _, q := range Questions() {
-		if q.Asked != "" {
-			t.Logf("%-18s %s", q.ID, q.Asked)
-		}
-	}
-	p := standardPump(t).standard().consents()
-	enters, letters := p.pressed["enter"], 0
-	for key, n := range p.pressed {
-		if len([]rune(key)) == 1 {
-			letters += n
-		}
-	}
-	t.Logf("the standard run: %d times Enter, and %d letters: the host name, the administrator, the password, two paths, a and apply", enters, letters)
-	// One to start, one a question, one to consent.
-	if want := 1 + 10 + 1; enters != want {
-		t.Errorf("Enter is pressed %d times, it was %d", enters, want)
-	}
-	typed := len("git.example.com") + len("admin") + len(p.machine.password) + len("/etc/ssl/git.pem") + len("/etc/ssl/git.key") + len("a") + len("apply")
-	if letters != typed {
-		t.Errorf("%d letters are typed, it was %d", letters, typed)
 	}
 }

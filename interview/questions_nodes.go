@@ -1,4 +1,4 @@
-package wizard
+package interview
 
 import (
 	"strings"
@@ -14,9 +14,9 @@ func nodesQuestion() Question {
 		ID: "node", Step: StepBitbucket, Title: "Nodes of the Data Center cluster", Arg: "NAME=HOST:PORT", Example: "node1=10.0.0.1:7990, node2=10.0.0.2:7990",
 		Why:   "The front balances the load between the nodes and keeps each user at one; every node reads its files from the shared home only when it starts.",
 		Help:  "node of a Data Center cluster: a name of letters, digits, - and _, and the address of its connector (repeat)",
-		Asked: "when the home is on NFS or the configuration is a cluster's", slow: true, looks: true,
-		when: func(iv *interview) bool { return iv.facts.Cluster.Set || len(iv.answers.Nodes) > 0 },
-		why: func(f setup.Facts, a setup.Answers) string {
+		Asked: "when the home is on NFS or the configuration is a cluster's", Slow: true, Looks: true,
+		when: func(iv *Interview) bool { return iv.Facts.Cluster.Set || len(iv.Answers.Nodes) > 0 },
+		Because: func(f setup.Facts, a setup.Answers) string {
 			if len(a.Nodes) == 0 {
 				return f.Cluster.Why
 			}
@@ -45,8 +45,8 @@ func partialQuestion() Question {
 		Help:    "change the front although not every node serves",
 		Default: "no", Asked: "when a node does not answer",
 		Options: []Option{{"no", "No, wait until all of them serve"}, {"yes", "Yes, the others join when they start"}},
-		when:    func(iv *interview) bool { return silentNodes(iv.facts) != "" },
-		why:     func(f setup.Facts, _ setup.Answers) string { return silentNodes(f) },
+		when:    func(iv *Interview) bool { return silentNodes(iv.Facts) != "" },
+		Because: func(f setup.Facts, _ setup.Answers) string { return silentNodes(f) },
 	}, func(a *setup.Answers) *bool { return &a.PartialService })
 }
 

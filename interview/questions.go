@@ -1,4 +1,4 @@
-package wizard
+package interview
 
 import "bitgate/setup"
 
@@ -30,26 +30,26 @@ func bitbucketQuestions() []Question {
 			Why:     "Bitbucket keeps its connector and context path in the shared folder of its home directory.",
 			Help:    "Bitbucket (or Stash) home directory",
 			Default: "found from the running process, the start scripts or the usual places", Asked: "when it was not found",
-			looks: true, required: true, when: func(iv *interview) bool { return iv.facts.Bitbucket.Home == "" },
+			Looks: true, required: true, when: func(iv *Interview) bool { return iv.Facts.Bitbucket.Home == "" },
 		}, func(a *setup.Answers) *string { return &a.Home }),
 		pathField(Question{
 			ID: "install", Step: StepBitbucket, Title: "Bitbucket installation directory", Arg: "DIR",
 			Why:     "Versions before 3.8 keep server.xml in the installation directory.",
 			Help:    "Bitbucket installation directory (needed before 3.8 only)",
-			Default: "found from the running process or the usual places", looks: true,
+			Default: "found from the running process or the usual places", Looks: true,
 		}, func(a *setup.Answers) *string { return &a.Install }),
 		textField(Question{
 			ID: "bitbucket-version", Step: StepBitbucket, Title: "Bitbucket version", Kind: Text, Arg: "V", Example: "8.19.1",
 			Why:     "Up to 4.x the connector is in server.xml, from 5.0 in bitbucket.properties.",
 			Help:    "Bitbucket version, where it cannot be found",
 			Default: "asked from the running instance or read from its files", Asked: "when it was not found",
-			looks: true, required: true, when: func(iv *interview) bool { return iv.facts.Bitbucket.Version == "" && iv.facts.Instance.Version == "" },
+			Looks: true, required: true, when: func(iv *Interview) bool { return iv.Facts.Bitbucket.Version == "" && iv.Facts.Instance.Version == "" },
 		}, func(a *setup.Answers) *string { return &a.Version }, nil),
 		textField(Question{
 			ID: "upstream", Step: StepBitbucket, Title: "Bitbucket's own address", Kind: Text, Arg: "URL", Example: "http://127.0.0.1:7990",
 			Why:     "This is the connector the front passes requests to; 127.0.0.1 and not localhost, which may mean IPv6.",
 			Help:    "Bitbucket's own connector, without the context path",
-			Default: "the port in its configuration, http://127.0.0.1:7990", slow: true, looks: true,
+			Default: "the port in its configuration, http://127.0.0.1:7990", Slow: true, Looks: true,
 		}, func(a *setup.Answers) *string { return &a.Upstream }, upstreamURL),
 		nodesQuestion(),
 	}
@@ -78,7 +78,7 @@ func baseURLQuestions() []Question {
 				{"form", "through the administration form only"},
 			},
 			rare:   []string{"confapi", "form"},
-			when:   func(iv *interview) bool { return iv.needsLogin(setup.Auto) },
+			when:   func(iv *Interview) bool { return iv.needsLogin(setup.Auto) },
 			refuse: refuseLocked,
 		}, func(a *setup.Answers) *string { return &a.BaseURLMethod }),
 		textField(Question{
@@ -86,14 +86,14 @@ func baseURLQuestions() []Question {
 			Why:   "Only an account with the Bitbucket administrator permission may change the base URL; access tokens cannot.",
 			Help:  "Bitbucket administrator who changes the base URL",
 			Asked: "when bitgate changes the base URL", required: true,
-			when: func(iv *interview) bool { return iv.needsLogin(iv.answers.BaseURLMethod) },
+			when: func(iv *Interview) bool { return iv.needsLogin(iv.Answers.BaseURLMethod) },
 		}, func(a *setup.Answers) *string { return &a.AdminUser }, nil),
 		{
 			ID: PasswordID, Virtual: true, Step: setup.StepBaseURL, Title: "Password", Kind: Password,
 			Why:   "It is used for one sign-in at Bitbucket on this machine and is kept nowhere.",
 			Asked: "when bitgate changes the base URL and no password file is given", required: true,
 			Get: func(setup.Answers) string { return "" }, Set: func(*setup.Answers, string) error { return nil },
-			when: func(iv *interview) bool { return iv.wantsPassword() },
+			when: func(iv *Interview) bool { return iv.wantsPassword() },
 		},
 		pathField(Question{
 			ID: "admin-password-file", Step: setup.StepBaseURL, Title: "Password file",
@@ -111,7 +111,7 @@ func connectorQuestions() []Question {
 			Help:    "bind Bitbucket's own port to 127.0.0.1",
 			Default: "no", Asked: "always, but for nodes",
 			Options: []Option{{"no", "No, other machines may reach it too"}, {"yes", "Yes, only this machine may reach it"}},
-			when:    func(iv *interview) bool { return len(iv.answers.Nodes) == 0 }, // the front comes to nodes over the network
+			when:    func(iv *Interview) bool { return len(iv.Answers.Nodes) == 0 }, // the front comes to nodes over the network
 		}, func(a *setup.Answers) *bool { return &a.LocalOnly }),
 		choiceField(Question{
 			ID: "restart", Step: setup.StepConnector, Title: "How Bitbucket is restarted", Free: true, Arg: "auto|manual|never|CMD",
@@ -123,7 +123,7 @@ func connectorQuestions() []Question {
 				{setup.Never, "not now: bitgate writes the files only"},
 				{setup.Auto, "through its systemd unit or init script"},
 			},
-			when:   func(iv *interview) bool { return iv.facts.BitbucketCtl.How == "" },
+			when:   func(iv *Interview) bool { return iv.Facts.BitbucketCtl.How == "" },
 			show:   func(f setup.Facts, a setup.Answers) string { return unlessAuto(a.Restart, setup.Manual) },
 			refuse: refuseAuto(func(f setup.Facts) bool { return f.BitbucketCtl.How == "" }, "no systemd unit and no init script of Bitbucket was found"),
 		}, func(a *setup.Answers) *string { return &a.Restart }),

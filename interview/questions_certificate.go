@@ -1,4 +1,4 @@
-package wizard
+package interview
 
 import (
 	"strings"
@@ -12,8 +12,8 @@ func certificateQuestions() []Question {
 			ID: "cert", Step: setup.StepHAProxy, Title: "Certificate file", Example: "/etc/letsencrypt/live/git.example.com/fullchain.pem",
 			Why:   "The certificate must be on this machine, as PEM. One file with certificate, chain and key is fine too.",
 			Help:  "certificate (PEM), with or without its chain",
-			Asked: "always", keys: []string{"cert", "pem"}, slow: true, looks: true, required: true,
-			when: func(*interview) bool { return true },
+			Asked: "always", keys: []string{"cert", "pem"}, Slow: true, Looks: true, required: true,
+			when: func(*Interview) bool { return true },
 			show: func(f setup.Facts, a setup.Answers) string { return a.Cert + a.PEM },
 			enter: func(f setup.Facts, a *setup.Answers, text string) error {
 				if text = strings.TrimSpace(text); text != a.PEM {
@@ -26,8 +26,8 @@ func certificateQuestions() []Question {
 			ID: "key", Step: setup.StepHAProxy, Title: "Private key file", Example: "empty when the key is in the certificate file",
 			Why:   "The front signs with this key. Its bytes never appear on the screen, in a plan or in a log.",
 			Help:  "private key (PEM)",
-			Asked: "always", keys: []string{"key", "cert", "pem"}, slow: true, looks: true,
-			when: func(*interview) bool { return true },
+			Asked: "always", keys: []string{"key", "cert", "pem"}, Slow: true, Looks: true,
+			when: func(*Interview) bool { return true },
 			enter: func(f setup.Facts, a *setup.Answers, text string) error {
 				a.Key = strings.TrimSpace(text)
 				switch {
@@ -43,13 +43,13 @@ func certificateQuestions() []Question {
 			ID: "chain", Step: setup.StepHAProxy, Title: "Chain file", Example: "empty when the certificate file has the chain",
 			Why:   "Git and Java clients refuse a certificate whose intermediate certificates are missing, even where browsers do not.",
 			Help:  "intermediate certificates (PEM), where the certificate file has none",
-			Asked: "when the certificate file has no chain", slow: true, looks: true,
-			when: func(iv *interview) bool { return iv.answers.PEM == "" && chainMissing(iv.facts, iv.answers) },
+			Asked: "when the certificate file has no chain", Slow: true, Looks: true,
+			when: func(iv *Interview) bool { return iv.Answers.PEM == "" && chainMissing(iv.Facts, iv.Answers) },
 		}, func(a *setup.Answers) *string { return &a.Chain }),
 		pathField(Question{
 			ID: "pem", Step: setup.StepHAProxy, Title: "Bundle file",
 			Why:  "HAProxy's crt takes one file with certificate, chain and key.",
-			Help: "one PEM with certificate, chain and key, instead of --cert and --key", slow: true, looks: true,
+			Help: "one PEM with certificate, chain and key, instead of --cert and --key", Slow: true, Looks: true,
 		}, func(a *setup.Answers) *string { return &a.PEM }),
 	}
 }

@@ -1,4 +1,4 @@
-package wizard
+package interview
 
 import (
 	"cmp"
@@ -16,22 +16,22 @@ func frontQuestions() []Question {
 			Help:    "what terminates TLS: haproxy or builtin (bitgate's own proxy)",
 			Default: "haproxy where it is installed", Asked: "always",
 			Options: []Option{{setup.FrontHAProxy, "HAProxy, as the documented page has it"}, {setup.FrontBuiltin, "bitgate's built-in proxy, which does the same"}},
-			slow:    true, when: func(*interview) bool { return true },
+			Slow:    true, when: func(*Interview) bool { return true },
 		}, func(a *setup.Answers) *string { return &a.Front }),
 		pathField(Question{
 			ID: "haproxy-cfg", Step: setup.StepHAProxy, Title: "HAProxy's configuration",
 			Why:     "bitgate adds its sections between two marker comments; every other byte stays.",
 			Help:    "HAProxy configuration file to merge into",
-			Default: "the last file the HAProxy service loads, /etc/haproxy/haproxy.cfg", looks: true,
+			Default: "the last file the HAProxy service loads, /etc/haproxy/haproxy.cfg", Looks: true,
 		}, func(a *setup.Answers) *string { return &a.HAProxyCfg }),
 		choiceField(Question{
 			ID: "haproxy-by-hand", Step: setup.StepHAProxy, Title: "Sections made by hand for Bitbucket", Arg: "leave|adopt",
 			Why:     "HAProxy's configuration leads to Bitbucket already; bitgate's sections can stand beside that or take its place.",
 			Help:    "sections of haproxy.cfg made by hand for Bitbucket: leave them, or adopt what they do (they become comments until undo)",
-			Default: setup.Leave, Asked: "when there are some", slow: true,
+			Default: setup.Leave, Asked: "when there are some", Slow: true,
 			Options: []Option{{setup.Leave, "leave them: bitgate's rules come first"}, {setup.Adopt, "bitgate's take their place where they do nothing else; undo brings them back"}},
-			when: func(iv *interview) bool {
-				return iv.answers.Front == setup.FrontHAProxy && len(iv.facts.HandMade) > 0
+			when: func(iv *Interview) bool {
+				return iv.Answers.Front == setup.FrontHAProxy && len(iv.Facts.HandMade) > 0
 			},
 			show: func(_ setup.Facts, a setup.Answers) string { return cmp.Or(a.HandMade, setup.Leave) },
 		}, func(a *setup.Answers) *string { return &a.HandMade }),
@@ -39,20 +39,20 @@ func frontQuestions() []Question {
 			ID: "haproxy-bin", Step: setup.StepHAProxy, Title: "HAProxy's program",
 			Why:     "The installed version decides how the sections are written, and it checks them before they are used.",
 			Help:    "HAProxy program",
-			Default: "found in the usual places", looks: true,
+			Default: "found in the usual places", Looks: true,
 		}, func(a *setup.Answers) *string { return &a.HAProxyBin }),
 		pathField(Question{
 			ID: "proxy-config", Step: setup.StepHAProxy, Title: "The built-in proxy's configuration",
 			Why:     "The built-in proxy reads one small YAML file.",
 			Help:    "configuration file of the built-in proxy",
-			Default: "/etc/bitgate/proxy.yaml", looks: true,
+			Default: "/etc/bitgate/proxy.yaml", Looks: true,
 		}, func(a *setup.Answers) *string { return &a.ProxyConfig }),
 		listField(Question{
 			ID: "listen", Step: setup.StepHAProxy, Title: "Where the front listens", Arg: "ADDR", Example: ":443",
 			Why:     "Two programs cannot have the same port.",
 			Help:    "address the front listens on (repeat)",
-			Default: "the public URL's port on every address", Asked: "when another program has the port", slow: true,
-			when: func(iv *interview) bool { _, taken := portHolder(iv.facts, iv.answers); return taken },
+			Default: "the public URL's port on every address", Asked: "when another program has the port", Slow: true,
+			when: func(iv *Interview) bool { _, taken := portHolder(iv.Facts, iv.Answers); return taken },
 		}, func(a *setup.Answers) *[]string { return &a.Listen }, listenAddress),
 		choiceField(Question{
 			ID: "http-redirect", Step: setup.StepHAProxy, Title: "Redirect plain HTTP", Arg: "auto|always|never",
@@ -73,8 +73,8 @@ func frontQuestions() []Question {
 			Help:    "how HAProxy is reloaded: auto, never or a command",
 			Default: "auto: its systemd unit or init script", Asked: "when no service was found",
 			Options: []Option{{setup.Never, "not now: bitgate writes the file only"}, {setup.Auto, "through its systemd unit or init script"}},
-			when: func(iv *interview) bool {
-				return iv.answers.Front == setup.FrontHAProxy && iv.facts.HAProxyCtl.How == ""
+			when: func(iv *Interview) bool {
+				return iv.Answers.Front == setup.FrontHAProxy && iv.Facts.HAProxyCtl.How == ""
 			},
 			show: func(f setup.Facts, a setup.Answers) string { return unlessAuto(a.Reload, setup.Never) },
 			refuse: refuseAuto(func(f setup.Facts) bool { return f.HAProxyCtl.How == "" },
@@ -104,25 +104,25 @@ func portHolder(f setup.Facts, a setup.Answers) (holder setup.Listener, taken bo
 	return holder, false
 }
 
-func unlessAuto(said, otherwise string) string {
-	if said == setup.Auto || said == "" {
+func unlessAuto(answer, otherwise string) string {
+	if answer == setup.Auto || answer == "" {
 		return otherwise
 	}
-	return said
+	return answer
 }
 
-func refuseAuto(unknown func(setup.Facts) bool, why string) func(*interview, string) error {
-	return func(iv *interview, text string) error {
-		if text == setup.Auto && unknown(iv.facts) {
+func refuseAuto(unknown func(setup.Facts) bool, why string) func(*Interview, string) error {
+	return func(iv *Interview, text string) error {
+		if text == setup.Auto && unknown(iv.Facts) {
 			return fmt.Errorf("%s; choose another way", why)
 		}
 		return nil
 	}
 }
 
-func refuseLocked(iv *interview, text string) error {
-	if iv.refusals >= maxRefusals && text != setup.Manual && text != setup.MethodSkip {
-		return fmt.Errorf("no further try: Bitbucket refused %d passwords and may lock the account; change the base URL by hand", iv.refusals)
+func refuseLocked(iv *Interview, text string) error {
+	if iv.Refusals >= MaxRefusals && text != setup.Manual && text != setup.MethodSkip {
+		return fmt.Errorf("no further try: Bitbucket refused %d passwords and may lock the account; change the base URL by hand", iv.Refusals)
 	}
 	return nil
 }

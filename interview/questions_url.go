@@ -1,4 +1,4 @@
-package wizard
+package interview
 
 import (
 	"fmt"
@@ -18,10 +18,10 @@ func urlQuestion() Question {
 		ID: "url", Step: setup.StepContextPath, Title: "Public URL", Kind: Text, Arg: "URL", Example: "git.example.com",
 		Why:   "The address under which people will reach Bitbucket through the front. The host name is enough.",
 		Help:  "public URL of Bitbucket, e.g. https://git.example.com/bitbucket",
-		Asked: "always", required: true, slow: true,
+		Asked: "always", required: true, Slow: true,
 		Get: func(a setup.Answers) string { return a.URL.BaseURL() },
 		Set: func(a *setup.Answers, text string) error { return a.URL.UnmarshalText([]byte(strings.TrimSpace(text))) },
-		when: func(*interview) bool {
+		when: func(*Interview) bool {
 			return true
 		},
 		show: func(f setup.Facts, a setup.Answers) string {
@@ -31,9 +31,9 @@ func urlQuestion() Question {
 			}
 			return a.URL.BaseURL()
 		},
-		why: func(f setup.Facts, a setup.Answers) string {
+		Because: func(f setup.Facts, a setup.Answers) string {
 			if _, why := setup.SuggestURL(f); a.URL.IsZero() && why != "" {
-				return origin(f, why)
+				return Origin(f, why)
 			}
 			return ""
 		},
@@ -64,7 +64,7 @@ func pathQuestion() Question {
 	return Question{
 		ID: "path", Virtual: true, Step: setup.StepContextPath, Title: "Context path", Kind: Text, Example: "/bitbucket",
 		Why:   "Bitbucket and the front must serve from the same path. The documented page uses /bitbucket; the path Bitbucket has now breaks no address.",
-		Asked: "always", keys: []string{"url"}, looks: false,
+		Asked: "always", keys: []string{"url"}, Looks: false,
 		Get: func(a setup.Answers) string { return a.URL.PropertyPath() },
 		Set: func(a *setup.Answers, text string) error {
 			if a.URL.IsZero() {
@@ -76,15 +76,15 @@ func pathQuestion() Question {
 			}
 			return err
 		},
-		when: func(iv *interview) bool { return !iv.answers.URL.IsZero() },
-		why: func(f setup.Facts, a setup.Answers) string {
+		when: func(iv *Interview) bool { return !iv.Answers.URL.IsZero() },
+		Because: func(f setup.Facts, a setup.Answers) string {
 			if !f.ContextPath.Set {
 				return "the path Bitbucket has now is not known"
 			}
 			if f.ContextPath.Value == a.URL.TomcatPath() {
-				return "as Bitbucket has it now" + from(f, f.ContextPath.Why)
+				return "as Bitbucket has it now" + SourceNote(f, f.ContextPath.Why)
 			}
-			return fmt.Sprintf("Bitbucket has %s now%s", spellPath(f.ContextPath.Value), from(f, f.ContextPath.Why))
+			return fmt.Sprintf("Bitbucket has %s now%s", SpellPath(f.ContextPath.Value), SourceNote(f, f.ContextPath.Why))
 		},
 	}
 }
@@ -98,8 +98,8 @@ func oldPathQuestion() Question {
 		Default: "none", Asked: "when the context path changes",
 		prompt:  Confirm,
 		Options: []Option{{"yes", "Yes, send the old path on"}, {"no", "No, the old addresses may break"}},
-		when: func(iv *interview) bool {
-			return iv.facts.ContextPath.Set && pathChanges(iv.facts, iv.answers)
+		when: func(iv *Interview) bool {
+			return iv.Facts.ContextPath.Set && pathChanges(iv.Facts, iv.Answers)
 		},
 		show: func(f setup.Facts, a setup.Answers) string { return "yes" },
 		enter: func(f setup.Facts, a *setup.Answers, text string) error {
@@ -109,7 +109,7 @@ func oldPathQuestion() Question {
 			}
 			a.RedirectOldPath = ""
 			if yes {
-				a.RedirectOldPath = spellPath(f.ContextPath.Value)
+				a.RedirectOldPath = SpellPath(f.ContextPath.Value)
 			}
 			return nil
 		},
@@ -121,8 +121,8 @@ func pathChanges(f setup.Facts, a setup.Answers) bool {
 	return f.ContextPath.Set && !a.URL.IsZero() && f.ContextPath.Value != a.URL.TomcatPath() && !a.Skips(setup.StepContextPath)
 }
 
-// spellPath writes the root as people do.
-func spellPath(path string) string {
+// SpellPath writes the root as people do.
+func SpellPath(path string) string {
 	p, err := publicurl.ParsePath(path)
 	if err != nil {
 		return path
@@ -133,17 +133,17 @@ func spellPath(path string) string {
 	return p
 }
 
-// from adds the source of a value in brackets.
-func from(f setup.Facts, why string) string {
+// SourceNote adds the source of a value in brackets.
+func SourceNote(f setup.Facts, why string) string {
 	if why == "" {
 		return ""
 	}
-	return " (" + origin(f, why) + ")"
+	return " (" + Origin(f, why) + ")"
 }
 
-// origin makes "from X" of a source, unless X says by itself what it is. Files
+// Origin makes "from X" of a source, unless X says by itself what it is. Files
 // of Bitbucket are named as its documentation does, from the home directory on.
-func origin(f setup.Facts, why string) string {
+func Origin(f setup.Facts, why string) string {
 	if f.Bitbucket.Home != "" {
 		why = strings.ReplaceAll(why, f.Bitbucket.Home+"/", "")
 	}

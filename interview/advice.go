@@ -1,4 +1,4 @@
-package wizard
+package interview
 
 import (
 	"fmt"
@@ -7,9 +7,9 @@ import (
 	"bitgate/setup"
 )
 
-// advice is what the documented page wants an administrator to know at a
+// Advice is what the documented page wants an administrator to know at a
 // question, made concrete by the facts: candidate are the answers as typed.
-func advice(q Question, f setup.Facts, candidate setup.Answers) []setup.Finding {
+func Advice(q Question, f setup.Facts, candidate setup.Answers) []setup.Finding {
 	switch q.ID {
 	case "url":
 		return urlAdvice(f)
@@ -68,14 +68,14 @@ func urlAdvice(f setup.Facts) []setup.Finding {
 	if !f.Instance.BaseURL.Set {
 		return nil
 	}
-	return []setup.Finding{{Level: setup.Note, Seen: "now people have it as " + f.Instance.BaseURL.Value + from(f, f.Instance.BaseURL.Why)}}
+	return []setup.Finding{{Level: setup.Note, Seen: "now people have it as " + f.Instance.BaseURL.Value + SourceNote(f, f.Instance.BaseURL.Why)}}
 }
 
 func pathAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
 	if !pathChanges(f, a) {
 		return nil
 	}
-	old := spellPath(f.ContextPath.Value)
+	old := SpellPath(f.ContextPath.Value)
 	where := "http://HOST:7990" + f.ContextPath.Value
 	if f.Instance.BaseURL.Value != "" {
 		where = f.Instance.BaseURL.Value
@@ -86,7 +86,7 @@ func pathAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
 	return []setup.Finding{{
 		Level: setup.Warn,
 		Seen: fmt.Sprintf("the path changes from %s to %s, and these addresses break:\nclones, CI jobs   %s/scm/...\nwebhooks, REST    %s/rest/...",
-			old, spellPath(a.URL.TomcatPath()), where, where),
+			old, SpellPath(a.URL.TomcatPath()), where, where),
 		Do: "the next question offers to send them on",
 	}}
 }
@@ -149,8 +149,8 @@ func connectorAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
 	return out
 }
 
-// considerations are the page's important considerations as help shows them.
-func considerations(step string) []string {
+// Considerations are the page's important considerations as help shows them.
+func Considerations(step string) []string {
 	switch step {
 	case StepBitbucket:
 		return []string{"bitgate only reads at this point. Wrong about a directory? Say it with --home or --install."}

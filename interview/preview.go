@@ -1,4 +1,4 @@
-package wizard
+package interview
 
 import (
 	"path"
@@ -8,11 +8,11 @@ import (
 	"bitgate/setup"
 )
 
-// steps are the documented ones, in order.
-var steps = []string{setup.StepContextPath, setup.StepBaseURL, setup.StepConnector, setup.StepHAProxy, setup.StepSSH}
+// Steps are the documented ones, in order.
+var Steps = []string{setup.StepContextPath, setup.StepBaseURL, setup.StepConnector, setup.StepHAProxy, setup.StepSSH}
 
-// stepTitle is a step as the rail names it.
-func stepTitle(id string, a setup.Answers) string {
+// StepTitle is a step as the rail names it.
+func StepTitle(id string, a setup.Answers) string {
 	switch id {
 	case StepBitbucket:
 		return "Bitbucket"
@@ -33,9 +33,9 @@ func stepTitle(id string, a setup.Answers) string {
 	return "Review"
 }
 
-// stepNumber is the documented number, 0 for the stops around the steps.
-func stepNumber(id string) int {
-	for i, s := range steps {
+// StepNumber is the documented number, 0 for the stops around the steps.
+func StepNumber(id string) int {
+	for i, s := range Steps {
 		if s == id {
 			return i + 1
 		}
@@ -43,17 +43,17 @@ func stepNumber(id string) int {
 	return 0
 }
 
-// preview is what one step would change: a file's diff or two values.
-type preview struct {
-	title string
-	lines []string // of a unified diff, or "- old", "+ new"
+// Preview is what one step would change: a file's diff or two values.
+type Preview struct {
+	Title string
+	Lines []string // of a unified diff, or "- old", "+ new"
 }
 
-// stepPreview builds the plan of the one step and shows its change. Other
+// StepPreview builds the plan of the one step and shows its change. Other
 // steps are left out, so that it works before they are answered.
-func (iv *interview) stepPreview(step string, a setup.Answers) preview {
-	if a.URL.IsZero() || stepNumber(step) == 0 || a.Skips(step) {
-		return preview{}
+func (iv *Interview) StepPreview(step string, a setup.Answers) Preview {
+	if a.URL.IsZero() || StepNumber(step) == 0 || a.Skips(step) {
+		return Preview{}
 	}
 	if step == setup.StepSSH {
 		return iv.sshPreview(a)
@@ -63,33 +63,33 @@ func (iv *interview) stepPreview(step string, a setup.Answers) preview {
 
 // sshPreview is what forwarding SSH adds to the front and to the base URL: the
 // step has no change of its own.
-func (iv *interview) sshPreview(a setup.Answers) preview {
+func (iv *Interview) sshPreview(a setup.Answers) Preview {
 	if a.SSHListen == "" {
-		return preview{}
+		return Preview{}
 	}
 	with := iv.planPreview(a, setup.StepBaseURL, setup.StepHAProxy)
 	a.SSHListen, a.SSHUpstream = "", ""
 	without := map[string]bool{}
-	for _, l := range iv.planPreview(a, setup.StepBaseURL, setup.StepHAProxy).lines {
+	for _, l := range iv.planPreview(a, setup.StepBaseURL, setup.StepHAProxy).Lines {
 		without[l] = true
 	}
-	p := preview{title: "what SSH adds"}
-	for _, l := range with.lines {
+	p := Preview{Title: "what SSH adds"}
+	for _, l := range with.Lines {
 		if !without[l] && (strings.HasPrefix(l, "+") || strings.HasPrefix(l, "-")) {
-			p.lines = append(p.lines, l)
+			p.Lines = append(p.Lines, l)
 		}
 	}
-	if len(p.lines) == 0 {
-		return preview{}
+	if len(p.Lines) == 0 {
+		return Preview{}
 	}
 	return p
 }
 
 // planPreview is the change of some steps.
-func (iv *interview) planPreview(a setup.Answers, shown ...string) preview {
+func (iv *Interview) planPreview(a setup.Answers, shown ...string) Preview {
 	all := a.Skip
 	a.Skip = append([]string(nil), all...)
-	for _, s := range steps {
+	for _, s := range Steps {
 		if !slices.Contains(shown, s) && !a.Skips(s) {
 			a.Skip = append(a.Skip, s)
 		}
@@ -97,28 +97,28 @@ func (iv *interview) planPreview(a setup.Answers, shown ...string) preview {
 	if a.Restart == setup.Auto { // not answered yet, and not shown here
 		a.Restart, a.Reload = setup.Never, setup.Never
 	}
-	facts := iv.facts
+	facts := iv.Facts
 	facts.Certificate = setup.Certificate{} // not shown, and not complete before its key is known
-	plan, err := iv.b.Build(facts, a)
+	plan, err := iv.machine.Build(facts, a)
 	if err != nil {
-		return preview{}
+		return Preview{}
 	}
-	var p preview
+	var p Preview
 	for _, s := range plan.Steps {
 		for _, c := range s.Changes {
 			if slices.Contains(shown, s.ID) && c.BaseURL != nil {
-				p.title = "base URL"
-				p.lines = append(p.lines, baseURLLines(c.BaseURL)...)
+				p.Title = "base URL"
+				p.Lines = append(p.Lines, baseURLLines(c.BaseURL)...)
 			}
 		}
 	}
-	for _, d := range iv.b.Diffs(facts, plan) {
-		if p.title == "" {
-			p.title = shortPath(d.Path)
+	for _, d := range iv.machine.Diffs(facts, plan) {
+		if p.Title == "" {
+			p.Title = shortPath(d.Path)
 		} else {
-			p.lines = append(p.lines, "", shortPath(d.Path))
+			p.Lines = append(p.Lines, "", shortPath(d.Path))
 		}
-		p.lines = append(p.lines, hunks(d.Unified)...)
+		p.Lines = append(p.Lines, hunks(d.Unified)...)
 	}
 	return p
 }
@@ -161,11 +161,11 @@ func shortPath(file string) string {
 	return file
 }
 
-// finishedPlan builds the whole plan.
-func (iv *interview) finishedPlan() (setup.Plan, []setup.FileDiff, error) {
-	plan, err := iv.b.Build(iv.facts, iv.answers)
+// FinishedPlan builds the whole plan.
+func (iv *Interview) FinishedPlan() (setup.Plan, []setup.FileDiff, error) {
+	plan, err := iv.machine.Build(iv.Facts, iv.Answers)
 	if err != nil {
 		return setup.Plan{}, nil, err
 	}
-	return plan, iv.b.Diffs(iv.facts, plan), nil
+	return plan, iv.machine.Diffs(iv.Facts, plan), nil
 }

@@ -1,4 +1,4 @@
-package wizard
+package interview
 
 import (
 	"fmt"
@@ -10,13 +10,21 @@ import (
 
 // Tabs that are handled in their own way.
 const (
-	checksTab  = "checks"
-	commandTab = "command"
+	ChecksTab  = "checks"
+	CommandTab = "command"
 )
 
-// reviewTabs are the files, then what is no file.
-func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
-	var tabs []tab
+// Tab is one page of the review; plain lines, coloured when drawn.
+type Tab struct {
+	Title string
+	Path  string
+	Lines []string
+	Diff  bool
+}
+
+// Tabs are the files, then what is no file.
+func Tabs(plan setup.Plan, diffs []setup.FileDiff, iv *Interview) []Tab {
+	var tabs []Tab
 	names := map[string]int{}
 	for _, d := range diffs {
 		names[path.Base(d.Path)]++
@@ -26,7 +34,7 @@ func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
 		if names[title] > 1 {
 			title = shortPath(d.Path)
 		}
-		tabs = append(tabs, tab{title: title, path: d.Path, lines: diffLines(d), diff: true})
+		tabs = append(tabs, Tab{Title: title, Path: d.Path, Lines: diffLines(d), Diff: true})
 	}
 	var base, services, bundle []string
 	for _, ref := range plan.Ordered() {
@@ -41,15 +49,15 @@ func reviewTabs(plan setup.Plan, diffs []setup.FileDiff, iv *interview) []tab {
 		}
 	}
 	if len(base) > 0 {
-		tabs = append(tabs, tab{title: "base URL", lines: base, diff: true})
+		tabs = append(tabs, Tab{Title: "base URL", Lines: base, Diff: true})
 	}
 	if len(services) > 0 {
-		tabs = append(tabs, tab{title: "services", lines: services})
+		tabs = append(tabs, Tab{Title: "services", Lines: services})
 	}
 	if len(bundle) > 0 {
-		tabs = append(tabs, tab{title: "bundle", lines: bundle})
+		tabs = append(tabs, Tab{Title: "bundle", Lines: bundle})
 	}
-	return append(tabs, tab{title: checksTab, lines: checksText(plan, nil)}, tab{title: commandTab, lines: commandLines(iv)})
+	return append(tabs, Tab{Title: ChecksTab, Lines: ChecksText(plan, nil)}, Tab{Title: CommandTab, Lines: commandLines(iv)})
 }
 
 // diffLines are a file's diff; its second header line need not name the file again.
@@ -63,7 +71,7 @@ func diffLines(d setup.FileDiff) []string {
 
 func serviceLines(c setup.Change) []string {
 	s := c.Service
-	lines := []string{string(s.Verb) + " " + serviceName(s.Target)}
+	lines := []string{string(s.Verb) + " " + ServiceName(s.Target)}
 	how := string(s.Control.How)
 	switch {
 	case s.Control.Command != "":
@@ -80,10 +88,10 @@ func serviceLines(c setup.Change) []string {
 	return append(lines, "")
 }
 
-// checksText are the notes of the plan and the proofs of CheckPlan, the worst first.
-func checksText(plan setup.Plan, findings []setup.Finding) []string {
+// ChecksText are the notes of the plan and the proofs of CheckPlan, the worst first.
+func ChecksText(plan setup.Plan, findings []setup.Finding) []string {
 	var lines []string
-	all := distinct(append(append([]setup.Finding(nil), findings...), plan.Notes...))
+	all := Distinct(append(append([]setup.Finding(nil), findings...), plan.Notes...))
 	for _, level := range []setup.Level{setup.Fail, setup.Warn, setup.Note, setup.OK} {
 		for _, f := range all {
 			if f.Level == level {
@@ -129,32 +137,32 @@ func plainFinding(f setup.Finding) []string {
 }
 
 // commandLines are the same answers as flags, one a line.
-func commandLines(iv *interview) []string {
+func commandLines(iv *Interview) []string {
 	lines := append([]string{"The same without questions:", ""}, commandFlags(iv)...)
-	if iv.signedIn != "" {
+	if iv.SignedIn != "" {
 		lines = append(lines, "", "and --admin-password-file FILE, a file only you can read")
 	}
 	return lines
 }
 
-// scriptText is the command as a script. The password is not known here.
-func scriptText(iv *interview) string {
+// ScriptText is the command as a script. The password is not known here.
+func ScriptText(iv *Interview) string {
 	lines := commandFlags(iv)
 	lines[0] = strings.Replace(lines[0], "apply", "apply --yes", 1)
-	if iv.signedIn != "" {
+	if iv.SignedIn != "" {
 		lines[len(lines)-1] += " \\"
-		lines = append(lines, `  --admin-password-file "${1:?the file with the password of `+iv.signedIn+`}"`)
+		lines = append(lines, `  --admin-password-file "${1:?the file with the password of `+iv.SignedIn+`}"`)
 	}
 	return "#!/bin/sh\n# What was answered in bitgate setup. There is no secret in here.\nexec " + strings.Join(lines, "\n") + "\n"
 }
 
-func commandFlags(iv *interview) []string {
+func commandFlags(iv *Interview) []string {
 	lines := []string{"bitgate apply \\"}
 	for _, q := range questions {
-		if q.Virtual || iv.given[q.ID].From == "" {
+		if q.Virtual || iv.inputSources[q.ID].From == "" {
 			continue
 		}
-		if text := q.Get(iv.said); text != "" {
+		if text := q.Get(iv.Input); text != "" {
 			for _, one := range values(q, text) {
 				lines = append(lines, "  "+flagText(q, one)+" \\")
 			}

@@ -1,0 +1,142 @@
+package interview
+
+import (
+	"fmt"
+	"strings"
+
+	"bitgate/setup"
+)
+
+// Words of Bitbucket's /status (bitbucket.State), which the wizard only shows.
+const (
+	StateRunning     = "RUNNING"
+	stateFirstRun    = "FIRST_RUN"
+	stateUnreachable = "UNREACHABLE"
+)
+
+// found is a line of what was seen on the machine.
+type FoundLine struct {
+	Level  setup.Level
+	Label  string
+	Value  string
+	Source string
+}
+
+// FoundLines tell what Detect saw, in the order of the page.
+func FoundLines(f setup.Facts, a setup.Answers) []FoundLine {
+	lines := []FoundLine{bitbucketLine(f)}
+	if f.Bitbucket.Home != "" {
+		lines = append(lines, FoundLine{setup.OK, "Home", f.Bitbucket.Home, f.Bitbucket.Why["Home"]})
+	}
+	if f.ContextPath.Set {
+		lines = append(lines, FoundLine{setup.OK, "Context path", SpellPath(f.ContextPath.Value), f.ContextPath.Why})
+	}
+	switch {
+	case f.Instance.BaseURL.Set:
+		lines = append(lines, FoundLine{setup.OK, "Base URL", f.Instance.BaseURL.Value, f.Instance.BaseURL.Why})
+	case f.Instance.State == StateRunning:
+		lines = append(lines, FoundLine{setup.Note, "Base URL", "not told without signing in", ""})
+	}
+	lines = append(lines, haproxyLine(f))
+	switch {
+	case a.Restart != "" && a.Restart != setup.Auto:
+		lines = append(lines, FoundLine{setup.OK, "Restart", a.Restart, ""})
+	case f.BitbucketCtl.How != "":
+		line := FoundLine{setup.OK, "Restart", fmt.Sprintf("%s %s", f.BitbucketCtl.How, f.BitbucketCtl.Name), f.BitbucketCtl.Why}
+		if strings.HasSuffix(line.Source, f.BitbucketCtl.Name) { // "init script /etc/init.d/atlbitbucket" says both
+			line.Value, line.Source = line.Source, ""
+		}
+		lines = append(lines, line)
+	default:
+		lines = append(lines, FoundLine{setup.Warn, "Restart", "no service of Bitbucket found; bitgate will ask", ""})
+	}
+	if l, taken := portHolder(f, a); taken && !a.URL.IsZero() {
+		lines = append(lines, FoundLine{setup.Warn, "Port", heldBy(l), ""})
+	}
+	return lines
+}
+
+func bitbucketLine(f setup.Facts) FoundLine {
+	product := f.Bitbucket.Product
+	if product == "" {
+		product = "Bitbucket"
+	}
+	version := f.Bitbucket.Version
+	if version == "" {
+		version = f.Instance.Version
+	}
+	if f.Bitbucket.Home == "" && f.Instance.State == "" {
+		return FoundLine{setup.Warn, product, "not found here; bitgate will ask where it is", ""}
+	}
+	line := FoundLine{setup.OK, product, strings.TrimSpace(version), f.Bitbucket.Why["Version"]}
+	if version == "" {
+		line.Level, line.Value = setup.Warn, "version not found; bitgate will ask"
+	}
+	switch f.Instance.State {
+	case StateRunning, stateFirstRun:
+		line.Value += fmt.Sprintf(", %s at %s", f.Instance.State, f.Instance.Base)
+	case "":
+	case stateUnreachable:
+		line.Level = setup.Warn
+		line.Value += ", does not answer at " + f.Instance.Upstream
+		if f.Instance.Detail != "" {
+			line.Value += " (" + f.Instance.Detail + ")"
+		}
+	default:
+		line.Level = setup.Warn
+		line.Value += ", " + string(f.Instance.State)
+	}
+	return line
+}
+
+func haproxyLine(f setup.Facts) FoundLine {
+	if f.HAProxy.Bin == "" {
+		return FoundLine{setup.Note, "HAProxy", "not installed; the built-in proxy can do it", ""}
+	}
+	value := f.HAProxy.Version.Text
+	if n := len(f.HAProxy.Files); n > 0 {
+		value += ", " + f.HAProxy.Files[n-1]
+	}
+	return FoundLine{setup.OK, "HAProxy", value, f.HAProxy.Why["Bin"]}
+}
+
+// Headline is what the header says of the machine.
+func Headline(f setup.Facts, a setup.Answers) string {
+	if f.Bitbucket.Home == "" && f.Bitbucket.Version == "" && f.Instance.State == "" {
+		return "Bitbucket behind HTTPS"
+	}
+	product := f.Bitbucket.Product
+	if product == "" {
+		product = "Bitbucket"
+	}
+	text := strings.TrimSpace(product + " " + a.Version)
+	if a.Front == setup.FrontBuiltin {
+		return text + " behind the built-in proxy"
+	}
+	version, _, _ := strings.Cut(f.HAProxy.Version.Text, "-")
+	return strings.TrimSpace(text + " behind HAProxy " + version)
+}
+
+// Distinct drops what was said already: several looks may see the same.
+func Distinct(findings []setup.Finding) []setup.Finding {
+	var out []setup.Finding
+	seen := map[string]bool{}
+	for _, f := range findings {
+		if text := f.Title + "\n" + f.Seen; !seen[text] {
+			seen[text] = true
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// WorthSaying is findings without those that are fine.
+func WorthSaying(findings []setup.Finding) []setup.Finding {
+	var out []setup.Finding
+	for _, f := range Distinct(findings) {
+		if f.Level != setup.OK {
+			out = append(out, f)
+		}
+	}
+	return out
+}

@@ -1,0 +1,272 @@
+package interview
+
+import (
+	"errors"
+	"path"
+	"strings"
+
+	"bitgate/setup"
+)
+
+// Words of the interview that are no questions' keys.
+const (
+	PasswordID = "admin-password"
+	StepReview = "review"
+)
+
+// MaxRefusals passwords are tried in a session; Bitbucket shows a CAPTCHA
+// after five failures and then refuses the right password too.
+const MaxRefusals = 3
+
+// Interview is what both doors share: what was found, what was said, and which
+// question comes next. It does nothing slow.
+type Interview struct {
+	machine      Machine
+	Facts        setup.Facts
+	Input        setup.Answers // given by flag, file, environment or asked here
+	inputSources setup.Sources
+	Answers      setup.Answers // resolved
+	Sources      setup.Sources
+
+	Known    bool            // the machine has been looked at
+	done     map[string]bool // answered in this session
+	SignedIn string          // the administrator Bitbucket let in
+	Refusals int
+}
+
+// Machine is what questions need of the program; the functions are pure and fast.
+type Machine struct {
+	// Resolve fills what was not said (setup.Resolve).
+	Resolve func(f setup.Facts, input setup.Answers, src setup.Sources) (setup.Answers, setup.Sources)
+	// Build makes the plan; every preview comes from it (setup.Build).
+	Build func(f setup.Facts, a setup.Answers) (setup.Plan, error)
+	// Diffs makes the diffs of a plan (setup.Diffs).
+	Diffs func(f setup.Facts, p setup.Plan) []setup.FileDiff
+	// SignsIn: a password can be tried.
+	SignsIn bool
+	// Dir is where relative paths start, "" to leave them as they are.
+	Dir string
+}
+
+// New starts with what was given by flag, file, environment or an
+// earlier session, and the ids of the questions that session answered.
+func New(m Machine, input setup.Answers, src setup.Sources, answered []string) *Interview {
+	iv := &Interview{machine: m, Input: input, inputSources: setup.Sources{}, Answers: input, Sources: src, done: map[string]bool{}}
+	for _, id := range answered {
+		iv.done[id] = id != PasswordID
+	}
+	for k, v := range src {
+		iv.inputSources[k] = v
+	}
+	return iv
+}
+
+// Found takes new facts.
+func (iv *Interview) Found(f setup.Facts) {
+	iv.Facts, iv.Known = f, true
+	iv.resolve()
+}
+
+func (iv *Interview) resolve() {
+	iv.Answers, iv.Sources = iv.machine.Resolve(iv.Facts, iv.Input, iv.inputSources)
+}
+
+// outside reports whether a flag, the environment or a file has answered q.
+func (iv *Interview) outside(q Question) bool {
+	for _, key := range q.Writes() {
+		switch iv.inputSources[key].From {
+		case setup.FromFlag, setup.FromEnv, setup.FromFile:
+			return true
+		}
+	}
+	return false
+}
+
+// Open reports whether q is to be asked at this point.
+func (iv *Interview) Open(q Question) bool {
+	if q.when == nil || iv.outside(q) && iv.objection(q) == nil {
+		return false
+	}
+	if iv.Answers.Skips(q.Step) {
+		return false
+	}
+	return q.when(iv)
+}
+
+// objection is what the facts have against the answer that stands.
+func (iv *Interview) objection(q Question) error {
+	if q.refuse == nil {
+		return nil
+	}
+	return q.refuse(iv, q.Get(iv.Answers))
+}
+
+func index(id string) int {
+	for i, q := range questions {
+		if q.ID == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// next is the question after id ("" = the first). At the end come the ones
+// that an answer opened further up.
+func (iv *Interview) next(id string) (Question, bool) {
+	for _, q := range questions[index(id)+1:] {
+		if iv.Open(q) {
+			return q, true
+		}
+	}
+	for _, q := range questions {
+		if iv.Open(q) && !iv.done[q.ID] {
+			return q, true
+		}
+	}
+	return Question{}, false
+}
+
+// After is the question after q: the next one on a second visit, else the next
+// that was not answered yet.
+func (iv *Interview) After(q Question, visited bool) (Question, bool) {
+	if visited {
+		return iv.next(q.ID)
+	}
+	for _, later := range questions[index(q.ID)+1:] {
+		if iv.Open(later) && !iv.done[later.ID] {
+			return later, true
+		}
+	}
+	return iv.Resume()
+}
+
+// Answered lists the questions that were answered, in their order.
+func (iv *Interview) Answered() []string {
+	var out []string
+	for _, q := range questions {
+		if iv.done[q.ID] && q.ID != PasswordID {
+			out = append(out, q.ID)
+		}
+	}
+	return out
+}
+
+// Resume is the first open question that was not answered yet.
+func (iv *Interview) Resume() (Question, bool) {
+	for _, q := range questions {
+		if iv.Open(q) && !iv.done[q.ID] {
+			return q, true
+		}
+	}
+	return Question{}, false
+}
+
+// Previous is the question before id ("" = the last).
+func (iv *Interview) Previous(id string) (Question, bool) {
+	at := index(id)
+	if id == "" {
+		at = len(questions)
+	}
+	for i := at - 1; i >= 0; i-- {
+		if iv.Open(questions[i]) {
+			return questions[i], true
+		}
+	}
+	return Question{}, false
+}
+
+// candidate is the resolved answers as they would be with text for q.
+func (iv *Interview) candidate(q Question, text string) (setup.Answers, error) {
+	a := iv.Answers
+	text = iv.absolute(q, text)
+	if q.required && strings.TrimSpace(text) == "" {
+		return a, errors.New("an answer is needed here")
+	}
+	enter := q.enter
+	if enter == nil {
+		enter = func(_ setup.Facts, a *setup.Answers, text string) error { return q.Set(a, text) }
+	}
+	if err := enter(iv.Facts, &a, text); err != nil {
+		return iv.Answers, err
+	}
+	if q.refuse != nil {
+		if err := q.refuse(iv, text); err != nil {
+			return iv.Answers, err
+		}
+	}
+	return a, nil
+}
+
+// absolute makes a path independent of the folder bitgate runs in.
+func (iv *Interview) absolute(q Question, text string) string {
+	file := strings.TrimSpace(text)
+	if q.Kind != Path || iv.machine.Dir == "" || file == "" || file == "-" || path.IsAbs(file) {
+		return text
+	}
+	return path.Join(iv.machine.Dir, file)
+}
+
+// Preview is candidate with everything that follows from it.
+func (iv *Interview) Preview(q Question, text string) (setup.Answers, error) {
+	a, err := iv.candidate(q, text)
+	if err != nil {
+		return a, err
+	}
+	input, sources := iv.merge(q, a)
+	resolved, _ := iv.machine.Resolve(iv.Facts, input, sources)
+	return resolved, nil
+}
+
+// merge says what q changed; a value that was only confirmed stays unsaid, so
+// that it keeps following what it was derived from.
+func (iv *Interview) merge(q Question, a setup.Answers) (setup.Answers, setup.Sources) {
+	input, sources := iv.Input, setup.Sources{}
+	for k, v := range iv.inputSources {
+		sources[k] = v
+	}
+	for _, key := range q.Writes() {
+		field, _ := Find(key)
+		if text := field.Get(a); text != field.Get(iv.Answers) {
+			if field.Set(&input, text) == nil {
+				sources[key] = setup.Source{From: setup.Asked}
+			}
+		}
+	}
+	return input, sources
+}
+
+// Answer takes text as the answer of q.
+func (iv *Interview) Answer(q Question, text string) error {
+	a, err := iv.candidate(q, text)
+	if err != nil {
+		return err
+	}
+	user := iv.Answers.AdminUser
+	iv.Input, iv.inputSources = iv.merge(q, a)
+	iv.done[q.ID] = true
+	iv.resolve()
+	if iv.Answers.AdminUser != user {
+		iv.SignedIn = ""
+		delete(iv.done, PasswordID)
+	}
+	return nil
+}
+
+// OutsideAnswers counts what a flag, a file or the environment has answered.
+func (iv *Interview) OutsideAnswers() int {
+	n := 0
+	for _, src := range iv.inputSources {
+		switch src.From {
+		case setup.FromFlag, setup.FromEnv, setup.FromFile:
+			n++
+		}
+	}
+	return n
+}
+
+// isDone reports whether the question was answered, in this session or in the
+// one that it resumes.
+func (iv *Interview) Done(id string) bool { return iv.done[id] }
+
+// SignIn takes note of the administrator whom Bitbucket let in.
+func (iv *Interview) SignIn(user string) { iv.SignedIn, iv.done[PasswordID] = user, true }

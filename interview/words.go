@@ -1,0 +1,100 @@
+package interview
+
+import (
+	"fmt"
+	"strings"
+
+	"bitgate/setup"
+)
+
+// PlanSummary counts what apply will do.
+func PlanSummary(p setup.Plan) string {
+	changes, restarts, reloads := 0, 0, 0
+	for _, ref := range p.Ordered() {
+		c := p.At(ref)
+		switch {
+		case c.Service == nil:
+			changes++
+		case c.Service.Reloads():
+			reloads++
+		default:
+			restarts++
+		}
+	}
+	parts := []string{Count(changes, "change")}
+	if restarts > 0 {
+		parts = append(parts, Count(restarts, "restart"))
+	}
+	if reloads > 0 {
+		parts = append(parts, Count(reloads, "reload"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Effect is what people notice of a service change, as a sentence.
+func Effect(s setup.ServiceChange) string {
+	name := ServiceName(s.Target)
+	if s.Target == "proxy" {
+		name = "the " + name
+	}
+	switch {
+	case s.Effect == "":
+		return fmt.Sprintf("%s %ss", name, s.Verb)
+	case strings.HasPrefix(strings.ToLower(s.Effect), strings.ToLower(name)):
+		return strings.ToUpper(s.Effect[:1]) + s.Effect[1:]
+	}
+	return fmt.Sprintf("%s %ss (%s)", name, s.Verb, s.Effect)
+}
+
+// ServiceName is a service of the plan as people call it.
+func ServiceName(target string) string {
+	switch target {
+	case "bitbucket":
+		return "Bitbucket"
+	case "haproxy":
+		return "HAProxy"
+	case "proxy":
+		return "built-in proxy"
+	}
+	return target
+}
+
+// Count is a number with its noun, "1 check", "2 checks".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Failures counts what forbids to go on.
+func Failures(findings []setup.Finding) int {
+	n := 0
+	for _, f := range findings {
+		if f.Level == setup.Fail {
+			n++
+		}
+	}
+	return n
+}
+
+// StepOf counts as the documented page does: four steps, and SSH beside them.
+func StepOf(n int) string {
+	if n == len(Steps) {
+		return "Optional"
+	}
+	return fmt.Sprintf("Step %d of %d", n, len(Steps)-1)
+}
+
+// OptionLabel is an answer as people read it.
+func OptionLabel(q Question, text string) string {
+	for _, o := range q.Selectable() {
+		if o.Value == text {
+			return o.Label
+		}
+	}
+	if text == "" {
+		return "none"
+	}
+	return text
+}
