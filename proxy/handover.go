@@ -93,7 +93,7 @@ func (p *predecessor) receive(c config.Config) error {
 		return err
 	}
 	for _, fd := range fds {
-		l, err := listenerOf(fd)
+		l, err := listenerOf(os.NewFile(uintptr(fd), "handed over"))
 		if err != nil {
 			p.sockets.close()
 			return err

@@ -9,21 +9,21 @@ import (
 	"bitgate/internal/problem"
 )
 
-// firstSocket is the descriptor of the first passed socket (sd_listen_fds(3)).
-const firstSocket = 3
-
 // inherited are bound sockets that the service manager keeps, so that none is
 // lost over a restart: connections wait in them until the next process accepts.
 type inherited []net.Listener
 
-// inherit takes over n sockets.
-func inherit(n int) (inherited, error) {
+// inherit takes over the sockets.
+func inherit(files []*os.File) (inherited, error) {
 	var all inherited
-	for fd := firstSocket; fd < firstSocket+n; fd++ {
-		l, err := listenerOf(fd)
+	for i, file := range files {
+		l, err := listenerOf(file)
 		if err != nil {
+			for _, rest := range files[i+1:] {
+				rest.Close()
+			}
 			all.close()
-			return nil, problem.Wrap(err, fmt.Sprintf("descriptor %d, which was passed as a socket, is not one to listen on", fd), "", "correct the .socket unit: ListenStream=")
+			return nil, problem.Wrap(err, fmt.Sprintf("descriptor %s, which was passed as a socket, is not one to listen on", file.Name()), "", "correct the .socket unit: ListenStream=")
 		}
 		all = append(all, l)
 	}
@@ -31,8 +31,7 @@ func inherit(n int) (inherited, error) {
 }
 
 // listenerOf takes the descriptor over.
-func listenerOf(fd int) (net.Listener, error) {
-	file := os.NewFile(uintptr(fd), fmt.Sprintf("socket %d", fd))
+func listenerOf(file *os.File) (net.Listener, error) {
 	defer file.Close() // the listener has a copy
 	return net.FileListener(file)
 }

@@ -2,28 +2,21 @@ package proxy
 
 import (
 	"context"
-	"net"
 	"time"
 )
 
-// notifier tells the service manager how the process is (sd_notify(3)); the
-// zero one has nobody to tell.
+// notifier tells the service manager how the process is.
 type notifier struct {
-	socket string // NOTIFY_SOCKET: a path, or "@" and an abstract name
+	notify func(state string) error // Process.Notify
 	log    *logger
 }
 
-// send is one datagram of NAME=VALUE lines.
+// send says it in NAME=VALUE lines.
 func (n notifier) send(state string) {
-	if n.socket == "" {
+	if n.notify == nil {
 		return
 	}
-	conn, err := net.Dial("unixgram", n.socket)
-	if err == nil {
-		_, err = conn.Write([]byte(state))
-		conn.Close()
-	}
-	if err != nil {
+	if err := n.notify(state); err != nil {
 		n.log.event("the service manager cannot be told %q: %v", state, err)
 	}
 }
@@ -32,7 +25,7 @@ func (n notifier) send(state string) {
 // takes the locks that a request takes: a proxy that is stuck sends none and is
 // restarted.
 func (n notifier) watchdog(ctx context.Context, p *Proxy, limit time.Duration) {
-	if limit <= 0 || n.socket == "" {
+	if limit <= 0 || n.notify == nil {
 		return
 	}
 	ticker := time.NewTicker(limit / 2)

@@ -143,7 +143,7 @@ func OpenKeys(paths []string) error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
-	file := os.NewFile(firstSocket, "proxy")
+	file := os.NewFile(3, "proxy") // the first of exec.Cmd.ExtraFiles
 	conn, err := net.FileConn(file)
 	if err != nil {
 		return fmt.Errorf("descriptor 3: %w", err)

@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"bitgate/internal/peers"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
@@ -48,8 +51,12 @@ func runChild(path string) int {
 	defer stop()
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
-	sockets, _ := strconv.Atoi(os.Getenv("LISTEN_FDS"))
-	process := proxy.Process{Log: os.Stdout, Reload: reload, NotifySocket: os.Getenv("NOTIFY_SOCKET"), Watchdog: time.Second, Sockets: sockets}
+	os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid())) // child could not know it
+	process := proxy.Process{
+		Log: os.Stdout, Reload: reload, Watchdog: time.Second,
+		Notify:  func(state string) error { _, err := daemon.SdNotify(false, state); return err },
+		Sockets: func() []*os.File { return activation.Files(true) },
+	}
 	if err := proxy.Run(ctx, c, process); err != nil {
 		fmt.Fprintln(os.Stdout, "failed:", err)
 		return 1

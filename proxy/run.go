@@ -17,12 +17,12 @@ import (
 
 // Process is what a proxy process gets from its surroundings.
 type Process struct {
-	Log          io.Writer        // events, and the access log unless the configuration names a file
-	User         string           // to become, see DropPrivileges; "" means the configuration's
-	Reload       <-chan os.Signal // reads the certificates again; nil is never
-	NotifySocket string           // of the service manager (NOTIFY_SOCKET), "" for none
-	Watchdog     time.Duration    // how often it wants a sign of life (WATCHDOG_USEC), 0 for never
-	Sockets      int              // how many bound sockets it passed, from descriptor 3 on (LISTEN_FDS)
+	Log      io.Writer                // events, and the access log unless the configuration names a file
+	User     string                   // to become, see DropPrivileges; "" means the configuration's
+	Reload   <-chan os.Signal         // reads the certificates again; nil is never
+	Notify   func(state string) error // tells the service manager (sd_notify(3)); nil where there is none
+	Watchdog time.Duration            // how often it wants a sign of life (sd_watchdog_enabled(3)), 0 for never
+	Sockets  func() []*os.File        // takes over the bound sockets that it passed (sd_listen_fds(3)); nil for none
 
 	OpenKeys func(paths []string) child.Command // calls OpenKeys(paths) in a process of its own; nil: the proxy's user must be able to read a renewed key
 	Again    func(env ...string) error          // starts this program anew in this process, with more variables (execve(2))
@@ -54,9 +54,11 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 			return err
 		}
 	}
-	passed, err := inherit(process.Sockets)
-	if err != nil {
-		return err
+	var passed inherited
+	if process.Sockets != nil {
+		if passed, err = inherit(process.Sockets()); err != nil {
+			return err
+		}
 	}
 	before, err := takeOver(c)
 	if err != nil {
@@ -112,7 +114,7 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 
 // run serves until ctx ends, and drains.
 func (p *Proxy) run(ctx context.Context, listeners Listeners, before *predecessor, process Process) error {
-	manager := notifier{socket: process.NotifySocket, log: p.log}
+	manager := notifier{notify: process.Notify, log: p.log}
 	beside, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	defer running.Wait()

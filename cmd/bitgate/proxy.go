@@ -6,8 +6,9 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"bitgate/internal/child"
@@ -122,23 +123,19 @@ func runProxy(c *cobra.Command, p *process, o proxyOptions) error {
 	return err
 }
 
-// surroundings of the proxy process: what systemd says about it (sd_notify(3),
-// sd_listen_fds(3), sd_watchdog_enabled(3)).
+// surroundings of the proxy process, with what systemd says about it.
 func surroundings(p *process, o proxyOptions) proxy.Process {
-	s := proxy.Process{Log: p.Err, User: o.user, NotifySocket: p.env("NOTIFY_SOCKET"), OpenKeys: openKeysCommand, Again: again}
+	s := proxy.Process{Log: p.Err, User: o.user, OpenKeys: openKeysCommand, Again: again}
 	s.Keys, _ = strconv.Atoi(p.env(proxy.KeysVariable)) // 0 where it is no number
 	if !p.InTTY {                                       // from a terminal it means that the terminal is gone
 		s.Reload = p.Hangups
 	}
-	own := strconv.Itoa(os.Getpid())
-	if pid := p.env("WATCHDOG_PID"); pid == "" || pid == own {
-		if microseconds, err := strconv.ParseInt(p.env("WATCHDOG_USEC"), 10, 64); err == nil {
-			s.Watchdog = time.Duration(microseconds) * time.Microsecond
-		}
+	s.Notify = func(state string) error {
+		_, err := daemon.SdNotify(false, state) // without a manager it does nothing
+		return err
 	}
-	if p.env("LISTEN_PID") == own {
-		s.Sockets, _ = strconv.Atoi(p.env("LISTEN_FDS")) // 0 where it is no number
-	}
+	s.Watchdog, _ = daemon.SdWatchdogEnabled(false) // 0 where it is no number
+	s.Sockets = func() []*os.File { return activation.Files(true) }
 	return s
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +20,8 @@ import (
 // A key that only root may read, in a folder that only root may enter, is
 // replaced while the proxy, which gave up root, serves: the new certificate is
 // served, at once by SIGHUP and soon without. It holds for a proxy that root
-// starts, and for one that systemd starts as another user with two capabilities.
+// starts, and for one that systemd starts as another user with two capabilities; the
+// bound socket that it passes outlives the program's start without them.
 func TestRenewedKeyOfRootIsServed(t *testing.T) {
 	if os.Geteuid() != 0 {
 		if peers.Required() {
@@ -37,12 +39,19 @@ func TestRenewedKeyOfRootIsServed(t *testing.T) {
 			secret := filepath.Join(dir, "secret")
 			must(t, os.Mkdir(secret, 0o700))
 			pem := filepath.Join(secret, "front.pem")
-			f := &front{t: t, addr: peers.FreeAddress(t), log: filepath.Join(dir, "log"), roots: x509.NewCertPool()}
+			bound, err := net.Listen("tcp", "127.0.0.1:0")
+			must(t, err)
+			defer bound.Close() // it stays open: to bind the address again would fail
+			socket, err := bound.(*net.TCPListener).File()
+			must(t, err)
+			defer socket.Close()
+			f := &front{t: t, addr: bound.Addr().String(), log: filepath.Join(dir, "log"), roots: x509.NewCertPool()}
 			f.renew(pem)
 			must(t, os.WriteFile(f.log, nil, 0o600))
 			must(t, os.Chmod(f.log, 0o666)) // the umask would not have it
 			command := append(as, program, "proxy", "--config", f.configure(dir, b.addr, pem, nil))
-			cmd := exec.Command(command[0], command[1:]...)
+			cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"`, "sh"}, command...)...)
+			cmd.ExtraFiles = []*os.File{socket}
 			f.run(cmd)
 
 			first := f.serial()
@@ -135,7 +144,7 @@ func (f *front) renew(pem string) {
 // serial is the served certificate's.
 func (f *front) serial() string {
 	f.t.Helper()
-	conn, err := tls.Dial("tcp", f.addr, &tls.Config{RootCAs: f.roots, ServerName: "localhost"})
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 20 * time.Second}, "tcp", f.addr, &tls.Config{RootCAs: f.roots, ServerName: "localhost"})
 	must(f.t, err)
 	defer conn.Close()
 	return conn.ConnectionState().PeerCertificates[0].SerialNumber.String()
