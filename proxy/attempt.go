@@ -132,6 +132,10 @@ func (e *exchange) final(u *upstreamConn) error {
 	res := &u.head
 	e.marks.Answered = e.Now()
 	u.body.Start(res.Kind, res.Length)
+	// What is malformed from the start can still be answered for.
+	if _, err := u.body.Peek(u.in[u.r:u.w]); err != nil {
+		return err
+	}
 	a := e.answerHead(res)
 	a.Close = !e.uploadOver()
 	e.begun, e.status = true, res.Status

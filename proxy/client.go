@@ -14,6 +14,8 @@ type client interface {
 	// call; io.EOF at its end, perhaps together with the last bytes. Without wait
 	// it returns nothing where it would have to wait for them.
 	read(wait bool) ([]byte, error)
+	// here reports whether some of the body, or its end, has come and was not read.
+	here() bool
 	// received reports whether the request has come completely.
 	received() bool
 	// ask lets a client that waits for 100 (Continue) send its body.

@@ -40,14 +40,18 @@ type exchange struct {
 	pumped    atomic.Bool  // that is over; wake tells
 	wanted    atomic.Bool  // the server wants the body
 	uploading atomic.Bool  // waiting for the client
+	giving    atomic.Bool  // waiting for the client to take some of the answer
 	stopped   atomic.Bool  // the upload was told to end
 	activity  atomic.Int64 // when the upload last moved, Unix nanoseconds
 	fault     atomic.Pointer[error]
 	begun     bool // the final answer's head is on its way
 	fields    []h1.Field
 
-	place *place // at a server; nil where it never came to that
-	own   place
+	place       *place // at a server; nil where it never came to that
+	own         place
+	atServerNow atomic.Bool
+	number      uint64 // of this exchange among those of its worker
+	pace        pace   // guarded by opened.mu
 
 	// For the log.
 	marks           record.Marks
@@ -66,7 +70,7 @@ type exchange struct {
 func (p *Proxy) exchange(w worker, c client, r *rules.Request, o *opened) {
 	r.Client = rules.ClientOf(&p.cfg, r)
 	e := w.last
-	*e = exchange{worker: w, p: p, c: c, r: r, fields: e.fields[:0]}
+	*e = exchange{worker: w, p: p, c: c, r: r, fields: e.fields[:0], number: e.number + 1}
 	e.marks.First, e.marks.Head = r.Started, w.Now()
 	o.works(e)
 	defer o.works(nil) // its buffers are the next one's

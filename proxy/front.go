@@ -42,7 +42,9 @@ func (e *exchange) admit() {
 		e.clientLeft()
 		return
 	}
+	e.atServerNow.Store(true)
 	e.forward()
+	e.atServerNow.Store(false)
 }
 
 func (e *exchange) notAdmitted(err error) {

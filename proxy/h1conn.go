@@ -48,6 +48,7 @@ type h1conn struct {
 	got     atomic.Bool // the whole request was received
 
 	unbegun bool // its turn came before its body began
+	passed  int  // bytes of the body that were read
 
 	out    []byte
 	answer h1.Answer

@@ -27,6 +27,7 @@ func (c *h1conn) read(wait bool) ([]byte, error) {
 			return data, io.EOF
 		}
 		if len(data) > 0 {
+			c.begun(len(data))
 			return data, nil
 		}
 		if c.r < c.w {
@@ -53,6 +54,14 @@ func (c *h1conn) read(wait bool) ([]byte, error) {
 	}
 }
 
+// begun notes that so much more of the body was read.
+func (c *h1conn) begun(n int) {
+	if c.passed += n; c.unbegun && c.passed >= begunBody {
+		c.unbegun = false
+		c.p.unbegun.leave()
+	}
+}
+
 // makeRoom empties the buffer. A large upload gets a larger one, so that fewer
 // calls move it; the head's views are of the first one.
 func (c *h1conn) makeRoom() {
@@ -73,6 +82,8 @@ func (c *h1conn) nextHead() {
 	c.w = copy(c.in, rest)
 	c.r, c.base = 0, 0
 }
+
+func (c *h1conn) here() bool { return c.r < c.w }
 
 func (c *h1conn) received() bool { return c.got.Load() }
 

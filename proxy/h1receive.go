@@ -44,7 +44,7 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 			if n > 0 {
 				c.r, c.base = n, n
 				r := c.describe(begun)
-				broken := c.bodyBegins(limit)
+				broken := c.bodyBegins()
 				if broken != nil && broken != errBodyGone {
 					c.refuse(broken.Status, broken.Reason, begun)
 				}
@@ -77,48 +77,36 @@ func (c *h1conn) describe(begun time.Time) *rules.Request {
 
 // bodyBegins waits for the body as unbegun.await says, and looks at what has come:
 // what is malformed from the start costs no slot at the server.
-func (c *h1conn) bodyBegins(limit time.Time) *h1.Error {
+func (c *h1conn) bodyBegins() (err *h1.Error) {
 	if c.body.Done() {
 		return nil
 	}
-	want := 1
-	short := c.head.Kind == h1.Length && c.head.Length <= shortBody
-	if short {
-		want = int(c.head.Length)
-	}
-	var err *h1.Error
-	if !c.head.Expect {
-		c.unbegun, err = c.p.unbegun.await(short, c.Now(), limit, func(until time.Time) (bool, *h1.Error) {
-			return c.fill(want, until)
-		})
-	}
-	if err != nil || c.unbegun {
-		return err
-	}
-	probe := c.body
-	for rest := c.in[c.r:c.w]; len(rest) > 0 && !probe.Done(); {
-		n, _, err := probe.Next(rest)
-		if err != nil {
-			return err
-		}
-		rest = rest[n:]
-	}
-	return nil
+	cfg := &c.p.cfg
+	c.passed = 0
+	c.unbegun, err = c.p.unbegun.await(c.Now, incoming{
+		short: c.head.Kind == h1.Length && c.head.Length <= shortBody && !c.head.Expect, expect: c.head.Expect,
+		grace: cfg.RequestTimeout, limit: cfg.QueueTimeout, come: c.come,
+	})
+	return err
 }
 
-// fill reads until want bytes of the body are there, or until that moment.
-func (c *h1conn) fill(want int, until time.Time) (bool, *h1.Error) {
-	for c.w-c.r < want {
+// come implements incoming.come.
+func (c *h1conn) come(want int, until time.Time) (have int, enough bool, err *h1.Error) {
+	for {
+		over, err := c.body.Peek(c.in[c.r:c.w])
+		have = c.w - c.r
+		if err != nil || over || have >= want || c.w == len(c.in) {
+			return have, true, err
+		}
 		c.deadline(until)
-		n, err := c.conn.Read(c.in[c.w:])
+		n, failed := c.conn.Read(c.in[c.w:])
 		c.w += n
 		switch {
-		case n > 0 || err == nil:
-		case isTimeout(err):
-			return false, nil
+		case n > 0 || failed == nil:
+		case isTimeout(failed):
+			return have, false, nil
 		default:
-			return false, errBodyGone
+			return have, false, errBodyGone
 		}
 	}
-	return true, nil
 }

@@ -28,6 +28,7 @@ type h2stream struct {
 	halted  bool
 	gone    bool
 	unbegun bool   // its turn came before its body began
+	passed  int    // bytes of the body that were read
 	left    func() // of watch
 	run     func() // serve
 }
@@ -78,28 +79,38 @@ func (x *h2stream) serve() {
 // bodyBegins waits for the body as unbegun.await says. A short body's end is
 // awaited, too: with more to follow, it is malformed.
 func (x *h2stream) bodyBegins() (err *h1.Error) {
-	if x.got || x.stream.Expect {
+	if x.got {
 		return nil
 	}
-	want := 1
-	h := &x.stream.Head
-	short := h.Kind == h1.Length && h.Length <= shortBody
-	if short {
-		want = int(h.Length) + 1
-	}
-	p := x.session.host.p
-	x.unbegun, err = p.unbegun.await(short, x.Now(), x.Now().Add(p.cfg.RequestTimeout), func(until time.Time) (bool, *h1.Error) {
-		for x.stream.Buffered() < want && !x.stream.Received() {
-			switch {
-			case x.gone:
-				return false, errBodyGone
-			case !x.upload.Wait(until) && !x.Now().Before(until):
-				return false, nil
-			}
-		}
-		return true, nil
+	p, h := x.session.host.p, &x.stream.Head
+	x.unbegun, err = p.unbegun.await(x.Now, incoming{
+		short: h.Kind == h1.Length && h.Length <= shortBody && !h.Expect, expect: h.Expect,
+		grace: p.cfg.RequestTimeout, limit: p.cfg.QueueTimeout, come: x.come,
 	})
 	return err
+}
+
+// come implements incoming.come.
+func (x *h2stream) come(want int, until time.Time) (have int, enough bool, err *h1.Error) {
+	for {
+		have = x.stream.Buffered()
+		switch {
+		case x.gone:
+			return have, false, errBodyGone
+		case x.stream.Received() || have >= want:
+			return have, true, nil
+		case !x.upload.Wait(until) && !x.Now().Before(until):
+			return have, false, nil
+		}
+	}
+}
+
+// begun notes that so much more of the body was read.
+func (x *h2stream) begun(n int) {
+	if x.passed += n; x.unbegun && x.passed >= begunBody {
+		x.unbegun = false
+		x.session.host.p.unbegun.leave()
+	}
 }
 
 func (x *h2stream) describe() *rules.Request {
@@ -154,6 +165,7 @@ func (x *h2stream) read(wait bool) ([]byte, error) {
 			return nil, errEnded
 		case len(body) > 0:
 			x.used = len(body)
+			x.begun(len(body))
 			return body, nil
 		case x.stream.Received():
 			x.got = true
@@ -167,6 +179,8 @@ func (x *h2stream) read(wait bool) ([]byte, error) {
 		}
 	}
 }
+
+func (x *h2stream) here() bool { return x.stream.Buffered() > 0 || x.stream.Received() }
 
 func (x *h2stream) received() bool { return x.got }
 

@@ -84,6 +84,17 @@ func (s *openSet) done(o *opened) {
 	}
 }
 
+// each calls f for each; f must not wait. What is done is known while f looks at it.
+func (s *openSet) each(f func(*opened)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for o := s.first; o != nil; o = o.next {
+		o.mu.Lock()
+		f(o)
+		o.mu.Unlock()
+	}
+}
+
 func (s *openSet) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -85,7 +85,7 @@ func newProxy(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, erro
 		cfg: c, log: l, trouble: seldom{log: l}, counters: counters, clients: newClients(c, counters, l, files), admission: newAdmission(c),
 		keys: store, tls: store.Config(c.HTTP2), fresh: &openSet{}, open: &openSet{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
 	}
-	p.unbegun.most = int32(c.MaxConn / 2)
+	p.unbegun.most = int32(max(c.MaxConn/2, 1))
 	p.ssh = newSSHForwarder(c, l, p.open, p.admission)
 	p.plain = newServer(p, redirector{c.URL})
 	p.admin = newServer(p, admin{p})
@@ -149,6 +149,7 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	health := health{cfg: p.cfg, log: p.log, admission: p.admission}
 	running.Go(func() { health.run(ctx) })
 	running.Go(func() { p.watchKeys(ctx) })
+	running.Go(func() { p.watchStalled(ctx) })
 
 	select {
 	case <-ctx.Done():

@@ -19,14 +19,14 @@ func (e *exchange) relay(u *upstreamConn) error {
 				break
 			}
 			e.bytes.Add(int64(len(data)))
-			if err := e.c.write(data); err != nil {
+			if err := e.give(data); err != nil {
 				return e.clientGone(err)
 			}
 		}
 		if u.body.Done() {
 			return nil // finish flushes
 		}
-		if err := e.c.flush(); err != nil {
+		if err := e.give(nil); err != nil {
 			return e.clientGone(err)
 		}
 		if err := e.readMore(u); errors.Is(err, io.EOF) {
@@ -35,6 +35,16 @@ func (e *exchange) relay(u *upstreamConn) error {
 			return err
 		}
 	}
+}
+
+// give passes data on, or, without any, what was gathered.
+func (e *exchange) give(data []byte) error {
+	e.giving.Store(true)
+	defer e.giving.Store(false)
+	if data == nil {
+		return e.c.flush()
+	}
+	return e.c.write(data)
 }
 
 func (e *exchange) clientGone(err error) error {

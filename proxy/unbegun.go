@@ -13,6 +13,13 @@ const (
 	bodyWait = 30 * time.Millisecond
 	// shortBody is the length, in bytes, up to which a body is awaited as a whole.
 	shortBody = 16 << 10
+	// begunBody is how many bytes of a longer one show that it has begun in earnest.
+	begunBody = 12 << 10
+	// bodyRate is the floor, in bytes a second, under which a short body is not
+	// awaited any longer than a head is (Kestrel's MinRequestBodyDataRate).
+	bodyRate = 240
+	// unbegunPause is how often a request that waits for a place looks for one.
+	unbegunPause = 100 * time.Millisecond
 )
 
 var (
@@ -20,39 +27,74 @@ var (
 	errBodyGone = &h1.Error{Status: http.StatusBadRequest, Reason: "the request broke off"}
 )
 
-// unbegun counts the requests that have their turn before a byte of their body
-// has come. A client may wait for the server's first word, but whoever announces
-// bodies and never sends them shall not have all slots: these get half of them,
-// the others' bodies are awaited first.
+// unbegun counts the requests that have their turn while hardly a byte of their
+// body has come. A client may wait for the server's first word, but whoever
+// announces bodies and never sends them shall not have all slots: these get half
+// of them, the others' bodies are awaited first. What has begun and does not come
+// on is stalled's business.
 type unbegun struct {
 	most int32
 	n    atomic.Int32
 }
 
+// incoming is a body that begins to come.
+type incoming struct {
+	short  bool          // all of it is awaited
+	expect bool          // its client waits for 100 (Continue)
+	grace  time.Duration // how long a short one may take; each byte adds to that
+	limit  time.Duration // how long a longer one may wait for its place
+	// come waits until so many bytes, or all, have come, or until a moment. It
+	// returns how many are there, and whether they suffice.
+	come func(want int, until time.Time) (have int, enough bool, err *h1.Error)
+}
+
 // await looks at a body before its request's turn at the server: a short one that
 // drips costs no slot there (HAProxy: option http-buffer-request), nor, where
-// there are many, one that does not come. come waits for more of the body until a
-// moment and reports whether what is awaited is there: all of a short body, a byte
-// of a longer one. entered says that the request goes on without; then leave ends
-// that. The error is errBodyLate, or what come returned.
-func (u *unbegun) await(short bool, now, limit time.Time, come func(until time.Time) (bool, *h1.Error)) (entered bool, err *h1.Error) {
-	if !short {
-		first := now.Add(bodyWait)
-		if first.After(limit) {
-			first = limit
-		}
-		if there, err := come(first); there || err != nil {
+// there are many, one that does not come. entered says that the request goes on
+// while its body has not begun; leave ends that. The error is errBodyLate, or what
+// come returned.
+func (u *unbegun) await(now func() time.Time, b incoming) (entered bool, err *h1.Error) {
+	if b.short {
+		return false, b.whole(now())
+	}
+	first := now()
+	if !b.expect {
+		first = first.Add(bodyWait)
+	}
+	if _, enough, err := b.come(1, first); err != nil {
+		return false, err
+	} else if enough {
+		if _, begun, err := b.come(begunBody, first); begun || err != nil {
 			return false, err
 		}
+	}
+	for limit := now().Add(b.limit); ; {
 		if u.enter() {
 			return true, nil
 		}
+		_, begun, err := b.come(begunBody, now().Add(unbegunPause))
+		switch {
+		case begun || err != nil:
+			return false, err
+		case now().After(limit):
+			return false, errBodyLate
+		}
 	}
-	there, err := come(limit)
-	if err == nil && !there {
-		err = errBodyLate
+}
+
+// whole awaits all of a short body, as long as it comes at bodyRate at least.
+func (b incoming) whole(begun time.Time) *h1.Error {
+	const all = 1 << 30
+	for have := 0; ; {
+		n, enough, err := b.come(all, begun.Add(b.grace+time.Duration(have)*time.Second/bodyRate))
+		switch {
+		case enough || err != nil:
+			return err
+		case n == have:
+			return errBodyLate
+		}
+		have = n
 	}
-	return false, err
 }
 
 // enter takes one of the places, if there is one; leave gives it back.

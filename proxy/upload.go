@@ -82,12 +82,13 @@ func (e *exchange) chunks(u *upstreamConn, data []byte, err error) ([]byte, erro
 }
 
 // mayRead waits for the server's 100 (Continue) where reading a body asks for
-// it (HTTP/2): a refusal must come before the client sends gigabytes.
+// it (HTTP/2): a refusal must come before the client sends gigabytes. Who sends
+// without waiting is not waited for.
 func (e *exchange) mayRead() bool {
 	if !e.r.Expect || e.r.Proto != "HTTP/2.0" {
 		return true
 	}
-	for limit := e.Now().Add(expectTimeout); !e.wanted.Load() && !e.stopped.Load() && !e.left() && e.upload.Wait(limit); {
+	for limit := e.Now().Add(expectTimeout); !e.wanted.Load() && !e.stopped.Load() && !e.left() && !e.c.here() && e.upload.Wait(limit); {
 	}
 	return !e.stopped.Load() && !e.left()
 }

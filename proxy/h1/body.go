@@ -94,6 +94,18 @@ func (b *Body) Next(in []byte) (n int, payload []byte, err *Error) {
 	return n, nil, nil
 }
 
+// Peek reports what Next would find in in without consuming anything: whether the
+// body ends there, or what is malformed.
+func (b *Body) Peek(in []byte) (over bool, err *Error) {
+	for ahead := *b; ; {
+		n, _, err := ahead.Next(in)
+		if err != nil || n == 0 {
+			return ahead.Done(), err
+		}
+		in = in[n:]
+	}
+}
+
 func (b *Body) take(in []byte) int {
 	n := int(min(int64(len(in)), b.left))
 	b.left -= int64(n)
