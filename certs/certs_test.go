@@ -316,10 +316,10 @@ func TestInspect(t *testing.T) {
 				return
 			}
 			for i, f := range got {
-				if f.Found == "" || f.Why == "" || f.Do == "" || f.Fatal && i > 0 && !got[i-1].Fatal {
+				if f.Found == "" || f.Why == "" || f.Do == "" || f.Level == problem.Fail && i > 0 && got[i-1].Level != problem.Fail {
 					t.Errorf("incomplete or not sorted: %+v", got)
 				}
-				if strings.Contains(f.Found, tt.found) && f.Fatal == tt.fatal {
+				if strings.Contains(f.Found, tt.found) && (f.Level == problem.Fail) == tt.fatal {
 					return
 				}
 			}
@@ -331,11 +331,11 @@ func TestInspect(t *testing.T) {
 func TestInspectTrust(t *testing.T) {
 	c := newChain(t)
 	all := c.leaf.certPEM() + c.inner.certPEM() + c.outer.certPEM() + c.root.certPEM() + c.leaf.keyPEM(t)
-	if got := load(t, all).inspect(host, now, x509.NewCertPool()); len(got) != 1 || got[0].Fatal || !strings.Contains(got[0].Found, "private authority, Root") {
+	if got := load(t, all).inspect(host, now, x509.NewCertPool()); len(got) != 1 || got[0].Level == problem.Fail || !strings.Contains(got[0].Found, "private authority, Root") {
 		t.Errorf("private authority: %v", got)
 	}
 	self := issue(t, nil, nil, nil)
-	if got := load(t, self.certPEM()+self.keyPEM(t)).inspect(host, now, c.roots); len(got) != 1 || got[0].Fatal || !strings.Contains(got[0].Found, "self-signed") {
+	if got := load(t, self.certPEM()+self.keyPEM(t)).inspect(host, now, c.roots); len(got) != 1 || got[0].Level == problem.Fail || !strings.Contains(got[0].Found, "self-signed") {
 		t.Errorf("self-signed: %v", got)
 	}
 	lonely := issue(t, &c.inner, nil, func(x *x509.Certificate) { x.IssuingCertificateURL = []string{"http://ca.example.com/inner.crt"} })
@@ -352,7 +352,7 @@ func TestSHA1IsRefused(t *testing.T) {
 	ca := issue(t, nil, rsaKey, authority("Old"))
 	s := issue(t, &ca, nil, func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA })
 	got := load(t, s.certPEM()+ca.certPEM()+s.keyPEM(t)).inspect(host, now, x509.NewCertPool())
-	if len(got) == 0 || !got[0].Fatal || !strings.Contains(got[0].Found, "SHA1") {
+	if len(got) == 0 || got[0].Level != problem.Fail || !strings.Contains(got[0].Found, "SHA1") {
 		t.Errorf("got %v", got)
 	}
 }
@@ -368,7 +368,7 @@ func TestExposedKeyIsNoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := m.inspect(host, now, c.roots)
-	if len(got) != 1 || got[0].Fatal || !strings.Contains(got[0].Found, key+" (mode 0640)") || got[0].Do != "chmod 0600 "+key {
+	if len(got) != 1 || got[0].Level == problem.Fail || !strings.Contains(got[0].Found, key+" (mode 0640)") || got[0].Do != "chmod 0600 "+key {
 		t.Errorf("got %v", got)
 	}
 }

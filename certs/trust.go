@@ -7,16 +7,17 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"bitgate/internal/problem"
 )
 
 // checkTrust builds the chain as a client would that has nothing but roots and
 // what the front sends. Nothing here is fatal: a private authority is a choice.
-func (m *Material) checkTrust(now time.Time, roots *x509.CertPool) []Finding {
+func (m *Material) checkTrust(now time.Time, roots *x509.CertPool) []problem.Finding {
 	if selfSigned(m.leaf) {
-		return []Finding{{
-			false, "the certificate is self-signed", "every browser and git client must be told to trust it",
+		return []problem.Finding{warning("the certificate is self-signed", "every browser and git client must be told to trust it",
 			"for more than a trial, use one from an authority the clients know",
-		}}
+		)}
 	}
 	sent := x509.NewCertPool()
 	for _, c := range m.intermediates {
@@ -31,11 +32,10 @@ func (m *Material) checkTrust(now time.Time, roots *x509.CertPool) []Finding {
 		return nil
 	}
 	if m.verify(now, own, sent) == nil {
-		return []Finding{{
-			false, "the certificate comes from a private authority, " + title(m.roots[0]),
+		return []problem.Finding{warning("the certificate comes from a private authority, "+title(m.roots[0]),
 			"this machine does not know it, so other clients may not either",
 			"see that it is installed where people browse and clone; Bitbucket's own Java must know it too",
-		}}
+		)}
 	}
 	last := m.leaf
 	if n := len(m.intermediates); n > 0 {
@@ -43,21 +43,19 @@ func (m *Material) checkTrust(now time.Time, roots *x509.CertPool) []Finding {
 	}
 	var unknown x509.UnknownAuthorityError
 	if !errors.As(err, &unknown) || len(m.roots) > 0 {
-		return []Finding{{false, "the chain does not hold: " + err.Error(), "clients may refuse the certificate", "get the current chain from the authority"}}
+		return []problem.Finding{warning("the chain does not hold: "+err.Error(), "clients may refuse the certificate", "get the current chain from the authority")}
 	}
 	// Public authorities always say where their certificate is (CA/Browser Forum
 	// baseline requirements, 7.1.2.7.7); without it this is likely a private one.
 	found := fmt.Sprintf("%s was issued by %q, which is neither in the files nor known to this machine", title(last), last.Issuer.String())
 	if len(last.IssuingCertificateURL) == 0 {
-		return []Finding{{
-			false, found, "it is a private authority, which clients must be told to trust, or an intermediate is missing",
+		return []problem.Finding{warning(found, "it is a private authority, which clients must be told to trust, or an intermediate is missing",
 			"add the authority's certificates to the file (chain), and install its root where people browse and clone",
-		}}
+		)}
 	}
-	return []Finding{{
-		false, "an intermediate certificate seems to be missing: " + found, "browsers often find it elsewhere; git, Java and CI do not",
-		"add the intermediate certificate to the file; the authority has it at " + last.IssuingCertificateURL[0],
-	}}
+	return []problem.Finding{warning("an intermediate certificate seems to be missing: "+found, "browsers often find it elsewhere; git, Java and CI do not",
+		"add the intermediate certificate to the file; the authority has it at "+last.IssuingCertificateURL[0],
+	)}
 }
 
 // verify leaves out what other checks report: name, and the leaf's own dates.
@@ -76,22 +74,20 @@ func (m *Material) verify(now time.Time, roots, intermediates *x509.CertPool) er
 }
 
 // checkFiles reports what was repaired in passing, and who may read the key.
-func (m *Material) checkFiles() []Finding {
-	var all []Finding
+func (m *Material) checkFiles() []problem.Finding {
+	var all []problem.Finding
 	for _, path := range m.exposed {
-		all = append(all, Finding{
-			false, "others than its owner may read the private key " + path,
-			"whoever reads it can pose as this server", "chmod 0600 " + strings.SplitN(path, " (mode", 2)[0],
-		})
+		all = append(all, warning("others than its owner may read the private key "+path,
+			"whoever reads it can pose as this server", "chmod 0600 "+strings.SplitN(path, " (mode", 2)[0],
+		))
 	}
 	if m.reordered() {
-		all = append(all, Finding{
-			false, "the certificates in the file are not in order (server first, then each issuer)",
+		all = append(all, warning("the certificates in the file are not in order (server first, then each issuer)",
 			"clients receive them in file order and some refuse another", "nothing: they are put in order in what the front serves",
-		})
+		))
 	}
 	for _, c := range m.unused {
-		all = append(all, Finding{false, "the certificate " + title(c) + " in the files is not part of the chain", "it is of no use to clients", "nothing: it is left out of what the front serves"})
+		all = append(all, warning("the certificate "+title(c)+" in the files is not part of the chain", "it is of no use to clients", "nothing: it is left out of what the front serves"))
 	}
 	return all
 }

@@ -4,12 +4,13 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"bitgate/bitbucket"
+	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
-	"bitgate/setup"
 )
 
 // Target is what is examined. Only URL is required.
@@ -43,21 +44,16 @@ type check struct {
 	look  func(context.Context, *probe) verdict
 }
 
-// verdict is what a check's function saw. Why and do replace the check's own.
-type verdict struct {
-	level setup.Level
-	seen  string
-	why   string
-	do    string
-}
+// verdict is what a check's function saw. Why and Do replace the check's own.
+type verdict problem.Finding
 
-func ok(seen string) verdict   { return verdict{level: setup.OK, seen: seen} }
-func note(seen string) verdict { return verdict{level: setup.Note, seen: seen} }
-func warn(seen string) verdict { return verdict{level: setup.Warn, seen: seen} }
-func fail(seen string) verdict { return verdict{level: setup.Fail, seen: seen} }
+func ok(found string) verdict   { return verdict{Level: problem.OK, Found: found} }
+func note(found string) verdict { return verdict{Level: problem.Note, Found: found} }
+func warn(found string) verdict { return verdict{Level: problem.Warn, Found: found} }
+func fail(found string) verdict { return verdict{Level: problem.Fail, Found: found} }
 
-func (v verdict) because(why string) verdict { v.why = why; return v }
-func (v verdict) doing(do string) verdict    { v.do = do; return v }
+func (v verdict) because(why string) verdict { v.Why = why; return v }
+func (v verdict) doing(do string) verdict    { v.Do = do; return v }
 
 // limit of one check, git included; a front that hangs must not hang the doctor.
 const limit = 30 * time.Second
@@ -75,10 +71,10 @@ func checks() []check {
 
 // Run makes every check that applies to t, in a fixed order, and tells notify
 // (may be nil) of each finding as it is made. It changes nothing anywhere.
-func Run(ctx context.Context, t Target, notify func(setup.Finding)) []setup.Finding {
+func Run(ctx context.Context, t Target, notify func(problem.Finding)) []problem.Finding {
 	p := newProbe(t)
 	defer p.close()
-	var findings []setup.Finding
+	var findings []problem.Finding
 	for _, c := range checks() {
 		if c.when != nil && !c.when(t) {
 			continue
@@ -95,37 +91,21 @@ func Run(ctx context.Context, t Target, notify func(setup.Finding)) []setup.Find
 	return findings
 }
 
-func (c check) run(ctx context.Context, p *probe) setup.Finding {
+func (c check) run(ctx context.Context, p *probe) problem.Finding {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	f := setup.Finding{ID: c.id, Title: c.title}
+	f := problem.Finding{ID: c.id, Title: c.title}
 	if c.https && p.handshake(ctx).err != nil {
-		f.Level, f.Seen = setup.Note, "not checked, because there is no TLS connection to the front"
+		f.Level, f.Found = problem.Note, "not checked, because there is no TLS connection to the front"
 		return f
 	}
-	v := c.look(ctx, p)
-	f.Level, f.Seen = v.level, v.seen
-	if v.level == setup.OK {
-		return f
-	}
-	f.Why, f.Do = v.why, v.do
-	if f.Why == "" && v.level != setup.Note {
-		f.Why = c.why
-	}
-	if f.Do == "" && v.level != setup.Note {
-		f.Do = c.do
+	f = problem.Finding(c.look(ctx, p))
+	f.ID, f.Title = c.id, c.title
+	switch f.Level {
+	case problem.OK:
+		f.Why, f.Do = "", ""
+	case problem.Warn, problem.Fail:
+		f.Why, f.Do = cmp.Or(f.Why, c.why), cmp.Or(f.Do, c.do)
 	}
 	return f
-}
-
-// Worst is the worst level among findings; OK for none.
-func Worst(findings []setup.Finding) setup.Level {
-	rank := map[setup.Level]int{setup.OK: 0, setup.Note: 1, setup.Warn: 2, setup.Fail: 3}
-	worst := setup.OK
-	for _, f := range findings {
-		if rank[f.Level] > rank[worst] {
-			worst = f.Level
-		}
-	}
-	return worst
 }

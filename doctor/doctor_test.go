@@ -13,27 +13,24 @@ import (
 	"testing"
 	"time"
 
-	"bitgate/setup"
+	"bitgate/internal/problem"
 )
 
 func TestEverythingGood(t *testing.T) {
 	f := good()
 	target := f.start(t)
 	var told []string
-	findings := Run(context.Background(), target, func(f setup.Finding) { told = append(told, f.ID) })
+	findings := Run(context.Background(), target, func(f problem.Finding) { told = append(told, f.ID) })
 	for _, f := range findings {
-		if f.Level != setup.OK {
-			t.Errorf("%s: %s: %s", f.ID, f.Level, f.Seen)
+		if f.Level != problem.OK {
+			t.Errorf("%s: %s: %s", f.ID, f.Level, f.Found)
 		}
-		if f.Title == "" || f.Seen == "" {
+		if f.Title == "" || f.Found == "" {
 			t.Errorf("%s lacks its title or what was seen: %+v", f.ID, f)
 		}
 	}
 	if len(told) != len(findings) || len(told) < 11 {
 		t.Errorf("told of %d findings, returned %d", len(told), len(findings))
-	}
-	if Worst(findings) != setup.OK {
-		t.Errorf("worst = %s", Worst(findings))
 	}
 }
 
@@ -55,83 +52,83 @@ func TestSpoilt(t *testing.T) {
 		name  string
 		spoil func(*front)
 		id    string
-		level setup.Level
+		level problem.Level
 		seen  string
 	}{
-		{"unknown authority", func(f *front) { f.chain = false }, "tls.chain", setup.Fail, "not a root known here"},
-		{"other name", func(f *front) { f.hosts = []string{"other.test"} }, "tls.name", setup.Fail, "other.test"},
-		{"ends soon", func(f *front) { f.days = 10 }, "tls.dates", setup.Warn, "ends in 9 days"},
-		{"ended", func(f *front) { f.days, f.issued = 10, time.Now().AddDate(0, 0, -20) }, "tls.dates", setup.Fail, "ended on"},
-		{"ended is not a chain fault", func(f *front) { f.days, f.issued = 10, time.Now().AddDate(0, 0, -20) }, "tls.chain", setup.OK, "issued by"},
-		{"not valid yet", func(f *front) { f.issued = time.Now().AddDate(0, 0, 20) }, "tls.dates", setup.Fail, "valid only from"},
-		{"old protocol accepted", func(f *front) { f.config.MinVersion = tls.VersionTLS10 }, "tls.protocol", setup.Warn, "TLS 1.1 is still accepted"},
-		{"old protocol only", func(f *front) { f.config.MinVersion, f.config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, "tls.connect", setup.Fail, "protocol version"},
+		{"unknown authority", func(f *front) { f.chain = false }, "tls.chain", problem.Fail, "not a root known here"},
+		{"other name", func(f *front) { f.hosts = []string{"other.test"} }, "tls.name", problem.Fail, "other.test"},
+		{"ends soon", func(f *front) { f.days = 10 }, "tls.dates", problem.Warn, "ends in 9 days"},
+		{"ended", func(f *front) { f.days, f.issued = 10, time.Now().AddDate(0, 0, -20) }, "tls.dates", problem.Fail, "ended on"},
+		{"ended is not a chain fault", func(f *front) { f.days, f.issued = 10, time.Now().AddDate(0, 0, -20) }, "tls.chain", problem.OK, "issued by"},
+		{"not valid yet", func(f *front) { f.issued = time.Now().AddDate(0, 0, 20) }, "tls.dates", problem.Fail, "valid only from"},
+		{"old protocol accepted", func(f *front) { f.config.MinVersion = tls.VersionTLS10 }, "tls.protocol", problem.Warn, "TLS 1.1 is still accepted"},
+		{"old protocol only", func(f *front) { f.config.MinVersion, f.config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, "tls.connect", problem.Fail, "protocol version"},
 
-		{"no redirect of /", func(f *front) { f.handle["/"] = answer(404, "") }, "redirect.root", setup.Fail, "no redirect"},
-		{"/ leads elsewhere", func(f *front) { f.handle["/"] = to("http://git.test:7990/bitbucket/") }, "redirect.root", setup.Fail, "http://git.test:7990"},
-		{"path with the same beginning", func(f *front) { f.handle["/"] = to("/bitbucket2/") }, "redirect.root", setup.Fail, "/bitbucket2/"},
-		{"connector leaks its port", func(f *front) { f.handle["/bitbucket/"] = to("http://git.test:7990/bitbucket/login") }, "redirect.landing", setup.Fail, "http://git.test:7990"},
-		{"internal name", func(f *front) { f.handle["/bitbucket/"] = to("http://node1.internal/bitbucket/login") }, "redirect.landing", setup.Fail, "node1.internal"},
-		{"loop", func(f *front) { f.handle["/bitbucket/"] = to("/bitbucket/") }, "redirect.landing", setup.Fail, "redirect loop"},
+		{"no redirect of /", func(f *front) { f.handle["/"] = answer(404, "") }, "redirect.root", problem.Fail, "no redirect"},
+		{"/ leads elsewhere", func(f *front) { f.handle["/"] = to("http://git.test:7990/bitbucket/") }, "redirect.root", problem.Fail, "http://git.test:7990"},
+		{"path with the same beginning", func(f *front) { f.handle["/"] = to("/bitbucket2/") }, "redirect.root", problem.Fail, "/bitbucket2/"},
+		{"connector leaks its port", func(f *front) { f.handle["/bitbucket/"] = to("http://git.test:7990/bitbucket/login") }, "redirect.landing", problem.Fail, "http://git.test:7990"},
+		{"internal name", func(f *front) { f.handle["/bitbucket/"] = to("http://node1.internal/bitbucket/login") }, "redirect.landing", problem.Fail, "node1.internal"},
+		{"loop", func(f *front) { f.handle["/bitbucket/"] = to("/bitbucket/") }, "redirect.landing", problem.Fail, "redirect loop"},
 		{"endless redirects", func(f *front) {
 			f.handle["/bitbucket/"] = func(w http.ResponseWriter, r *http.Request) {
 				n, _ := strconv.Atoi(r.URL.RawQuery)
 				to(fmt.Sprintf("/bitbucket/?%d", n+1))(w, r)
 			}
-		}, "redirect.landing", setup.Fail, "redirect loop"},
-		{"single sign-on", func(f *front) { f.handle["/bitbucket/"] = to("https://sso.test/login") }, "redirect.landing", setup.Note, "handed over to https://sso.test"},
-		{"error page", func(f *front) { f.handle["/bitbucket/login"] = answer(502, "") }, "redirect.landing", setup.Fail, "HTTP 502"},
+		}, "redirect.landing", problem.Fail, "redirect loop"},
+		{"single sign-on", func(f *front) { f.handle["/bitbucket/"] = to("https://sso.test/login") }, "redirect.landing", problem.Note, "handed over to https://sso.test"},
+		{"error page", func(f *front) { f.handle["/bitbucket/login"] = answer(502, "") }, "redirect.landing", problem.Fail, "HTTP 502"},
 
-		{"wrong context", func(f *front) { f.handle["/bitbucket/status"] = answer(404, "<html>") }, "status", setup.Fail, "HTTP 404"},
-		{"no upstream", func(f *front) { f.handle["/bitbucket/status"] = answer(503, "<html>") }, "status", setup.Fail, "HTTP 503"},
-		{"starting", func(f *front) { f.handle["/bitbucket/status"] = answer(503, `{"state":"STARTING"}`) }, "status", setup.Fail, "STARTING"},
-		{"first run", func(f *front) { f.handle["/bitbucket/status"] = answer(200, `{"state":"FIRST_RUN"}`) }, "status", setup.Note, "FIRST_RUN"},
-		{"maintenance", func(f *front) { f.handle["/bitbucket/status"] = answer(200, `{"state":"MAINTENANCE"}`) }, "status", setup.Warn, "MAINTENANCE"},
+		{"wrong context", func(f *front) { f.handle["/bitbucket/status"] = answer(404, "<html>") }, "status", problem.Fail, "HTTP 404"},
+		{"no upstream", func(f *front) { f.handle["/bitbucket/status"] = answer(503, "<html>") }, "status", problem.Fail, "HTTP 503"},
+		{"starting", func(f *front) { f.handle["/bitbucket/status"] = answer(503, `{"state":"STARTING"}`) }, "status", problem.Fail, "STARTING"},
+		{"first run", func(f *front) { f.handle["/bitbucket/status"] = answer(200, `{"state":"FIRST_RUN"}`) }, "status", problem.Note, "FIRST_RUN"},
+		{"maintenance", func(f *front) { f.handle["/bitbucket/status"] = answer(200, `{"state":"MAINTENANCE"}`) }, "status", problem.Warn, "MAINTENANCE"},
 
 		{"base URL is the old one", func(f *front) {
 			f.handle["/bitbucket/rest/applinks/1.0/manifest"] = answer(200, `<manifest><typeId>stash</typeId><url>http://git.test:7990</url></manifest>`)
-		}, "base-url", setup.Fail, "http://git.test:7990, but the public URL is"},
+		}, "base-url", problem.Fail, "http://git.test:7990, but the public URL is"},
 		{"base URL is not told", func(f *front) {
 			f.handle["/bitbucket/rest/applinks/1.0/manifest"] = answer(401, "")
 			f.handle["/bitbucket/rest/applinks/3.0/manifest"] = answer(401, "")
-		}, "base-url", setup.Note, "unknown"},
+		}, "base-url", problem.Note, "unknown"},
 
-		{"session without Secure", func(f *front) { f.handle["/bitbucket/"] = cookie(false, true) }, "cookie", setup.Fail, "lacks Secure"},
-		{"session without HttpOnly", func(f *front) { f.handle["/bitbucket/"] = cookie(true, false) }, "cookie", setup.Fail, "lacks HttpOnly"},
+		{"session without Secure", func(f *front) { f.handle["/bitbucket/"] = cookie(false, true) }, "cookie", problem.Fail, "lacks Secure"},
+		{"session without HttpOnly", func(f *front) { f.handle["/bitbucket/"] = cookie(true, false) }, "cookie", problem.Fail, "lacks HttpOnly"},
 		{"cookie of the login page", func(f *front) {
 			f.handle["/bitbucket/"] = answer(200, "")
 			f.handle["/bitbucket/login"] = cookie(false, false)
-		}, "cookie", setup.Fail, "/login lacks Secure and HttpOnly"},
+		}, "cookie", problem.Fail, "/login lacks Secure and HttpOnly"},
 		{"other cookie", func(f *front) {
 			f.handle["/bitbucket/"] = func(w http.ResponseWriter, _ *http.Request) {
 				http.SetCookie(w, &http.Cookie{Name: "remember", Value: "1"})
 			}
-		}, "cookie", setup.Warn, "remember"},
-		{"no cookie", func(f *front) { f.handle["/bitbucket/"] = answer(200, "") }, "cookie", setup.Note, "no cookie"},
+		}, "cookie", problem.Warn, "remember"},
+		{"no cookie", func(f *front) { f.handle["/bitbucket/"] = answer(200, "") }, "cookie", problem.Note, "no cookie"},
 
 		{"clone address of the connector", func(f *front) {
 			f.handle["/bitbucket/rest/api/1.0/repos"] = func(w http.ResponseWriter, _ *http.Request) {
 				io.WriteString(w, `{"values":[`+f.repoJSON("http://git.test:7990")+`]}`)
 			}
-		}, "clone-url", setup.Fail, "http://git.test:7990/bitbucket/scm/proj/repo.git"},
-		{"no public repository", func(f *front) { f.handle["/bitbucket/rest/api/1.0/repos"] = answer(200, `{"values":[]}`) }, "clone-url", setup.Note, "no public repository"},
-		{"nothing for anonymous", func(f *front) { f.handle["/bitbucket/rest/api/1.0/repos"] = answer(401, ``) }, "clone-url", setup.Note, "HTTP 401"},
-		{"REST is an HTML page", func(f *front) { f.handle["/bitbucket/rest/api/1.0/repos"] = answer(200, `<html>`) }, "clone-url", setup.Fail, "not JSON"},
-		{"REST broken", func(f *front) { f.handle["/bitbucket/rest/api/1.0/repos"] = answer(500, ``) }, "clone-url", setup.Fail, "HTTP 500"},
+		}, "clone-url", problem.Fail, "http://git.test:7990/bitbucket/scm/proj/repo.git"},
+		{"no public repository", func(f *front) { f.handle["/bitbucket/rest/api/1.0/repos"] = answer(200, `{"values":[]}`) }, "clone-url", problem.Note, "no public repository"},
+		{"nothing for anonymous", func(f *front) { f.handle["/bitbucket/rest/api/1.0/repos"] = answer(401, ``) }, "clone-url", problem.Note, "HTTP 401"},
+		{"REST is an HTML page", func(f *front) { f.handle["/bitbucket/rest/api/1.0/repos"] = answer(200, `<html>`) }, "clone-url", problem.Fail, "not JSON"},
+		{"REST broken", func(f *front) { f.handle["/bitbucket/rest/api/1.0/repos"] = answer(500, ``) }, "clone-url", problem.Fail, "HTTP 500"},
 
-		{"old path gone", func(f *front) { f.target = oldPath("/stash") }, "old-path", setup.Warn, "HTTP 404"},
-		{"old root path gone", func(f *front) { f.target = oldPath("/") }, "old-path", setup.Warn, "HTTP 404"},
+		{"old path gone", func(f *front) { f.target = oldPath("/stash") }, "old-path", problem.Warn, "HTTP 404"},
+		{"old root path gone", func(f *front) { f.target = oldPath("/") }, "old-path", problem.Warn, "HTTP 404"},
 		{"old path redirected", func(f *front) {
 			f.target = oldPath("/stash")
 			f.handle["/stash/scm/bitgate/check.git/info/refs"] = to("/bitbucket/scm/bitgate/check.git/info/refs?service=git-upload-pack")
-		}, "old-path", setup.OK, "leads to"},
+		}, "old-path", problem.OK, "leads to"},
 		{"old path redirected to the start page", func(f *front) {
 			f.target = oldPath("/stash")
 			f.handle["/stash/scm/bitgate/check.git/info/refs"] = to("/bitbucket/")
-		}, "old-path", setup.Warn, "not to the same repository"},
-		{"CA file is no PEM", func(f *front) { f.target = func(t *Target) { t.CAFile = "/dev/null" } }, "tls.connect", setup.Fail, "--ca-file"},
-		{"nobody listens", func(f *front) { f.target = func(t *Target) { t.Connect = unused() } }, "tls.connect", setup.Fail, "refused"},
-		{"no TLS, no further blame", func(f *front) { f.target = func(t *Target) { t.Connect = unused() } }, "status", setup.Note, "not checked"},
+		}, "old-path", problem.Warn, "not to the same repository"},
+		{"CA file is no PEM", func(f *front) { f.target = func(t *Target) { t.CAFile = "/dev/null" } }, "tls.connect", problem.Fail, "--ca-file"},
+		{"nobody listens", func(f *front) { f.target = func(t *Target) { t.Connect = unused() } }, "tls.connect", problem.Fail, "refused"},
+		{"no TLS, no further blame", func(f *front) { f.target = func(t *Target) { t.Connect = unused() } }, "status", problem.Note, "not checked"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := good()
@@ -151,8 +148,8 @@ func TestRootContextNeedsNoRedirect(t *testing.T) {
 	f.context = ""
 	f.handle["/"] = func(w http.ResponseWriter, _ *http.Request) { setSession(w, true, true) }
 	for _, x := range Run(context.Background(), f.start(t), nil) {
-		if x.ID == "redirect.root" || x.Level != setup.OK {
-			t.Errorf("%s: %s %s", x.ID, x.Level, x.Seen)
+		if x.ID == "redirect.root" || x.Level != problem.OK {
+			t.Errorf("%s: %s %s", x.ID, x.Level, x.Found)
 		}
 	}
 }
@@ -161,13 +158,13 @@ func TestPlainRedirect(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		location func(origin string, r *http.Request) string
-		level    setup.Level
+		level    problem.Level
 		seen     string
 	}{
-		{"good", func(o string, r *http.Request) string { return o + r.URL.RequestURI() }, setup.OK, "HTTP 301"},
-		{"loses the path", func(o string, _ *http.Request) string { return o + "/bitbucket/" }, setup.Warn, "instead of"},
-		{"stays on http", func(_ string, r *http.Request) string { return "http://git.test:7990" + r.URL.Path }, setup.Fail, "http://git.test:7990"},
-		{"none", func(string, *http.Request) string { return "" }, setup.Fail, "no redirect"},
+		{"good", func(o string, r *http.Request) string { return o + r.URL.RequestURI() }, problem.OK, "HTTP 301"},
+		{"loses the path", func(o string, _ *http.Request) string { return o + "/bitbucket/" }, problem.Warn, "instead of"},
+		{"stays on http", func(_ string, r *http.Request) string { return "http://git.test:7990" + r.URL.Path }, problem.Fail, "http://git.test:7990"},
+		{"none", func(string, *http.Request) string { return "" }, problem.Fail, "no redirect"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := good()
@@ -190,7 +187,7 @@ func TestOptionalRedirectIsANote(t *testing.T) {
 	target := good().start(t)
 	target.RedirectPort, target.RedirectOptional = 1, true
 	got := find(t, Run(context.Background(), target, nil), "redirect.http")
-	wants(t, got, setup.Note, "refused")
+	wants(t, got, problem.Note, "refused")
 	if got.Do == "" {
 		t.Error("no advice")
 	}
@@ -199,15 +196,15 @@ func TestOptionalRedirectIsANote(t *testing.T) {
 func TestSSH(t *testing.T) {
 	for _, c := range []struct {
 		banner string
-		level  setup.Level
+		level  problem.Level
 		seen   string
 	}{
-		{"SSH-2.0-APACHE-SSHD-2.12.0\r\n", setup.OK, "APACHE-SSHD"},
-		{"hello\r\nSSH-2.0-SSHD-UNKNOWN\r\n", setup.OK, "SSHD-UNKNOWN"},
-		{"SSH-2.0-OpenSSH_9.2p1 Debian\r\n", setup.Warn, "own SSH server"},
-		{"SSH-1.5-old\r\n", setup.Fail, "not SSH 2"},
-		{"HTTP/1.1 400 Bad Request\r\n\r\n", setup.Fail, "does not speak SSH"},
-		{"", setup.Fail, "does not speak SSH"},
+		{"SSH-2.0-APACHE-SSHD-2.12.0\r\n", problem.OK, "APACHE-SSHD"},
+		{"hello\r\nSSH-2.0-SSHD-UNKNOWN\r\n", problem.OK, "SSHD-UNKNOWN"},
+		{"SSH-2.0-OpenSSH_9.2p1 Debian\r\n", problem.Warn, "own SSH server"},
+		{"SSH-1.5-old\r\n", problem.Fail, "not SSH 2"},
+		{"HTTP/1.1 400 Bad Request\r\n\r\n", problem.Fail, "does not speak SSH"},
+		{"", problem.Fail, "does not speak SSH"},
 	} {
 		t.Run(strings.TrimSpace(c.banner), func(t *testing.T) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -230,7 +227,7 @@ func TestSSH(t *testing.T) {
 
 func TestCancelledRunStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	findings := Run(ctx, good().start(t), func(setup.Finding) { cancel() })
+	findings := Run(ctx, good().start(t), func(problem.Finding) { cancel() })
 	if len(findings) != 1 {
 		t.Errorf("%d findings after the run was cancelled at the first", len(findings))
 	}

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"bitgate/certs"
+	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
-	"bitgate/setup"
 )
 
 // front is a small front with a Bitbucket behind it that does everything
@@ -120,7 +120,7 @@ func (f *front) start(t *testing.T) Target {
 }
 
 // find returns the finding of one check; a check that was not made fails the test.
-func find(t *testing.T, findings []setup.Finding, id string) setup.Finding {
+func find(t *testing.T, findings []problem.Finding, id string) problem.Finding {
 	t.Helper()
 	for _, f := range findings {
 		if f.ID == id {
@@ -128,16 +128,16 @@ func find(t *testing.T, findings []setup.Finding, id string) setup.Finding {
 		}
 	}
 	t.Fatalf("no finding %q among %d", id, len(findings))
-	return setup.Finding{}
+	return problem.Finding{}
 }
 
 // wants compares a finding with its level and words of what was seen.
-func wants(t *testing.T, f setup.Finding, level setup.Level, words string) {
+func wants(t *testing.T, f problem.Finding, level problem.Level, words string) {
 	t.Helper()
-	if f.Level != level || !strings.Contains(f.Seen, words) {
-		t.Errorf("%s: got %s %q, want %s with %q", f.ID, f.Level, f.Seen, level, words)
+	if f.Level != level || !strings.Contains(f.Found, words) {
+		t.Errorf("%s: got %s %q, want %s with %q", f.ID, f.Level, f.Found, level, words)
 	}
-	if (level == setup.Warn || level == setup.Fail) && (f.Why == "" || f.Do == "") {
+	if (level == problem.Warn || level == problem.Fail) && (f.Why == "" || f.Do == "") {
 		t.Errorf("%s: a %s needs why and do: %+v", f.ID, level, f)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 	"bitgate/bitbucket"
 	"bitgate/internal/peers"
-	"bitgate/setup"
+	"bitgate/internal/problem"
 )
 
 // withGit puts a real repository behind f; user "" serves everybody.
@@ -50,22 +50,22 @@ func TestGit(t *testing.T) {
 		name           string
 		user, password string // what the server wants
 		target         func(*Target)
-		level          setup.Level
+		level          problem.Level
 		seen           string
 	}{
-		{"anonymous", "", "", func(t *Target) { t.Repo = "PROJ/repo" }, setup.OK, "refs"},
-		{"clone address", "", "", func(t *Target) { t.Repo = t.URL.BaseURL() + "/scm/proj/repo.git" }, setup.OK, "refs"},
+		{"anonymous", "", "", func(t *Target) { t.Repo = "PROJ/repo" }, problem.OK, "refs"},
+		{"clone address", "", "", func(t *Target) { t.Repo = t.URL.BaseURL() + "/scm/proj/repo.git" }, problem.OK, "refs"},
 		{"with a password", "ada", "p@ss: wörd=1", func(t *Target) {
 			t.Repo, t.GitUser, t.GitPassword = "PROJ/repo", "ada", bitbucket.NewSecret([]byte("p@ss: wörd=1"))
-		}, setup.OK, "refs"},
+		}, problem.OK, "refs"},
 		{"wrong password", "ada", "right", func(t *Target) {
 			t.Repo, t.GitUser, t.GitPassword = "PROJ/repo", "ada", bitbucket.NewSecret([]byte("wrong"))
-		}, setup.Fail, "Authentication failed"},
-		{"password needed", "ada", "right", func(t *Target) { t.Repo = "PROJ/repo" }, setup.Fail, "could not read Username"},
-		{"no such repository", "", "", func(t *Target) { t.Repo = "PROJ/other" }, setup.Fail, "not found"},
-		{"untrusted certificate", "", "", func(t *Target) { t.Repo, t.CAFile = "PROJ/repo", "" }, setup.Fail, "certificate"},
-		{"elsewhere", "", "", func(t *Target) { t.Repo = "https://other.test/scm/proj/repo.git" }, setup.Fail, "not under"},
-		{"no name", "", "", func(t *Target) { t.Repo = "repo" }, setup.Fail, "does not name"},
+		}, problem.Fail, "Authentication failed"},
+		{"password needed", "ada", "right", func(t *Target) { t.Repo = "PROJ/repo" }, problem.Fail, "could not read Username"},
+		{"no such repository", "", "", func(t *Target) { t.Repo = "PROJ/other" }, problem.Fail, "not found"},
+		{"untrusted certificate", "", "", func(t *Target) { t.Repo, t.CAFile = "PROJ/repo", "" }, problem.Fail, "certificate"},
+		{"elsewhere", "", "", func(t *Target) { t.Repo = "https://other.test/scm/proj/repo.git" }, problem.Fail, "not under"},
+		{"no name", "", "", func(t *Target) { t.Repo = "repo" }, problem.Fail, "does not name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := good()
@@ -74,7 +74,7 @@ func TestGit(t *testing.T) {
 			c.target(&target)
 			got := find(t, Run(context.Background(), target, nil), "git")
 			wants(t, got, c.level, c.seen)
-			if c.password != "" && strings.Contains(got.Seen, c.password) {
+			if c.password != "" && strings.Contains(got.Found, c.password) {
 				t.Errorf("the password is in the finding")
 			}
 		})
@@ -88,7 +88,7 @@ func TestCloneAddressOfPrivateRepository(t *testing.T) {
 	withGit(t, f, "ada", "secret")
 	target := f.start(t)
 	target.Repo, target.GitUser, target.GitPassword = "PROJ/repo", "ada", bitbucket.NewSecret([]byte("secret"))
-	wants(t, find(t, Run(context.Background(), target, nil), "clone-url"), setup.OK, "/scm/proj/repo.git")
+	wants(t, find(t, Run(context.Background(), target, nil), "clone-url"), problem.OK, "/scm/proj/repo.git")
 }
 
 // No password goes over a connection that nobody vouches for.

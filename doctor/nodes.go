@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	"bitgate/bitbucket"
-	"bitgate/setup"
+	"bitgate/internal/node"
+	"bitgate/internal/problem"
 )
 
 var nodeChecks = []check{{
@@ -31,11 +32,11 @@ func lookNodes(ctx context.Context, p *probe) verdict {
 		}
 		seen = append(seen, name+" "+said)
 	}
-	v := verdict{level: setup.OK, seen: strings.Join(seen, "; ")}
+	v := verdict{Level: problem.OK, Found: strings.Join(seen, "; ")}
 	if good == 0 {
-		v.level = setup.Fail
+		v.Level = problem.Fail
 	} else if good < len(p.t.Nodes) {
-		v.level = setup.Warn
+		v.Level = problem.Warn
 	}
 	return v
 }
@@ -46,13 +47,13 @@ func (p *probe) node(ctx context.Context, name string) (said string, up bool) {
 	if err != nil {
 		return err.Error(), false
 	}
-	req.AddCookie(&http.Cookie{Name: setup.StickyCookie, Value: name})
+	req.AddCookie(&http.Cookie{Name: node.Cookie, Value: name})
 	a, err := p.do(ctx, req)
 	if err != nil {
 		return "cannot be asked: " + err.Error(), false
 	}
 	for _, c := range a.cookie {
-		if c.Name == setup.StickyCookie && c.Value != name {
+		if c.Name == node.Cookie && c.Value != name {
 			return "is not used by the front, which sends its users to " + c.Value, false
 		}
 	}

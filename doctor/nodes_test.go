@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"testing"
 
-	"bitgate/setup"
+	"bitgate/internal/problem"
 )
 
 // Every node is looked at: one that the front has taken out, and one that is in
@@ -14,13 +14,13 @@ import (
 func TestNodes(t *testing.T) {
 	for _, c := range []struct {
 		out, maintenance map[string]bool
-		level            setup.Level
+		level            problem.Level
 		words            string
 	}{
-		{nil, nil, setup.OK, "one says RUNNING; two says RUNNING"},
-		{map[string]bool{"two": true}, nil, setup.Warn, "two is not used by the front, which sends its users to one"},
-		{nil, map[string]bool{"one": true}, setup.Warn, "one says MAINTENANCE"},
-		{map[string]bool{"one": true, "two": true}, nil, setup.Fail, "one is not used"},
+		{nil, nil, problem.OK, "one says RUNNING; two says RUNNING"},
+		{map[string]bool{"two": true}, nil, problem.Warn, "two is not used by the front, which sends its users to one"},
+		{nil, map[string]bool{"one": true}, problem.Warn, "one says MAINTENANCE"},
+		{map[string]bool{"one": true, "two": true}, nil, problem.Fail, "one is not used"},
 	} {
 		f := good()
 		f.handle["/bitbucket/status"] = func(w http.ResponseWriter, r *http.Request) {

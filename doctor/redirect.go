@@ -6,7 +6,7 @@ import (
 	"net/url"
 
 	"bitgate/internal/hostport"
-	"bitgate/setup"
+	"bitgate/internal/problem"
 )
 
 var redirectChecks = []check{
@@ -49,8 +49,8 @@ func lookRoot(ctx context.Context, p *probe) verdict {
 // breaks every link but one.
 func lookPlain(ctx context.Context, p *probe) verdict {
 	v := p.plainRedirect(ctx)
-	if p.t.RedirectOptional && v.level == setup.Fail {
-		v.level = setup.Note
+	if p.t.RedirectOptional && v.Level == problem.Fail {
+		v.Level = problem.Note
 		v = v.because("people who type the name without https do not get here").
 			doing("free that port and run bitgate apply --http-redirect always, if this machine should redirect")
 	}

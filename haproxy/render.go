@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bitgate/internal/node"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/templates"
@@ -112,7 +113,7 @@ func (s Site) view(o options) (view, error) {
 	}
 	v.Shared = o.bindings.http()
 	v.Redirect = spellAll(o.bindings.redirect, s.Version)
-	v.Cluster, v.Cookie = len(s.Nodes) > 0, StickyCookie
+	v.Cluster, v.Cookie = len(s.Nodes) > 0, node.Cookie
 	var err error
 	if v.Servers, err = s.spellServers(s.upstreams()); err != nil {
 		return view{}, err

@@ -7,11 +7,6 @@ import (
 	"bitgate/internal/node"
 )
 
-// StickyCookie binds a client to its node. It is a cookie of the front's own,
-// which Bitbucket never sees; the name is that of Atlassian's example for a
-// cluster behind Apache (KB 979424556).
-const StickyCookie = "ROUTEID"
-
 // server is one server line.
 type server struct{ Name, Address string }
 

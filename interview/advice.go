@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
 // Advice is what the documented page wants an administrator to know at a
 // question, made concrete by the facts: candidate are the answers as typed.
-func Advice(q Question, f setup.Facts, candidate setup.Answers) []setup.Finding {
+func Advice(q Question, f setup.Facts, candidate setup.Answers) []problem.Finding {
 	switch q.ID {
 	case "url":
 		return urlAdvice(f)
@@ -18,37 +19,37 @@ func Advice(q Question, f setup.Facts, candidate setup.Answers) []setup.Finding 
 	case "redirect-old-path":
 		return redirectAdvice(f, candidate)
 	case "base-url-method":
-		return []setup.Finding{baseURLAdvice(f, candidate), linksAdvice(f, candidate)}
+		return []problem.Finding{baseURLAdvice(f, candidate), linksAdvice(f, candidate)}
 	case "local-only":
 		return connectorAdvice(f, candidate)
 	case "front":
-		return []setup.Finding{
+		return []problem.Finding{
 			portAdvice(f, candidate),
-			{Level: setup.Note, Seen: "Tomcat can also do TLS by itself (server.ssl.*); a front is simpler to renew and to tune"},
-			{Level: setup.Note, Seen: "Atlassian's support does not cover HAProxy"},
+			{Level: problem.Note, Found: "Tomcat can also do TLS by itself (server.ssl.*); a front is simpler to renew and to tune"},
+			{Level: problem.Note, Found: "Atlassian's support does not cover HAProxy"},
 		}
 	case "listen":
 		if l, taken := portHolder(f, candidate); taken {
-			return []setup.Finding{{Level: setup.Warn, Seen: heldBy(l), Do: "stop it, or take another port"}}
+			return []problem.Finding{{Level: problem.Warn, Found: heldBy(l), Do: "stop it, or take another port"}}
 		}
 	case "ssh":
-		return []setup.Finding{{Level: setup.Note, Seen: "Securing SSH itself is a separate matter: keys and ciphers stay Bitbucket's"}}
+		return []problem.Finding{{Level: problem.Note, Found: "Securing SSH itself is a separate matter: keys and ciphers stay Bitbucket's"}}
 	}
 	return nil
 }
 
 // portAdvice says whether the front can have its port.
-func portAdvice(f setup.Facts, a setup.Answers) setup.Finding {
+func portAdvice(f setup.Facts, a setup.Answers) problem.Finding {
 	l, taken := portHolder(f, a)
 	switch port := a.URL.ProxyPort(); {
 	case taken:
-		return setup.Finding{Level: setup.Warn, Seen: heldBy(l), Do: "the next question asks for another port"}
+		return problem.Finding{Level: problem.Warn, Found: heldBy(l), Do: "the next question asks for another port"}
 	case a.URL.IsZero():
-		return setup.Finding{Level: setup.Note, Seen: "its port follows from the public URL"}
+		return problem.Finding{Level: problem.Note, Found: "its port follows from the public URL"}
 	case l.Address != "":
-		return setup.Finding{Level: setup.OK, Seen: "port " + port + " is the front's already"}
+		return problem.Finding{Level: problem.OK, Found: "port " + port + " is the front's already"}
 	default:
-		return setup.Finding{Level: setup.OK, Seen: "port " + port + " is free"}
+		return problem.Finding{Level: problem.OK, Found: "port " + port + " is free"}
 	}
 }
 
@@ -64,14 +65,14 @@ func heldBy(l setup.Listener) string {
 }
 
 // urlAdvice says under which address people have Bitbucket now.
-func urlAdvice(f setup.Facts) []setup.Finding {
+func urlAdvice(f setup.Facts) []problem.Finding {
 	if !f.Instance.BaseURL.Set {
 		return nil
 	}
-	return []setup.Finding{{Level: setup.Note, Seen: "now people have it as " + f.Instance.BaseURL.Value + SourceNote(f, f.Instance.BaseURL.Why)}}
+	return []problem.Finding{{Level: problem.Note, Found: "now people have it as " + f.Instance.BaseURL.Value + SourceNote(f, f.Instance.BaseURL.Why)}}
 }
 
-func pathAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
+func pathAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
 	if !pathChanges(f, a) {
 		return nil
 	}
@@ -83,16 +84,16 @@ func pathAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
 		where = f.Instance.Base
 	}
 	where = strings.TrimSuffix(where, "/")
-	return []setup.Finding{{
-		Level: setup.Warn,
-		Seen: fmt.Sprintf("the path changes from %s to %s, and these addresses break:\nclones, CI jobs   %s/scm/...\nwebhooks, REST    %s/rest/...",
+	return []problem.Finding{{
+		Level: problem.Warn,
+		Found: fmt.Sprintf("the path changes from %s to %s, and these addresses break:\nclones, CI jobs   %s/scm/...\nwebhooks, REST    %s/rest/...",
 			old, SpellPath(a.URL.TomcatPath()), where, where),
 		Do: "the next question offers to send them on",
 	}}
 }
 
 // redirectAdvice shows the redirect by an address of a repository.
-func redirectAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
+func redirectAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
 	if a.RedirectOldPath == "" {
 		return nil
 	}
@@ -100,22 +101,22 @@ func redirectAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
 	if err != nil {
 		return nil
 	}
-	return []setup.Finding{{Level: setup.Note, Seen: fmt.Sprintf("%s/scm/... leads to %s/scm/...", root.BaseURL(), a.URL.BaseURL())}}
+	return []problem.Finding{{Level: problem.Note, Found: fmt.Sprintf("%s/scm/... leads to %s/scm/...", root.BaseURL(), a.URL.BaseURL())}}
 }
 
-func baseURLAdvice(f setup.Facts, a setup.Answers) setup.Finding {
+func baseURLAdvice(f setup.Facts, a setup.Answers) problem.Finding {
 	if !f.Instance.BaseURL.Set {
-		return setup.Finding{Level: setup.Note, Seen: "the base URL of now cannot be read without signing in; it becomes " + a.URL.BaseURL()}
+		return problem.Finding{Level: problem.Note, Found: "the base URL of now cannot be read without signing in; it becomes " + a.URL.BaseURL()}
 	}
-	return setup.Finding{Level: setup.Note, Seen: fmt.Sprintf("%s becomes %s", f.Instance.BaseURL.Value, a.URL.BaseURL())}
+	return problem.Finding{Level: problem.Note, Found: fmt.Sprintf("%s becomes %s", f.Instance.BaseURL.Value, a.URL.BaseURL())}
 }
 
 // linksAdvice names the application links, where they can be read.
-func linksAdvice(f setup.Facts, a setup.Answers) setup.Finding {
+func linksAdvice(f setup.Facts, a setup.Answers) problem.Finding {
 	links := f.Instance.AppLinks
 	if len(links) == 0 {
-		return setup.Finding{
-			Level: setup.Note, Seen: "links from other applications (Jira, Bamboo, Confluence) must name the new URL afterwards",
+		return problem.Finding{
+			Level: problem.Note, Found: "links from other applications (Jira, Bamboo, Confluence) must name the new URL afterwards",
 			Do: "Administration, Application links, on both sides",
 		}
 	}
@@ -123,28 +124,28 @@ func linksAdvice(f setup.Facts, a setup.Answers) setup.Finding {
 	if len(links) > 1 {
 		noun = "application links use"
 	}
-	return setup.Finding{
-		Level: setup.Warn,
-		Seen:  fmt.Sprintf("%d %s the old URL: %s", len(links), noun, strings.Join(links, ", ")),
+	return problem.Finding{
+		Level: problem.Warn,
+		Found: fmt.Sprintf("%d %s the old URL: %s", len(links), noun, strings.Join(links, ", ")),
 		Do:    "change them afterwards: Administration, Application links, on both sides",
 	}
 }
 
-func connectorAdvice(f setup.Facts, a setup.Answers) []setup.Finding {
-	var out []setup.Finding
+func connectorAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
+	var out []problem.Finding
 	if f.Bitbucket.UID == 0 && f.Bitbucket.Home != "" {
-		out = append(out, setup.Finding{
-			Level: setup.Warn, Seen: "Bitbucket runs as root; a fault in it would own this machine",
+		out = append(out, problem.Finding{
+			Level: problem.Warn, Found: "Bitbucket runs as root; a fault in it would own this machine",
 			Do: "run it as a user of its own",
 		})
 	}
 	if a.LocalOnly {
-		out = append(out, setup.Finding{Level: setup.Note, Seen: "agents and scripts that use " + a.Upstream + " from other machines must take the public URL"})
+		out = append(out, problem.Finding{Level: problem.Note, Found: "agents and scripts that use " + a.Upstream + " from other machines must take the public URL"})
 	} else {
-		out = append(out, setup.Finding{Level: setup.Note, Seen: "as long as the port is open, passwords can still cross the network in clear text"})
+		out = append(out, problem.Finding{Level: problem.Note, Found: "as long as the port is open, passwords can still cross the network in clear text"})
 	}
 	if f.BitbucketCtl.How != "" {
-		out = append(out, setup.Finding{Level: setup.Note, Seen: fmt.Sprintf("Bitbucket restarts once, later: %s %s", f.BitbucketCtl.How, f.BitbucketCtl.Name)})
+		out = append(out, problem.Finding{Level: problem.Note, Found: fmt.Sprintf("Bitbucket restarts once, later: %s %s", f.BitbucketCtl.How, f.BitbucketCtl.Name)})
 	}
 	return out
 }

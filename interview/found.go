@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
@@ -16,7 +17,7 @@ const (
 
 // found is a line of what was seen on the machine.
 type FoundLine struct {
-	Level  setup.Level
+	Level  problem.Level
 	Label  string
 	Value  string
 	Source string
@@ -26,32 +27,32 @@ type FoundLine struct {
 func FoundLines(f setup.Facts, a setup.Answers) []FoundLine {
 	lines := []FoundLine{bitbucketLine(f)}
 	if f.Bitbucket.Home != "" {
-		lines = append(lines, FoundLine{setup.OK, "Home", f.Bitbucket.Home, f.Bitbucket.Why["Home"]})
+		lines = append(lines, FoundLine{problem.OK, "Home", f.Bitbucket.Home, f.Bitbucket.Why["Home"]})
 	}
 	if f.ContextPath.Set {
-		lines = append(lines, FoundLine{setup.OK, "Context path", SpellPath(f.ContextPath.Value), f.ContextPath.Why})
+		lines = append(lines, FoundLine{problem.OK, "Context path", SpellPath(f.ContextPath.Value), f.ContextPath.Why})
 	}
 	switch {
 	case f.Instance.BaseURL.Set:
-		lines = append(lines, FoundLine{setup.OK, "Base URL", f.Instance.BaseURL.Value, f.Instance.BaseURL.Why})
+		lines = append(lines, FoundLine{problem.OK, "Base URL", f.Instance.BaseURL.Value, f.Instance.BaseURL.Why})
 	case f.Instance.State == StateRunning:
-		lines = append(lines, FoundLine{setup.Note, "Base URL", "not told without signing in", ""})
+		lines = append(lines, FoundLine{problem.Note, "Base URL", "not told without signing in", ""})
 	}
 	lines = append(lines, haproxyLine(f))
 	switch {
 	case a.Restart != "" && a.Restart != setup.Auto:
-		lines = append(lines, FoundLine{setup.OK, "Restart", a.Restart, ""})
+		lines = append(lines, FoundLine{problem.OK, "Restart", a.Restart, ""})
 	case f.BitbucketCtl.How != "":
-		line := FoundLine{setup.OK, "Restart", fmt.Sprintf("%s %s", f.BitbucketCtl.How, f.BitbucketCtl.Name), f.BitbucketCtl.Why}
+		line := FoundLine{problem.OK, "Restart", fmt.Sprintf("%s %s", f.BitbucketCtl.How, f.BitbucketCtl.Name), f.BitbucketCtl.Why}
 		if strings.HasSuffix(line.Source, f.BitbucketCtl.Name) { // "init script /etc/init.d/atlbitbucket" says both
 			line.Value, line.Source = line.Source, ""
 		}
 		lines = append(lines, line)
 	default:
-		lines = append(lines, FoundLine{setup.Warn, "Restart", "no service of Bitbucket found; bitgate will ask", ""})
+		lines = append(lines, FoundLine{problem.Warn, "Restart", "no service of Bitbucket found; bitgate will ask", ""})
 	}
 	if l, taken := portHolder(f, a); taken && !a.URL.IsZero() {
-		lines = append(lines, FoundLine{setup.Warn, "Port", heldBy(l), ""})
+		lines = append(lines, FoundLine{problem.Warn, "Port", heldBy(l), ""})
 	}
 	return lines
 }
@@ -66,24 +67,24 @@ func bitbucketLine(f setup.Facts) FoundLine {
 		version = f.Instance.Version
 	}
 	if f.Bitbucket.Home == "" && f.Instance.State == "" {
-		return FoundLine{setup.Warn, product, "not found here; bitgate will ask where it is", ""}
+		return FoundLine{problem.Warn, product, "not found here; bitgate will ask where it is", ""}
 	}
-	line := FoundLine{setup.OK, product, strings.TrimSpace(version), f.Bitbucket.Why["Version"]}
+	line := FoundLine{problem.OK, product, strings.TrimSpace(version), f.Bitbucket.Why["Version"]}
 	if version == "" {
-		line.Level, line.Value = setup.Warn, "version not found; bitgate will ask"
+		line.Level, line.Value = problem.Warn, "version not found; bitgate will ask"
 	}
 	switch f.Instance.State {
 	case StateRunning, stateFirstRun:
 		line.Value += fmt.Sprintf(", %s at %s", f.Instance.State, f.Instance.Base)
 	case "":
 	case stateUnreachable:
-		line.Level = setup.Warn
+		line.Level = problem.Warn
 		line.Value += ", does not answer at " + f.Instance.Upstream
 		if f.Instance.Detail != "" {
 			line.Value += " (" + f.Instance.Detail + ")"
 		}
 	default:
-		line.Level = setup.Warn
+		line.Level = problem.Warn
 		line.Value += ", " + string(f.Instance.State)
 	}
 	return line
@@ -91,13 +92,13 @@ func bitbucketLine(f setup.Facts) FoundLine {
 
 func haproxyLine(f setup.Facts) FoundLine {
 	if f.HAProxy.Bin == "" {
-		return FoundLine{setup.Note, "HAProxy", "not installed; the built-in proxy can do it", ""}
+		return FoundLine{problem.Note, "HAProxy", "not installed; the built-in proxy can do it", ""}
 	}
 	value := f.HAProxy.Version.Text
 	if n := len(f.HAProxy.Files); n > 0 {
 		value += ", " + f.HAProxy.Files[n-1]
 	}
-	return FoundLine{setup.OK, "HAProxy", value, f.HAProxy.Why["Bin"]}
+	return FoundLine{problem.OK, "HAProxy", value, f.HAProxy.Why["Bin"]}
 }
 
 // Headline is what the header says of the machine.
@@ -118,11 +119,11 @@ func Headline(f setup.Facts, a setup.Answers) string {
 }
 
 // Distinct drops what was said already: several looks may see the same.
-func Distinct(findings []setup.Finding) []setup.Finding {
-	var out []setup.Finding
+func Distinct(findings []problem.Finding) []problem.Finding {
+	var out []problem.Finding
 	seen := map[string]bool{}
 	for _, f := range findings {
-		if text := f.Title + "\n" + f.Seen; !seen[text] {
+		if text := f.Headline(); !seen[text] {
 			seen[text] = true
 			out = append(out, f)
 		}
@@ -131,10 +132,10 @@ func Distinct(findings []setup.Finding) []setup.Finding {
 }
 
 // WorthSaying is findings without those that are fine.
-func WorthSaying(findings []setup.Finding) []setup.Finding {
-	var out []setup.Finding
+func WorthSaying(findings []problem.Finding) []problem.Finding {
+	var out []problem.Finding
 	for _, f := range Distinct(findings) {
-		if f.Level != setup.OK {
+		if f.Level != problem.OK {
 			out = append(out, f)
 		}
 	}

@@ -3,6 +3,7 @@ package interview
 import (
 	"strings"
 
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
@@ -60,7 +61,7 @@ func chainMissing(f setup.Facts, a setup.Answers) bool {
 		return false // what is known is about another one
 	}
 	for _, n := range f.Certificate.Findings {
-		if n.Level != setup.OK && strings.Contains(n.Seen+n.Why, "intermediate") {
+		if n.Level != problem.OK && strings.Contains(n.Found+n.Why, "intermediate") {
 			return true
 		}
 	}

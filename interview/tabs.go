@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
@@ -89,10 +90,10 @@ func serviceLines(c setup.Change) []string {
 }
 
 // ChecksText are the notes of the plan and the proofs of CheckPlan, the worst first.
-func ChecksText(plan setup.Plan, findings []setup.Finding) []string {
+func ChecksText(plan setup.Plan, findings []problem.Finding) []string {
 	var lines []string
-	all := Distinct(append(append([]setup.Finding(nil), findings...), plan.Notes...))
-	for _, level := range []setup.Level{setup.Fail, setup.Warn, setup.Note, setup.OK} {
+	all := Distinct(append(append([]problem.Finding(nil), findings...), plan.Notes...))
+	for _, level := range []problem.Level{problem.Fail, problem.Warn, problem.Note, problem.OK} {
 		for _, f := range all {
 			if f.Level == level {
 				lines = append(lines, plainFinding(f)...)
@@ -114,19 +115,13 @@ func ChecksText(plan setup.Plan, findings []setup.Finding) []string {
 }
 
 // plainFinding is a finding in up to three lines, without colour or wrapping.
-func plainFinding(f setup.Finding) []string {
-	mark := map[setup.Level]string{setup.OK: "ok", setup.Warn: "! ", setup.Fail: "x "}[f.Level]
+func plainFinding(f problem.Finding) []string {
+	mark := map[problem.Level]string{problem.OK: "ok", problem.Warn: "! ", problem.Fail: "x "}[f.Level]
 	if mark == "" {
 		mark = "- "
 	}
-	text := f.Seen
-	if f.Title != "" && f.Seen == "" {
-		text = f.Title
-	} else if f.Title != "" && f.Title != f.Seen {
-		text = f.Title + ": " + f.Seen
-	}
-	lines := []string{mark + "  " + text}
-	if f.Level == setup.Warn || f.Level == setup.Fail {
+	lines := []string{mark + "  " + f.Headline()}
+	if f.Level == problem.Warn || f.Level == problem.Fail {
 		for _, t := range []string{f.Why, f.Do} {
 			if t != "" {
 				lines = append(lines, "    "+t)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
@@ -68,10 +69,10 @@ func Count(n int, noun string) string {
 }
 
 // Failures counts what forbids to go on.
-func Failures(findings []setup.Finding) int {
+func Failures(findings []problem.Finding) int {
 	n := 0
 	for _, f := range findings {
-		if f.Level == setup.Fail {
+		if f.Level == problem.Fail {
 			n++
 		}
 	}

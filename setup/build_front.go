@@ -9,6 +9,7 @@ import (
 
 	"bitgate/certs"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/node"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/internal/service"
@@ -95,7 +96,7 @@ func (b *builder) builtin(s *Step, bundle string) error {
 		MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream, OldPath: old,
 	}
 	if nodes := b.a.NodeList(); len(nodes) > 0 {
-		c.Upstream, c.Nodes, c.Cookie = "", nodes, StickyCookie
+		c.Upstream, c.Nodes, c.Cookie = "", nodes, node.Cookie
 		c.HealthFast, c.HealthDown, c.SlowStart = time.Second, time.Second, 30*time.Second // as our haproxy.cfg has it
 	}
 	text, err := c.Marshal()
@@ -109,7 +110,7 @@ func (b *builder) builtin(s *Step, bundle string) error {
 			return err
 		}
 		if fault := b.f.ProgramFault; fault != nil {
-			return problem.New(fault.Seen, fault.Why, fault.Do)
+			return fault.Err()
 		}
 		b.whole(s, "install the systemd unit ", b.f.ProxyUnit, []byte(unit))
 	}

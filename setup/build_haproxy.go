@@ -128,8 +128,8 @@ func (b *builder) redirectNote() {
 	if b.a.Front == FrontHAProxy && strings.HasPrefix(who, `"`) {
 		do = "--http-redirect always adds a redirect for this host name alone to that section"
 	}
-	b.plan.Notes = append(b.plan.Notes, Finding{
-		ID: "http-redirect", Level: Warn, Seen: "port 80 belongs to " + who + ": nothing sends http://" + b.a.URL.Host() + " on to https",
+	b.plan.Notes = append(b.plan.Notes, problem.Finding{
+		ID: "http-redirect", Level: problem.Warn, Found: "port 80 belongs to " + who + ": nothing sends http://" + b.a.URL.Host() + " on to https",
 		Why: "people who type the name without https reach something else, or nothing", Do: do,
 	})
 }

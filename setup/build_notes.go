@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"strings"
 
+	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/tomcat"
 )
 
 func (b *builder) note(id string, notes []string) {
 	for _, n := range notes {
-		b.plan.Notes = append(b.plan.Notes, Finding{ID: id, Level: Note, Seen: n})
+		b.plan.Notes = append(b.plan.Notes, problem.Finding{ID: id, Level: problem.Note, Found: n})
 	}
 }
 
@@ -64,30 +65,30 @@ func (b *builder) considerations() {
 		b.note("bitbucket", []string{n})
 	}
 	for _, n := range b.f.DeadFiles {
-		b.plan.Notes = append(b.plan.Notes, Finding{
-			ID: "dead-file", Level: Warn,
-			Seen: n + " has no effect on this version", Why: "Bitbucket 5.0 and later read bitbucket.properties only",
+		b.plan.Notes = append(b.plan.Notes, problem.Finding{
+			ID: "dead-file", Level: problem.Warn,
+			Found: n + " has no effect on this version", Why: "Bitbucket 5.0 and later read bitbucket.properties only",
 			Do: "leave it or move it away; bitgate does not edit it",
 		})
 	}
 	if !b.f.ScriptsCfg.Absent && b.f.ScriptsCfg.Path != "" {
-		found := tomcat.CheckScriptsCfg(b.f.ScriptsCfg.Data, UpstreamPort(b.a.Upstream), b.a.URL.TomcatPath())
-		b.plan.Notes = append(b.plan.Notes, TomcatFindings(found, b.f.ScriptsCfg.Path)...)
+		found := tomcat.CheckScriptsCfg(b.f.ScriptsCfg.Path, b.f.ScriptsCfg.Data, UpstreamPort(b.a.Upstream), b.a.URL.TomcatPath())
+		b.plan.Notes = append(b.plan.Notes, found...)
 	}
 	b.pathNote()
 	b.redirectNote()
 	b.nodeNotes()
 	if links := b.f.Instance.AppLinks; len(links) > 0 {
-		b.plan.Notes = append(b.plan.Notes, Finding{
-			ID: "application-links", Level: Warn,
-			Seen: "application links: " + strings.Join(links, ", "),
-			Why:  "existing links with other applications still use the old URL",
-			Do:   "reconfigure each of them with " + b.a.URL.BaseURL() + " afterwards",
+		b.plan.Notes = append(b.plan.Notes, problem.Finding{
+			ID: "application-links", Level: problem.Warn,
+			Found: "application links: " + strings.Join(links, ", "),
+			Why:   "existing links with other applications still use the old URL",
+			Do:    "reconfigure each of them with " + b.a.URL.BaseURL() + " afterwards",
 		})
 	}
 	if b.f.Bitbucket.UID == 0 {
-		b.plan.Notes = append(b.plan.Notes, Finding{
-			ID: "root", Level: Warn, Seen: b.f.Bitbucket.Home + " belongs to root",
+		b.plan.Notes = append(b.plan.Notes, problem.Finding{
+			ID: "root", Level: problem.Warn, Found: b.f.Bitbucket.Home + " belongs to root",
 			Why: "Bitbucket must not run as a privileged user", Do: "run it as a user of its own (atlbitbucket)",
 		})
 	}
@@ -110,9 +111,9 @@ func (b *builder) pathNote() {
 	if given, err := publicurl.ParsePath(b.a.RedirectOldPath); b.a.RedirectOldPath != "" && err == nil && given == old.Value {
 		do = "fetches and pages are redirected by the front; change them when you can"
 	}
-	b.plan.Notes = append(b.plan.Notes, Finding{
-		ID: StepContextPath, Level: Warn,
-		Seen: fmt.Sprintf("the context path changes from %s to %s", was, now.PropertyPath()),
-		Why:  "clone URLs, webhooks and CI jobs under the old path break", Do: do,
+	b.plan.Notes = append(b.plan.Notes, problem.Finding{
+		ID: StepContextPath, Level: problem.Warn,
+		Found: fmt.Sprintf("the context path changes from %s to %s", was, now.PropertyPath()),
+		Why:   "clone URLs, webhooks and CI jobs under the old path break", Do: do,
 	})
 }

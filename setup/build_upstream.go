@@ -165,14 +165,3 @@ func missingFile(path string) error {
 	return problem.New(path+" does not exist", "this generation of Bitbucket keeps its connector there",
 		"check --home, --install and --bitbucket-version")
 }
-
-func TomcatFindings(found []tomcat.Finding, path string) []Finding {
-	var out []Finding
-	for _, t := range found {
-		out = append(out, Finding{
-			ID: "connector", Level: Warn,
-			Seen: fmt.Sprintf("%s, line %d: %s", path, t.Line, t.Found), Why: t.Why, Do: t.Do,
-		})
-	}
-	return out
-}

@@ -1,6 +1,10 @@
 package setup
 
-import "time"
+import (
+	"time"
+
+	"bitgate/internal/problem"
+)
 
 // EventKind says what an event tells.
 type EventKind string
@@ -43,12 +47,12 @@ const (
 
 // Result of apply, undo or recover.
 type Result struct {
-	Run     string    `json:"run,omitempty"` // id, e.g. "20261122-1"
-	State   RunState  `json:"state"`
-	Changes int       `json:"changes"`
-	Pending []string  `json:"pending,omitempty"`
-	Backups string    `json:"backups,omitempty"` // folder
-	Notes   []Finding `json:"notes,omitempty"`
+	Run     string            `json:"run,omitempty"` // id, e.g. "20261122-1"
+	State   RunState          `json:"state"`
+	Changes int               `json:"changes"`
+	Pending []string          `json:"pending,omitempty"`
+	Backups string            `json:"backups,omitempty"` // folder
+	Notes   []problem.Finding `json:"notes,omitempty"`
 }
 
 // Decision is a person's choice during a run.

@@ -5,6 +5,7 @@ import (
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
 	"bitgate/internal/service"
 )
 
@@ -38,10 +39,10 @@ type Facts struct {
 	Certificate   Certificate
 	Bundle        atomicfile.File // what lies at the bundle's path today
 	Listeners     []Listener
-	ProgramPath   string   // this binary, for the unit
-	ProgramFault  *Finding // why a unit must not or cannot run it from there
-	OpenRun       string   // id of an unfinished earlier run, "" for none
-	Findings      []Finding
+	ProgramPath   string           // this binary, for the unit
+	ProgramFault  *problem.Finding // why a unit must not or cannot run it from there
+	OpenRun       string           // id of an unfinished earlier run, "" for none
+	Findings      []problem.Finding
 	DeadFiles     []string // configuration that this generation does not read
 }
 
@@ -76,7 +77,7 @@ type Certificate struct {
 	Names    []string
 	Subject  string
 	NotAfter string // RFC 3339 date
-	Findings []Finding
+	Findings []problem.Finding
 }
 
 // Listener is a TCP port somebody holds.
@@ -84,27 +85,6 @@ type Listener struct {
 	Address string // "0.0.0.0:443"
 	PID     int
 	Process string // "haproxy"
-}
-
-// Level of a finding.
-type Level string
-
-// Levels, from good to bad.
-const (
-	OK   Level = "ok"
-	Note Level = "note"
-	Warn Level = "warn"
-	Fail Level = "fail"
-)
-
-// Finding is one observation in the three parts a person needs.
-type Finding struct {
-	ID    string `json:"id"`
-	Level Level  `json:"level"`
-	Title string `json:"title,omitempty"`
-	Seen  string `json:"seen"`
-	Why   string `json:"why,omitempty"`
-	Do    string `json:"do,omitempty"`
 }
 
 // WithSettings returns the facts with what a logged-in administrator sees.

@@ -7,14 +7,11 @@ import (
 	"strings"
 
 	"bitgate/bitbucket"
-	"bitgate/haproxy"
 	"bitgate/internal/hostport"
 	"bitgate/internal/node"
+	"bitgate/internal/problem"
 	"bitgate/internal/service"
 )
-
-// StickyCookie binds a client to its node, by the node's name.
-const StickyCookie = haproxy.StickyCookie
 
 // DefaultSSHPort is Bitbucket's own SSH port unless it was changed.
 const DefaultSSHPort = "7999"
@@ -97,8 +94,8 @@ func (p Plan) ContextChangeOf(s *ServiceChange, m ContextChange) ContextChange {
 func (b *builder) nodeNotes() {
 	if len(b.a.Nodes) == 0 {
 		if b.f.Cluster.Set {
-			b.plan.Notes = append(b.plan.Notes, Finding{
-				ID: "cluster", Level: Warn, Seen: b.f.Cluster.Why + ": this looks like a node of a Data Center cluster",
+			b.plan.Notes = append(b.plan.Notes, problem.Finding{
+				ID: "cluster", Level: problem.Warn, Found: b.f.Cluster.Why + ": this looks like a node of a Data Center cluster",
 				Why: "the front would know one node only, and the others would go on with the old files until they are restarted",
 				Do:  "name each node with --node NAME=HOST:PORT, or restart the others by hand",
 			})

@@ -30,7 +30,7 @@ type Plan struct {
 	Run     RunSettings       `json:"run"`
 	Steps   []Step            `json:"steps"`
 	Pending []string          `json:"pending,omitempty"` // left for a person, by their own choice or by necessity
-	Notes   []Finding         `json:"notes,omitempty"`
+	Notes   []problem.Finding `json:"notes,omitempty"`
 }
 
 // RunSettings are what apply, undo and recover need to talk to the services.

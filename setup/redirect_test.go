@@ -35,7 +35,7 @@ func TestPort80(t *testing.T) {
 		b.redirectNote()
 		said := ""
 		for _, n := range b.plan.Notes {
-			said += n.Seen + n.Why + n.Do
+			said += n.Found + n.Why + n.Do
 		}
 		if (said == "") != (c.warning == "") || !strings.Contains(said, c.warning) {
 			t.Errorf("%s: warns %q", c.name, said)

@@ -5,25 +5,27 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"bitgate/internal/problem"
 )
 
 // CheckProperties and CheckServerXML name what contradicts itself (secure=false
 // with scheme=https, server.ssl.*, server.require-ssl ...).
-func CheckProperties(p *Properties) []Finding {
-	var list []Finding
+func CheckProperties(p *Properties) []problem.Finding {
+	var list []problem.Finding
 	if bytes.HasPrefix(p.src, []byte("\xEF\xBB\xBF")) {
-		list = append(list, Finding{
-			1, "the file begins with a byte order mark", "Java reads it as part of the first line, whose key or comment sign is then another.",
-			"Save the file without byte order mark.",
-		})
+		list = append(list, finding(
+			1, "the file begins with a byte order mark", "Java reads it as part of the first line, whose key or comment sign is then another",
+			"save the file without byte order mark",
+		))
 	}
 	list = append(list, p.checkSpelling()...)
 	list = append(list, p.checkScheme()...)
 	list = append(list, p.checkTLS()...)
 	list = append(list, p.checkContextPath()...)
 	list = append(list, p.checkAdditional()...)
-	slices.SortStableFunc(list, func(a, b Finding) int { return a.Line - b.Line })
-	return list
+	slices.SortStableFunc(list, func(a, b problem.Finding) int { return a.Line - b.Line })
+	return in(p.name, list)
 }
 
 // truth reads a switch as Spring's conversion does.
@@ -37,8 +39,8 @@ func isTrue(v string) bool {
 }
 
 // checkSpelling names duplicates and other spellings of the keys bitgate sets.
-func (p *Properties) checkSpelling() []Finding {
-	var list []Finding
+func (p *Properties) checkSpelling() []problem.Finding {
+	var list []problem.Finding
 	keys := []string{contextPathKey, "server.port", "server.require-ssl"}
 	for _, s := range (Connector{"x", 1, "x", true, 1, "x"}).settings() {
 		keys = append(keys, propertyKeys[s.name])
@@ -46,31 +48,31 @@ func (p *Properties) checkSpelling() []Finding {
 	for _, key := range keys {
 		if live := p.all(key); len(live) > 1 {
 			last := live[len(live)-1].line
-			list = append(list, Finding{
+			list = append(list, finding(
 				last, fmt.Sprintf("duplicate key %s (lines %s)", key, entryLines(live)),
-				fmt.Sprintf("Only the last one (line %d) counts.", last), "Remove the others.",
-			})
+				fmt.Sprintf("only the last one (line %d) counts", last), "remove the others",
+			))
 		}
 		for _, t := range p.twins(key) {
-			list = append(list, Finding{
+			list = append(list, finding(
 				t.line, fmt.Sprintf("%s is another spelling of %s", t.key, key),
-				"Spring Boot takes both for the same setting; which one counts depends on its version.", fmt.Sprintf("Keep one line, spelled %s.", key),
-			})
+				"Spring Boot takes both for the same setting; which one counts depends on its version", fmt.Sprintf("keep one line, spelled %s", key),
+			))
 		}
 	}
 	for _, e := range p.entries {
 		if strings.HasPrefix(e.key, "SERVER_") {
-			list = append(list, Finding{
-				e.line, e.key + " is the spelling of an environment variable", "In a properties file it has no effect.",
-				fmt.Sprintf("Spell it %s.", strings.ReplaceAll(strings.Replace(strings.ToLower(e.key), "_", ".", 1), "_", "-")),
-			})
+			list = append(list, finding(
+				e.line, e.key+" is the spelling of an environment variable", "in a properties file it has no effect",
+				fmt.Sprintf("spell it %s", strings.ReplaceAll(strings.Replace(strings.ToLower(e.key), "_", ".", 1), "_", "-")),
+			))
 		}
 	}
 	return list
 }
 
-func (p *Properties) checkScheme() []Finding {
-	var list []Finding
+func (p *Properties) checkScheme() []problem.Finding {
+	var list []problem.Finding
 	scheme, _ := p.Get("server.scheme")
 	https := strings.EqualFold(strings.TrimSpace(scheme.Value), "https")
 	line, set, secure := p.truth("server.secure")
@@ -82,28 +84,28 @@ func (p *Properties) checkScheme() []Finding {
 	switch {
 	case undecided:
 	case https && set && !secure:
-		list = append(list, Finding{line, "server.secure=false with server.scheme=https", whyNotSecure, "Set server.secure=true."})
+		list = append(list, finding(line, "server.secure=false with server.scheme=https", whyNotSecure, "set server.secure=true"))
 	case https && !set:
-		list = append(list, Finding{scheme.Line, "server.scheme=https without server.secure=true", whyNotSecure, "Set server.secure=true."})
+		list = append(list, finding(scheme.Line, "server.scheme=https without server.secure=true", whyNotSecure, "set server.secure=true"))
 	case secure && !https:
-		list = append(list, Finding{line, "server.secure=true without server.scheme=https", whyNotHTTPS, "Set server.scheme=https."})
+		list = append(list, finding(line, "server.secure=true without server.scheme=https", whyNotHTTPS, "set server.scheme=https"))
 	}
 	if line, _, on := p.truth("server.require-ssl"); on && !secure {
-		list = append(list, Finding{
+		list = append(list, finding(
 			line, "server.require-ssl=true, but server.secure is not true",
-			"Bitbucket redirects every request to HTTPS, the ones that came by HTTPS too: an endless loop.", "Set server.secure=true, or remove server.require-ssl.",
-		})
+			"Bitbucket redirects every request to HTTPS, the ones that came by HTTPS too: an endless loop", "set server.secure=true, or remove server.require-ssl",
+		))
 	}
 	if name, ok := p.Get("server.proxy-name"); ok {
 		if port, _ := p.Get("server.proxy-port"); port.Value == "" || port.Value == "0" {
-			list = append(list, Finding{name.Line, "server.proxy-name without server.proxy-port", whyNoProxyPort, "Set server.proxy-port to the public port, usually 443."})
+			list = append(list, finding(name.Line, "server.proxy-name without server.proxy-port", whyNoProxyPort, "set server.proxy-port to the public port, usually 443"))
 		}
 	}
 	return list
 }
 
 // checkTLS finds TLS on Bitbucket's own port (server.ssl.*).
-func (p *Properties) checkTLS() []Finding {
+func (p *Properties) checkTLS() []problem.Finding {
 	line, set, on := p.truth("server.ssl.enabled")
 	if set && !on {
 		return nil
@@ -116,28 +118,28 @@ func (p *Properties) checkTLS() []Finding {
 		}
 		line, found = store.Line, "server.ssl.key-store is set: Bitbucket's port may speak TLS itself"
 	}
-	return []Finding{{
-		line, found, "The front talks plain HTTP to Bitbucket and gets no answer from a TLS port.",
-		"Set server.ssl.enabled=false (the front does TLS), or give Bitbucket an additional plain connector on the loopback address.",
-	}}
+	return []problem.Finding{finding(
+		line, found, "the front talks plain HTTP to Bitbucket and gets no answer from a TLS port",
+		"set server.ssl.enabled=false (the front does TLS), or give Bitbucket an additional plain connector on the loopback address",
+	)}
 }
 
-func (p *Properties) checkContextPath() []Finding {
+func (p *Properties) checkContextPath() []problem.Finding {
 	path, ok := p.Get(contextPathKey)
 	v := path.Value
 	if !ok || v == "" || v == "/" || placeholder(v) != "" || strings.HasPrefix(v, "/") && !strings.HasSuffix(v, "/") {
 		return nil
 	}
-	return []Finding{{
-		path.Line, fmt.Sprintf("%s=%s", contextPathKey, v), "The path must begin with a slash and not end with one.",
-		fmt.Sprintf("Set %s=/%s.", contextPathKey, strings.Trim(v, "/ \t")),
-	}}
+	return []problem.Finding{finding(
+		path.Line, fmt.Sprintf("%s=%s", contextPathKey, v), "the path must begin with a slash and not end with one",
+		fmt.Sprintf("set %s=/%s", contextPathKey, strings.Trim(v, "/ \t")),
+	)}
 }
 
 // checkAdditional names connectors beside server.port
 // (server.additional-connector.N.port, N from 1).
-func (p *Properties) checkAdditional() []Finding {
-	var list []Finding
+func (p *Properties) checkAdditional() []problem.Finding {
+	var list []problem.Finding
 	for _, key := range p.Keys() {
 		number, ok := strings.CutPrefix(key, "server.additional-connector.")
 		number, isPort := strings.CutSuffix(number, ".port")
@@ -149,11 +151,11 @@ func (p *Properties) checkAdditional() []Finding {
 		if _, _, on := p.truth("server.additional-connector." + number + ".ssl.enabled"); on {
 			tls = " with TLS"
 		}
-		list = append(list, Finding{
+		list = append(list, finding(
 			port.Line, fmt.Sprintf("additional connector %s on port %s%s", number, port.Value, tls),
-			"It does not carry the public name unless it says so itself, and whoever reaches it goes round the front.",
-			"Remove it if nothing uses it, or keep it closed to other machines.",
-		})
+			"it does not carry the public name unless it says so itself, and anyone who can reach it bypasses the front",
+			"remove it if nothing uses it, or keep it closed to other machines",
+		))
 	}
 	return list
 }

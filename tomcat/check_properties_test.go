@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bitgate/internal/problem"
 )
 
 func TestCheckProperties(t *testing.T) {
@@ -59,11 +61,11 @@ func TestCheckScriptsCfg(t *testing.T) {
 		{"port unknown", "bitbucket_httpport=1", 0, "", nil},
 		{
 			"out of step", "# x\nbitbucket_httpport=7991\nbitbucket_context=/\n", 7990, "/bitbucket",
-			[]string{"2 conf/scripts.cfg says bitbucket_httpport=7991, server.xml says 7990", "3 conf/scripts.cfg says bitbucket_context=/, server.xml says /bitbucket"},
+			[]string{"2 it says bitbucket_httpport=7991, server.xml says 7990", "3 it says bitbucket_context=/, server.xml says /bitbucket"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := brief(t, CheckScriptsCfg([]byte(c.src), c.port, c.path)); !slices.Equal(got, c.want) {
+			if got := brief(t, CheckScriptsCfg("scripts.cfg", []byte(c.src), c.port, c.path)); !slices.Equal(got, c.want) {
 				t.Errorf("got %q\nwant %q", got, c.want)
 			}
 		})
@@ -71,7 +73,7 @@ func TestCheckScriptsCfg(t *testing.T) {
 }
 
 // brief is line and Found of every finding; all three parts must be there.
-func brief(t *testing.T, findings []Finding) []string {
+func brief(t *testing.T, findings []problem.Finding) []string {
 	t.Helper()
 	var list []string
 	for _, f := range findings {

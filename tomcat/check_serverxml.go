@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"bitgate/internal/problem"
 )
 
 // CheckServerXML names what contradicts itself on the connector on port (0:
 // the only HTTP connector), and the other ways into this Tomcat.
-func CheckServerXML(s *ServerXML, port int) []Finding {
-	var list []Finding
+func CheckServerXML(s *ServerXML, port int) []problem.Finding {
+	var list []problem.Finding
 	inUse := -1
 	if ordinal, err := s.connectorInUse(port); err == nil {
 		inUse = ordinal
@@ -17,50 +19,50 @@ func CheckServerXML(s *ServerXML, port int) []Finding {
 	}
 	for _, i := range s.connectors() {
 		if c := s.info(i); i != inUse && inUse >= 0 {
-			list = append(list, Finding{
-				c.Line, "there is another live connector: " + c.describe(),
-				"It does not carry the public name, and whoever reaches it goes round the front.",
-				"Remove it if nothing uses it, or keep it closed to other machines.",
-			})
+			list = append(list, finding(
+				c.Line, "there is another live connector: "+c.describe(),
+				"it does not carry the public name, and anyone who can reach it bypasses the front",
+				"remove it if nothing uses it, or keep it closed to other machines",
+			))
 		}
 	}
 	for _, i := range s.named("Context") {
 		if !slices.Contains(s.contexts(), i) {
-			list = append(list, Finding{s.line(i), "this Context does not stand in a Host", "Tomcat ignores it.", "Remove it, or move it into the Host."})
+			list = append(list, finding(s.line(i), "this Context does not stand in a Host", "Tomcat ignores it", "remove it, or move it into the Host"))
 		}
 	}
-	return list
+	return in(s.name, list)
 }
 
-func checkConnector(c ConnectorInfo) []Finding {
-	var list []Finding
-	add := func(found, why, do string) { list = append(list, Finding{c.Line, found, why, do}) }
+func checkConnector(c ConnectorInfo) []problem.Finding {
+	var list []problem.Finding
+	add := func(found, why, do string) { list = append(list, finding(c.Line, found, why, do)) }
 	scheme, secure := c.Attributes["scheme"], strings.EqualFold(c.Attributes["secure"], "true")
 	known := placeholder(scheme) == "" && placeholder(c.Attributes["secure"]) == ""
 	switch {
 	case known && strings.EqualFold(scheme, "https") && !secure:
-		add(`scheme="https" without secure="true"`, whyNotSecure, `Set secure="true".`)
+		add(`scheme="https" without secure="true"`, whyNotSecure, `set secure="true"`)
 	case known && secure && !strings.EqualFold(scheme, "https"):
-		add(`secure="true" without scheme="https"`, whyNotHTTPS, `Set scheme="https".`)
+		add(`secure="true" without scheme="https"`, whyNotHTTPS, `set scheme="https"`)
 	}
 	if name, proxyPort := c.Attributes["proxyName"], c.Attributes["proxyPort"]; name != "" && (proxyPort == "" || proxyPort == "0") {
-		add("proxyName without proxyPort", whyNoProxyPort, "Set proxyPort to the public port, usually 443.")
+		add("proxyName without proxyPort", whyNoProxyPort, "set proxyPort to the public port, usually 443")
 	}
 	redirect, proxyPort := c.Attributes["redirectPort"], c.Attributes["proxyPort"]
 	if redirect != "" && proxyPort != "" && redirect != proxyPort && placeholder(redirect+proxyPort) == "" {
 		add(fmt.Sprintf("redirectPort is %s, the public port is %s", redirect, proxyPort),
-			"Where Tomcat itself redirects to HTTPS it sends clients to a port that the front does not serve.", "Set redirectPort to "+proxyPort+".")
+			"where Tomcat itself redirects to HTTPS it sends clients to a port that the front does not serve", "set redirectPort to "+proxyPort)
 	}
 	if c.speaksTLS() {
 		add(fmt.Sprintf("the connector on port %s speaks TLS itself (SSLEnabled)", c.Port),
-			"The front talks plain HTTP to Bitbucket and gets no answer here.", "Use a connector without SSLEnabled for the front.")
+			"the front talks plain HTTP to Bitbucket and gets no answer here", "use a connector without SSLEnabled for the front")
 	}
 	return list
 }
 
 // Reasons that server.xml and bitbucket.properties share.
 const (
-	whyNotSecure   = "Bitbucket takes the client's connection for an insecure one: session cookies lose their Secure mark."
-	whyNotHTTPS    = "Bitbucket writes links and redirects with http:// although clients come by HTTPS."
-	whyNoProxyPort = "The public port is then taken from the Host header or guessed, and links may carry the wrong one."
+	whyNotSecure   = "Bitbucket takes the client's connection for an insecure one: session cookies lose their Secure mark"
+	whyNotHTTPS    = "Bitbucket writes links and redirects with http:// although clients come by HTTPS"
+	whyNoProxyPort = "the public port is then taken from the Host header or guessed, and links may carry the wrong one"
 )

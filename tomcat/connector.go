@@ -61,8 +61,8 @@ func (s *ServerXML) connectorInUse(port int) (ordinal int, err error) {
 		return match[0], nil
 	}
 	return 0, problem.New(fmt.Sprintf("%s: several connectors could be the one in use: %s", s.name, s.list(match)),
-		"Only the connector that the front talks to may carry the public name and port.",
-		"Name its port with --upstream, or give every connector a port of its own.")
+		"only the connector that the front talks to may carry the public name and port",
+		"name its port with --upstream, or give every connector a port of its own")
 }
 
 // plain leaves out the connectors that speak TLS.
@@ -82,8 +82,8 @@ func (s *ServerXML) noConnector(port int) error {
 		c := s.info(i)
 		if c.on(port) && placeholder(c.Protocol) != "" {
 			return problem.New(fmt.Sprintf("%s, line %d: the protocol of the connector on port %d is the property ${%s}", s.name, c.Line, port, placeholder(c.Protocol)),
-				"Its value is set elsewhere, so HTTP cannot be told from AJP here.",
-				"Write the protocol literally, e.g. protocol=\"HTTP/1.1\", and run bitgate again.")
+				"its value is set elsewhere, so HTTP cannot be told from AJP here",
+				"write the protocol literally, e.g. protocol=\"HTTP/1.1\", and run bitgate again")
 		}
 	}
 	for _, i := range all {
@@ -93,20 +93,20 @@ func (s *ServerXML) noConnector(port int) error {
 	}
 	if len(all) == 0 {
 		return problem.New(fmt.Sprintf("%s, line %d: there is no live Connector in any Service", s.name, s.line(0)),
-			"Without a connector Bitbucket listens nowhere; one in a comment does not count.", "Check that this is the server.xml Bitbucket starts with.")
+			"without a connector Bitbucket listens nowhere; one in a comment does not count", "check that this is the server.xml Bitbucket starts with")
 	}
 	found := fmt.Sprintf("%s: no live HTTP connector on port %d; there is %s", s.name, port, s.list(all))
 	if port == 0 {
 		found = fmt.Sprintf("%s: no live HTTP connector; there is %s", s.name, s.list(all))
 	}
-	return problem.New(found, "The proxy settings belong on the connector that the front talks to.",
-		"Name the port of Bitbucket's HTTP connector with --upstream.")
+	return problem.New(found, "the proxy settings belong on the connector that the front talks to",
+		"name the port of Bitbucket's HTTP connector with --upstream")
 }
 
 func (s *ServerXML) portPlaceholder(c ConnectorInfo) error {
 	return problem.New(fmt.Sprintf("%s, line %d: the connector's port is the property ${%s}", s.name, c.Line, placeholder(c.Port)),
-		"Its value is set elsewhere (conf/catalina.properties or -D), so it is not certain that this connector is the one in use.",
-		"Write the port literally into this file, or set the proxy attributes of this connector by hand.")
+		"its value is set elsewhere (conf/catalina.properties or -D), so it is not certain that this connector is the one in use",
+		"write the port literally into this file, or set the proxy attributes of this connector by hand")
 }
 
 func (s *ServerXML) list(ordinals []int) string {

@@ -18,12 +18,12 @@ func (s *ServerXML) SetContextPath(path string) (Result, error) {
 		return Result{}, s.noContext()
 	case len(live) > 1:
 		return Result{}, problem.New(fmt.Sprintf("%s: there are %d Contexts (lines %s)", s.name, len(live), s.lines(live)),
-			"It is not certain which of them is Bitbucket.", "Set the path by hand, or leave the one Context that is Bitbucket.")
+			"it is not certain which of them is Bitbucket", "set the path by hand, or leave the one Context that is Bitbucket")
 	}
 	if old, _ := s.value(live[0], "path"); placeholder(old) != "" {
 		return Result{}, problem.New(fmt.Sprintf("%s, line %d: the context path is the property ${%s}", s.name, s.line(live[0]), placeholder(old)),
-			"Its value is set elsewhere (conf/catalina.properties or -D), and others may rely on it.",
-			fmt.Sprintf("Set the property %s to %q, or write the path literally into this file.", placeholder(old), path))
+			"its value is set elsewhere (conf/catalina.properties or -D), and others may rely on it",
+			fmt.Sprintf("set the property %s to %q, or write the path literally into this file", placeholder(old), path))
 	}
 	return s.setAttributes(live[0], []setting{{"path", path}})
 }
@@ -37,8 +37,8 @@ func (s *ServerXML) noContext() error {
 	if odd := s.named("Context"); len(odd) > 0 {
 		found = fmt.Sprintf("%s: the Context in line %s does not stand in a Host, so Tomcat ignores it", s.name, s.lines(odd))
 	}
-	return problem.New(found, "The context path is an attribute of Bitbucket's Context; bitgate never inserts one.",
-		"Check that this is the server.xml Bitbucket starts with (Stash up to 3.7: conf/server.xml, later: shared/server.xml). The connector can be set all the same.")
+	return problem.New(found, "the context path is an attribute of Bitbucket's Context; bitgate never inserts one",
+		"check that this is the server.xml Bitbucket starts with (Stash up to 3.7: conf/server.xml, later: shared/server.xml); the connector can be set all the same")
 }
 
 // named lists the elements of that name, wherever they stand.

@@ -44,7 +44,7 @@ func ParseProperties(name string, src []byte) (*Properties, error) {
 		var f *fault
 		if errors.As(err, &f) {
 			return nil, problem.New(fmt.Sprintf("%s, line %d: %s", name, f.line, f.reason),
-				"Bitbucket would not start with this file.", "Correct the line and run bitgate again.")
+				"Bitbucket would not start with this file", "correct the line and run bitgate again")
 		}
 		return nil, err
 	}

@@ -51,7 +51,7 @@ func (p *Properties) Set(want []Property) (Result, error) {
 		err = p.verify(res.After, want)
 	}
 	if err != nil {
-		return Result{}, problem.Wrap(err, p.name+": the edit does not read back as intended", "The edit was not made.", "Set the keys by hand.")
+		return Result{}, problem.Wrap(err, p.name+": the edit does not read back as intended", "the edit was not made", "set the keys by hand")
 	}
 	return res, nil
 }
@@ -77,8 +77,8 @@ func (p *Properties) checkPlaceholder(e entry, w Property) (note string, err err
 		return "", nil
 	case w.Key == contextPathKey:
 		return "", problem.New(fmt.Sprintf("%s, line %d: %s is the property ${%s}", p.name, e.line, w.Key, name),
-			"Its value is set elsewhere (environment or -D), and others may rely on it.",
-			fmt.Sprintf("Set %s to %q, or write the path literally into this file.", name, w.Value))
+			"its value is set elsewhere (environment or -D), and others may rely on it",
+			fmt.Sprintf("set %s to %q, or write the path literally into this file", name, w.Value))
 	}
 	return fmt.Sprintf("%s in line %d was the property ${%s} and is now written literally", w.Key, e.line, name), nil
 }

@@ -4,19 +4,21 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"bitgate/internal/problem"
 )
 
 // CheckScriptsCfg compares conf/scripts.cfg of Stash 3.x and Bitbucket 4.x
 // (stash_httpport, bitbucket_httpport, bitbucket_context) with the connector's
 // port (0: not compared) and the context path ("" for the root). The start
 // scripts print their address from it; Tomcat itself does not read it.
-func CheckScriptsCfg(data []byte, port int, path string) []Finding {
-	var list []Finding
+func CheckScriptsCfg(file string, data []byte, port int, path string) []problem.Finding {
+	var list []problem.Finding
 	add := func(line int, key, value, want string) {
-		list = append(list, Finding{
-			line, fmt.Sprintf("conf/scripts.cfg says %s=%s, server.xml says %s", key, value, want),
-			"The start scripts print a wrong address; Bitbucket itself is not affected.", fmt.Sprintf("Set %s=%s in conf/scripts.cfg.", key, want),
-		})
+		list = append(list, finding(
+			line, fmt.Sprintf("it says %s=%s, server.xml says %s", key, value, want),
+			"the start scripts print a wrong address; Bitbucket itself is not affected", fmt.Sprintf("set %s=%s there", key, want),
+		))
 	}
 	line := 0
 	for text := range strings.Lines(string(data)) {
@@ -31,5 +33,5 @@ func CheckScriptsCfg(data []byte, port int, path string) []Finding {
 			add(line, key, value, "/"+strings.Trim(path, "/"))
 		}
 	}
-	return list
+	return in(file, list)
 }

@@ -34,8 +34,8 @@ type ServerXML struct {
 func ParseServerXML(name string, src []byte) (*ServerXML, error) {
 	s := &ServerXML{name: name, src: src}
 	if err := s.parse(); err != nil {
-		return nil, s.refuse(err, "Every byte of this file that bitgate does not have to change must survive, so it edits only what it reads in full.",
-			"Correct the file (Tomcat must be able to start with it) and run bitgate again.")
+		return nil, s.refuse(err, "every byte of this file that bitgate does not have to change must survive, so it edits only what it reads in full",
+			"correct the file (Tomcat must be able to start with it) and run bitgate again")
 	}
 	return s, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"bitgate/internal/problem"
 	"bitgate/internal/splice"
 )
 
@@ -35,12 +36,17 @@ type Found struct {
 	Line  int // 1-based
 }
 
-// Finding is a contradiction or trap seen in the files.
-type Finding struct {
-	Line  int // 1-based; 0 where it is about the whole file
-	Found string
-	Why   string
-	Do    string
+// finding is a contradiction or trap seen in a file.
+func finding(line int, found, why, do string) problem.Finding {
+	return problem.Finding{ID: "connector", Level: problem.Warn, Line: line, Found: found, Why: why, Do: do}
+}
+
+// in names the file of findings.
+func in(file string, list []problem.Finding) []problem.Finding {
+	for i := range list {
+		list[i].File = file
+	}
+	return list
 }
 
 // setting is one wanted value: an attribute of Connector or a property key.

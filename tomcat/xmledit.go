@@ -44,12 +44,12 @@ func (s *ServerXML) setAttributes(ordinal int, want []setting) (Result, error) {
 		edits = append(edits, s.insertion(s.tags[ordinal], missing))
 	}
 	if err := s.splice(&res, edits); err != nil {
-		return Result{}, s.refuse(err, "The edit was not made.", "Set the attributes by hand.")
+		return Result{}, s.refuse(err, "the edit was not made", "set the attributes by hand")
 	}
 	again := &ServerXML{name: s.name, src: res.After}
 	if err := again.parse(); err != nil || !sameTree(&tree.Element, &again.tree.Element) {
 		return Result{}, problem.New(fmt.Sprintf("%s, line %d: the edited element does not read back as intended", s.name, s.line(ordinal)),
-			"The edit was not made.", "Set the attributes by hand, and please report this file's layout.")
+			"the edit was not made", "set the attributes by hand, and please report this file's layout")
 	}
 	return res, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/internal/problem"
 	"bitgate/interview"
 	"bitgate/setup"
 )
@@ -18,7 +19,7 @@ type runScreen struct {
 	verifying bool
 	stopping  bool // the person or the system asked to take back
 	decision  *decision
-	findings  []setup.Finding
+	findings  []problem.Finding
 	cancel    context.CancelFunc
 	post      *post
 	scroll    scroller // of the result
@@ -121,13 +122,13 @@ func (m *model) verify() tea.Cmd {
 	plan, b, p := m.review.plan, m.b, r.post
 	return tea.Batch(m.startSpinner(), p.next, func() tea.Msg {
 		defer cancel()
-		all := b.Verify(ctx, plan, func(f setup.Finding) { p.send(mail{finding: &f}) })
+		all := b.Verify(ctx, plan, func(f problem.Finding) { p.send(mail{finding: &f}) })
 		p.send(mail{verified: &verified{all}})
 		return nil
 	})
 }
 
-func (m *model) finishVerify(findings []setup.Finding) tea.Cmd {
+func (m *model) finishVerify(findings []problem.Finding) tea.Cmd {
 	m.run.active = false
 	m.out.Findings = findings
 	last := &m.run.rows[len(m.run.rows)-1]

@@ -17,7 +17,7 @@ type askScreen struct {
 	invalid   string // why the last Enter was refused
 	signingIn bool
 	preview   interview.Preview
-	advice    []setup.Finding
+	advice    []problem.Finding
 	candidate setup.Answers // the answers with what stands in the field
 	visited   bool          // it was answered before
 	toReview  bool          // opened from the list of answers
@@ -27,7 +27,7 @@ type askScreen struct {
 type (
 	checkedMsg struct {
 		id, about string
-		findings  []setup.Finding
+		findings  []problem.Finding
 	}
 	pauseMsg struct {
 		id    string

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	// Before any Charm package: see there.
+	"bitgate/internal/problem"
 	_ "bitgate/internal/quietterm"
 
 	"bitgate/interview"
@@ -27,9 +28,9 @@ type Backend struct {
 	// Diffs makes the diffs of a plan. Pure and fast.
 	Diffs func(f setup.Facts, p setup.Plan) []setup.FileDiff
 	// Check runs the slow checks of one question (DNS, port, certificate) for the answers so far.
-	Check func(ctx context.Context, question string, f setup.Facts, a setup.Answers) []setup.Finding
+	Check func(ctx context.Context, question string, f setup.Facts, a setup.Answers) []problem.Finding
 	// CheckPlan proves a plan; a Fail finding forbids apply.
-	CheckPlan func(ctx context.Context, f setup.Facts, p setup.Plan) ([]setup.Finding, error)
+	CheckPlan func(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error)
 	// Login tries a password once. A refusal is a *problem.Error of kind
 	// Credentials. The session stays on the backend's side; the wizard
 	// overwrites password when Login returns.
@@ -37,7 +38,7 @@ type Backend struct {
 	// Apply carries the plan out. When ctx ends it takes back what was done.
 	Apply func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error)
 	// Verify checks from outside, after apply.
-	Verify func(ctx context.Context, p setup.Plan, notify func(setup.Finding)) []setup.Finding
+	Verify func(ctx context.Context, p setup.Plan, notify func(problem.Finding)) []problem.Finding
 	// SaveDraft keeps the answers given so far for an interrupted session, and
 	// the ids of the questions that were answered.
 	SaveDraft func(a setup.Answers, answered []string) error
@@ -85,11 +86,11 @@ type Outcome struct {
 	Answers   setup.Answers // resolved
 	Plan      setup.Plan
 	Result    setup.Result
-	Findings  []setup.Finding // of verify
-	Applied   bool            // apply was started
-	Stopped   bool            // the person, or the end of ctx, asked apply to take back
-	Cancelled bool            // left before consent: nothing was changed
-	Err       error           // what apply returned
+	Findings  []problem.Finding // of verify
+	Applied   bool              // apply was started
+	Stopped   bool              // the person, or the end of ctx, asked apply to take back
+	Cancelled bool              // left before consent: nothing was changed
+	Err       error             // what apply returned
 }
 
 // interviewWith is the interview of one session at b.

@@ -5,6 +5,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/internal/problem"
 	"bitgate/interview"
 	"bitgate/setup"
 )
@@ -12,7 +13,7 @@ import (
 type checkState struct {
 	about    string // the text it judged
 	running  bool
-	findings []setup.Finding
+	findings []problem.Finding
 }
 
 // typingPause is how long the keys must rest before a slow check starts.

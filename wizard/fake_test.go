@@ -59,20 +59,20 @@ func (m *machine) backend() Backend {
 			return m.facts, ctx.Err()
 		},
 		Resolve: fakeResolve, Build: fakeBuild, Diffs: fakeDiffs,
-		Check: func(_ context.Context, id string, _ setup.Facts, a setup.Answers) []setup.Finding {
+		Check: func(_ context.Context, id string, _ setup.Facts, a setup.Answers) []problem.Finding {
 			switch id {
 			case "url":
-				return []setup.Finding{{Level: setup.OK, Seen: a.URL.Host() + " resolves to this machine (203.0.113.7)"}}
+				return []problem.Finding{{Level: problem.OK, Found: a.URL.Host() + " resolves to this machine (203.0.113.7)"}}
 			case "cert":
 				if strings.Contains(a.Cert, "other") {
-					return []setup.Finding{{Level: setup.Fail, Seen: "the certificate is for other.example.com", Do: "take the certificate of " + a.URL.Host()}}
+					return []problem.Finding{{Level: problem.Fail, Found: "the certificate is for other.example.com", Do: "take the certificate of " + a.URL.Host()}}
 				}
-				return []setup.Finding{{Level: setup.OK, Seen: "the certificate is for " + a.URL.Host() + ", until 2027-03-01"}}
+				return []problem.Finding{{Level: problem.OK, Found: "the certificate is for " + a.URL.Host() + ", until 2027-03-01"}}
 			}
 			return nil
 		},
-		CheckPlan: func(context.Context, setup.Facts, setup.Plan) ([]setup.Finding, error) {
-			return []setup.Finding{{Level: setup.OK, Seen: "haproxy -c accepts the new configuration"}, {Level: setup.Warn, Seen: "the certificate ends in 19 days", Do: "bitgate cert renew --help"}}, m.wrong
+		CheckPlan: func(context.Context, setup.Facts, setup.Plan) ([]problem.Finding, error) {
+			return []problem.Finding{{Level: problem.OK, Found: "haproxy -c accepts the new configuration"}, {Level: problem.Warn, Found: "the certificate ends in 19 days", Do: "bitgate cert renew --help"}}, m.wrong
 		},
 		Login: func(_ context.Context, user string, password []byte) error {
 			m.logins++
@@ -134,12 +134,12 @@ func (m *machine) takeBack(send func(setup.EventKind, int, string), from int) (s
 	return setup.Result{Run: "20261122-1", State: setup.RunTakenBack, Backups: "/var/lib/bitgate/runs/20261122-1"}, err
 }
 
-func (m *machine) verify(_ context.Context, _ setup.Plan, notify func(setup.Finding)) []setup.Finding {
+func (m *machine) verify(_ context.Context, _ setup.Plan, notify func(problem.Finding)) []problem.Finding {
 	m.verified++
-	all := []setup.Finding{
-		{ID: "tls", Level: setup.OK, Seen: "TLS 1.3, git.example.com, chain complete"},
-		{ID: "status", Level: setup.OK, Seen: "/status answers RUNNING through the front"},
-		{ID: "expiry", Level: setup.Warn, Seen: "the certificate ends in 19 days (2026-12-11)", Do: "bitgate cert renew --help"},
+	all := []problem.Finding{
+		{ID: "tls", Level: problem.OK, Found: "TLS 1.3, git.example.com, chain complete"},
+		{ID: "status", Level: problem.OK, Found: "/status answers RUNNING through the front"},
+		{ID: "expiry", Level: problem.Warn, Found: "the certificate ends in 19 days (2026-12-11)", Do: "bitgate cert renew --help"},
 	}
 	for _, f := range all {
 		notify(f)

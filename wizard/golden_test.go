@@ -26,7 +26,7 @@ var screens = []struct {
 }{
 	{"welcome", func(p *pump) {}},
 	{"welcome-bare", func(p *pump) {
-		p.machine.facts = setup.Facts{Findings: []setup.Finding{{Level: setup.Warn, Seen: "SELinux is enforcing", Do: "setsebool -P haproxy_connect_any 1"}}}
+		p.machine.facts = setup.Facts{Findings: []problem.Finding{{Level: problem.Warn, Found: "SELinux is enforcing", Do: "setsebool -P haproxy_connect_any 1"}}}
 		p.run(p.m.look())
 		p.settle()
 	}},
@@ -138,7 +138,7 @@ func verifying(p *pump) {
 		p.m.Update(mail{event: &setup.Event{At: at.Add(time.Second), Kind: setup.EventDone, Change: i}})
 	}
 	p.m.Update(mail{applied: &applied{result: setup.Result{Run: "20261122-1", State: setup.RunCommitted}}})
-	p.m.Update(mail{finding: &setup.Finding{ID: "tls", Level: setup.OK, Seen: "TLS 1.3, git.example.com, chain complete"}})
+	p.m.Update(mail{finding: &problem.Finding{ID: "tls", Level: problem.OK, Found: "TLS 1.3, git.example.com, chain complete"}})
 }
 
 // resumed is a session that goes on where another one was left.

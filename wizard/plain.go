@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"bitgate/internal/problem"
 	"bitgate/interview"
 	"bitgate/setup"
 )
@@ -60,7 +61,7 @@ func (p *prompter) say(paragraphs ...string) {
 	}
 }
 
-func (p *prompter) findings(findings []setup.Finding) {
+func (p *prompter) findings(findings []problem.Finding) {
 	for _, f := range findings {
 		for _, l := range p.st.findingLines(f, p.o.Width) {
 			fmt.Fprintln(p.out, l)
@@ -75,7 +76,7 @@ func (p *prompter) session() (Outcome, error) {
 		return outcome, err
 	}
 	for _, l := range interview.FoundLines(p.iv.Facts, p.iv.Answers) {
-		p.findings([]setup.Finding{{Level: l.Level, Seen: strings.TrimRight(l.Label+": "+l.Value+interview.SourceNote(p.iv.Facts, l.Source), " ")}})
+		p.findings([]problem.Finding{{Level: l.Level, Found: strings.TrimRight(l.Label+": "+l.Value+interview.SourceNote(p.iv.Facts, l.Source), " ")}})
 	}
 	p.findings(interview.WorthSaying(p.iv.Facts.Findings))
 	if run := p.iv.Facts.OpenRun; run != "" {

@@ -54,7 +54,7 @@ func (p *prompter) review() (Outcome, error) {
 	return p.apply(outcome), nil
 }
 
-func (p *prompter) prove(plan setup.Plan) ([]setup.Finding, error) {
+func (p *prompter) prove(plan setup.Plan) ([]problem.Finding, error) {
 	if p.b.CheckPlan == nil || plan.Empty() {
 		return nil, nil
 	}
@@ -122,7 +122,7 @@ func (p *prompter) apply(outcome Outcome) Outcome {
 func (p *prompter) finish(outcome Outcome) Outcome {
 	if p.b.Verify != nil {
 		p.say("", "Checking from outside.")
-		outcome.Findings = p.b.Verify(p.ctx, outcome.Plan, func(f setup.Finding) { p.findings([]setup.Finding{f}) })
+		outcome.Findings = p.b.Verify(p.ctx, outcome.Plan, func(f problem.Finding) { p.findings([]problem.Finding{f}) })
 	}
 	return p.summary(outcome)
 }
@@ -196,11 +196,11 @@ func joinDecisions(choices []setup.Decision) string {
 }
 
 // unproven is the error of a plan whose checks failed.
-func unproven(lists ...[]setup.Finding) error {
+func unproven(lists ...[]problem.Finding) error {
 	for _, list := range lists {
 		for _, f := range list {
-			if f.Level == setup.Fail {
-				return problem.New(strings.TrimPrefix(f.Title+": "+f.Seen, ": "), f.Why, f.Do)
+			if f.Level == problem.Fail {
+				return f.Err()
 			}
 		}
 	}

@@ -66,7 +66,7 @@ var runs = map[string]struct {
 			m.facts.Instance.SSHActive = true
 			m.facts.Listeners = []setup.Listener{{Address: "0.0.0.0:443", Process: "nginx"}}
 			m.facts.Certificate.Sources = map[string]string{"/c.pem": ""}
-			m.facts.Certificate.Findings = []setup.Finding{{ID: "certificate.chain", Level: setup.Warn, Seen: "no intermediates"}}
+			m.facts.Certificate.Findings = []problem.Finding{{ID: "certificate.chain", Level: problem.Warn, Found: "no intermediates"}}
 			m.facts.HandMade = []string{"frontend bitbucket_http_frontend"}
 		}, typed: map[string]string{
 			"home": "/srv/b", "bitbucket-version": "9.4.1", "url": "git.example.com", "admin-user": "admin", interview.PasswordID: "correct horse",
@@ -253,8 +253,8 @@ func TestPlainDecision(t *testing.T) {
 func TestPlainFailedCheckForbidsApply(t *testing.T) {
 	mc := standardMachine()
 	b := mc.backend()
-	b.CheckPlan = func(context.Context, setup.Facts, setup.Plan) ([]setup.Finding, error) {
-		return []setup.Finding{{Level: setup.Fail, Seen: "port 443 is held by nginx", Do: "stop nginx"}}, nil
+	b.CheckPlan = func(context.Context, setup.Facts, setup.Plan) ([]problem.Finding, error) {
+		return []problem.Finding{{Level: problem.Fail, Found: "port 443 is held by nginx", Do: "stop nginx"}}, nil
 	}
 	_, err := Plain(t.Context(), strings.NewReader(standardLines+"apply\n"), io.Discard, b, setup.Answers{}, nil, Options{})
 	var p *problem.Error

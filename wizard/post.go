@@ -5,6 +5,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
@@ -12,7 +13,7 @@ import (
 type mail struct {
 	event    *setup.Event
 	ask      *decision
-	finding  *setup.Finding
+	finding  *problem.Finding
 	applied  *applied
 	verified *verified
 }
@@ -22,7 +23,7 @@ type applied struct {
 	err    error
 }
 
-type verified struct{ findings []setup.Finding }
+type verified struct{ findings []problem.Finding }
 
 // post carries mail from the apply goroutine to the screen. Sending never
 // blocks, so a screen that is gone cannot stop a run.

@@ -1,7 +1,6 @@
 package wizard
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -63,7 +62,7 @@ func summary(out Outcome, after func(setup.Result, setup.Answers) (string, strin
 		lines = append(lines, st.findingLines(f, w)...)
 	}
 	for _, p := range out.Result.Pending {
-		lines = append(lines, st.findingLines(setup.Finding{Level: setup.Note, Seen: "left for you: " + p}, w)...)
+		lines = append(lines, st.findingLines(problem.Finding{Level: problem.Note, Found: "left for you: " + p}, w)...)
 	}
 	if out.Result.Backups != "" {
 		lines = append(lines, "", "Backups   "+out.Result.Backups)
@@ -81,8 +80,8 @@ func summary(out Outcome, after func(setup.Result, setup.Answers) (string, strin
 
 // remarks are what verify and the plan have to say. The plan says of the
 // application links what to do with them; verify only that they are there.
-func remarks(out Outcome) []setup.Finding {
-	var all []setup.Finding
+func remarks(out Outcome) []problem.Finding {
+	var all []problem.Finding
 	planned := false
 	for _, f := range out.Result.Notes {
 		planned = planned || f.ID == "application-links"
@@ -154,22 +153,33 @@ func failureLines(out Outcome, st style, w int) []string {
 		head = "Apply failed, and something could not be taken back."
 	}
 	lines := []string{st.fail.Render("x") + "   " + st.bold.Render(head), ""}
-	var p *problem.Error
-	if !errors.As(out.Err, &p) {
-		return append(lines, wrap(out.Err.Error(), w)...)
+	told := problem.Explain(out.Err)
+	for i, found := range told.Found {
+		lines = append(lines, wrap(because(i, found), w)...)
 	}
-	for _, t := range []string{p.Error(), p.Why, p.Do} {
-		lines = append(lines, wrap(t, w)...)
+	for _, why := range told.Why {
+		lines = append(lines, wrap("why: "+why, w)...)
+	}
+	for _, do := range told.Do {
+		lines = append(lines, wrap("do:  "+do, w)...)
 	}
 	return lines
 }
 
-func tally(findings []setup.Finding) (ok, warn, fail int) {
+// because marks the reasons below the first text of a chain.
+func because(i int, found string) string {
+	if i == 0 {
+		return found
+	}
+	return "because: " + found
+}
+
+func tally(findings []problem.Finding) (ok, warn, fail int) {
 	for _, f := range findings {
 		switch f.Level {
-		case setup.Warn:
+		case problem.Warn:
 			warn++
-		case setup.Fail:
+		case problem.Fail:
 			fail++
 		default:
 			ok++

@@ -5,6 +5,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/internal/problem"
 	"bitgate/interview"
 	"bitgate/setup"
 )
@@ -16,8 +17,8 @@ type reviewScreen struct {
 	tabs      []interview.Tab
 	at        int
 	scroll    scroller
-	signs     string          // of the lines before they were wrapped
-	findings  []setup.Finding // of CheckPlan
+	signs     string            // of the lines before they were wrapped
+	findings  []problem.Finding // of CheckPlan
 	proving   bool
 	proofs    int // number of the last CheckPlan
 	query     string
@@ -29,7 +30,7 @@ type reviewScreen struct {
 type (
 	provenMsg struct {
 		number   int
-		findings []setup.Finding
+		findings []problem.Finding
 		err      error
 	}
 	savedMsg struct {
@@ -78,7 +79,7 @@ func (m *model) proven(msg provenMsg) {
 	r.proving, r.note = false, "" // which may say that it is being checked
 	r.findings = msg.findings
 	if msg.err != nil {
-		r.findings = append(r.findings, setup.Finding{ID: "plan", Level: setup.Fail, Seen: problemLine(msg.err)})
+		r.findings = append(r.findings, problem.Finding{ID: "plan", Level: problem.Fail, Found: problemLine(msg.err)})
 	}
 	for i, t := range r.tabs {
 		if t.Title == interview.ChecksTab {

@@ -1,8 +1,8 @@
 package wizard
 
 import (
-	"errors"
 	"fmt"
+	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -61,15 +61,8 @@ func (m *model) loggedIn(msg loginMsg) tea.Cmd {
 
 // problemLine is an error in one line.
 func problemLine(err error) string {
-	var p *problem.Error
-	if errors.As(err, &p) {
-		text := p.Found
-		if p.Do != "" {
-			text += "; " + p.Do
-		}
-		return text
-	}
-	return err.Error()
+	told := problem.Explain(err)
+	return strings.Join(append([]string{strings.Join(told.Found, ": ")}, told.Do...), "; ")
 }
 
 func errorText(err error) string {

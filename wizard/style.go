@@ -4,12 +4,12 @@ import (
 	"io"
 	"strings"
 
+	"bitgate/internal/problem"
+
 	"github.com/charmbracelet/huh"
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/muesli/termenv"
-
-	"bitgate/setup"
 )
 
 // style is the look: the sixteen ANSI colours and nothing else, so that light
@@ -73,13 +73,13 @@ func asciiCursor(under string) string {
 }
 
 // mark is a level as a word or sign, two columns wide.
-func (s style) mark(l setup.Level) string {
+func (s style) mark(l problem.Level) string {
 	switch l {
-	case setup.OK:
+	case problem.OK:
 		return s.good.Render("ok")
-	case setup.Warn:
+	case problem.Warn:
 		return s.warn.Render("! ")
-	case setup.Fail:
+	case problem.Fail:
 		return s.fail.Render("x ")
 	}
 	return s.dim.Render("- ")
@@ -161,23 +161,16 @@ func ends(left, right string, w int) string {
 }
 
 // findingLines lays a finding out under its mark.
-func (s style) findingLines(f setup.Finding, w int) []string {
-	text := f.Seen
-	if f.Title != "" && f.Title != f.Seen {
-		text = f.Title + ": " + f.Seen
-	}
-	if f.Title != "" && f.Seen == "" {
-		text = f.Title
-	}
+func (s style) findingLines(f problem.Finding, w int) []string {
 	var out []string
-	for i, line := range wrap(text, w-4) {
+	for i, line := range wrap(f.Headline(), w-4) {
 		if i == 0 {
 			out = append(out, s.mark(f.Level)+"  "+line)
 		} else {
 			out = append(out, "    "+line)
 		}
 	}
-	if f.Level == setup.Fail || f.Level == setup.Warn {
+	if f.Level == problem.Fail || f.Level == problem.Warn {
 		for _, line := range wrap(f.Do, w-4) {
 			out = append(out, "    "+s.dim.Render(line))
 		}

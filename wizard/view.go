@@ -7,6 +7,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"bitgate/internal/problem"
 	"bitgate/interview"
 	"bitgate/setup"
 )
@@ -154,7 +155,7 @@ func (m *model) stepState(id string) (mark, detail string) {
 
 func (m *model) failedCheck(id string) bool {
 	for _, f := range m.checks[id].findings {
-		if f.Level == setup.Fail {
+		if f.Level == problem.Fail {
 			return true
 		}
 	}

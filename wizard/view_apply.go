@@ -7,6 +7,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/internal/problem"
 	"bitgate/interview"
 	"bitgate/setup"
 )
@@ -97,7 +98,7 @@ func (m *model) applyView(w, h int) []string {
 			}
 		}
 	} else if effect := m.currentEffect(); effect != "" {
-		below = append(below, m.st.findingLines(setup.Finding{Level: setup.Note, Seen: effect}, w)...)
+		below = append(below, m.st.findingLines(problem.Finding{Level: problem.Note, Found: effect}, w)...)
 	} else if len(r.findings) > 0 {
 		for _, f := range r.findings[max(0, len(r.findings)-6):] {
 			below = append(below, m.st.findingLines(f, w)...)

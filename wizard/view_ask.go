@@ -3,8 +3,8 @@ package wizard
 import (
 	"strings"
 
+	"bitgate/internal/problem"
 	"bitgate/interview"
-	"bitgate/setup"
 )
 
 // block is a part of the screen that gives way when room is short.
@@ -142,7 +142,7 @@ func (m *model) questionLines(w int) []string {
 		for i, l := range wrap(m.ask.invalid, w-4) {
 			lead := "    "
 			if i == 0 {
-				lead = m.st.mark(setup.Fail) + "  "
+				lead = m.st.mark(problem.Fail) + "  "
 			}
 			lines = append(lines, lead+m.st.fail.Render(l))
 		}

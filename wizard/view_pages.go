@@ -9,7 +9,6 @@ import (
 
 	"bitgate/internal/problem"
 	"bitgate/interview"
-	"bitgate/setup"
 )
 
 // welcomeView tells what bitgate is about to do and what it found.
@@ -66,7 +65,7 @@ func (m *model) foundBlock(w int, sources bool) []string {
 // nextLines say what Enter leads to.
 func (m *model) nextLines(w int) []string {
 	if run := m.iv.Facts.OpenRun; run != "" {
-		return m.st.findingLines(setup.Finding{Level: setup.Fail, Seen: "run " + run + " was interrupted and is still open", Do: "bitgate recover"}, w)
+		return m.st.findingLines(problem.Finding{Level: problem.Fail, Found: "run " + run + " was interrupted and is still open", Do: "bitgate recover"}, w)
 	}
 	q, ok := m.iv.Resume()
 	if !ok {
@@ -86,7 +85,7 @@ func (m *model) nextLines(w int) []string {
 
 // errorView shows an error with its reason and its remedy.
 func (m *model) errorView(w int) []string {
-	lines := []string{m.st.mark(setup.Fail) + "  " + m.st.bold.Render("This cannot go on yet"), ""}
+	lines := []string{m.st.mark(problem.Fail) + "  " + m.st.bold.Render("This cannot go on yet"), ""}
 	return append(lines, m.problemLines(m.trouble, w)...)
 }
 

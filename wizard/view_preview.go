@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"bitgate/internal/problem"
 	"bitgate/interview"
-	"bitgate/setup"
 )
 
 func (m *model) adviceLines(w int) []string {
@@ -21,7 +21,7 @@ func (m *model) adviceLines(w int) []string {
 // failed elsewhere meanwhile.
 func (m *model) checkLines(w int) []string {
 	var lines []string
-	var all []setup.Finding
+	var all []problem.Finding
 	for _, q := range interview.Questions() {
 		c, ok := m.checks[q.ID]
 		here, other := q.ID == m.ask.q.ID, q.Step != m.ask.q.Step
@@ -31,10 +31,10 @@ func (m *model) checkLines(w int) []string {
 			lines = append(lines, m.spinner()+" checking "+strings.ToLower(q.Title[:1])+q.Title[1:])
 		default:
 			for _, f := range c.findings {
-				if f.Level == setup.Fail && !here {
+				if f.Level == problem.Fail && !here {
 					f.Do = strings.TrimPrefix(f.Do+"; ", "; ") + "esc goes back to change it"
 				}
-				if here || f.Level == setup.Fail || f.Level != setup.OK && !other {
+				if here || f.Level == problem.Fail || f.Level != problem.OK && !other {
 					all = append(all, f)
 				}
 			}

@@ -5,8 +5,8 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"bitgate/internal/problem"
 	"bitgate/interview"
-	"bitgate/setup"
 )
 
 // reviewView: tabs, the diff, what the services do, and the consent line.
@@ -138,11 +138,11 @@ func (m *model) reviewFoot(w int) []string {
 	lines := []string{}
 	switch {
 	case r.plan.Empty():
-		lines = append(lines, m.st.mark(setup.OK)+"  Nothing to do: this server is as asked. Enter checks it from outside.")
+		lines = append(lines, m.st.mark(problem.OK)+"  Nothing to do: this server is as asked. Enter checks it from outside.")
 	case r.proving:
 		lines = append(lines, m.spinner()+" checking the plan before anything changes")
 	case interview.Failures(r.findings)+interview.Failures(r.plan.Notes) > 0:
-		lines = append(lines, m.st.mark(setup.Fail)+"  "+interview.Count(interview.Failures(r.findings)+interview.Failures(r.plan.Notes), "check")+" failed: the plan cannot be applied yet")
+		lines = append(lines, m.st.mark(problem.Fail)+"  "+interview.Count(interview.Failures(r.findings)+interview.Failures(r.plan.Notes), "check")+" failed: the plan cannot be applied yet")
 	default:
 		lines = append(lines, m.effects(w)...)
 	}

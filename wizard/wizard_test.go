@@ -226,7 +226,7 @@ func TestWhatIsMissingIsAsked(t *testing.T) {
 	mc.facts.BitbucketCtl, mc.facts.HAProxyCtl = service.Control{}, service.Control{}
 	mc.facts.Listeners = append(mc.facts.Listeners, setup.Listener{Address: "[::]:443", PID: 99, Process: "nginx"})
 	mc.facts.Certificate.Sources = map[string]string{"/c.pem": ""}
-	mc.facts.Certificate.Findings = []setup.Finding{{ID: "certificate.chain", Level: setup.Warn, Seen: "intermediates are missing"}}
+	mc.facts.Certificate.Findings = []problem.Finding{{ID: "certificate.chain", Level: problem.Warn, Found: "intermediates are missing"}}
 	p := newPump(t, mc, setup.Answers{}, nil, Options{}).start(100, 30)
 	p.keys("enter").at("home").keys("enter").at("home").sees("an answer is needed here").enterText("/srv/bitbucket")
 	p.at("bitbucket-version").enterText("9.4.1").at("url").enterText("git.example.com").at("path").keys("enter", "enter")

@@ -144,12 +144,12 @@ func (j *job) prove(ctx context.Context, plan setup.Plan, view runView) error {
 		return err
 	}
 	for _, f := range found {
-		if f.Level != setup.OK && !slices.Contains(plan.Notes, f) {
+		if f.Level != problem.OK && !slices.Contains(plan.Notes, f) {
 			view.finding(f)
 		}
 	}
-	if bad := check.Failures(found); len(bad) > 0 {
-		return problem.New(bad[0].Seen, bad[0].Why, bad[0].Do)
+	if bad := problem.Failures(found); len(bad) > 0 {
+		return bad[0].Err()
 	}
 	return nil
 }
@@ -207,14 +207,14 @@ func (j *job) end(r setup.Result, plan setup.Plan) runEnd {
 }
 
 // verdict turns failed checks into the error of verify.
-func verdict(found []setup.Finding, do string) error {
-	bad := slices.DeleteFunc(slices.Clone(found), func(f setup.Finding) bool { return f.Level != setup.Fail })
+func verdict(found []problem.Finding, do string) error {
+	bad := problem.Failures(found)
 	if len(bad) == 0 {
 		return nil
 	}
-	text := "verification failed: " + bad[0].Title + ": " + bad[0].Seen
+	text := "verification failed: " + bad[0].Headline()
 	for _, f := range bad[1:] {
-		text += "\n" + f.Title + ": " + f.Seen
+		text += "\n" + f.Headline()
 	}
 	return problem.New(text, "", do).WithKind(problem.Verify)
 }

@@ -10,6 +10,7 @@ import (
 
 	"bitgate/bitbucket"
 	"bitgate/internal/child"
+	"bitgate/internal/problem"
 	"bitgate/setup"
 	"bitgate/setup/check"
 	"bitgate/setup/detect"
@@ -45,14 +46,14 @@ func (j *job) backend(v verifyFlags) wizard.Backend {
 			}
 			return result, err
 		},
-		Verify: func(ctx context.Context, p setup.Plan, notify func(setup.Finding)) []setup.Finding {
+		Verify: func(ctx context.Context, p setup.Plan, notify func(problem.Finding)) []problem.Finding {
 			if len(result.Pending) > 0 {
-				f := setup.Finding{
-					ID: "pending", Level: setup.Note, Seen: "not verified yet: " + strings.Join(result.Pending, "; "),
+				f := problem.Finding{
+					ID: "pending", Level: problem.Note, Found: "not verified yet: " + strings.Join(result.Pending, "; "),
 					Do: j.again("verify") + ", when that is done",
 				}
 				notify(f)
-				return []setup.Finding{f}
+				return []problem.Finding{f}
 			}
 			return j.examine(ctx, p, v, notify)
 		},

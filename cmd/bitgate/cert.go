@@ -10,7 +10,6 @@ import (
 
 	"bitgate/certs"
 	"bitgate/internal/problem"
-	"bitgate/setup"
 )
 
 func newCert(p *process) *cobra.Command {
@@ -76,19 +75,10 @@ func inspectCert(p *process, m *certs.Material, host string) error {
 	if host == "" && len(info.Names) > 0 {
 		host = info.Names[0]
 	}
-	var fatal *certs.Finding
-	for _, f := range m.Inspect(host, time.Now()) {
-		level := setup.Warn
-		if f.Fatal {
-			level = setup.Fail
-			if fatal == nil {
-				fatal = &f
-			}
-		}
-		finding(p.Out, style{p.color()}, setup.Finding{Level: level, Seen: f.Found, Why: f.Why, Do: f.Do})
-	}
-	if fatal != nil {
-		return problem.New("this certificate cannot be used for "+host+": "+fatal.Found, fatal.Why, fatal.Do)
+	found := m.Inspect(host, time.Now())
+	findings(p.Out, style{p.color()}, found)
+	if bad := problem.Failures(found); len(bad) > 0 {
+		return problem.New("this certificate cannot be used for "+host+": "+bad[0].Found, bad[0].Why, bad[0].Do)
 	}
 	return nil
 }

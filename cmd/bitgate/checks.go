@@ -10,20 +10,21 @@ import (
 
 	"bitgate/bitbucket"
 	"bitgate/internal/node"
+	"bitgate/internal/problem"
 	"bitgate/setup"
 	"bitgate/setup/detect"
 )
 
 // check looks at one answer in a way that takes time: DNS, ports, Bitbucket
 // itself, the certificate.
-func (j *job) check(ctx context.Context, question string, _ setup.Facts, a setup.Answers) []setup.Finding {
+func (j *job) check(ctx context.Context, question string, _ setup.Facts, a setup.Answers) []problem.Finding {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	switch question {
 	case "url":
-		return []setup.Finding{checkName(ctx, a)}
+		return []problem.Finding{checkName(ctx, a)}
 	case "upstream":
-		return []setup.Finding{j.checkUpstream(ctx, a)}
+		return []problem.Finding{j.checkUpstream(ctx, a)}
 	case "cert":
 		return checkCertificateFile(a)
 	case "key", "chain", "pem":
@@ -35,15 +36,15 @@ func (j *job) check(ctx context.Context, question string, _ setup.Facts, a setup
 }
 
 // checkNodes looks at what every node says, or whether its SSH server is there.
-func (j *job) checkNodes(ctx context.Context, question string, a setup.Answers) []setup.Finding {
+func (j *job) checkNodes(ctx context.Context, question string, a setup.Answers) []problem.Finding {
 	nodes, err := node.ParseAll(a.Nodes)
 	if err != nil {
 		return nil // the question refuses it
 	}
 	if len(nodes) == 0 && question == "ssh-upstream" {
-		return []setup.Finding{checkDial(ctx, question, a.SSHUpstream)}
+		return []problem.Finding{checkDial(ctx, question, a.SSHUpstream)}
 	}
-	var out []setup.Finding
+	var out []problem.Finding
 	for _, n := range nodes {
 		if question == "ssh-upstream" {
 			out = append(out, checkDial(ctx, question, n.At(strings.TrimPrefix(a.SSHUpstream, ":"))))
@@ -57,44 +58,44 @@ func (j *job) checkNodes(ctx context.Context, question string, a setup.Answers) 
 	return out
 }
 
-func nodeFinding(s setup.NodeState) setup.Finding {
+func nodeFinding(s setup.NodeState) problem.Finding {
 	if s.State == bitbucket.Unreachable {
-		return setup.Finding{
-			ID: "node", Level: setup.Warn, Seen: fmt.Sprintf("nothing answers as Bitbucket on node %s at %s: %s", s.Name, s.Base, s.Detail),
+		return problem.Finding{
+			ID: "node", Level: problem.Warn, Found: fmt.Sprintf("nothing answers as Bitbucket on node %s at %s: %s", s.Name, s.Base, s.Detail),
 			Do: "start it, or correct the address",
 		}
 	}
-	return setup.Finding{ID: "node", Level: setup.OK, Seen: fmt.Sprintf("node %s at %s says %s", s.Name, s.Base, s.State)}
+	return problem.Finding{ID: "node", Level: problem.OK, Found: fmt.Sprintf("node %s at %s says %s", s.Name, s.Base, s.State)}
 }
 
 // checkUpstream looks for Bitbucket at an address that was typed.
-func (j *job) checkUpstream(ctx context.Context, a setup.Answers) setup.Finding {
+func (j *job) checkUpstream(ctx context.Context, a setup.Answers) problem.Finding {
 	probe := j.probe
 	probe.Input = a
 	f, err := detect.Facts(ctx, probe)
 	switch in := f.Instance; {
 	case err != nil:
-		return setup.Finding{ID: "upstream", Level: setup.Warn, Seen: err.Error()}
+		return problem.Finding{ID: "upstream", Level: problem.Warn, Found: err.Error()}
 	case in.State == bitbucket.Unreachable:
-		return setup.Finding{
-			ID: "upstream", Level: setup.Warn, Seen: fmt.Sprintf("nothing answers as Bitbucket at %s: %s", in.Base, in.Detail),
+		return problem.Finding{
+			ID: "upstream", Level: problem.Warn, Found: fmt.Sprintf("nothing answers as Bitbucket at %s: %s", in.Base, in.Detail),
 			Do: "start Bitbucket, or correct the address",
 		}
 	default:
-		return setup.Finding{ID: "upstream", Level: setup.OK, Seen: fmt.Sprintf("%s says %s", in.Base, in.State)}
+		return problem.Finding{ID: "upstream", Level: problem.OK, Found: fmt.Sprintf("%s says %s", in.Base, in.State)}
 	}
 }
 
 // checkName: clients find the front by the public name.
-func checkName(ctx context.Context, a setup.Answers) setup.Finding {
-	f := setup.Finding{ID: "url", Level: setup.OK}
+func checkName(ctx context.Context, a setup.Answers) problem.Finding {
+	f := problem.Finding{ID: "url", Level: problem.OK}
 	if a.URL.IsZero() {
 		return f
 	}
 	host := a.URL.Host()
 	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
 	if err != nil {
-		f.Level, f.Seen = setup.Warn, fmt.Sprintf("%s does not resolve here: %v", host, err)
+		f.Level, f.Found = problem.Warn, fmt.Sprintf("%s does not resolve here: %v", host, err)
 		f.Why, f.Do = "clients find the front by this name", "add the name to DNS before clients use it"
 		return f
 	}
@@ -104,23 +105,23 @@ func checkName(ctx context.Context, a setup.Answers) setup.Finding {
 	}
 	for _, m := range mine {
 		if ip, _, err := net.ParseCIDR(m.String()); err == nil && slices.Contains(addrs, ip.String()) {
-			f.Seen = fmt.Sprintf("%s resolves to this machine (%s)", host, ip)
+			f.Found = fmt.Sprintf("%s resolves to this machine (%s)", host, ip)
 			return f
 		}
 	}
-	f.Level, f.Seen = setup.Note, fmt.Sprintf("%s resolves to %s, which is not an address of this machine", host, strings.Join(addrs, ", "))
+	f.Level, f.Found = problem.Note, fmt.Sprintf("%s resolves to %s, which is not an address of this machine", host, strings.Join(addrs, ", "))
 	f.Why = "that is right behind a load balancer or NAT, and wrong otherwise"
 	return f
 }
 
-func checkDial(ctx context.Context, id, address string) setup.Finding {
+func checkDial(ctx context.Context, id, address string) problem.Finding {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return setup.Finding{
-			ID: id, Level: setup.Warn, Seen: err.Error(), Why: "the front would have nowhere to forward SSH to",
+		return problem.Finding{
+			ID: id, Level: problem.Warn, Found: err.Error(), Why: "the front would have nowhere to forward SSH to",
 			Do: "enable SSH in Bitbucket (Administration, Server settings), or correct the address",
 		}
 	}
 	conn.Close()
-	return setup.Finding{ID: id, Level: setup.OK, Seen: "something listens on " + address}
+	return problem.Finding{ID: id, Level: problem.OK, Found: "something listens on " + address}
 }

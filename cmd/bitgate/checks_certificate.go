@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"bitgate/certs"
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
 // checkCertificateFile looks at a certificate before its key is known: whether
 // it is there and is for the public host. Everything else needs the key.
-func checkCertificateFile(a setup.Answers) []setup.Finding {
+func checkCertificateFile(a setup.Answers) []problem.Finding {
 	file := a.Cert + a.PEM
 	if file == "" {
 		return nil
@@ -24,7 +25,7 @@ func checkCertificateFile(a setup.Answers) []setup.Finding {
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return []setup.Finding{{ID: "cert", Level: setup.Fail, Seen: err.Error(), Do: "name the file with the certificate"}}
+		return []problem.Finding{{ID: "certificate", Level: problem.Fail, Found: err.Error(), Do: "name the file with the certificate"}}
 	}
 	leaf, found := firstCertificate(data)
 	if !found { // another format: it is understood together with the key
@@ -32,12 +33,12 @@ func checkCertificateFile(a setup.Answers) []setup.Finding {
 	}
 	names := strings.Join(leaf.DNSNames, ", ")
 	if !a.URL.IsZero() && leaf.VerifyHostname(a.URL.Host()) != nil {
-		return []setup.Finding{{
-			ID: "cert", Level: setup.Fail, Seen: fmt.Sprintf("the certificate is for %s, not for %s", names, a.URL.Host()),
+		return []problem.Finding{{
+			ID: "certificate", Level: problem.Fail, Found: fmt.Sprintf("the certificate is for %s, not for %s", names, a.URL.Host()),
 			Do: "name another certificate, or change the public URL",
 		}}
 	}
-	return []setup.Finding{{ID: "cert", Level: setup.OK, Seen: fmt.Sprintf("for %s, until %s", names, leaf.NotAfter.Format(time.DateOnly))}}
+	return []problem.Finding{{ID: "certificate", Level: problem.OK, Found: fmt.Sprintf("for %s, until %s", names, leaf.NotAfter.Format(time.DateOnly))}}
 }
 
 func firstCertificate(data []byte) (*x509.Certificate, bool) {
@@ -55,27 +56,21 @@ func firstCertificate(data []byte) (*x509.Certificate, bool) {
 }
 
 // checkCertificate looks at certificate, chain and key together.
-func checkCertificate(a setup.Answers, now time.Time) []setup.Finding {
+func checkCertificate(a setup.Answers, now time.Time) []problem.Finding {
 	if a.Cert+a.PEM == "" {
 		return nil
 	}
 	m, err := certs.Load(certs.Paths{Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM})
 	if err != nil {
-		return []setup.Finding{{ID: "cert", Level: setup.Fail, Seen: err.Error(), Do: "name other files"}}
+		return []problem.Finding{{ID: "certificate", Level: problem.Fail, Found: err.Error(), Do: "name other files"}}
 	}
-	var found []setup.Finding
+	var found []problem.Finding
 	if !a.URL.IsZero() {
-		for _, c := range m.Inspect(a.URL.Host(), now) {
-			level := setup.Warn
-			if c.Fatal {
-				level = setup.Fail
-			}
-			found = append(found, setup.Finding{ID: "cert", Level: level, Seen: c.Found, Why: c.Why, Do: c.Do})
-		}
+		found = m.Inspect(a.URL.Host(), now)
 	}
 	if len(found) == 0 {
 		info := m.Info()
-		found = []setup.Finding{{ID: "cert", Level: setup.OK, Seen: fmt.Sprintf("for %s, until %s", strings.Join(info.Names, ", "), info.NotAfter.Format(time.DateOnly))}}
+		found = []problem.Finding{{ID: "certificate", Level: problem.OK, Found: fmt.Sprintf("for %s, until %s", strings.Join(info.Names, ", "), info.NotAfter.Format(time.DateOnly))}}
 	}
 	return found
 }

@@ -45,49 +45,19 @@ func printError(p process, err error) {
 	if errors.Is(err, errPending) {
 		return
 	}
-	for _, e := range separate(err) {
-		found := foundText(e)
-		fmt.Fprintf(p.Err, "bitgate: %s\n", indent(found[0]))
-		for _, because := range found[1:] {
+	for _, e := range problem.Separate(err) {
+		told := problem.Explain(e)
+		fmt.Fprintf(p.Err, "bitgate: %s\n", indent(told.Found[0]))
+		for _, because := range told.Found[1:] {
 			fmt.Fprintf(p.Err, "    because: %s\n", indent(because))
 		}
-		m := describeError(e)
-		for _, why := range m.Why {
+		for _, why := range told.Why {
 			fmt.Fprintf(p.Err, "    why: %s\n", indent(why))
 		}
-		for _, do := range m.Do {
+		for _, do := range told.Do {
 			fmt.Fprintf(p.Err, "    do:  %s\n", indent(do))
 		}
 	}
-}
-
-// separate takes joined errors apart.
-func separate(err error) []error {
-	many, joined := err.(interface{ Unwrap() []error })
-	if !joined {
-		return []error{err}
-	}
-	var all []error
-	for _, e := range many.Unwrap() {
-		all = append(all, separate(e)...)
-	}
-	return all
-}
-
-// foundText is what each link of a chain of problems found, outermost first.
-func foundText(err error) []string {
-	e, is := err.(*problem.Error) //nolint:errorlint // link by link
-	if !is {
-		return []string{strings.TrimSpace(err.Error())}
-	}
-	found := strings.TrimSpace(e.Found)
-	if e.Cause == nil {
-		return []string{found}
-	}
-	if _, deeper := e.Cause.(*problem.Error); deeper { //nolint:errorlint // link by link
-		return append([]string{found}, foundText(e.Cause)...)
-	}
-	return []string{found + ": " + strings.TrimSpace(e.Cause.Error())}
 }
 
 // message is an error for a program that reads --json.
@@ -98,41 +68,10 @@ type message struct {
 	Exit  int      `json:"exit"`
 }
 
-// describeError gathers the reasons and remedies of a whole chain, outermost first.
+// describeError is the whole chain for a program.
 func describeError(err error) message {
-	m := message{Found: strings.TrimSpace(err.Error()), Exit: exitCode(err)}
-	walk(err, func(e *problem.Error) {
-		m.Why = addOnce(m.Why, e.Why)
-		m.Do = addOnce(m.Do, e.Do)
-	})
-	return m
-}
-
-func walk(err error, visit func(*problem.Error)) {
-	for err != nil {
-		if e, is := err.(*problem.Error); is { //nolint:errorlint // every link is visited
-			visit(e)
-		}
-		if many, is := err.(interface{ Unwrap() []error }); is {
-			for _, e := range many.Unwrap() {
-				walk(e, visit)
-			}
-			return
-		}
-		err = errors.Unwrap(err)
-	}
-}
-
-func addOnce(list []string, text string) []string {
-	if text == "" {
-		return list
-	}
-	for _, have := range list {
-		if have == text {
-			return list
-		}
-	}
-	return append(list, text)
+	told := problem.Explain(err)
+	return message{Found: strings.TrimSpace(err.Error()), Why: told.Why, Do: told.Do, Exit: exitCode(err)}
 }
 
 // indent keeps the lines of a longer text below its first.

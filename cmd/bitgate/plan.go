@@ -107,7 +107,7 @@ func (j *job) showObstacles(ctx context.Context, plan setup.Plan, asJSON bool) e
 	if err != nil {
 		return err
 	}
-	if bad := check.Failures(found); len(bad) > 0 {
+	if bad := problem.Failures(found); len(bad) > 0 {
 		s := style{j.p.color()}
 		out(j.p.Out, "\n%s", s.bold("As things are, apply would refuse this plan"))
 		findings(j.p.Out, s, bad)

@@ -1,8 +1,6 @@
 package main
 
-import (
-	"bitgate/setup"
-)
+import "bitgate/internal/problem"
 
 // style paints words for people: one of the sixteen ANSI colours beside a mark
 // that reads without it. Without colour it adds nothing at all.
@@ -23,13 +21,13 @@ func (s style) bold(t string) string   { return s.paint("1", t) }
 func (s style) dim(t string) string    { return s.paint("2", t) }
 
 // mark is a level as two characters.
-func (s style) mark(l setup.Level) string {
+func (s style) mark(l problem.Level) string {
 	switch l {
-	case setup.OK:
+	case problem.OK:
 		return s.green("ok")
-	case setup.Warn:
+	case problem.Warn:
 		return s.yellow("! ")
-	case setup.Fail:
+	case problem.Fail:
 		return s.red("x ")
 	}
 	return s.dim("- ")

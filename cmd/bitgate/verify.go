@@ -63,7 +63,7 @@ func runVerify(ctx context.Context, p *process, shared *sharedFlags, v verifyFla
 		j.creds.prompt = nil
 	}
 	s := style{p.color()}
-	notify := func(f setup.Finding) { finding(p.Out, s, f) }
+	notify := func(f problem.Finding) { finding(p.Out, s, f) }
 	if asJSON {
 		notify = nil
 	}
@@ -101,7 +101,7 @@ func (j *job) verifiedPlan() (setup.Plan, error) {
 }
 
 // examine runs the doctor on what plan set up.
-func (j *job) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notify func(setup.Finding)) []setup.Finding {
+func (j *job) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notify func(problem.Finding)) []problem.Finding {
 	t := target(plan, v)
 	if j.creds.have || givenPassword(j.creds) {
 		base := plan.Run.UpstreamAfter
@@ -113,7 +113,7 @@ func (j *job) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notif
 			t.Session = s
 			t.GitUser, t.GitPassword = j.creds.user, j.creds.secret
 		} else {
-			f := setup.Finding{ID: "login", Level: setup.Note, Title: "Administrator", Seen: err.Error()}
+			f := problem.Finding{ID: "login", Level: problem.Note, Title: "Administrator", Found: err.Error()}
 			if notify != nil {
 				notify(f)
 			}
@@ -165,11 +165,11 @@ func oldPath(plan setup.Plan) string {
 }
 
 // checksLine sums findings up for people.
-func checksLine(url string, found []setup.Finding) string {
-	count := map[setup.Level]int{}
+func checksLine(url string, found []problem.Finding) string {
+	count := map[problem.Level]int{}
 	for _, f := range found {
 		count[f.Level]++
 	}
 	return fmt.Sprintf("%s: %d checks passed, %d notes, %d warnings, %d failed", url,
-		count[setup.OK], count[setup.Note], count[setup.Warn], count[setup.Fail])
+		count[problem.OK], count[problem.Note], count[problem.Warn], count[problem.Fail])
 }

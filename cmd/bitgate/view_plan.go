@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
@@ -110,19 +111,15 @@ func (v planText) pending(list []string) {
 }
 
 // findings prints one line each, and why and what to do below what is not well.
-func findings(w io.Writer, s style, all []setup.Finding) {
+func findings(w io.Writer, s style, all []problem.Finding) {
 	for _, f := range all {
 		finding(w, s, f)
 	}
 }
 
-func finding(w io.Writer, s style, f setup.Finding) {
-	seen := f.Seen
-	if f.Title != "" {
-		seen = f.Title + ": " + seen
-	}
-	fmt.Fprintf(w, "  %s  %s\n", s.mark(f.Level), strings.ReplaceAll(seen, "\n", "\n      "))
-	if f.Level == setup.OK {
+func finding(w io.Writer, s style, f problem.Finding) {
+	fmt.Fprintf(w, "  %s  %s\n", s.mark(f.Level), strings.ReplaceAll(f.Headline(), "\n", "\n      "))
+	if f.Level == problem.OK {
 		return
 	}
 	if f.Why != "" {

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"io"
 
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
 // runView shows a run while it happens. Both views listen to the same events.
 type runView interface {
 	event(setup.Event)
-	finding(setup.Finding)
+	finding(problem.Finding)
 	result(setup.Result, runEnd)
 	fail(error)
 }
@@ -60,7 +61,7 @@ func (v *textRun) event(e setup.Event) {
 	}
 }
 
-func (v *textRun) finding(f setup.Finding) {
+func (v *textRun) finding(f problem.Finding) {
 	finding(v.w, v.s, f)
 }
 
@@ -104,8 +105,8 @@ func (v jsonRun) line(key string, value any) {
 	_, _ = v.w.Write(append(b, '\n')) // a reader that is gone must not stop a run
 }
 
-func (v jsonRun) event(e setup.Event)     { v.line("event", e) }
-func (v jsonRun) finding(f setup.Finding) { v.line("finding", f) }
+func (v jsonRun) event(e setup.Event)       { v.line("event", e) }
+func (v jsonRun) finding(f problem.Finding) { v.line("finding", f) }
 func (v jsonRun) result(r setup.Result, end runEnd) {
 	v.line("result", struct {
 		setup.Result

@@ -15,7 +15,7 @@ const module = "bitgate/"
 var layers = map[string][]string{
 	"interview":     {"setup"},
 	"wizard":        {"interview", "setup"}, // setup's types; cmd hands it a Backend for the deeds
-	"doctor":        {"setup", "bitbucket", "haproxy/live", "certs"},
+	"doctor":        {"bitbucket", "haproxy/live", "certs"},
 	"setup":         {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
 	"setup/journal": {"setup"},
 	"setup/detect":  {"setup", "setup/journal", "tomcat", "bitbucket", "haproxy", "haproxy/live", "certs"},

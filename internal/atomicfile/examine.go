@@ -8,17 +8,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"bitgate/internal/problem"
 	trust "bitgate/internal/trusted"
 )
 
-// Obstacle is why a file cannot be replaced or created safely, as far as that
-// can be known before anything is written. Its fields are those of problem.Error.
-type Obstacle struct{ Found, Why, Do string }
+// blocked is why a file cannot be replaced or created safely, as far as that can
+// be known before anything is written.
+func blocked(found, why, do string) problem.Finding {
+	return problem.Finding{ID: "file", Level: problem.Fail, Found: found, Why: why, Do: do}
+}
 
 // Examine looks for everything that would make replacing the file at path (or
 // creating it) fail or be unsafe. It writes nothing. No obstacle is no promise:
 // a disk can fill up in the next second.
-func Examine(path string) (out []Obstacle) {
+func Examine(path string) (out []problem.Finding) {
 	path = filepath.Clean(path)
 	err := AsOwner(path, func() error {
 		out = examine(path)
@@ -30,23 +33,23 @@ func Examine(path string) (out []Obstacle) {
 	return out
 }
 
-func examine(path string) []Obstacle {
+func examine(path string) []problem.Finding {
 	p, err := find(path)
 	if err != nil {
 		return obstacle(err, path)
 	}
 	defer p.close()
 	if p.missing != "" {
-		return []Obstacle{{
-			"the folder " + p.missing + " does not exist", path + " cannot be created without it",
+		return []problem.Finding{blocked(
+			"the folder "+p.missing+" does not exist", path+" cannot be created without it",
 			"create it, or check whether something is not mounted",
-		}}
+		)}
 	}
 	f, err := p.read()
 	if err != nil {
 		return obstacle(err, path)
 	}
-	var out []Obstacle
+	var out []problem.Finding
 	if f.Links > 1 {
 		out = append(out, obstacle(hardLinked(f), path)...)
 	}
@@ -62,13 +65,13 @@ func examine(path string) []Obstacle {
 	return append(append(out, folder...), p.outsiders(f)...)
 }
 
-func obstacle(err error, path string) []Obstacle {
+func obstacle(err error, path string) []problem.Finding {
 	told := told(err, path, "replaced")
-	return []Obstacle{{told.Error(), told.Why, told.Do}}
+	return []problem.Finding{blocked(told.Error(), told.Why, told.Do)}
 }
 
 // mounted: a file that is a mount point of its own cannot be renamed over.
-func (p *place) mounted() []Obstacle {
+func (p *place) mounted() []problem.Finding {
 	fd, err := openAt(p.dir().fd, p.name, unix.O_PATH)
 	if err != nil {
 		return nil // it was there a moment ago; the comparison before the swap will tell
@@ -94,18 +97,18 @@ func mountID(fd int) string {
 }
 
 // foreign: only root can give the new file to the owner of the old one.
-func (p *place) foreign(f File) []Obstacle {
+func (p *place) foreign(f File) []problem.Finding {
 	if me := os.Geteuid(); me == 0 || me == f.UID {
 		return nil
 	}
-	return []Obstacle{{
+	return []problem.Finding{blocked(
 		fmt.Sprintf("%s belongs to %s", p.asked, trust.Who(uint32(f.UID))),
 		"only root can replace it and leave the owner as it is", "run bitgate as root",
-	}}
+	)}
 }
 
 // flagged: immutable or append-only.
-func (p *place) flagged(name, path string) []Obstacle {
+func (p *place) flagged(name, path string) []problem.Finding {
 	fd, err := openAt(p.dir().fd, name, unix.O_RDONLY)
 	if err != nil {
 		return nil
@@ -119,20 +122,20 @@ func (p *place) flagged(name, path string) []Obstacle {
 	if flags&immutableFlag == 0 {
 		how, flag = "append-only", "a"
 	}
-	return []Obstacle{{
-		fmt.Sprintf("%s is %s (chattr +%s)", path, how, flag), "not even root can replace " + p.asked + " while it is",
+	return []problem.Finding{blocked(
+		fmt.Sprintf("%s is %s (chattr +%s)", path, how, flag), "not even root can replace "+p.asked+" while it is",
 		fmt.Sprintf("find out who set the flag and why; then: chattr -%s %s", flag, path),
-	}}
+	)}
 }
 
 // fileSystem: read-only, full, or not writable by this user.
-func (p *place) fileSystem(f File) []Obstacle {
+func (p *place) fileSystem(f File) []problem.Finding {
 	err := p.writable(uint64(len(f.Data)))
 	if err == nil {
 		return nil
 	}
 	told := told(err, p.asked, "written")
-	return []Obstacle{{told.Error(), told.Why + " (folder " + p.dir().path + ")", told.Do}}
+	return []problem.Finding{blocked(told.Error(), told.Why+" (folder "+p.dir().path+")", told.Do)}
 }
 
 func (p *place) writable(size uint64) error {

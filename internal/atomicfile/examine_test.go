@@ -7,12 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"bitgate/internal/problem"
+
 	"golang.org/x/sys/unix"
 )
 
 // found runs Examine and makes sure that it changed nothing and that every
 // obstacle says why it matters and what to do.
-func found(t *testing.T, path, tree string) []Obstacle {
+func found(t *testing.T, path, tree string) []problem.Finding {
 	t.Helper()
 	before := snapshot(t, tree)
 	out := Examine(path)

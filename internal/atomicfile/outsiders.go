@@ -7,27 +7,28 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"bitgate/internal/problem"
 	trust "bitgate/internal/trusted"
 )
 
 // outsiders: somebody who is neither root nor the file's owner can put another
 // file, or a whole folder, in its place. What that file says is then theirs to
 // say, whatever its own mode.
-func (p *place) outsiders(f File) []Obstacle {
+func (p *place) outsiders(f File) []problem.Finding {
 	owner := owner{uid: p.dir().st.Uid} // a file that is to be made: whoever owns its folder
 	if !f.Absent {
 		owner.uid, owner.gid, owner.mode = uint32(f.UID), uint32(f.GID), uint32(f.Mode.Perm())
 	}
-	var out []Obstacle
+	var out []problem.Finding
 	for _, dir := range p.chain {
 		whom, do := owner.outsider(&dir.st)
 		if whom == "" {
 			continue
 		}
-		out = append(out, Obstacle{
+		out = append(out, blocked(
 			fmt.Sprintf("%s can be changed by %s, who does not own %s", dir.path, whom, p.asked),
 			"they could put another file in its place at any moment", fmt.Sprintf(do, dir.path),
-		})
+		))
 	}
 	return out
 }

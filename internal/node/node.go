@@ -16,6 +16,11 @@ type Node struct {
 	Address string `yaml:"address"` // host:port of its HTTP connector
 }
 
+// Cookie binds a client to its node. It is a cookie of the front's own,
+// which Bitbucket never sees; the name is that of Atlassian's example for a
+// cluster behind Apache (KB 979424556).
+const Cookie = "ROUTEID"
+
 // maxName is the longest name in bytes: cookies and log lines carry it.
 const maxName = 64
 

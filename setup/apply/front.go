@@ -177,8 +177,8 @@ func portsFree(p setup.Plan) error {
 	if err != nil {
 		return nil //nolint:nilerr // the plan was checked, and HAProxy will say
 	}
-	for _, f := range check.Failures(check.Ports(setup.Facts{Listeners: held}, p)) {
-		return problem.New(f.Seen, f.Why, f.Do)
+	for _, f := range problem.Failures(check.Ports(setup.Facts{Listeners: held}, p)) {
+		return f.Err()
 	}
 	return nil
 }

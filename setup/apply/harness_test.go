@@ -15,6 +15,7 @@ import (
 	"bitgate/bitbucket/bitbuckettest"
 	"bitgate/certs"
 	"bitgate/internal/peers"
+	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
@@ -156,8 +157,8 @@ func (m *machine) checked() setup.Plan {
 	if err != nil {
 		m.t.Fatalf("check: %v", err)
 	}
-	for _, bad := range check.Failures(found) {
-		m.t.Fatalf("check: %s (%s)", bad.Seen, bad.Why)
+	for _, bad := range problem.Failures(found) {
+		m.t.Fatalf("check: %s (%s)", bad.Found, bad.Why)
 	}
 	return p
 }

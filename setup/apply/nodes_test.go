@@ -164,7 +164,7 @@ func TestNodeThatIsDown(t *testing.T) {
 	m.nodes["two"].Close()
 	f, p := m.plan()
 	found, err := check.Plan(t.Context(), f, p)
-	if bad := check.Failures(found); err != nil || len(bad) != 1 || !strings.Contains(bad[0].Seen, "node two does not answer") || !strings.Contains(bad[0].Do, "--partial-service") {
+	if bad := problem.Failures(found); err != nil || len(bad) != 1 || !strings.Contains(bad[0].Found, "node two does not answer") || !strings.Contains(bad[0].Do, "--partial-service") {
 		t.Fatalf("%v, %+v", err, bad)
 	}
 	m.Probe.Input.PartialService = true
@@ -298,7 +298,7 @@ func TestSignsOfACluster(t *testing.T) {
 	fmt.Fprint(file, "\nhazelcast.network.tcpip=true\n")
 	file.Close()
 	f, p := m.plan()
-	noted := slices.ContainsFunc(p.Notes, func(n setup.Finding) bool { return n.ID == "cluster" && strings.Contains(n.Do, "--node") })
+	noted := slices.ContainsFunc(p.Notes, func(n problem.Finding) bool { return n.ID == "cluster" && strings.Contains(n.Do, "--node") })
 	if !f.Cluster.Set || !strings.Contains(f.Cluster.Why, "hazelcast.network.tcpip") || !noted || f.Instance.State != bitbucket.Running {
 		t.Errorf("%+v, noted %t", f.Cluster, noted)
 	}

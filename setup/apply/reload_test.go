@@ -193,8 +193,8 @@ func TestOriginalAlreadyBroken(t *testing.T) {
 	found, err := check.Plan(t.Context(), f, p)
 	m.must(err)
 	line := fmt.Sprintf("line %d", strings.Count(string(data), "\n"))
-	for _, bad := range check.Failures(found) {
-		if bad.ID == "haproxy-before" && strings.Contains(bad.Seen, line) && strings.Contains(bad.Do, "http-request add-header") {
+	for _, bad := range problem.Failures(found) {
+		if bad.ID == "haproxy-before" && strings.Contains(bad.Found, line) && strings.Contains(bad.Do, "http-request add-header") {
 			return
 		}
 	}

@@ -22,7 +22,7 @@ func TestUndoNamesWhatBrowsersRemember(t *testing.T) {
 	}
 	m.append("etc/proxy.yaml", "hsts: 8760h\n")
 	found := apply.Remembered(p)
-	if len(found) != 1 || !strings.Contains(found[0].Seen, "hsts: 8760h") || !strings.Contains(found[0].Seen, p.Answers.URL.Host()) || found[0].Do == "" {
+	if len(found) != 1 || !strings.Contains(found[0].Found, "hsts: 8760h") || !strings.Contains(found[0].Found, p.Answers.URL.Host()) || found[0].Do == "" {
 		t.Errorf("with hsts: %v", found)
 	}
 }

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"bitgate/bitbucket"
@@ -88,11 +89,11 @@ func (t *rollback) takeBack(ctx context.Context) (left []string) {
 	return left
 }
 
+// describeError is what is left of err to do, in one paragraph.
 func describeError(err error) string {
 	text := err.Error()
-	var p *problem.Error
-	if errors.As(err, &p) && p.Do != "" {
-		text += " (" + p.Do + ")"
+	if do := problem.Explain(err).Do; len(do) > 0 {
+		text += " (" + strings.Join(do, "; ") + ")"
 	}
 	return text
 }

@@ -19,8 +19,8 @@ import (
 // Plan proves the plan before anything changes: `haproxy -c` on a
 // copy, free ports, writable folders, the certificate, Bitbucket's state. A
 // finding of level Fail forbids apply.
-func Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]setup.Finding, error) {
-	var out []setup.Finding
+func Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
+	var out []problem.Finding
 	out = append(out, checkBitbucket(f, p)...)
 	out = append(out, checkNodes(f, p)...)
 	out = append(out, f.Certificate.Findings...)
@@ -37,18 +37,7 @@ func Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]setup.Finding, er
 	return out, nil
 }
 
-// Failures picks the findings that forbid apply.
-func Failures(found []setup.Finding) []setup.Finding {
-	var out []setup.Finding
-	for _, f := range found {
-		if f.Level == setup.Fail {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-func checkBitbucket(f setup.Facts, p setup.Plan) []setup.Finding {
+func checkBitbucket(f setup.Facts, p setup.Plan) []problem.Finding {
 	restarts, url := false, false
 	for _, r := range p.Ordered() {
 		c := p.At(r)
@@ -56,25 +45,25 @@ func checkBitbucket(f setup.Facts, p setup.Plan) []setup.Finding {
 		url = url || c.BaseURL != nil
 	}
 	in := f.Instance
-	found := setup.Finding{ID: "bitbucket", Level: setup.OK, Seen: fmt.Sprintf("Bitbucket at %s says %s", in.Base, in.State)}
+	found := problem.Finding{ID: "bitbucket", Level: problem.OK, Found: fmt.Sprintf("Bitbucket at %s says %s", in.Base, in.State)}
 	switch {
 	case in.State.Runs():
 	case !restarts && !url:
-		found.Level = setup.Note
+		found.Level = problem.Note
 	case in.State == bitbucket.Unreachable:
-		found.Level, found.Seen = setup.Fail, fmt.Sprintf("Bitbucket does not answer at %s (%s)", in.Base, in.Detail)
+		found.Level, found.Found = problem.Fail, fmt.Sprintf("Bitbucket does not answer at %s (%s)", in.Base, in.Detail)
 		found.Why = "its base URL is changed through Bitbucket itself, and a restart must not hide an older fault"
 		found.Do = "start it and wait until it runs, or check --upstream"
 	default:
-		found.Level = setup.Fail
+		found.Level = problem.Fail
 		found.Why = "a restart now would interrupt what it is doing"
 		found.Do = "wait until " + in.Base + "/status says RUNNING"
 	}
-	return []setup.Finding{found}
+	return []problem.Finding{found}
 }
 
 // Ports: a port is free, or held by the front that is about to take it.
-func Ports(f setup.Facts, p setup.Plan) []setup.Finding {
+func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 	if !p.TouchesFront() {
 		return nil
 	}
@@ -85,21 +74,21 @@ func Ports(f setup.Facts, p setup.Plan) []setup.Finding {
 	if p.Answers.HTTPRedirect == setup.Always {
 		listens = append(listens, setup.RedirectAddresses(p.Answers)...)
 	}
-	var out []setup.Finding
+	var out []problem.Finding
 	for _, l := range listens {
 		h, held := setup.Holder(f.Listeners, l)
 		front := p.Answers.Front == setup.FrontHAProxy && h.Process == "haproxy" ||
 			p.Answers.Front == setup.FrontBuiltin && h.Process == "bitgate"
 		switch {
 		case !held:
-			out = append(out, setup.Finding{ID: "port", Level: setup.OK, Seen: "port " + l + " is free"})
+			out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: "port " + l + " is free"})
 		case front:
-			out = append(out, setup.Finding{ID: "port", Level: setup.OK, Seen: fmt.Sprintf("port %s is held by %s, which will be reloaded", l, h.Process)})
+			out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: fmt.Sprintf("port %s is held by %s, which will be reloaded", l, h.Process)})
 		default:
-			out = append(out, setup.Finding{
-				ID: "port", Level: setup.Fail,
-				Seen: fmt.Sprintf("%s is in use by %s (process %d, %s)", l, h.Program(), h.PID, h.Address),
-				Why:  "the front could not start there", Do: "stop that program, or choose another address (--listen, --ssh-listen; --http-redirect never for port 80)",
+			out = append(out, problem.Finding{
+				ID: "port", Level: problem.Fail,
+				Found: fmt.Sprintf("%s is in use by %s (process %d, %s)", l, h.Program(), h.PID, h.Address),
+				Why:   "the front could not start there", Do: "stop that program, or choose another address (--listen, --ssh-listen; --http-redirect never for port 80)",
 			})
 		}
 	}
@@ -109,7 +98,7 @@ func Ports(f setup.Facts, p setup.Plan) []setup.Finding {
 // checkHAProxy runs the real program over the set as it will be. What bitgate
 // adds may mend the present set (the first listener, the end of the last line),
 // so that one is looked at only to tell whose fault a refusal is.
-func checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]setup.Finding, error) {
+func checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
 	var set, present, extra []live.Candidate
 	for _, file := range f.HAProxyFiles {
 		after, err := p.Applied(file.Path, file.Data)
@@ -144,19 +133,19 @@ func checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]setup.Fin
 		if len(present) > 0 && !before.OK {
 			return brokenBefore(f, before), nil
 		}
-		return []setup.Finding{{
-			ID: "haproxy", Level: setup.Fail, Seen: "HAProxy refuses the merged configuration: " + FirstAlert(report),
+		return []problem.Finding{{
+			ID: "haproxy", Level: problem.Fail, Found: "HAProxy refuses the merged configuration: " + FirstAlert(report),
 			Why: "it would not start with it; nothing has been changed", Do: "see the line it names",
 		}}, nil
 	}
-	return []setup.Finding{{ID: "haproxy", Level: setup.OK, Seen: "haproxy -c accepts the merged configuration"}}, nil
+	return []problem.Finding{{ID: "haproxy", Level: problem.OK, Found: "haproxy -c accepts the merged configuration"}}, nil
 }
 
 // brokenBefore tells of every line that HAProxy refuses in the file as it is, and
 // what replaces the keywords that it removed.
-func brokenBefore(f setup.Facts, report live.Report) []setup.Finding {
+func brokenBefore(f setup.Facts, report live.Report) []problem.Finding {
 	const seen = "the present HAProxy configuration is refused by HAProxy itself: "
-	var out []setup.Finding
+	var out []problem.Finding
 	for _, m := range report.Messages {
 		if m.Level != "ALERT" || m.Line == 0 || len(out) == maxAlerts {
 			continue
@@ -165,14 +154,14 @@ func brokenBefore(f setup.Facts, report live.Report) []setup.Finding {
 		if instead := f.HAProxyConfig.Instead(m.File, m.Line); instead != "" {
 			do = "use " + instead
 		}
-		out = append(out, setup.Finding{
-			ID: "haproxy-before", Level: setup.Fail, Seen: fmt.Sprintf("%s%s, line %d: %s", seen, m.File, m.Line, m.Text),
+		out = append(out, problem.Finding{
+			ID: "haproxy-before", Level: problem.Fail, Found: fmt.Sprintf("%s%s, line %d: %s", seen, m.File, m.Line, m.Text),
 			Why: "a reload would fail whatever bitgate adds", Do: do,
 		})
 	}
 	if len(out) == 0 {
-		out = append(out, setup.Finding{
-			ID: "haproxy-before", Level: setup.Fail, Seen: seen + FirstAlert(report),
+		out = append(out, problem.Finding{
+			ID: "haproxy-before", Level: problem.Fail, Found: seen + FirstAlert(report),
 			Why: "a reload would fail whatever bitgate adds", Do: "repair it first (haproxy -c -f FILE)",
 		})
 	}
@@ -216,7 +205,7 @@ func Stale(p setup.Plan) error {
 const leastSystemd = 235
 
 // checkSystemd: the unit means on this machine what it says.
-func checkSystemd(ctx context.Context, f setup.Facts, p setup.Plan) []setup.Finding {
+func checkSystemd(ctx context.Context, f setup.Facts, p setup.Plan) []problem.Finding {
 	if !f.Systemd || p.Answers.Front != setup.FrontBuiltin || !p.TouchesFront() {
 		return nil
 	}
@@ -224,11 +213,11 @@ func checkSystemd(ctx context.Context, f setup.Facts, p setup.Plan) []setup.Find
 	if version == 0 || version >= leastSystemd { // 0: systemctl is missing, and so says the start
 		return nil
 	}
-	return []setup.Finding{{
-		ID: "systemd", Level: setup.Fail,
-		Seen: fmt.Sprintf("systemd %d is older than %d", version, leastSystemd),
-		Why:  "it would not run the built-in proxy as an unprivileged user",
-		Do:   "choose HAProxy (--front haproxy), or run \"bitgate proxy --config " + f.ProxyConfig.Path + "\" under a supervisor of your own",
+	return []problem.Finding{{
+		ID: "systemd", Level: problem.Fail,
+		Found: fmt.Sprintf("systemd %d is older than %d", version, leastSystemd),
+		Why:   "it would not run the built-in proxy as an unprivileged user",
+		Do:    "choose HAProxy (--front haproxy), or run \"bitgate proxy --config " + f.ProxyConfig.Path + "\" under a supervisor of your own",
 	}}
 }
 
@@ -237,19 +226,16 @@ func checkSystemd(ctx context.Context, f setup.Facts, p setup.Plan) []setup.Find
 // a folder that nobody else can change, no read-only or full file system, no
 // immutable flag, no mount of its own. For a file whose folder is still to be
 // made, the first folder to be made is examined in its stead.
-func checkFiles(p setup.Plan) []setup.Finding {
-	var out []setup.Finding
-	var seen []atomicfile.Obstacle
+func checkFiles(p setup.Plan) []problem.Finding {
+	var out []problem.Finding
 	for _, path := range p.TouchedPaths() {
 		if made := journal.MissingDirs(filepath.Dir(path)); len(made) > 0 {
 			path = made[0]
 		}
 		for _, o := range atomicfile.Examine(path) {
-			if slices.Contains(seen, o) {
-				continue // two files in one folder, and the folder is the obstacle
+			if !slices.Contains(out, o) { // two files in one folder, and the folder is the obstacle
+				out = append(out, o)
 			}
-			seen = append(seen, o)
-			out = append(out, setup.Finding{ID: "file", Level: setup.Fail, Seen: o.Found, Why: o.Why, Do: o.Do})
 		}
 	}
 	return out
@@ -257,29 +243,29 @@ func checkFiles(p setup.Plan) []setup.Finding {
 
 // checkNodes: each node must be in a state in which it can be restarted, and one
 // that is down needs consent.
-func checkNodes(f setup.Facts, p setup.Plan) []setup.Finding {
+func checkNodes(f setup.Facts, p setup.Plan) []problem.Finding {
 	restarts := map[string]bool{}
 	for _, r := range p.Ordered() {
 		if c := p.At(r); c.RestartsBitbucket() {
 			restarts[c.Service.Node] = true
 		}
 	}
-	var out []setup.Finding
+	var out []problem.Finding
 	for _, n := range f.Nodes {
-		found := setup.Finding{ID: "node", Level: setup.OK, Seen: fmt.Sprintf("node %s at %s says %s", n.Name, n.Base, n.State)}
+		found := problem.Finding{ID: "node", Level: problem.OK, Found: fmt.Sprintf("node %s at %s says %s", n.Name, n.Base, n.State)}
 		switch {
 		case n.State == bitbucket.Unreachable:
-			found.Level, found.Seen = setup.Fail, fmt.Sprintf("node %s does not answer at %s (%s)", n.Name, n.Base, n.Detail)
+			found.Level, found.Found = problem.Fail, fmt.Sprintf("node %s does not answer at %s (%s)", n.Name, n.Base, n.Detail)
 			found.Why = "users would be served by a part of the cluster"
 			found.Do = "start it, or give --partial-service to go on without it"
 			if p.Answers.PartialService || !p.ServesFront() && !restarts[n.Name] {
-				found.Level = setup.Warn
+				found.Level = problem.Warn
 			}
 		case n.State.Busy() && restarts[n.Name]:
-			found.Level, found.Why = setup.Fail, "a restart now would interrupt what it is doing"
+			found.Level, found.Why = problem.Fail, "a restart now would interrupt what it is doing"
 			found.Do = "wait until " + n.Base + "/status says RUNNING"
 		case !n.State.Serves():
-			found.Level = setup.Warn
+			found.Level = problem.Warn
 		}
 		out = append(out, found)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
@@ -57,7 +58,7 @@ func TestCheckFiles(t *testing.T) {
 			continue
 		}
 		for i, f := range found {
-			if f.Level != setup.Fail || !strings.Contains(f.Seen, words[i]) || f.Why == "" || f.Do == "" {
+			if f.Level != problem.Fail || !strings.Contains(f.Found, words[i]) || f.Why == "" || f.Do == "" {
 				t.Errorf("%s: %+v, want %q", name, f, words[i])
 			}
 		}

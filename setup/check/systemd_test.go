@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
@@ -19,7 +20,7 @@ func TestOldSystemdIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-		if got := len(Failures(checkSystemd(t.Context(), setup.Facts{Systemd: true}, p))) > 0; got != refused {
+		if got := len(problem.Failures(checkSystemd(t.Context(), setup.Facts{Systemd: true}, p))) > 0; got != refused {
 			t.Errorf("systemd %d refused: %t", version, got)
 		}
 	}

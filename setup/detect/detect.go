@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bitgate/bitbucket"
+	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/setup"
 	"bitgate/setup/journal"
@@ -48,9 +49,9 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 	}
 	f.BitbucketCtl, _ = service.FindBitbucket(ctx, p.Root, f.Bitbucket.PID)
 	if f.Listeners, err = Listeners(p.Proc); err != nil {
-		f.Findings = append(f.Findings, setup.Finding{
-			ID: "listeners", Level: setup.Note,
-			Seen: "who listens on which port could not be read: " + err.Error(),
+		f.Findings = append(f.Findings, problem.Finding{
+			ID: "listeners", Level: problem.Note,
+			Found: "who listens on which port could not be read: " + err.Error(),
 		})
 	}
 	if err := f.detectFront(ctx, p); err != nil {

@@ -93,12 +93,5 @@ func (f *facts) loadCertificate(a setup.Answers, now time.Time) {
 	if a.URL.IsZero() {
 		return
 	}
-	for _, c := range m.Inspect(a.URL.Host(), now) {
-		level := setup.Warn
-		if c.Fatal {
-			level = setup.Fail
-		}
-		f.Certificate.Findings = append(f.Certificate.Findings,
-			setup.Finding{ID: "certificate", Level: level, Seen: c.Found, Why: c.Why, Do: c.Do})
-	}
+	f.Certificate.Findings = m.Inspect(a.URL.Host(), now)
 }

@@ -12,17 +12,18 @@ import (
 
 	"bitgate/internal/child"
 	"bitgate/internal/hostport"
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
 // HostFindings are what this machine itself may have against the front: SELinux,
 // which keeps HAProxy from Bitbucket's port, and a packet filter that keeps
 // clients from the front's. Root prefixes /sys for tests. Reads only.
-func HostFindings(ctx context.Context, root string, a setup.Answers) []setup.Finding {
+func HostFindings(ctx context.Context, root string, a setup.Answers) []problem.Finding {
 	if a.Skips(setup.StepHAProxy) {
-		return []setup.Finding{elsewhere(a)}
+		return []problem.Finding{elsewhere(a)}
 	}
-	var out []setup.Finding
+	var out []problem.Finding
 	if f, ok := selinux(root, a); ok {
 		out = append(out, f)
 	}
@@ -30,9 +31,9 @@ func HostFindings(ctx context.Context, root string, a setup.Answers) []setup.Fin
 }
 
 // elsewhere is for a front on another machine, which is a run of its own there.
-func elsewhere(a setup.Answers) setup.Finding {
-	return setup.Finding{
-		ID: setup.StepHAProxy, Level: setup.Note, Seen: "the front is not set up on this machine (--skip haproxy)",
+func elsewhere(a setup.Answers) problem.Finding {
+	return problem.Finding{
+		ID: setup.StepHAProxy, Level: problem.Note, Found: "the front is not set up on this machine (--skip haproxy)",
 		Why: "where it runs on another one, that machine needs a run of its own, and must reach " + a.Upstream + " here under an address that is not 127.0.0.1",
 		Do:  "there: bitgate setup --skip context-path,base-url,connector --upstream http://THIS-MACHINE:" + fmt.Sprint(setup.UpstreamPort(a.Upstream)),
 	}
@@ -40,16 +41,16 @@ func elsewhere(a setup.Answers) setup.Finding {
 
 // selinux: the targeted policy lets HAProxy connect to the usual web ports alone
 // unless the boolean is on (haproxy_selinux(8)).
-func selinux(root string, a setup.Answers) (setup.Finding, bool) {
+func selinux(root string, a setup.Answers) (problem.Finding, bool) {
 	read := func(name string) string {
 		data, _ := os.ReadFile(filepath.Join(root, "/sys/fs/selinux", name)) // absent without SELinux
 		return strings.TrimSpace(string(data))
 	}
 	if a.Front != setup.FrontHAProxy || read("enforce") != "1" || strings.HasPrefix(read("booleans/haproxy_connect_any"), "1") {
-		return setup.Finding{}, false
+		return problem.Finding{}, false
 	}
-	return setup.Finding{
-		ID: "selinux", Level: setup.Warn, Seen: "SELinux is enforcing, and haproxy_connect_any is off",
+	return problem.Finding{
+		ID: "selinux", Level: problem.Warn, Found: "SELinux is enforcing, and haproxy_connect_any is off",
 		Why: fmt.Sprintf("HAProxy may not connect to Bitbucket's port %d, and every request would be answered 503", setup.UpstreamPort(a.Upstream)),
 		Do:  "setsebool -P haproxy_connect_any 1",
 	}, true
@@ -68,15 +69,15 @@ func frontPorts(a setup.Answers) []string {
 }
 
 // packetFilter asks firewalld, else nftables, whether they let the ports in.
-func packetFilter(ctx context.Context, a setup.Answers) []setup.Finding {
-	var out []setup.Finding
+func packetFilter(ctx context.Context, a setup.Answers) []problem.Finding {
+	var out []problem.Finding
 	if _, err := child.Output(ctx, "firewall-cmd", "--state"); err == nil {
 		for _, port := range frontPorts(a) {
 			if firewalldOpen(ctx, port) {
 				continue
 			}
-			out = append(out, setup.Finding{
-				ID: "firewall", Level: setup.Warn, Seen: "firewalld does not let port " + port + " in (default zone)",
+			out = append(out, problem.Finding{
+				ID: "firewall", Level: problem.Warn, Found: "firewalld does not let port " + port + " in (default zone)",
 				Why: "clients on other machines cannot reach the front",
 				Do:  fmt.Sprintf("firewall-cmd --permanent --add-port=%s/tcp && firewall-cmd --reload", port),
 			})
@@ -89,8 +90,8 @@ func packetFilter(ctx context.Context, a setup.Answers) []setup.Finding {
 	}
 	for _, port := range frontPorts(a) {
 		if names := regexp.MustCompile(`\b` + regexp.QuoteMeta(port) + `\b`); !names.Match(rules) {
-			out = append(out, setup.Finding{
-				ID: "firewall", Level: setup.Warn, Seen: "nftables drops what comes in unless a rule allows it, and no rule names port " + port,
+			out = append(out, problem.Finding{
+				ID: "firewall", Level: problem.Warn, Found: "nftables drops what comes in unless a rule allows it, and no rule names port " + port,
 				Why: "clients on other machines may not reach the front", Do: "allow tcp dport " + port + " in the chain with \"hook input\"",
 			})
 		}

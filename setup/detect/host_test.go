@@ -23,7 +23,7 @@ func told(t *testing.T, root string, a setup.Answers) string {
 	t.Helper()
 	var out []string
 	for _, f := range HostFindings(t.Context(), root, a) {
-		out = append(out, string(f.Level)+" "+f.Seen+"; "+f.Why+"; "+f.Do)
+		out = append(out, string(f.Level)+" "+f.Found+"; "+f.Why+"; "+f.Do)
 	}
 	return strings.Join(out, "\n")
 }

@@ -178,7 +178,7 @@ func (f *facts) readProperties() error {
 	if v, ok := props.Get("server.proxy-name"); ok {
 		f.ProxyName = setup.Known{Value: v.Value, Set: true, Why: at("server.proxy-name", f.Properties.Path, v.Line)}
 	}
-	f.addTomcat(tomcat.CheckProperties(props), f.Properties.Path)
+	f.Findings = append(f.Findings, tomcat.CheckProperties(props)...)
 	return nil
 }
 
@@ -205,7 +205,7 @@ func (f *facts) readServerXML() error {
 		f.ProxyName = setup.Known{Value: name, Set: true, Why: at("proxyName", f.ServerXML.Path, conn.Line)}
 	}
 	if port, err := strconv.Atoi(conn.Port); err == nil {
-		f.addTomcat(tomcat.CheckServerXML(xml, port), f.ServerXML.Path)
+		f.Findings = append(f.Findings, tomcat.CheckServerXML(xml, port)...)
 	}
 	return nil
 }
@@ -227,10 +227,6 @@ func httpConnector(all []tomcat.ConnectorInfo) (tomcat.ConnectorInfo, bool) {
 		return plain[0], true
 	}
 	return tomcat.ConnectorInfo{}, false
-}
-
-func (f *facts) addTomcat(found []tomcat.Finding, path string) {
-	f.Findings = append(f.Findings, setup.TomcatFindings(found, path)...)
 }
 
 func at(what, path string, line int) string {

@@ -7,7 +7,6 @@ import (
 
 	"bitgate/internal/problem"
 	"bitgate/internal/trusted"
-	"bitgate/setup"
 )
 
 // hidden are the folders that the unit does not see (systemd.exec(5):
@@ -17,12 +16,12 @@ var hidden = []string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"}
 // programFault says why a systemd unit must not, or cannot, run this program from
 // where it lies; nil where it can. The unit gives it capabilities, so nobody but
 // root may be able to exchange it.
-func programFault(program string) *setup.Finding {
+func programFault(program string) *problem.Finding {
 	const do = "install it where only root can write, and run it from there: install -m 755 -t /usr/local/bin "
-	fault := setup.Finding{ID: "program", Level: setup.Fail, Do: do + program}
+	fault := problem.Finding{ID: "program", Level: problem.Fail, Do: do + program}
 	for _, dir := range hidden {
 		if strings.HasPrefix(program, dir) {
-			fault.Seen = "the systemd unit cannot run " + program
+			fault.Found = "the systemd unit cannot run " + program
 			fault.Why = strings.TrimSuffix(dir, "/") + " is not visible to it (ProtectHome, PrivateTmp)"
 			return &fault
 		}
@@ -31,10 +30,10 @@ func programFault(program string) *setup.Finding {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	fault.Seen = err.Error()
+	fault.Found = err.Error()
 	var told *problem.Error
 	if errors.As(err, &told) {
-		fault.Seen, fault.Why, fault.Do = told.Found, told.Why, told.Do
+		fault.Found, fault.Why, fault.Do = told.Found, told.Why, told.Do
 	}
 	return &fault
 }

@@ -1,0 +1,64 @@
+package problem
+
+import "fmt"
+
+// Level says how good or bad a finding is.
+type Level string
+
+// Levels, from good to bad.
+const (
+	OK   Level = "ok"
+	Note Level = "note"
+	Warn Level = "warn"
+	Fail Level = "fail"
+)
+
+// Finding is one observation in the parts of an Error, for those who go on
+// looking: checks, diagnoses, notes of a plan. It never holds a secret.
+type Finding struct {
+	ID    string `json:"id"`
+	Level Level  `json:"level"`
+	Title string `json:"title,omitempty"`
+	Found string `json:"seen"`
+	Why   string `json:"why,omitempty"`
+	Do    string `json:"do,omitempty"`
+	File  string `json:"file,omitempty"` // where it was seen, "" for no file
+	Line  int    `json:"line,omitempty"` // 1-based; 0 where it is about the whole file
+}
+
+// Text is what was found, with its place.
+func (f Finding) Text() string {
+	switch {
+	case f.File == "":
+		return f.Found
+	case f.Line == 0:
+		return f.File + ": " + f.Found
+	}
+	return fmt.Sprintf("%s, line %d: %s", f.File, f.Line, f.Found)
+}
+
+// Headline is the title with the text, or the one of them that there is.
+func (f Finding) Headline() string {
+	text := f.Text()
+	switch {
+	case f.Title == "" || f.Title == text:
+		return text
+	case text == "":
+		return f.Title
+	}
+	return f.Title + ": " + text
+}
+
+// Err is the finding as an error that ends what was to be done.
+func (f Finding) Err() *Error { return New(f.Headline(), f.Why, f.Do) }
+
+// Failures picks the findings of level Fail.
+func Failures(found []Finding) []Finding {
+	var out []Finding
+	for _, f := range found {
+		if f.Level == Fail {
+			out = append(out, f)
+		}
+	}
+	return out
+}
