@@ -8,10 +8,11 @@ import (
 	"strings"
 
 	"bitgate/internal/pattern"
+	"bitgate/internal/unit"
 )
 
 // findDir finds the install directory.
-func (in *Install) findDir(s Search, p *process, units []unit) {
+func (in *Install) findDir(s Search, p *process, units []unit.Service) {
 	in.set("Dir", &in.Dir, s.Install, "given")
 	if p != nil {
 		for _, key := range []string{"bitbucket.install", "stash.install", "catalina.base", "catalina.home"} {
@@ -26,7 +27,7 @@ func (in *Install) findDir(s Search, p *process, units []unit) {
 		}
 	}
 	for _, u := range units {
-		in.set("Dir", &in.Dir, u.programDir(), "ExecStart of "+u.name)
+		in.set("Dir", &in.Dir, programDir(u), "ExecStart of "+u.Name)
 	}
 	for _, name := range []string{"bitbucket", "stash"} {
 		base := filepath.Join("/", s.Root, "opt/atlassian", name)
@@ -79,7 +80,7 @@ func versionLess(a, b string) bool {
 }
 
 // findHome finds the home directory.
-func (in *Install) findHome(s Search, p *process, units []unit) {
+func (in *Install) findHome(s Search, p *process, units []unit.Service) {
 	in.set("Home", &in.Home, s.Home, "given")
 	if p != nil {
 		in.set("Home", &in.Home, p.home, p.homeWhy+" of process "+strconv.Itoa(p.pid))
@@ -87,8 +88,8 @@ func (in *Install) findHome(s Search, p *process, units []unit) {
 	in.set("Home", &in.Home, homeOfInstall(in.Dir), "set in bin of "+in.Dir)
 	for _, u := range units {
 		for _, name := range []string{"BITBUCKET_HOME", "STASH_HOME"} {
-			if v, ok := u.variable(name); ok && filepath.IsAbs(v.value) {
-				in.set("Home", &in.Home, filepath.Clean(v.value), v.where+", "+name)
+			if v := u.Variable(name); filepath.IsAbs(v.Value) {
+				in.set("Home", &in.Home, filepath.Clean(v.Value), v.Where+", "+name)
 			}
 		}
 	}
@@ -127,7 +128,7 @@ func homeInScript(script string) string {
 		if strings.ContainsAny(value, "$`") {
 			continue
 		}
-		if words := splitWords(value); len(words) > 0 && filepath.IsAbs(words[0]) {
+		if words := unit.Words(value); len(words) > 0 && filepath.IsAbs(words[0]) {
 			home = filepath.Clean(words[0])
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"bitgate/internal/atomicfile"
+
+	"bitgate/internal/unit"
 )
 
 // Search says where to look. Zero fields are found out.
@@ -53,7 +55,7 @@ func Detect(ctx context.Context, s Search) (Install, error) {
 	if err != nil {
 		return *in, err
 	}
-	units, err := findUnits(ctx, s.Root)
+	units, err := unit.Find(ctx, s.Root, runsBitbucket)
 	if err != nil {
 		return *in, err
 	}
@@ -107,12 +109,12 @@ func (in *Install) chooseProcess(processes []process, s Search) *process {
 }
 
 // unitsOf leaves out the units of another instance.
-func (in *Install) unitsOf(units []unit, s Search) []unit {
-	var own []unit
+func (in *Install) unitsOf(units []unit.Service, s Search) []unit.Service {
+	var own []unit.Service
 	for _, u := range units {
-		home, _ := u.variable("BITBUCKET_HOME")
-		if agree(home.value, s.Home) && agree(u.programDir(), s.Install) &&
-			(s.Home == "" || home.value != "" || agree(homeOfInstall(u.programDir()), s.Home)) {
+		home := u.Variable("BITBUCKET_HOME").Value
+		if agree(home, s.Home) && agree(programDir(u), s.Install) &&
+			(s.Home == "" || home != "" || agree(homeOfInstall(programDir(u)), s.Home)) {
 			own = append(own, u)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bitgate/internal/pattern"
+	"bitgate/internal/unit"
 )
 
 // knownKeys are the properties bitgate edits or reasons about, in the spelling
@@ -22,13 +23,13 @@ var knownKeys = []string{
 // findOverrides gathers what beats bitbucket.properties (Spring Boot's order:
 // command line, SPRING_APPLICATION_JSON, -D, environment, then the file). The
 // unit goes before the process: it is where a person changes the value.
-func (in *Install) findOverrides(p *process, units []unit) {
+func (in *Install) findOverrides(p *process, units []unit.Service) {
 	if r, ok := parseRelease(in.Version); ok && r.before(5, 0) {
 		return // a server.xml knows no such overrides
 	}
 	for _, u := range units {
-		for _, s := range u.env {
-			in.addOverrides(fromVariable(s.name, s.value, s.where+", "+s.name))
+		for _, v := range u.Env {
+			in.addOverrides(fromVariable(v.Name, v.Value, v.Where+", "+v.Name))
 		}
 	}
 	if p == nil {
@@ -67,7 +68,7 @@ func fromVariable(name, value, where string) []Override {
 	}
 	if isJavaOptions(name) {
 		var found []Override
-		for _, word := range splitWords(value) {
+		for _, word := range unit.Words(value) {
 			found = append(found, fromArgument(word, where)...)
 		}
 		return found

@@ -101,17 +101,15 @@ func TestOverridesAreListedOnce(t *testing.T) {
 	}
 }
 
-func FuzzUnit(f *testing.F) {
-	f.Add("[Service]\nEnvironment=\"A=b c\" 'SERVER_PORT=1' \\\n X=\\\"\nEnvironmentFile=/x\nExecStart=-/bin/x")
-	f.Add("Environment=SERVER_SSL_KEY_STORE_PASSWORD=" + canary)
-	f.Fuzz(func(t *testing.T, text string) {
-		u := unit{name: "bitbucket.service"}
-		u.parse("/nonexistent", "unit", text)
-		for _, s := range u.env {
-			for _, o := range fromVariable(s.name, s.value, "here") {
-				if o.Key == "" || secretKey().MatchString(o.Key) && o.Value != "" {
-					t.Errorf("%q gives %+v", text, o)
-				}
+func FuzzVariable(f *testing.F) {
+	f.Add("SERVER_PORT", "1")
+	f.Add("JAVA_OPTS", `-Dserver.port=1 "-Dserver.ssl.key-store-password=`+canary+`"`)
+	f.Add("SERVER_SSL_KEY_STORE_PASSWORD", canary)
+	f.Add("SPRING_APPLICATION_JSON", `{"server":{"ssl":{"key-store-password":"`+canary+`"}}}`)
+	f.Fuzz(func(t *testing.T, name, value string) {
+		for _, o := range fromVariable(name, value, "here") {
+			if o.Key == "" || secretKey().MatchString(o.Key) && o.Value != "" {
+				t.Errorf("%q=%q gives %+v", name, value, o)
 			}
 		}
 	})

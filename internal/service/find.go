@@ -10,14 +10,12 @@ import (
 	"strings"
 
 	"bitgate/internal/child"
+	"bitgate/internal/unit"
 )
 
-// unitDirs is where systemd reads units, the strongest first (systemd.unit(5)).
-// The generator's directory has the units it makes from init scripts.
-var unitDirs = []string{
-	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
-	"/usr/lib/systemd/system", "/lib/systemd/system", "/run/systemd/generator.late",
-}
+// unitDirs is where units are, the strongest directory first. The generator's has
+// those that systemd makes of init scripts.
+var unitDirs = append(slices.Clone(unit.Dirs), "/run/systemd/generator.late")
 
 var initDirs = []string{"/etc/init.d", "/etc/rc.d/init.d"}
 
