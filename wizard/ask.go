@@ -10,6 +10,7 @@ import (
 
 // askScreen is the question in focus.
 type askScreen struct {
+	*shell
 	q         interview.Question
 	field     *field
 	choices   string // what tab found for a path
@@ -39,148 +40,108 @@ type (
 	}
 )
 
-// proceed goes to the first question that needs an answer, or to the review.
-func (m *model) proceed() tea.Cmd {
-	if m.iv.Facts.OpenRun != "" {
-		return m.fail(openRun(m.iv.Facts.OpenRun))
-	}
-	if q, ok := m.iv.Resume(); ok {
-		return m.enterQuestion(q, false)
-	}
-	return m.enterReview()
-}
-
 func openRun(run string) error {
 	return problem.New("run "+run+" was interrupted and is still open",
 		"until it is settled nobody knows which of its changes are in place", "bitgate recover")
 }
 
-// enterQuestion shows q with a fresh form.
-func (m *model) enterQuestion(q interview.Question, toReview bool) tea.Cmd {
-	m.page, m.over = pageAsk, noOverlay
-	m.ask = askScreen{q: q, visited: m.iv.Done(q.ID), toReview: toReview, prefill: m.iv.Prefill(q)}
-	m.ask.field = newField(q, m.ask.prefill, m.st, m.fieldWidth())
-	m.refreshPreview()
-	if m.ask.prefill == "" {
+// enter shows q with a fresh form.
+func (s *askScreen) enter(q interview.Question, toReview bool) tea.Cmd {
+	*s = askScreen{shell: s.shell, q: q, visited: s.iv.Done(q.ID), toReview: toReview, prefill: s.iv.Prefill(q)}
+	s.field = newField(q, s.prefill, s.st, s.fieldWidth())
+	s.refreshPreview()
+	if s.prefill == "" {
 		return nil
 	}
-	return m.checkNow(q, m.ask.prefill)
+	return s.checkNow(q, s.prefill)
 }
 
 // refreshPreview follows the field: the change it would make and what it means.
-func (m *model) refreshPreview() {
-	a := &m.ask
-	candidate, err := m.iv.Preview(a.q, a.field.text)
+func (s *askScreen) refreshPreview() {
+	candidate, err := s.iv.Preview(s.q, s.field.text)
 	if err != nil {
-		candidate = m.iv.Answers
-		if a.q.ID == "url" {
-			a.preview, a.advice, a.candidate = interview.Preview{}, nil, candidate
+		candidate = s.iv.Answers
+		if s.q.ID == "url" {
+			s.preview, s.advice, s.candidate = interview.Preview{}, nil, candidate
 			return
 		}
 	}
-	a.candidate = candidate
-	a.preview = m.iv.StepPreview(a.q.Step, candidate)
-	a.advice = interview.Advice(a.q, m.iv.Facts, candidate)
+	s.candidate = candidate
+	s.preview = s.iv.StepPreview(s.q.Step, candidate)
+	s.advice = interview.Advice(s.q, s.iv.Facts, candidate)
 }
 
-func (m *model) askKey(msg tea.KeyMsg) tea.Cmd {
-	if m.ask.signingIn {
+func (s *askScreen) key(msg tea.KeyMsg) tea.Cmd {
+	if s.signingIn {
 		return nil
 	}
 	switch msg.String() {
 	case "enter":
-		return m.submit()
+		return s.submit()
 	case "esc", "shift+tab", "alt+left":
-		return m.back()
+		return s.back()
 	case "tab":
-		if cmd, done := m.completes(); done {
+		if cmd, done := s.completes(); done {
 			return cmd
 		}
-		m.openPreview()
+		s.showPreview(s.preview)
 		return nil
 	}
-	before := m.ask.field.text
-	m.ask.field.key(msg)
-	if m.ask.field.text == before {
+	before := s.field.text
+	s.field.key(msg)
+	if s.field.text == before {
 		return nil
 	}
-	m.ask.choices = ""
-	return m.edited()
+	s.choices = ""
+	return s.edited()
 }
 
 // edited follows a change of the field's text; slow checks wait for a pause.
-func (m *model) edited() tea.Cmd {
-	m.ask.invalid = ""
-	m.ask.typed++
-	m.refreshPreview()
-	if !m.ask.q.Slow {
+func (s *askScreen) edited() tea.Cmd {
+	s.invalid = ""
+	s.typed++
+	s.refreshPreview()
+	if !s.q.Slow {
 		return nil
 	}
-	return m.tick(typingPause, pauseMsg{m.ask.q.ID, m.ask.typed})
+	return s.tick(typingPause, pauseMsg{s.q.ID, s.typed})
 }
 
-func (m *model) back() tea.Cmd {
-	if m.ask.toReview {
-		return m.enterReview()
+func (s *askScreen) back() tea.Cmd {
+	if s.toReview {
+		return s.showReview()
 	}
-	if q, ok := m.iv.Previous(m.ask.q.ID); ok {
-		return m.enterQuestion(q, false)
+	if q, ok := s.iv.Previous(s.q.ID); ok {
+		return s.showQuestion(q, false)
 	}
-	m.page = pageWelcome
+	s.showWelcome()
 	return nil
 }
 
 // submit is Enter on the question.
-func (m *model) submit() tea.Cmd {
-	a := &m.ask
-	text := a.field.text
-	if a.q.ID == interview.PasswordID {
-		return m.signIn(text)
+func (s *askScreen) submit() tea.Cmd {
+	text := s.field.text
+	if s.q.ID == interview.PasswordID {
+		return s.signIn(text)
 	}
-	if err := m.iv.Answer(a.q, text); err != nil {
-		a.invalid = err.Error()
+	if err := s.iv.Answer(s.q, text); err != nil {
+		s.invalid = err.Error()
 		return nil
 	}
-	cmds := []tea.Cmd{m.saveDraft()}
-	if a.q.Looks {
-		cmds = append(cmds, m.look())
+	cmds := []tea.Cmd{s.saveDraft()}
+	if s.q.Looks {
+		cmds = append(cmds, s.look())
 	}
-	return tea.Batch(append(cmds, m.checkNow(a.q, text), m.advance(a.q))...)
+	return tea.Batch(append(cmds, s.checkNow(s.q, text), s.advance(s.q))...)
 }
 
 // advance goes on after q.
-func (m *model) advance(q interview.Question) tea.Cmd {
-	if m.ask.toReview {
-		return m.proceed()
+func (s *askScreen) advance(q interview.Question) tea.Cmd {
+	if s.toReview {
+		return s.proceed()
 	}
-	if next, ok := m.iv.After(q, m.ask.visited); ok {
-		return m.enterQuestion(next, false)
+	if next, ok := s.iv.After(q, s.visited); ok {
+		return s.showQuestion(next, false)
 	}
-	return m.enterReview()
-}
-
-// saveDraft keeps the answers for an interrupted session. A failure is not
-// worth a word: the session itself goes on.
-func (m *model) saveDraft() tea.Cmd {
-	if m.b.SaveDraft == nil {
-		return nil
-	}
-	if m.saving {
-		m.unsaved = true
-		return nil
-	}
-	m.saving, m.unsaved = true, false
-	input, answered, save := m.iv.Input, m.iv.Answered(), m.b.SaveDraft
-	return func() tea.Msg {
-		_ = save(input, answered)
-		return draftMsg{}
-	}
-}
-
-func (m *model) draftSaved() tea.Cmd {
-	m.saving = false
-	if m.unsaved {
-		return m.saveDraft()
-	}
-	return nil
+	return s.showReview()
 }

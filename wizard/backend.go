@@ -6,9 +6,9 @@ import (
 	"time"
 
 	// Before any Charm package: see there.
-	"bitgate/internal/problem"
 	_ "bitgate/internal/quietterm"
 
+	"bitgate/internal/problem"
 	"bitgate/interview"
 	"bitgate/setup"
 )

@@ -20,36 +20,36 @@ type checkState struct {
 const typingPause = 500 * time.Millisecond
 
 // checkNow starts the slow checks of q for text, unless that was judged already.
-func (m *model) checkNow(q interview.Question, text string) tea.Cmd {
-	if !q.Slow || m.b.Check == nil || !m.iv.Known {
+func (s *askScreen) checkNow(q interview.Question, text string) tea.Cmd {
+	if !q.Slow || s.b.Check == nil || !s.iv.Known {
 		return nil
 	}
-	candidate, err := m.iv.Preview(q, text)
+	candidate, err := s.iv.Preview(q, text)
 	if err != nil {
 		return nil
 	}
 	about := subject(q, candidate)
-	if state, ok := m.checks[q.ID]; ok && state.about == about {
+	if state, ok := s.checks[q.ID]; ok && state.about == about {
 		return nil
 	}
-	m.checks[q.ID] = checkState{about: about, running: true}
-	facts := m.iv.Facts
-	return tea.Batch(m.startSpinner(), func() tea.Msg {
-		return checkedMsg{q.ID, about, m.b.Check(m.ctx, q.ID, facts, candidate)}
+	s.checks[q.ID] = checkState{about: about, running: true}
+	facts := s.iv.Facts
+	return tea.Batch(s.startSpinner(), func() tea.Msg {
+		return checkedMsg{q.ID, about, s.b.Check(s.ctx, q.ID, facts, candidate)}
 	})
 }
 
 // checkAgain judges the answers of this step by new facts.
-func (m *model) checkAgain() tea.Cmd {
+func (s *askScreen) checkAgain() tea.Cmd {
 	var cmds []tea.Cmd
 	for _, q := range interview.Questions() {
-		if _, judged := m.checks[q.ID]; judged && q.Step == m.ask.q.Step && m.iv.Done(q.ID) && q.ID != m.ask.q.ID {
-			delete(m.checks, q.ID)
-			cmds = append(cmds, m.checkNow(q, m.iv.Prefill(q)))
+		if _, judged := s.checks[q.ID]; judged && q.Step == s.q.Step && s.iv.Done(q.ID) && q.ID != s.q.ID {
+			delete(s.checks, q.ID)
+			cmds = append(cmds, s.checkNow(q, s.iv.Prefill(q)))
 		}
 	}
-	if m.ask.field.text != "" {
-		cmds = append(cmds, m.checkNow(m.ask.q, m.ask.field.text))
+	if s.field.text != "" {
+		cmds = append(cmds, s.checkNow(s.q, s.field.text))
 	}
 	return tea.Batch(cmds...)
 }
@@ -64,15 +64,15 @@ func subject(q interview.Question, a setup.Answers) string {
 	return text
 }
 
-func (m *model) checked(msg checkedMsg) {
-	if m.checks[msg.id].about == msg.about {
-		m.checks[msg.id] = checkState{about: msg.about, findings: msg.findings}
+func (s *shell) checked(msg checkedMsg) {
+	if s.checks[msg.id].about == msg.about {
+		s.checks[msg.id] = checkState{about: msg.about, findings: msg.findings}
 	}
 }
 
-func (m *model) paused(msg pauseMsg) tea.Cmd {
-	if m.page != pageAsk || msg.id != m.ask.q.ID || msg.typed != m.ask.typed || m.ask.field.text == "" {
+func (s *askScreen) paused(msg pauseMsg) tea.Cmd {
+	if msg.id != s.q.ID || msg.typed != s.typed || s.field.text == "" {
 		return nil
 	}
-	return m.checkNow(m.ask.q, m.ask.field.text)
+	return s.checkNow(s.q, s.field.text)
 }

@@ -11,6 +11,11 @@
 //     Marks are words or ASCII (ok, !, x, >) with one of the sixteen ANSI
 //     colours beside them; the same screen reads without any.
 //
+// Who owns what: model routes messages to the screen in front (welcome, ask,
+// review, run, result, error; answers, help and quit lie over them) and frames
+// what it draws. A screen owns its methods and its state, shares the shell with
+// the others, and leads to another one through the router alone.
+//
 // The package touches no file, network or process: cmd/bitgate hands it a
 // Backend. It alone imports the Charm libraries.
 package wizard

@@ -3,6 +3,8 @@ package wizard
 import (
 	"strings"
 
+	"github.com/charmbracelet/bubbles/help"
+	"github.com/charmbracelet/bubbles/key"
 	"github.com/charmbracelet/lipgloss"
 
 	"bitgate/interview"
@@ -101,22 +103,31 @@ func (f frame) render(body []string) string {
 // footer lists the keys. Where there is no room for all of them, those in the
 // middle go: help has them too.
 func (f frame) footer() string {
-	keys, gap := f.keys, "   "
-	for lipgloss.Width(strings.Join(keys, gap)) > f.w-2 {
-		if gap == "   " {
-			gap = "  "
-		} else if n := len(keys); n > 3 {
+	h := help.New()
+	h.Styles.ShortKey, h.Styles.ShortDesc, h.Styles.ShortSeparator = f.accent, f.dim, f.plain
+	h.ShortSeparator = "   "
+	keys := f.keys
+	for {
+		line := h.ShortHelpView(bindings(keys))
+		switch n := len(keys); {
+		case lipgloss.Width(line) <= f.w-2 || n <= 3 && h.ShortSeparator == "  ":
+			return line
+		case h.ShortSeparator == "   ":
+			h.ShortSeparator = "  "
+		default:
 			keys = append(append([]string(nil), keys[:n-3]...), keys[n-2:]...)
-		} else {
-			break
 		}
 	}
-	var out []string
+}
+
+// bindings are keys with what they do, "enter next".
+func bindings(keys []string) []key.Binding {
+	var out []key.Binding
 	for _, k := range keys {
-		key, what, _ := strings.Cut(k, " ")
-		out = append(out, f.accent.Render(key)+" "+f.dim.Render(what))
+		name, what, _ := strings.Cut(k, " ")
+		out = append(out, key.NewBinding(key.WithKeys(name), key.WithHelp(name, what)))
 	}
-	return strings.Join(out, gap)
+	return out
 }
 
 // railLines is the documented page as a column.

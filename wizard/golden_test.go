@@ -114,7 +114,7 @@ func applying(p *pump) *pump {
 	consentCommands(p.standard())
 	at := p.m.now().Add(-34 * time.Second)
 	news := func(kind setup.EventKind, change int, text string) {
-		p.m.Update(mail{event: &setup.Event{At: at, Kind: kind, Change: change, Text: text}})
+		p.m.Update(runMsg{event: &setup.Event{At: at, Kind: kind, Change: change, Text: text}})
 	}
 	news(setup.EventBegin, -1, "20261122-1")
 	for i := range 2 {
@@ -131,14 +131,14 @@ func applying(p *pump) *pump {
 // verifying has applied and sees the first of the checks from outside.
 func verifying(p *pump) {
 	p.standard()
-	p.m.startApply()
+	p.m.showApply(p.m.review.plan)
 	for i := range p.m.review.plan.Ordered() {
 		at := p.m.now().Add(time.Duration(i-40) * time.Second)
-		p.m.Update(mail{event: &setup.Event{At: at, Kind: setup.EventStart, Change: i}})
-		p.m.Update(mail{event: &setup.Event{At: at.Add(time.Second), Kind: setup.EventDone, Change: i}})
+		p.m.Update(runMsg{event: &setup.Event{At: at, Kind: setup.EventStart, Change: i}})
+		p.m.Update(runMsg{event: &setup.Event{At: at.Add(time.Second), Kind: setup.EventDone, Change: i}})
 	}
-	p.m.Update(mail{applied: &applied{result: setup.Result{Run: "20261122-1", State: setup.RunCommitted}}})
-	p.m.Update(mail{finding: &problem.Finding{ID: "tls", Level: problem.OK, Found: "TLS 1.3, git.example.com, chain complete"}})
+	p.m.Update(runMsg{applied: &applied{result: setup.Result{Run: "20261122-1", State: setup.RunCommitted}}})
+	p.m.Update(runMsg{finding: &problem.Finding{ID: "tls", Level: problem.OK, Found: "TLS 1.3, git.example.com, chain complete"}})
 }
 
 // resumed is a session that goes on where another one was left.

@@ -27,17 +27,17 @@ func (m *model) key(msg tea.KeyMsg) tea.Cmd {
 	}
 	switch m.page {
 	case pageWelcome:
-		return m.welcomeKey(name)
+		return m.welcome.key(name)
 	case pageAsk:
-		return m.askKey(msg)
+		return m.ask.key(msg)
 	case pageReview:
-		return m.reviewKey(msg)
+		return m.review.key(msg)
 	case pageApply:
-		return m.applyKey(msg)
+		return m.run.key(msg)
 	case pageResult:
-		return m.resultKey(name)
+		return m.result.key(msg)
 	}
-	return m.errorKey(name)
+	return m.trouble.key(name)
 }
 
 // eachKey takes keys that a slow line delivered at once one by one. What was
@@ -82,7 +82,7 @@ func (m *model) typesQuestionMark() bool {
 func (m *model) interrupt() tea.Cmd {
 	switch {
 	case m.page == pageApply && m.run.active:
-		return m.takeBack()
+		return m.run.takeBack()
 	case m.page == pageResult:
 		return m.quit()
 	}
@@ -94,7 +94,7 @@ func (m *model) quitKey(name string) tea.Cmd {
 	switch name {
 	case "y", "enter", "ctrl+c", "q":
 		if m.page == pageError {
-			m.out.Err = m.trouble
+			m.out.Err = m.trouble.err
 		}
 		m.out.Cancelled = true
 		return m.quit()
@@ -107,45 +107,18 @@ func (m *model) quitKey(name string) tea.Cmd {
 func (m *model) overlayKey(msg tea.KeyMsg) tea.Cmd {
 	name := msg.String()
 	if m.over == overAnswers {
-		return m.answersKey(name)
+		cmd, closed := m.list.key(name)
+		if closed {
+			m.over = noOverlay
+		}
+		return cmd
 	}
 	switch name {
 	case "esc", "enter", "q", "tab", "?", "f1":
 		m.over = noOverlay
 	default:
-		m.view.key(name, m.overlayHeight())
-	}
-	return nil
-}
-
-func (m *model) welcomeKey(name string) tea.Cmd {
-	switch {
-	case !m.iv.Known:
-		return nil
-	case name == "enter":
-		return m.proceed()
-	case name == "r":
-		return m.look()
-	}
-	return nil
-}
-
-// errorKey: r looks again, esc goes back to the questions, enter and q leave.
-func (m *model) errorKey(name string) tea.Cmd {
-	switch name {
-	case "r":
-		m.page = pageWelcome
-		return m.look()
-	case "e":
-		if m.iv.Known {
-			m.openAnswers()
-		}
-	case "esc", "shift+tab", "alt+left":
-		if q, ok := m.iv.Previous(""); ok && m.iv.Known {
-			return m.enterQuestion(q, false)
-		}
-	case "q":
-		m.over = overQuit
+		_, h := m.body()
+		m.text.key(msg, h-1)
 	}
 	return nil
 }

@@ -2,8 +2,11 @@ package wizard
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
+	"github.com/charmbracelet/bubbles/spinner"
 	tea "github.com/charmbracelet/bubbletea"
 
 	"bitgate/interview"
@@ -33,51 +36,36 @@ const (
 	overAnswers
 )
 
-// model is the program's only tea.Model. The screens are plain structs and
-// methods; nothing slow happens outside a tea.Cmd.
+// model is the program's only tea.Model: it routes messages to the screen in
+// front and frames what that draws. Nothing slow happens outside a tea.Cmd.
 type model struct {
-	ctx context.Context
-	b   Backend
-	o   Options
-	iv  *interview.Interview
-	st  style
-	w   int
-	h   int
-
+	*shell
 	page page
 	over overlay
-	list answerList
-	view scroller // of help and preview
 
-	looking bool // Detect is under way
-	again   bool // what it was told is out of date: look again
-	spin    int  // frame of the spinner
-	spins   bool // a spinner tick is under way
-	rests   int  // number of the last wait for a quiet keyboard
-
+	welcome welcomeScreen
 	ask     askScreen
-	checks  map[string]checkState
 	review  reviewScreen
 	run     runScreen
-	trouble error // of pageError
+	result  resultScreen
+	trouble errorScreen
+	list    answersOverlay
+	text    pager // of help and preview
 
-	out  Outcome
 	done bool // the program is ending
-
-	saving, unsaved bool // a draft is being written; a newer one waits
-
-	tick func(d time.Duration, msg tea.Msg) tea.Cmd
-	now  func() time.Time
 }
 
 func newModel(ctx context.Context, b Backend, input setup.Answers, src setup.Sources, o Options, st style) *model {
-	m := &model{
+	s := &shell{
 		ctx: ctx, b: b, o: o, iv: interviewWith(b, input, src, o), st: st, w: defaultW, h: defaultH,
-		checks: map[string]checkState{}, tick: afterTick, now: o.Now,
+		checks: map[string]checkState{}, spin: spinner.New(spinner.WithSpinner(spinner.Line), spinner.WithStyle(st.accent)),
+		tick: afterTick, now: o.Now,
 	}
-	if m.now == nil {
-		m.now = time.Now
+	if s.now == nil {
+		s.now = time.Now
 	}
+	m := &model{shell: s, welcome: welcomeScreen{s}, ask: askScreen{shell: s}, review: reviewScreen{shell: s}, run: runScreen{shell: s}, result: resultScreen{shell: s}, trouble: errorScreen{shell: s}, list: answersOverlay{shell: s}}
+	s.router = m
 	return m
 }
 
@@ -88,7 +76,7 @@ func afterTick(d time.Duration, msg tea.Msg) tea.Cmd {
 // Init starts with a look at the machine.
 func (m *model) Init() tea.Cmd { return m.look() }
 
-// Messages of the commands.
+// Messages of the commands that no screen owns.
 type (
 	foundMsg struct {
 		facts setup.Facts
@@ -96,22 +84,7 @@ type (
 	}
 	draftMsg  struct{}
 	cancelMsg struct{} // the caller's context ended
-	spinMsg   struct{}
 )
-
-// look runs Detect beside the screen.
-func (m *model) look() tea.Cmd {
-	if m.looking {
-		m.again = true
-		return nil
-	}
-	m.looking, m.again = true, false
-	input := m.iv.Input
-	return tea.Batch(m.startSpinner(), func() tea.Msg {
-		f, err := m.b.Detect(m.ctx, input)
-		return foundMsg{f, err}
-	})
-}
 
 // Update routes a message; keys go to the overlay or the page in front.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -121,9 +94,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.KeyMsg:
 		return m, m.key(msg)
 	case spinMsg:
-		m.spin++
-		m.spins = false
-		return m, m.startSpinner()
+		return m, m.spun()
 	case cancelMsg:
 		return m, m.cancelled()
 	case foundMsg:
@@ -133,19 +104,24 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case checkedMsg:
 		m.checked(msg)
 	case pauseMsg:
-		return m, m.paused(msg)
+		if m.page == pageAsk {
+			return m, m.ask.paused(msg)
+		}
 	case loginMsg:
-		return m, m.loggedIn(msg)
+		return m, m.ask.loggedIn(msg, m.page == pageAsk)
 	case provenMsg:
-		m.proven(msg)
+		m.review.proven(msg)
 	case savedMsg:
 		m.review.saved(msg)
 	case pagerMsg:
 		m.review.note = errorText(msg.err)
-	case armedMsg:
-		m.armed(msg)
-	case mail:
-		return m, m.news(msg)
+	case quietMsg:
+		if msg.number == m.quiet {
+			m.review.consent.ready = m.review.consent.open
+			m.run.ready()
+		}
+	case runMsg:
+		return m, m.run.onRunMsg(msg)
 	}
 	return m, nil
 }
@@ -161,18 +137,11 @@ func (m *model) found(msg foundMsg) tea.Cmd {
 	m.iv.Found(msg.facts)
 	switch {
 	case m.page == pageAsk:
-		m.refreshPreview()
-		return m.checkAgain()
+		m.ask.refreshPreview()
+		return m.ask.checkAgain()
 	case m.page == pageReview:
-		return m.enterReview()
+		return m.showReview()
 	}
-	return nil
-}
-
-// fail shows an error with its remedy.
-func (m *model) fail(err error) tea.Cmd {
-	m.trouble = err
-	m.page, m.over = pageError, noOverlay
 	return nil
 }
 
@@ -182,11 +151,77 @@ func (m *model) resize(w, h int) {
 	}
 	m.w, m.h = w, h
 	if m.page == pageAsk {
-		m.ask.field.resize(m.fieldWidth())
+		m.ask.field.resize(m.ask.fieldWidth())
 	}
 	if m.page == pageReview {
-		m.rewrapReview()
+		m.review.rewrap()
 	}
+}
+
+// The router.
+
+func (m *model) show(p page) { m.page, m.over = p, noOverlay }
+
+func (m *model) showWelcome() { m.show(pageWelcome) }
+
+func (m *model) showQuestion(q interview.Question, toReview bool) tea.Cmd {
+	m.show(pageAsk)
+	return m.ask.enter(q, toReview)
+}
+
+func (m *model) showReview() tea.Cmd {
+	m.show(pageReview)
+	return m.review.enter()
+}
+
+func (m *model) showApply(plan setup.Plan) tea.Cmd {
+	m.show(pageApply)
+	return m.run.start(plan)
+}
+
+func (m *model) showVerify(plan setup.Plan) tea.Cmd {
+	m.show(pageApply)
+	return m.run.verifyOnly(plan)
+}
+
+// showResult shows how it ended; Run prints the same lines when the screen is
+// left, so that they stay in the scrollback.
+func (m *model) showResult() tea.Cmd {
+	m.show(pageResult)
+	m.out.Answers = m.iv.Answers
+	m.result.enter(m.run.doneLines)
+	if m.ctx.Err() != nil { // nobody is there to press a key
+		return m.quit()
+	}
+	return nil
+}
+
+func (m *model) showAnswers() { m.over, m.list.at = overAnswers, 0 }
+
+func (m *model) showPreview(p interview.Preview) {
+	w, _ := m.body()
+	m.over = overPreview
+	m.text.set(previewText(m.st, p, w))
+}
+
+func (m *model) askToQuit() { m.over = overQuit }
+
+// proceed goes to the first question that needs an answer, or to the review.
+func (m *model) proceed() tea.Cmd {
+	if m.iv.Facts.OpenRun != "" {
+		return m.fail(openRun(m.iv.Facts.OpenRun))
+	}
+	if q, ok := m.iv.Resume(); ok {
+		return m.showQuestion(q, false)
+	}
+	return m.showReview()
+}
+
+// fail shows an error with its remedy.
+func (m *model) fail(err error) tea.Cmd {
+	m.trouble.err = err
+	m.show(pageError)
+	return nil
 }
 
 // quit ends the program.
@@ -196,14 +231,87 @@ func (m *model) quit() tea.Cmd {
 	return tea.Quit
 }
 
+// busy reports whether something the person waits for is under way.
+func (m *model) busy() bool {
+	if m.looking || m.ask.signingIn || m.review.proving || m.run.active {
+		return true
+	}
+	for _, c := range m.checks {
+		if c.running {
+			return true
+		}
+	}
+	return false
+}
+
 // cancelled answers the end of the caller's context: before consent it leaves,
 // during apply the context itself has already told Apply to take back.
 func (m *model) cancelled() tea.Cmd {
 	if m.page == pageApply && m.run.active {
-		return m.takeBack() // and enterResult leaves
+		return m.run.takeBack() // and showResult leaves
 	}
 	if !m.out.Applied {
 		m.out.Cancelled = true
 	}
 	return m.quit()
+}
+
+// View draws the screen: exactly as many lines as the terminal has.
+func (m *model) View() string {
+	if m.done {
+		return ""
+	}
+	if m.tooSmall() {
+		return m.smallView()
+	}
+	f := m.frame()
+	w, h := f.body()
+	switch m.over {
+	case overQuit:
+		return f.render(m.quitView(w))
+	case overHelp, overPreview:
+		return f.render(m.text.page(h, m.st))
+	case overAnswers:
+		return f.render(m.list.view(w, h))
+	}
+	switch m.page {
+	case pageWelcome:
+		return f.render(m.welcome.view(w, h))
+	case pageAsk:
+		return f.render(m.ask.view(w, h))
+	case pageReview:
+		return f.render(m.review.view(w, h))
+	case pageApply:
+		return f.render(m.run.view(w, h))
+	case pageResult:
+		return f.render(m.result.text.page(h, m.st))
+	}
+	return f.render(m.trouble.view(w))
+}
+
+func (m *model) smallView() string {
+	lines := []string{
+		fmt.Sprintf("bitgate needs %dx%d,", minWidth, minHeight), fmt.Sprintf("this window has %dx%d.", m.w, m.h),
+		"Make it larger to go on.", m.changed() + ".",
+	}
+	for i := range lines {
+		lines[i] = clip(lines[i], m.w)
+	}
+	return strings.Join(lines[:min(len(lines), m.h)], "\n")
+}
+
+func (m *model) quitView(w int) []string {
+	lines := []string{m.st.bold.Render("Quit bitgate?"), "", "Nothing was changed on this server."}
+	if m.page == pageApply || m.page == pageResult {
+		lines[2] = m.changed()
+	}
+	if m.b.SaveDraft != nil && m.page == pageAsk {
+		lines = append(lines, wrap("The answers given so far are kept, without secrets; the next bitgate setup goes on from here.", min(w, maxText))...)
+	}
+	return lines
+}
+
+// transcript is the finished run for the scrollback: what was done, then the summary.
+func (m *model) transcript(w int) []string {
+	return append(append(m.run.doneLines(w), ""), summary(m.out, m.b.After, m.st, w)...)
 }

@@ -133,7 +133,7 @@ func (p *prompter) signIn() error {
 			continue
 		}
 		err = p.b.Login(p.ctx, p.iv.Answers.AdminUser, password)
-		wipe(password)
+		clear(password)
 		if err == nil {
 			p.iv.SignIn(p.iv.Answers.AdminUser)
 			p.say("ok  signed in as " + p.iv.SignedIn)

@@ -104,7 +104,7 @@ func TestBothDoorsAgree(t *testing.T) {
 					if err := p.m.iv.Answer(q, text); err != nil {
 						t.Fatal(err)
 					}
-					p.run(p.m.advance(q))
+					p.run(p.m.ask.advance(q))
 					p.settle()
 				default:
 					p.enterText(text)

@@ -11,31 +11,37 @@ import (
 	"bitgate/setup"
 )
 
-// enterResult shows how it ended; Run prints the same lines when the screen
-// is left, so that they stay in the scrollback.
-func (m *model) enterResult() tea.Cmd {
-	m.page, m.over = pageResult, noOverlay
-	m.out.Answers = m.iv.Answers
-	w, _ := m.frame().body()
-	m.run.scroll.set(m.resultLines(min(w, maxText+20)))
-	if m.ctx.Err() != nil { // nobody is there to press a key
-		return m.quit()
-	}
-	return nil
+// resultScreen is how it ended.
+type resultScreen struct {
+	*shell
+	text  pager
+	serve bool // the person wants the built-in proxy in this terminal
 }
 
-func (m *model) resultKey(name string) tea.Cmd {
-	_, h := m.frame().body()
-	if m.run.scroll.key(name, h-1) {
+// enter lays the result out: the summary first, for it must be in sight, then
+// what was done.
+func (s *resultScreen) enter(done func(w int) []string) {
+	w, _ := s.body()
+	w = min(w, maxText+20)
+	lines := summary(s.out, s.b.After, s.st, w)
+	if done := done(w); len(done) > 0 {
+		lines = append(append(lines, "", s.st.bold.Render("What was done")), done...)
+	}
+	s.text.set(lines)
+}
+
+func (s *resultScreen) key(msg tea.KeyMsg) tea.Cmd {
+	_, h := s.body()
+	if s.text.key(msg, h-1) {
 		return nil
 	}
-	switch name {
+	switch msg.String() {
 	case "enter", "q", "esc":
-		return m.quit()
+		return s.quit()
 	case "s":
-		if canServe(m.b, m.out) {
-			m.run.serve = true
-			return m.quit()
+		if canServe(s.b, s.out) {
+			s.serve = true
+			return s.quit()
 		}
 	}
 	return nil
@@ -44,14 +50,6 @@ func (m *model) resultKey(name string) tea.Cmd {
 // canServe: the built-in proxy has no service here and may run in this terminal.
 func canServe(b Backend, out Outcome) bool {
 	return b.ServeNow != nil && out.Result.State == setup.RunCommitted && out.Answers.Front == setup.FrontBuiltin
-}
-
-func (m *model) resultView(_, h int) []string {
-	lines := append([]string(nil), m.run.scroll.window(h-1)...)
-	for len(lines) < h-1 {
-		lines = append(lines, "")
-	}
-	return append(lines, m.st.dim.Render(m.run.scroll.more(h-1)))
 }
 
 // summary is how a session ended, for the result screen, the scrollback and
@@ -186,28 +184,4 @@ func tally(findings []problem.Finding) (ok, warn, fail int) {
 		}
 	}
 	return ok, warn, fail
-}
-
-// transcript is the finished run for the scrollback: what was done, then the summary.
-func (m *model) transcript(w int) []string {
-	return append(append(m.doneLines(w), ""), summary(m.out, m.b.After, m.st, w)...)
-}
-
-// resultLines are the same for the screen, where the summary must be in sight.
-func (m *model) resultLines(w int) []string {
-	done := m.doneLines(w)
-	if len(done) == 0 {
-		return summary(m.out, m.b.After, m.st, w)
-	}
-	return append(append(summary(m.out, m.b.After, m.st, w), "", m.st.bold.Render("What was done")), done...)
-}
-
-func (m *model) doneLines(w int) []string {
-	var lines []string
-	for _, r := range m.run.rows {
-		if r.state != "" {
-			lines = append(lines, m.rowLines(r, w)...)
-		}
-	}
-	return lines
 }

@@ -13,10 +13,11 @@ import (
 // reviewScreen is the plan before consent: a tab for every file, then what is
 // no file, and the consent line.
 type reviewScreen struct {
+	*shell
 	plan      setup.Plan
 	tabs      []interview.Tab
 	at        int
-	scroll    scroller
+	text      pager
 	signs     string            // of the lines before they were wrapped
 	findings  []problem.Finding // of CheckPlan
 	proving   bool
@@ -41,86 +42,82 @@ type (
 	pagerMsg struct{ err error }
 )
 
-// enterReview builds the plan and starts its checks, once nothing is being
-// looked at and no question is open.
-func (m *model) enterReview() tea.Cmd {
-	m.page, m.over = pageReview, noOverlay
-	if m.looking {
-		m.review = reviewScreen{proofs: m.review.proofs, proving: true}
-		return m.startSpinner()
+// enter builds the plan and starts its checks, once nothing is being looked at
+// and no question is open.
+func (s *reviewScreen) enter() tea.Cmd {
+	if s.looking {
+		*s = reviewScreen{shell: s.shell, proofs: s.proofs, proving: true}
+		return s.startSpinner()
 	}
-	if q, ok := m.iv.Resume(); ok {
-		return m.enterQuestion(q, false)
+	if q, ok := s.iv.Resume(); ok {
+		return s.showQuestion(q, false)
 	}
-	plan, diffs, err := m.iv.FinishedPlan()
+	plan, diffs, err := s.iv.FinishedPlan()
 	if err != nil {
-		return m.fail(err)
+		return s.fail(err)
 	}
-	m.review = reviewScreen{plan: plan, proofs: m.review.proofs + 1}
-	m.out.Plan = plan
-	m.review.tabs = interview.Tabs(plan, diffs, m.iv)
-	m.showTab(0)
-	if m.b.CheckPlan == nil || plan.Empty() {
+	*s = reviewScreen{shell: s.shell, plan: plan, proofs: s.proofs + 1, tabs: interview.Tabs(plan, diffs, s.iv)}
+	s.out.Plan = plan
+	s.showTab(0)
+	if s.b.CheckPlan == nil || plan.Empty() {
 		return nil
 	}
-	m.review.proving = true
-	number, facts := m.review.proofs, m.iv.Facts
-	return tea.Batch(m.startSpinner(), func() tea.Msg {
-		findings, err := m.b.CheckPlan(m.ctx, facts, plan)
+	s.proving = true
+	number, facts := s.proofs, s.iv.Facts
+	return tea.Batch(s.startSpinner(), func() tea.Msg {
+		findings, err := s.b.CheckPlan(s.ctx, facts, plan)
 		return provenMsg{number, findings, err}
 	})
 }
 
-func (m *model) proven(msg provenMsg) {
-	r := &m.review
-	if msg.number != r.proofs {
+func (s *reviewScreen) proven(msg provenMsg) {
+	if msg.number != s.proofs {
 		return
 	}
-	r.proving, r.note = false, "" // which may say that it is being checked
-	r.findings = msg.findings
+	s.proving, s.note = false, "" // which may say that it is being checked
+	s.findings = msg.findings
 	if msg.err != nil {
-		r.findings = append(r.findings, problem.Finding{ID: "plan", Level: problem.Fail, Found: problemLine(msg.err)})
+		s.findings = append(s.findings, problem.Finding{ID: "plan", Level: problem.Fail, Found: problemLine(msg.err)})
 	}
-	for i, t := range r.tabs {
+	for i, t := range s.tabs {
 		if t.Title == interview.ChecksTab {
-			r.tabs[i].Lines = interview.ChecksText(r.plan, r.findings)
-			if r.at == i {
-				m.showTab(i)
-			} else if interview.Failures(r.findings) > 0 && r.scroll.top == 0 && !r.consent.open {
-				m.showTab(i) // what forbids apply must not hide in a tab
+			s.tabs[i].Lines = interview.ChecksText(s.plan, s.findings)
+			if s.at == i {
+				s.showTab(i)
+			} else if interview.Failures(s.findings) > 0 && s.text.top() == 0 && !s.consent.open {
+				s.showTab(i) // what forbids apply must not hide in a tab
 			}
 		}
 	}
 }
 
-func (m *model) showTab(i int) {
-	r := &m.review
-	r.at = (i + len(r.tabs)) % len(r.tabs)
+func (s *reviewScreen) showTab(i int) {
+	s.at = (i + len(s.tabs)) % len(s.tabs)
 	var lines []string
-	r.signs = ""
-	for _, l := range r.tabs[r.at].Lines {
-		parts := m.reviewWrap(r.tabs[r.at], l)
+	s.signs = ""
+	for _, l := range s.tabs[s.at].Lines {
+		parts := s.wrapLine(s.tabs[s.at], l)
 		lines = append(lines, parts...)
-		r.signs += strings.Repeat(sign(l), len(parts))
+		s.signs += strings.Repeat(sign(l), len(parts))
 	}
-	r.scroll.set(lines)
+	s.text.set(lines)
 }
 
-// rewrapReview follows a new width.
-func (m *model) rewrapReview() {
-	if len(m.review.tabs) == 0 {
+// rewrap follows a new width.
+func (s *reviewScreen) rewrap() {
+	if len(s.tabs) == 0 {
 		return
 	}
-	top := m.review.scroll.top
-	m.showTab(m.review.at)
-	m.review.scroll.top = top
-	m.review.scroll.clamp(m.reviewHeight())
+	top := s.text.top()
+	s.showTab(s.at)
+	s.text.moveTo(top)
+	s.text.clamp(s.height())
 }
 
-// reviewWrap breaks a line of a diff anywhere and other text between words,
+// wrapLine breaks a line of a diff anywhere and other text between words,
 // which then goes on under its beginning.
-func (m *model) reviewWrap(t interview.Tab, line string) []string {
-	w := m.w - 4
+func (s *reviewScreen) wrapLine(t interview.Tab, line string) []string {
+	w := s.w - 4
 	header := strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "+++ ")
 	if t.Diff && !header && strings.Trim(sign(line), "+-@ ") == "" || t.Title == interview.CommandTab {
 		return hangWrap(line, w)
@@ -165,92 +162,91 @@ func sign(line string) string {
 	return line[:1]
 }
 
-func (m *model) reviewHeight() int { return max(m.h-4-6, 3) }
+func (s *reviewScreen) height() int { return max(s.h-4-6, 3) }
 
-func (m *model) reviewKey(msg tea.KeyMsg) tea.Cmd {
-	r := &m.review
+func (s *reviewScreen) key(msg tea.KeyMsg) tea.Cmd {
 	name := msg.String()
-	if len(r.tabs) == 0 { // still looking
+	if len(s.tabs) == 0 { // still looking
 		if name == "esc" {
-			return m.backFromReview()
+			return s.back()
 		}
 		return nil
 	}
-	if r.consent.open {
-		return m.consentKey(msg)
+	if s.consent.open {
+		return s.consentKey(msg)
 	}
-	if r.searching {
-		m.searchKey(msg)
+	if s.searching {
+		s.searchKey(msg)
 		return nil
 	}
-	r.note = ""
-	if r.scroll.key(name, m.reviewHeight()) {
+	s.note = ""
+	if s.text.key(msg, s.height()) {
 		return nil
 	}
 	switch name {
 	case "]", "tab", "right", "l":
-		m.showTab(r.at + 1)
+		s.showTab(s.at + 1)
 	case "[", "shift+tab", "left", "h":
-		m.showTab(r.at - 1)
+		s.showTab(s.at - 1)
 	case "/":
-		r.searching, r.query = true, ""
+		s.searching, s.query = true, ""
 	case "n":
-		m.search(1)
+		s.search(1)
 	case "N":
-		m.search(-1)
+		s.search(-1)
 	case "a":
-		return m.openConsent()
+		return s.openConsent()
 	case "enter":
-		if r.plan.Empty() {
-			return m.verifyOnly()
+		if s.plan.Empty() {
+			return s.showVerify(s.plan)
 		}
-		r.note = "enter changes nothing here; a opens the consent line"
+		s.note = "enter changes nothing here; a opens the consent line"
 	case "q":
-		m.over = overQuit
+		s.askToQuit()
 	case "s":
-		return m.savePlan()
+		return s.savePlan()
 	case "$":
-		return m.openPager()
+		return s.openPager()
 	case "e":
-		m.openAnswers()
+		s.showAnswers()
 	case "esc":
-		return m.backFromReview()
+		return s.back()
 	}
 	return nil
 }
 
-func (m *model) backFromReview() tea.Cmd {
-	if q, ok := m.iv.Previous(""); ok {
-		return m.enterQuestion(q, false)
+func (s *reviewScreen) back() tea.Cmd {
+	if q, ok := s.iv.Previous(""); ok {
+		return s.showQuestion(q, false)
 	}
-	m.page = pageWelcome
+	s.showWelcome()
 	return nil
 }
 
-func (m *model) savePlan() tea.Cmd {
-	if m.review.tabs[m.review.at].Title == interview.CommandTab && m.b.SaveScript != nil {
-		script, save := interview.ScriptText(m.iv), m.b.SaveScript
+func (s *reviewScreen) savePlan() tea.Cmd {
+	if s.tabs[s.at].Title == interview.CommandTab && s.b.SaveScript != nil {
+		script, save := interview.ScriptText(s.iv), s.b.SaveScript
 		return func() tea.Msg {
 			path, err := save(script)
 			return savedMsg{path: path, err: err, script: true}
 		}
 	}
-	if m.b.SavePlan == nil {
+	if s.b.SavePlan == nil {
 		return nil
 	}
-	plan, save := m.review.plan, m.b.SavePlan
+	plan, save := s.plan, s.b.SavePlan
 	return func() tea.Msg {
 		path, err := save(plan)
 		return savedMsg{path: path, err: err}
 	}
 }
 
-func (r *reviewScreen) saved(msg savedMsg) {
-	r.note = "saved as " + msg.path + "; bitgate apply " + msg.path + " does the same without questions"
+func (s *reviewScreen) saved(msg savedMsg) {
+	s.note = "saved as " + msg.path + "; bitgate apply " + msg.path + " does the same without questions"
 	if msg.script {
-		r.note = "saved as " + msg.path + "; it does the same without questions"
+		s.note = "saved as " + msg.path + "; it does the same without questions"
 	}
 	if msg.err != nil {
-		r.note = errorText(msg.err)
+		s.note = errorText(msg.err)
 	}
 }

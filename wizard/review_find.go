@@ -25,56 +25,54 @@ func (p *pagerCommand) SetStdout(w io.Writer) { p.out = w }
 
 func (p *pagerCommand) SetStderr(io.Writer) {}
 
-func (m *model) openPager() tea.Cmd {
-	if m.b.Pager == nil {
+func (s *reviewScreen) openPager() tea.Cmd {
+	if s.b.Pager == nil {
 		return nil
 	}
 	var text strings.Builder
-	for _, t := range m.review.tabs {
+	for _, t := range s.tabs {
 		fmt.Fprintf(&text, "%s\n\n%s\n\n", t.Title, strings.Join(t.Lines, "\n"))
 	}
-	return tea.Exec(&pagerCommand{run: m.b.Pager, text: text.String()}, func(err error) tea.Msg { return pagerMsg{err} })
+	return tea.Exec(&pagerCommand{run: s.b.Pager, text: text.String()}, func(err error) tea.Msg { return pagerMsg{err} })
 }
 
 // searchKey edits the search line; Enter goes to the first hit.
-func (m *model) searchKey(msg tea.KeyMsg) {
-	r := &m.review
+func (s *reviewScreen) searchKey(msg tea.KeyMsg) {
 	switch msg.Type {
 	case tea.KeyEnter:
-		r.searching = false
-		r.scroll.top--
-		m.search(1)
+		s.searching = false
+		s.text.moveTo(s.text.top() - 1)
+		s.search(1)
 	case tea.KeyEsc:
-		r.searching, r.query = false, ""
+		s.searching, s.query = false, ""
 	case tea.KeyBackspace:
-		if q := []rune(r.query); len(q) > 0 {
-			r.query = string(q[:len(q)-1])
+		if q := []rune(s.query); len(q) > 0 {
+			s.query = string(q[:len(q)-1])
 		}
 	case tea.KeyRunes, tea.KeySpace:
-		r.query += string(msg.Runes)
+		s.query += string(msg.Runes)
 	}
 }
 
 // search goes to the next hit, through the tabs and round.
-func (m *model) search(dir int) {
-	r := &m.review
-	if r.query == "" {
+func (s *reviewScreen) search(dir int) {
+	if s.query == "" {
 		return
 	}
-	query := strings.ToLower(r.query)
-	from := r.scroll.top + dir
-	for range len(r.tabs) + 1 {
-		for i := from; i >= 0 && i < len(r.scroll.lines); i += dir {
-			if strings.Contains(strings.ToLower(ansi.Strip(r.scroll.lines[i])), query) {
-				r.scroll.top = i // not clamped: the hit is the first line
+	query := strings.ToLower(s.query)
+	from := s.text.top() + dir
+	for range len(s.tabs) + 1 {
+		for i := from; i >= 0 && i < len(s.text.lines); i += dir {
+			if strings.Contains(strings.ToLower(ansi.Strip(s.text.lines[i])), query) {
+				s.text.moveTo(i)
 				return
 			}
 		}
-		m.showTab(r.at + dir)
+		s.showTab(s.at + dir)
 		from = 0
 		if dir < 0 {
-			from = len(r.scroll.lines) - 1
+			from = len(s.text.lines) - 1
 		}
 	}
-	r.note = fmt.Sprintf("%q is in none of the files", r.query)
+	s.note = fmt.Sprintf("%q is in none of the files", s.query)
 }

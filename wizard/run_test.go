@@ -148,7 +148,7 @@ func TestRunWaitsForApply(t *testing.T) {
 	}
 	<-begun
 	cancel()
-	p.m.waitForApply()
+	p.m.run.waitForApply()
 	if p.m.out.Result.State != setup.RunTakenBack || p.m.out.Err == nil {
 		t.Errorf("%+v", p.m.out)
 	}
@@ -158,7 +158,7 @@ func TestRunWaitsForApply(t *testing.T) {
 func TestApplyNotBegunIsAbandoned(t *testing.T) {
 	p := newPump(t, standardMachine(), setup.Answers{}, nil, Options{}).start(100, 30).standard()
 	late := consentCommands(p)
-	p.m.waitForApply()
+	p.m.run.waitForApply()
 	late[0]()
 	if p.m.out.Applied || p.machine.applied != 0 {
 		t.Errorf("applied %d, outcome %+v", p.machine.applied, p.m.out)

@@ -80,9 +80,9 @@ func TestLogPane(t *testing.T) {
 		t.Errorf("the log lies over the changes:\n%s", p.m.View())
 	}
 	for range 100 {
-		p.m.Update(mail{event: &setup.Event{Kind: setup.EventLog, Change: 2, Text: "another line"}})
+		p.m.Update(runMsg{event: &setup.Event{Kind: setup.EventLog, Change: 2, Text: "another line"}})
 	}
-	p.m.Update(mail{event: &setup.Event{Kind: setup.EventLog, Change: 2, Text: "the last line"}})
+	p.m.Update(runMsg{event: &setup.Event{Kind: setup.EventLog, Change: 2, Text: "the last line"}})
 	p.sees("the last line")
 	fits(t, p.m.View(), 100, 30)
 	p.keys("l").sees("backup and journal")

@@ -12,50 +12,44 @@ import (
 )
 
 // signIn tries the password once.
-func (m *model) signIn(password string) tea.Cmd {
+func (s *askScreen) signIn(password string) tea.Cmd {
 	if password == "" {
-		m.ask.invalid = "an answer is needed here"
+		s.invalid = "an answer is needed here"
 		return nil
 	}
-	m.ask.signingIn, m.ask.invalid = true, ""
-	user, login, secret := m.iv.Answers.AdminUser, m.b.Login, []byte(password)
-	m.ask.field = newField(m.ask.q, "", m.st, m.fieldWidth()) // the form forgets it
-	return tea.Batch(m.startSpinner(), func() tea.Msg {
-		defer wipe(secret)
-		return loginMsg{user, login(m.ctx, user, secret)}
+	s.signingIn, s.invalid = true, ""
+	user, login, secret := s.iv.Answers.AdminUser, s.b.Login, []byte(password)
+	s.field = newField(s.q, "", s.st, s.fieldWidth()) // the form forgets it
+	return tea.Batch(s.startSpinner(), func() tea.Msg {
+		defer clear(secret)
+		return loginMsg{user, login(s.ctx, user, secret)}
 	})
 }
 
-func wipe(secret []byte) {
-	for i := range secret {
-		secret[i] = 0
-	}
-}
-
-func (m *model) loggedIn(msg loginMsg) tea.Cmd {
-	m.ask.signingIn = false
-	if m.page != pageAsk || m.ask.q.ID != interview.PasswordID {
+func (s *askScreen) loggedIn(msg loginMsg, shown bool) tea.Cmd {
+	s.signingIn = false
+	if !shown || s.q.ID != interview.PasswordID {
 		return nil
 	}
 	if msg.err == nil {
-		m.iv.SignIn(msg.user)
+		s.iv.SignIn(msg.user)
 		// Signed in, more can be read: the base URL and the application links.
-		return tea.Batch(m.look(), m.advance(m.ask.q))
+		return tea.Batch(s.look(), s.advance(s.q))
 	}
-	m.ask.invalid = problemLine(msg.err)
+	s.invalid = problemLine(msg.err)
 	if problem.KindOf(msg.err) != problem.Credentials {
 		return nil
 	}
-	if m.iv.Refused() {
-		m.ask.invalid += fmt.Sprintf(" (%d of %d tries)", m.iv.Refusals, interview.MaxRefusals)
+	if s.iv.Refused() {
+		s.invalid += fmt.Sprintf(" (%d of %d tries)", s.iv.Refusals, interview.MaxRefusals)
 		return nil
 	}
-	why := m.ask.invalid
+	why := s.invalid
 	q, _ := interview.Find("base-url-method")
-	cmd := m.enterQuestion(q, false)
-	m.ask.field.choose(setup.Manual)
-	m.refreshPreview()
-	m.ask.invalid = why + "; no further password is tried, change the base URL by hand"
+	cmd := s.showQuestion(q, false)
+	s.field.choose(setup.Manual)
+	s.refreshPreview()
+	s.invalid = why + "; no further password is tried, change the base URL by hand"
 	return cmd
 }
 

@@ -4,12 +4,12 @@ import (
 	"io"
 	"strings"
 
-	"bitgate/internal/problem"
-
 	"github.com/charmbracelet/huh"
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/muesli/termenv"
+
+	"bitgate/internal/problem"
 )
 
 // style is the look: the sixteen ANSI colours and nothing else, so that light

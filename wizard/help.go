@@ -8,7 +8,7 @@ import (
 
 // openHelp explains the keys, the question and the page's considerations.
 func (m *model) openHelp() {
-	w, _ := m.frame().body()
+	w, _ := m.body()
 	w = min(w, maxText)
 	var lines []string
 	add := func(title string, text ...string) {
@@ -42,7 +42,7 @@ func (m *model) openHelp() {
 	add("Worth knowing", interview.Considerations(step)...)
 	add("Keys", keyHelp(m.page)...)
 	m.over = overHelp
-	m.view.set(lines)
+	m.text.set(lines)
 }
 
 func keyHelp(p page) []string {
@@ -61,32 +61,16 @@ func keyHelp(p page) []string {
 	}
 }
 
-// openPreview shows the whole change of the step.
-func (m *model) openPreview() {
-	w, _ := m.frame().body()
-	p := m.ask.preview
-	lines := []string{m.st.bold.Render("Preview  ") + p.Title, ""}
+// previewText is the whole change of a step.
+func previewText(st style, p interview.Preview, w int) []string {
+	lines := []string{st.bold.Render("Preview  ") + p.Title, ""}
 	if p.Title == "" {
 		lines = wrap("There is no preview yet: it is made from the same plan that apply uses, and that needs the public URL and an answer that is valid.", min(w, maxText))
 	}
 	for _, l := range p.Lines {
 		for _, part := range hangWrap(l, w) {
-			lines = append(lines, m.st.signed(sign(l), part))
+			lines = append(lines, st.signed(sign(l), part))
 		}
 	}
-	m.over = overPreview
-	m.view.set(lines)
-}
-
-func (m *model) overlayHeight() int {
-	_, h := m.frame().body()
-	return h - 1
-}
-
-func (m *model) overlayView(w, h int) []string {
-	lines := append([]string(nil), m.view.window(h-1)...)
-	for len(lines) < h-1 {
-		lines = append(lines, "")
-	}
-	return append(lines, m.st.dim.Render(m.view.more(h-1)))
+	return lines
 }

@@ -1,7 +1,6 @@
 package wizard
 
 import (
-	"fmt"
 	"path"
 	"strings"
 
@@ -12,52 +11,6 @@ import (
 	"bitgate/setup"
 )
 
-// View draws the screen: exactly as many lines as the terminal has.
-func (m *model) View() string {
-	if m.done {
-		return ""
-	}
-	if m.tooSmall() {
-		return m.smallView()
-	}
-	f := m.frame()
-	w, h := f.body()
-	switch m.over {
-	case overQuit:
-		return f.render(m.quitView(w))
-	case overHelp, overPreview:
-		return f.render(m.overlayView(w, h))
-	case overAnswers:
-		return f.render(m.answersView(w, h))
-	}
-	switch m.page {
-	case pageWelcome:
-		return f.render(m.welcomeView(w, h))
-	case pageAsk:
-		return f.render(m.askView(w, h))
-	case pageReview:
-		return f.render(m.reviewView(w, h))
-	case pageApply:
-		return f.render(m.applyView(w, h))
-	case pageResult:
-		return f.render(m.resultView(w, h))
-	}
-	return f.render(m.errorView(w))
-}
-
-func (m *model) tooSmall() bool { return m.w < minWidth || m.h < minHeight }
-
-func (m *model) smallView() string {
-	lines := []string{
-		fmt.Sprintf("bitgate needs %dx%d,", minWidth, minHeight), fmt.Sprintf("this window has %dx%d.", m.w, m.h),
-		"Make it larger to go on.", m.changed() + ".",
-	}
-	for i := range lines {
-		lines[i] = clip(lines[i], m.w)
-	}
-	return strings.Join(lines[:min(len(lines), m.h)], "\n")
-}
-
 // changed says how far the server has been touched.
 func (m *model) changed() string {
 	switch {
@@ -66,13 +19,18 @@ func (m *model) changed() string {
 	case m.page == pageApply && m.run.active:
 		return "changing this server"
 	case m.page == pageApply, m.page == pageResult:
-		return m.run.state(m.out)
+		return m.run.state()
 	}
 	return "nothing has been changed yet"
 }
 
 func (m *model) frame() frame {
 	return frame{style: m.st, w: m.w, h: m.h, what: m.what(), status: m.changed(), rail: m.rail(), keys: m.footerKeys()}
+}
+
+// body is the room for a screen.
+func (m *model) body() (w, h int) {
+	return frame{w: m.w, h: m.h, rail: m.rail()}.body()
 }
 
 func (m *model) what() string {
@@ -195,11 +153,11 @@ func (m *model) footerKeys() []string {
 		if m.ask.signingIn {
 			return []string{"ctrl+c quit"}
 		}
-		return []string{"enter next", "esc back", m.tabHelp(), help, "ctrl+c quit"}
+		return []string{"enter next", "esc back", m.ask.tabHelp(), help, "ctrl+c quit"}
 	case pageReview:
-		return m.reviewKeys()
+		return m.review.keys()
 	case pageApply:
-		return m.applyKeys()
+		return m.run.keys()
 	case pageResult:
 		keys := []string{"enter finish", "up/down scroll"}
 		if canServe(m.b, m.out) {

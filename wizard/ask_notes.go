@@ -9,26 +9,26 @@ import (
 	"bitgate/interview"
 )
 
-func (m *model) adviceLines(w int) []string {
+func (s *askScreen) adviceLines(w int) []string {
 	var lines []string
-	for _, f := range m.ask.advice {
-		lines = append(lines, m.st.findingLines(f, w)...)
+	for _, f := range s.advice {
+		lines = append(lines, s.st.findingLines(f, w)...)
 	}
 	return lines
 }
 
 // checkLines are the slow checks of this step, running or done, and what
 // failed elsewhere meanwhile.
-func (m *model) checkLines(w int) []string {
+func (s *askScreen) checkLines(w int) []string {
 	var lines []string
 	var all []problem.Finding
 	for _, q := range interview.Questions() {
-		c, ok := m.checks[q.ID]
-		here, other := q.ID == m.ask.q.ID, q.Step != m.ask.q.Step
+		c, ok := s.checks[q.ID]
+		here, other := q.ID == s.q.ID, q.Step != s.q.Step
 		switch {
-		case !ok || here && c.about != m.currentText():
+		case !ok || here && c.about != s.currentText():
 		case c.running && !other:
-			lines = append(lines, m.spinner()+" checking "+strings.ToLower(q.Title[:1])+q.Title[1:])
+			lines = append(lines, s.spinner()+" checking "+strings.ToLower(q.Title[:1])+q.Title[1:])
 		default:
 			for _, f := range c.findings {
 				if f.Level == problem.Fail && !here {
@@ -41,21 +41,21 @@ func (m *model) checkLines(w int) []string {
 		}
 	}
 	for _, f := range interview.Distinct(all) {
-		lines = append(lines, m.st.findingLines(f, w)...)
+		lines = append(lines, s.st.findingLines(f, w)...)
 	}
 	return lines
 }
 
 // currentText is the field's answer as the checks know it.
-func (m *model) currentText() string { return subject(m.ask.q, m.ask.candidate) }
+func (s *askScreen) currentText() string { return subject(s.q, s.candidate) }
 
 // previewLines show the change in at most h lines.
-func (m *model) previewLines(w, h int) []string {
-	p := m.ask.preview
+func (s *askScreen) previewLines(w, h int) []string {
+	p := s.preview
 	if p.Title == "" {
 		return nil
 	}
-	lines := []string{m.st.dim.Render("Preview  ") + clip(p.Title, w-9)}
+	lines := []string{s.st.dim.Render("Preview  ") + clip(p.Title, w-9)}
 	room := h - 1
 	body := shownPreview(p.Lines, false)
 	if len(body) > room {
@@ -64,16 +64,16 @@ func (m *model) previewLines(w, h int) []string {
 	more := ""
 	if len(body) > room && room > 1 {
 		more = fmt.Sprintf("%d more lines", len(body)-room+1)
-		if !m.canComplete() {
+		if !s.canComplete() {
 			more += ": tab"
 		}
 		body = body[:room-1]
 	}
 	for _, l := range body {
-		lines = append(lines, m.st.diffLine(clip(strings.ReplaceAll(l, "\t", "    "), w)))
+		lines = append(lines, s.st.diffLine(clip(strings.ReplaceAll(l, "\t", "    "), w)))
 	}
 	if more != "" {
-		lines = append(lines, m.st.dim.Render(more))
+		lines = append(lines, s.st.dim.Render(more))
 	}
 	return lines
 }

@@ -9,8 +9,8 @@ import (
 	"bitgate/setup"
 )
 
-// mail is what the running apply sends to the screen.
-type mail struct {
+// runMsg is what the running apply sends to the screen.
+type runMsg struct {
 	event    *setup.Event
 	ask      *decision
 	finding  *problem.Finding
@@ -25,22 +25,24 @@ type applied struct {
 
 type verified struct{ findings []problem.Finding }
 
-// post carries mail from the apply goroutine to the screen. Sending never
+// runQueue carries messages from the apply goroutine to the screen. Sending never
 // blocks, so a screen that is gone cannot stop a run.
-type post struct {
+type runQueue struct {
 	mu        sync.Mutex
-	mails     []mail
+	waiting   []runMsg
 	some      chan struct{}
 	started   bool          // Apply was called, or will not be
 	abandoned bool          // the screen went before Apply was called
 	done      chan struct{} // closed when Apply has returned
-	applied   applied       // what it returned, for when nobody reads the mail; read after done
+	applied   applied       // what it returned, for when nobody reads it; read after done
 }
 
-func newPost() *post { return &post{some: make(chan struct{}, 1), done: make(chan struct{})} }
+func newRunQueue() *runQueue {
+	return &runQueue{some: make(chan struct{}, 1), done: make(chan struct{})}
+}
 
 // begin claims the run, unless it was abandoned.
-func (p *post) begin() bool {
+func (p *runQueue) begin() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.started = !p.abandoned
@@ -49,16 +51,16 @@ func (p *post) begin() bool {
 
 // abandon makes sure that a run that was not begun never will be. It reports
 // whether it had begun.
-func (p *post) abandon() bool {
+func (p *runQueue) abandon() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.abandoned = !p.started
 	return p.started
 }
 
-func (p *post) send(m mail) {
+func (p *runQueue) send(m runMsg) {
 	p.mu.Lock()
-	p.mails = append(p.mails, m)
+	p.waiting = append(p.waiting, m)
 	p.mu.Unlock()
 	select {
 	case p.some <- struct{}{}:
@@ -66,13 +68,13 @@ func (p *post) send(m mail) {
 	}
 }
 
-// next waits for mail.
-func (p *post) next() tea.Msg {
+// next waits for a message.
+func (p *runQueue) next() tea.Msg {
 	for {
 		p.mu.Lock()
-		if len(p.mails) > 0 {
-			m := p.mails[0]
-			p.mails = p.mails[1:]
+		if len(p.waiting) > 0 {
+			m := p.waiting[0]
+			p.waiting = p.waiting[1:]
 			p.mu.Unlock()
 			return m
 		}

@@ -32,7 +32,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, b Backend, input setu
 	}()
 	_, err := p.Run()
 	close(ended)
-	m.waitForApply()
+	m.run.waitForApply()
 	if err != nil {
 		return m.out, programError(err)
 	}
@@ -42,29 +42,10 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, b Backend, input setu
 	if m.page == pageResult || m.page == pageApply {
 		fmt.Fprintln(out, strings.Join(m.transcript(min(m.w-1, maxText+20)), "\n"))
 	}
-	if m.run.serve {
+	if m.result.serve {
 		return m.out, b.ServeNow(ctx, m.out.Plan)
 	}
 	return m.out, nil
-}
-
-// waitForApply keeps the process alive until a run has settled, also when the
-// screen broke down: then the run is told to take back what it did.
-func (m *model) waitForApply() {
-	if m.run.post == nil {
-		return
-	}
-	if m.run.active && m.run.cancel != nil {
-		m.run.cancel()
-	}
-	if !m.run.post.abandon() {
-		m.out.Applied = false
-		return
-	}
-	<-m.run.post.done
-	if m.out.Applied {
-		m.out.Result, m.out.Err = m.run.post.applied.result, m.run.post.applied.err
-	}
 }
 
 func programError(err error) error {

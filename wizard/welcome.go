@@ -1,0 +1,99 @@
+package wizard
+
+import (
+	"fmt"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
+
+	"bitgate/internal/problem"
+	"bitgate/interview"
+)
+
+// welcomeScreen says what was found and what Enter leads to.
+type welcomeScreen struct{ *shell }
+
+// view tells what bitgate is about to do and what it found.
+func (s *welcomeScreen) view(w, h int) []string {
+	intro := wrap("bitgate puts this Bitbucket behind HTTPS, step by step as Atlassian's page \"Securing Bitbucket behind HAProxy using SSL\" has it. It reads first, then asks, shows every change, and does nothing before you type the word apply.", min(w, maxText))
+	if !s.iv.Known {
+		return stack(h, block{intro, 1}, block{[]string{s.spinner() + " looking at this machine"}, 1})
+	}
+	f := s.iv.Facts
+	found := s.foundBlock(w, true)
+	var notes []string
+	for _, n := range interview.WorthSaying(f.Findings) {
+		notes = append(notes, s.st.findingLines(n, w)...)
+	}
+	next := s.nextLines(w)
+	if len(intro)+len(found)+len(next)+len(notes)+3 > h {
+		found = s.foundBlock(w, false)
+	}
+	return stack(h, block{intro, 1}, block{found, 1}, block{next, 1}, block{notes, 1})
+}
+
+// foundBlock lists what was found and, where there is room, its source: beside
+// it, or else on a line of its own if sources says so.
+func (s *welcomeScreen) foundBlock(w int, sources bool) []string {
+	found := []string{s.st.bold.Render("Found on this machine")}
+	for _, l := range interview.FoundLines(s.iv.Facts, s.iv.Answers) {
+		source := ""
+		if l.Source != "" {
+			source = interview.Origin(s.iv.Facts, l.Source)
+		}
+		beside := ansi.StringWidth(l.Value)+3+ansi.StringWidth(source) <= w-18
+		for i, part := range wrap(l.Value, w-18) {
+			lead := pad("", 18)
+			if i == 0 {
+				lead = s.st.mark(l.Level) + "  " + pad(l.Label, 13) + " "
+			}
+			if beside && source != "" {
+				part += "   " + s.st.dim.Render(source)
+			}
+			found = append(found, lead+part)
+		}
+		if !beside && sources {
+			for _, part := range wrap(source, w-18) {
+				found = append(found, pad("", 18)+s.st.dim.Render(part))
+			}
+		}
+	}
+	if s.looking {
+		found = append(found, s.spinner()+" looking again")
+	}
+	return found
+}
+
+// nextLines say what Enter leads to.
+func (s *welcomeScreen) nextLines(w int) []string {
+	if run := s.iv.Facts.OpenRun; run != "" {
+		return s.st.findingLines(problem.Finding{Level: problem.Fail, Found: "run " + run + " was interrupted and is still open", Do: "bitgate recover"}, w)
+	}
+	q, ok := s.iv.Resume()
+	if !ok {
+		return []string{"Every question is answered. Enter goes to the review."}
+	}
+	text := "Enter starts with step " + fmt.Sprint(interview.StepNumber(q.Step)) + ", " + strings.ToLower(interview.StepTitle(q.Step, s.iv.Answers)[:1]) + interview.StepTitle(q.Step, s.iv.Answers)[1:] + "."
+	switch resumed := s.o.Resumed; {
+	case resumed.When != "" && len(resumed.Answered) > 0:
+		text = fmt.Sprintf("This goes on where you left it (%s). Enter goes on with: %s. Esc leads back to what was answered.", resumed.When, strings.ToLower(q.Title[:1])+q.Title[1:])
+	case interview.StepNumber(q.Step) == 0:
+		text = "Enter starts with what could not be found."
+	case interview.StepNumber(q.Step) > 1 || s.iv.OutsideAnswers() > 0:
+		text = fmt.Sprintf("%d answers are given already. Enter goes on with: %s.", s.iv.OutsideAnswers(), strings.ToLower(q.Title[:1])+q.Title[1:])
+	}
+	return wrap(text, w)
+}
+
+func (s *welcomeScreen) key(name string) tea.Cmd {
+	switch {
+	case !s.iv.Known:
+		return nil
+	case name == "enter":
+		return s.proceed()
+	case name == "r":
+		return s.look()
+	}
+	return nil
+}
