@@ -145,7 +145,7 @@ func connectorAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
 		out = append(out, problem.Finding{Level: problem.Note, Found: "as long as the port is open, passwords can still cross the network in clear text"})
 	}
 	if f.BitbucketCtl.How != "" {
-		out = append(out, problem.Finding{Level: problem.Note, Found: fmt.Sprintf("Bitbucket restarts once, later: %s %s", f.BitbucketCtl.How, f.BitbucketCtl.Name)})
+		out = append(out, problem.Finding{Level: problem.Note, Found: "Bitbucket restarts once, later: " + f.BitbucketCtl.String()})
 	}
 	return out
 }

@@ -43,7 +43,7 @@ func FoundLines(f setup.Facts, a setup.Answers) []FoundLine {
 	case a.Restart != "" && a.Restart != setup.Auto:
 		lines = append(lines, FoundLine{problem.OK, "Restart", a.Restart, ""})
 	case f.BitbucketCtl.How != "":
-		line := FoundLine{problem.OK, "Restart", fmt.Sprintf("%s %s", f.BitbucketCtl.How, f.BitbucketCtl.Name), f.BitbucketCtl.Why}
+		line := FoundLine{problem.OK, "Restart", f.BitbucketCtl.String(), f.BitbucketCtl.Why}
 		if strings.HasSuffix(line.Source, f.BitbucketCtl.Name) { // "init script /etc/init.d/atlbitbucket" says both
 			line.Value, line.Source = line.Source, ""
 		}

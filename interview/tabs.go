@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"bitgate/internal/problem"
+	"bitgate/internal/service"
 	"bitgate/setup"
 )
 
@@ -73,15 +74,8 @@ func diffLines(d setup.FileDiff) []string {
 func serviceLines(c setup.Change) []string {
 	s := c.Service
 	lines := []string{string(s.Verb) + " " + ServiceName(s.Target)}
-	how := string(s.Control.How)
-	switch {
-	case s.Control.Command != "":
-		how = s.Control.Command
-	case s.Control.Name != "":
-		how += " " + s.Control.Name
-	}
-	if how != "" && how != setup.Manual {
-		lines = append(lines, "  how      "+how)
+	if s.Control.How != "" && s.Control.How != service.Manual {
+		lines = append(lines, "  how      "+s.Control.String())
 	}
 	if s.Effect != "" {
 		lines = append(lines, "  effect   "+s.Effect)

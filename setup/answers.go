@@ -46,17 +46,17 @@ type Answers struct {
 
 // Words an answer may have.
 const (
-	FrontHAProxy = "haproxy"
-	FrontBuiltin = "builtin"
-	Auto         = "auto"   // --restart, --reload, --http-redirect, --base-url-method
-	Manual       = "manual" // --restart, --base-url-method
-	Never        = "never"  // --restart, --reload, --http-redirect
-	Always       = "always" // --http-redirect
-	Leave        = "leave"  // --haproxy-by-hand
-	Adopt        = "adopt"  // --haproxy-by-hand
-	MethodSkip   = "skip"   // --base-url-method
-	FailBack     = "back"   // --on-failure
-	FailKeep     = "keep"
+	FrontHAProxy        = "haproxy"
+	FrontBuiltin        = "builtin"
+	Auto         string = "auto"   // --restart, --reload, --http-redirect, --base-url-method
+	Manual       string = "manual" // --restart, --base-url-method
+	Never        string = "never"  // --restart, --reload, --http-redirect
+	Always       string = "always" // --http-redirect
+	Leave               = "leave"  // --haproxy-by-hand
+	Adopt               = "adopt"  // --haproxy-by-hand
+	MethodSkip          = "skip"   // --base-url-method
+	FailBack            = "back"   // --on-failure
+	FailKeep            = "keep"
 )
 
 // Origin says which door or source a value came from.

@@ -1,7 +1,10 @@
 package setup
 
 import (
+	"slices"
+
 	"bitgate/bitbucket"
+	"bitgate/internal/service"
 	"bitgate/tomcat"
 )
 
@@ -62,10 +65,11 @@ func (b *builder) restart() {
 		return
 	}
 	if at < 0 {
-		at = 2 // the connector step: files are right, the process has not read them yet
+		// The files are right, the process has not read them yet.
+		at = slices.IndexFunc(b.plan.Steps, func(s Step) bool { return s.ID == StepConnector })
 	}
 	ctl := b.plan.Run.Bitbucket
-	if ctl.How == "never" {
+	if ctl.How == service.Never {
 		what := "restart Bitbucket"
 		if len(b.a.Nodes) > 0 {
 			what += " on each node"

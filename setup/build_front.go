@@ -3,7 +3,6 @@ package setup
 import (
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -56,7 +55,7 @@ func (b *builder) certificate(s *Step) (string, error) {
 	if cert.InPlace != "" {
 		return cert.InPlace, nil
 	}
-	path := BundlePath(b.a)
+	path := Where(b.a, b.f.HAProxy).Bundle
 	if b.f.Bundle.DigestOrAbsent() == cert.Digest {
 		return path, nil
 	}
@@ -140,7 +139,7 @@ func (b *builder) serveFront(s *Step, target string, verb service.Verb, effect s
 		return
 	}
 	s.Changes = append(s.Changes, Change{
-		Phase: PhaseFrontService, What: fmt.Sprintf("%s %s (%s)", verb, target, describe(ctl)),
+		Phase: PhaseFrontService, What: fmt.Sprintf("%s %s (%s)", verb, target, ctl),
 		Service: &ServiceChange{Target: target, Verb: verb, Control: ctl, Effect: effect},
 	})
 }
@@ -159,38 +158,6 @@ func (b *builder) ssh() (Step, error) {
 	return s, nil
 }
 
-func describe(c service.Control) string {
-	switch c.How {
-	case service.Systemd, service.Init:
-		return string(c.How) + " " + c.Name
-	case service.Command:
-		return c.Command
-	case service.Manual:
-		return "by hand"
-	}
-	return string(c.How)
-}
-
 func CertPaths(a Answers) certs.Paths {
 	return certs.Paths{Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM}
-}
-
-// BundlePath is where the front reads its PEM bundle.
-func BundlePath(a Answers) string {
-	dir := filepath.Dir(a.HAProxyCfg)
-	if a.Front == FrontBuiltin {
-		dir = filepath.Dir(a.ProxyConfig)
-	}
-	return filepath.Join(dir, "bitgate-"+fileName(a.URL.Host())+".pem")
-}
-
-// fileName makes a host usable as part of a file name (IPv6 has colons).
-func fileName(host string) string {
-	out := []byte(host)
-	for i, c := range out {
-		if c == ':' {
-			out[i] = '-'
-		}
-	}
-	return string(out)
 }

@@ -12,6 +12,7 @@ import (
 // Facts are what was found on the machine; never a guess. Detect makes them,
 // Build only reads them.
 type Facts struct {
+	Root      string // before the paths of this machine; "" outside tests
 	Bitbucket bitbucket.Install
 	Layout    bitbucket.Layout // zero when the version is unknown
 	Instance  Instance

@@ -138,7 +138,7 @@ func (b *builder) isBehind(n node.Node, s NodeState) bool {
 func (b *builder) restartChange(n node.Node) Change {
 	ctl := b.plan.Run.Bitbucket
 	what, effect := "restart Bitbucket", "Bitbucket is away for one to a few minutes; running clones and pushes are cut"
-	how := describe(ctl)
+	how := ctl.String()
 	if n.Name != "" {
 		what += " on node " + n.Name
 		effect = "the node is away for one to a few minutes; running clones and pushes at it are cut"

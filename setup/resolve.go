@@ -1,14 +1,59 @@
 package setup
 
 import (
-	"fmt"
+	"cmp"
+	"path/filepath"
 	"time"
 
 	"bitgate/bitbucket"
+	"bitgate/haproxy/live"
 	"bitgate/internal/hostport"
 	"bitgate/internal/publicurl"
 	"bitgate/internal/service"
 )
+
+// Paths are where the front's files lie. Detect needs them before there are facts
+// that Resolve could work with: only which HAProxy there is.
+type Paths struct {
+	Front       string // FrontHAProxy or FrontBuiltin
+	HAProxyCfg  string // the file that bitgate's sections go to
+	ProxyConfig string // proxy.yaml of the built-in proxy
+	Bundle      string // where the front reads its PEM bundle; "" without a URL
+}
+
+// Where answers from the input and HAProxy's installation.
+func Where(input Answers, h live.Install) Paths {
+	p := Paths{Front: input.Front, HAProxyCfg: input.HAProxyCfg, ProxyConfig: cmp.Or(input.ProxyConfig, "/etc/bitgate/proxy.yaml")}
+	if p.Front == "" {
+		p.Front = FrontHAProxy
+		if h.Bin == "" {
+			p.Front = FrontBuiltin
+		}
+	}
+	if n := len(h.Files); n > 0 && p.HAProxyCfg == "" {
+		p.HAProxyCfg = h.Files[n-1]
+	}
+	p.HAProxyCfg = cmp.Or(p.HAProxyCfg, "/etc/haproxy/haproxy.cfg")
+	if !input.URL.IsZero() {
+		dir := filepath.Dir(p.HAProxyCfg)
+		if p.Front == FrontBuiltin {
+			dir = filepath.Dir(p.ProxyConfig)
+		}
+		p.Bundle = filepath.Join(dir, "bitgate-"+fileName(input.URL.Host())+".pem")
+	}
+	return p
+}
+
+// fileName makes a host usable as part of a file name (IPv6 has colons).
+func fileName(host string) string {
+	out := []byte(host)
+	for i, c := range out {
+		if c == ':' {
+			out[i] = '-'
+		}
+	}
+	return string(out)
+}
 
 // Resolve fills what is not in the input from the facts and the defaults, and says
 // where each value comes from. inputSources has the sources of the input.
@@ -57,17 +102,18 @@ func (r *resolver) bitbucket(f Facts) {
 }
 
 func (r *resolver) front(f Facts) {
-	front, why := FrontHAProxy, "HAProxy "+f.HAProxy.Version.Text+" is installed"
+	where := Where(r.a, f.HAProxy)
+	why := "HAProxy " + f.HAProxy.Version.Text + " is installed"
 	if f.HAProxy.Bin == "" {
-		front, why = FrontBuiltin, "HAProxy is not installed"
+		why = "HAProxy is not installed"
 	}
-	r.text("front", &r.a.Front, front, Detected, why)
+	r.text("front", &r.a.Front, where.Front, Detected, why)
 	r.text("haproxy-bin", &r.a.HAProxyBin, f.HAProxy.Bin, Detected, f.HAProxy.Why["Bin"])
-	if n := len(f.HAProxy.Files); n > 0 {
-		r.text("haproxy-cfg", &r.a.HAProxyCfg, f.HAProxy.Files[n-1], Detected, f.HAProxy.Why["Files"])
+	if len(f.HAProxy.Files) > 0 {
+		r.text("haproxy-cfg", &r.a.HAProxyCfg, where.HAProxyCfg, Detected, f.HAProxy.Why["Files"])
 	}
-	r.text("haproxy-cfg", &r.a.HAProxyCfg, "/etc/haproxy/haproxy.cfg", Default, "where the documented page has it")
-	r.text("proxy-config", &r.a.ProxyConfig, "/etc/bitgate/proxy.yaml", Default, "the built-in proxy's own file")
+	r.text("haproxy-cfg", &r.a.HAProxyCfg, where.HAProxyCfg, Default, "where the documented page has it")
+	r.text("proxy-config", &r.a.ProxyConfig, where.ProxyConfig, Default, "the built-in proxy's own file")
 	if len(r.a.Listen) == 0 && !r.a.URL.IsZero() {
 		r.a.Listen = []string{":" + r.a.URL.ProxyPort()}
 		r.src["listen"] = Source{Default, "the public URL's port on every address"}
@@ -103,7 +149,7 @@ func controlWhy(c service.Control) string {
 	if c.How == "" {
 		return "no service was found"
 	}
-	return fmt.Sprintf("%s %s", c.How, c.Name)
+	return c.String()
 }
 
 // Missing names the flags that must still be given, all at once. A door that

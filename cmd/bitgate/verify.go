@@ -12,7 +12,7 @@ import (
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
-	"bitgate/setup/detect"
+	"bitgate/setup/check"
 	"bitgate/setup/journal"
 )
 
@@ -119,7 +119,7 @@ func (j *job) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notif
 			}
 		}
 	}
-	host := detect.HostFindings(ctx, j.probe.Root, plan.Answers)
+	host := check.Host(ctx, j.probe.Root, plan.Answers)
 	for _, f := range host {
 		if notify != nil {
 			notify(f)

@@ -31,6 +31,19 @@ type Control struct {
 	Why     string `json:"-"`                 // where this was found
 }
 
+// String says it to a person: "systemd haproxy.service", a command, "by hand".
+func (c Control) String() string {
+	switch c.How {
+	case Systemd, Init:
+		return string(c.How) + " " + c.Name
+	case Command:
+		return c.Command
+	case Manual:
+		return "by hand"
+	}
+	return string(c.How)
+}
+
 // Verb is what to do with it.
 type Verb string
 

@@ -8,6 +8,7 @@ import (
 	"bitgate/bitbucket"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
+	"bitgate/internal/service"
 	"bitgate/setup"
 	"bitgate/setup/check"
 	"bitgate/setup/journal"
@@ -126,7 +127,7 @@ func (a *Applier) able(ctx context.Context, p setup.Plan, c setup.Change) error 
 		defer done()
 		_, err = a.Login(talk, base)
 		return err
-	case c.RestartsBitbucket() && c.Service.Control.How == setup.Manual && a.Ask == nil:
+	case c.RestartsBitbucket() && c.Service.Control.How == service.Manual && a.Ask == nil:
 		return problem.New("--restart manual needs a terminal", "somebody must say when Bitbucket was restarted",
 			"use --restart never and restart it afterwards").WithKind(problem.Usage)
 	case c.RestartsBitbucket():

@@ -139,7 +139,7 @@ func (a *Applier) pending(p setup.Plan) []string {
 	out := append([]string{}, p.Pending...)
 	for _, ref := range p.Ordered() {
 		c := p.At(ref)
-		if c.Service != nil && c.Service.Target == "proxy" && c.Service.Control.How == setup.Manual && a.Serve == nil {
+		if c.Service != nil && c.Service.Target == "proxy" && c.Service.Control.How == service.Manual && a.Serve == nil {
 			out = append(out, "start the front: bitgate proxy --config "+p.Answers.ProxyConfig)
 		}
 	}

@@ -33,7 +33,7 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 	if p.Proc == "" {
 		p.Proc = "/proc"
 	}
-	f := facts{setup.Facts{ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
+	f := facts{setup.Facts{Root: p.Root, ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
 	if f.Systemd {
 		f.ProgramFault = programFault(p.Program)
 	}

@@ -27,30 +27,29 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 		return err
 	}
 	f.HAProxyCtl, _ = service.FindHAProxy(ctx, p.Root)
-	resolved, _ := setup.Resolve(f.Facts, p.Input, nil)
-	if err := f.readHAProxyFiles(resolved); err != nil {
+	where := setup.Where(p.Input, f.HAProxy)
+	if err := f.readHAProxyFiles(where.HAProxyCfg); err != nil {
 		return err
 	}
-	if f.ProxyConfig, err = atomicfile.Read(resolved.ProxyConfig); err != nil {
+	if f.ProxyConfig, err = atomicfile.Read(where.ProxyConfig); err != nil {
 		return err
 	}
 	if f.ProxyUnit, err = atomicfile.Read(filepath.Join(p.Root, unitPath)); err != nil {
 		return err
 	}
-	f.loadCertificate(resolved, p.Now)
-	f.Findings = append(f.Findings, HostFindings(ctx, p.Root, resolved)...)
-	if !resolved.URL.IsZero() {
-		f.Bundle, err = atomicfile.Read(setup.BundlePath(resolved))
+	f.loadCertificate(p.Input, p.Now)
+	if where.Bundle != "" {
+		f.Bundle, err = atomicfile.Read(where.Bundle)
 	}
 	return err
 }
 
 // readHAProxyFiles reads the whole set in load order; a file of the set that
 // does not exist yet is empty.
-func (f *facts) readHAProxyFiles(a setup.Answers) error {
+func (f *facts) readHAProxyFiles(cfg string) error {
 	paths := f.HAProxy.Files
 	if len(paths) == 0 {
-		paths = []string{a.HAProxyCfg}
+		paths = []string{cfg}
 	}
 	var set []haproxy.Source
 	for _, path := range paths {

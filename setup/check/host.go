@@ -1,4 +1,4 @@
-package detect
+package check
 
 import (
 	"context"
@@ -16,10 +16,10 @@ import (
 	"bitgate/setup"
 )
 
-// HostFindings are what this machine itself may have against the front: SELinux,
+// Host is what this machine itself may have against the front: SELinux,
 // which keeps HAProxy from Bitbucket's port, and a packet filter that keeps
 // clients from the front's. Root prefixes /sys for tests. Reads only.
-func HostFindings(ctx context.Context, root string, a setup.Answers) []problem.Finding {
+func Host(ctx context.Context, root string, a setup.Answers) []problem.Finding {
 	if a.Skips(setup.StepHAProxy) {
 		return []problem.Finding{elsewhere(a)}
 	}

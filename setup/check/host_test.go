@@ -1,4 +1,4 @@
-package detect
+package check
 
 import (
 	"os"
@@ -22,7 +22,7 @@ func program(t *testing.T, name, script string) {
 func told(t *testing.T, root string, a setup.Answers) string {
 	t.Helper()
 	var out []string
-	for _, f := range HostFindings(t.Context(), root, a) {
+	for _, f := range Host(t.Context(), root, a) {
 		out = append(out, string(f.Level)+" "+f.Found+"; "+f.Why+"; "+f.Do)
 	}
 	return strings.Join(out, "\n")
