@@ -9,12 +9,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
+	"bitgate/internal/trusted"
 )
 
 // Options of a Client.
@@ -23,6 +23,10 @@ type Options struct {
 	// DialAddr, if set, is dialled instead of the base's host and port (tests
 	// and `verify --connect`); TLS still checks the base's name.
 	DialAddr string
+	// Home is the home directory of the instance, as the administrator or a file
+	// of root's names it. A program of this machine gets credentials only where it
+	// is its owner's, root's or one's own (peer.go).
+	Home string
 }
 
 // Limits of one request.
@@ -33,7 +37,8 @@ const (
 )
 
 // Client talks to one instance under one base address (context path included).
-// Credentials go in clear text only to loopback or an address of this machine.
+// Credentials go in clear text only to loopback or an address of this machine,
+// and there only to a program of somebody who may have them.
 // It ignores HTTP_PROXY and follows no redirect away from the base.
 type Client struct {
 	base *url.URL // without a trailing slash
@@ -56,7 +61,7 @@ func NewClient(base string, o Options) (*Client, error) {
 	return &Client{
 		base: u,
 		anon: newHTTPClient(dialer(o.DialAddr), tlsConfig),
-		cred: newHTTPClient(guarded(dialer(o.DialAddr), u.Scheme), tlsConfig),
+		cred: newHTTPClient(guarded(dialer(o.DialAddr), u.Scheme, receiver{home: o.Home, proc: "/proc"}), tlsConfig),
 	}, nil
 }
 
@@ -80,7 +85,11 @@ func parseBase(base string) (*url.URL, error) {
 }
 
 func rootsWith(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
+	pem, err := trusted.ReadFile("the CA file", file, maxAnswer)
+	var told *problem.Error
+	if errors.As(err, &told) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, problem.Wrap(err, "the CA file cannot be read", "", "check --ca-file")
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"bitgate/internal/atomicfile"
@@ -29,6 +30,7 @@ type Install struct {
 	UID, GID  int    // owner of the home (-1 unknown)
 	PID       int    // running process, 0 if none seen
 	Container bool   // runs in a container: its environment is the place for settings
+	Doubt     string // why it may be somebody else's program that calls itself Bitbucket; "" where root or --home vouches for it
 	Overrides []Override
 	Why       map[string]string
 	Notes     []string // what a person should know, e.g. both property files present
@@ -59,10 +61,19 @@ func Detect(ctx context.Context, s Search) (Install, error) {
 	if err != nil {
 		return *in, err
 	}
-	p := in.chooseProcess(processes, s)
+	p, err := in.chooseProcess(processes, s)
+	if err != nil {
+		return *in, err
+	}
+	all := units
 	units = in.unitsOf(units, s)
 	in.findDir(s, p, units)
 	in.findHome(s, p, units)
+	if p != nil {
+		if err := in.identify(p, s, all); err != nil {
+			return *in, err
+		}
+	}
 	in.findOwner()
 	in.findVersion(s)
 	in.findProduct(p)
@@ -88,16 +99,31 @@ func (in *Install) note(format string, args ...any) {
 
 // chooseProcess takes the process that belongs to the directories the
 // administrator named, else the first one, and says so when there are several.
-func (in *Install) chooseProcess(processes []process, s Search) *process {
+// Those of several users are refused: one of them may be an impostor.
+func (in *Install) chooseProcess(processes []process, s Search) (*process, error) {
 	var found []*process
 	for i := range processes {
 		p := &processes[i]
-		if agree(p.home, s.Home) && agree(p.systemProperty("bitbucket.install"), s.Install) {
-			found = append(found, p)
+		if !agree(p.home, s.Home) || !agree(p.systemProperty("bitbucket.install"), s.Install) {
+			continue
 		}
+		if !p.ownHome(s.Home) {
+			in.note("%s: not believed, for that home is not its user's", p.who())
+			continue
+		}
+		found = append(found, p)
 	}
 	if len(found) == 0 {
-		return nil
+		return nil, nil
+	}
+	for _, other := range found[1:] {
+		if other.uid != found[0].uid {
+			var all []string
+			for _, p := range found {
+				all = append(all, p.who())
+			}
+			return nil, chooseHome("several users run what calls itself Bitbucket: " + strings.Join(all, "; "))
+		}
 	}
 	for _, other := range found[1:] {
 		if !samePath(other.home, found[0].home) {
@@ -105,7 +131,7 @@ func (in *Install) chooseProcess(processes []process, s Search) *process {
 				found[0].pid, found[0].home, other.pid, other.home)
 		}
 	}
-	return found[0]
+	return found[0], nil
 }
 
 // unitsOf leaves out the units of another instance.

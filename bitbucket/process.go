@@ -18,6 +18,7 @@ const imageUID = 2003
 // process is a running Bitbucket or Stash.
 type process struct {
 	pid     int
+	uid     uint32
 	args    []string
 	env     []string // NAME=value, as the process got them
 	cwd     string
@@ -49,7 +50,7 @@ func findProcesses(ctx context.Context, proc string) ([]process, error) {
 }
 
 func readProcess(dir string, pid int) (process, bool) {
-	p := process{pid: pid, args: nulList(filepath.Join(dir, "cmdline"))}
+	p := process{pid: pid, uid: ownerOfProcess(dir), args: nulList(filepath.Join(dir, "cmdline"))}
 	if len(p.args) == 0 || filepath.Base(p.args[0]) != "java" {
 		return p, false
 	}

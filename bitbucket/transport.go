@@ -25,9 +25,10 @@ func dialer(addr string) dialFunc {
 	}
 }
 
-// guarded refuses plain HTTP to other machines. It looks at the address the
-// connection really has: a name may resolve to another one at any time.
-func guarded(dial dialFunc, scheme string) dialFunc {
+// guarded refuses plain HTTP to other machines, and to strangers' programs on
+// this one. It looks at the address the connection really has: a name may resolve
+// to another one at any time. With TLS the certificate says who is there.
+func guarded(dial dialFunc, scheme string, to receiver) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err != nil || scheme == "https" {
@@ -39,6 +40,10 @@ func guarded(dial dialFunc, scheme string) dialFunc {
 				fmt.Sprintf("%s is another machine (%s) and http:// is not encrypted", addr, remote),
 				"the administrator's password would cross the network in clear text",
 				"run bitgate on Bitbucket's machine, or give --upstream an https:// address")
+		}
+		if err := to.check(conn); err != nil {
+			conn.Close()
+			return nil, err
 		}
 		return conn, nil
 	}

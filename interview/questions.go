@@ -30,7 +30,9 @@ func bitbucketQuestions() []Question {
 			Why:     "Bitbucket keeps its connector and context path in the shared folder of its home directory.",
 			Help:    "Bitbucket (or Stash) home directory",
 			Default: "found from the running process, the start scripts or the usual places", Asked: "when it was not found",
-			Looks: true, required: true, when: func(iv *Interview) bool { return iv.Facts.Bitbucket.Home == "" },
+			Looks: true, required: true, when: func(iv *Interview) bool {
+				return iv.Facts.Bitbucket.Home == "" || iv.Facts.Bitbucket.Doubt != ""
+			},
 		}, func(a *setup.Answers) *string { return &a.Home }),
 		pathField(Question{
 			ID: "install", Step: StepBitbucket, Title: "Bitbucket installation directory", Arg: "DIR",

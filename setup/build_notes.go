@@ -64,6 +64,12 @@ func (b *builder) considerations() {
 	for _, n := range b.f.Bitbucket.Notes {
 		b.note("bitbucket", []string{n})
 	}
+	if doubt := b.f.Bitbucket.Doubt; doubt != "" {
+		b.plan.Notes = append(b.plan.Notes, problem.Finding{
+			ID: "bitbucket", Level: problem.Warn, Found: doubt, Why: "no file of root's names this home, and any user can start such a program",
+			Do: "where it is right, say so: --home " + b.f.Bitbucket.Home,
+		})
+	}
 	for _, n := range b.f.DeadFiles {
 		b.plan.Notes = append(b.plan.Notes, problem.Finding{
 			ID: "dead-file", Level: problem.Warn,

@@ -162,7 +162,7 @@ func Missing(f Facts, a Answers) []string {
 		}
 	}
 	need(a.URL.IsZero(), "url")
-	need(a.Home == "" && upstreamSteps(a), "home")
+	need((a.Home == "" || f.Bitbucket.Doubt != "") && upstreamSteps(a), "home")
 	need(a.Version == "" && upstreamSteps(a), "bitbucket-version")
 	if !a.Skips(StepHAProxy) {
 		need(a.PEM == "" && a.Cert == "", "cert")

@@ -27,6 +27,7 @@ func (j *job) backend(v verifyFlags) wizard.Backend {
 			probe.Input = said
 			f, err := detect.Facts(ctx, probe)
 			j.facts = j.known(f)
+			j.creds.home = vouched(f)
 			return j.facts, err
 		},
 		Resolve:   setup.Resolve,
@@ -80,7 +81,7 @@ func (j *job) login(ctx context.Context, user string, password []byte) error {
 	c := newCredentials(j.p, setup.Answers{AdminUser: user, BaseURLMethod: j.input.BaseURLMethod})
 	secret := bitbucket.NewSecret(bytes.Clone(password))
 	base := j.facts.Instance.Base
-	client, err := bitbucket.NewClient(base, bitbucket.Options{})
+	client, err := bitbucket.NewClient(base, bitbucket.Options{Home: j.creds.home})
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type credentials struct {
 	user   string
 	method bitbucket.Method
 	caFile string
+	home   string                                                   // of the instance that may have it, where somebody vouched for one
 	read   func() ([]byte, error)                                   // nil: no file given
 	prompt func(ctx context.Context, prompt string) ([]byte, error) // nil: no terminal
 	say    func(error)                                              // a refusal, before asking again
@@ -43,7 +44,7 @@ type credentials struct {
 // newCredentials finds out where a password can come from; it reads none yet.
 func newCredentials(p *process, a setup.Answers) *credentials {
 	c := &credentials{
-		user: a.AdminUser, method: bitbucket.MethodAuto, caFile: a.CAFile, prompt: p.ReadPassword,
+		user: a.AdminUser, method: bitbucket.MethodAuto, caFile: a.CAFile, home: a.Home, prompt: p.ReadPassword,
 		say: func(err error) { printError(*p, err) }, sessions: map[string]*bitbucket.Session{},
 	}
 	if m := bitbucket.Method(a.BaseURLMethod); m == bitbucket.MethodConfAPI || m == bitbucket.MethodForm {
@@ -107,7 +108,7 @@ func (c *credentials) Login(ctx context.Context, base string) (*bitbucket.Sessio
 		}
 		delete(c.sessions, base) // a restart ends sessions
 	}
-	o := bitbucket.Options{}
+	o := bitbucket.Options{Home: c.home}
 	if strings.HasPrefix(base, "https:") {
 		o.CAFile = c.caFile // verify without an upstream of its own
 	}

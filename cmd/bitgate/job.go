@@ -90,8 +90,17 @@ func (j *job) detect(ctx context.Context) error {
 		return err
 	}
 	j.facts = f
+	j.creds.home = vouched(f)
 	j.answers, j.sources = setup.Resolve(f, j.input, j.inputSources)
 	return nil
+}
+
+// vouched is the home that root's files or the administrator named.
+func vouched(f setup.Facts) string {
+	if f.Bitbucket.Doubt != "" {
+		return ""
+	}
+	return f.Bitbucket.Home
 }
 
 // missing names every flag that is still needed, at once. extra are those that

@@ -69,6 +69,9 @@ func backJob(p *process, o backOptions, plan setup.Plan) (*job, error) {
 	if j.creds.user == "" {
 		j.creds.user = plan.Answers.AdminUser
 	}
+	if j.creds.home == "" {
+		j.creds.home = plan.Answers.Home
+	}
 	if j.creds.method == bitbucket.MethodAuto {
 		j.creds.method = newCredentials(p, plan.Answers).method
 	}

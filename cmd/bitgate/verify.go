@@ -97,6 +97,9 @@ func (j *job) verifiedPlan() (setup.Plan, error) {
 	if j.creds.user == "" {
 		j.creds.user = plan.Answers.AdminUser
 	}
+	if j.creds.home == "" {
+		j.creds.home = plan.Answers.Home
+	}
 	return plan, nil
 }
 
