@@ -99,10 +99,14 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	_ = flag.Set("test.parallel", "8") // the walks wait for other programs most of the time
-	if wantsStandard() && os.Getenv(standardEnv) == "" {
-		os.Exit(again())
+	s := peers.Suite{Parallel: 8, Around: build} // the walks wait for other programs most of the time
+	if wantsStandard() {
+		s.Enter = namespaces
 	}
+	s.Main(m)
+}
+
+func build(run func() int) int {
 	dir, err := os.MkdirTemp("", "bitgate-e2e")
 	if err != nil {
 		panic(err)
@@ -113,9 +117,9 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	code := m.Run()
+	code := run()
 	os.RemoveAll(dir)
-	os.Exit(code)
+	return code
 }
 
 func (d door) answer(key string) string {

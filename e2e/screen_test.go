@@ -116,11 +116,19 @@ func within(limit time.Duration, ok func() bool) bool {
 	return ok()
 }
 
-// asks waits for the question with the title: right of the rail, or alone.
+// asks waits for the question with the title: right of the rail, or alone. One
+// that is answered has "ok" before its title, and stays on the screen.
 func (s screen) asks(question string) {
 	s.t.Helper()
 	title := regexp.MustCompile(`(?m)^(.{28}|.{32}| )` + regexp.QuoteMeta(question) + `(  |$)`)
-	s.until("the question "+question, func() bool { return title.MatchString(s.text()) })
+	s.until("the question "+question, func() bool {
+		for _, found := range title.FindAllStringSubmatch(s.text(), -1) {
+			if !strings.HasSuffix(found[1], "ok  ") {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // typed answers the question whose title is on the screen; an empty answer

@@ -3,7 +3,6 @@ package e2e
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,23 +18,13 @@ import (
 // test binary once more, as root in namespaces of its own, where Bitbucket
 // stands in its usual places and Debian's HAProxy has the ports 80 and 443 to
 // itself. Nothing of it is seen outside, and all of it ends with the process.
-const standardEnv = "BITGATE_E2E_STANDARD"
-
+//
 // wantsStandard reports whether this run is one of those.
 func wantsStandard() bool { return flag.Lookup("test.bench").Value.String() != "" }
 
-// again runs this binary in namespaces of its own and returns its exit code.
-func again() int {
-	cmd := exec.Command(os.Args[0], os.Args[1:]...)
-	cmd.Stdout, cmd.Stderr, cmd.Env = os.Stdout, os.Stderr, append(os.Environ(), standardEnv+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL,
-	}
-	if err := cmd.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "the standard installation needs root, and namespaces:", err)
-		return 1
-	}
-	return 0
+// namespaces makes the process with the tests run in some of its own, as root.
+func namespaces(cmd *exec.Cmd) {
+	cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID
 }
 
 // standard makes the installation and starts its Bitbucket.

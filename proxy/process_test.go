@@ -23,11 +23,11 @@ import (
 	"bitgate/proxy/config"
 )
 
-// childConfig names the configuration when the test binary is the proxy itself.
-const childConfig = "BITGATE_TEST_PROXY"
+// proxyJob is the test binary as the proxy itself.
+const proxyJob = "proxy"
 
 // runChild is a proxy process, as `bitgate proxy --config` is one.
-func runChild(path string) int {
+func runChild(path string) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		panic(err)
@@ -59,10 +59,9 @@ func runChild(path string) int {
 	}
 	if err := proxy.Run(ctx, c, process); err != nil {
 		fmt.Fprintln(os.Stdout, "failed:", err)
-		return 1
+		os.Exit(1)
 	}
 	fmt.Fprintln(os.Stdout, endedWell)
-	return 0
 }
 
 const endedWell = "ended well"
@@ -71,7 +70,7 @@ const endedWell = "ended well"
 func child(t *testing.T, program, file string, env []string, sockets ...*os.File) *peers.Process {
 	t.Helper()
 	cmd := exec.Command(program)
-	cmd.Env = append(os.Environ(), childConfig+"="+file, "LISTEN_FDS="+strconv.Itoa(len(sockets)))
+	cmd.Env = append(os.Environ(), peers.JobEnv(proxyJob, file), "LISTEN_FDS="+strconv.Itoa(len(sockets)))
 	cmd.Env = append(cmd.Env, env...)
 	cmd.ExtraFiles = sockets
 	return peers.Start(t, cmd)

@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -19,20 +18,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childConfig); path != "" {
-		os.Exit(runChild(path))
-	}
-	flag.Parse()
 	// The parallel ones wait for timers and processes more than they work.
-	if err := flag.Set("test.parallel", "6"); err != nil {
-		panic(err)
-	}
-	before := openFiles()
-	code := m.Run()
-	if code == 0 {
-		code = leaks(before)
-	}
-	os.Exit(code)
+	peers.Suite{Parallel: 6, Jobs: map[string]func(string){proxyJob: runChild}, Around: func(run func() int) int {
+		before := openFiles()
+		code := run()
+		if code == 0 {
+			code = leaks(before)
+		}
+		return code
+	}}.Main(m)
 }
 
 // The process serves as nobody: no thread of it has a user id of 0 or a

@@ -1,7 +1,6 @@
 package torture
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -15,9 +14,10 @@ var program string
 // long says whether the long forms were asked for.
 var long = os.Getenv("BITGATE_TORTURE") == "1"
 
-func TestMain(m *testing.M) { os.Exit(build(m)) }
+// A run mostly waits for Bitbucket, so more of them than processors are at work.
+func TestMain(m *testing.M) { peers.Suite{Parallel: 8, Around: build}.Main(m) }
 
-func build(m *testing.M) int {
+func build(run func() int) int {
 	dir, err := os.MkdirTemp("", "torture")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -28,13 +28,7 @@ func build(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	// A run mostly waits for Bitbucket, so more of them than processors are at work.
-	flag.Parse()
-	if err := flag.Set("test.parallel", "8"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	return run()
 }
 
 // needRoot skips where the test would prove nothing: bitgate runs as root, and

@@ -14,18 +14,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bitgate/internal/peers"
 )
 
 // TestMain runs this binary as the stand-in when the test below asks for it.
 func TestMain(m *testing.M) {
-	if dir := os.Getenv("BITBUCKETTEST_RUN"); dir != "" {
+	peers.Suite{Jobs: map[string]func(string){"bitbucket": func(dir string) {
 		if err := Run(context.Background(), Options{Dir: dir, Version: "9.4.16", Stdin: os.Stdin}, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
+	}}}.Main(m)
 }
 
 func TestRunAsAProcess(t *testing.T) {
@@ -35,7 +35,7 @@ func TestRunAsAProcess(t *testing.T) {
 	}
 	dir := t.TempDir()
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), "BITBUCKETTEST_RUN="+dir)
+	cmd.Env = append(os.Environ(), peers.JobEnv("bitbucket", dir))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -29,7 +29,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 // that bitgate starts of itself. TEST_ROOT keeps it off the real machine's
 // services: a test that runs as root must not find a systemd to install into.
 func TestMain(m *testing.M) {
-	testscript.Main(waiting{m}, map[string]func(){
+	testscript.Main(suite{m}, map[string]func(){
 		"bitgate": func() {
 			p := osProcess()
 			if root := os.Getenv("TEST_ROOT"); root != "" {
@@ -40,16 +40,13 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// waiting: a run mostly waits for what it has started, so that more of them than
-// processors are at work.
-type waiting struct{ *testing.M }
+// suite is what testscript runs where this is not bitgate. A run mostly waits for
+// what it has started, so that more of them than processors are at work.
+type suite struct{ *testing.M }
 
-func (w waiting) Run() int {
-	flag.Parse()
-	if err := flag.Set("test.parallel", "6"); err != nil {
-		panic(err)
-	}
-	return w.M.Run()
+func (s suite) Run() int {
+	peers.Suite{Parallel: 6}.Main(s.M)
+	return 0
 }
 
 // TestScripts runs whole sessions of the real program.

@@ -32,6 +32,8 @@ import (
 	"bitgate/internal/publicurl"
 )
 
+func TestMain(m *testing.M) { peers.Suite{}.Main(m) }
+
 // installed returns the HAProxy of this machine; without one the test fails
 // under CI and is skipped elsewhere.
 func installed(t *testing.T) live.Install {

@@ -80,7 +80,7 @@ func (a arena) link(to, name string) {
 // attack lets the service user exchange two paths until stop is called.
 func (a arena) attack(one, other string) (stop func() int) {
 	a.t.Helper()
-	cmd := asNobody(a.t, "attack "+one+" "+other)
+	cmd := asNobody(a.t, "attack", one+" "+other)
 	in, err := cmd.StdinPipe()
 	a.must(err)
 	out, err := cmd.StdoutPipe()

@@ -10,37 +10,31 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"bitgate/internal/peers"
 )
 
 // nobody is the service user of these tests.
 const nobody = 65534
 
-// childEnv names what the test program does instead of testing when it is
-// started again by a test, as another user.
-const childEnv = "ATOMICFILE_CHILD"
-
 func TestMain(m *testing.M) {
-	switch job, arg, _ := strings.Cut(os.Getenv(childEnv), " "); job {
-	case "attack":
-		attack(arg)
-	case "squash":
-		squash(arg)
-	case "squashed":
-		squashed(arg)
-	case "examine":
-		for _, o := range Examine(arg) {
-			fmt.Fprintln(os.Stdout, o.Found, "|", o.Do)
-		}
-	default:
-		os.Exit(m.Run())
-	}
+	peers.Suite{Jobs: map[string]func(string){
+		"attack":   attack,
+		"squash":   squash,
+		"squashed": squashed,
+		"examine": func(path string) {
+			for _, o := range Examine(path) {
+				fmt.Fprintln(os.Stdout, o.Found, "|", o.Do)
+			}
+		},
+	}}.Main(m)
 }
 
-// asNobody is a command that runs job in a child of another user.
-func asNobody(t *testing.T, job string) *exec.Cmd {
+// asNobody is a command that does a job as another user.
+func asNobody(t *testing.T, job, arg string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
-	cmd.Env = append(os.Environ(), childEnv+"="+job)
+	cmd.Env = append(os.Environ(), peers.JobEnv(job, arg))
 	cmd.Dir, cmd.Stderr = "/", os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Pdeathsig: syscall.SIGKILL}
 	return cmd

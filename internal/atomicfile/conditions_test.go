@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"bitgate/internal/peers"
 )
 
 // mountsEnv tells the test program that it runs in a mount namespace of its own.
@@ -26,7 +28,7 @@ func TestRealMounts(t *testing.T) {
 		return
 	}
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestRealMounts$", "-test.v")
-	cmd.Env = append(os.Environ(), mountsEnv+"=1")
+	cmd.Env = append(os.Environ(), mountsEnv+"=1", peers.TestsEnv())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, unix.EPERM) {

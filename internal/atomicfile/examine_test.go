@@ -143,7 +143,7 @@ func TestObstaclesWithoutRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out, err := asNobody(t, "examine "+filepath.Join(root, "etc/f")).Output()
+	out, err := asNobody(t, "examine", filepath.Join(root, "etc/f")).Output()
 	if err != nil || !strings.Contains(string(out), "belongs to root") || !strings.Contains(string(out), "run bitgate as root") {
 		t.Errorf("%v: %s", err, out)
 	}

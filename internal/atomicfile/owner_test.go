@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"bitgate/internal/peers"
 )
 
 // Root without the capabilities that let it pass by modes and owners is what a
@@ -29,8 +31,8 @@ func squash(arg string) {
 			os.Exit(1)
 		}
 	}
-	os.Setenv(childEnv, "squashed "+arg)
-	fmt.Fprintln(os.Stdout, syscall.Exec("/proc/self/exe", os.Args, os.Environ()))
+	env := append(os.Environ(), peers.JobEnv("squashed", arg))
+	fmt.Fprintln(os.Stdout, syscall.Exec("/proc/self/exe", os.Args, env))
 	os.Exit(1)
 }
 
@@ -94,7 +96,7 @@ func TestOwnerDoesWhatRootMayNot(t *testing.T) {
 		}
 	}
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
-	cmd.Env = append(os.Environ(), childEnv+"=squash "+dir)
+	cmd.Env = append(os.Environ(), peers.JobEnv("squash", dir))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
 	if got := strings.TrimSpace(string(out)); err != nil || got != "swept 1" {

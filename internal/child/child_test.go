@@ -15,24 +15,23 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bitgate/internal/peers"
 )
 
-// TestMain: under parentVariable this is a parent that starts a sleep and tells
-// its process id.
 func TestMain(m *testing.M) {
-	if os.Getenv(parentVariable) != "" {
-		p, err := Command{Name: "sleep", Args: []string{"600"}}.Start(context.Background())
-		if err != nil {
-			panic(err)
-		}
-		fmt.Println(p.PID)
-		_ = p.Wait()
-		return
-	}
-	os.Exit(m.Run())
+	peers.Suite{Jobs: map[string]func(string){"parent": beParent}}.Main(m)
 }
 
-const parentVariable = "CHILD_TEST_PARENT"
+// beParent starts a sleep and tells its process id.
+func beParent(string) {
+	p, err := Command{Name: "sleep", Args: []string{"600"}}.Start(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(p.PID)
+	_ = p.Wait()
+}
 
 func TestSeesNothingOfOurs(t *testing.T) {
 	for _, name := range []string{"BITGATE_URL", "HAPROXY_MWORKER", "AWS_SECRET_ACCESS_KEY", "GIT_DIR", "LD_PRELOAD_OF_OURS", "https_proxy"} {
@@ -96,7 +95,7 @@ func TestLookup(t *testing.T) {
 // TestEndsWithItsParent: a bitgate that is killed leaves nothing that acts on.
 func TestEndsWithItsParent(t *testing.T) {
 	parent := exec.Command(os.Args[0])
-	parent.Env = append(os.Environ(), parentVariable+"=1")
+	parent.Env = append(os.Environ(), peers.JobEnv("parent", ""))
 	out, err := parent.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -11,24 +11,19 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/creack/pty"
 
+	"bitgate/internal/peers"
 	_ "bitgate/internal/quietterm"
 )
-
-const child = "BITGATE_QUIETTERM_CHILD"
 
 // TestMain lets the test binary, which links bubbletea as the real one does,
 // play the program that must start without a word to the terminal.
 func TestMain(m *testing.M) {
-	if os.Getenv(child) != "" {
-		os.Stdout.WriteString("ready\n")
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
+	peers.Suite{Jobs: map[string]func(string){"ready": func(string) { os.Stdout.WriteString("ready\n") }}}.Main(m)
 }
 
 func TestNoTerminalQueryBeforeMain(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = []string{child + "=1", "TERM=xterm-256color"}
+	cmd.Env = []string{peers.JobEnv("ready", ""), "TERM=xterm-256color"}
 	tty, err := pty.Start(cmd)
 	if err != nil {
 		t.Fatal(err)

@@ -23,9 +23,9 @@ var program string
 // long says whether the long forms were asked for.
 var long = os.Getenv("BITGATE_TORTURE") == "1"
 
-func TestMain(m *testing.M) { os.Exit(build(m)) }
+func TestMain(m *testing.M) { peers.Suite{Around: build}.Main(m) }
 
-func build(m *testing.M) int {
+func build(run func() int) int {
 	dir, err := os.MkdirTemp("", "abuse")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -36,7 +36,7 @@ func build(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return m.Run()
+	return run()
 }
 
 // front is a running proxy.

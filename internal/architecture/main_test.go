@@ -1,0 +1,9 @@
+package architecture_test
+
+import (
+	"testing"
+
+	"bitgate/internal/peers"
+)
+
+func TestMain(m *testing.M) { peers.Suite{}.Main(m) }

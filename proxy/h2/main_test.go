@@ -1,0 +1,9 @@
+package h2_test
+
+import (
+	"testing"
+
+	"bitgate/internal/peers"
+)
+
+func TestMain(m *testing.M) { peers.Suite{}.Main(m) }
