@@ -30,7 +30,7 @@ func (a admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This address only reads.", http.StatusMethodNotAllowed)
 		return
 	}
-	state := a.p.state()
+	state := a.p.State()
 	switch r.URL.Path {
 	case "/":
 		h.Set("Content-Type", "text/html; charset=utf-8")
@@ -59,8 +59,9 @@ func anyUp(servers []metrics.Server) bool {
 	return false
 }
 
-// state of this moment.
-func (p *Proxy) state() metrics.State {
+// State is what is true at this moment, as the status page has it. It takes the
+// locks that a request takes.
+func (p *Proxy) State() metrics.State {
 	now := time.Now()
 	open := p.open.list(now)
 	s := metrics.State{

@@ -2,21 +2,9 @@ package proxy
 
 import (
 	"crypto/tls"
-	"net"
-	"net/netip"
 
 	"bitgate/proxy/loop"
 )
-
-// remoteOf is the address of c's peer, an IPv4 address as such; the zero one
-// where it has none.
-func remoteOf(c net.Conn) netip.AddrPort {
-	var p netip.AddrPort
-	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		p = tcp.AddrPort()
-	}
-	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
-}
 
 // clientConn is a client's TLS connection after the handshake.
 type clientConn struct {
@@ -47,12 +35,4 @@ func (c clientConn) CloseWrite() error {
 		return err
 	}
 	return c.under.Flush()
-}
-
-// closeWrite ends the sending direction of c, or c where it cannot do that.
-func closeWrite(c net.Conn) error {
-	if half, ok := c.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return c.Close()
 }

@@ -1,11 +1,14 @@
 package proxy
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"bitgate/proxy/config"
 	"bitgate/proxy/limit"
@@ -172,4 +175,13 @@ func (c *guardedConn) Close() error {
 // CloseWrite passes the end of one direction on.
 func (c *guardedConn) CloseWrite() error {
 	return closeWrite(c.Conn)
+}
+
+// openFiles is how many files this process may have open (getrlimit(2)).
+func openFiles() (int, error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("getrlimit: %w", err)
+	}
+	return int(min(limit.Cur, 1<<30)), nil
 }

@@ -29,7 +29,7 @@ const (
 type exchange struct {
 	worker
 
-	p *Proxy
+	p *common
 	c client
 	r *rules.Request
 	u atomic.Pointer[upstreamConn]
@@ -67,7 +67,7 @@ type exchange struct {
 }
 
 // exchange carries out r for c and logs it, whatever happens.
-func (p *Proxy) exchange(w worker, c client, r *rules.Request, o *opened) {
+func (p *common) exchange(w worker, c client, r *rules.Request, o *opened) {
 	r.Client = rules.ClientOf(&p.cfg, r)
 	e := w.last
 	*e = exchange{worker: w, p: p, c: c, r: r, fields: e.fields[:0], number: e.number + 1}
@@ -80,7 +80,7 @@ func (p *Proxy) exchange(w worker, c client, r *rules.Request, o *opened) {
 }
 
 // refused answers a request that broke the protocol, in the proxy's name.
-func (p *Proxy) refused(w worker, c client, r *rules.Request, status int, reason string) {
+func (p *common) refused(w worker, c client, r *rules.Request, status int, reason string) {
 	r.Client = rules.ClientOf(&p.cfg, r)
 	e := &exchange{worker: w, p: p, c: c, r: r}
 	e.marks.First = r.Started

@@ -48,8 +48,6 @@ func (e *exchange) culprit(err error) record.Cause {
 	return record.Server
 }
 
-func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
-
 // clientLeft notes that nobody is there to answer.
 func (e *exchange) clientLeft() {
 	e.end = record.Client

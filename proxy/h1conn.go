@@ -33,7 +33,7 @@ type h1conn struct {
 
 	conn   clientConn
 	remote netip.AddrPort
-	p      *Proxy
+	p      *common
 	asked  func()       // called when the first request begins; nil after that
 	idle   atomic.Int32 // connIdle, connBusy or connClosed
 	open   opened       // while busy
@@ -68,7 +68,7 @@ const (
 	connClosed
 )
 
-func newH1Conn(p *Proxy, h *host) *h1conn {
+func newH1Conn(p *common, h *host) *h1conn {
 	c := &h1conn{worker: newWorker(h), p: p, limit: p.cfg.IdleTimeout, in: make([]byte, inputBuffer)}
 	c.head.MaxHead, c.head.MaxFields = maxHead, maxFields
 	return c

@@ -110,6 +110,3 @@ func (c *h1conn) unwatch() {
 	c.mu.Unlock()
 	c.readNext = time.Time{}
 }
-
-// longAgo as a deadline ends a call that is under way.
-var longAgo = time.Unix(1, 0)

@@ -140,7 +140,7 @@ func offer(path string) (*net.UnixListener, error) {
 
 // handOver gives the sockets to each process that asks, until one says that it
 // serves; then it calls retire.
-func (p *Proxy) handOver(offered *net.UnixListener, sockets Listeners, retire func()) {
+func handOver(p *Proxy, offered *net.UnixListener, sockets Listeners, retire func()) {
 	for {
 		conn, err := offered.AcceptUnix()
 		if err != nil {
@@ -148,7 +148,7 @@ func (p *Proxy) handOver(offered *net.UnixListener, sockets Listeners, retire fu
 		}
 		err = give(conn, sockets)
 		if err == nil {
-			p.log.event("another process took the sockets over")
+			p.Logf("another process took the sockets over")
 			sockets.leaveAdmin()
 			retire()
 			_, _ = io.WriteString(conn, handoverGo) // it knows by now
@@ -156,7 +156,7 @@ func (p *Proxy) handOver(offered *net.UnixListener, sockets Listeners, retire fu
 			return
 		}
 		conn.Close()
-		p.log.event("another process asked for the sockets and did not start: %v", err)
+		p.Logf("another process asked for the sockets and did not start: %v", err)
 	}
 }
 

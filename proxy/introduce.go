@@ -51,15 +51,3 @@ func (c *introducedConn) RemoteAddr() net.Addr { return c.client }
 func (c *introducedConn) CloseWrite() error {
 	return closeWrite(c.Conn)
 }
-
-// introduce tells the SSH server who connects (HAProxy: send-proxy,
-// send-proxy-v2; Bitbucket Data Center reads it where its SSH connector is set
-// to).
-func introduce(version string, client, server net.Conn) error {
-	number := byte(1)
-	if version == config.ProxyV2 {
-		number = 2
-	}
-	_, err := proxyproto.HeaderProxyFromAddrs(number, client.RemoteAddr(), client.LocalAddr()).WriteTo(server)
-	return err
-}

@@ -21,10 +21,10 @@ func openKeys(c config.Config, opener *keys.Opener) (*keys.Store, error) {
 	return keys.OpenBy(open, keyPaths(c), time.Now())
 }
 
-// tellKeys logs what is wrong with the certificates that are served all the same:
+// InspectKeys logs what is wrong with the certificates that are served all the same:
 // expired beats absent. It reads every authority this machine trusts, which takes
 // longer than all the rest of a start.
-func (p *Proxy) tellKeys() {
+func (p *Proxy) InspectKeys() {
 	for i, m := range p.keys.Materials() {
 		if i == 0 { // the others may be for other names
 			tellFindings(p.log, m, p.cfg.URL.Host())

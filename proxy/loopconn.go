@@ -19,7 +19,7 @@ type loopConn struct {
 	tls     *tls.Conn
 	remote  netip.AddrPort // who was introduced
 	account account
-	first   *opened // in Proxy.fresh; nil once it has asked for something
+	first   *opened // in eventLoops.fresh; nil once it has asked for something
 	driver  *h1conn // while an HTTP/1.1 request is under way
 	h2      *h2session
 	run     func() // serve

@@ -13,7 +13,7 @@ const maxSpare = 64
 type loopHost struct {
 	host
 
-	p        *Proxy
+	p        *eventLoops
 	sessions *openSet
 	spare    []*h1conn
 	streams  []*h2stream // spare ones
@@ -21,7 +21,7 @@ type loopHost struct {
 	outputs  spareBuffers
 }
 
-func newLoopHost(p *Proxy, sessions *openSet) (*loopHost, error) {
+func newLoopHost(p *eventLoops, sessions *openSet) (*loopHost, error) {
 	l, err := loop.New()
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (h *loopHost) driver() *h1conn {
 		h.spare = h.spare[:n-1]
 		return c
 	}
-	return newH1Conn(h.p, &h.host)
+	return newH1Conn(h.p.common, &h.host)
 }
 
 func (h *loopHost) giveBack(c *h1conn) {

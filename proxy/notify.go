@@ -8,7 +8,7 @@ import (
 // notifier tells the service manager how the process is.
 type notifier struct {
 	notify func(state string) error // Process.Notify
-	log    *logger
+	log    func(format string, args ...any)
 }
 
 // send says it in NAME=VALUE lines.
@@ -17,7 +17,7 @@ func (n notifier) send(state string) {
 		return
 	}
 	if err := n.notify(state); err != nil {
-		n.log.event("the service manager cannot be told %q: %v", state, err)
+		n.log("the service manager cannot be told %q: %v", state, err)
 	}
 }
 
@@ -31,7 +31,7 @@ func (n notifier) watchdog(ctx context.Context, p *Proxy, limit time.Duration) {
 	ticker := time.NewTicker(limit / 2)
 	defer ticker.Stop()
 	for {
-		p.state()
+		p.State()
 		n.send("WATCHDOG=1")
 		select {
 		case <-ticker.C:

@@ -3,7 +3,6 @@ package proxy
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -155,8 +154,8 @@ func (o *opened) describe(now time.Time) metrics.Open {
 // mostListed is how many of what is open are told one by one.
 const mostListed = 50
 
-// tellOpen logs what is open, for who wonders what a stop waits for.
-func (l *logger) tellOpen(state string, all []metrics.Open) {
+// logInFlight logs what is open, for who wonders what a stop waits for.
+func logInFlight(l *logger, state string, all []metrics.Open) {
 	for i, o := range all {
 		if i == mostListed {
 			l.event("%s: and %d more", state, len(all)-i)
@@ -164,12 +163,4 @@ func (l *logger) tellOpen(state string, all []metrics.Open) {
 		}
 		l.event("%s: %s", state, o)
 	}
-}
-
-// cutError says what a drain did not wait for any longer.
-func cutError(all []metrics.Open) error {
-	if len(all) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%d requests or SSH connections were still open and were cut", len(all))
 }

@@ -17,7 +17,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"bitgate/proxy/config"
@@ -29,31 +28,19 @@ import (
 const (
 	maxPlain   = 16 << 10 // bytes of a request's head on the plain port; beyond: 431
 	maxStreams = 100      // of one HTTP/2 connection
-	// How long a drain waits for the first request of a new connection: a TLS
-	// handshake over a bad line takes seconds.
-	freshGrace = 5 * time.Second
 )
 
 // Proxy is one running front.
 type Proxy struct {
-	cfg       config.Config
-	log       *logger
-	trouble   seldom // what keeps listeners from accepting, and servers from being reached
-	counters  *metrics.Counters
-	clients   *clients
-	admission *admission
-	unbegun   unbegun
+	*common
+
 	keys      *keys.Store
 	tls       *tls.Config
 	ssh       *sshForwarder
 	plain     *http.Server // redirects
 	admin     *http.Server
 	accepting sync.WaitGroup
-	fresh     *openSet // connections that have not asked for anything yet
-	open      *openSet // requests, tunnels and SSH connections
 	started   time.Time
-	draining  atomic.Bool
-	base      context.Context // ends with Serve
 
 	mu      sync.Mutex
 	sockets Listeners
@@ -80,12 +67,7 @@ func newProxy(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, erro
 	if err != nil {
 		return nil, err
 	}
-	counters := &metrics.Counters{}
-	p := &Proxy{
-		cfg: c, log: l, trouble: seldom{log: l}, counters: counters, clients: newClients(c, counters, l, files), admission: newAdmission(c),
-		keys: store, tls: store.Config(c.HTTP2), fresh: &openSet{}, open: &openSet{}, started: time.Now(), base: context.Background(), stopped: make(chan struct{}),
-	}
-	p.unbegun.most = int32(max(c.MaxConn/2, 1))
+	p := &Proxy{common: newCommon(c, l, files), keys: store, tls: store.Config(c.HTTP2), started: time.Now(), stopped: make(chan struct{})}
 	p.ssh = newSSHForwarder(c, l, p.open, p.admission)
 	p.plain = newServer(p, redirector{c.URL})
 	p.admin = newServer(p, admin{p})
@@ -94,6 +76,12 @@ func newProxy(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, erro
 	}
 	return p, nil
 }
+
+// Logf logs an event.
+func (p *Proxy) Logf(format string, args ...any) { p.log.event(format, args...) }
+
+// InFlight is how many requests, tunnels and SSH connections are open.
+func (p *Proxy) InFlight() int { return p.open.count() }
 
 func newServer(p *Proxy, h http.Handler) *http.Server {
 	return &http.Server{
@@ -113,7 +101,7 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	defer cancel()
 	p.log.gather(true)
 	defer p.log.gather(false)
-	loops, err := newLoops(p)
+	loops, err := newLoops(p.common, p.tls)
 	if err != nil {
 		return err
 	}
@@ -181,14 +169,11 @@ func (p *Proxy) Drain(ctx context.Context) error {
 		loops.stopAccepting()
 	}
 	p.accepting.Wait()
-	// Who has just connected is about to ask.
-	asking, cancel := context.WithTimeout(ctx, freshGrace)
-	p.fresh.wait(asking)
-	cancel()
 	if loops != nil {
+		loops.waitFresh(ctx)
 		loops.closeIdle()
 	}
-	p.log.tellOpen("waiting for", p.open.list(time.Now()))
+	logInFlight(p.log, "waiting for", p.open.list(time.Now()))
 	var wait sync.WaitGroup
 	wait.Go(func() { _ = p.plain.Shutdown(ctx) }) // fails with ctx, which is judged below
 	if loops != nil {
@@ -196,6 +181,14 @@ func (p *Proxy) Drain(ctx context.Context) error {
 	}
 	wait.Wait()
 	left := p.open.wait(ctx)
-	p.log.tellOpen("cut", left)
+	logInFlight(p.log, "cut", left)
 	return cutError(left)
+}
+
+// cutError says what a drain did not wait for any longer.
+func cutError(all []metrics.Open) error {
+	if len(all) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d requests or SSH connections were still open and were cut", len(all))
 }

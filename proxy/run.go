@@ -102,26 +102,26 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 	defer retire()
 	if offered != nil {
 		defer offered.Close()
-		go p.handOver(offered, listeners, retire)
+		go handOver(p, offered, listeners, retire)
 	}
 	for _, line := range c.Obsolete {
-		p.log.event("%s", line)
+		p.Logf("%s", line)
 	}
-	p.log.event("%s listens on %s, server %s", c.URL, strings.Join(listeners.addresses(), " "), serverNames(c))
+	p.Logf("%s listens on %s, server %s", c.URL, strings.Join(listeners.addresses(), " "), serverNames(c))
 	defer tune()()
-	return p.run(ctx, listeners, before, process)
+	return serve(ctx, p, listeners, before, process)
 }
 
-// run serves until ctx ends, and drains.
-func (p *Proxy) run(ctx context.Context, listeners Listeners, before *predecessor, process Process) error {
-	manager := notifier{notify: process.Notify, log: p.log}
+// serve serves until ctx ends, and drains.
+func serve(ctx context.Context, p *Proxy, listeners Listeners, before *predecessor, process Process) error {
+	manager := notifier{notify: process.Notify, log: p.Logf}
 	beside, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer end()
 	running.Go(func() { manager.watchdog(beside, p, process.Watchdog) })
 	running.Go(func() {
-		p.tellKeys()
+		p.InspectKeys()
 		giveBackMemory(beside)
 	})
 	running.Go(func() {
@@ -138,13 +138,13 @@ func (p *Proxy) run(ctx context.Context, listeners Listeners, before *predecesso
 	drained := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(drained)
-		open := p.open.count()
-		p.log.event("stopping: %d open, which may take %s", open, p.cfg.DrainTimeout)
+		open := p.InFlight()
+		p.Logf("stopping: %d open, which may take %s", open, p.cfg.DrainTimeout)
 		manager.send(fmt.Sprintf("STOPPING=1\nSTATUS=stopping, %d open", open))
 		limit, cancel := context.WithTimeout(context.Background(), p.cfg.DrainTimeout)
 		defer cancel()
 		if err := p.Drain(limit); err != nil {
-			p.log.event("stopped: %v", err)
+			p.Logf("stopped: %v", err)
 		}
 	})
 	// The sockets are bound: who connects from here on is answered.
@@ -154,7 +154,7 @@ func (p *Proxy) run(ctx context.Context, listeners Listeners, before *predecesso
 		// connections go to it, and it answers them.
 		go func() {
 			if err := before.retire(); err != nil {
-				p.log.event("the process before does not stop: %v", err)
+				p.Logf("the process before does not stop: %v", err)
 			}
 		}()
 	}

@@ -3,11 +3,12 @@ package proxy
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	proxyproto "github.com/pires/go-proxyproto"
 
 	"bitgate/proxy/config"
 )
@@ -110,31 +111,6 @@ func (s *sshProgress) progress() (client, what string, sent, received int64) {
 	return "", "SSH", s.sent.Load(), s.received.Load()
 }
 
-// pass copies one direction and counts. A clean end is passed on as such, the
-// other direction stays; anything else ends both.
-func pass(to *idleConn, from io.ReadCloser, moved *atomic.Int64) {
-	_, err := io.Copy(to, &counted{from, moved})
-	if err == nil {
-		err = to.CloseWrite()
-	}
-	if err != nil {
-		to.Close()
-		from.Close()
-	}
-}
-
-// counted counts what is read.
-type counted struct {
-	io.Reader
-	n *atomic.Int64
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.Reader.Read(p)
-	c.n.Add(int64(n))
-	return n, err
-}
-
 // greeting gives a connection its full idle limit with the first byte.
 type greeting struct {
 	*idleConn
@@ -149,4 +125,16 @@ func (g *greeting) Read(p []byte) (int, error) {
 		g.setLimit(g.then)
 	}
 	return n, err
+}
+
+// introduce tells the SSH server who connects (HAProxy: send-proxy,
+// send-proxy-v2; Bitbucket Data Center reads it where its SSH connector is set
+// to).
+func introduce(version string, client, server net.Conn) error {
+	number := byte(1)
+	if version == config.ProxyV2 {
+		number = 2
+	}
+	_, err := proxyproto.HeaderProxyFromAddrs(number, client.RemoteAddr(), client.LocalAddr()).WriteTo(server)
+	return err
 }

@@ -45,9 +45,16 @@ func (e *exchange) look(now time.Time) (stalled bool) {
 // watchStalled sees to it, until ctx ends, that clients which do not come on have
 // no more than half of the slots while others wait for one, whatever they have
 // begun with: beyond that the slowest are cut off.
-func (p *Proxy) watchStalled(ctx context.Context) {
+func (p *common) watchStalled(ctx context.Context) {
 	half := p.cfg.MaxConn * len(p.cfg.Servers()) / 2
-	for sleep(ctx, stallCheck) {
+	ticker := time.NewTicker(stallCheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
 		now := time.Now()
 		var stalled []stall
 		p.open.each(func(o *opened) {
