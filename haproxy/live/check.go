@@ -43,7 +43,7 @@ func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) 
 		return Report{}, problem.Wrap(err, fmt.Sprintf("%s -c could not be run", bin), "a configuration is written only after HAProxy has accepted it", "")
 	}
 	text := c.realNames(string(out))
-	return Report{OK: err == nil, Messages: parseMessages(text), Output: text}, nil
+	return Report{OK: err == nil, Messages: ParseMessages(text), Output: text}, nil
 }
 
 // repoint replaces the path after every "crt" that names a moved file. Nothing
@@ -79,8 +79,8 @@ var (
 	place       = pattern.Lazy(`\[(.+?):(\d+)\]\s*:?\s*`)
 )
 
-// parseMessages reads what `haproxy -c` prints, 1.5 to 3.4.
-func parseMessages(out string) []Message {
+// ParseMessages reads what `haproxy -c` prints, 1.5 to 3.4.
+func ParseMessages(out string) []Message {
 	var all []Message
 	for line := range strings.SplitSeq(out, "\n") {
 		m := messageLine().FindStringSubmatch(strings.TrimRight(line, "\r"))

@@ -21,7 +21,7 @@ func TestMessages(t *testing.T) {
 		"[WARNING]  (9) : config : parsing [/e/h.cfg:35] : 'bind *:443' in section 'frontend' : \n  unable to load default.\n  , no DH.\n": {"WARNING", "/e/h.cfg", 35, "'bind *:443' in section 'frontend' :  unable to load default. , no DH."},
 		"[WARNING]  (9) : config : Proxy 'x': ignored for bind '*:443' at [/e/h.cfg:10]. Use others.\n":                                    {"WARNING", "", 0, "Proxy 'x': ignored for bind '*:443' at [/e/h.cfg:10]. Use others."},
 	} {
-		got := parseMessages(out + "Configuration file is valid\n")
+		got := ParseMessages(out + "Configuration file is valid\n")
 		if len(got) != 1 || got[0] != want {
 			t.Errorf("%s\n got %+v\nwant %+v", out, got, want)
 		}

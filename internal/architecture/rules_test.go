@@ -13,31 +13,33 @@ const module = "bitgate/"
 // import, besides templates and internal. A package that is not named here has
 // no place yet: give it one. Imports run downwards only.
 var layers = map[string][]string{
-	"interview":     {"setup"},
-	"wizard":        {"interview", "setup"}, // setup's types; cmd hands it a Backend for the deeds
-	"doctor":        {"bitbucket", "haproxy/live", "certs"},
-	"setup":         {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
-	"setup/journal": {"setup"},
-	"setup/detect":  {"setup", "setup/journal", "tomcat", "bitbucket", "haproxy", "haproxy/live", "certs"},
-	"setup/check":   {"setup", "setup/journal", "bitbucket", "haproxy", "haproxy/live", "certs"},
-	"setup/apply":   {"setup", "setup/journal", "setup/detect", "setup/check", "bitbucket", "haproxy/live", "proxy/config", "certs"},
-	"proxy":         {"proxy/config", "proxy/h1", "proxy/h2", "certs", "proxy/keys", "proxy/limit", "proxy/loop", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
-	"haproxy/live":  {"haproxy"},
-	"bitbucket":     {},
-	"certs":         {},
-	"haproxy":       {},
-	"proxy/config":  {},
-	"proxy/h1":      {},
-	"proxy/h2":      {"proxy/h1"},
-	"proxy/keys":    {"certs"},
-	"proxy/limit":   {},
-	"proxy/loop":    {},
-	"proxy/metrics": {"proxy/record"},
-	"proxy/pool":    {},
-	"proxy/record":  {},
-	"proxy/rules":   {"proxy/config", "proxy/h1", "proxy/pool", "proxy/record"},
-	"tomcat":        {},
-	"templates":     {},
+	"interview":          {"setup"},
+	"wizard":             {"interview", "setup"}, // setup's types; cmd hands it a Backend for the deeds
+	"doctor":             {"bitbucket", "haproxy/live", "certs"},
+	"setup":              {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
+	"setup/journal":      {"setup"},
+	"setup/detect":       {"setup", "setup/journal", "tomcat", "bitbucket", "haproxy", "haproxy/live", "certs"},
+	"setup/check":        {"haproxy/live/stage", "haproxy/rehearsal", "setup", "setup/journal", "bitbucket", "haproxy", "haproxy/live", "certs"},
+	"setup/apply":        {"setup", "setup/journal", "setup/detect", "setup/check", "bitbucket", "haproxy/live", "proxy/config", "certs"},
+	"proxy":              {"proxy/config", "proxy/h1", "proxy/h2", "certs", "proxy/keys", "proxy/limit", "proxy/loop", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
+	"haproxy/live":       {"haproxy"},
+	"haproxy/live/stage": {"haproxy", "haproxy/live", "haproxy/rehearsal"},
+	"haproxy/rehearsal":  {"haproxy"},
+	"bitbucket":          {},
+	"certs":              {},
+	"haproxy":            {},
+	"proxy/config":       {},
+	"proxy/h1":           {},
+	"proxy/h2":           {"proxy/h1"},
+	"proxy/keys":         {"certs"},
+	"proxy/limit":        {},
+	"proxy/loop":         {},
+	"proxy/metrics":      {"proxy/record"},
+	"proxy/pool":         {},
+	"proxy/record":       {},
+	"proxy/rules":        {"proxy/config", "proxy/h1", "proxy/pool", "proxy/record"},
+	"tomcat":             {},
+	"templates":          {},
 
 	// A stand-in that shared code with what it stands in for would prove nothing.
 	"bitbucket/bitbuckettest": {},
@@ -46,7 +48,7 @@ var layers = map[string][]string{
 // pure packages touch no file, network or process, and import of ours only what
 // does not either, or pureNames.
 var pure = []string{
-	"setup", "tomcat", "haproxy", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "interview", "wizard",
+	"setup", "tomcat", "haproxy", "haproxy/rehearsal", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "interview", "wizard",
 	"internal/hostport", "internal/node", "internal/pattern", "internal/problem", "internal/publicurl", "internal/splice",
 }
 

@@ -52,6 +52,8 @@ type Command struct {
 	Credential  *syscall.Credential // nil for ours
 	AmbientCaps []uintptr           // capabilities(7) that it keeps as another user
 
+	Namespaces *Namespaces // nil for ours
+
 	// Bare gives it Env alone.
 	Bare bool
 	// Terminal leaves it in our session, for a program that a person uses.
@@ -59,6 +61,12 @@ type Command struct {
 	// Lingers sends no signal when this process ends: the child ends when one of its
 	// descriptors does, and must outlive an execve(2) of this process.
 	Lingers bool
+}
+
+// Namespaces are those that a program is the first process of (namespaces(7)).
+type Namespaces struct {
+	Flags      uintptr                // CLONE_NEWNET, ...
+	UIDs, GIDs []syscall.SysProcIDMap // with CLONE_NEWUSER
 }
 
 // Process is a started Command.
@@ -114,6 +122,11 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 	if !c.Lingers {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
 	}
+	if n := c.Namespaces; n != nil {
+		a := cmd.SysProcAttr
+		a.Cloneflags, a.UidMappings, a.GidMappings, a.GidMappingsEnableSetgroups = n.Flags, n.UIDs, n.GIDs, len(n.GIDs) > 0
+		a.Pdeathsig = syscall.SIGKILL // the first process of a namespace gets no signal that it does not handle
+	}
 	if !c.Terminal {
 		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	}
@@ -132,6 +145,18 @@ func (p *Process) Wait() error {
 		return nil // it ended well
 	}
 	return err
+}
+
+// Memory is how much the program had at most, in bytes, once it has ended.
+func (p *Process) Memory() int64 {
+	if p.cmd.ProcessState == nil {
+		return 0
+	}
+	usage, _ := p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if usage == nil {
+		return 0
+	}
+	return usage.Maxrss << 10
 }
 
 // Signal sends sig to the program alone. The error says that it has ended already.

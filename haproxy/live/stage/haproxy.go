@@ -1,0 +1,176 @@
+package stage
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"bitgate/internal/child"
+)
+
+// startTime is how long HAProxy may take to listen, or to say why it does not.
+const startTime = 20 * time.Second
+
+// memoryLimit is what one HAProxy may have of data, in bytes.
+const memoryLimit = 2 << 30
+
+// ownConfig is loaded before the files.
+const ownConfig = "/run/bitgate-rehearsal.cfg"
+
+// running is the HAProxy that runs.
+type running struct {
+	process *child.Process
+	output  *output
+	ended   chan struct{}
+}
+
+// load writes the files and starts HAProxy with them.
+func (p *play) load(l Load) (Loaded, error) {
+	began := time.Now()
+	p.end()
+	for _, f := range append(l.Files, File{ownConfig, []byte(l.Limits)}) {
+		if err := write(f); err != nil {
+			return Loaded{}, err
+		}
+	}
+	if err := resolve(l.Hosts); err != nil {
+		return Loaded{}, err
+	}
+	if err := p.recorders.listen(l.Recorders); err != nil {
+		return Loaded{}, err
+	}
+	h, err := p.start(slices.Concat([]string{"-f", ownConfig}, l.Config))
+	if err != nil {
+		return Loaded{}, err
+	}
+	running := h.waitFor(l.Doors)
+	if running {
+		p.proxy = h
+	} else {
+		p.memory = max(p.memory, h.stop())
+	}
+	return Loaded{Running: running, Output: h.output.String(), Took: time.Since(began)}, nil
+}
+
+// write replaces a file in memory, and keeps the mode it had.
+func write(f File) error {
+	mode := os.FileMode(0o600)
+	if info, err := os.Stat(f.Path); err == nil {
+		mode = info.Mode().Perm()
+	}
+	return os.WriteFile(f.Path, f.Data, mode)
+}
+
+func (p *play) start(args []string) (*running, error) {
+	h := &running{output: &output{}, ended: make(chan struct{})}
+	c := child.Command{
+		Name: p.setup.Bin, Args: slices.Concat([]string{"-db"}, p.setup.Args, args),
+		Dir: p.setup.Dir, Env: p.setup.Env, Bare: true, Stdout: h.output, Stderr: h.output,
+	}
+	if u := p.setup.User; u != nil {
+		c.Credential = &syscall.Credential{Uid: u.UID, Gid: u.GID}
+		if u.Binds {
+			c.AmbientCaps = []uintptr{unix.CAP_NET_BIND_SERVICE}
+		}
+	}
+	var err error
+	if h.process, err = c.Start(context.Background()); err != nil {
+		return nil, err
+	}
+	_ = unix.Prlimit(h.process.PID, unix.RLIMIT_DATA, &unix.Rlimit{Cur: memoryLimit, Max: memoryLimit}, nil) // it may have ended already
+	go func() {
+		_ = h.process.Wait() // its output says why
+		close(h.ended)
+	}()
+	return h, nil
+}
+
+// waitFor waits until one of the addresses accepts; all are bound before HAProxy
+// accepts on any. Without an address, it is enough that it has not ended.
+func (h *running) waitFor(doors []string) bool {
+	deadline := time.Now().Add(startTime)
+	for time.Now().Before(deadline) {
+		for _, d := range doors {
+			if conn, err := net.DialTimeout("tcp", d, time.Second); err == nil {
+				conn.Close()
+				return true
+			}
+		}
+		select {
+		case <-h.ended:
+			return false
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	return false
+}
+
+// stop ends HAProxy and says how much memory it had at most, in bytes.
+func (h *running) stop() int64 {
+	_ = h.process.Signal(syscall.SIGKILL) // it may have ended by itself
+	<-h.ended
+	return h.process.Memory()
+}
+
+// output keeps the beginning of what HAProxy says.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if room := 64<<10 - o.buf.Len(); room > 0 {
+		o.buf.Write(b[:min(room, len(b))])
+	}
+	return len(b), nil
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// Files of the C library's resolver.
+const (
+	hostsFile  = "/etc/hosts"
+	switchFile = "/etc/nsswitch.conf"
+)
+
+// ownNames puts files in memory over those that say how names resolve.
+func ownNames() error {
+	for path, text := range map[string]string{hostsFile: "", switchFile: "passwd: files\ngroup: files\nhosts: files\n"} {
+		own := "/run/" + filepath.Base(path)
+		if err := os.WriteFile(own, []byte(text), 0o644); err != nil {
+			return err
+		}
+		if _, err := os.Stat(path); err != nil {
+			continue // without it the library asks files first, and then nobody answers
+		}
+		if err := unix.Mount(own, path, "", unix.MS_BIND, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolve gives every name an address of the stage.
+func resolve(names []string) error {
+	var text strings.Builder
+	text.WriteString("127.0.0.1 localhost\n::1 localhost\n")
+	for _, name := range names {
+		text.WriteString("127.91.0.1 " + name + "\n")
+	}
+	return os.WriteFile("/run/hosts", []byte(text.String()), 0o644)
+}

@@ -1,0 +1,209 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// newRoot is where the root directory is put together: no configuration lies in it.
+const newRoot = "/sys"
+
+// systemDirs are bound for the program, its libraries and what they read.
+var systemDirs = []string{"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr", "/etc", "/opt", "/nix/store", "/gnu/store"}
+
+// buildRoot makes the root directory of the stage and enters it.
+func buildRoot(s Setup) error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
+	if err := memory(newRoot); err != nil {
+		return err
+	}
+	for _, dir := range []string{"/run", "/tmp", "/dev", "/proc", "/var/lib", "/var/run", "/var/log", "/old"} {
+		if err := os.MkdirAll(newRoot+dir, 0o755); err != nil {
+			return err
+		}
+	}
+	for _, path := range slices.Concat(systemDirs, []string{"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"}, outermost(s.Bound)) {
+		if err := show(path); err != nil {
+			return err
+		}
+	}
+	if err := fill(s); err != nil {
+		return err
+	}
+	if err := unix.PivotRoot(newRoot, newRoot+"/old"); err != nil {
+		return fmt.Errorf("change the root directory: %w", err)
+	}
+	if err := unix.Chdir("/"); err != nil {
+		return err
+	}
+	if err := unix.Unmount("/old", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("leave the machine's files: %w", err)
+	}
+	return nil
+}
+
+// fill puts in what is in memory alone: copies of directories, and empty ones.
+func fill(s Setup) error {
+	dirs := slices.Clone(s.Copied)
+	slices.SortFunc(dirs, func(a, b string) int { return len(a) - len(b) })
+	for _, dir := range slices.Compact(dirs) {
+		if err := copyDir(dir); err != nil {
+			return err
+		}
+	}
+	for _, dir := range s.Empty {
+		if _, err := os.Stat(newRoot + dir); err == nil {
+			if err := memory(newRoot + dir); err != nil {
+				return err
+			}
+		} else if err := os.MkdirAll(newRoot+dir, 0o755); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(newRoot+s.Dir, 0o755)
+}
+
+func memory(dir string) error {
+	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755,size=256m"); err != nil {
+		return fmt.Errorf("memory at %s: %w", strings.TrimPrefix(dir, newRoot), err)
+	}
+	return nil
+}
+
+// outermost leaves out paths that lie below others, or below system directories.
+func outermost(paths []string) []string {
+	sorted := slices.Clone(paths)
+	slices.Sort(sorted)
+	var out []string
+	for _, p := range slices.Compact(sorted) {
+		if !filepath.IsAbs(p) || below(p, out) || below(p, systemDirs) {
+			continue
+		}
+		out = append(out, filepath.Clean(p))
+	}
+	return out
+}
+
+func below(path string, dirs []string) bool {
+	return slices.ContainsFunc(dirs, func(d string) bool { return path == d || strings.HasPrefix(path, d+"/") })
+}
+
+// show binds a file or directory of the machine to its own path in the new root,
+// read-only. What is absent stays absent, and what is neither, a socket, is not
+// shown.
+func show(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	at := newRoot + path
+	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+		return err
+	}
+	if info.Mode()&fs.ModeSymlink != 0 && below(path, systemDirs) {
+		to, err := os.Readlink(path)
+		if err != nil {
+			return err
+		}
+		return os.Symlink(to, at)
+	}
+	if info, err = os.Stat(path); err != nil {
+		return nil //nolint:nilerr // a link to nothing is nothing
+	}
+	return bind(path, at, info)
+}
+
+func bind(path, at string, info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		if err := os.MkdirAll(at, 0o755); err != nil {
+			return err
+		}
+	case info.Mode().IsRegular() || strings.HasPrefix(path, "/dev/"):
+		if err := os.WriteFile(at, nil, 0o600); err != nil {
+			return err
+		}
+	default:
+		return nil
+	}
+	if err := unix.Mount(path, at, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return fmt.Errorf("show %s: %w", path, err)
+	}
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID}
+	if !strings.HasPrefix(path, "/dev/") {
+		attr.Attr_set |= unix.MOUNT_ATTR_NODEV
+	}
+	if err := unix.MountSetattr(unix.AT_FDCWD, at, unix.AT_RECURSIVE, &attr); err != nil {
+		return fmt.Errorf("show %s read-only (Linux 5.12 or newer does): %w", path, err)
+	}
+	return nil
+}
+
+// copyLimit is the largest file that is copied to memory; larger ones are bound.
+const copyLimit = 1 << 20
+
+// copyDir puts memory in the place of a directory, with the same entries.
+func copyDir(dir string) error {
+	at := newRoot + dir
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		return err
+	}
+	if err := memory(at); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := copyEntry(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyEntry(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil //nolint:nilerr // gone meanwhile
+	}
+	at := newRoot + path
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		to, err := os.Readlink(path)
+		if err != nil {
+			return err
+		}
+		return os.Symlink(to, at)
+	case info.Mode().IsRegular() && info.Size() <= copyLimit:
+		return copyFile(path, at, info)
+	}
+	return bind(path, at, info)
+}
+
+func copyFile(path, at string, info fs.FileInfo) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil //nolint:nilerr // HAProxy will say that it cannot read it either
+	}
+	if err := os.WriteFile(at, data, 0o600); err != nil {
+		return err
+	}
+	if owner := owner(info); owner != nil {
+		_ = os.Chown(at, int(owner.Uid), int(owner.Gid)) // an owner that the namespace does not know
+	}
+	return os.Chmod(at, info.Mode().Perm())
+}

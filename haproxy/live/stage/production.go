@@ -1,0 +1,279 @@
+package stage
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bitgate/haproxy/rehearsal"
+)
+
+// production is a rehearsal under way: both sides run.
+type production struct {
+	*Rehearsal
+	before, after *side // before.live is nil where there is nothing to compare with
+	report        *rehearsal.Report
+	deadline      time.Time
+}
+
+// wrong is a request that does not go as it should.
+type wrong struct {
+	rehearsal.Request
+	what string
+	was  rehearsal.Answer
+}
+
+func (p *production) rehearse() error {
+	b := p.Bitbucket
+	ours := append(b.Requests(b.Doors(p.after.stage.Doors)), b.SSHRequests(p.after.stage.Doors)...)
+	if len(ours) == 0 || ours[0].Kind == rehearsal.SSH {
+		p.report.Findings = append(p.report.Findings, rehearsal.Finding{Bitbucket: true, What: fmt.Sprintf("nothing listens on port %d", b.URL.Port()), Requests: []string{"all"}})
+	}
+	p.report.Bitbucket = len(ours)
+	p.tell("asking for Bitbucket")
+	bad, err := p.reached(ours)
+	if err != nil {
+		return err
+	}
+	var changed []wrong
+	if p.before.live != nil {
+		if changed, err = p.compared(); err != nil {
+			return err
+		}
+	}
+	p.found(bad, true)
+	p.found(changed, false)
+	return nil
+}
+
+func (p *production) tell(what string) {
+	if p.Progress != nil {
+		p.Progress(what)
+	}
+}
+
+// reached asks the candidate what Bitbucket's users ask.
+func (p *production) reached(ours []rehearsal.Request) ([]wrong, error) {
+	answers, err := p.after.live.Ask(ours)
+	if err != nil {
+		return nil, err
+	}
+	var bad []wrong
+	for i, r := range ours {
+		if what := p.Bitbucket.Reached(p.after.stage, r, answers[i]); what != "" {
+			bad = append(bad, wrong{Request: r, what: what})
+		}
+		if at, ok := p.after.stage.Bind(r); ok && answers[i].Protocol == "h2" {
+			if line := p.after.stage.Line(at); !slices.Contains(p.report.HTTP2, line) {
+				p.report.HTTP2 = append(p.report.HTTP2, line)
+			}
+		}
+	}
+	return bad, nil
+}
+
+// again is how often a request whose answer differs is asked of each side.
+const again = 4
+
+// compared asks both sides what everybody else is asked.
+func (p *production) compared() ([]wrong, error) {
+	requests, of := rehearsal.Others(p.before.stage, p.after.stage, p.Bitbucket, merged(p.before.lists(), p.after.lists()))
+	p.report.Others = len(requests)
+	if of > len(requests) {
+		p.report.Sampled = of
+	}
+	p.report.Addresses = addresses(requests)
+	p.tell(fmt.Sprintf("asking %d requests for others of both configurations", len(requests)))
+	was, is, err := p.both(requests)
+	if err != nil {
+		return nil, err
+	}
+	var differ []rehearsal.Request
+	for i, r := range requests {
+		if p.Bitbucket.Compare(p.before.stage, p.after.stage, r, was[i], is[i]) != "" {
+			differ = append(differ, r)
+		}
+	}
+	if len(differ) == 0 {
+		return nil, nil
+	}
+	return p.confirmed(differ)
+}
+
+func (p *production) both(requests []rehearsal.Request) (was, is []rehearsal.Answer, err error) {
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		was, err = p.before.live.Ask(requests)
+		done <- err
+	}()
+	is, err = p.after.live.Ask(requests)
+	if before := <-done; before != nil {
+		err = before
+	}
+	return was, is, err
+}
+
+// confirmed keeps the differences that are there each time, whichever of the
+// present configuration's own answers is compared with: one that chooses by
+// chance, or counts, differs from itself.
+func (p *production) confirmed(differ []rehearsal.Request) ([]wrong, error) {
+	var many []rehearsal.Request
+	for i := range again * len(differ) {
+		r := differ[i/again]
+		r.Source = other(r.Source, i)
+		many = append(many, r)
+	}
+	was, is, err := p.both(many)
+	if err != nil {
+		return nil, err
+	}
+	var out []wrong
+	for i, r := range differ {
+		mine := was[i*again : (i+1)*again]
+		if what := p.differs(r, mine, is[i*again:(i+1)*again]); what != "" {
+			out = append(out, wrong{r, what, mine[0]})
+		}
+	}
+	return out, nil
+}
+
+// other is a client's address that nobody has asked from; one that was meant
+// stays.
+func other(source string, i int) string {
+	if strings.HasPrefix(source, "203.0.113.") {
+		return fmt.Sprintf("198.51.100.%d", 1+i%254)
+	}
+	return source
+}
+
+// differs says how one of the candidate's answers is like none of the present
+// configuration's.
+func (p *production) differs(r rehearsal.Request, was, is []rehearsal.Answer) string {
+	for _, a := range is {
+		what := ""
+		for _, w := range was {
+			x, y := w, a
+			for _, v := range was {
+				rehearsal.WithoutVolatile(w, v, &x, &y)
+			}
+			if what = p.Bitbucket.Compare(p.before.stage, p.after.stage, r, x, y); what == "" {
+				break
+			}
+		}
+		if what != "" {
+			return what
+		}
+	}
+	return ""
+}
+
+// addresses counts the names at listeners that requests go to.
+func addresses(requests []rehearsal.Request) int {
+	all := map[string]bool{}
+	for _, r := range requests {
+		all[r.Address+" "+r.Host+r.SNI] = true
+	}
+	return len(all)
+}
+
+// found groups what is wrong and looks for the lines that are to blame.
+func (p *production) found(all []wrong, bitbucket bool) {
+	groups := map[string][]wrong{}
+	var order []string
+	for _, w := range all {
+		if groups[w.what] == nil {
+			order = append(order, w.what)
+		}
+		groups[w.what] = append(groups[w.what], w)
+	}
+	for _, what := range order {
+		g := groups[what]
+		f := rehearsal.Finding{Bitbucket: bitbucket, What: what}
+		for _, w := range g {
+			f.Requests = append(f.Requests, w.Name)
+		}
+		p.tell("looking for the line that is the cause")
+		for _, place := range p.cause(g[0]) {
+			f.Cause = append(f.Cause, p.after.stage.Line(place))
+		}
+		p.report.Findings = append(p.report.Findings, f)
+	}
+}
+
+// cause finds lines of the candidate without which a request goes as it should.
+func (p *production) cause(w wrong) []rehearsal.Place {
+	original := p.after.stage
+	defer func() { p.after.stage = original }()
+	if rivals := original.Rivals(w.Request); len(rivals) > 0 {
+		return rivals
+	}
+	good := func(cuts []rehearsal.Cut) bool { return time.Now().Before(p.deadline) && p.goesWell(w, cuts) }
+	var cuts []rehearsal.Cut
+	if w.Kind == rehearsal.ForOthers {
+		cuts = blamed(original.Additions(p.before.stage), good)
+	} else {
+		suspects, near := original.Suspects(w.Request, p.Bitbucket)
+		if cuts = blamed(suspects[:near], good); cuts == nil {
+			cuts = blamed(suspects, good)
+		}
+	}
+	var out []rehearsal.Place
+	for _, c := range cuts {
+		if !slices.Contains(out, c.Place) {
+			out = append(out, c.Place)
+		}
+	}
+	if at, ok := original.Bind(w.Request); ok && len(out) == 0 {
+		out = append(out, at)
+	}
+	return out
+}
+
+// blamed is a smallest set of cuts that help. Where not all of them together do,
+// because other lines need some, one alone may.
+func blamed(suspects []rehearsal.Cut, good func([]rehearsal.Cut) bool) []rehearsal.Cut {
+	if cuts := rehearsal.Minimal(suspects, good); cuts != nil {
+		return cuts
+	}
+	for i := range suspects {
+		if good(suspects[i : i+1]) {
+			return suspects[i : i+1]
+		}
+	}
+	return nil
+}
+
+// tries is how often a request is asked of a candidate without some lines: it
+// must go well each time.
+const tries = 3
+
+func (p *production) goesWell(w wrong, cuts []rehearsal.Cut) bool {
+	p.after.rewrite(cuts)
+	if loaded, err := p.after.load(); err != nil || !loaded.Running {
+		return false
+	}
+	var requests []rehearsal.Request
+	for i := range tries {
+		r := w.Request
+		r.Source = other(r.Source, 100+i)
+		requests = append(requests, r)
+	}
+	answers, err := p.after.live.Ask(requests)
+	if err != nil {
+		return false
+	}
+	for i, a := range answers {
+		what := ""
+		if w.Kind == rehearsal.ForOthers {
+			what = p.differs(requests[i], []rehearsal.Answer{w.was}, []rehearsal.Answer{a})
+		} else {
+			what = p.Bitbucket.Reached(p.after.stage, requests[i], a)
+		}
+		if what != "" {
+			return false
+		}
+	}
+	return true
+}

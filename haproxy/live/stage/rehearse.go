@@ -1,0 +1,257 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"bitgate/haproxy"
+	"bitgate/haproxy/rehearsal"
+)
+
+// Rehearsal is what is rehearsed.
+type Rehearsal struct {
+	Program   string // this binary
+	Bin       string // HAProxy
+	Args      []string
+	Env       []string
+	Dir       string
+	User      *User
+	Local     []string         // addresses of this machine
+	Before    []haproxy.Source // the present set; empty: there is nothing to compare with
+	After     []haproxy.Source // the candidate
+	New       []File           // what the candidate brings besides, the bundle
+	Bitbucket rehearsal.Bitbucket
+	Progress  func(string) // may be nil
+}
+
+// causeTime bounds the search for the lines that are to blame.
+const causeTime = 8 * time.Second
+
+// side is one of the two configurations.
+type side struct {
+	*Rehearsal
+	set   []haproxy.Source
+	files []File
+	stage *rehearsal.Stage
+	live  *Stage
+	drop  []rehearsal.Cut // what cannot be loaded on the stage
+	said  []string
+}
+
+// Run rehearses. A report that is not Rehearsed says why.
+func (r Rehearsal) Run(ctx context.Context) rehearsal.Report {
+	began := time.Now()
+	report, err := r.run(ctx)
+	if err != nil {
+		report = rehearsal.Report{Why: err.Error()}
+	}
+	report.Took = time.Since(began)
+	return report
+}
+
+func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
+	before, after := r.side(r.Before, nil), r.side(r.After, r.New)
+	defer before.close()
+	defer after.close()
+	opened := make(chan error, 1)
+	go func() { opened <- before.open(ctx) }()
+	err := errors.Join(after.open(ctx), <-opened)
+	if err != nil {
+		return rehearsal.Report{}, err
+	}
+	if before.live == nil && len(r.Before) > 0 {
+		return rehearsal.Report{}, errors.New("HAProxy does not start with the present configuration: " + strings.Join(before.said, "; "))
+	}
+	report := rehearsal.Report{Rehearsed: true, Skipped: slices.Compact(slices.Concat(after.stage.Said, after.said))}
+	if after.live == nil {
+		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: "HAProxy does not start: " + strings.Join(after.said, "; "), Requests: []string{"all"}}}
+		return report, nil
+	}
+	p := production{Rehearsal: &r, before: before, after: after, report: &report, deadline: time.Now().Add(causeTime)}
+	if err := p.rehearse(); err != nil {
+		return rehearsal.Report{}, err
+	}
+	report.Memory = max(before.memory(), after.memory())
+	return report, nil
+}
+
+func (r *Rehearsal) side(set []haproxy.Source, files []File) *side {
+	s := &side{Rehearsal: r, set: set, files: files}
+	s.rewrite(nil)
+	return s
+}
+
+func (s *side) rewrite(cuts []rehearsal.Cut) {
+	env := map[string]string{}
+	for _, e := range s.Env {
+		name, value, _ := strings.Cut(e, "=")
+		env[name] = value
+	}
+	s.stage = rehearsal.NewStage(s.set, rehearsal.Surroundings{Env: env, Local: s.Local, Drop: slices.Concat(s.drop, cuts)})
+}
+
+func (s *side) close() {
+	if s.live != nil {
+		s.live.Close()
+	}
+}
+
+func (s *side) memory() int64 {
+	if s.live == nil {
+		return 0
+	}
+	return s.live.Memory
+}
+
+// open starts the stage and HAProxy on it. live is nil where HAProxy does not
+// start; said tells why.
+func (s *side) open(ctx context.Context) error {
+	if len(s.set) == 0 {
+		return nil
+	}
+	live, err := Open(ctx, s.Program, s.scenery())
+	if err != nil {
+		return err
+	}
+	s.live = live
+	for range refusals {
+		loaded, err := s.load()
+		if err != nil || loaded.Running {
+			return err
+		}
+		if !s.dropRefused(loaded.Output) {
+			s.said = append(s.said, firstAlert(loaded.Output))
+			break
+		}
+		s.rewrite(nil)
+	}
+	s.close()
+	s.live = nil
+	return nil
+}
+
+// refusals is how often lines that HAProxy refuses on the stage are left out.
+const refusals = 4
+
+// dropRefused leaves out the lines that HAProxy refuses, which use what is not on
+// the stage, and reports whether there are any.
+func (s *side) dropRefused(output string) bool {
+	n := len(s.drop)
+	for _, a := range alerts(output) {
+		cut := rehearsal.Cut{Place: rehearsal.Place{File: a.File, Line: a.Line}}
+		known := slices.ContainsFunc(s.set, func(src haproxy.Source) bool { return src.Path == a.File })
+		if known && !slices.Contains(s.drop, cut) && a.Line > 0 {
+			s.drop = append(s.drop, cut)
+			s.said = append(s.said, fmt.Sprintf("%s, line %d is not rehearsed: %s", a.File, a.Line, a.Text))
+		}
+	}
+	return len(s.drop) > n
+}
+
+func (s *side) load() (Loaded, error) {
+	l := Load{Limits: s.stage.Limits, Files: slices.Clone(s.files), Hosts: s.stage.Names}
+	for _, f := range s.stage.Files {
+		l.Files = append(l.Files, File{f.Path, f.Data})
+		l.Config = append(l.Config, "-f", f.Path)
+	}
+	for _, sv := range s.stage.Servers {
+		l.Recorders = append(l.Recorders, sv.Recorder)
+	}
+	for _, d := range s.stage.Doors {
+		l.Doors = append(l.Doors, d.Address)
+	}
+	return s.live.Load(l)
+}
+
+// scenery says what the stage has to have for the files.
+func (s *side) scenery() Setup {
+	up := Setup{Bin: s.Bin, Args: s.Args, Env: s.Env, Dir: s.Dir, User: s.User, Empty: s.stage.Empty, Bound: []string{filepath.Dir(s.Bin)}}
+	if up.Dir == "" {
+		up.Dir = "/"
+	}
+	for _, f := range s.set {
+		up.Copied = append(up.Copied, filepath.Dir(f.Path))
+	}
+	for _, f := range s.files {
+		up.Copied = append(up.Copied, filepath.Dir(f.Path))
+	}
+	slices.Sort(up.Copied)
+	up.Copied = slices.Compact(up.Copied)
+	for _, path := range slices.Concat(s.stage.Paths, s.inLists()) {
+		if shown(path) && !slices.Contains(s.stage.Empty, path) {
+			up.Bound = append(up.Bound, path)
+		}
+	}
+	if up.Dir != "/" {
+		up.Bound = append(up.Bound, up.Dir)
+	}
+	return up
+}
+
+// shown reports whether what a configuration mentions is shown to it: a file, or
+// a directory that is not one of the system's with the sockets of the machine.
+func shown(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	if info.Mode().IsRegular() {
+		return true
+	}
+	return info.IsDir() && strings.Count(filepath.Clean(path), "/") > 1 && !below(filepath.Clean(path), []string{"/run", "/var/run", "/dev", "/proc", "/sys", "/var/lib"})
+}
+
+// maxList is the size of the largest list that is read, in bytes.
+const maxList = 4 << 20
+
+// lists reads the files that conditions and maps use.
+func (s *side) lists() rehearsal.Lists {
+	lists := rehearsal.Lists{}
+	for _, name := range s.stage.ListFiles() {
+		path := name
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(cmpOr(s.Dir, "/"), path)
+		}
+		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > maxList {
+			continue
+		}
+		if data, err := os.ReadFile(path); err == nil {
+			lists[name] = data
+		}
+	}
+	return lists
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// inLists are the absolute paths in lists of certificates.
+func (s *side) inLists() []string {
+	var out []string
+	for _, data := range s.lists() {
+		for l := range strings.Lines(string(data)) {
+			if f := strings.Fields(l); len(f) > 0 && filepath.IsAbs(f[0]) {
+				out = append(out, f[0])
+			}
+		}
+	}
+	return out
+}
+
+// merged are the lists of both sides.
+func merged(a, b rehearsal.Lists) rehearsal.Lists {
+	out := maps.Clone(a)
+	maps.Copy(out, b)
+	return out
+}

@@ -1,0 +1,231 @@
+package stage_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bitgate/haproxy"
+	"bitgate/haproxy/live/stage"
+	"bitgate/haproxy/rehearsal"
+	"bitgate/internal/peers"
+	"bitgate/internal/publicurl"
+)
+
+// bundle is a certificate and its key for names.
+func bundle(t *testing.T, names ...string) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
+}
+
+// rehearse tries what an administrator did to the files of a folder; DIR in a
+// text is that folder.
+func rehearse(t *testing.T, before, after map[string]string, extra map[string]string) rehearsal.Report {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "bitgate-rehearsal-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	put := func(name string, data []byte) {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("www.pem", bundle(t, "www.example.org"))
+	for name, text := range extra {
+		put(name, []byte(text))
+	}
+	set := func(texts map[string]string) (out []haproxy.Source) {
+		for _, name := range []string{"haproxy.cfg", "10-more.cfg", "50-bitbucket.cfg"} {
+			if text, ok := texts[name]; ok {
+				out = append(out, haproxy.Source{Path: filepath.Join(dir, name), Data: []byte(strings.ReplaceAll(text, "DIR", dir))})
+			}
+		}
+		return out
+	}
+	for _, src := range set(before) {
+		put(filepath.Base(src.Path), src.Data)
+	}
+	url, err := publicurl.Parse("https://git.example.com/bitbucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	git := bundle(t, "git.example.com")
+	if names := extra["names"]; names != "" {
+		git = bundle(t, strings.Fields(names)...)
+	}
+	r := stage.Rehearsal{
+		Program: exe, Bin: peers.Path(t, "haproxy"), Before: set(before), After: set(after),
+		New:       []stage.File{{Path: filepath.Join(dir, "git.pem"), Data: git}},
+		Bitbucket: rehearsal.Bitbucket{URL: url, Upstreams: []string{"127.0.0.1:7990"}},
+	}.Run(t.Context())
+	t.Logf("%s in %v, %d MB", r.Summary(), r.Took.Round(time.Millisecond), r.Memory>>20)
+	for _, f := range r.Findings {
+		t.Logf("%d x %s (%s, ...)\n%s", len(f.Requests), f.What, f.Requests[0], strings.Join(f.Cause, "\n"))
+	}
+	for _, s := range r.Skipped {
+		t.Log(s)
+	}
+	return r
+}
+
+const top = `global
+    maxconn 100
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 5s
+    timeout server 5s
+`
+
+const backends = `backend site
+    server s 127.0.0.1:9001
+`
+
+const bitbucket = `backend bitbucket
+    server b 127.0.0.1:7990
+`
+
+// TestOrdinary: a shared frontend to which Bitbucket is added well.
+func TestOrdinary(t *testing.T) {
+	before := top + "frontend www\n    bind :443 ssl crt DIR/www.pem\n    http-request deny if { path_beg /admin } { hdr(host) -i www.example.org }\n    default_backend site\n" + backends
+	after := top + "frontend www\n    bind :443 ssl crt DIR/www.pem crt DIR/git.pem\n    http-request deny if { path_beg /admin } { hdr(host) -i www.example.org }\n    use_backend bitbucket if { req.hdr(host),field(1,:) -i git.example.com } { path_beg /bitbucket/ }\n    default_backend site\n" + backends + bitbucket
+	r := rehearse(t, map[string]string{"haproxy.cfg": before}, map[string]string{"haproxy.cfg": after}, nil)
+	if !r.Rehearsed || !r.OK() {
+		t.Errorf("not passed: %+v", r)
+	}
+}
+
+// front is a frontend that an administrator has (%s: his rules), and how a merge
+// that looks at nothing adds Bitbucket to it.
+const (
+	front  = "frontend www\n    bind :443 ssl crt DIR/www.pem\n%s    default_backend site\n"
+	joined = "frontend www\n    bind :443 ssl crt DIR/www.pem crt DIR/git.pem\n%s" + use + "    default_backend site\n"
+	use    = "    use_backend bitbucket if { req.hdr(host),field(1,:) -i git.example.com } { path /bitbucket } or { req.hdr(host),field(1,:) -i git.example.com } { path_beg /bitbucket/ }\n"
+)
+
+// TestFaults: what the real HAProxy does to a merge that is not judged at all is
+// found, and the line that is to blame named.
+func TestFaults(t *testing.T) {
+	tests := []struct {
+		name   string
+		rules  string            // in the administrator's section
+		top    string            // in the place of the usual global and defaults
+		after  string            // the candidate, where it is not the usual one; RULES are the rules
+		files  map[string]string // beside
+		more   map[string]string // configuration files that come with the candidate
+		cause  string            // the line that is named
+		others bool              // it is found by what others are asked
+		both   bool              // others meet it too
+	}{
+		{name: "stats uri", rules: "    stats uri /\n", cause: "stats uri /"},
+		{name: "stats in defaults", top: top + "    stats enable\n    stats uri /bitbucket\n", cause: "stats uri /bitbucket"},
+		{name: "monitor-uri", rules: "    monitor-uri /bitbucket/status\n", cause: "monitor-uri /bitbucket/status"},
+		{name: "deny in named defaults", top: named("    http-request deny unless { hdr(host) -i www.example.org }\n"), cause: "http-request deny unless"},
+		{name: "host in named defaults", top: named("    http-request set-header Host www.example.org\n"), cause: "set-header Host"},
+		{name: "path in named defaults", top: named("    http-request set-path /v1%[path]\n"), cause: "set-path"},
+		{name: "redirect unless path", rules: "    acl app path_beg /app\n    redirect prefix /app if !app\n", cause: "redirect prefix /app"},
+		{name: "deny unless path", rules: "    http-request deny unless { path_beg /api }\n", cause: "deny unless { path_beg /api }"},
+		{name: "allow list in a file", rules: "    http-request deny unless { hdr(host) -i -f DIR/hosts.lst }\n", files: map[string]string{"hosts.lst": "www.example.org\n"}, cause: "hosts.lst"},
+		{name: "allow list in a map", rules: "    http-request deny unless { req.hdr(host),lower,map(DIR/hosts.map) -m found }\n", files: map[string]string{"hosts.map": "www.example.org yes\n"}, cause: "hosts.map"},
+		{name: "allow list in a variable", rules: "    http-request set-var(txn.host) req.hdr(host),lower\n    http-request deny unless { var(txn.host) -m str www.example.org }\n", cause: "deny unless { var(txn.host)"},
+		{name: "Authorization removed", rules: "    http-request del-header Authorization\n", cause: "del-header Authorization"},
+		{name: "Authorization replaced", rules: "    http-request set-header Authorization Basic\\ eDp5\n", cause: "set-header Authorization"},
+		{name: "methods", rules: "    http-request deny unless { method GET HEAD POST }\n", cause: "deny unless { method"},
+		{name: "user agent", rules: "    http-request deny if { hdr_sub(user-agent) -i git }\n", cause: "deny if { hdr_sub(user-agent)"},
+		{name: "path of Git", rules: "    http-request deny if { path_sub .git }\n", cause: "path_sub .git"},
+		{name: "body limit", rules: "    http-request deny deny_status 413 if { req.hdr_val(content-length) gt 30000 }\n", cause: "content-length"},
+		{name: "chunked refused", rules: "    http-request deny if { req.hdr(transfer-encoding) -m found }\n", cause: "transfer-encoding"},
+		{name: "header limit", rules: "    http-request deny deny_status 400 if { req.hdr(authorization),length gt 4000 }\n", cause: "length gt 4000"},
+		{name: "small buffer", top: strings.Replace(top, "maxconn 100", "maxconn 100\n    tune.bufsize 4096", 1), cause: "tune.bufsize 4096"},
+		{name: "upgrade removed", rules: "    http-request del-header Upgrade\n", cause: "del-header Upgrade"},
+		{name: "answer's cookie removed", rules: "    http-response del-header Set-Cookie\n", cause: "del-header Set-Cookie"},
+		{name: "answer 401 replaced", rules: "    http-response return status 403 if { status 401 }\n", cause: "return status 403"},
+		{name: "canonical host", rules: "    http-request redirect prefix https://www.example.org unless { hdr(host) -i www.example.org }\n", cause: "redirect prefix https://www.example.org"},
+		{name: "backend for everything", rules: "    use_backend site if { ssl_fc }\n", cause: "use_backend site"},
+		{name: "client certificates", rules: "    http-request deny unless { ssl_c_used }\n", cause: "ssl_c_used"},
+		{name: "only HTTP/2", after: strings.Replace(joined, "git.pem", "git.pem proto h2", 1), cause: "bind", both: true},
+		{name: "second bind in a new file", after: front, more: map[string]string{"50-bitbucket.cfg": "frontend git\n    mode http\n    bind :443 ssl crt DIR/git.pem\n    default_backend bitbucket\n"}, cause: "50-bitbucket.cfg, line 3", both: true},
+		{name: "path sharing", rules: "    use_backend site if { path_beg /jira }\n", after: "frontend www\n    bind :443 ssl crt DIR/www.pem crt DIR/git.pem\n    use_backend bitbucket if { hdr(host) -m beg -i git.example.com }\n%s    default_backend site\n", cause: "use_backend bitbucket", others: true},
+		{name: "redirect of other names", after: joined + "frontend plain\n    bind :80\n    http-request redirect code 301 prefix https://git.example.com\n", cause: "redirect code 301 prefix", others: true},
+		{name: "certificate that shadows another", files: map[string]string{"names": "git.example.com www.example.org"}, after: strings.Replace(joined, "crt DIR/www.pem crt DIR/git.pem", "crt DIR/git.pem crt DIR/www.pem", 1), cause: "crt", others: true},
+		{name: "another default certificate", after: strings.Replace(joined, "crt DIR/www.pem crt DIR/git.pem", "crt DIR/git.pem crt DIR/www.pem", 1), cause: "crt", others: true},
+		{name: "header for others", after: strings.Replace(joined, use, "    http-request set-header X-Forwarded-Proto https\n"+use, 1), cause: "X-Forwarded-Proto", others: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			head, site := tt.top, backends
+			if head == "" {
+				head = top
+			}
+			after := tt.after
+			if after == "" {
+				after = joined
+			}
+			fill := func(text string) string { return strings.Replace(text, "%s", tt.rules, 1) }
+			if strings.HasPrefix(head, "NAMED") {
+				head = strings.TrimPrefix(head, "NAMED")
+				after = strings.Replace(after, "frontend www", "frontend www from web", 1)
+			}
+			before := strings.Replace(front, "frontend www", "frontend www"+map[bool]string{true: " from web"}[strings.Contains(after, " from web")], 1)
+			plain := "defaults plain\n    mode http\n    timeout connect 2s\n    timeout client 5s\n    timeout server 5s\n"
+			now := map[string]string{"haproxy.cfg": head + fill(before) + plain + site}
+			then := map[string]string{"haproxy.cfg": head + fill(after) + plain + site + bitbucket}
+			for name, text := range tt.more {
+				then[name] = text
+			}
+			began := time.Now()
+			r := rehearse(t, now, then, tt.files)
+			t.Logf("FAULT\t%s\t%s", tt.name, time.Since(began).Round(10*time.Millisecond))
+			if !r.Rehearsed || r.OK() {
+				t.Fatalf("not found: %s", r.Summary())
+			}
+			for _, f := range r.Findings {
+				if f.Bitbucket == tt.others && !tt.both {
+					t.Errorf("%q is found by the wrong requests: %q", f.What, f.Requests)
+				}
+				if !strings.Contains(strings.Join(f.Cause, "\n"), tt.cause) {
+					t.Errorf("the cause of %q is %q, want %q", f.What, f.Cause, tt.cause)
+				}
+				if len(f.Cause) > 2 {
+					t.Errorf("%d lines are blamed for %q", len(f.Cause), f.What)
+				}
+			}
+		})
+	}
+}
+
+// named has rules in defaults with a name, which only HAProxy 2.6 and newer take.
+func named(rules string) string {
+	return "NAMED" + strings.Replace(top, "defaults", "defaults web", 1) + rules
+}

@@ -1,0 +1,181 @@
+package rehearsal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"bitgate/haproxy"
+)
+
+// bearing are lines that a section cannot do without, or that decide nothing.
+var bearing = []string{
+	"acl", "mode", "server", "server-template", "dispatch", "default_backend", "default-server", "timeout", "log", "log-format", "log-tag",
+	"balance", "maxconn", "description", "id", "retries", "fullconn", "hash-type", "cookie", "stick-table",
+}
+
+// Suspects are what may be the cause of what happens to a request of Bitbucket's:
+// the lines of the section that takes it and of what that inherits, then those of
+// all others. near is how many are of the first kind.
+func (s *Stage) Suspects(r Request, b Bitbucket) (all []Cut, near int) {
+	var here []section
+	for _, d := range s.Doors {
+		if d.Address == r.Address {
+			for _, at := range s.config.chain(d.at) {
+				if !slices.Contains(here, at) {
+					here = append(here, at)
+				}
+			}
+		}
+	}
+	for _, at := range here {
+		all = append(all, s.suspects(at, b)...)
+	}
+	near = len(all)
+	s.config.each(func(at section, sec haproxy.Section, l line) {
+		if sec.Keyword == "global" && strings.HasPrefix(l.texts[0], "tune.") {
+			all = append(all, Cut{Place: Place{s.config.files[l.file].Path, l.index + 1}})
+		}
+		proxy := sec.Keyword == "frontend" || sec.Keyword == "listen" || sec.Keyword == "backend"
+		if proxy && l.index == sec.First && !slices.Contains(here, at) {
+			all = append(all, s.suspects(at, b)...)
+		}
+	})
+	return all, near
+}
+
+func (s *Stage) suspects(at section, b Bitbucket) []Cut {
+	var out []Cut
+	for _, l := range s.config.lines(at) {
+		place := Place{s.config.files[l.file].Path, l.index + 1}
+		switch {
+		case slices.Contains(bearing, l.texts[0]), l.texts[0] == "use_backend" && len(l.texts) > 1 && s.leads(l.texts[1], b):
+		case l.texts[0] == "bind":
+			out = append(out, certificates(place, l)...)
+		default:
+			out = append(out, Cut{Place: place})
+		}
+	}
+	return out
+}
+
+// certificates are those of a bind line, each to be taken out if another is left.
+func certificates(place Place, l line) []Cut {
+	var out []Cut
+	for i, w := range l.texts {
+		if w == "crt" || w == "crt-list" {
+			out = append(out, Cut{place, i, 2})
+		}
+	}
+	if len(out) < 2 {
+		return nil
+	}
+	return out
+}
+
+// leads reports whether a backend may be Bitbucket's.
+func (s *Stage) leads(backend string, b Bitbucket) bool {
+	return strings.Contains(backend, "%[") || slices.ContainsFunc(s.Servers, func(sv Server) bool {
+		return strings.HasSuffix(sv.Section, " "+backend) && slices.Contains(b.Upstreams, sv.Address)
+	})
+}
+
+// Rivals are listeners of other sections at the address of a request: HAProxy
+// starts, and each connection goes to one of them by chance.
+func (s *Stage) Rivals(r Request) []Place {
+	var out []Place
+	for i, d := range s.Doors {
+		for _, o := range s.Doors[:i] {
+			if d.at != o.at && (d.Address == r.Address || o.Address == r.Address) && d.Address == o.Address {
+				out = append(out, Place{o.File, o.Line}, Place{d.File, d.Line})
+			}
+		}
+	}
+	return out
+}
+
+// Additions are the lines of s that before has not, with the certificates that
+// its binds have more; whole binds last.
+func (s *Stage) Additions(before *Stage) []Cut {
+	had := map[string]int{}
+	words := map[string]bool{}
+	before.config.each(func(_ section, _ haproxy.Section, l line) {
+		had[strings.Join(l.texts, " ")]++
+		for _, w := range l.texts {
+			words[w] = true
+		}
+	})
+	var out, binds []Cut
+	s.config.each(func(_ section, sec haproxy.Section, l line) {
+		place := Place{s.config.files[l.file].Path, l.index + 1}
+		text := strings.Join(l.texts, " ")
+		switch {
+		case had[text] > 0:
+			had[text]--
+		case l.index == sec.First, slices.Contains(bearing, l.texts[0]) && l.texts[0] != "default_backend":
+		case l.texts[0] == "bind":
+			for _, c := range certificates(place, l) {
+				if !words[l.texts[min(c.Word+1, len(l.texts)-1)]] {
+					out = append(out, c)
+				}
+			}
+			binds = append(binds, Cut{Place: place})
+		default:
+			out = append(out, Cut{Place: place})
+		}
+	})
+	return append(out, binds...)
+}
+
+// Minimal finds a smallest set of cuts with which good holds, none of which can
+// be spared (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing
+// Input, 2002); nil where not even all of them help.
+func Minimal(all []Cut, good func([]Cut) bool) []Cut {
+	if len(all) == 0 || !good(all) {
+		return nil
+	}
+	parts := 2
+	for len(all) > 1 {
+		size := (len(all) + parts - 1) / parts
+		smaller := false
+		for chunk := range slices.Chunk(all, size) {
+			if parts > 1 && len(chunk) < len(all) && good(chunk) {
+				all, parts, smaller = slices.Clone(chunk), 2, true
+				break
+			}
+		}
+		for start := 0; !smaller && parts > 2 && start < len(all); start += size {
+			rest := slices.Concat(all[:start], all[min(start+size, len(all)):])
+			if good(rest) {
+				all, parts, smaller = rest, max(parts-1, 2), true
+			}
+		}
+		if !smaller {
+			if parts >= len(all) {
+				break
+			}
+			parts = min(parts*2, len(all))
+		}
+	}
+	return all
+}
+
+// Line shows a place with what stands there: "haproxy.cfg, line 12: stats uri /".
+func (s *Stage) Line(p Place) string {
+	for _, f := range s.config.files {
+		if f.Path == p.File && p.Line >= 1 && p.Line <= len(f.Lines) {
+			return fmt.Sprintf("%s, line %d: %s", p.File, p.Line, strings.TrimSpace(string(f.Lines[p.Line-1].Raw)))
+		}
+	}
+	return fmt.Sprintf("%s, line %d", p.File, p.Line)
+}
+
+// Bind is the line of the listener that a request is asked of.
+func (s *Stage) Bind(r Request) (Place, bool) {
+	for _, d := range s.Doors {
+		if d.Address == r.Address {
+			return Place{d.File, d.Line}, true
+		}
+	}
+	return Place{}, false
+}

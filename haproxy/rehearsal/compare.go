@@ -1,0 +1,156 @@
+package rehearsal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Compare says how the answer to a request for somebody else changes, "" when it
+// does not, or in no way that takes anything from anybody.
+func (b Bitbucket) Compare(before, after *Stage, r Request, was, is Answer) string {
+	if b.named(r.Host) && is.Covers && was.Cert != "" {
+		was.Cert = is.Cert // its own
+	}
+	change := changed(before, after, r, was, is)
+	if change == "" || b.harmless(r, was, is) {
+		return ""
+	}
+	return change
+}
+
+// harmless is a change at an address that nobody served, and on the way to
+// Bitbucket: its name had no other use.
+func (b Bitbucket) harmless(r Request, was, is Answer) bool {
+	to := field(is.Header, "Location")
+	ours := strings.HasPrefix(to, b.URL.Origin())
+	nobody := was.Failed == "refused" || strings.HasPrefix(was.Failed, "no TLS")
+	switch {
+	case b.named(r.Host):
+		served := was.Arrived != nil || was.Status/100 == 3
+		return !served || nobody || ours && b.owns(r)
+	case nobody:
+		// A browser keeps a permanent redirect, also where another site comes to listen.
+		return !ours || is.Status == 302
+	}
+	return false
+}
+
+// changed compares two answers.
+func changed(before, after *Stage, r Request, was, is Answer) string {
+	switch {
+	case was.Failed != is.Failed:
+		return fmt.Sprintf("%s, and would be: %s", before.told(r, was), after.told(r, is))
+	case was.Failed != "":
+		return ""
+	case was.Cert != is.Cert:
+		return fmt.Sprintf("the certificate shown is for %s, and would be the one for %s", strings.Join(names(was.Names), ", "), strings.Join(names(is.Names), ", "))
+	case before.told(r, was) != after.told(r, is):
+		return fmt.Sprintf("%s, and would be: %s", before.told(r, was), after.told(r, is))
+	case was.Protocol != is.Protocol:
+		return fmt.Sprintf("HTTP version agreed on: %q, and would be %q", was.Protocol, is.Protocol)
+	}
+	if what := changedFields(was.Header, is.Header); what != "" {
+		return "the answer's header changes: " + what
+	}
+	if was.Arrived == nil {
+		if was.Body != is.Body {
+			return "the answer's body changes"
+		}
+		return ""
+	}
+	x, y := *was.Arrived, *is.Arrived
+	switch {
+	case x.Method != y.Method || x.Target != y.Target:
+		return fmt.Sprintf("it arrives as %s %s, and would as %s %s", x.Method, short(x.Target), y.Method, short(y.Target))
+	case x.Host != y.Host:
+		return fmt.Sprintf("it arrives for the host %q, and would for %q", x.Host, y.Host)
+	case x.Sum != y.Sum:
+		return "another body arrives"
+	}
+	if what := changedFields(x.Header, y.Header); what != "" {
+		return "the header that arrives changes: " + what
+	}
+	return ""
+}
+
+// told is who answers and how, in short.
+func (s *Stage) told(r Request, a Answer) string {
+	switch {
+	case a.Failed != "":
+		return failed(a.Failed)
+	case a.Arrived == nil:
+		return answered(r, a) + " from HAProxy"
+	case a.Status != a.Arrived.Status:
+		return answered(r, a) + " from " + s.group(a.Arrived.Server)
+	}
+	return s.group(a.Arrived.Server)
+}
+
+// group names what a server stands for: HAProxy may ask any other of its section.
+func (s *Stage) group(server int) string {
+	section := s.Servers[server].Section
+	var addresses []string
+	for _, sv := range s.Servers {
+		if sv.Section == section && !slices.Contains(addresses, sv.Address) {
+			addresses = append(addresses, sv.Address)
+		}
+	}
+	slices.Sort(addresses)
+	if len(addresses) > 3 {
+		addresses = append(addresses[:3], "...")
+	}
+	return section + " (" + strings.Join(addresses, ", ") + ")"
+}
+
+func changedFields(was, is []Field) string {
+	for _, f := range was {
+		if !slices.Contains(is, f) {
+			return f.Name + " was " + quoted(f.Value) + ", and would be " + quoted(field(is, f.Name))
+		}
+	}
+	for _, f := range is {
+		if !slices.Contains(was, f) {
+			return f.Name + " would be " + quoted(f.Value)
+		}
+	}
+	return ""
+}
+
+func quoted(value string) string {
+	if value == "" {
+		return "absent"
+	}
+	return fmt.Sprintf("%q", short(value))
+}
+
+// WithoutVolatile leaves out of both answers what changes between two answers of
+// the same configuration: times, numbers of requests, servers taken by turns.
+func WithoutVolatile(was, again Answer, all ...*Answer) {
+	var volatile []string
+	note := func(a, b []Field) {
+		for _, f := range slices.Concat(a, b) {
+			if field(a, f.Name) != field(b, f.Name) {
+				volatile = append(volatile, strings.ToLower(f.Name))
+			}
+		}
+	}
+	note(was.Header, again.Header)
+	if was.Arrived != nil && again.Arrived != nil {
+		note(was.Arrived.Header, again.Arrived.Header)
+	}
+	strip := func(all []Field) []Field {
+		return slices.DeleteFunc(slices.Clone(all), func(f Field) bool { return slices.Contains(volatile, strings.ToLower(f.Name)) })
+	}
+	for _, a := range all {
+		a.Header = strip(a.Header)
+		if a.Arrived != nil {
+			arrived := *a.Arrived
+			arrived.Header = strip(arrived.Header)
+			a.Arrived = &arrived
+		}
+		if was.Body != again.Body {
+			a.Body = ""
+		}
+	}
+}

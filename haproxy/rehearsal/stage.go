@@ -1,0 +1,357 @@
+package rehearsal
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bitgate/haproxy"
+)
+
+// Stage is a configuration rewritten for a rehearsal.
+type Stage struct {
+	Files   []haproxy.Source
+	Servers []Server
+	Doors   []Door
+	Names   []string // host names that the files want to have resolved
+	Paths   []string // absolute paths that the files mention
+	Empty   []string // directories that are to exist, without anything in them
+	Said    []string // what is not rehearsed, for people
+	Limits  string   // a file to load first
+
+	config *config
+}
+
+// Server is a server line.
+type Server struct {
+	File, Section, Name string
+	Line                int    // from 1
+	Address             string // as the file has it
+	Recorder            string // where the recorder listens in its place
+}
+
+// Door is an address that a section listens on.
+type Door struct {
+	File, Section string
+	Line          int    // from 1
+	Address       string // to connect to
+	Bind          string // as written
+	TLS, PROXY    bool
+	Mode          string // "http" or "tcp"
+	at            section
+}
+
+// Surroundings are what a configuration refers to besides itself.
+type Surroundings struct {
+	Env   map[string]string // the environment of the service
+	Local []string          // addresses of this machine
+	Drop  []Cut             // lines and words that are left out
+}
+
+// Place is a line of a file, from 1.
+type Place struct {
+	File string
+	Line int
+}
+
+// Cut is a line, or some words of it, to be left out.
+type Cut struct {
+	Place
+	Word, Count int // both 0: the whole line
+}
+
+// NewStage rewrites a set of files.
+func NewStage(set []haproxy.Source, around Surroundings) *Stage {
+	s := &Stage{config: parse(set, around.Env)}
+	w := writer{Stage: s, around: around, edits: make([][]edit, len(set))}
+	w.findDoors()
+	w.port = w.freePort()
+	s.config.each(w.rewrite)
+	s.Limits = limits(s.config)
+	for i, src := range set {
+		s.Files = append(s.Files, haproxy.Source{Path: src.Path, Data: apply(src.Data, w.edits[i])})
+	}
+	return s
+}
+
+// dropped reports whether a line is left out; words of it go by themselves.
+func (w *writer) dropped(l line) bool {
+	for _, c := range w.around.Drop {
+		if c.Place != (Place{w.config.files[l.file].Path, l.index + 1}) {
+			continue
+		}
+		if c.Count == 0 {
+			return true
+		}
+		w.cut(l, c.Word, c.Count)
+	}
+	return false
+}
+
+// edit replaces bytes of a file.
+type edit struct {
+	start, end int
+	text       string
+}
+
+func apply(data []byte, edits []edit) []byte {
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
+	var out []byte
+	at := 0
+	for _, e := range edits {
+		if e.start >= at {
+			out = append(append(out, data[at:e.start]...), e.text...)
+			at = e.end
+		}
+	}
+	return append(out, data[at:]...)
+}
+
+type writer struct {
+	*Stage
+	around Surroundings
+	edits  [][]edit
+	unix   []string // paths of UNIX sockets that are bound
+	port   int      // that recorders listen on
+}
+
+// blank takes a line out and leaves its place.
+func (w *writer) blank(l line) {
+	w.edits[l.file] = append(w.edits[l.file], edit{l.Words[0].Start, l.Words[len(l.Words)-1].End, ""})
+}
+
+// skip is blank, and tells that what the line does is not rehearsed.
+func (w *writer) skip(l line, why string) {
+	w.blank(l)
+	w.Said = append(w.Said, fmt.Sprintf("%s, line %d is not rehearsed: %s", w.config.files[l.file].Path, l.index+1, why))
+}
+
+func (w *writer) replace(l line, word int, text string) {
+	w.edits[l.file] = append(w.edits[l.file], edit{l.Words[word].Start, l.Words[word].End, text})
+}
+
+// cut takes words out, count of them.
+func (w *writer) cut(l line, word, count int) {
+	last := min(word+count, len(l.Words)) - 1
+	w.edits[l.file] = append(w.edits[l.file], edit{l.Words[word].Start, l.Words[last].End, ""})
+}
+
+// ofMachine are lines of the global section that reach into the machine, or want
+// more of it than a rehearsal is given.
+var ofMachine = []string{
+	"daemon", "pidfile", "master-worker", "mworker-max-reloads", "nbproc", "ulimit-n", "cpu-map", "cpu-policy",
+	"unix-bind", "external-check", "insecure-fork-wanted", "set-dumpable", "server-state-file", "server-state-base",
+	"log", "log-send-hostname", "fd-hard-limit", "expose-experimental-directives-to-agents",
+}
+
+func (w *writer) rewrite(at section, s haproxy.Section, l line) {
+	t := l.texts
+	w.Paths = append(w.Paths, paths(t)...)
+	switch {
+	case w.dropped(l):
+		w.blank(l)
+	case s.Keyword == "program":
+		w.blank(l)
+	case strings.HasPrefix(t[0], "lua-"):
+		w.skip(l, "Lua could do anything")
+	case slices.ContainsFunc(t, func(word string) bool { return strings.Contains(word, "lua.") }):
+		w.skip(l, "it asks a Lua script")
+	case s.Keyword == "global":
+		w.global(l)
+	case t[0] == "filter" && len(t) > 1 && (t[1] == "spoe" || t[1] == "opentracing"):
+		w.skip(l, "it asks an agent ("+t[1]+")")
+	case t[0] == "log" && len(t) > 1 && t[1] != "global", t[0] == "load-server-state-from-file", t[0] == "external-check",
+		t[0] == "option" && len(t) > 1 && t[1] == "external-check", s.Keyword == "ring" && t[0] == "backing-file", t[0] == "use-fcgi-app":
+		w.blank(l)
+	case t[0] == "bind" && len(t) > 1:
+		w.bind(l)
+	case s.Keyword == "peers" || s.Keyword == "mailers":
+		w.names(t[1:]...)
+	case t[0] == "server" && len(t) > 2:
+		w.server(at, s, l, 2)
+	case t[0] == "server-template" && len(t) > 3:
+		w.server(at, s, l, 3)
+	case t[0] == "dispatch" && len(t) > 1:
+		w.server(at, s, l, 1)
+	case t[0] == "default-server":
+		w.serverWords(l)
+	}
+}
+
+func (w *writer) global(l line) {
+	t := l.texts
+	switch {
+	case slices.Contains(ofMachine, t[0]), t[0] == "stats" && len(t) > 1 && t[1] == "socket":
+		w.blank(l)
+	case t[0] == "chroot" && len(t) > 1:
+		w.Empty = append(w.Empty, w.config.expand(t[1]))
+	case t[0] == "maxconn" && len(t) > 1:
+		if n, err := strconv.Atoi(t[1]); err != nil || n > maxConn {
+			w.replace(l, 1, strconv.Itoa(maxConn))
+		}
+	}
+}
+
+// limits are what HAProxy is told where the files say nothing of it: else it has
+// a thread for each processor, and tables for as many files as it may open.
+func limits(c *config) string {
+	text := "global\n"
+	if c.global("nbthread") == "" {
+		text += "    nbthread 1\n"
+	}
+	if c.global("maxconn") == "" {
+		text += fmt.Sprintf("    maxconn %d\n", maxConn)
+	}
+	return text
+}
+
+// maxConn is how many connections a rehearsed HAProxy gets files for.
+const maxConn = 400
+
+// bind keeps the address, which the stage has, and takes out what it has not.
+func (w *writer) bind(l line) {
+	var addresses []string
+	changed := false
+	for a := range strings.SplitSeq(l.texts[1], ",") {
+		expanded := w.config.expand(a)
+		if strings.HasPrefix(expanded, "fd@") || strings.HasPrefix(expanded, "sockpair@") {
+			w.skip(l, "it listens on a socket that the service is started with")
+			return
+		}
+		if path, ok := unixPath(expanded); ok {
+			a, changed = w.abstract(path), true
+		}
+		addresses = append(addresses, a)
+	}
+	if changed {
+		w.replace(l, 1, strings.Join(addresses, ","))
+	}
+	w.cutOption(l, 2, "interface", 2)
+	w.cutOption(l, 2, "namespace", 2)
+}
+
+func (w *writer) cutOption(l line, from int, name string, count int) {
+	for i := from; i < len(l.texts); i++ {
+		if l.texts[i] == name {
+			w.cut(l, i, count)
+		}
+	}
+}
+
+// abstract is the address of a UNIX socket on the stage: one without a path is
+// private to a network namespace, and the same inside of a chroot.
+func (w *writer) abstract(path string) string {
+	return fmt.Sprintf("abns@bitgate-%d", slices.Index(w.unix, path))
+}
+
+// unixPath reads the address of a UNIX socket.
+func unixPath(address string) (string, bool) {
+	for _, family := range []string{"unix@", "uxst@", "abns@", "abnsz@"} {
+		if path, ok := strings.CutPrefix(address, family); ok {
+			return path, true
+		}
+	}
+	return address, strings.HasPrefix(address, "/")
+}
+
+// server leads a server line to a recorder, unless it leads to a section of this
+// very HAProxy.
+func (w *writer) server(at section, s haproxy.Section, l line, word int) {
+	w.serverWords(l)
+	w.edits[l.file] = append(w.edits[l.file], edit{l.Words[len(l.Words)-1].End, l.Words[len(l.Words)-1].End, " verify none"})
+	if l.texts[0] == "dispatch" {
+		w.edits[l.file] = w.edits[l.file][:len(w.edits[l.file])-1]
+	}
+	address := w.config.expand(l.texts[word])
+	if to, ok := w.ownAddress(address); ok {
+		if to != "" {
+			w.replace(l, word, to)
+		}
+		return
+	}
+	n := len(w.Servers)
+	recorder := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 90, byte(n >> 8), byte(n)}), uint16(w.port)).String()
+	w.Servers = append(w.Servers, Server{
+		File: w.config.files[l.file].Path, Section: s.Title(), Line: l.index + 1, Name: l.texts[1], Address: address, Recorder: recorder,
+	})
+	w.replace(l, word, recorder)
+	_ = at
+}
+
+// ownAddress reports whether an address is one that the files themselves bind,
+// and how it is spelled on the stage ("" as it stands).
+func (w *writer) ownAddress(address string) (string, bool) {
+	if path, ok := unixPath(address); ok {
+		for _, bound := range w.unix {
+			if bound == path || bound == strings.TrimSuffix(w.config.global("chroot"), "/")+path {
+				return w.abstract(bound), true
+			}
+		}
+		return "", false
+	}
+	to, ok := parseAddress(address)
+	if !ok || to.port == 0 {
+		return "", false
+	}
+	local := to.addr.IsLoopback() || to.host == "localhost" || to.addr.IsValid() && slices.Contains(w.around.Local, to.addr.String())
+	for _, d := range w.Doors {
+		bound, _ := parseAddress(d.Bind)
+		if to.port >= bound.port && to.port <= bound.last && (bound.addr.IsValid() && bound.addr == to.addr || local && bound.any()) {
+			return "", true
+		}
+	}
+	return "", false
+}
+
+// serverWords takes out what makes HAProxy look after a server: on the stage all
+// of them are well.
+func (w *writer) serverWords(l line) {
+	for i, word := range l.texts {
+		switch word {
+		case "check", "agent-check":
+			w.cut(l, i, 1)
+		case "track", "namespace", "interface":
+			w.cut(l, i, 2)
+		case "proto":
+			if i+1 < len(l.texts) && l.texts[i+1] == "fcgi" {
+				w.cut(l, i, 2)
+			}
+		}
+	}
+}
+
+// names remembers host names that the stage is to resolve.
+func (w *writer) names(words ...string) {
+	for _, word := range words {
+		if a, ok := parseAddress(w.config.expand(word)); ok && a.host != "" && !a.addr.IsValid() && a.port > 0 {
+			w.Names = append(w.Names, a.host)
+		}
+	}
+}
+
+// freePort is one that no file listens on.
+func (w *writer) freePort() int {
+	for port := 7; ; port++ {
+		if !slices.ContainsFunc(w.Doors, func(d Door) bool {
+			a, _ := parseAddress(d.Bind)
+			return port >= a.port && port <= a.last
+		}) {
+			return port
+		}
+	}
+}
+
+// paths picks the absolute paths out of words.
+func paths(words []string) []string {
+	var out []string
+	for _, word := range words {
+		for _, part := range strings.FieldsFunc(word, func(r rune) bool { return strings.ContainsRune(`,()"'[]{}=@ `, r) }) {
+			if strings.HasPrefix(part, "/") && len(part) > 1 {
+				out = append(out, part)
+			}
+		}
+	}
+	return out
+}
