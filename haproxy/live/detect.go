@@ -100,7 +100,7 @@ func (in *Install) readVersion(out string) error {
 // systemd unit, by the init script's defaults, or the usual one.
 func (in *Install) findFiles(s Search) {
 	args, why := unitArgs(s.Root)
-	in.Master = masterSocket(args, s.Root)
+	in.Master, in.Service = masterSocket(args, s.Root), ServiceOf(s.Root)
 	var paths []string
 	for _, path := range cfgArgs(args) {
 		paths = append(paths, filepath.Join(s.Root, path))
@@ -109,7 +109,7 @@ func (in *Install) findFiles(s Search) {
 	in.Why["Files"] = why
 	// One file of the service's set stands for the set: what the others bind matters too.
 	if given := filepath.Clean(s.Cfg); s.Cfg != "" && !slices.Contains(paths, given) && !slices.Contains(in.Files, given) {
-		in.Files, in.Master = nil, ""
+		in.Files, in.Master, in.Service = nil, "", Service{}
 		in.addPaths([]string{s.Cfg})
 		in.Why["Files"] = "given"
 	}

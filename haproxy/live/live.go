@@ -16,6 +16,7 @@ type Install struct {
 	Version haproxy.Version
 	OpenSSL bool              // built with TLS
 	Files   []string          // configuration files in load order
+	Service Service           // how it is started, where the files are the service's
 	Master  string            // the master's socket (-S), as haproxy.RuntimeSocket has it; "" without one
 	Why     map[string]string // by field: where each was found
 	Notes   []string

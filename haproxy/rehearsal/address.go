@@ -1,13 +1,13 @@
 package rehearsal
 
 import (
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
 	"bitgate/haproxy"
+	"bitgate/internal/hostport"
 )
 
 // address is what HAProxy's "host:port" says, with ports from port to last.
@@ -64,7 +64,7 @@ func (a address) dial(port int) string {
 	case a.any():
 		host = public4
 	}
-	return net.JoinHostPort(host, strconv.Itoa(port))
+	return hostport.Addr{Host: host, Port: port}.String()
 }
 
 // findDoors lists what frontends and listen sections bind. Of a range of ports
@@ -88,7 +88,7 @@ func (w *writer) findDoors() {
 }
 
 func (w *writer) gone(l line) bool {
-	return slices.Contains(w.around.Drop, Cut{Place: Place{w.config.files[l.file].Path, l.index + 1}})
+	return slices.Contains(w.around.Drop, Cut{Place: Place{w.config.files[l.file].path, l.index + 1}})
 }
 
 func (w *writer) door(at section, s haproxy.Section, l line, text string) {
@@ -111,7 +111,7 @@ func (w *writer) door(at section, s haproxy.Section, l line, text string) {
 	}
 	for _, port := range ports {
 		w.Doors = append(w.Doors, Door{
-			File: w.config.files[l.file].Path, Section: s.Title(), Line: l.index + 1, Address: a.dial(port), Bind: text, at: at,
+			File: w.config.files[l.file].path, Section: s.Title(), Line: l.index + 1, Address: a.dial(port), Bind: text, at: at,
 			TLS: slices.Contains(l.texts, "ssl"), PROXY: slices.Contains(l.texts, "accept-proxy"), Mode: w.config.mode(at),
 		})
 	}

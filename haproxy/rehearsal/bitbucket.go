@@ -3,11 +3,10 @@ package rehearsal
 import (
 	"encoding/base64"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/publicurl"
 )
 
@@ -133,7 +132,7 @@ func (b Bitbucket) Requests(doors []Door) []Request {
 		}
 		port := asked("clone with the port written out", git, "GET", refs+"git-upload-pack", 0, basic)
 		port = b.at(d, i, 110, port)
-		port.Host = net.JoinHostPort(strings.Trim(b.URL.Host(), "[]"), strconv.Itoa(b.URL.Port()))
+		port.Host = hostport.Addr{Host: b.URL.Host(), Port: b.URL.Port()}.String()
 		out = append(out, port)
 		out = append(out, b.old(d, i)...)
 	}
@@ -214,7 +213,7 @@ func (b Bitbucket) Doors(all []Door) []Door {
 
 // sni is the name that a client sends in the handshake: none for an address.
 func sni(host string) string {
-	if net.ParseIP(strings.Trim(host, "[]")) != nil {
+	if isAddress(strings.Trim(host, "[]")) {
 		return ""
 	}
 	return host

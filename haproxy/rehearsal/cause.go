@@ -34,7 +34,7 @@ func (s *Stage) Suspects(r Request, b Bitbucket) (all []Cut, near int) {
 	near = len(all)
 	s.config.each(func(at section, sec haproxy.Section, l line) {
 		if sec.Keyword == "global" && strings.HasPrefix(l.texts[0], "tune.") {
-			all = append(all, Cut{Place: Place{s.config.files[l.file].Path, l.index + 1}})
+			all = append(all, Cut{Place: Place{s.config.files[l.file].path, l.index + 1}})
 		}
 		proxy := sec.Keyword == "frontend" || sec.Keyword == "listen" || sec.Keyword == "backend"
 		if proxy && l.index == sec.First && !slices.Contains(here, at) {
@@ -47,7 +47,7 @@ func (s *Stage) Suspects(r Request, b Bitbucket) (all []Cut, near int) {
 func (s *Stage) suspects(at section, b Bitbucket) []Cut {
 	var out []Cut
 	for _, l := range s.config.lines(at) {
-		place := Place{s.config.files[l.file].Path, l.index + 1}
+		place := Place{s.config.files[l.file].path, l.index + 1}
 		switch {
 		case slices.Contains(bearing, l.texts[0]), l.texts[0] == "use_backend" && len(l.texts) > 1 && s.leads(l.texts[1], b):
 		case l.texts[0] == "bind":
@@ -94,43 +94,10 @@ func (s *Stage) Rivals(r Request) []Place {
 	return out
 }
 
-// Additions are the lines of s that before has not, with the certificates that
-// its binds have more; whole binds last.
-func (s *Stage) Additions(before *Stage) []Cut {
-	had := map[string]int{}
-	words := map[string]bool{}
-	before.config.each(func(_ section, _ haproxy.Section, l line) {
-		had[strings.Join(l.texts, " ")]++
-		for _, w := range l.texts {
-			words[w] = true
-		}
-	})
-	var out, binds []Cut
-	s.config.each(func(_ section, sec haproxy.Section, l line) {
-		place := Place{s.config.files[l.file].Path, l.index + 1}
-		text := strings.Join(l.texts, " ")
-		switch {
-		case had[text] > 0:
-			had[text]--
-		case l.index == sec.First, slices.Contains(bearing, l.texts[0]) && l.texts[0] != "default_backend":
-		case l.texts[0] == "bind":
-			for _, c := range certificates(place, l) {
-				if !words[l.texts[min(c.Word+1, len(l.texts)-1)]] {
-					out = append(out, c)
-				}
-			}
-			binds = append(binds, Cut{Place: place})
-		default:
-			out = append(out, Cut{Place: place})
-		}
-	})
-	return append(out, binds...)
-}
-
-// Minimal finds a smallest set of cuts with which good holds, none of which can
-// be spared (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing
+// Minimal finds a smallest part of all with which good holds, nothing of which can be
+// spared (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing
 // Input, 2002); nil where not even all of them help.
-func Minimal(all []Cut, good func([]Cut) bool) []Cut {
+func Minimal[T any](all []T, good func([]T) bool) []T {
 	if len(all) == 0 || !good(all) {
 		return nil
 	}
@@ -163,7 +130,7 @@ func Minimal(all []Cut, good func([]Cut) bool) []Cut {
 // Line shows a place with what stands there: "haproxy.cfg, line 12: stats uri /".
 func (s *Stage) Line(p Place) string {
 	for _, f := range s.config.files {
-		if f.Path == p.File && p.Line >= 1 && p.Line <= len(f.Lines) {
+		if f.path == p.File && p.Line >= 1 && p.Line <= len(f.Lines) {
 			return fmt.Sprintf("%s, line %d: %s", p.File, p.Line, strings.TrimSpace(string(f.Lines[p.Line-1].Raw)))
 		}
 	}

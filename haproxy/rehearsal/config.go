@@ -15,7 +15,7 @@ type config struct {
 }
 
 type parsedFile struct {
-	haproxy.Source
+	path string
 	*haproxy.File
 }
 
@@ -28,7 +28,7 @@ func parse(set []haproxy.Source, env map[string]string) *config {
 		c.env[name] = value
 	}
 	for _, src := range set {
-		c.files = append(c.files, parsedFile{src, haproxy.Parse(src.Data)})
+		c.files = append(c.files, parsedFile{src.Path, haproxy.Parse(src.Data)})
 	}
 	c.each(func(_ section, s haproxy.Section, l line) {
 		if w := l.texts; s.Keyword == "global" && len(w) > 2 && (w[0] == "setenv" || w[0] == "presetenv" && c.env[w[1]] == "") {

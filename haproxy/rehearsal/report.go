@@ -2,7 +2,10 @@ package rehearsal
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"bitgate/internal/problem"
 )
 
 // Report is the outcome of a rehearsal.
@@ -66,4 +69,51 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+// List is the report for those who go through checks: first whether it went
+// well, then what did not.
+func (r Report) List() []problem.Finding {
+	first := problem.Finding{ID: "rehearsal", Level: problem.OK, Found: r.Summary()}
+	switch {
+	case !r.Rehearsed:
+		first.Level, first.Why = problem.Note, "what HAProxy would do with the new configuration was judged by reading it alone"
+	case !r.OK():
+		first.Level = problem.Note
+	}
+	all := []problem.Finding{first}
+	for _, f := range r.Findings {
+		all = append(all, f.finding())
+	}
+	for _, line := range r.HTTP2 {
+		all = append(all, problem.Finding{
+			ID: "rehearsal-http2", Level: problem.Warn, Found: "Git is offered HTTP/2 by " + line,
+			Why: "pushes over HTTP/2 may hang in HAProxy", Do: "offer Bitbucket's name HTTP/1.1 alone: a bind of its own with \"alpn http/1.1\", or a crt-list entry \"BUNDLE [alpn http/1.1] NAME\"",
+		})
+	}
+	for _, s := range r.Skipped {
+		all = append(all, problem.Finding{ID: "rehearsal-skipped", Level: problem.Note, Found: s})
+	}
+	return all
+}
+
+// shownRequests is how many requests of one finding are named.
+const shownRequests = 4
+
+func (f Finding) finding() problem.Finding {
+	out := problem.Finding{ID: "rehearsal", Level: problem.Fail}
+	requests := strings.Join(f.Requests[:min(len(f.Requests), shownRequests)], ", ")
+	if more := len(f.Requests) - shownRequests; more > 0 {
+		requests += fmt.Sprintf(" and %d more", more)
+	}
+	if f.Bitbucket {
+		out.Found, out.Why = fmt.Sprintf("Bitbucket would not be reached by %s: %s", requests, f.What), "it was tried in the real HAProxy, apart from the one that runs"
+	} else {
+		out.Found, out.Why = fmt.Sprintf("others would be answered differently (%s): %s", requests, f.What), "it was tried in the real HAProxy, with and without the change"
+	}
+	if len(f.Cause) > 0 {
+		out.Found += "\ncause: " + strings.Join(f.Cause, "\n       ")
+		out.Do = "change that line, or give Bitbucket an address of its own (--listen, with the port in --url too)"
+	}
+	return out
 }

@@ -79,7 +79,7 @@ func NewStage(set []haproxy.Source, around Surroundings) *Stage {
 // dropped reports whether a line is left out; words of it go by themselves.
 func (w *writer) dropped(l line) bool {
 	for _, c := range w.around.Drop {
-		if c.Place != (Place{w.config.files[l.file].Path, l.index + 1}) {
+		if c.Place != (Place{w.config.files[l.file].path, l.index + 1}) {
 			continue
 		}
 		if c.Count == 0 {
@@ -125,7 +125,7 @@ func (w *writer) blank(l line) {
 // skip is blank, and tells that what the line does is not rehearsed.
 func (w *writer) skip(l line, why string) {
 	w.blank(l)
-	w.Said = append(w.Said, fmt.Sprintf("%s, line %d is not rehearsed: %s", w.config.files[l.file].Path, l.index+1, why))
+	w.Said = append(w.Said, fmt.Sprintf("%s, line %d is not rehearsed: %s", w.config.files[l.file].path, l.index+1, why))
 }
 
 func (w *writer) replace(l line, word int, text string) {
@@ -274,7 +274,7 @@ func (w *writer) server(at section, s haproxy.Section, l line, word int) {
 	n := len(w.Servers)
 	recorder := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 90, byte(n >> 8), byte(n)}), uint16(w.port)).String()
 	w.Servers = append(w.Servers, Server{
-		File: w.config.files[l.file].Path, Section: s.Title(), Line: l.index + 1, Name: l.texts[1], Address: address, Recorder: recorder,
+		File: w.config.files[l.file].path, Section: s.Title(), Line: l.index + 1, Name: l.texts[1], Address: address, Recorder: recorder,
 	})
 	w.replace(l, word, recorder)
 	_ = at

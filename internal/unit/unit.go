@@ -42,6 +42,9 @@ type Service struct {
 	Exec []string
 	// Env is the environment, each variable once.
 	Env []Variable
+	// User, Group, WorkingDirectory and AmbientCapabilities are those settings as
+	// written, "" without them.
+	User, Group, WorkingDirectory, AmbientCapabilities string
 
 	root  string
 	files []string // of EnvironmentFile=
@@ -150,6 +153,14 @@ func (s *Service) parse(file, text string) {
 			} else if file := strings.TrimPrefix(value, "-"); filepath.IsAbs(file) {
 				s.files = append(s.files, file)
 			}
+		case "User":
+			s.User = value
+		case "Group":
+			s.Group = value
+		case "WorkingDirectory":
+			s.WorkingDirectory = value
+		case "AmbientCapabilities":
+			s.AmbientCapabilities = value
 		case "ExecStart":
 			s.Exec = Words(strings.TrimLeft(value, "@-:+!|"))
 		}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"bitgate/haproxy/rehearsal"
+	"bitgate/internal/hostport"
 )
 
 // answerTime is how long one request may take.
@@ -93,7 +94,7 @@ func dial(ctx context.Context, r rehearsal.Request) (net.Conn, error) {
 	if strings.Contains(r.Source, ":") {
 		family = "TCP6"
 	}
-	host, port, _ := net.SplitHostPort(r.Address) // it was dialled
+	host, port, _ := hostport.Cut(r.Address) // it was dialled
 	_, err = fmt.Fprintf(conn, "PROXY %s %s %s 40000 %s\r\n", family, r.Source, host, port)
 	return conn, err
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"bitgate/haproxy"
 	"bitgate/haproxy/rehearsal"
 )
 
@@ -195,29 +196,47 @@ func (p *production) found(all []wrong, bitbucket bool) {
 			f.Requests = append(f.Requests, w.Name)
 		}
 		p.tell("looking for the line that is the cause")
-		for _, place := range p.cause(g[0]) {
-			f.Cause = append(f.Cause, p.after.stage.Line(place))
-		}
+		f.Cause = p.cause(g[0])
 		p.report.Findings = append(p.report.Findings, f)
 	}
 }
 
 // cause finds lines of the candidate without which a request goes as it should.
-func (p *production) cause(w wrong) []rehearsal.Place {
+func (p *production) cause(w wrong) (out []string) {
 	original := p.after.stage
 	defer func() { p.after.stage = original }()
-	if rivals := original.Rivals(w.Request); len(rivals) > 0 {
-		return rivals
-	}
-	good := func(cuts []rehearsal.Cut) bool { return time.Now().Before(p.deadline) && p.goesWell(w, cuts) }
-	var cuts []rehearsal.Cut
-	if w.Kind == rehearsal.ForOthers {
-		cuts = blamed(original.Additions(p.before.stage), good)
-	} else {
-		suspects, near := original.Suspects(w.Request, p.Bitbucket)
-		if cuts = blamed(suspects[:near], good); cuts == nil {
-			cuts = blamed(suspects, good)
+	places := original.Rivals(w.Request)
+	switch {
+	case len(places) > 0:
+	case w.Kind == rehearsal.ForOthers:
+		for _, c := range p.changes(w) {
+			if gone := c.Gone(); gone != "" {
+				out = append(out, fmt.Sprintf("%s, before line %d: %q is gone", c.File, c.Line, gone))
+			} else {
+				places = append(places, c.Place)
+			}
 		}
+	default:
+		places = p.lines(w)
+	}
+	for _, at := range places {
+		out = append(out, original.Line(at))
+	}
+	if at, ok := original.Bind(w.Request); ok && len(out) == 0 {
+		out = append(out, original.Line(at))
+	}
+	return out
+}
+
+// lines finds those that keep a request from Bitbucket.
+func (p *production) lines(w wrong) []rehearsal.Place {
+	suspects, near := p.after.stage.Suspects(w.Request, p.Bitbucket)
+	good := func(cuts []rehearsal.Cut) bool {
+		return time.Now().Before(p.deadline) && p.goesWell(w, p.After, cuts)
+	}
+	cuts := blamed(suspects[:near], good)
+	if cuts == nil {
+		cuts = blamed(suspects, good)
 	}
 	var out []rehearsal.Place
 	for _, c := range cuts {
@@ -225,17 +244,27 @@ func (p *production) cause(w wrong) []rehearsal.Place {
 			out = append(out, c.Place)
 		}
 	}
-	if at, ok := original.Bind(w.Request); ok && len(out) == 0 {
-		out = append(out, at)
-	}
 	return out
 }
 
-// blamed is a smallest set of cuts that help. Where not all of them together do,
+// changes finds those that others meet.
+func (p *production) changes(w wrong) []rehearsal.Change {
+	all := rehearsal.Changes(p.Before, p.After)
+	good := func(undone []rehearsal.Change) bool {
+		return time.Now().Before(p.deadline) && p.goesWell(w, rehearsal.Without(p.Before, p.After, all, undone), nil)
+	}
+	rules := slices.DeleteFunc(slices.Clone(all), func(c rehearsal.Change) bool { return !c.Rule() })
+	if found := blamed(rules, good); found != nil {
+		return found
+	}
+	return blamed(all, good)
+}
+
+// blamed is a smallest part of the suspects that helps, when it is out. Where not all of them together do,
 // because other lines need some, one alone may.
-func blamed(suspects []rehearsal.Cut, good func([]rehearsal.Cut) bool) []rehearsal.Cut {
-	if cuts := rehearsal.Minimal(suspects, good); cuts != nil {
-		return cuts
+func blamed[T any](suspects []T, good func([]T) bool) []T {
+	if found := rehearsal.Minimal(suspects, good); found != nil {
+		return found
 	}
 	for i := range suspects {
 		if good(suspects[i : i+1]) {
@@ -249,8 +278,8 @@ func blamed(suspects []rehearsal.Cut, good func([]rehearsal.Cut) bool) []rehears
 // must go well each time.
 const tries = 3
 
-func (p *production) goesWell(w wrong, cuts []rehearsal.Cut) bool {
-	p.after.rewrite(cuts)
+func (p *production) goesWell(w wrong, set []haproxy.Source, cuts []rehearsal.Cut) bool {
+	p.after.rewrite(set, cuts)
 	if loaded, err := p.after.load(); err != nil || !loaded.Running {
 		return false
 	}

@@ -84,17 +84,17 @@ func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
 
 func (r *Rehearsal) side(set []haproxy.Source, files []File) *side {
 	s := &side{Rehearsal: r, set: set, files: files}
-	s.rewrite(nil)
+	s.rewrite(s.set, nil)
 	return s
 }
 
-func (s *side) rewrite(cuts []rehearsal.Cut) {
+func (s *side) rewrite(set []haproxy.Source, cuts []rehearsal.Cut) {
 	env := map[string]string{}
 	for _, e := range s.Env {
 		name, value, _ := strings.Cut(e, "=")
 		env[name] = value
 	}
-	s.stage = rehearsal.NewStage(s.set, rehearsal.Surroundings{Env: env, Local: s.Local, Drop: slices.Concat(s.drop, cuts)})
+	s.stage = rehearsal.NewStage(set, rehearsal.Surroundings{Env: env, Local: s.Local, Drop: slices.Concat(s.drop, cuts)})
 }
 
 func (s *side) close() {
@@ -130,7 +130,7 @@ func (s *side) open(ctx context.Context) error {
 			s.said = append(s.said, firstAlert(loaded.Output))
 			break
 		}
-		s.rewrite(nil)
+		s.rewrite(s.set, nil)
 	}
 	s.close()
 	s.live = nil

@@ -28,6 +28,9 @@ type Stage struct {
 // Open starts a stage as a child of this process. program is this binary, whose
 // Command is the stage.
 func Open(ctx context.Context, program string, s Setup) (*Stage, error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("it takes root, for namespaces in which HAProxy reaches nothing of this machine")
+	}
 	st, err := open(ctx, program, s, true)
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) {
 		st, err = open(ctx, program, s, false) // user namespaces are switched off (user.max_user_namespaces)
@@ -58,7 +61,7 @@ func open(ctx context.Context, program string, s Setup, user bool) (*Stage, erro
 	defer theirOut.Close()
 	st := &Stage{in: in, out: out, messages: json.NewEncoder(in), replies: json.NewDecoder(out)}
 	st.process, err = child.Command{
-		Name: program, Args: []string{Command}, Env: []string{"GOMAXPROCS=2", "GOGC=400"}, Bare: true,
+		Name: program, Arg0: "bitgate", Args: []string{Command}, Env: []string{"GOMAXPROCS=2", "GOGC=400"}, Bare: true,
 		Stdin: theirIn, Stdout: theirOut, Stderr: &st.stderr, Namespaces: apart,
 	}.Start(ctx)
 	if err != nil {

@@ -6,8 +6,10 @@ import (
 	"testing"
 
 	"bitgate/haproxy/live/stage"
+	"bitgate/internal/peers"
 )
 
+// TestMain lets this test binary be the stage, as bitgate is.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == stage.Command {
 		if err := stage.Run(os.Stdin, os.Stdout); err != nil {
@@ -16,5 +18,5 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	peers.Suite{}.Main(m)
 }

@@ -1,0 +1,53 @@
+package live
+
+import (
+	"slices"
+	"strings"
+
+	"bitgate/internal/unit"
+)
+
+// Service is how the service manager starts HAProxy, besides the files.
+type Service struct {
+	Args        []string // that change what the files mean: -C, -L, -dr, ...
+	Env         []string // NAME=value
+	Dir         string   // WorkingDirectory=, "" for the root directory
+	User, Group string   // "" for root
+	Binds       bool     // as that user it may take ports below 1024
+}
+
+// ServiceOf reads haproxy.service and what it names; without one, the defaults of
+// the init script.
+func ServiceOf(root string) Service {
+	if u, ok := unit.Load(root, "haproxy.service"); ok && u.Program() != "" {
+		s := Service{Args: meaning(u.Args()), User: u.User, Group: u.Group}
+		s.Binds = strings.Contains(u.AmbientCapabilities, "CAP_NET_BIND_SERVICE")
+		if dir := strings.TrimPrefix(u.WorkingDirectory, "-"); strings.HasPrefix(dir, "/") {
+			s.Dir = dir
+		}
+		for _, v := range u.Env {
+			s.Env = append(s.Env, v.Name+"="+v.Value)
+		}
+		return s
+	}
+	args, _ := sysvArgs(root)
+	return Service{Args: meaning(args)}
+}
+
+// meaning keeps the arguments that change what a configuration means, and leaves
+// out those that say which it is, and how HAProxy runs (management guide 3).
+func meaning(args []string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		switch a := args[i]; {
+		case a == "--":
+			return out
+		case (a == "-C" || a == "-L") && i+1 < len(args):
+			out = append(out, a, args[i+1])
+			i++
+		case slices.Contains([]string{"-dr", "-dG", "-dS", "-dM"}, a):
+			out = append(out, a)
+		}
+	}
+	return out
+}
