@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -64,10 +65,19 @@ func TestScripts(t *testing.T) {
 			"code": wantCode, "standin": startStandIn, "snapshot": snapshot, "same": sameSnapshot, "replace": replaceText,
 		},
 		UpdateScripts: *update,
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
 	})
 }
 
 func setupScript(e *testscript.Env) error {
+	if haproxy, err := exec.LookPath("haproxy"); err == nil { // a script that needs it fails without
+		e.Setenv("HAPROXY", haproxy)
+	}
 	ca, cert, key, err := certs.Dev([]string{"localhost"}, 90, time.Now())
 	if err != nil {
 		return err

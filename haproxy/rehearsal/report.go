@@ -106,14 +106,15 @@ func (f Finding) finding() problem.Finding {
 	if more := len(f.Requests) - shownRequests; more > 0 {
 		requests += fmt.Sprintf(" and %d more", more)
 	}
+	out.Do = "change what is named as the cause"
 	if f.Bitbucket {
+		out.Do += ", or give Bitbucket an address of its own (--listen, with the port in --url too)"
 		out.Found, out.Why = fmt.Sprintf("Bitbucket would not be reached by %s: %s", requests, f.What), "it was tried in the real HAProxy, apart from the one that runs"
 	} else {
 		out.Found, out.Why = fmt.Sprintf("others would be answered differently (%s): %s", requests, f.What), "it was tried in the real HAProxy, with and without the change"
 	}
 	if len(f.Cause) > 0 {
 		out.Found += "\ncause: " + strings.Join(f.Cause, "\n       ")
-		out.Do = "change that line, or give Bitbucket an address of its own (--listen, with the port in --url too)"
 	}
 	return out
 }
