@@ -200,7 +200,7 @@ func TestWalkResumes(t *testing.T) {
 			t.Errorf("mode %v:\n%s", info.Mode(), text)
 		}
 		p.screen = startScreen(t, p.dir, p.w, p.h, append([]string{p.bin}, p.args("walk", "setup")...))
-		p.see("resumed", "goes on where you left it")
+		p.see("resumed", "Continuing where you left off")
 		p.keys("Enter")
 		p.typed("Password", doorPassword) // it is kept nowhere
 		p.asks("Certificate file")

@@ -69,7 +69,7 @@ func urlAdvice(f setup.Facts) []problem.Finding {
 	if !f.Instance.BaseURL.Set {
 		return nil
 	}
-	return []problem.Finding{{Level: problem.Note, Found: "now people have it as " + f.Instance.BaseURL.Value + SourceNote(f, f.Instance.BaseURL.Why)}}
+	return []problem.Finding{{Level: problem.Note, Found: "people reach it at " + f.Instance.BaseURL.Value + SourceNote(f, f.Instance.BaseURL.Why)}}
 }
 
 func pathAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
@@ -106,7 +106,7 @@ func redirectAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
 
 func baseURLAdvice(f setup.Facts, a setup.Answers) problem.Finding {
 	if !f.Instance.BaseURL.Set {
-		return problem.Finding{Level: problem.Note, Found: "the base URL of now cannot be read without signing in; it becomes " + a.URL.BaseURL()}
+		return problem.Finding{Level: problem.Note, Found: "the current base URL cannot be read without signing in; it becomes " + a.URL.BaseURL()}
 	}
 	return problem.Finding{Level: problem.Note, Found: fmt.Sprintf("%s becomes %s", f.Instance.BaseURL.Value, a.URL.BaseURL())}
 }
@@ -140,7 +140,7 @@ func connectorAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
 		})
 	}
 	if a.LocalOnly {
-		out = append(out, problem.Finding{Level: problem.Note, Found: "agents and scripts that use " + a.Upstream + " from other machines must take the public URL"})
+		out = append(out, problem.Finding{Level: problem.Note, Found: "scripts and build agents on other machines that use " + a.Upstream + " must use the public URL from then on"})
 	} else {
 		out = append(out, problem.Finding{Level: problem.Note, Found: "as long as the port is open, passwords can still cross the network in clear text"})
 	}
@@ -154,7 +154,7 @@ func connectorAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
 func Considerations(step string) []string {
 	switch step {
 	case StepBitbucket:
-		return []string{"bitgate only reads at this point. Wrong about a directory? Say it with --home or --install."}
+		return []string{"bitgate only reads at this point. If a directory is wrong, set it with --home or --install."}
 	case setup.StepContextPath:
 		return []string{
 			"A changed context path changes every address: clones, webhooks, CI jobs, bookmarks and application links.",

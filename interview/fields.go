@@ -50,7 +50,7 @@ func choiceField(q Question, field func(*setup.Answers) *string) Question {
 		if q.Free {
 			return oneLine(text)
 		}
-		return fmt.Errorf("%q is none of %s", text, strings.Join(q.Choices(), ", "))
+		return fmt.Errorf("%q is not one of %s", text, strings.Join(q.Choices(), ", "))
 	})
 }
 

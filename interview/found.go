@@ -36,7 +36,7 @@ func FoundLines(f setup.Facts, a setup.Answers) []FoundLine {
 	case f.Instance.BaseURL.Set:
 		lines = append(lines, FoundLine{problem.OK, "Base URL", f.Instance.BaseURL.Value, f.Instance.BaseURL.Why})
 	case f.Instance.State == StateRunning:
-		lines = append(lines, FoundLine{problem.Note, "Base URL", "not told without signing in", ""})
+		lines = append(lines, FoundLine{problem.Note, "Base URL", "only visible after signing in", ""})
 	}
 	lines = append(lines, haproxyLine(f))
 	switch {

@@ -132,5 +132,5 @@ func stepID(text string) error {
 	case setup.StepContextPath, setup.StepBaseURL, setup.StepConnector, setup.StepHAProxy, setup.StepSSH:
 		return nil
 	}
-	return fmt.Errorf("%q is none of the steps context-path, base-url, connector, haproxy, ssh", text)
+	return fmt.Errorf("%q is not one of the steps context-path, base-url, connector, haproxy, ssh", text)
 }

@@ -59,7 +59,7 @@ func Tabs(plan setup.Plan, diffs []setup.FileDiff, iv *Interview) []Tab {
 	if len(bundle) > 0 {
 		tabs = append(tabs, Tab{Title: "bundle", Lines: bundle})
 	}
-	return append(tabs, Tab{Title: ChecksTab, Lines: ChecksText(plan, nil)}, Tab{Title: CommandTab, Lines: commandLines(iv)})
+	return append(tabs, Tab{Title: ChecksTab, Lines: ChecksText(plan, nil)}, Tab{Title: CommandTab, Lines: CommandLines(iv)})
 }
 
 // diffLines are a file's diff; its second header line need not name the file again.
@@ -125,8 +125,8 @@ func plainFinding(f problem.Finding) []string {
 	return lines
 }
 
-// commandLines are the same answers as flags, one a line.
-func commandLines(iv *Interview) []string {
+// CommandLines are the same answers as flags, one a line.
+func CommandLines(iv *Interview) []string {
 	lines := append([]string{"The same without questions:", ""}, commandFlags(iv)...)
 	if iv.SignedIn != "" {
 		lines = append(lines, "", "and --admin-password-file FILE, a file only you can read")

@@ -71,8 +71,17 @@ type Options struct {
 	// ReadPassword reads a line without echo; used by Plain. Without it the
 	// password is a line of in.
 	ReadPassword func(prompt string) ([]byte, error)
+	// View prints plans, events and findings; needed by Plain.
+	View View
 	// Now is the clock of the apply screen, time.Now if nil.
 	Now func() time.Time
+}
+
+// View is how the line prompter shows what every door shows.
+type View interface {
+	Plan(p setup.Plan, diffs []setup.FileDiff)
+	Event(e setup.Event)
+	Finding(f problem.Finding)
 }
 
 // Resumed is a session that was left.

@@ -98,7 +98,11 @@ func (m *machine) apply(ctx context.Context, p setup.Plan, ask setup.Ask, notify
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	send := func(kind setup.EventKind, change int, text string) {
 		at = at.Add(100 * time.Millisecond)
-		notify(setup.Event{At: at, Kind: kind, Change: change, Text: text})
+		e := setup.Event{At: at, Kind: kind, Change: change, Text: text, Title: "backup and journal"}
+		if change >= 0 {
+			e.Title = p.At(p.Ordered()[change]).What
+		}
+		notify(e)
 	}
 	send(setup.EventBegin, -1, "20261122-1")
 	refs := p.Ordered()

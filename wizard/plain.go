@@ -63,9 +63,7 @@ func (p *prompter) say(paragraphs ...string) {
 
 func (p *prompter) findings(findings []problem.Finding) {
 	for _, f := range findings {
-		for _, l := range p.st.findingLines(f, p.o.Width) {
-			fmt.Fprintln(p.out, l)
-		}
+		p.o.View.Finding(f)
 	}
 }
 
@@ -83,7 +81,7 @@ func (p *prompter) session() (Outcome, error) {
 		return outcome, openRun(run)
 	}
 	if when := p.o.Resumed.When; when != "" && len(p.o.Resumed.Answered) > 0 {
-		p.say("", "This goes on where you left it ("+when+"). < leads back to what was answered.")
+		p.say("", "Continuing where you left off ("+when+"). < leads back to what was answered.")
 	}
 	p.say("", "Enter takes the answer in brackets. ? explains, < goes back, ctrl+c quits.")
 	if err := p.interview(); err != nil {

@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,27 +19,18 @@ func (p *prompter) review() (Outcome, error) {
 		return outcome, err
 	}
 	outcome.Plan, outcome.Answers = plan, p.iv.Answers
-	p.say("", "Review: "+interview.PlanSummary(plan))
-	for _, t := range interview.Tabs(plan, diffs, p.iv) {
-		if t.Title == interview.ChecksTab {
-			continue
-		}
-		p.say("")
-		if t.Path == "" { // a file's diff names it
-			p.say(strings.ToUpper(t.Title[:1]) + t.Title[1:])
-		}
-		for _, l := range t.Lines {
-			fmt.Fprintln(p.out, l)
-		}
+	p.say("", "Review: "+interview.PlanSummary(plan), "")
+	p.o.View.Plan(plan, diffs)
+	p.say("")
+	for _, l := range interview.CommandLines(p.iv) {
+		fmt.Fprintln(p.out, l)
 	}
 	findings, err := p.prove(plan)
 	if err != nil {
 		return outcome, err
 	}
 	p.say("", "Checks")
-	for _, l := range interview.ChecksText(plan, findings) {
-		fmt.Fprintln(p.out, l)
-	}
+	p.findings(unsaid(findings, plan.Notes))
 	switch n := interview.Failures(findings) + interview.Failures(plan.Notes); {
 	case plan.Empty():
 		p.say("", "Nothing to do: this server is as you want it.")
@@ -108,9 +100,7 @@ func (p *prompter) savePlan(plan setup.Plan) {
 // apply runs the plan and prints every event as a line of its own.
 func (p *prompter) apply(outcome Outcome) Outcome {
 	outcome.Applied = true
-	titles := planRows(outcome.Plan)
-	notify := func(e setup.Event) { p.event(titles, e) }
-	outcome.Result, outcome.Err = p.b.Apply(p.ctx, outcome.Plan, p.choose, notify)
+	outcome.Result, outcome.Err = p.b.Apply(p.ctx, outcome.Plan, p.choose, p.o.View.Event)
 	outcome.Stopped = p.ctx.Err() != nil
 	if outcome.Err != nil || outcome.Result.State != setup.RunCommitted && outcome.Result.State != setup.RunNothing {
 		return p.summary(outcome)
@@ -122,7 +112,7 @@ func (p *prompter) apply(outcome Outcome) Outcome {
 func (p *prompter) finish(outcome Outcome) Outcome {
 	if p.b.Verify != nil {
 		p.say("", "Checking from outside.")
-		outcome.Findings = p.b.Verify(p.ctx, outcome.Plan, func(f problem.Finding) { p.findings([]problem.Finding{f}) })
+		outcome.Findings = p.b.Verify(p.ctx, outcome.Plan, p.o.View.Finding)
 	}
 	return p.summary(outcome)
 }
@@ -138,31 +128,6 @@ func (p *prompter) summary(outcome Outcome) Outcome {
 		outcome.Err = p.b.ServeNow(p.ctx, outcome.Plan)
 	}
 	return outcome
-}
-
-func (p *prompter) event(rows []row, e setup.Event) {
-	title := e.Title
-	for _, r := range rows {
-		if r.change >= 0 && r.change == e.Change {
-			title = r.words()
-		}
-	}
-	words := map[setup.EventKind]string{
-		setup.EventStart: "..  ", setup.EventDone: "ok  ", setup.EventFailed: "x   ",
-		setup.EventUndoStart: "<   taking back: ", setup.EventUndone: "<   taken back: ", setup.EventProgress: "    ", setup.EventLog: "    ",
-	}
-	word, known := words[e.Kind]
-	if !known {
-		return
-	}
-	text := title
-	if e.Text != "" {
-		text = strings.TrimPrefix(title+": "+e.Text, ": ")
-	}
-	if e.Kind == setup.EventLog {
-		text = e.Text
-	}
-	p.say(word + text)
 }
 
 // choose puts a decision of the running apply. Without an answer it is taken back.
@@ -193,6 +158,11 @@ func joinDecisions(choices []setup.Decision) string {
 		out = append(out, string(c))
 	}
 	return strings.Join(out, ", ")
+}
+
+// unsaid leaves out what the plan's own notes have said.
+func unsaid(findings, notes []problem.Finding) []problem.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f problem.Finding) bool { return slices.Contains(notes, f) })
 }
 
 // unproven is the error of a plan whose checks failed.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bitgate/bitbucket"
+	"bitgate/cmd/bitgate/view"
 	"bitgate/internal/problem"
 	"bitgate/interview"
 	"bitgate/setup"
@@ -113,7 +114,7 @@ func TestBothDoorsAgree(t *testing.T) {
 					t.Fatalf("%s: %q was refused: %s", q.ID, text, p.m.ask.invalid)
 				}
 			}
-			out, err := Plain(t.Context(), strings.NewReader(strings.Join(append(lines, "no"), "\n")+"\n"), io.Discard, plain.backend(), setup.Answers{}, nil, Options{})
+			out, err := Plain(t.Context(), strings.NewReader(strings.Join(append(lines, "no"), "\n")+"\n"), io.Discard, plain.backend(), setup.Answers{}, nil, Options{View: &view.Text{W: io.Discard}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,6 +141,7 @@ const standardLines = "git.example.com\n\n\nadmin\ncorrect horse\n\n\n/c.pem\n/k
 func plainRun(t *testing.T, mc *machine, in string, o Options) (Outcome, string, error) {
 	t.Helper()
 	var screen bytes.Buffer
+	o.View = &view.Text{W: &screen, Width: 80}
 	out, err := Plain(t.Context(), strings.NewReader(in), &screen, mc.backend(), setup.Answers{}, nil, o)
 	if strings.ContainsAny(screen.String(), "\x1b\r") {
 		t.Errorf("escape sequences or redrawing in the line prompter:\n%q", screen.String())
@@ -233,7 +235,7 @@ func TestPlainContextEnds(t *testing.T) {
 	b := mc.backend()
 	b.SaveDraft = func(setup.Answers, []string) error { cancel(); return nil }
 	go io.WriteString(keyboard, "git.example.com\n")
-	out, err := Plain(ctx, in, io.Discard, b, setup.Answers{}, nil, Options{})
+	out, err := Plain(ctx, in, io.Discard, b, setup.Answers{}, nil, Options{View: &view.Text{W: io.Discard}})
 	if err != nil || !out.Cancelled {
 		t.Errorf("%v, %+v", err, out)
 	}
@@ -256,7 +258,7 @@ func TestPlainFailedCheckForbidsApply(t *testing.T) {
 	b.CheckPlan = func(context.Context, setup.Facts, setup.Plan) ([]problem.Finding, error) {
 		return []problem.Finding{{Level: problem.Fail, Found: "port 443 is held by nginx", Do: "stop nginx"}}, nil
 	}
-	_, err := Plain(t.Context(), strings.NewReader(standardLines+"apply\n"), io.Discard, b, setup.Answers{}, nil, Options{})
+	_, err := Plain(t.Context(), strings.NewReader(standardLines+"apply\n"), io.Discard, b, setup.Answers{}, nil, Options{View: &view.Text{W: io.Discard}})
 	var p *problem.Error
 	if !errors.As(err, &p) || p.Do != "stop nginx" || mc.applied != 0 {
 		t.Errorf("%v, applied %d", err, mc.applied)

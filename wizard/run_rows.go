@@ -1,7 +1,6 @@
 package wizard
 
 import (
-	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -30,14 +29,6 @@ func planRows(plan setup.Plan) []row {
 		})
 	}
 	return append(rows, row{change: -1, title: verifyRow})
-}
-
-// words is a row for the line prompter.
-func (r row) words() string {
-	if r.number == 0 {
-		return r.title
-	}
-	return fmt.Sprintf("step %d, %s: %s", r.number, r.name, r.title)
 }
 
 // shortChange names a change in a few words; the review had all of them.

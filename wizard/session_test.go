@@ -17,7 +17,7 @@ import (
 func TestResumedSessionGoesOn(t *testing.T) {
 	p := standardPump(t)
 	resumed(p)
-	p.sees("goes on where you left it (2026-11-22 09:12:00)", "Enter goes on", "password. Esc leads back").keys("enter").at(interview.PasswordID)
+	p.sees("Continuing where you left off (2026-11-22 09:12:00)", "Enter goes on", "password. Esc leads back").keys("enter").at(interview.PasswordID)
 	p.keys("esc").at("admin-user").sees("> admin", "from your unfinished session of 2026-11-22 09:12:00")
 	p.keys("enter").at(interview.PasswordID).enterText(p.machine.password).at("local-only")
 	p.keys("esc", "esc", "esc").at("path").keys("esc").at("url").sees("> https://git.example.com")

@@ -77,7 +77,7 @@ func (s *welcomeScreen) nextLines(w int) []string {
 	text := "Enter starts with step " + fmt.Sprint(interview.StepNumber(q.Step)) + ", " + strings.ToLower(interview.StepTitle(q.Step, s.iv.Answers)[:1]) + interview.StepTitle(q.Step, s.iv.Answers)[1:] + "."
 	switch resumed := s.o.Resumed; {
 	case resumed.When != "" && len(resumed.Answered) > 0:
-		text = fmt.Sprintf("This goes on where you left it (%s). Enter goes on with: %s. Esc leads back to what was answered.", resumed.When, strings.ToLower(q.Title[:1])+q.Title[1:])
+		text = fmt.Sprintf("Continuing where you left off (%s). Enter goes on with: %s. Esc leads back to what was answered.", resumed.When, strings.ToLower(q.Title[:1])+q.Title[1:])
 	case interview.StepNumber(q.Step) == 0:
 		text = "Enter starts with what could not be found."
 	case interview.StepNumber(q.Step) > 1 || s.iv.OutsideAnswers() > 0:

@@ -60,7 +60,7 @@ func readAnswer(dir, key string, value *yaml.Node, a *setup.Answers, src setup.S
 	case !known || q.Virtual:
 		return fmt.Errorf("%q is not an answer", key)
 	case src[key].From == setup.FromFile:
-		return fmt.Errorf("%s stands there twice", key)
+		return fmt.Errorf("%s is given twice", key)
 	}
 	text, err := nodeText(q, value)
 	if err == nil {

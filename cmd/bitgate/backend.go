@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"bitgate/bitbucket"
+	"bitgate/cmd/bitgate/view"
 	"bitgate/internal/child"
 	"bitgate/internal/problem"
 	"bitgate/setup"
@@ -18,32 +19,32 @@ import (
 )
 
 // backend is the machine as the wizard sees it.
-func (j *job) backend(v verifyFlags) wizard.Backend {
+func (ses *session) backend(v verifyFlags) wizard.Backend {
 	var result setup.Result
-	var end runEnd
+	var end view.End
 	b := wizard.Backend{
 		Detect: func(ctx context.Context, said setup.Answers) (setup.Facts, error) {
-			probe := j.probe
+			probe := ses.probe
 			probe.Input = said
 			f, err := detect.Facts(ctx, probe)
-			j.facts = j.known(f)
-			j.creds.home = vouched(f)
-			return j.facts, err
+			ses.facts = ses.known(f)
+			ses.creds.home = vouched(f)
+			return ses.facts, err
 		},
 		Resolve:   setup.Resolve,
 		Build:     setup.Build,
 		Diffs:     setup.Diffs,
-		Check:     j.check,
+		Check:     ses.check,
 		CheckPlan: check.Plan,
-		Login:     j.login,
+		Login:     ses.login,
 		Apply: func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error) {
-			a := j.applier(ctx, notify)
+			a := ses.applier(ctx, notify)
 			a.Ask = ask
 			var err error
 			result, err = a.Apply(ctx, p)
 			if result.State == setup.RunCommitted {
-				end = j.end(result, p)
-				_ = os.Remove(j.draft()) // at worst it is offered again
+				end = ses.end(result, p)
+				_ = os.Remove(ses.draft()) // at worst it is offered again
 			}
 			return result, err
 		},
@@ -51,37 +52,37 @@ func (j *job) backend(v verifyFlags) wizard.Backend {
 			if len(result.Pending) > 0 {
 				f := problem.Finding{
 					ID: "pending", Level: problem.Note, Found: "not verified yet: " + strings.Join(result.Pending, "; "),
-					Do: j.again("verify") + ", when that is done",
+					Do: ses.again("verify") + ", when that is done",
 				}
 				notify(f)
 				return []problem.Finding{f}
 			}
-			return j.examine(ctx, p, v, notify)
+			return ses.examine(ctx, p, v, notify)
 		},
-		SaveDraft:  j.saveDraft,
+		SaveDraft:  ses.saveDraft,
 		SavePlan:   savePlan,
 		SaveScript: saveScript,
 		Complete:   completePath,
-		Pager:      j.p.pager,
+		Pager:      ses.p.pager,
 		After:      func(setup.Result, setup.Answers) (again, back string) { return end.Again, end.Back },
 	}
 	b.ServeNow = func(ctx context.Context, p setup.Plan) error {
-		front, err := startFront(ctx, j.p.Program, j.p.Err, p.Answers.ProxyConfig)
+		front, err := startFront(ctx, ses.p.Program, ses.p.Err, p.Answers.ProxyConfig)
 		if err != nil {
 			return err
 		}
-		out(j.p.Out, "Serving %s. Ctrl-C ends it.", p.Answers.URL.BaseURL())
+		out(ses.p.Out, "Serving %s. Ctrl-C ends it.", p.Answers.URL.BaseURL())
 		return front.serve(ctx)
 	}
 	return b
 }
 
 // login tries the password that was typed, once, and keeps it for the run.
-func (j *job) login(ctx context.Context, user string, password []byte) error {
-	c := newCredentials(j.p, setup.Answers{AdminUser: user, BaseURLMethod: j.input.BaseURLMethod})
+func (ses *session) login(ctx context.Context, user string, password []byte) error {
+	c := newCredentials(ses.p, setup.Answers{AdminUser: user, BaseURLMethod: ses.input.BaseURLMethod})
 	secret := bitbucket.NewSecret(bytes.Clone(password))
-	base := j.facts.Instance.Base
-	client, err := bitbucket.NewClient(base, bitbucket.Options{Home: j.creds.home})
+	base := ses.facts.Instance.Base
+	client, err := bitbucket.NewClient(base, bitbucket.Options{Home: ses.creds.home})
 	if err != nil {
 		return err
 	}
@@ -94,8 +95,8 @@ func (j *job) login(ctx context.Context, user string, password []byte) error {
 	if err != nil {
 		return err
 	}
-	j.settings = &settings
-	j.creds.keep(user, secret, base, s)
+	ses.settings = &settings
+	ses.creds.keep(user, secret, base, s)
 	return nil
 }
 

@@ -26,7 +26,7 @@ func parseURL(t *testing.T, text string) publicurl.URL {
 // the new one beats it, and neither a password file nor the file's mode leaks.
 func TestDraft(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	left := &job{probe: detect.Probe{StateDir: dir}}
+	left := &session{probe: detect.Probe{StateDir: dir}}
 	said := setup.Answers{URL: parseURL(t, "https://git.test/b"), MaxConn: 40, AdminPasswordFile: "-", RestartTimeout: 2 * time.Minute, LocalOnly: true}
 	if err := left.saveDraft(said, []string{"url", "path"}); err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestDraft(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("%v, mode %v", err, info.Mode())
 	}
-	next := &job{
+	next := &session{
 		probe: detect.Probe{StateDir: dir}, input: setup.Answers{MaxConn: 60},
 		inputSources: setup.Sources{"maxconn": {From: setup.FromFlag}},
 	}

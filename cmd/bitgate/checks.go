@@ -17,26 +17,26 @@ import (
 
 // check looks at one answer in a way that takes time: DNS, ports, Bitbucket
 // itself, the certificate.
-func (j *job) check(ctx context.Context, question string, _ setup.Facts, a setup.Answers) []problem.Finding {
+func (ses *session) check(ctx context.Context, question string, _ setup.Facts, a setup.Answers) []problem.Finding {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	switch question {
 	case "url":
 		return []problem.Finding{checkName(ctx, a)}
 	case "upstream":
-		return []problem.Finding{j.checkUpstream(ctx, a)}
+		return []problem.Finding{ses.checkUpstream(ctx, a)}
 	case "cert":
 		return checkCertificateFile(a)
 	case "key", "chain", "pem":
 		return checkCertificate(a, time.Now())
 	case "node", "ssh-upstream":
-		return j.checkNodes(ctx, question, a)
+		return ses.checkNodes(ctx, question, a)
 	}
 	return nil
 }
 
 // checkNodes looks at what every node says, or whether its SSH server is there.
-func (j *job) checkNodes(ctx context.Context, question string, a setup.Answers) []problem.Finding {
+func (ses *session) checkNodes(ctx context.Context, question string, a setup.Answers) []problem.Finding {
 	nodes, err := node.ParseAll(a.Nodes)
 	if err != nil {
 		return nil // the question refuses it
@@ -51,7 +51,7 @@ func (j *job) checkNodes(ctx context.Context, question string, a setup.Answers) 
 		}
 	}
 	if question == "node" {
-		for _, s := range detect.AskNodes(ctx, j.facts, a) {
+		for _, s := range detect.AskNodes(ctx, ses.facts, a) {
 			out = append(out, nodeFinding(s))
 		}
 	}
@@ -69,8 +69,8 @@ func nodeFinding(s setup.NodeState) problem.Finding {
 }
 
 // checkUpstream looks for Bitbucket at an address that was typed.
-func (j *job) checkUpstream(ctx context.Context, a setup.Answers) problem.Finding {
-	probe := j.probe
+func (ses *session) checkUpstream(ctx context.Context, a setup.Answers) problem.Finding {
+	probe := ses.probe
 	probe.Input = a
 	f, err := detect.Facts(ctx, probe)
 	switch in := f.Instance; {

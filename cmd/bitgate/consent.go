@@ -31,7 +31,7 @@ func askOnTerminal(ctx context.Context, p *process) setup.Ask {
 			words = append(words, string(c))
 		}
 		for {
-			fmt.Fprintf(p.Out, "\n%s\n  %s\n%s? ", question, indent(detail), strings.Join(words, ", "))
+			fmt.Fprintf(p.Out, "\n%s\n  %s\n%s? ", question, strings.ReplaceAll(strings.TrimRight(detail, "\n"), "\n", "\n  "), strings.Join(words, ", "))
 			text, err := p.readLine(ctx)
 			if err != nil {
 				fmt.Fprintln(p.Out)

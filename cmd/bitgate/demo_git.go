@@ -35,7 +35,7 @@ func (d *demoSite) git(ctx context.Context) error {
 		if err := s.do(); err != nil {
 			return problem.Wrap(err, s.what+" failed", "git is what the server is for", "").WithKind(problem.Verify)
 		}
-		out(d.p.Out, "  %s  %-60s %s", style{d.p.color()}.green("ok"), s.what, time.Since(begun).Round(10*time.Millisecond))
+		out(d.p.Out, "  %s  %-60s %s", d.p.style().Green("ok"), s.what, time.Since(begun).Round(10*time.Millisecond))
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (d *demoSite) path(name ...string) string {
 }
 
 func (d *demoSite) title(text string) {
-	out(d.p.Out, "\n%s", style{d.p.color()}.bold(text))
+	out(d.p.Out, "\n%s", d.p.style().Bold(text))
 }
 
 // newDemoSite starts everything that is there before setup begins.
@@ -163,8 +163,8 @@ func freePort() (int, error) {
 	return 0, problem.New("no free port between 20000 and 32000 was found", "", "")
 }
 
-// job is the same job that apply does, with the demo's answers.
-func (d *demoSite) job() *job {
+// session is the same that apply uses, with the demo's answers.
+func (d *demoSite) session() *session {
 	said := setup.Answers{
 		URL: d.url, Listen: []string{hostport.Addr{Host: "127.0.0.1", Port: d.url.Port()}.String()}, Upstream: d.ready.Upstream,
 		Home: d.ready.Home, Install: d.ready.Install, Version: d.o.version, Front: d.o.front, RedirectOldPath: "/",
@@ -187,7 +187,7 @@ func (d *demoSite) job() *job {
 	} {
 		given[key] = setup.Source{From: setup.FromFlag, Why: "the demo"}
 	}
-	return &job{
+	return &session{
 		p: d.p, input: said, inputSources: given, creds: newCredentials(d.p, said),
 		probe: detect.Probe{StateDir: d.path("state"), Root: d.path("root"), Proc: d.path("proc"), Program: d.p.Program, Now: time.Now()},
 	}

@@ -16,38 +16,38 @@ import (
 // value that was only confirmed is not among its answers.
 const draftMark = "# Answered: "
 
-func (j *job) draft() string { return filepath.Join(j.probe.StateDir, "draft.yaml") }
+func (ses *session) draft() string { return filepath.Join(ses.probe.StateDir, "draft.yaml") }
 
 // saveDraft keeps what was said so far, and which questions were answered.
-func (j *job) saveDraft(said setup.Answers, answered []string) error {
-	j.input = said
+func (ses *session) saveDraft(said setup.Answers, answered []string) error {
+	ses.input = said
 	text, err := answersText(said, draftMark+strings.Join(answered, " ")+"\n")
 	if err != nil {
 		return err
 	}
-	return writePrivate(j.draft(), text)
+	return writePrivate(ses.draft(), text)
 }
 
 // resumeDraft takes up the answers of a session that was left, as what they
 // are: values to be seen again, which any new word beats.
-func (j *job) resumeDraft() wizard.Resumed {
-	info, err := os.Stat(j.draft())
+func (ses *session) resumeDraft() wizard.Resumed {
+	info, err := os.Stat(ses.draft())
 	if err != nil {
 		return wizard.Resumed{}
 	}
 	var old setup.Answers
 	src := setup.Sources{}
-	if readAnswers(j.draft(), &old, src) != nil {
+	if readAnswers(ses.draft(), &old, src) != nil {
 		return wizard.Resumed{} // of another version; it is only a convenience
 	}
-	resumed := wizard.Resumed{When: info.ModTime().Format(time.DateTime), Answered: draftAnswered(j.draft())}
+	resumed := wizard.Resumed{When: info.ModTime().Format(time.DateTime), Answered: draftAnswered(ses.draft())}
 	why := "your unfinished session of " + resumed.When
 	for _, q := range interview.Questions() {
-		if _, drafted := src[q.ID]; !drafted || j.inputSources[q.ID].From != "" {
+		if _, drafted := src[q.ID]; !drafted || ses.inputSources[q.ID].From != "" {
 			continue
 		}
-		if q.Set(&j.input, q.Get(old)) == nil {
-			j.inputSources[q.ID] = setup.Source{From: setup.Detected, Why: why}
+		if q.Set(&ses.input, q.Get(old)) == nil {
+			ses.inputSources[q.ID] = setup.Source{From: setup.Detected, Why: why}
 		}
 	}
 	return resumed

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
+	"bitgate/cmd/bitgate/view"
 	"bitgate/internal/problem"
 )
 
@@ -45,38 +45,15 @@ func printError(p process, err error) {
 	if errors.Is(err, errPending) {
 		return
 	}
-	for _, e := range problem.Separate(err) {
-		told := problem.Explain(e)
-		fmt.Fprintf(p.Err, "bitgate: %s\n", indent(told.Found[0]))
-		for _, because := range told.Found[1:] {
-			fmt.Fprintf(p.Err, "    because: %s\n", indent(because))
-		}
-		for _, why := range told.Why {
-			fmt.Fprintf(p.Err, "    why: %s\n", indent(why))
-		}
-		for _, do := range told.Do {
-			fmt.Fprintf(p.Err, "    do:  %s\n", indent(do))
-		}
+	p.errorText().Error(err)
+}
+
+// newRunView is how a run is shown: for people, or for a program.
+func newRunView(p *process, asJSON bool) view.Run {
+	if asJSON {
+		return view.JSON{W: p.Out}
 	}
-}
-
-// message is an error for a program that reads --json.
-type message struct {
-	Found string   `json:"found"`
-	Why   []string `json:"why,omitempty"`
-	Do    []string `json:"do,omitempty"`
-	Exit  int      `json:"exit"`
-}
-
-// describeError is the whole chain for a program.
-func describeError(err error) message {
-	told := problem.Explain(err)
-	return message{Found: strings.TrimSpace(err.Error()), Why: told.Why, Do: told.Do, Exit: exitCode(err)}
-}
-
-// indent keeps the lines of a longer text below its first.
-func indent(text string) string {
-	return strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n         ")
+	return p.text()
 }
 
 // out prints a line for people.

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -161,5 +166,68 @@ func TestNoPasswordFlag(t *testing.T) {
 				t.Errorf("%s --%s takes a secret", path, f.Name)
 			}
 		})
+	}
+}
+
+// TestHelpPlaceholders: pflag takes the back-quoted word for the value's name,
+// so that a word of the explanation in quotes reads as if it were the only value.
+func TestHelpPlaceholders(t *testing.T) {
+	for path, c := range commands(newRoot(&process{})) {
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			name, _ := pflag.UnquoteUsage(f)
+			if !f.Hidden && name != "" && name != strings.ToUpper(name) && !strings.Contains(name, "|") {
+				t.Errorf("%s --%s %s: a placeholder is in capitals, or a choice a|b", path, f.Name, name)
+			}
+		})
+	}
+}
+
+// TestFlagsInTextsExist: what an error or a help text tells people to type is a
+// flag of bitgate, or of the other program that is named.
+func TestFlagsInTextsExist(t *testing.T) {
+	known := map[string]bool{}
+	for _, c := range commands(newRoot(&process{})) {
+		c.Flags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
+	}
+	for _, foreign := range []string{
+		"help", "public", // of every command; of the hidden stand-in
+		"quiet", "bare", "stdin", "system", "no-create-home", "shell", "state", "query-port", "query-service", "add-port", "permanent", // git, useradd, firewall-cmd
+	} {
+		known[foreign] = true
+	}
+	word := regexp.MustCompile(`(?:^|[\s("'` + "`" + `])--([a-z][a-z0-9-]*)`)
+	err := filepath.WalkDir("../..", func(name string, d os.DirEntry, err error) error {
+		base := filepath.Base(name)
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (base == "bench" || base == "tools" || base == "torture" || base == "e2e" || base == "peers" || base == ".git" || base == "testdata"):
+			return filepath.SkipDir
+		case filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		set := token.NewFileSet()
+		tree, err := parser.ParseFile(set, name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			if lit, is := n.(*ast.BasicLit); is && lit.Kind == token.STRING {
+				text, _ := strconv.Unquote(lit.Value)
+				if !strings.Contains(text, " ") {
+					return true // an argument for another program
+				}
+				for _, m := range word.FindAllStringSubmatch(text, -1) {
+					if !known[m[1]] {
+						t.Errorf("%s: --%s is no flag of bitgate", set.Position(lit.Pos()), m[1])
+					}
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
+	"bitgate/cmd/bitgate/view"
 	"bitgate/internal/problem"
 )
 
@@ -161,6 +162,26 @@ func (p process) serves() bool { return len(p.Args) > 0 && p.Args[0] == "proxy" 
 
 // color reports whether colours may be used (https://no-color.org).
 func (p process) color() bool { return p.OutTTY && p.env("NO_COLOR") == "" && p.env("TERM") != "dumb" }
+
+// style is the colours of standard output.
+func (p process) style() view.Style { return view.Style{Color: p.color()} }
+
+// text prints for people on standard output, errorText on standard error.
+func (p process) text() *view.Text {
+	return &view.Text{W: p.Out, Style: p.style(), Width: p.columns()}
+}
+
+func (p process) errorText() *view.Text { return &view.Text{W: p.Err, Width: p.columns()} }
+
+// columns is the width of the terminal, 0 where there is none: what a program or
+// a file gets is not broken into lines.
+func (p process) columns() int {
+	if p.Size == nil || !p.OutTTY {
+		return 0
+	}
+	w, _ := p.Size()
+	return w
+}
 
 // terminal reports whether a person sits there.
 func (p process) terminal() bool { return p.InTTY && p.OutTTY }

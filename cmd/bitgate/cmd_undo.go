@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bitgate/bitbucket"
+	"bitgate/cmd/bitgate/view"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 	"bitgate/setup/apply"
@@ -59,23 +60,23 @@ incomplete), or finishes it with --forward.`,
 	return c
 }
 
-// backJob is a job with the credentials, upstream and policy of an earlier run;
+// backSession is a session with the credentials, upstream and policy of an earlier run;
 // secrets are asked anew.
-func backJob(p *process, o backOptions, plan setup.Plan) (*job, error) {
-	j, err := newJob(p, o.sharedFlags)
+func backSession(p *process, o backOptions, plan setup.Plan) (*session, error) {
+	ses, err := newSession(p, o.sharedFlags)
 	if err != nil {
 		return nil, err
 	}
-	if j.creds.user == "" {
-		j.creds.user = plan.Answers.AdminUser
+	if ses.creds.user == "" {
+		ses.creds.user = plan.Answers.AdminUser
 	}
-	if j.creds.home == "" {
-		j.creds.home = plan.Answers.Home
+	if ses.creds.home == "" {
+		ses.creds.home = plan.Answers.Home
 	}
-	if j.creds.method == bitbucket.MethodAuto {
-		j.creds.method = newCredentials(p, plan.Answers).method
+	if ses.creds.method == bitbucket.MethodAuto {
+		ses.creds.method = newCredentials(p, plan.Answers).method
 	}
-	return j, nil
+	return ses, nil
 }
 
 func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
@@ -84,26 +85,26 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 	if err != nil {
 		return err
 	}
-	j, err := backJob(p, o, plan)
+	ses, err := backSession(p, o, plan)
 	if err != nil {
 		return err
 	}
-	defer j.creds.wipe()
+	defer ses.creds.wipe()
 	edits, err := journal.ForeignEdits(dir, run)
 	if err != nil {
 		return err
 	}
-	view := newRunView(p, o.json)
+	show := newRunView(p, o.json)
 	for _, f := range apply.Remembered(plan) {
-		view.finding(f)
+		show.Finding(f)
 	}
 	if len(edits) == 0 || o.force { // nobody is asked about what Undo refuses
-		if err := j.agree(ctx, o, plan, edits, "undo", "take back"); err != nil {
+		if err := ses.agree(ctx, o, plan, edits, "undo", "take back"); err != nil {
 			return err
 		}
 	}
-	result, err := j.applier(ctx, view.event).Undo(ctx, run, o.force)
-	return told(view, result, err)
+	result, err := ses.applier(ctx, show.Event).Undo(ctx, run, o.force)
+	return told(show, result, err)
 }
 
 func runRecover(ctx context.Context, p *process, o backOptions) error {
@@ -112,7 +113,7 @@ func runRecover(ctx context.Context, p *process, o backOptions) error {
 	if err != nil {
 		return err
 	}
-	view := newRunView(p, o.json)
+	show := newRunView(p, o.json)
 	open := ""
 	for _, r := range runs {
 		if r.State == setup.RunOpen || r.State == setup.RunIncomplete {
@@ -124,64 +125,64 @@ func runRecover(ctx context.Context, p *process, o backOptions) error {
 		if len(runs) > 0 { // a crash after the end of a run may have left a temporary file
 			result, err = (&apply.Applier{StateDir: dir}).Recover(ctx, false)
 		}
-		return told(view, result, err)
+		return told(show, result, err)
 	}
 	plan, err := journal.Plan(dir, open)
 	if err != nil {
 		return err
 	}
-	j, err := backJob(p, o, plan)
+	ses, err := backSession(p, o, plan)
 	if err != nil {
 		return err
 	}
-	defer j.creds.wipe()
+	defer ses.creds.wipe()
 	what := "take back"
 	if o.forward {
 		what = "finish"
 	}
-	if err := j.agree(ctx, o, plan, nil, "recover", what); err != nil {
+	if err := ses.agree(ctx, o, plan, nil, "recover", what); err != nil {
 		return err
 	}
-	result, err := j.applier(ctx, view.event).Recover(ctx, o.forward)
-	return told(view, result, err)
+	result, err := ses.applier(ctx, show.Event).Recover(ctx, o.forward)
+	return told(show, result, err)
 }
 
-func told(view runView, result setup.Result, err error) error {
+func told(show view.Run, result setup.Result, err error) error {
 	if err != nil {
-		view.fail(err)
+		show.Fail(err, exitCode(err))
 		return err
 	}
-	view.result(result, runEnd{})
+	show.Result(result, view.End{})
 	return nil
 }
 
 // agree shows what will be taken back, and which foreign edits go with it, and
 // asks for consent.
-func (j *job) agree(ctx context.Context, o backOptions, plan setup.Plan, edits []setup.FileDiff, word, what string) error {
+func (ses *session) agree(ctx context.Context, o backOptions, plan setup.Plan, edits []setup.FileDiff, word, what string) error {
 	if o.yes {
 		return nil
 	}
-	if !j.p.terminal() {
+	if !ses.p.terminal() {
 		return usage("missing: --yes", "without a terminal nobody can be asked for consent")
 	}
-	s := style{j.p.color()}
-	out(j.p.Out, "%s", s.bold("These changes for "+plan.Answers.URL.BaseURL()+":"))
+	s := ses.p.style()
+	out(ses.p.Out, "%s", s.Bold("These changes for "+plan.Answers.URL.BaseURL()+":"))
 	url := false
 	for _, r := range plan.Ordered() {
 		c := plan.At(r)
 		url = url || c.BaseURL != nil && c.BaseURL.Method != setup.Manual
-		out(j.p.Out, "  %s", c.What)
+		out(ses.p.Out, "  %s", c.What)
 	}
 	if len(edits) > 0 {
-		out(j.p.Out, "\n%s", s.bold("This was changed since. It goes too; a copy stays in the run's folder:"))
+		out(ses.p.Out, "\n%s", s.Bold("This was changed since. It goes too; a copy stays in the run's folder:"))
 	}
 	for _, e := range edits {
-		planText{j.p.Out, s}.diff(e.Unified)
+		ses.p.text().Diff(e.Unified)
 	}
-	if url && !j.creds.available() {
-		fmt.Fprintln(j.p.Out)
-		printError(*j.p, problem.New("the base URL cannot be set back without an administrator's login", "",
+	if url && !ses.creds.available() {
+		fmt.Fprintln(ses.p.Out)
+		printError(*ses.p, problem.New("the base URL cannot be set back without an administrator's login", "",
 			"give --admin-user and --admin-password-file"))
 	}
-	return consent(ctx, j.p, word, what+" these changes")
+	return consent(ctx, ses.p, word, what+" these changes")
 }

@@ -14,9 +14,9 @@ import (
 	"bitgate/wizard"
 )
 
-// job is one use of the machinery: look, resolve, plan. The doors differ only
+// session is one use of the machinery: look, resolve, plan. The doors differ only
 // in how they fill input.
-type job struct {
+type session struct {
 	p            *process
 	probe        detect.Probe
 	input        setup.Answers
@@ -31,13 +31,13 @@ type job struct {
 	serve    func(context.Context, string) error // starts the built-in front beside the run; nil: a service or a person does
 }
 
-// newJob reads what was said by flags, environment and answers file.
-func newJob(p *process, s *sharedFlags) (*job, error) {
+// newSession reads what was said by flags, environment and answers file.
+func newSession(p *process, s *sharedFlags) (*session, error) {
 	input, inputSources, err := s.input(p)
 	if err != nil {
 		return nil, err
 	}
-	return &job{
+	return &session{
 		p: p, input: input, inputSources: inputSources, creds: newCredentials(p, input),
 		probe: detect.Probe{
 			StateDir: stateDirOf(p, s.stateDir), Root: p.Root, Proc: p.Proc, Program: p.Program, Now: time.Now(),
@@ -46,8 +46,8 @@ func newJob(p *process, s *sharedFlags) (*job, error) {
 }
 
 // look detects with what was said as hints.
-func (j *job) look(ctx context.Context, said setup.Answers) (setup.Facts, error) {
-	probe := j.probe
+func (ses *session) look(ctx context.Context, said setup.Answers) (setup.Facts, error) {
+	probe := ses.probe
 	probe.Input = said
 	f, err := detect.Facts(ctx, probe)
 	if err != nil {
@@ -55,15 +55,15 @@ func (j *job) look(ctx context.Context, said setup.Answers) (setup.Facts, error)
 	}
 	if f.OpenRun != "" {
 		return f, problem.New("run "+f.OpenRun+" is not finished",
-			"another change on top of it could not be taken back cleanly", "settle it first: "+j.again("recover"))
+			"another change on top of it could not be taken back cleanly", "settle it first: "+ses.again("recover"))
 	}
 	return f, nil
 }
 
 // again spells a command of this program with the state directory in use.
-func (j *job) again(args ...string) string {
-	if j.probe.StateDir != defaultStateDir {
-		args = append(args, "--state-dir", j.probe.StateDir)
+func (ses *session) again(args ...string) string {
+	if ses.probe.StateDir != defaultStateDir {
+		args = append(args, "--state-dir", ses.probe.StateDir)
 	}
 	line := "bitgate"
 	for _, a := range args {
@@ -84,14 +84,14 @@ func shellWord(s string) string {
 }
 
 // detect looks and resolves.
-func (j *job) detect(ctx context.Context) error {
-	f, err := j.look(ctx, j.input)
+func (ses *session) detect(ctx context.Context) error {
+	f, err := ses.look(ctx, ses.input)
 	if err != nil {
 		return err
 	}
-	j.facts = f
-	j.creds.home = vouched(f)
-	j.answers, j.sources = setup.Resolve(f, j.input, j.inputSources)
+	ses.facts = f
+	ses.creds.home = vouched(f)
+	ses.answers, ses.sources = setup.Resolve(f, ses.input, ses.inputSources)
 	return nil
 }
 
@@ -105,9 +105,9 @@ func vouched(f setup.Facts) string {
 
 // missing names every flag that is still needed, at once. extra are those that
 // only the calling command needs (yes).
-func (j *job) missing(extra ...string) error {
-	flags := setup.Missing(j.facts, j.answers)
-	if j.creds.read != nil || j.creds.prompt != nil {
+func (ses *session) missing(extra ...string) error {
+	flags := setup.Missing(ses.facts, ses.answers)
+	if ses.creds.read != nil || ses.creds.prompt != nil {
 		flags = slices.DeleteFunc(flags, func(f string) bool { return f == "admin-password-file" })
 	}
 	flags = append(flags, extra...)
@@ -120,11 +120,11 @@ func (j *job) missing(extra ...string) error {
 
 // signIn logs in where the plan will need it, so that a refusal comes before
 // anything is changed and the plan knows the base URL that stands now.
-func (j *job) signIn(ctx context.Context) error {
-	if !j.creds.available() || !setup.NeedsLogin(j.facts, j.answers) || j.facts.Instance.State == bitbucket.Unreachable {
+func (ses *session) signIn(ctx context.Context) error {
+	if !ses.creds.available() || !setup.NeedsLogin(ses.facts, ses.answers) || ses.facts.Instance.State == bitbucket.Unreachable {
 		return nil
 	}
-	s, err := j.creds.Login(ctx, j.facts.Instance.Base)
+	s, err := ses.creds.Login(ctx, ses.facts.Instance.Base)
 	if err != nil {
 		return err
 	}
@@ -132,41 +132,41 @@ func (j *job) signIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j.settings = &settings
-	j.facts = j.known(j.facts)
+	ses.settings = &settings
+	ses.facts = ses.known(ses.facts)
 	return nil
 }
 
 // known adds to facts what the administrator's session told.
-func (j *job) known(f setup.Facts) setup.Facts {
-	if j.settings == nil {
+func (ses *session) known(f setup.Facts) setup.Facts {
+	if ses.settings == nil {
 		return f
 	}
-	return f.WithSettings(*j.settings)
+	return f.WithSettings(*ses.settings)
 }
 
 // plan does everything up to the finished plan.
-func (j *job) plan(ctx context.Context, extra ...string) (setup.Plan, error) {
-	if err := j.detect(ctx); err != nil {
+func (ses *session) plan(ctx context.Context, extra ...string) (setup.Plan, error) {
+	if err := ses.detect(ctx); err != nil {
 		return setup.Plan{}, err
 	}
-	if err := j.missing(extra...); err != nil {
+	if err := ses.missing(extra...); err != nil {
 		return setup.Plan{}, err
 	}
-	if err := j.signIn(ctx); err != nil {
+	if err := ses.signIn(ctx); err != nil {
 		return setup.Plan{}, err
 	}
-	return setup.Build(j.facts, j.answers)
+	return setup.Build(ses.facts, ses.answers)
 }
 
-// applier carries the job's plan out.
-func (j *job) applier(ctx context.Context, notify func(setup.Event)) *apply.Applier {
-	a := &apply.Applier{StateDir: j.probe.StateDir, Notify: notify, Serve: j.serve}
-	if j.creds.available() {
-		a.Login = j.creds.Login
+// applier carries the session's plan out.
+func (ses *session) applier(ctx context.Context, notify func(setup.Event)) *apply.Applier {
+	a := &apply.Applier{StateDir: ses.probe.StateDir, Notify: notify, Serve: ses.serve}
+	if ses.creds.available() {
+		a.Login = ses.creds.Login
 	}
-	if j.p.terminal() {
-		a.Ask = askOnTerminal(ctx, j.p)
+	if ses.p.terminal() {
+		a.Ask = askOnTerminal(ctx, ses.p)
 	}
 	return a
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bitgate/cmd/bitgate/view"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 	"bitgate/setup/check"
@@ -55,22 +56,22 @@ the machine has changed since.`,
 }
 
 func runApply(ctx context.Context, p *process, o applyOptions, file string) (err error) {
-	j, err := newJob(p, o.sharedFlags)
+	ses, err := newSession(p, o.sharedFlags)
 	if err != nil {
 		return err
 	}
-	defer j.creds.wipe()
-	view := newRunView(p, o.json)
+	defer ses.creds.wipe()
+	show := newRunView(p, o.json)
 	defer func() {
 		if err != nil {
-			view.fail(err)
+			show.Fail(err, exitCode(err))
 		}
 	}()
 	var extra []string
 	if !o.yes && !p.terminal() {
 		extra = []string{"yes"}
 	}
-	plan, err := j.planFor(ctx, file, extra)
+	plan, err := ses.planFor(ctx, file, extra)
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func runApply(ctx context.Context, p *process, o applyOptions, file string) (err
 		return usage("--serve runs the built-in proxy, and the front is "+plan.Answers.Front, "leave --serve out, or choose --front builtin")
 	}
 	if plan.Empty() {
-		view.result(setup.Result{State: setup.RunNothing, Pending: plan.Pending}, runEnd{URL: plan.Answers.URL.BaseURL()})
+		show.Result(setup.Result{State: setup.RunNothing, Pending: plan.Pending}, view.End{URL: plan.Answers.URL.BaseURL()})
 		if !o.serve {
 			return nil
 		}
@@ -86,16 +87,16 @@ func runApply(ctx context.Context, p *process, o applyOptions, file string) (err
 		if err != nil {
 			return err
 		}
-		return j.goOnServing(ctx, plan, front, o.json)
+		return ses.goOnServing(ctx, plan, front, o.json)
 	}
 	if !o.yes {
-		planText{p.Out, style{p.color()}}.print(plan, setup.Diffs(j.facts, plan))
+		p.text().Plan(plan, setup.Diffs(ses.facts, plan))
 	} else {
 		for _, f := range plan.Notes {
-			view.finding(f)
+			show.Finding(f)
 		}
 	}
-	if err := j.prove(ctx, plan, view); err != nil {
+	if err := ses.prove(ctx, plan, show); err != nil {
 		return err
 	}
 	if !o.yes {
@@ -103,49 +104,49 @@ func runApply(ctx context.Context, p *process, o applyOptions, file string) (err
 			return err
 		}
 	}
-	return j.carryOut(ctx, plan, o, view)
+	return ses.carryOut(ctx, plan, o, show)
 }
 
 // planFor reads the plan of a file, or makes one.
-func (j *job) planFor(ctx context.Context, file string, extra []string) (setup.Plan, error) {
+func (ses *session) planFor(ctx context.Context, file string, extra []string) (setup.Plan, error) {
 	if file == "" {
-		return j.plan(ctx, extra...)
+		return ses.plan(ctx, extra...)
 	}
 	plan, err := readPlan(file)
 	if err != nil {
 		return plan, err
 	}
 	said := plan.Answers
-	said.AdminPasswordFile = j.input.AdminPasswordFile
-	if j.input.AdminUser != "" {
-		said.AdminUser = j.input.AdminUser
+	said.AdminPasswordFile = ses.input.AdminPasswordFile
+	if ses.input.AdminUser != "" {
+		said.AdminUser = ses.input.AdminUser
 	}
-	j.input, j.inputSources = said, setup.Sources{}
-	creds := newCredentials(j.p, said)
-	j.creds.user, j.creds.method = creds.user, creds.method
-	if err := j.detect(ctx); err != nil {
+	ses.input, ses.inputSources = said, setup.Sources{}
+	creds := newCredentials(ses.p, said)
+	ses.creds.user, ses.creds.method = creds.user, creds.method
+	if err := ses.detect(ctx); err != nil {
 		return plan, err
 	}
-	j.answers.AdminPasswordFile = said.AdminPasswordFile
+	ses.answers.AdminPasswordFile = said.AdminPasswordFile
 	if plan.Empty() {
 		return plan, nil
 	}
 	if err := check.Stale(plan); err != nil {
 		return plan, err // before anybody is asked for anything
 	}
-	return plan, j.missing(extra...)
+	return plan, ses.missing(extra...)
 }
 
 // prove checks the plan before anything changes. Only what is not well is told,
 // and not what the plan's own notes said already.
-func (j *job) prove(ctx context.Context, plan setup.Plan, view runView) error {
-	found, err := check.Plan(ctx, j.facts, plan)
+func (ses *session) prove(ctx context.Context, plan setup.Plan, show view.Run) error {
+	found, err := check.Plan(ctx, ses.facts, plan)
 	if err != nil {
 		return err
 	}
 	for _, f := range found {
 		if f.Level != problem.OK && !slices.Contains(plan.Notes, f) {
-			view.finding(f)
+			show.Finding(f)
 		}
 	}
 	if bad := problem.Failures(found); len(bad) > 0 {
@@ -155,54 +156,54 @@ func (j *job) prove(ctx context.Context, plan setup.Plan, view runView) error {
 }
 
 // carryOut applies, keeps the answers, verifies, and perhaps goes on serving.
-func (j *job) carryOut(ctx context.Context, plan setup.Plan, o applyOptions, view runView) error {
+func (ses *session) carryOut(ctx context.Context, plan setup.Plan, o applyOptions, show view.Run) error {
 	var front *server
 	defer func() { front.stop() }()
 	if o.serve {
-		j.serve = func(ctx context.Context, config string) (err error) {
-			front, err = startFront(ctx, j.p.Program, j.p.Err, config)
+		ses.serve = func(ctx context.Context, config string) (err error) {
+			front, err = startFront(ctx, ses.p.Program, ses.p.Err, config)
 			return err
 		}
 	}
-	result, err := j.applier(ctx, view.event).Apply(ctx, plan)
+	result, err := ses.applier(ctx, show.Event).Apply(ctx, plan)
 	if result.Run == "" || result.State != setup.RunCommitted {
 		if err == nil {
-			view.result(result, runEnd{})
+			show.Result(result, view.End{})
 		}
 		return err
 	}
-	end := j.end(result, plan)
+	end := ses.end(result, plan)
 	if len(result.Pending) > 0 {
-		end.Then = j.again("verify")
+		end.Then = ses.again("verify")
 	} else if err == nil {
-		found := j.examine(ctx, plan, o.verifyFlags, view.finding)
+		found := ses.examine(ctx, plan, o.verifyFlags, show.Finding)
 		end.Checks = checksLine(end.URL, found)
-		err = verdict(found, j.again("undo", result.Run)+" takes the run back")
+		err = verdict(found, ses.again("undo", result.Run)+" takes the run back")
 	}
-	view.result(result, end)
+	show.Result(result, end)
 	if front == nil || err != nil && problem.KindOf(err) != problem.Verify {
 		return err
 	}
-	return j.goOnServing(ctx, plan, front, o.json)
+	return ses.goOnServing(ctx, plan, front, o.json)
 }
 
 // goOnServing stays in the foreground with the front until a signal.
-func (j *job) goOnServing(ctx context.Context, plan setup.Plan, front *server, quiet bool) error {
+func (ses *session) goOnServing(ctx context.Context, plan setup.Plan, front *server, quiet bool) error {
 	if !quiet {
-		out(j.p.Out, "\nServing %s. Ctrl-C ends it.", plan.Answers.URL.BaseURL())
+		out(ses.p.Out, "\nServing %s. Ctrl-C ends it.", plan.Answers.URL.BaseURL())
 	}
 	return front.serve(ctx)
 }
 
 // end keeps the answers and names the commands that repeat and undo the run.
-func (j *job) end(r setup.Result, plan setup.Plan) runEnd {
-	end := runEnd{URL: plan.Answers.URL.BaseURL(), Back: j.again("undo", r.Run)}
-	file := filepath.Join(j.probe.StateDir, "answers.yaml")
-	if err := writeAnswers(file, j.input); err != nil {
-		printError(*j.p, problem.Wrap(err, "the answers could not be kept", "", ""))
+func (ses *session) end(r setup.Result, plan setup.Plan) view.End {
+	end := view.End{URL: plan.Answers.URL.BaseURL(), Back: ses.again("undo", r.Run)}
+	file := filepath.Join(ses.probe.StateDir, "answers.yaml")
+	if err := writeAnswers(file, ses.input); err != nil {
+		printError(*ses.p, problem.Wrap(err, "the answers could not be kept", "", ""))
 		return end
 	}
-	end.Answers, end.Again = file, j.again("apply", "--answers", file)
+	end.Answers, end.Again = file, ses.again("apply", "--answers", file)
 	return end
 }
 

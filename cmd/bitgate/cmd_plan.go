@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bitgate/cmd/bitgate/view"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 	"bitgate/setup/check"
@@ -39,22 +40,22 @@ change. It writes nothing but the file named with -o.`,
 }
 
 func runPlan(ctx context.Context, p *process, o planOptions) error {
-	j, err := newJob(p, o.sharedFlags)
+	ses, err := newSession(p, o.sharedFlags)
 	if err != nil {
 		return err
 	}
-	defer j.creds.wipe()
-	if !givenPassword(j.creds) {
-		j.creds.prompt = nil // a preview asks nobody; the old base URL stays unknown
+	defer ses.creds.wipe()
+	if !givenPassword(ses.creds) {
+		ses.creds.prompt = nil // a preview asks nobody; the old base URL stays unknown
 	}
-	plan, err := j.planOnly(ctx)
+	plan, err := ses.planOnly(ctx)
 	if err != nil {
 		return err
 	}
-	if err := j.showPlan(plan, o.json); err != nil {
+	if err := ses.showPlan(plan, o.json); err != nil {
 		return err
 	}
-	if err := j.showObstacles(ctx, plan, o.json); err != nil {
+	if err := ses.showObstacles(ctx, plan, o.json); err != nil {
 		return err
 	}
 	if o.out != "" {
@@ -72,52 +73,51 @@ func givenPassword(c *credentials) bool { return c.user != "" && c.read != nil }
 
 // planOnly is plan without what only apply needs: a preview works without an
 // administrator.
-func (j *job) planOnly(ctx context.Context) (setup.Plan, error) {
-	if err := j.detect(ctx); err != nil {
+func (ses *session) planOnly(ctx context.Context) (setup.Plan, error) {
+	if err := ses.detect(ctx); err != nil {
 		return setup.Plan{}, err
 	}
-	if err := j.signIn(ctx); err != nil {
+	if err := ses.signIn(ctx); err != nil {
 		return setup.Plan{}, err
 	}
 	// Build names what is missing for a plan, all at once.
-	return setup.Build(j.facts, j.answers)
+	return setup.Build(ses.facts, ses.answers)
 }
 
-func (j *job) showPlan(plan setup.Plan, asJSON bool) error {
+func (ses *session) showPlan(plan setup.Plan, asJSON bool) error {
 	if asJSON {
-		return writeJSON(j.p.Out, plan)
+		return view.Value(ses.p.Out, plan)
 	}
-	v := planText{j.p.Out, style{j.p.color()}}
+	v := ses.p.text()
 	if plan.Empty() {
-		out(j.p.Out, "Nothing to do: %s is set up as asked.", plan.Answers.URL.BaseURL())
-		v.pending(plan.Pending)
+		out(ses.p.Out, "Nothing to do: %s is set up as asked.", plan.Answers.URL.BaseURL())
+		v.Pending(plan.Pending)
 		return nil
 	}
-	v.print(plan, setup.Diffs(j.facts, plan))
+	v.Plan(plan, setup.Diffs(ses.facts, plan))
 	return nil
 }
 
 // showObstacles says what apply would stop at. A preview does not fail for it:
 // the obstacle may be gone by then. A program that reads the plan is not told.
-func (j *job) showObstacles(ctx context.Context, plan setup.Plan, asJSON bool) error {
+func (ses *session) showObstacles(ctx context.Context, plan setup.Plan, asJSON bool) error {
 	if asJSON || plan.Empty() {
 		return nil
 	}
-	found, err := check.Plan(ctx, j.facts, plan)
+	found, err := check.Plan(ctx, ses.facts, plan)
 	if err != nil {
 		return err
 	}
 	if bad := problem.Failures(found); len(bad) > 0 {
-		s := style{j.p.color()}
-		out(j.p.Out, "\n%s", s.bold("As things are, apply would refuse this plan"))
-		findings(j.p.Out, s, bad)
+		out(ses.p.Out, "\n%s", ses.p.style().Bold("As things are, apply would refuse this plan"))
+		ses.p.text().Findings(bad)
 	}
 	return nil
 }
 
 func writePlan(file string, plan setup.Plan) error {
 	var b bytes.Buffer
-	if err := writeJSON(&b, plan); err != nil {
+	if err := view.Value(&b, plan); err != nil {
 		return err
 	}
 	return writePrivate(file, b.Bytes())

@@ -45,7 +45,7 @@ func newCertInspect(p *process) *cobra.Command {
 	var files *certs.Paths
 	c := &cobra.Command{
 		Use:     "inspect",
-		Short:   "Say what clients would trip over",
+		Short:   "Report what clients would reject",
 		Example: `  bitgate cert inspect --cert fullchain.pem --key privkey.pem --host git.example.com`,
 		Args:    args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
@@ -76,7 +76,7 @@ func inspectCert(p *process, m *certs.Material, host string) error {
 		host = info.Names[0]
 	}
 	found := m.Inspect(host, time.Now())
-	findings(p.Out, style{p.color()}, found)
+	p.text().Findings(found)
 	if bad := problem.Failures(found); len(bad) > 0 {
 		return problem.New("this certificate cannot be used for "+host+": "+bad[0].Found, bad[0].Why, bad[0].Do)
 	}

@@ -51,7 +51,7 @@ var exitTexts = []struct {
 	{4, "Bitbucket refused the credentials"},
 	{5, "verification failed"},
 	{6, "apply failed or was interrupted, and was taken back"},
-	{7, "taking back is incomplete; what is left is printed"},
+	{7, "rollback is incomplete; what is left is printed"},
 	{130, "cancelled before consent"},
 }
 

@@ -45,18 +45,18 @@ answers file answer questions beforehand.`,
 }
 
 func runSetup(ctx context.Context, p *process, o setupOptions) error {
-	j, err := newJob(p, o.sharedFlags)
+	ses, err := newSession(p, o.sharedFlags)
 	if err != nil {
 		return err
 	}
-	defer j.creds.wipe()
+	defer ses.creds.wipe()
 	if !o.plain && !p.terminal() {
-		return noTerminal(ctx, j)
+		return noTerminal(ctx, ses)
 	}
 	if o.answers == "" && p.env(envName("answers")) == "" {
-		j.options.Resumed = j.resumeDraft()
+		ses.options.Resumed = ses.resumeDraft()
 	}
-	outcome, err := j.guide(ctx, o.plain, j.backend(o.verifyFlags))
+	outcome, err := ses.guide(ctx, o.plain, ses.backend(o.verifyFlags))
 	if err != nil {
 		return err
 	}
@@ -64,10 +64,10 @@ func runSetup(ctx context.Context, p *process, o setupOptions) error {
 }
 
 // noTerminal says at once what a run without questions would need.
-func noTerminal(ctx context.Context, j *job) error {
+func noTerminal(ctx context.Context, ses *session) error {
 	missing := ""
-	if err := j.detect(ctx); err == nil {
-		if flags := setup.Missing(j.facts, j.answers); len(flags) > 0 {
+	if err := ses.detect(ctx); err == nil {
+		if flags := setup.Missing(ses.facts, ses.answers); len(flags) > 0 {
 			missing = "; missing: --" + strings.Join(flags, " --")
 		}
 	}
@@ -76,23 +76,24 @@ func noTerminal(ctx context.Context, j *job) error {
 }
 
 // guide runs the wizard that fits the terminal.
-func (j *job) guide(ctx context.Context, plain bool, b wizard.Backend) (wizard.Outcome, error) {
+func (ses *session) guide(ctx context.Context, plain bool, b wizard.Backend) (wizard.Outcome, error) {
 	w, h := 0, 0
-	if j.p.Size != nil && j.p.OutTTY {
-		w, h = j.p.Size()
+	if ses.p.Size != nil && ses.p.OutTTY {
+		w, h = ses.p.Size()
 	}
-	o := j.options
-	o.Width, o.NoColor = w, !j.p.color()
+	o := ses.options
+	o.Width, o.NoColor = w, !ses.p.color()
 	o.Dir, _ = os.Getwd() // without one relative paths stay relative
-	if j.p.ReadPassword != nil {
-		o.ReadPassword = func(prompt string) ([]byte, error) { return j.p.ReadPassword(ctx, prompt) }
+	if ses.p.ReadPassword != nil {
+		o.ReadPassword = func(prompt string) ([]byte, error) { return ses.p.ReadPassword(ctx, prompt) }
 	}
-	_, accessible := j.p.Env("ACCESSIBLE")
+	_, accessible := ses.p.Env("ACCESSIBLE")
 	small := w > 0 && (w < minWidth || h < minHeight)
-	if plain || accessible || small || j.p.env("TERM") == "dumb" {
-		return wizard.Plain(ctx, j.p.lines, j.p.Out, b, j.input, j.inputSources, o)
+	o.View = ses.p.text()
+	if plain || accessible || small || ses.p.env("TERM") == "dumb" {
+		return wizard.Plain(ctx, ses.p.lines, ses.p.Out, b, ses.input, ses.inputSources, o)
 	}
-	return wizard.Run(ctx, j.p.In, j.p.tty, b, j.input, j.inputSources, o)
+	return wizard.Run(ctx, ses.p.In, ses.p.tty, b, ses.input, ses.inputSources, o)
 }
 
 // settled turns how the session ended into an error for the exit code.

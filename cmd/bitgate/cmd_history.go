@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bitgate/cmd/bitgate/view"
 	"bitgate/setup/journal"
 )
 
@@ -25,7 +26,7 @@ func newHistory(p *process) *cobra.Command {
 				if runs == nil {
 					runs = []journal.RunInfo{}
 				}
-				return writeJSON(p.Out, runs)
+				return view.Value(p.Out, runs)
 			}
 			return printHistory(p, runs)
 		},

@@ -66,30 +66,30 @@ func runDemo(ctx context.Context, p *process, o demoOptions) (err error) {
 
 // unattended does what `bitgate apply --yes` does, and tells about it.
 func (d *demoSite) unattended(ctx context.Context) error {
-	j := d.job()
-	defer j.creds.wipe()
-	plan, err := j.plan(ctx)
+	ses := d.session()
+	defer ses.creds.wipe()
+	plan, err := ses.plan(ctx)
 	if err != nil {
 		return err
 	}
-	if err := j.showPlan(plan, false); err != nil {
+	if err := ses.showPlan(plan, false); err != nil {
 		return err
 	}
-	view := &textRun{w: d.p.Out, s: style{d.p.color()}}
+	show := d.p.text()
 	d.title("Check the plan")
-	if err := j.prove(ctx, plan, view); err != nil {
+	if err := ses.prove(ctx, plan, show); err != nil {
 		return err
 	}
 	d.title("Apply")
-	j.serve = d.serve()
-	a := j.applier(ctx, view.event)
+	ses.serve = d.serve()
+	a := ses.applier(ctx, show.Event)
 	a.Ask = nil
 	result, err := a.Apply(ctx, plan)
 	if err != nil {
 		return err
 	}
 	d.title("Verify from outside")
-	found := j.examine(ctx, plan, d.verifyFlags(), view.finding)
+	found := ses.examine(ctx, plan, d.verifyFlags(), show.Finding)
 	if err := verdict(found, ""); err != nil {
 		return err
 	}
@@ -103,20 +103,20 @@ func (d *demoSite) unattended(ctx context.Context) error {
 
 // guided opens the wizard on the stand-in and serves until a key is pressed.
 func (d *demoSite) guided(ctx context.Context, plain bool) error {
-	j := d.job()
-	defer j.creds.wipe()
-	j.creds.read = nil // the person types it
-	j.input.AdminPasswordFile = ""
-	for key := range j.inputSources {
+	ses := d.session()
+	defer ses.creds.wipe()
+	ses.creds.read = nil // the person types it
+	ses.input.AdminPasswordFile = ""
+	for key := range ses.inputSources {
 		// Found rather than said, so that every question is shown, with its answer.
-		j.inputSources[key] = setup.Source{From: setup.Detected, Why: "the demo"}
+		ses.inputSources[key] = setup.Source{From: setup.Detected, Why: "the demo"}
 	}
 	out(d.p.Out, "The stand-in's administrator is %s with the password %s.", demoUser, demoPassword)
-	j.options.Notes = map[string]string{interview.PasswordID: "The stand-in's administrator has the password " + demoPassword + "."}
-	b := j.backend(d.verifyFlags())
+	ses.options.Notes = map[string]string{interview.PasswordID: "The stand-in's administrator has the password " + demoPassword + "."}
+	b := ses.backend(d.verifyFlags())
 	b.ServeNow = nil // it serves from apply on
-	j.serve = d.serve()
-	outcome, err := j.guide(ctx, plain, b)
+	ses.serve = d.serve()
+	outcome, err := ses.guide(ctx, plain, b)
 	if err == nil {
 		err = settled(outcome)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bitgate/cmd/bitgate/view"
 	"bitgate/doctor"
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
@@ -50,29 +51,28 @@ examines what the last run set up.`,
 }
 
 func runVerify(ctx context.Context, p *process, shared *sharedFlags, v verifyFlags, asJSON bool) error {
-	j, err := newJob(p, shared)
+	ses, err := newSession(p, shared)
 	if err != nil {
 		return err
 	}
-	defer j.creds.wipe()
-	plan, err := j.verifiedPlan()
+	defer ses.creds.wipe()
+	plan, err := ses.verifiedPlan()
 	if err != nil {
 		return err
 	}
-	if !givenPassword(j.creds) {
-		j.creds.prompt = nil
+	if !givenPassword(ses.creds) {
+		ses.creds.prompt = nil
 	}
-	s := style{p.color()}
-	notify := func(f problem.Finding) { finding(p.Out, s, f) }
+	notify := p.text().Finding
 	if asJSON {
 		notify = nil
 	}
-	found := j.examine(ctx, plan, v, notify)
+	found := ses.examine(ctx, plan, v, notify)
 	if err := ctx.Err(); err != nil {
 		return problem.Wrap(err, "cancelled", "", "").WithKind(problem.Cancelled)
 	}
 	if asJSON {
-		if err := writeJSON(p.Out, found); err != nil {
+		if err := view.Value(p.Out, found); err != nil {
 			return err
 		}
 	}
@@ -80,41 +80,41 @@ func runVerify(ctx context.Context, p *process, shared *sharedFlags, v verifyFla
 }
 
 // verifiedPlan is the last run's plan with what was said now on top.
-func (j *job) verifiedPlan() (setup.Plan, error) {
-	plan, err := journal.Plan(j.probe.StateDir, "")
-	if err != nil && j.input.URL.IsZero() {
+func (ses *session) verifiedPlan() (setup.Plan, error) {
+	plan, err := journal.Plan(ses.probe.StateDir, "")
+	if err != nil && ses.input.URL.IsZero() {
 		return plan, usage("missing: --url", "no run is known here, so say which public URL to examine")
 	}
-	if err != nil || !j.input.URL.IsZero() && j.input.URL != plan.Answers.URL {
-		plan = setup.Plan{Answers: j.input}
+	if err != nil || !ses.input.URL.IsZero() && ses.input.URL != plan.Answers.URL {
+		plan = setup.Plan{Answers: ses.input}
 	}
-	if j.input.CAFile != "" {
-		plan.Answers.CAFile = j.input.CAFile
+	if ses.input.CAFile != "" {
+		plan.Answers.CAFile = ses.input.CAFile
 	}
-	if j.input.SSHListen != "" {
-		plan.Answers.SSHListen = j.input.SSHListen
+	if ses.input.SSHListen != "" {
+		plan.Answers.SSHListen = ses.input.SSHListen
 	}
-	if j.creds.user == "" {
-		j.creds.user = plan.Answers.AdminUser
+	if ses.creds.user == "" {
+		ses.creds.user = plan.Answers.AdminUser
 	}
-	if j.creds.home == "" {
-		j.creds.home = plan.Answers.Home
+	if ses.creds.home == "" {
+		ses.creds.home = plan.Answers.Home
 	}
 	return plan, nil
 }
 
 // examine runs the doctor on what plan set up.
-func (j *job) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notify func(problem.Finding)) []problem.Finding {
+func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notify func(problem.Finding)) []problem.Finding {
 	t := target(plan, v)
-	if j.creds.have || givenPassword(j.creds) {
+	if ses.creds.have || givenPassword(ses.creds) {
 		base := plan.Run.UpstreamAfter
 		if base == "" {
 			base = plan.Answers.URL.BaseURL()
 		}
 		// Without a session the base URL is read anonymously, or unknown.
-		if s, err := j.creds.Login(ctx, base); err == nil {
+		if s, err := ses.creds.Login(ctx, base); err == nil {
 			t.Session = s
-			t.GitUser, t.GitPassword = j.creds.user, j.creds.secret
+			t.GitUser, t.GitPassword = ses.creds.user, ses.creds.secret
 		} else {
 			f := problem.Finding{ID: "login", Level: problem.Note, Title: "Administrator", Found: err.Error()}
 			if notify != nil {
@@ -122,7 +122,7 @@ func (j *job) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notif
 			}
 		}
 	}
-	host := check.Host(ctx, j.probe.Root, plan.Answers)
+	host := check.Host(ctx, ses.probe.Root, plan.Answers)
 	for _, f := range host {
 		if notify != nil {
 			notify(f)

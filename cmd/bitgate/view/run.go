@@ -1,0 +1,141 @@
+// Package view shows plans, runs and findings: as text for people, and as JSON
+// lines for programs. Both listen to the same events.
+package view
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// Run shows a run while it happens.
+type Run interface {
+	Event(setup.Event)
+	Finding(problem.Finding)
+	Result(setup.Result, End)
+	Fail(err error, exit int)
+}
+
+// End is what a person needs after a run.
+type End struct {
+	URL     string `json:"url,omitempty"`
+	Checks  string `json:"checks,omitempty"`  // what verify saw, summed up
+	Then    string `json:"then,omitempty"`    // command, when what is pending has been done
+	Answers string `json:"answers,omitempty"` // file
+	Again   string `json:"again,omitempty"`   // command
+	Back    string `json:"back,omitempty"`    // command
+}
+
+// Text prints one line per change.
+type Text struct {
+	W     io.Writer
+	Style Style
+	Width int // columns at which sentences are broken, 0 for never
+
+	now string // the change under way, named when it takes long enough to tell of
+}
+
+// Event prints what happened.
+func (v *Text) Event(e setup.Event) {
+	switch e.Kind {
+	case setup.EventBegin:
+		fmt.Fprintf(v.W, "  %s  %s (run %s)\n", v.Style.Green("ok"), e.Title, e.Text)
+	case setup.EventDone:
+		if e.Title != "" {
+			fmt.Fprintf(v.W, "  %s  %s\n", v.Style.Green("ok"), e.Title)
+		}
+	case setup.EventStart, setup.EventUndoStart:
+		v.now = e.Title
+	case setup.EventProgress:
+		v.hang("  "+v.Style.Cyan("..")+"  ", 6, strings.TrimPrefix(v.now+": "+e.Text, ": "))
+	case setup.EventFailed:
+		if e.Title != "" {
+			v.hang("  "+v.Style.Red("x ")+"  ", 6, e.Title+": "+e.Text)
+		}
+	case setup.EventUndone:
+		fmt.Fprintf(v.W, "  %s  taken back: %s\n", v.Style.Yellow("<-"), e.Title)
+	case setup.EventLog:
+		fmt.Fprintf(v.W, "      %s\n", v.Style.Dim(e.Text))
+	}
+}
+
+// Result prints how the run ended and what to do next.
+func (v *Text) Result(r setup.Result, end End) {
+	fmt.Fprintln(v.W)
+	switch r.State {
+	case setup.RunNothing:
+		fmt.Fprintln(v.W, "Nothing to do.")
+	case setup.RunCommitted:
+		fmt.Fprintf(v.W, "Run %s is done: %d changes. Backups: %s\n", r.Run, r.Changes, r.Backups)
+	case setup.RunTakenBack, setup.RunUndone:
+		fmt.Fprintf(v.W, "Run %s was taken back; everything is as before.\n", r.Run)
+	default:
+		fmt.Fprintf(v.W, "Run %s: %s\n", r.Run, r.State)
+	}
+	if end.Checks != "" {
+		fmt.Fprintln(v.W, end.Checks)
+	}
+	v.Pending(r.Pending)
+	if len(r.Pending) > 0 {
+		fmt.Fprintln(v.W)
+	}
+	for _, l := range []struct{ name, text string }{{"Then", end.Then}, {"Answers", end.Answers}, {"Again", end.Again}, {"Back", end.Back}} {
+		if l.text != "" {
+			fmt.Fprintf(v.W, "  %-8s %s\n", l.name+":", l.text)
+		}
+	}
+}
+
+// Fail is left to Main, which prints errors on standard error.
+func (v *Text) Fail(error, int) {}
+
+// JSON prints one object per line, with one key: event, finding, result or error.
+type JSON struct{ W io.Writer }
+
+func (v JSON) line(key string, value any) {
+	b, err := json.Marshal(map[string]any{key: value})
+	if err != nil {
+		b, _ = json.Marshal(map[string]any{"error": message{Found: err.Error(), Exit: 1}})
+	}
+	_, _ = v.W.Write(append(b, '\n')) // a reader that is gone must not stop a run
+}
+
+// Event prints an event.
+func (v JSON) Event(e setup.Event) { v.line("event", e) }
+
+// Finding prints a finding.
+func (v JSON) Finding(f problem.Finding) { v.line("finding", f) }
+
+// Result prints how the run ended.
+func (v JSON) Result(r setup.Result, end End) {
+	v.line("result", struct {
+		setup.Result
+		End
+	}{r, end})
+}
+
+// Fail prints the error that ends the program with exit.
+func (v JSON) Fail(err error, exit int) {
+	told := problem.Explain(err)
+	v.line("error", message{Found: strings.TrimSpace(err.Error()), Why: told.Why, Do: told.Do, Exit: exit})
+}
+
+// message is an error for a program.
+type message struct {
+	Found string   `json:"found"`
+	Why   []string `json:"why,omitempty"`
+	Do    []string `json:"do,omitempty"`
+	Exit  int      `json:"exit"`
+}
+
+// Value prints one indented JSON value.
+func Value(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,35 @@
+package view
+
+import "bitgate/internal/problem"
+
+// Style paints words for people: one of the sixteen ANSI colours beside a mark
+// that reads without it. Without colour it adds nothing at all.
+type Style struct{ Color bool }
+
+func (s Style) paint(code, text string) string {
+	if !s.Color || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// Green and the others are the colours that are used.
+func (s Style) Green(t string) string  { return s.paint("32", t) }
+func (s Style) Red(t string) string    { return s.paint("31", t) }
+func (s Style) Yellow(t string) string { return s.paint("33", t) }
+func (s Style) Cyan(t string) string   { return s.paint("36", t) }
+func (s Style) Bold(t string) string   { return s.paint("1", t) }
+func (s Style) Dim(t string) string    { return s.paint("2", t) }
+
+// mark is a level as two characters.
+func (s Style) mark(l problem.Level) string {
+	switch l {
+	case problem.OK:
+		return s.Green("ok")
+	case problem.Warn:
+		return s.Yellow("! ")
+	case problem.Fail:
+		return s.Red("x ")
+	}
+	return s.Dim("- ")
+}
