@@ -53,6 +53,9 @@ func (p *process) ownHome(said string) bool {
 	if home == "" {
 		home = said
 	}
+	if p.contained != "" && p.home != "" {
+		home = p.inside(home)
+	}
 	owner, known := OwnerOf(home)
 	return !known || p.uid == 0 || owner == p.uid || trusted.User(owner)
 }
@@ -91,6 +94,13 @@ func claims(s Search, units []unit.Service) []claim {
 // identify judges the chosen process by what root's files say.
 func (in *Install) identify(p *process, s Search, units []unit.Service) error {
 	if s.Home != "" || trusted.User(p.uid) || p.startedBy(units, s.Proc) {
+		return nil
+	}
+	if p.contained != "" { // what files of this machine claim is another instance
+		if !strings.HasPrefix(p.engineGroup(), "/user.slice") && p.engineGroup() != "" {
+			return nil // root's engine started it
+		}
+		in.Doubt = "only " + p.who() + " in a container says that it is Bitbucket"
 		return nil
 	}
 	all := claims(s, units)

@@ -26,11 +26,11 @@ type Install struct {
 	Product   string // "Bitbucket" or "Stash"
 	Version   string // "9.4.16", "" if unknown
 	Home      string
-	Dir       string // install directory, "" if unknown
-	UID, GID  int    // owner of the home (-1 unknown)
-	PID       int    // running process, 0 if none seen
-	Container bool   // runs in a container: its environment is the place for settings
-	Doubt     string // why it may be somebody else's program that calls itself Bitbucket; "" where root or --home vouches for it
+	Dir       string     // install directory, "" if unknown
+	UID, GID  int        // owner of the home (-1 unknown)
+	PID       int        // running process, 0 if none seen
+	Container *Container // where the process runs in one
+	Doubt     string     // why it may be somebody else's program that calls itself Bitbucket; "" where root or --home vouches for it
 	Overrides []Override
 	Why       map[string]string
 	Notes     []string // what a person should know, e.g. both property files present
@@ -67,8 +67,16 @@ func Detect(ctx context.Context, s Search) (Install, error) {
 	}
 	all := units
 	units = in.unitsOf(units, s)
-	in.findDir(s, p, units)
-	in.findHome(s, p, units)
+	if p != nil {
+		in.Container = p.container(ctx)
+	}
+	if in.Container != nil {
+		units = nil // at best they start the client of the container's engine
+		in.enter(s, p)
+	} else {
+		in.findDir(s, p, units)
+		in.findHome(s, p, units)
+	}
 	if p != nil {
 		if err := in.identify(p, s, all); err != nil {
 			return *in, err
@@ -104,7 +112,7 @@ func (in *Install) chooseProcess(processes []process, s Search) (*process, error
 	var found []*process
 	for i := range processes {
 		p := &processes[i]
-		if !agree(p.home, s.Home) || !agree(p.systemProperty("bitbucket.install"), s.Install) {
+		if !p.at(s) {
 			continue
 		}
 		if !p.ownHome(s.Home) {
@@ -132,6 +140,23 @@ func (in *Install) chooseProcess(processes []process, s Search) (*process, error
 		}
 	}
 	return found[0], nil
+}
+
+// enter takes the folders of this machine behind the paths of a process in a
+// container. A path that is one inside it alone is left out, for below it this
+// machine may have anything.
+func (in *Install) enter(s Search, p *process) {
+	in.set("Home", &in.Home, s.Home, "given")
+	in.set("Home", &in.Home, p.pathHere(p.home), fmt.Sprintf("%s in the container of process %d", p.home, p.pid))
+	if in.Home == "" {
+		in.note("process %d runs in a container: %s is a path inside it", p.pid, p.home)
+	}
+	in.set("Version", &in.Version, strings.TrimSpace(s.Version), "given")
+	if dir := p.systemProperty("bitbucket.install"); dir != "" && in.Version == "" {
+		inside := Install{Dir: p.inside(p.absolute(dir)), Why: map[string]string{}}
+		inside.versionFromInstall()
+		in.set("Version", &in.Version, inside.Version, fmt.Sprintf("%s in the container of process %d", dir, p.pid))
+	}
 }
 
 // unitsOf leaves out the units of another instance.
@@ -178,7 +203,7 @@ func (in *Install) lookForTraps() {
 	if l, err := in.Layout(); err == nil && l.DeadXML != "" {
 		in.note("%s is not read by Bitbucket 5.0 and later: edits there have no effect", l.DeadXML)
 	}
-	if in.UID == imageUID && !in.Container {
+	if in.UID == imageUID && in.Container == nil {
 		in.note("the home directory belongs to uid %d, the user of Atlassian's container image: if Bitbucket runs in a container, its settings belong into the container's environment", imageUID)
 	}
 }

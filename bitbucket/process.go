@@ -12,9 +12,6 @@ import (
 	"bitgate/internal/pattern"
 )
 
-// imageUID is the user in Atlassian's container images (atlassian/bitbucket).
-const imageUID = 2003
-
 // process is a running Bitbucket or Stash.
 type process struct {
 	pid     int
@@ -24,6 +21,10 @@ type process struct {
 	cwd     string
 	home    string
 	homeWhy string // "-Dbitbucket.home" or the variable's name
+
+	proc      string // the process table it was found in
+	contained string // why its paths are not those of this machine; "" where they are
+	group     string // its line of cgroup that shows that
 }
 
 // findProcesses lists the running instances in /proc, by rising process id.
@@ -50,7 +51,7 @@ func findProcesses(ctx context.Context, proc string) ([]process, error) {
 }
 
 func readProcess(dir string, pid int) (process, bool) {
-	p := process{pid: pid, uid: ownerOfProcess(dir), args: nulList(filepath.Join(dir, "cmdline"))}
+	p := process{pid: pid, proc: filepath.Dir(dir), uid: ownerOfProcess(dir), args: nulList(filepath.Join(dir, "cmdline"))}
 	if len(p.args) == 0 || filepath.Base(p.args[0]) != "java" {
 		return p, false
 	}
@@ -59,6 +60,7 @@ func readProcess(dir string, pid int) (process, bool) {
 		return p, false
 	}
 	p.cwd, _ = os.Readlink(filepath.Join(dir, "cwd"))
+	p.group, p.contained = containerOf(dir)
 	for _, key := range []string{"bitbucket.home", "stash.home"} {
 		if v := p.systemProperty(key); v != "" && p.home == "" {
 			p.home, p.homeWhy = p.absolute(v), "-D"+key
@@ -117,18 +119,11 @@ func (p *process) absolute(path string) string {
 	return filepath.Clean(path)
 }
 
-// describeProcess records id, container and a root user.
+// describeProcess records id and a root user.
 func (in *Install) describeProcess(p *process, proc string) {
 	in.PID = p.pid
 	in.Why["PID"] = "Java process with " + p.mark()
 	dir := filepath.Join(proc, strconv.Itoa(p.pid))
-	if why := containerOf(dir); why != "" {
-		in.Container = true
-		in.Why["Container"] = why
-		if in.Home != "" && !isDir(in.Home) {
-			in.note("process %d runs in a container: %s is a path inside it", p.pid, in.Home)
-		}
-	}
 	if rootUser().MatchString(readLimited(filepath.Join(dir, "status"), 64<<10)) {
 		in.note("Bitbucket (process %d) runs as root: Atlassian advises a user of its own", p.pid)
 	}
@@ -141,28 +136,7 @@ func (p *process) mark() string {
 	return "Bitbucket's launcher"
 }
 
-var (
-	rootUser = pattern.Lazy(`(?m)^Uid:\s+\d+\s+0\s`)
-	// containerGroup matches Docker, Kubernetes, containerd, CRI-O and Podman;
-	// LXC and nspawn are left out, they are run like machines.
-	containerGroup = pattern.Lazy(`(?i)(docker|kubepods|containerd|crio|libpod)`)
-)
-
-// containerOf says by what a process shows that it runs in a container, or "".
-func containerOf(dir string) string {
-	for line := range strings.Lines(readLimited(filepath.Join(dir, "cgroup"), 64<<10)) {
-		// host services such as docker.service itself are no containers
-		if m := containerGroup().FindString(line); m != "" && !strings.HasSuffix(strings.TrimSpace(line), ".service") {
-			return "control group of the process (" + strings.TrimSpace(line) + ")"
-		}
-	}
-	for _, mark := range []string{".dockerenv", "run/.containerenv"} {
-		if isFile(filepath.Join(dir, "root", mark)) {
-			return "/" + mark + " in the root directory of the process"
-		}
-	}
-	return ""
-}
+var rootUser = pattern.Lazy(`(?m)^Uid:\s+\d+\s+0\s`)
 
 // nulList reads the NUL-separated files of /proc.
 func nulList(path string) []string {

@@ -17,11 +17,14 @@ func Build(f Facts, a Answers) (Plan, error) {
 	if err := validate(a); err != nil {
 		return Plan{}, err
 	}
+	b := builder{f: f, a: a, plan: Plan{Format: PlanFormat, Answers: a, Inputs: map[string]string{}}}
+	if err := b.container(); err != nil {
+		return Plan{}, err
+	}
 	if missing := missingForPlan(f, a); len(missing) > 0 {
 		return Plan{}, problem.New("missing: --"+strings.Join(missing, " --"), "these could not be detected",
 			"give them as flags or in the answers file").WithKind(problem.Usage)
 	}
-	b := builder{f: f, a: a, plan: Plan{Format: PlanFormat, Answers: a, Inputs: map[string]string{}}}
 	b.settings()
 	steps := []func() (Step, error){b.contextPath, b.baseURL, b.connector, b.frontStep, b.ssh}
 	for _, build := range steps {

@@ -105,7 +105,7 @@ func (b *builder) setProperties(s Step, want []tomcat.Property) (Step, error) {
 		if o, ok := b.override(p.Key); ok {
 			if o.Value != p.Value {
 				b.plan.Pending = append(b.plan.Pending,
-					fmt.Sprintf("%s beats %s: set it there to %q (%s)", o.Where, b.f.Properties.Path, p.Value, p.Key))
+					fmt.Sprintf("%s overrides %s: set it there to %q (%s)", o.Where, b.f.Properties.Path, p.Value, p.Key))
 			}
 			continue
 		}

@@ -40,7 +40,7 @@ var hosts = []string{
 // of process pid (its cgroup), else the usual names. Root prefixes /etc, /run,
 // /lib and /proc for tests.
 func FindBitbucket(_ context.Context, root string, pid int) (Control, bool) {
-	if c, ok := unitOf(root, pid); ok {
+	if c, ok := UnitOf(root, pid); ok {
 		return c, true
 	}
 	return findNamed(root, bitbucketNames)
@@ -70,8 +70,8 @@ func SystemdVersion(ctx context.Context) int {
 	return version
 }
 
-// unitOf reads the unit out of /proc/PID/cgroup, "0::/system.slice/x.service".
-func unitOf(root string, pid int) (Control, bool) {
+// UnitOf reads the unit out of /proc/PID/cgroup, "0::/system.slice/x.service".
+func UnitOf(root string, pid int) (Control, bool) {
 	if pid <= 0 || !HasSystemd(root) {
 		return Control{}, false
 	}

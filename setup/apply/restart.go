@@ -122,6 +122,6 @@ func notUp(m setup.ContextChange, limit time.Duration, state bitbucket.State, de
 
 func oldContext(m setup.ContextChange) error {
 	return problem.New(fmt.Sprintf("Bitbucket runs under %s again after its restart, not under %s", m.From, m.To),
-		"something beats the file that was changed (an environment variable such as SERVER_CONTEXT_PATH, a -D option, SPRING_APPLICATION_JSON, another file), or the restart restarted nothing",
+		"something overrides the file that was changed (an environment variable such as SERVER_CONTEXT_PATH, a -D option, SPRING_APPLICATION_JSON, another file), or the restart restarted nothing",
 		"look at the unit's Environment= lines and Bitbucket's start scripts, and whether the restart command is the right one")
 }

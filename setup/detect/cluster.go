@@ -3,13 +3,13 @@ package detect
 import (
 	"context"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/hostport"
+	"bitgate/internal/mountinfo"
 	"bitgate/internal/node"
 	"bitgate/setup"
 	"bitgate/tomcat"
@@ -100,26 +100,8 @@ func (f *facts) detectCluster(proc string) {
 	}
 }
 
-// onNFS asks the mount table (proc(5), /proc/pid/mountinfo) for the file system
-// of path.
+// onNFS asks the mount table for the file system of path.
 func onNFS(proc, path string) bool {
-	table, err := os.ReadFile(filepath.Join(proc, "self", "mountinfo"))
-	if err != nil {
-		return false
-	}
-	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-	longest, nfs := -1, false
-	for line := range strings.Lines(string(table)) {
-		before, after, ok := strings.Cut(line, " - ")
-		fields, kind := strings.Fields(before), strings.Fields(after)
-		if !ok || len(fields) < 5 || len(kind) == 0 {
-			continue
-		}
-		at := unescape.Replace(fields[4])
-		under := at == "/" || path == at || strings.HasPrefix(path, at+"/")
-		if under && len(at) >= longest { // the last of two at the same place covers the other
-			longest, nfs = len(at), kind[0] == "nfs" || kind[0] == "nfs4"
-		}
-	}
-	return nfs
+	m, _ := mountinfo.Of(mountinfo.Read(filepath.Join(proc, "self", "mountinfo")), path)
+	return m.Type == "nfs" || m.Type == "nfs4"
 }

@@ -47,7 +47,11 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 	if err := f.detectInstance(ctx, p); err != nil {
 		return f.Facts, err
 	}
-	f.BitbucketCtl, _ = service.FindBitbucket(ctx, p.Root, f.Bitbucket.PID)
+	if f.Bitbucket.Container != nil {
+		f.BitbucketCtl, _ = service.UnitOf(p.Root, f.Bitbucket.PID) // a service of this machine by its name is another
+	} else {
+		f.BitbucketCtl, _ = service.FindBitbucket(ctx, p.Root, f.Bitbucket.PID)
+	}
 	if f.Listeners, err = Listeners(p.Proc); err != nil {
 		f.Findings = append(f.Findings, problem.Finding{
 			ID: "listeners", Level: problem.Note,

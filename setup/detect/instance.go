@@ -29,11 +29,11 @@ func (f *facts) detectInstance(ctx context.Context, p Probe) error {
 	}
 	if f.Bitbucket.Version != "" && f.Bitbucket.Home != "" {
 		layout, err := f.Bitbucket.Layout()
-		if err != nil {
-			return err
+		if err == nil {
+			f.Layout = layout
+			err = f.readUpstreamFiles()
 		}
-		f.Layout = layout
-		if err := f.readUpstreamFiles(); err != nil {
+		if err != nil && f.Bitbucket.Container == nil { // Build says what to do about a container
 			return err
 		}
 	}

@@ -1,0 +1,181 @@
+package bitbucket
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"bitgate/internal/child"
+	"bitgate/internal/mountinfo"
+	"bitgate/internal/pattern"
+)
+
+// Container is where a Bitbucket runs whose paths are not those of this machine:
+// its environment is the place for settings, and its home is found through the
+// process that mounts it.
+type Container struct {
+	ID      string // "" where the control group does not tell
+	Manager string // who made it, as far as that is known
+	Home    string // as the process names it, a path inside
+	Why     string // how it shows
+}
+
+// Managers of containers. "" is unknown.
+const (
+	ByCompose    = "compose"
+	ByKubernetes = "kubernetes"
+	BySwarm      = "swarm"
+	ByHand       = "docker run" // or podman run
+)
+
+// imageUID is the user in Atlassian's container images (atlassian/bitbucket).
+const imageUID = 2003
+
+var (
+	// containerGroup matches Docker, Kubernetes, containerd, CRI-O and Podman;
+	// LXC and nspawn are left out, they are run like machines.
+	containerGroup = pattern.Lazy(`(?i)(docker|kubepods|containerd|crio|libpod)`)
+	containerID    = pattern.Lazy(`[0-9a-f]{64}`)
+)
+
+// Variable is the variable by which Atlassian's image takes a property: 5.0 and later
+// give the environment to Spring, those before know five settings of the connector.
+func (in Install) Variable(key string) string {
+	if r, ok := parseRelease(in.Version); ok && r.before(5, 0) {
+		return map[string]string{
+			"server.proxy-name": "CATALINA_CONNECTOR_PROXYNAME", "server.proxy-port": "CATALINA_CONNECTOR_PROXYPORT",
+			"server.scheme": "CATALINA_CONNECTOR_SCHEME", "server.secure": "CATALINA_CONNECTOR_SECURE",
+			"server.context-path": "CATALINA_CONTEXT_PATH",
+		}[key]
+	}
+	return strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
+}
+
+// container describes the container of p, nil where it runs in none.
+func (p *process) container(ctx context.Context) *Container {
+	if p.contained == "" {
+		return nil
+	}
+	c := &Container{ID: containerID().FindString(p.group), Home: p.home, Why: p.contained}
+	switch {
+	case strings.Contains(p.group, "kubepods") || p.variable("KUBERNETES_SERVICE_HOST") != "":
+		c.Manager = ByKubernetes
+	case c.ID != "":
+		c.Manager = managerOf(ctx, c.ID)
+	}
+	return c
+}
+
+// engineGroup is the control group of the container, "" where only a file says that
+// there is one, which anybody can make.
+func (p *process) engineGroup() string {
+	_, group, _ := strings.Cut(p.group, ":/")
+	if group == "" {
+		return ""
+	}
+	return "/" + group
+}
+
+// inspectTime is how long a container engine may take to answer.
+const inspectTime = 5 * time.Second
+
+// managerOf asks the engines for the labels of a container: what makes containers
+// from files marks them so.
+func managerOf(ctx context.Context, id string) string {
+	ctx, cancel := context.WithTimeout(ctx, inspectTime)
+	defer cancel()
+	for _, engine := range []string{"docker", "podman"} {
+		out, err := child.Output(ctx, engine, "inspect", "--format", "{{json .Config.Labels}}", id)
+		if err != nil {
+			continue // it is not installed, or does not know that container
+		}
+		labels := map[string]string{}
+		if json.Unmarshal(out, &labels) != nil {
+			continue
+		}
+		switch {
+		case labels["com.docker.swarm.service.name"] != "":
+			return BySwarm
+		case labels["io.kubernetes.pod.name"] != "":
+			return ByKubernetes
+		case labels["com.docker.compose.project"] != "" || labels["io.podman.compose.project"] != "":
+			return ByCompose
+		case labels["PODMAN_SYSTEMD_UNIT"] != "":
+			return "" // a unit, as Quadlet writes them
+		}
+		return ByHand
+	}
+	return ""
+}
+
+// containerOf says by what a process shows that it runs in a container, or "";
+// group is its control group.
+func containerOf(dir string) (group, why string) {
+	for line := range strings.Lines(readLimited(filepath.Join(dir, "cgroup"), 64<<10)) {
+		line = strings.TrimSpace(line)
+		// host services such as docker.service itself are no containers
+		if m := containerGroup().FindString(line); m != "" && !strings.HasSuffix(line, ".service") {
+			return line, "control group of the process (" + line + ")"
+		}
+	}
+	for _, mark := range []string{".dockerenv", "run/.containerenv"} {
+		if isFile(filepath.Join(dir, "root", mark)) {
+			return "", "/" + mark + " in the root directory of the process"
+		}
+	}
+	return "", ""
+}
+
+// inside is a path of p's as this machine reaches it while p runs.
+func (p *process) inside(path string) string {
+	return filepath.Join(p.proc, strconv.Itoa(p.pid), "root") + path
+}
+
+// pathHere finds the folder of this machine that p knows as path, "" where there is
+// none: below its own root directory where it has only that (chroot(2)), else by the
+// file system that is mounted there, which is mounted here too. It is the right one
+// only if it is the same inode.
+func (p *process) pathHere(path string) string {
+	if path == "" {
+		return ""
+	}
+	dir := filepath.Join(p.proc, strconv.Itoa(p.pid))
+	if root, err := os.Readlink(filepath.Join(dir, "root")); err == nil && root != "/" && p.knows(path, filepath.Join(root, path)) {
+		return filepath.Join(root, path)
+	}
+	theirs, ok := mountinfo.Of(mountinfo.Read(filepath.Join(dir, "mountinfo")), path)
+	rest, _ := mountinfo.Below(path, theirs.Point)
+	for _, ours := range mountinfo.Read(filepath.Join(p.proc, "self", "mountinfo")) {
+		sub, below := mountinfo.Below(theirs.Root, ours.Root)
+		if candidate := filepath.Join(ours.Point, sub, rest); ok && below && ours.Device == theirs.Device && p.knows(path, candidate) {
+			return candidate
+		}
+	}
+	return ""
+}
+
+// knows reports whether what p knows as path is here on this machine.
+func (p *process) knows(path, here string) bool {
+	there, err := os.Stat(p.inside(path))
+	if err != nil {
+		return false
+	}
+	info, err := os.Stat(here)
+	return err == nil && os.SameFile(there, info)
+}
+
+// at reports whether p can be the instance that the administrator named. One in a
+// container names the same folders by other paths.
+func (p *process) at(s Search) bool {
+	place := func(theirs, given string) bool {
+		if p.contained != "" {
+			return given == "" || theirs != "" && p.knows(theirs, given)
+		}
+		return agree(theirs, given)
+	}
+	return place(p.home, s.Home) && place(p.systemProperty("bitbucket.install"), s.Install)
+}
