@@ -23,7 +23,7 @@ import (
 )
 
 // Command is the hidden command of bitgate that is the stage.
-const Command = "rehearsal-stage"
+const Command = "stage"
 
 // Setup says what the stage looks like. It is the first message to it.
 type Setup struct {
