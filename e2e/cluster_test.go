@@ -22,6 +22,7 @@ import (
 	"bitgate/internal/publicurl"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
+	"bitgate/proxy/process"
 	"bitgate/setup"
 	"bitgate/setup/apply"
 	"bitgate/setup/detect"
@@ -366,7 +367,7 @@ func serveBuiltin(t *testing.T, path, admin string) error {
 		return err
 	}
 	c.MetricsListen = admin
-	listeners, err := proxy.Listen(c)
+	listeners, err := process.Listen(c)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"bitgate/internal/publicurl"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
+	"bitgate/proxy/process"
 )
 
 // site is what a front has to serve.
@@ -58,7 +59,7 @@ func startBuiltin(t *testing.T, s site) {
 	must(t, err)
 	c, err := config.Parse("proxy.yaml", written)
 	must(t, err)
-	listeners, err := proxy.Listen(c)
+	listeners, err := process.Listen(c)
 	must(t, err)
 	p, err := proxy.New(c, t.Output())
 	must(t, err)

@@ -1,16 +1,11 @@
 package proxy
 
 import (
-	"errors"
-	"io/fs"
-	"net"
 	"net/http"
-	"os"
 	"runtime/debug"
 	"strings"
 	"time"
 
-	"bitgate/internal/problem"
 	"bitgate/proxy/metrics"
 )
 
@@ -86,31 +81,4 @@ func version() string {
 		return info.Main.Version
 	}
 	return ""
-}
-
-// listenAdmin binds "unix:/path", for its owner alone, or an address. A socket
-// that a killed process left is replaced; one that answers is not.
-func listenAdmin(address string) (net.Listener, error) {
-	path, unix := strings.CutPrefix(address, "unix:")
-	if !unix {
-		return listenTCP(address)
-	}
-	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
-		if conn, err := net.Dial("unix", path); err == nil {
-			conn.Close()
-			return nil, problem.New("another program already listens on "+address, "only one can answer there", "stop it or choose another path")
-		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		return nil, err
-	}
-	return l, nil
 }

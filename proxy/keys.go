@@ -12,13 +12,13 @@ import (
 // keyPoll is how often the certificate files are looked at.
 const keyPoll = 5 * time.Second
 
-// openKeys reads the certificates.
-func openKeys(c config.Config, opener *keys.Opener) (*keys.Store, error) {
+// loadKeys reads the certificates.
+func loadKeys(c config.Config, opener *keys.Opener) (*keys.Store, error) {
 	open := certs.Open
 	if opener != nil {
 		open = opener.Open
 	}
-	return keys.OpenBy(open, keyPaths(c), time.Now())
+	return keys.OpenBy(open, KeyPaths(c), time.Now())
 }
 
 // InspectKeys logs what is wrong with the certificates that are served all the same:
@@ -34,8 +34,8 @@ func (p *Proxy) InspectKeys() {
 	}
 }
 
-// keyPaths are the pairs that c names, the default first.
-func keyPaths(c config.Config) []certs.Paths {
+// KeyPaths are the pairs that c names, the default first.
+func KeyPaths(c config.Config) []certs.Paths {
 	paths := []certs.Paths{{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM}}
 	for _, more := range c.Certificates {
 		paths = append(paths, certs.Paths{Cert: more.Cert, Key: more.Key, Chain: more.Chain, PEM: more.PEM})

@@ -16,6 +16,7 @@ import (
 
 	"bitgate/proxy"
 	"bitgate/proxy/config"
+	"bitgate/proxy/process"
 )
 
 // hello answers every request.
@@ -142,7 +143,7 @@ func TestJSONLog(t *testing.T) {
 // admin serves the administrator's address of a running proxy.
 func withAdmin(t *testing.T, address string) (*http.Client, *rig) {
 	t.Helper()
-	bound, err := proxy.Listen(config.Config{Listen: []string{"127.0.0.1:0"}, MetricsListen: address})
+	bound, err := process.Listen(config.Config{Listen: []string{"127.0.0.1:0"}, MetricsListen: address})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +212,7 @@ func TestAdminAddress(t *testing.T) {
 	if info, err := os.Stat(socket); err == nil && info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket's mode is %v", info.Mode())
 	}
-	if _, err := proxy.Listen(config.Config{Listen: []string{"127.0.0.1:0"}, MetricsListen: "unix:/nonexistent/x.sock"}); err == nil {
+	if _, err := process.Listen(config.Config{Listen: []string{"127.0.0.1:0"}, MetricsListen: "unix:/nonexistent/x.sock"}); err == nil {
 		t.Error("a socket in a folder that does not exist")
 	}
 }
@@ -220,7 +221,7 @@ func TestAdminAddress(t *testing.T) {
 // balancers are told to go elsewhere.
 func TestAdminDuringDrain(t *testing.T) {
 	g := newGate()
-	bound, err := proxy.Listen(config.Config{Listen: []string{"127.0.0.1:0"}, MetricsListen: "127.0.0.1:0"})
+	bound, err := process.Listen(config.Config{Listen: []string{"127.0.0.1:0"}, MetricsListen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"bitgate/internal/peers"
-	"bitgate/proxy"
 	"bitgate/proxy/config"
+	"bitgate/proxy/process"
 )
 
 // proxyJob is the test binary as the proxy itself.
@@ -52,12 +52,12 @@ func runChild(path string) {
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid())) // child could not know it
-	process := proxy.Process{
+	surroundings := process.Surroundings{
 		Log: os.Stdout, Reload: reload, Watchdog: time.Second,
 		Notify:  func(state string) error { _, err := daemon.SdNotify(false, state); return err },
 		Sockets: func() []*os.File { return activation.Files(true) },
 	}
-	if err := proxy.Run(ctx, c, process); err != nil {
+	if err := process.Run(ctx, c, surroundings); err != nil {
 		fmt.Fprintln(os.Stdout, "failed:", err)
 		os.Exit(1)
 	}

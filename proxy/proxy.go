@@ -50,16 +50,16 @@ type Proxy struct {
 }
 
 // New loads keys and prepares everything; log receives the access log and events.
-func New(c config.Config, log io.Writer) (*Proxy, error) { return newProxy(c, log, nil) }
+func New(c config.Config, log io.Writer) (*Proxy, error) { return NewWithKeys(c, log, nil) }
 
-// newProxy is New for keys that opener opens, nil for this process itself.
-func newProxy(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, error) {
+// NewWithKeys is New for keys that opener opens, nil for this process itself.
+func NewWithKeys(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, error) {
 	c = c.WithDefaults()
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	l := newLogger(log, c.AccessLogFormat)
-	store, err := openKeys(c, opener)
+	store, err := loadKeys(c, opener)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"bitgate/internal/publicurl"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
+	"bitgate/proxy/process"
 )
 
 func TestMain(m *testing.M) {
@@ -109,13 +110,13 @@ func TestEngineOfEarlierVersionsServes(t *testing.T) {
 
 func TestDropPrivilegesRefusesRootAndStrangers(t *testing.T) {
 	if os.Geteuid() != 0 {
-		if err := proxy.DropPrivileges("nobody-at-all"); err != nil {
+		if err := process.DropPrivileges("nobody-at-all"); err != nil {
 			t.Errorf("not root, so nothing to do, yet: %v", err)
 		}
 		return
 	}
 	for _, name := range []string{"root", "nobody-at-all"} {
-		err := proxy.DropPrivileges(name)
+		err := process.DropPrivileges(name)
 		var p *problem.Error
 		if !errors.As(err, &p) || p.Kind != problem.Usage || !strings.Contains(p.Found, name) {
 			t.Errorf("%s: %v", name, err)
@@ -133,7 +134,7 @@ func TestListenNamesTheAddressAndLeavesNothingBound(t *testing.T) {
 	}
 	defer taken.Close()
 	free := peers.FreeAddress(t)
-	_, err = proxy.Listen(config.Config{Listen: []string{free, taken.Addr().String()}})
+	_, err = process.Listen(config.Config{Listen: []string{free, taken.Addr().String()}})
 	var p *problem.Error
 	if !errors.As(err, &p) || !strings.Contains(p.Found, "another program already listens on "+taken.Addr().String()) {
 		t.Errorf("got %v", err)

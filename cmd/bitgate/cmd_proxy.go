@@ -14,8 +14,8 @@ import (
 	"bitgate/internal/child"
 	"bitgate/internal/node"
 	"bitgate/internal/problem"
-	"bitgate/proxy"
 	"bitgate/proxy/config"
+	proxyd "bitgate/proxy/process"
 )
 
 type proxyOptions struct {
@@ -77,7 +77,7 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 	}
 	c.AddCommand(&cobra.Command{
 		Use: "open-keys FILE...", Hidden: true, Short: "Open the proxy's certificate files for it (the proxy starts this)", Args: args(1, 255),
-		RunE: func(_ *cobra.Command, paths []string) error { return proxy.OpenKeys(paths) },
+		RunE: func(_ *cobra.Command, paths []string) error { return proxyd.ServeKeys(paths) },
 	})
 	return c
 }
@@ -87,16 +87,16 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 // only under that name, and anything else would run its tests again.
 const ownProgram = "/proc/self/exe"
 
-// openKeysCommand lingers: it ends with its connection, and the proxy may go on as
+// keyOpenerCommand lingers: it ends with its connection, and the proxy may go on as
 // a new program, which would end the thread that started it.
-func openKeysCommand(paths []string) child.Command {
+func keyOpenerCommand(paths []string) child.Command {
 	return child.Command{
 		Name: ownProgram, Args: append([]string{"proxy", "open-keys", "--"}, paths...), Arg0: programName,
 		Bare: true, Lingers: true,
 	}
 }
 
-func again(env ...string) error {
+func reexec(env ...string) error {
 	return child.Replace(ownProgram, append([]string{programName}, os.Args[1:]...), append(os.Environ(), env...))
 }
 
@@ -116,7 +116,7 @@ func runProxy(c *cobra.Command, p *process, o proxyOptions) error {
 			cancel()
 		}()
 	}
-	err = proxy.Run(ctx, cfg, surroundings(p, o))
+	err = proxyd.Run(ctx, cfg, surroundings(p, o))
 	if errors.Is(err, context.Canceled) {
 		return nil // a signal is how a proxy ends
 	}
@@ -124,10 +124,10 @@ func runProxy(c *cobra.Command, p *process, o proxyOptions) error {
 }
 
 // surroundings of the proxy process, with what systemd says about it.
-func surroundings(p *process, o proxyOptions) proxy.Process {
-	s := proxy.Process{Log: p.Err, User: o.user, OpenKeys: openKeysCommand, Again: again}
-	s.Keys, _ = strconv.Atoi(p.env(proxy.KeysVariable)) // 0 where it is no number
-	if !p.InTTY {                                       // from a terminal it means that the terminal is gone
+func surroundings(p *process, o proxyOptions) proxyd.Surroundings {
+	s := proxyd.Surroundings{Log: p.Err, User: o.user, SpawnKeyOpener: keyOpenerCommand, Reexec: reexec}
+	s.KeyFD, _ = strconv.Atoi(p.env(proxyd.KeysVariable)) // 0 where it is no number
+	if !p.InTTY {                                         // from a terminal it means that the terminal is gone
 		s.Reload = p.Hangups
 	}
 	s.Notify = func(state string) error {

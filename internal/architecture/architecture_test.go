@@ -40,6 +40,8 @@ func TestRulesCanFail(t *testing.T) {
 		{"setup/a.go", `import tea "github.com/charmbracelet/bubbletea"`, "setup must not import github.com/charmbracelet/bubbletea"},
 		{"setup/a.go", `import "github.com/spf13/cobra"`, "setup must not import github.com/spf13/cobra"},
 		{"proxy/a.go", `import "bitgate/internal/peers"`, "proxy must not import bitgate/internal/peers"},
+		{"proxy/a.go", `import "bitgate/proxy/process"`, "proxy must not import proxy/process"},
+		{"proxy/process/a.go", `import "github.com/coreos/go-systemd/v22/daemon"`, "proxy/process must not import github.com/coreos"},
 		{"cmd/bitgate/a.go", `import "bitgate/internal/peers"`, "cmd/bitgate must not import bitgate/internal/peers"},
 		{"internal/service/a.go", `import "testing"`, "must not import testing"},
 		{"bitbucket/bitbuckettest/a_test.go", `import "bitgate/tomcat"`, "bitbuckettest must not import tomcat"},

@@ -22,6 +22,7 @@ var layers = map[string][]string{
 	"setup/check":        {"haproxy/live/stage", "haproxy/rehearsal", "setup", "setup/journal", "bitbucket", "haproxy", "haproxy/live", "certs"},
 	"setup/apply":        {"setup", "setup/journal", "setup/detect", "setup/check", "bitbucket", "haproxy/live", "proxy/config", "certs"},
 	"proxy":              {"proxy/config", "proxy/h1", "proxy/h2", "certs", "proxy/keys", "proxy/limit", "proxy/loop", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
+	"proxy/process":      {"proxy", "proxy/config", "proxy/keys"},
 	"haproxy/live":       {"haproxy"},
 	"haproxy/live/stage": {"haproxy", "haproxy/live", "haproxy/rehearsal"},
 	"haproxy/rehearsal":  {"haproxy"},
@@ -108,6 +109,7 @@ var exclusive = map[string][]string{
 	"github.com/muesli/":               {"wizard", "internal/quietterm"},
 	"github.com/spf13/cobra":           {"cmd/"},
 	"github.com/beevik/etree":          {"tomcat"},
+	"github.com/coreos/go-systemd/":    {"cmd/"},
 	"github.com/rogpeppe/":             {}, // tests only
 	"github.com/creack/pty":            {},
 	"github.com/google/go-cmp":         {},

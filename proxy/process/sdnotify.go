@@ -1,13 +1,15 @@
-package proxy
+package process
 
 import (
 	"context"
 	"time"
+
+	"bitgate/proxy"
 )
 
 // notifier tells the service manager how the process is.
 type notifier struct {
-	notify func(state string) error // Process.Notify
+	notify func(state string) error // Surroundings.Notify
 	log    func(format string, args ...any)
 }
 
@@ -24,7 +26,7 @@ func (n notifier) send(state string) {
 // watchdog sends signs of life until ctx ends, twice as often as asked for. Each
 // takes the locks that a request takes: a proxy that is stuck sends none and is
 // restarted.
-func (n notifier) watchdog(ctx context.Context, p *Proxy, limit time.Duration) {
+func (n notifier) watchdog(ctx context.Context, p *proxy.Proxy, limit time.Duration) {
 	if limit <= 0 || n.notify == nil {
 		return
 	}

@@ -1,4 +1,4 @@
-package proxy
+package process
 
 import (
 	"errors"
@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"bitgate/internal/problem"
+	"bitgate/proxy"
 	"bitgate/proxy/config"
 )
 
@@ -50,7 +51,7 @@ func takeOver(c config.Config) (*predecessor, error) {
 		err = ownSocket(info)
 	}
 	if err != nil {
-		return nil, problem.Wrap(err, c.Handover+" cannot be trusted", "whoever made it could hand over sockets of his own", "remove it, or choose a path in a folder of root's (handover)")
+		return nil, problem.Wrap(err, c.Handover+" cannot be trusted", "whoever made it could hand over its own sockets", "remove it, or choose a path in a folder owned by root (handover)")
 	}
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: c.Handover, Net: "unix"})
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
@@ -140,7 +141,7 @@ func offer(path string) (*net.UnixListener, error) {
 
 // handOver gives the sockets to each process that asks, until one says that it
 // serves; then it calls retire.
-func handOver(p *Proxy, offered *net.UnixListener, sockets Listeners, retire func()) {
+func handOver(p *proxy.Proxy, offered *net.UnixListener, sockets proxy.Listeners, retire func()) {
 	for {
 		conn, err := offered.AcceptUnix()
 		if err != nil {
@@ -149,7 +150,7 @@ func handOver(p *Proxy, offered *net.UnixListener, sockets Listeners, retire fun
 		err = give(conn, sockets)
 		if err == nil {
 			p.Logf("another process took the sockets over")
-			sockets.leaveAdmin()
+			sockets.LeaveAdmin()
 			retire()
 			_, _ = io.WriteString(conn, handoverGo) // it knows by now
 			conn.Close()
@@ -161,10 +162,10 @@ func handOver(p *Proxy, offered *net.UnixListener, sockets Listeners, retire fun
 }
 
 // give returns nil once the other side serves.
-func give(conn *net.UnixConn, sockets Listeners) error {
+func give(conn *net.UnixConn, sockets proxy.Listeners) error {
 	_ = conn.SetDeadline(time.Now().Add(handoverTime))
 	var fds []int
-	for _, l := range sockets.all() {
+	for _, l := range sockets.All() {
 		source, ok := l.(interface{ File() (*os.File, error) })
 		if !ok {
 			return fmt.Errorf("%T has no descriptor", l)

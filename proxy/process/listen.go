@@ -1,33 +1,28 @@
-package proxy
+package process
 
 import (
 	"errors"
+	"io/fs"
 	"net"
-	"slices"
+	"os"
+	"strings"
 	"syscall"
 
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
+	"bitgate/proxy"
 	"bitgate/proxy/config"
 )
 
-// Listeners are the bound sockets of a proxy.
-type Listeners struct {
-	HTTPS    []net.Listener
-	Redirect []net.Listener
-	SSH      net.Listener
-	Admin    net.Listener // metrics and status page
-}
-
 // Listen binds what the configuration names (as root, before privileges are
 // dropped): everything or nothing.
-func Listen(c config.Config) (Listeners, error) { return listen(c, &inherited{}) }
+func Listen(c config.Config) (proxy.Listeners, error) { return listen(c, &inherited{}) }
 
 // listen takes from passed what is bound already, all of it.
-func listen(c config.Config, passed *inherited) (Listeners, error) {
+func listen(c config.Config, passed *inherited) (proxy.Listeners, error) {
 	defer func() { passed.close() }()
 	c = c.WithDefaults()
-	var l Listeners
+	var l proxy.Listeners
 	bind := func(address string) (net.Listener, error) {
 		if listener := passed.take(address); listener != nil {
 			return listener, nil
@@ -42,21 +37,21 @@ func listen(c config.Config, passed *inherited) (Listeners, error) {
 	for _, address := range c.Listen {
 		listener, err := bind(address)
 		if err != nil {
-			return Listeners{}, err
+			return proxy.Listeners{}, err
 		}
 		l.HTTPS = append(l.HTTPS, listener)
 	}
 	for _, address := range c.RedirectListen {
 		listener, err := bind(address)
 		if err != nil {
-			return Listeners{}, err
+			return proxy.Listeners{}, err
 		}
 		l.Redirect = append(l.Redirect, listener)
 	}
 	if c.SSHListen != "" {
 		listener, err := bind(c.SSHListen)
 		if err != nil {
-			return Listeners{}, err
+			return proxy.Listeners{}, err
 		}
 		l.SSH = listener
 	}
@@ -65,14 +60,14 @@ func listen(c config.Config, passed *inherited) (Listeners, error) {
 			listener, err := listenAdmin(c.MetricsListen)
 			if err != nil {
 				l.Close()
-				return Listeners{}, cannotListen(c.MetricsListen, err)
+				return proxy.Listeners{}, cannotListen(c.MetricsListen, err)
 			}
 			l.Admin = listener
 		}
 	}
 	if len(*passed) > 0 {
 		l.Close()
-		return Listeners{}, problem.New("the service manager passed a socket of "+(*passed)[0].Addr().String()+", which the configuration does not name",
+		return proxy.Listeners{}, problem.New("the service manager passed a socket of "+(*passed)[0].Addr().String()+", which the configuration does not name",
 			"nobody would answer there", "give the .socket unit and the configuration (listen, redirect-listen, ssh-listen) the same addresses").WithKind(problem.Usage)
 	}
 	return l, nil
@@ -101,39 +96,29 @@ func cannotListen(address string, err error) error {
 	return problem.Wrap(err, "cannot listen on "+address, "", "")
 }
 
-// Close closes all of them.
-func (l Listeners) Close() error {
-	var failed []error
-	for _, listener := range l.all() {
-		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			failed = append(failed, err)
+// listenAdmin binds "unix:/path", for its owner alone, or an address. A socket
+// that a killed process left is replaced; one that answers is not.
+func listenAdmin(address string) (net.Listener, error) {
+	path, unix := strings.CutPrefix(address, "unix:")
+	if !unix {
+		return listenTCP(address)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		if conn, err := net.Dial("unix", path); err == nil {
+			conn.Close()
+			return nil, problem.New("another program already listens on "+address, "only one can answer there", "stop it or choose another path")
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
 		}
 	}
-	return errors.Join(failed...)
-}
-
-// closeClients closes those that clients connect to.
-func (l Listeners) closeClients() {
-	l.Admin = nil
-	_ = l.Close() // what does not close is closed already
-}
-
-// leaveAdmin closes the administrator's, which another process has from now on.
-func (l Listeners) leaveAdmin() {
-	if socket, ok := l.Admin.(*net.UnixListener); ok {
-		socket.SetUnlinkOnClose(false)
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
 	}
-	if l.Admin != nil {
-		_ = l.Admin.Close()
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, err
 	}
-}
-
-func (l Listeners) all() []net.Listener {
-	all := slices.Concat(l.HTTPS, l.Redirect)
-	for _, one := range []net.Listener{l.SSH, l.Admin} {
-		if one != nil {
-			all = append(all, one)
-		}
-	}
-	return all
+	return l, nil
 }

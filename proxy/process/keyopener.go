@@ -1,4 +1,4 @@
-package proxy
+package process
 
 import (
 	"context"
@@ -13,58 +13,59 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"bitgate/proxy"
 	"bitgate/proxy/config"
 	"bitgate/proxy/keys"
 )
 
-// KeysVariable carries the descriptor of the key opener over Process.Again.
+// KeysVariable carries the descriptor of the key opener over Reexec.
 const KeysVariable = "BITGATE_KEYS"
 
-// openKeysBy decides who opens the certificate files once the proxy serves. A
+// startKeyOpener decides who opens the certificate files once the proxy serves. A
 // process that may read every file now, as root or with CAP_DAC_READ_SEARCH, does
 // not keep that right where it meets the network: it leaves it to a process of
 // its own, which opens these files and does nothing else. Root drops the rest
 // later (DropPrivileges); a capability goes by starting this program anew
 // without it, in the same process.
-func openKeysBy(c config.Config, process Process) (*keys.Opener, error) {
+func startKeyOpener(c config.Config, s Surroundings) (*keys.Opener, error) {
 	paths := keyFiles(c)
-	if process.Keys > 0 {
+	if s.KeyFD > 0 {
 		if all, err := readsAll(); err != nil {
 			return nil, err
 		} else if all {
-			return nil, errors.New("the proxy still has CAP_DAC_READ_SEARCH, which must not meet the network")
+			return nil, errors.New("the proxy still has CAP_DAC_READ_SEARCH, which must not face the network")
 		}
-		return connectOpener(os.NewFile(uintptr(process.Keys), "key opener"), paths)
+		return connectKeyOpener(os.NewFile(uintptr(s.KeyFD), "key opener"), paths)
 	}
 	all, err := readsAll()
-	if !all || process.OpenKeys == nil || process.Again == nil {
+	if !all || s.SpawnKeyOpener == nil || s.Reexec == nil {
 		return nil, err // each file must be readable for the user that serves
 	}
 	root := os.Geteuid() == 0
-	ours, err := startOpener(c, process, paths, root)
+	ours, err := spawnKeyOpener(c, s, paths, root)
 	if err != nil {
 		return nil, err
 	}
 	if root {
-		return connectOpener(ours, paths)
+		return connectKeyOpener(ours, paths)
 	}
-	return nil, again(process, ours)
+	return nil, reexec(s, ours)
 }
 
-// startOpener starts the process that opens files and returns our end of the
+// spawnKeyOpener starts the process that opens files and returns our end of the
 // connection. From root it becomes the user that the proxy becomes, with the one
 // capability; else it inherits that.
-func startOpener(c config.Config, process Process, paths []string, root bool) (*os.File, error) {
+func spawnKeyOpener(c config.Config, s Surroundings, paths []string, root bool) (*os.File, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
 	}
 	ours, theirs := os.NewFile(uintptr(pair[0]), "key opener"), os.NewFile(uintptr(pair[1]), "key opener")
 	defer theirs.Close()
-	cmd := process.OpenKeys(paths)
+	cmd := s.SpawnKeyOpener(paths)
 	cmd.Files = []*os.File{theirs}
 	if root {
-		uid, gid, err := lookup(process.user(c))
+		uid, gid, err := lookup(s.user(c))
 		if err != nil {
 			ours.Close()
 			return nil, err
@@ -81,9 +82,9 @@ func startOpener(c config.Config, process Process, paths []string, root bool) (*
 	return ours, nil
 }
 
-// again starts this program anew without the right to read every file. The
+// reexec starts this program anew without the right to read every file. The
 // ambient set of the thread that does it is what counts (capabilities(7)).
-func again(process Process, opener *os.File) error {
+func reexec(s Surroundings, opener *os.File) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_LOWER, unix.CAP_DAC_READ_SEARCH, 0, 0); err != nil {
@@ -93,10 +94,10 @@ func again(process Process, opener *os.File) error {
 	if err != nil {
 		return fmt.Errorf("dup: %w", err)
 	}
-	return process.Again(KeysVariable + "=" + strconv.Itoa(fd))
+	return s.Reexec(KeysVariable + "=" + strconv.Itoa(fd))
 }
 
-func connectOpener(file *os.File, paths []string) (*keys.Opener, error) {
+func connectKeyOpener(file *os.File, paths []string) (*keys.Opener, error) {
 	defer file.Close() // the connection has a copy
 	conn, err := net.FileConn(file)
 	if err != nil {
@@ -123,7 +124,7 @@ func readsAll() (bool, error) {
 // keyFiles are the certificate files of c, each once.
 func keyFiles(c config.Config) []string {
 	var all []string
-	for _, p := range keyPaths(c) {
+	for _, p := range proxy.KeyPaths(c) {
 		for _, file := range []string{p.PEM, p.Cert, p.Chain, p.Key} {
 			if file != "" && !slices.Contains(all, file) {
 				all = append(all, file)
@@ -133,10 +134,10 @@ func keyFiles(c config.Config) []string {
 	return all
 }
 
-// OpenKeys is the life of the process that opens certificate files: descriptor 3
+// ServeKeys is the life of the process that opens certificate files: descriptor 3
 // is its connection, whose end is its own. It cannot gain privileges, and others
 // of its user cannot look into it.
-func OpenKeys(paths []string) error {
+func ServeKeys(paths []string) error {
 	if err := noNewPrivileges(); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package proxy
+package process
 
 import (
 	"context"
@@ -11,12 +11,13 @@ import (
 
 	"bitgate/internal/child"
 	"bitgate/internal/problem"
+	"bitgate/proxy"
 	"bitgate/proxy/config"
 	"bitgate/proxy/keys"
 )
 
-// Process is what a proxy process gets from its surroundings.
-type Process struct {
+// Surroundings are what a proxy process gets from the program that it runs in.
+type Surroundings struct {
 	Log      io.Writer                // events, and the access log unless the configuration names a file
 	User     string                   // to become, see DropPrivileges; "" means the configuration's
 	Reload   <-chan os.Signal         // reads the certificates again; nil is never
@@ -24,15 +25,15 @@ type Process struct {
 	Watchdog time.Duration            // how often it wants a sign of life (sd_watchdog_enabled(3)), 0 for never
 	Sockets  func() []*os.File        // takes over the bound sockets that it passed (sd_listen_fds(3)); nil for none
 
-	OpenKeys func(paths []string) child.Command // calls OpenKeys(paths) in a process of its own; nil: the proxy's user must be able to read a renewed key
-	Again    func(env ...string) error          // starts this program anew in this process, with more variables (execve(2))
-	Keys     int                                // descriptor from before that (KeysVariable), 0 for none
+	SpawnKeyOpener func(paths []string) child.Command // calls ServeKeys(paths) in a process of its own; nil: the proxy's user must be able to read a renewed key
+	Reexec         func(env ...string) error          // starts this program anew in this process, with more variables (execve(2))
+	KeyFD          int                                // descriptor from before that (KeysVariable), 0 for none
 }
 
 // user to become, "" for the usual one.
-func (p Process) user(c config.Config) string {
-	if p.User != "" {
-		return p.User
+func (s Surroundings) user(c config.Config) string {
+	if s.User != "" {
+		return s.User
 	}
 	return c.User
 }
@@ -41,7 +42,7 @@ func (p Process) user(c config.Config) string {
 // serve, and when ctx ends drain for at most the configuration's drain timeout.
 // Started as root it changes the whole process for good, so nothing that needs
 // root may follow.
-func Run(ctx context.Context, c config.Config, process Process) error {
+func Run(ctx context.Context, c config.Config, s Surroundings) error {
 	c = c.WithDefaults()
 	if err := c.Validate(); err != nil {
 		return err
@@ -50,13 +51,13 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 	var err error
 	root := os.Geteuid() == 0
 	if !root { // it may start this program anew, so it comes before whatever is opened
-		if opener, err = openKeysBy(c, process); err != nil {
+		if opener, err = startKeyOpener(c, s); err != nil {
 			return err
 		}
 	}
 	var passed inherited
-	if process.Sockets != nil {
-		if passed, err = inherit(process.Sockets()); err != nil {
+	if s.Sockets != nil {
+		if passed, err = inherit(s.Sockets()); err != nil {
 			return err
 		}
 	}
@@ -74,11 +75,11 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 	}
 	defer listeners.Close()
 	if root { // it starts a process, so who connects meanwhile can wait already
-		if opener, err = openKeysBy(c, process); err != nil {
+		if opener, err = startKeyOpener(c, s); err != nil {
 			return err
 		}
 	}
-	log := process.Log
+	log := s.Log
 	if c.AccessLog != "" && c.AccessLog != "-" {
 		file, err := os.OpenFile(c.AccessLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
 		if err != nil {
@@ -87,7 +88,7 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 		defer file.Close()
 		log = file
 	}
-	p, err := newProxy(c, log, opener)
+	p, err := proxy.NewWithKeys(c, log, opener)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 	if err != nil {
 		return err
 	}
-	if err := DropPrivileges(process.user(c)); err != nil {
+	if err := DropPrivileges(s.user(c)); err != nil {
 		return err
 	}
 	ctx, retire := context.WithCancel(ctx)
@@ -107,19 +108,19 @@ func Run(ctx context.Context, c config.Config, process Process) error {
 	for _, line := range c.Obsolete {
 		p.Logf("%s", line)
 	}
-	p.Logf("%s listens on %s, server %s", c.URL, strings.Join(listeners.addresses(), " "), serverNames(c))
+	p.Logf("%s listens on %s, server %s", c.URL, strings.Join(listeners.Addresses(), " "), serverNames(c))
 	defer tune()()
-	return serve(ctx, p, listeners, before, process)
+	return serve(ctx, c, p, listeners, before, s)
 }
 
 // serve serves until ctx ends, and drains.
-func serve(ctx context.Context, p *Proxy, listeners Listeners, before *predecessor, process Process) error {
-	manager := notifier{notify: process.Notify, log: p.Logf}
+func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy.Listeners, before *predecessor, s Surroundings) error {
+	manager := notifier{notify: s.Notify, log: p.Logf}
 	beside, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer end()
-	running.Go(func() { manager.watchdog(beside, p, process.Watchdog) })
+	running.Go(func() { manager.watchdog(beside, p, s.Watchdog) })
 	running.Go(func() {
 		p.InspectKeys()
 		giveBackMemory(beside)
@@ -127,7 +128,7 @@ func serve(ctx context.Context, p *Proxy, listeners Listeners, before *predecess
 	running.Go(func() {
 		for {
 			select {
-			case <-process.Reload:
+			case <-s.Reload:
 				p.Reload()
 			case <-beside.Done():
 				return
@@ -139,16 +140,16 @@ func serve(ctx context.Context, p *Proxy, listeners Listeners, before *predecess
 	stop := context.AfterFunc(ctx, func() {
 		defer close(drained)
 		open := p.InFlight()
-		p.Logf("stopping: %d open, which may take %s", open, p.cfg.DrainTimeout)
+		p.Logf("stopping: %d open, which may take %s", open, c.DrainTimeout)
 		manager.send(fmt.Sprintf("STOPPING=1\nSTATUS=stopping, %d open", open))
-		limit, cancel := context.WithTimeout(context.Background(), p.cfg.DrainTimeout)
+		limit, cancel := context.WithTimeout(context.Background(), c.DrainTimeout)
 		defer cancel()
 		if err := p.Drain(limit); err != nil {
 			p.Logf("stopped: %v", err)
 		}
 	})
 	// The sockets are bound: who connects from here on is answered.
-	manager.send("READY=1\nSTATUS=" + p.cfg.URL.BaseURL())
+	manager.send("READY=1\nSTATUS=" + c.URL.BaseURL())
 	if before != nil {
 		// Both accept from here on; until the old one has closed its copies, some
 		// connections go to it, and it answers them.
@@ -174,12 +175,4 @@ func serverNames(c config.Config) string {
 		all = append(all, n.Name+"="+n.Address)
 	}
 	return strings.Join(all, " ")
-}
-
-func (l Listeners) addresses() []string {
-	var all []string
-	for _, listener := range l.all() {
-		all = append(all, listener.Addr().String())
-	}
-	return all
 }

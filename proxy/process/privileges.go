@@ -1,4 +1,4 @@
-package proxy
+package process
 
 import (
 	"errors"
@@ -33,11 +33,11 @@ func DropPrivileges(user string) error {
 		return err
 	}
 	if err := become(uid, gid); err != nil {
-		return problem.Wrap(err, "the proxy cannot give up root", "it must not meet the network as root",
+		return problem.Wrap(err, "the proxy cannot give up root", "it must not face the network as root",
 			"start it through its systemd unit, which starts it as another user")
 	}
 	if err := verifyDropped("/proc/self/task", uid, gid); err != nil {
-		return problem.Wrap(err, "the proxy did not give up root completely", "it must not meet the network with privileges",
+		return problem.Wrap(err, "the proxy did not give up root completely", "it must not face the network with privileges",
 			"start it through its systemd unit, which starts it as another user")
 	}
 	return nil
