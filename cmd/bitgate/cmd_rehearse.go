@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"bitgate/cmd/bitgate/view"
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
 	"bitgate/haproxy/live/stage"
@@ -76,11 +76,11 @@ func runRehearse(ctx context.Context, p *process, o rehearseOptions) error {
 	}
 	report := r.Run(ctx)
 	if o.json {
-		if err := writeJSON(p.Out, report); err != nil {
+		if err := view.Value(p.Out, report); err != nil {
 			return err
 		}
 	} else {
-		rehearsed(p.Out, style{p.color()}, report)
+		rehearsed(p.text(), report)
 	}
 	switch {
 	case !report.Rehearsed:
@@ -162,10 +162,10 @@ func readSet(files []string) ([]haproxy.Source, error) {
 }
 
 // rehearsed prints a report for people.
-func rehearsed(w io.Writer, s style, r rehearsal.Report) {
+func rehearsed(text *view.Text, r rehearsal.Report) {
 	if !r.Rehearsed {
 		return // that is the error
 	}
-	fmt.Fprintf(w, "%s  (%.1f s)\n", s.bold(r.Summary()), r.Took.Seconds())
-	findings(w, s, r.List()[1:])
+	fmt.Fprintf(text.W, "%s  (%.1f s)\n", text.Style.Bold(r.Summary()), r.Took.Seconds())
+	text.Findings(r.List()[1:])
 }
