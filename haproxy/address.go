@@ -27,7 +27,7 @@ func parseBind(text string) (endpoint, bool) {
 		}
 		text = rest
 	}
-	if text == "" || strings.HasPrefix(text, "/") {
+	if text == "" || strings.Contains(text, "/") { // a path, whatever a variable before it holds
 		return endpoint{}, false
 	}
 	e := endpoint{unsure: strings.Contains(text, "$")}

@@ -116,7 +116,11 @@ func TestRedirectInASharedFrontend(t *testing.T) {
 		t.Fatal(err)
 	}
 	reversible(t, []byte(text), m, s)
-	rule := "  http-request redirect code 301 prefix https://git.example.com if { req.fhdr(Host) -i git.example.com git.example.com:80 } !{ ssl_fc } !{ path_beg /.well-known/acme-challenge/ } " + lineMark + "\n"
+	rule := ""
+	for _, path := range []string{"{ path /bitbucket }", "{ path_beg /bitbucket/ }"} {
+		rule += "  http-request redirect code 301 prefix https://git.example.com if { req.fhdr(Host) -i git.example.com git.example.com:80 } !{ ssl_fc } " + path + " { method GET HEAD } " + lineMark + "\n" +
+			"  http-request redirect code 308 prefix https://git.example.com if { req.fhdr(Host) -i git.example.com git.example.com:80 } !{ ssl_fc } " + path + " !{ method GET HEAD } " + lineMark + "\n"
+	}
 	if !strings.Contains(string(m.After), "{ src 192.0.2.1 }\n"+rule+"  http-request deny") {
 		t.Errorf("got\n%s", m.After)
 	}

@@ -40,29 +40,54 @@ func (m *merger) refuseTakenPort() error {
 		return err
 	}
 	for _, b := range m.takenBy(want) {
-		return taken(m.site.SSHListen, b.Bind, b.at)
+		return takenSSH(m.site.SSHListen, b.Bind, b.at)
 	}
 	return nil
 }
 
+// taken refuses an address for HTTPS that a section binds which cannot lead to us.
 func taken(want string, b Bind, have endpoint) error {
-	how := "already binds"
-	if have.unsure {
-		how = "may bind the same port: it binds"
-	}
-	found := fmt.Sprintf("%s, line %d: %q %s %s, which bitgate needs for %s", b.File, b.Line, b.Section, how, b.Address, want)
-	why := "HAProxy would start, but every connection would go to one of the two sections at random"
-	do := "take that bind out, or give bitgate another address (--listen, with the port in --url too), or add Bitbucket to that section by hand: \"bitgate render haproxy\" prints the rules"
+	do := "take that bind out, or give bitgate another address (--listen, with the port in --url too)"
+	why := splits
 	switch {
 	case have.unsure:
 		do = "write the port out in that line, or give bitgate another address (--listen)"
 	case mentionsBitbucket(b.Section):
 		do = "if that section is Bitbucket's, take it and its backend out (bitgate's sections replace them), else give bitgate another address (--listen)"
-	case !b.SSL && have.lo == 443:
+	case !b.SSL && have.lo == 443 && b.proxy():
 		why += "; and it takes the port without decrypting TLS (no \"ssl\" on the line), so that no HTTP rule could be added there"
 		do = "give bitgate another address (--listen 127.0.0.1:8443) and let that section pass the TLS connections for this host name on to it, or take the bind out"
+	case b.proxy():
+		do += ", or add Bitbucket to that section by hand: \"bitgate render haproxy\" prints the rules"
 	}
-	return problem.New(found, why, do)
+	return problem.New(b.conflict(want, have), why, do)
+}
+
+// takenSSH does so for SSH.
+func takenSSH(want string, b Bind, have endpoint) error {
+	do := "take that bind out, or give bitgate another address for SSH (--ssh-listen)"
+	switch {
+	case have.unsure:
+		do = "write the port out in that line, or give bitgate another address for SSH (--ssh-listen)"
+	case mentionsBitbucket(b.Section):
+		do = "if that section is Bitbucket's, let bitgate's take its place (--haproxy-by-hand adopt), else give bitgate another address for SSH (--ssh-listen)"
+	}
+	return problem.New(b.conflict(want, have), splits, do)
+}
+
+const splits = "HAProxy would start, but every connection would go to one of the two sections at random"
+
+func (b Bind) conflict(want string, have endpoint) string {
+	how := "already binds"
+	if have.unsure {
+		how = "may bind the same port: it binds"
+	}
+	return fmt.Sprintf("%s, line %d: %q %s %s, which bitgate needs for %s", b.File, b.Line, b.Section, how, b.Address, want)
+}
+
+// proxy reports whether the bind is that of a frontend or listen section.
+func (b Bind) proxy() bool {
+	return strings.HasPrefix(b.Section, "frontend ") || strings.HasPrefix(b.Section, "listen ")
 }
 
 func mentionsBitbucket(name string) bool {

@@ -1,6 +1,8 @@
 package haproxy
 
 import (
+	"fmt"
+
 	"bitgate/internal/problem"
 	"bitgate/internal/splice"
 )
@@ -62,9 +64,13 @@ func (c Config) Merge(s Site) (Merged, error) {
 		return Merged{}, err
 	}
 	at := m.spot()
-	fill := options{complete: !m.foreignSections(), noTLS: m.oneByOne(), bindings: b}
+	fill := options{complete: !m.foreignSections(), noTLS: m.oneByOne(), bindings: b, others: m.otherSites()}
 	fill.own = !fill.complete && m.own(at.file)
 	fill.log = fill.complete || m.logsBefore(at)
+	withheld := ""
+	if len(b.own) > 0 || b.loop != "" {
+		fill.h2, withheld = m.http2(fill.complete)
+	}
 	text, err := body(s, fill)
 	if err != nil {
 		return Merged{}, err
@@ -74,6 +80,9 @@ func (c Config) Merge(s Site) (Merged, error) {
 		return Merged{}, err
 	}
 	m.notes = append(append(m.notes, byHand...), notes(b.own)...)
+	if withheld != "" {
+		m.notes = append(m.notes, fmt.Sprintf("HTTP/2 is not offered: pushes of Git with libcurl 7.84 to 8.4 can hang over it without the global setting %q, and %s", wideWindow, withheld))
+	}
 	if !fill.log {
 		m.notes = append(m.notes, "requests to Bitbucket are not logged: no global section before bitgate's has a \"log\" line")
 	}
@@ -123,6 +132,18 @@ func (m *merger) foreignSections() bool {
 	for _, d := range m.files {
 		if d.foreign() {
 			return true
+		}
+	}
+	return false
+}
+
+// otherSites reports whether sections of the administrator's take requests.
+func (m *merger) otherSites() bool {
+	for _, d := range m.files {
+		for n, s := range d.Sections {
+			if (s.Keyword == "frontend" || s.Keyword == "listen") && d.live(n) {
+				return true
+			}
 		}
 	}
 	return false

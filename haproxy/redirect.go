@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"bitgate/internal/hostport"
+	"bitgate/internal/publicurl"
 )
 
 // sharePlain adds the section of a bind to those that send plain requests for
@@ -47,6 +48,15 @@ var beforeHTTP = []string{"http-request", "redirect", "use_backend", "use-server
 // redirect sends plain requests for our name to HTTPS. ACME challenges go where
 // they went.
 func (e *sectionEditor) redirect() error {
+	if line := e.merge.sendsOn(e.shared.place); line > 0 {
+		e.note("line %d sends plain requests for %s on to https already; nothing is added", line, e.site.URL.Host())
+		return nil
+	}
+	if e.site.URL.TomcatPath() == "" {
+		if err := e.routes(e.merge.evaluator(e.shared.place, e.site.URL.Host(), 80, false)); err != nil {
+			return err
+		}
+	}
 	at := -1
 	e.each(func(i int, w []Word) {
 		if at < 0 && slices.Contains(beforeHTTP, w[0].Text) {
@@ -66,7 +76,70 @@ func (e *sectionEditor) redirect() error {
 			}
 		}
 	}
-	e.put(at, fmt.Sprintf("http-request redirect code 301 prefix %s if { req.fhdr(Host) -i %s } !{ ssl_fc } !{ path_beg %s } %s", e.site.URL.Origin(), names, acmePath, lineMark))
-	e.note("plain requests for %s are sent to %s from here, by a rule before line %d; ACME challenges and the other sites are not touched", name, e.site.URL.Origin(), at+1)
+	condition := "{ req.fhdr(Host) -i " + names + " } !{ ssl_fc }"
+	var lines []string
+	for _, c := range e.site.below(condition, true) { // with a 301, clients repeat other methods without the body
+		lines = append(lines, fmt.Sprintf("http-request redirect code 301 prefix %s if %s { method GET HEAD } %s", e.site.URL.Origin(), c, lineMark),
+			fmt.Sprintf("http-request redirect code 308 prefix %s if %s !{ method GET HEAD } %s", e.site.URL.Origin(), c, lineMark))
+	}
+	e.put(at, lines...)
+	e.note("plain requests for %s%s are sent to %s from here, by rules before line %d; ACME challenges and the other sites are not touched", name, e.site.URL.TomcatPath(), e.site.URL.Origin(), at+1)
 	return nil
+}
+
+// sendsOn is the line (from 1) with which a section redirects all plain requests
+// for our name to https, 0 without one.
+func (m *merger) sendsOn(at place) int {
+	found := 0
+	ev := m.evaluator(at, m.site.URL.Host(), 80, false)
+	m.files[at.file].each(m.section(at), func(i int, w []Word) {
+		if found > 0 || effectOf(w) != stops {
+			return
+		}
+		to := w
+		if w[0].Text == "http-request" {
+			to = w[1:]
+		}
+		if word(to, 0) != "redirect" || !m.leadsToHTTPS(to[1:]) {
+			return
+		}
+		if _, held := ev.certain(w, ev.requests); len(held) == len(ev.requests) {
+			found = i + 1
+		}
+	})
+	return found
+}
+
+// leadsToHTTPS reads "scheme https" and "prefix https://git.example.com".
+func (m *merger) leadsToHTTPS(w []Word) bool {
+	for n := range w {
+		to := strings.ToLower(word(w, n+1))
+		switch w[n].Text {
+		case "scheme":
+			return to == "https" && m.site.URL.Port() == 443
+		case "prefix":
+			return to == m.site.URL.Origin() || to == "https://%[hdr(host)]" || to == "https://%[req.hdr(host)]"
+		case "location":
+			return to == "https://%[hdr(host)]%[capture.req.uri]" || to == "https://%[req.hdr(host)]%[capture.req.uri]" || to == "https://%[hdr(host)]%[url]"
+		case "if", "unless":
+			return false
+		}
+	}
+	return false
+}
+
+// SendsOn says which section redirects plain requests for a public URL, which
+// arrive at an address, to https already; "" where none does.
+func (c Config) SendsOn(u publicurl.URL, address string) string {
+	m, err := c.merge(Site{URL: u})
+	want, wrong := parseListen(address)
+	if err != nil || wrong != nil {
+		return ""
+	}
+	for _, b := range m.takenBy(want) {
+		if line := m.sendsOn(b.place); line > 0 && !b.SSL && m.modeOf(b.place) == "http" {
+			return fmt.Sprintf("%q (%s, line %d)", b.Section, b.File, line)
+		}
+	}
+	return ""
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"bitgate/internal/fieldnames"
+	"bitgate/internal/hostport"
 	"bitgate/internal/node"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -38,10 +40,19 @@ type view struct {
 	Context          string // "" for the root context
 	RootTarget       string
 	StatusPath       string
-	OldPath, OldRule string
+	OldPath          string
+	OldRules         []string
 	Listen, Redirect []string
 	Shared           bool   // a frontend of the administrator's leads here
+	Joined           bool   // the rules are those for such requests
+	Strangers        bool   // there are other sites: plain requests for their names are not ours
+	PlainHosts       string // what our name may be in a plain request
+	Front            bool   // we have a TLS frontend
 	Loop             string // where our TLS frontend takes TLS that was passed through
+	Bytes            string // where it takes what was decrypted
+	H2               bool   // HTTP/2 is offered
+	Widens           bool   // a global section of ours sets the window for it
+	WideWindow       string
 	Bundle, TLS      string
 	Cluster          bool     // several nodes stand for each other
 	Cookie           string   // that binds a client to its node
@@ -49,21 +60,54 @@ type view struct {
 	MaxConn          int
 	SSHListen        string
 	SSHServers       []server
-	Spoofable        []string
+	HopByHop         []string
+	Claims           []string // what takes claims of a client away, behind del-header
+	Down             string   // what is said while no server is up
+	Retry            string   // Retry-After, in seconds
 }
 
-// spoofable are the headers by which a client could claim an address, a host or
-// a path that Bitbucket, its plugins or a filter in front of them may believe.
-var spoofable = []string{
-	"X-Forwarded-For", "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded-Ssl",
-	"X-Forwarded-Scheme", "X-Real-IP", "X-Client-IP", "Forwarded", "X-Original-URL",
-	"X-Rewrite-URL", "Proxy",
+// down is what the built-in proxy says too (proxy/rules.NoServer).
+const (
+	down       = "Bitbucket does not answer at the moment: it is starting, stopping or being maintained."
+	retryAfter = "5"
+)
+
+// Here is for the rules in our own frontend, There for those in our backend.
+func (v view) Here() view  { v.Joined = false; return v }
+func (v view) There() view { v.Joined = true; return v }
+
+// claims spells the table of names that a client must not send. Before 2.4
+// nothing takes names away by their beginning, and 2.6 and newer drop all names
+// with an underscore, which some servers read as a hyphen, by themselves.
+func claims(v Version) []string {
+	var out []string
+	if !v.AtLeast(2, 4) {
+		out = append(out, "X-Forwarded-For", "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Forwarded-Scheme", "X-Forwarded-User",
+			"X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username", "X-Forwarded-Access-Token", "X-Forwarded-Client-Cert",
+			"X-SSL-Client-Cert", "X-SSL-Client-CN", "X-SSL-Client-S-DN", "X-SSL-Client-Verify", "X-Client-Cert", "CF-Connecting-IP")
+		out = append(out, fieldnames.Identity...)
+		return append(out, "X_Forwarded_For", "X_Forwarded_Proto", "X_Forwarded_Port", "X_Forwarded_Host", "X_Real_IP")
+	}
+	for _, p := range fieldnames.Prefixes {
+		out = append(out, strings.ToLower(p)+" -m beg")
+	}
+	for _, names := range [][]string{fieldnames.Addresses, fieldnames.Targets, fieldnames.Users} {
+		out = append(out, "^("+strings.ToLower(strings.Join(names, "|"))+")$ -m reg")
+	}
+	if !v.AtLeast(2, 6) {
+		out = append(out, "x_ -m beg")
+	}
+	return out
 }
 
-// spoofableTwins are written by those who know that servers read _ as -;
-// from 2.6 on HAProxy drops all such names by itself.
-var spoofableTwins = []string{
-	"X_Forwarded_For", "X_Forwarded_Proto", "X_Forwarded_Port", "X_Forwarded_Host", "X_Real_IP",
+// Probes are the lines that have the kernel ask a silent peer: from 2.4 after a
+// minute, before that after the system's two hours.
+func (v view) Probes(side string) string {
+	text := ".\n    option " + side + "tcpka"
+	if v.AtLeast(2, 4) {
+		text += fmt.Sprintf("\n    %[1]stcpka-idle 60s\n    %[1]stcpka-intvl 15s\n    %[1]stcpka-cnt 4", side)
+	}
+	return text
 }
 
 // options are what depends on the rest of the configuration.
@@ -73,6 +117,8 @@ type options struct {
 	log      bool     // there is a global log target
 	noTLS    bool     // global forbids versions one by one (no-sslv3)
 	bindings bindings // how each wanted address is served
+	others   bool     // there are sections of the administrator's that take requests
+	h2       http2
 }
 
 func body(s Site, o options) (string, error) {
@@ -95,14 +141,12 @@ func (s Site) view(o options) (view, error) {
 		Version: s.Version, Complete: o.complete, Own: o.own, Log: o.log, Prefix: prefix,
 		BaseURL: u.BaseURL(), Origin: u.Origin(), Authority: u.Authority(), Port: u.Port(),
 		Context: u.TomcatPath(), RootTarget: u.RedirectTarget(), StatusPath: u.StatusPath(),
-		Bundle: Quote(s.Bundle), TLS: tlsWords(s.Version, o.noTLS), MaxConn: s.MaxConn,
-		Spoofable: spoofable,
+		Bundle: Quote(s.Bundle), TLS: tlsWords(s.Version, o.noTLS, o.h2 != noHTTP2), MaxConn: s.MaxConn,
+		HopByHop: fieldnames.HopByHop, Claims: claims(s.Version), Down: down, Retry: retryAfter,
+		H2: o.h2 != noHTTP2, Widens: o.h2 == widens, WideWindow: wideWindow, Strangers: o.others,
 	}
 	if v.MaxConn <= 0 {
 		v.MaxConn = 50 // Atlassian's page
-	}
-	if !s.Version.AtLeast(2, 6) {
-		v.Spoofable = slices.Concat(spoofable, spoofableTwins)
 	}
 	v.hosts(u)
 	v.oldPath(s)
@@ -111,7 +155,9 @@ func (s Site) view(o options) (view, error) {
 		v.Loop = o.bindings.loop
 		v.Listen = append(v.Listen, v.Loop+" accept-proxy")
 	}
-	v.Shared = o.bindings.http()
+	v.Bytes = o.bindings.bytes
+	v.Front = len(v.Listen) > 0 || v.Bytes != ""
+	v.Shared = o.bindings.has(speaksHTTP)
 	v.Redirect = spellAll(o.bindings.redirect, s.Version)
 	v.Cluster, v.Cookie = len(s.Nodes) > 0, node.Cookie
 	var err error
@@ -133,6 +179,8 @@ func (v *view) hosts(u publicurl.URL) {
 		names = append(names, u.Authority()+":443")
 	}
 	v.Hosts = strings.Join(names, " ")
+	host := hostport.Bracket(u.Host())
+	v.PlainHosts = host + " " + host + ":80"
 	var targets []string
 	for _, scheme := range []string{"https://", "http://"} {
 		for _, name := range names {
@@ -153,22 +201,22 @@ func (v *view) oldPath(s Site) {
 	if err != nil || old == v.Context {
 		return
 	}
-	v.OldPath = "/"
-	const rule = "http-request redirect code 302 "
-	if old == "" {
-		v.OldRule = rule + fmt.Sprintf("prefix %s if { method GET HEAD } !{ path %s } !{ path_beg %s/ }", v.BaseURL, v.Context, v.Context)
-		return
+	outside := fmt.Sprintf(" !{ path %s } !{ path_beg %s/ }", v.Context, v.Context)
+	to, under := "prefix "+v.BaseURL, []string{outside}
+	if v.OldPath = "/"; old != "" {
+		v.OldPath = old
+		under = []string{fmt.Sprintf(" { path %s }", old), fmt.Sprintf(" { path_beg %s/ }", old)}
+		if strings.HasPrefix(v.Context+"/", old+"/") { // /git -> /git/bitbucket
+			under[1] += outside
+		}
+		to = fmt.Sprintf("location %s%%[capture.req.uri,bytes(%d)]", v.BaseURL, len(old))
+		if !s.Version.AtLeast(1, 6) {
+			to = "location " + v.BaseURL + "/" // 1.5 cannot keep the rest of the path
+		}
 	}
-	v.OldPath = old
-	under := fmt.Sprintf("{ method GET HEAD } { path %s } or { method GET HEAD } { path_beg %s/ }", old, old)
-	if strings.HasPrefix(v.Context+"/", old+"/") { // /git -> /git/bitbucket
-		under = fmt.Sprintf("{ method GET HEAD } { path %s } or { method GET HEAD } { path_beg %s/ } !{ path %s } !{ path_beg %s/ }", old, old, v.Context, v.Context)
+	for _, m := range []struct{ code, methods string }{{"301", "{ method GET HEAD }"}, {"308", "!{ method GET HEAD }"}} {
+		v.OldRules = append(v.OldRules, fmt.Sprintf("http-request redirect code %s %s if %s%s", m.code, to, m.methods, strings.Join(under, " or "+m.methods)))
 	}
-	if s.Version.AtLeast(1, 6) {
-		v.OldRule = rule + fmt.Sprintf("location %s%%[capture.req.uri,bytes(%d)] if %s", v.BaseURL, len(old), under)
-		return
-	}
-	v.OldRule = rule + fmt.Sprintf("location %s/ if %s # 1.5 cannot keep the rest of the path", v.BaseURL, under)
 }
 
 // Deny is the status a refused request is answered with; older versions know

@@ -148,7 +148,7 @@ func TestCurvesByLibrary(t *testing.T) {
 		"1.0.2k-fips": "curves P-256:P-384 ", "1.1.0": "curves X25519:P-256:P-384 ", "1.1.1w": "curves X25519:P-256:P-384 ",
 		"3.0.19": "curves X25519:P-256:P-384 ", "3.5.4": "curves X25519MLKEM768:X25519:P-256:P-384 ", "": "curves X25519:P-256:P-384 ",
 	} {
-		got := tlsWords(Version{Major: 2, Minor: 6, OpenSSL: library}, false)
+		got := tlsWords(Version{Major: 2, Minor: 6, OpenSSL: library}, false, false)
 		if !strings.Contains(got, want) {
 			t.Errorf("%s: %s", library, got)
 		}

@@ -15,8 +15,17 @@ import (
 type sharedSection struct {
 	place
 	binds []int // indexes of the lines that bind the port
-	sni   bool  // passes TLS through: told apart by the handshake's name
+	kind  sharing
 }
+
+// sharing is what a section does with the connections of a port.
+type sharing uint8
+
+const (
+	speaksHTTP sharing = iota // ends TLS and reads requests, or reads plain ones
+	passesTLS                 // passes TLS through: told apart by the handshake's name
+	endsTLS                   // ends TLS and forwards bytes: told apart by the same name
+)
 
 // bindings is how each wanted address is served.
 type bindings struct {
@@ -25,11 +34,12 @@ type bindings struct {
 	plain    []sharedSection // those that are to send plain requests to HTTPS
 	redirect []string        // addresses for plain requests that nobody binds
 	loop     string          // address for our own TLS frontend behind TLS that is passed through
+	bytes    string          // address for our own frontend behind TLS that was ended
 }
 
-// http reports whether a section that speaks HTTP leads to us.
-func (b bindings) http() bool {
-	return slices.ContainsFunc(b.shared, func(s sharedSection) bool { return !s.sni })
+// has reports whether a section of a kind leads to us.
+func (b bindings) has(k sharing) bool {
+	return slices.ContainsFunc(b.shared, func(s sharedSection) bool { return s.kind == k })
 }
 
 // bindings decides for every wanted address: nobody's, or shared with the
@@ -44,14 +54,20 @@ func (m *merger) bindings() (bindings, error) {
 	if b.redirect, err = m.settle(m.site.RedirectListen, func(at bindAt, want string) error { return m.sharePlain(&b, at, want) }); err != nil {
 		return b, err
 	}
-	if i := slices.IndexFunc(b.shared, func(s sharedSection) bool { return s.sni }); i >= 0 {
+	if i := slices.IndexFunc(b.shared, func(s sharedSection) bool { return s.kind != speaksHTTP }); i >= 0 {
 		if _, err := netip.ParseAddr(m.site.URL.Host()); err == nil {
 			s := b.shared[i]
-			return b, problem.New(fmt.Sprintf("%s, line %d: TLS is passed through here, undecrypted", m.files[s.file].Path, s.binds[0]+1),
+			return b, problem.New(fmt.Sprintf("%s, line %d: connections are told apart by the name in their TLS handshake here", m.files[s.file].Path, s.binds[0]+1),
 				"clients that ask for an address send no name in the TLS handshake, so that nothing tells them apart",
 				"give Bitbucket a host name (--url), or another address (--listen)")
 		}
-		b.loop = m.freeLoopback()
+		next := 18443
+		if b.has(passesTLS) {
+			b.loop, next = m.freeLoopback(next)
+		}
+		if b.has(endsTLS) {
+			b.bytes, _ = m.freeLoopback(next)
+		}
 	}
 	return b, nil
 }
@@ -117,10 +133,6 @@ func (m *merger) share(b *bindings, h bindAt, want string) error {
 	refuse := func(why, do string) error { return refuseBind(h, want, why, do) }
 	const elsewhere = "take that bind out, or give bitgate another address (--listen, with the port in --url too)"
 	switch {
-	case h.SSL && mode != "http" && mentionsBitbucket(sec.Name):
-		return refuse("it looks made by hand for Bitbucket, and it decrypts TLS but forwards bytes (mode tcp), so that no HTTP rule can be added there", "add \"mode http\" to it, or take it and its backend out: bitgate's sections replace them")
-	case h.SSL && mode != "http":
-		return refuse("it decrypts TLS but forwards bytes (mode tcp), so that no HTTP rule can be added there", "set \"mode http\" in that section if what is behind it speaks HTTP, or "+elsewhere)
 	case !h.SSL && mode == "http":
 		return refuse("it speaks plain HTTP there, which bitgate wants for TLS", elsewhere)
 	case mode != "http" && mode != "tcp":
@@ -128,12 +140,16 @@ func (m *merger) share(b *bindings, h bindAt, want string) error {
 	case m.files[h.file].outside(sec.First) != sec.First:
 		return refuse("the section stands under a condition (.if), and may not be there when HAProxy starts", elsewhere)
 	}
+	kind := speaksHTTP
+	if mode == "tcp" {
+		kind = map[bool]sharing{false: passesTLS, true: endsTLS}[h.SSL]
+	}
 	for i := range b.shared {
 		if s := &b.shared[i]; s.place == h.place {
 			if !slices.Contains(s.binds, h.line) {
 				s.binds = append(s.binds, h.line)
 			}
-			if s.sni == h.SSL {
+			if s.kind != kind {
 				return refuse("the section takes some connections with and some without TLS on that port", elsewhere)
 			}
 			return nil
@@ -142,7 +158,7 @@ func (m *merger) share(b *bindings, h bindAt, want string) error {
 	if e, err := parseListen(want); err == nil && !h.at.all4() && !h.at.all6() && h.at.host != e.host {
 		m.notes = append(m.notes, fmt.Sprintf("%s, line %d: %s is what is bound; Bitbucket is reached through that address only, not %s", h.File, h.Line, h.Address, want))
 	}
-	b.shared = append(b.shared, sharedSection{h.place, []int{h.line}, !h.SSL})
+	b.shared = append(b.shared, sharedSection{h.place, []int{h.line}, kind})
 	return nil
 }
 
@@ -150,11 +166,12 @@ func refuseBind(h bindAt, want, why, do string) error {
 	return problem.New(fmt.Sprintf("%s, line %d: %q already binds %s, which bitgate needs for %s", h.File, h.Line, h.Section, h.Address, want), why, do)
 }
 
-// freeLoopback picks an address that no file mentions and no program uses.
-func (m *merger) freeLoopback() string {
-	for port := 18443; ; port++ {
+// freeLoopback picks an address that no file mentions and no program uses,
+// with a port from a first one on.
+func (m *merger) freeLoopback(from int) (address string, next int) {
+	for port := from; ; port++ {
 		if text := fmt.Sprint(port); !slices.Contains(m.site.Used, port) && !m.mentions(text) {
-			return "127.0.0.1:" + text
+			return "127.0.0.1:" + text, port + 1
 		}
 	}
 }
@@ -186,8 +203,8 @@ func (m *merger) addRules(b bindings) error {
 	}
 	for _, s := range b.shared {
 		rules := (*sectionEditor).http
-		if s.sni {
-			rules = (*sectionEditor).passthrough
+		if s.kind != speaksHTTP {
+			rules = (*sectionEditor).sni
 		}
 		if err := edit(s, rules); err != nil {
 			return err

@@ -4,22 +4,40 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"bitgate/internal/publicurl"
 )
 
 const acmePath = "/.well-known/acme-challenge/"
 
-// http leads the requests for our name, or for our path of a name that is in
-// use, out of a section that terminates TLS, and adds our certificate there.
+// http leads the requests for our name and our path out of a section that
+// terminates TLS, and adds our certificate there. The unit of sharing is the
+// name with the path: other applications of the name stay where they are.
 func (e *sectionEditor) http() error {
-	j := evaluatorOf(e.draft, e.sec, e.site.URL.Authority(), e.site.URL.Port())
-	byPath, err := e.nameInUse(j)
+	authority := e.site.URL.Authority()
+	ev := e.merge.evaluator(e.shared.place, authority, e.site.URL.Port(), true)
+	if err := e.routes(ev); err != nil {
+		return err
+	}
+	at := e.ruleLine(ev)
+	conditions := e.conditions(e.acmeFrom(ev, at))
+	p, err := e.through(authority)
 	if err != nil {
 		return err
 	}
-	at := e.place(j)
-	conditions := e.conditions(byPath, e.acmeFrom(j, at))
-	if err := e.pass(j, conditions); err != nil {
+	if err := e.protocols(); err != nil {
 		return err
+	}
+	if p.allow >= 0 {
+		var lines []string
+		for _, c := range conditions {
+			lines = append(lines, "http-request allow if "+c+" "+lineMark)
+		}
+		e.put(e.outside(p.allow), lines...)
+		e.note("line %d refuses names it does not know; a rule before it lets Bitbucket's by", p.allow+1)
+	}
+	if len(p.open) > 0 {
+		e.note("rules that may hold for Bitbucket too: %s", p.numbersOf(p.open))
 	}
 	lines := []string{lineMark + `: the lines marked so lead to Bitbucket; "bitgate setup" rewrites and "bitgate undo" removes them`}
 	if crt := e.addCertificate(); crt != "" {
@@ -29,190 +47,159 @@ func (e *sectionEditor) http() error {
 		lines = append(lines, fmt.Sprintf("use_backend %s_http_backend if %s %s", prefix, c, lineMark))
 	}
 	e.put(at, lines...)
-	what := "requests for " + e.site.URL.Authority()
-	if byPath {
-		what = "requests for " + e.site.URL.Authority() + e.site.URL.TomcatPath()
+	e.note("requests for %s%s are led to Bitbucket from here, by a rule before line %d; the other sites are not touched", authority, e.site.URL.TomcatPath(), at+1)
+	if len(p.touching) > 0 {
+		e.note("settings that hold for Bitbucket's requests too: %s", p.numbersOf(p.touching))
 	}
-	e.note("%s are led to Bitbucket from here, by a rule before line %d; the other sites are not touched", what, at+1)
-	e.others()
+	e.asides()
 	return nil
 }
 
 // conditions are the inline conditions of our rules: no ACL name can collide.
-func (e *sectionEditor) conditions(byPath, acme bool) []string {
+func (e *sectionEditor) conditions(acme bool) []string {
 	name := e.site.URL.Authority()
 	names := name
 	if e.site.URL.Port() == 443 {
 		names += " " + name + ":443"
 	}
-	c := "{ ssl_fc } { req.fhdr(Host) -i " + names + " }"
-	if acme {
-		c += " !{ path_beg " + acmePath + " }"
-	}
-	if !byPath {
-		return []string{c}
-	}
-	path := e.site.URL.TomcatPath()
-	return []string{c + " { path " + path + " }", c + " { path_beg " + path + "/ }"}
+	return e.site.below("{ ssl_fc } { req.fhdr(Host) -i "+names+" }", acme)
 }
 
-// nameInUse looks for a rule that leads our name elsewhere. Another site's name
-// is shared by path; a way to Bitbucket made by hand gives way to ours.
-func (e *sectionEditor) nameInUse(j *evaluator) (byPath bool, err error) {
+// below adds our context path to a condition, and the former one where it leads
+// on to the new one; each path takes two rules. The root has the whole name,
+// but for challenges that somebody else answers.
+func (s Site) below(condition string, acme bool) []string {
+	ctx := s.URL.TomcatPath()
+	if ctx == "" {
+		if acme {
+			condition += " !{ path_beg " + acmePath + " }"
+		}
+		return []string{condition}
+	}
+	var out []string
+	for _, path := range []string{ctx, s.formerPath()} {
+		if path != "" {
+			out = append(out, condition+" { path "+path+" }", condition+" { path_beg "+path+"/ }")
+		}
+	}
+	return out
+}
+
+// formerPath is the context path that Bitbucket had, unless the new one holds
+// it; "" for none and for the root, of which others may have a part.
+func (s Site) formerPath() string {
+	old, err := publicurl.ParsePath(s.OldPath)
+	if err != nil || old == s.URL.TomcatPath() || strings.HasPrefix(old+"/", s.URL.TomcatPath()+"/") {
+		return ""
+	}
+	return old
+}
+
+// routes looks at the rules that lead our name elsewhere. A way to Bitbucket
+// made by hand gives way to ours, and others keep what is not below our path.
+// With the root path nothing would be left to them: a rule for our very name
+// is in the way, and those for any name are told.
+func (e *sectionEditor) routes(ev *evaluator) error {
+	root := e.site.URL.TomcatPath() == ""
+	ev.anyPath = root
+	defer func() { ev.anyPath = false }()
+	var losing []int
+	var failed error
 	e.each(func(i int, w []Word) {
-		if w[0].Text != "use_backend" || len(w) < 2 || err != nil {
+		to := target(w)
+		if to == "" || failed != nil {
 			return
 		}
-		if j.rule(w); !j.named {
-			return
+		t := yes
+		if ev.named, ev.hosts = false, false; w[0].Text == "use_backend" {
+			t = ev.rule(w)
 		}
 		switch {
-		case strings.HasPrefix(w[1].Text, prefix):
-		case e.merge.leadsToBitbucket(w[1].Text):
-			e.note("the rule of line %d already routed this name to Bitbucket; it stays, but bitgate's comes first", i+1)
-		case e.site.URL.TomcatPath() == "":
-			err = e.refuse(i, e.site.URL.Authority()+" is the name of another site here, and Bitbucket is to have its root path",
+		case e.merge.leadsToBitbucket(to):
+			if ev.named {
+				e.note("the rule of line %d already routed this name to Bitbucket; it stays, but bitgate's comes first", i+1)
+			}
+		case ev.named && root:
+			failed = e.refuse(i, e.site.URL.Authority()+" is the name of another site here, and Bitbucket is to have its root path",
 				"give Bitbucket a path (--url https://NAME/PATH) or a host name of its own")
-		default:
-			byPath = true
+		case root && t != no && !ev.acme:
+			losing = append(losing, i)
 		}
 	})
-	return byPath, err
+	if len(losing) > 0 {
+		e.note("%s may have answered for %s so far; Bitbucket is to have all of its paths", numbers(losing), e.site.URL.Authority())
+	}
+	if old, err := publicurl.ParsePath(e.site.OldPath); err == nil && e.site.OldPath != "" && old == "" && !root {
+		e.note("requests for former paths at the root of %s are not sent on to %s: other applications may have them", e.site.URL.Authority(), e.site.URL.TomcatPath())
+	}
+	return failed
 }
 
-// place is the line our rule goes before: the first use_backend that would take
+// ruleLine is the line our rule goes before: the first use_backend that would take
 // our requests, after those that guard by the client's address or serve ACME.
-func (e *sectionEditor) place(j *evaluator) int {
-	var rules []int
+func (e *sectionEditor) ruleLine(ev *evaluator) int {
+	at, found := e.end(), false
 	e.each(func(i int, w []Word) {
-		if w[0].Text == "use_backend" {
-			rules = append(rules, i)
+		if w[0].Text != "use_backend" || found {
+			return
+		}
+		if found = !e.guards(ev, i); found {
+			at = i
+		} else {
+			at = i + 1
 		}
 	})
-	if len(rules) == 0 {
-		return e.outside(e.end())
-	}
-	for n, i := range rules {
-		j.rule(e.words(i))
-		if !j.sources && !j.acme {
-			return e.outside(i)
-		}
-		if n == len(rules)-1 {
-			return e.outside(i + 1)
-		}
-	}
-	return e.end()
+	return e.outside(at)
+}
+
+// guards reports whether a rule asks for the client's address or serves ACME.
+func (e *sectionEditor) guards(ev *evaluator, line int) bool {
+	ev.rule(e.words(line))
+	return ev.sources || ev.acme
 }
 
 // acmeFrom reports whether a rule after a line serves ACME challenges; they
 // stay with it.
-func (e *sectionEditor) acmeFrom(j *evaluator, at int) bool {
+func (e *sectionEditor) acmeFrom(ev *evaluator, at int) bool {
 	found := false
 	e.each(func(i int, w []Word) {
 		if i >= at && w[0].Text == "use_backend" {
-			j.rule(w)
-			found = found || j.acme
+			ev.rule(w)
+			found = found || ev.acme
 		}
 	})
 	return found
 }
 
-var (
-	final     = []string{"deny", "tarpit", "reject", "redirect", "auth", "return", "silent-drop", "use-service"}
-	rewriting = []string{"set-path", "set-uri", "set-pathq", "replace-path", "replace-uri", "replace-pathq"}
-)
-
-// pass sees to it that the section's other rules let our requests by: a rule
-// that refuses names it does not know is told to allow ours.
-func (e *sectionEditor) pass(j *evaluator, conditions []string) error {
-	allow := -1
-	var open []int // rules that may apply to our requests too
-	var failed error
-	e.each(func(i int, w []Word) {
-		if failed != nil || len(w) < 2 {
-			return
-		}
-		action, _, _ := strings.Cut(w[1].Text, "(")
-		switch {
-		case w[0].Text == "http-request" && (slices.Contains(rewriting, action) || strings.HasSuffix(action, "-header") && len(w) > 2 && strings.EqualFold(w[2].Text, "host") && action != "add-header"):
-			if j.rule(w) != no && allow < 0 {
-				failed = e.refuse(i, "the rule changes the path or the host of Bitbucket's requests too; clone addresses and redirects would be wrong", "end it with a condition that leaves "+e.site.URL.Host()+" out")
-			}
-		case w[0].Text == "tcp-request" && len(w) > 2 && slices.Contains(final, w[2].Text):
-			switch j.rule(w) {
-			case yes:
-				failed = e.refuse(i, "the rule refuses every connection of this section, Bitbucket's too", "end it with a condition that leaves "+e.site.URL.Host()+" out")
-			case maybe:
-				open = append(open, i)
-			}
-		case w[0].Text == "http-request" && slices.Contains(final, action), w[0].Text == "redirect", w[0].Text == "block":
-			switch t := j.rule(w); {
-			case t == maybe && allow >= 0 && w[0].Text == "http-request":
-				failed = e.refuse(i, fmt.Sprintf("the rule guards all sites, but line %d refuses names it does not know before; an exception for Bitbucket there would let it past this rule", allow+1),
-					fmt.Sprintf("move line %d below line %d, or let it pass %s", allow+1, i+1, e.site.URL.Host()))
-			case t == maybe:
-				open = append(open, i)
-			case t == yes && allow < 0 && w[0].Text == "http-request" && j.hosts && action != "auth":
-				allow = i
-			case t == yes && (allow < 0 || w[0].Text != "http-request"):
-				failed = e.refuse(i, "the rule stops every request of this section, Bitbucket's too", "end it with a condition that leaves "+e.site.URL.Host()+" out (unless { hdr(host) -i "+e.site.URL.Authority()+" })")
+// protocols looks at what the bind lines of the port speak besides HTTP/1.1.
+func (e *sectionEditor) protocols() error {
+	for _, i := range e.shared.binds {
+		w := e.words(i)
+		for n := range w[:len(w)-1] {
+			switch {
+			case w[n].Text == "proto" && w[n+1].Text == "h2":
+				return e.refuse(i, "clients are spoken to in HTTP/2 alone here (proto h2); Git clients and scripts that speak HTTP/1.1 could not reach Bitbucket", "offer both instead: alpn h2,http/1.1")
+			case w[n].Text == "alpn" && slices.Contains(strings.Split(w[n+1].Text, ","), "h2") && !e.merge.wideWindow():
+				e.note("line %d offers HTTP/2 (alpn h2), over which pushes of Git with libcurl 7.84 to 8.4 can hang; \"%s\" in the global section prevents that", i+1, wideWindow)
 			}
 		}
-	})
-	if failed != nil {
-		return failed
-	}
-	if allow >= 0 {
-		var lines []string
-		for _, c := range conditions {
-			lines = append(lines, "http-request allow if "+c+" "+lineMark)
-		}
-		e.put(e.outside(allow), lines...)
-		e.note("line %d refuses names it does not know; a rule before it lets Bitbucket's by", allow+1)
-	}
-	if len(open) > 0 {
-		e.note("rules that may hold for Bitbucket too: %s", numbers(open))
 	}
 	return nil
 }
 
-// others tells which settings of the section reach our requests.
-func (e *sectionEditor) others() {
-	var all, maps []int
+// asides tells what else an administrator may want to know of the section.
+func (e *sectionEditor) asides() {
 	e.each(func(i int, w []Word) {
-		switch {
-		case w[0].Text == "use_backend" && len(w) > 1 && strings.Contains(w[1].Text, "%["):
-			maps = append(maps, i)
-		case w[0].Text == "http-response" || w[0].Text == "rspadd" || w[0].Text == "compression" ||
-			w[0].Text == "reqrep" || w[0].Text == "reqirep" || w[0].Text == "reqadd",
-			w[0].Text == "timeout" && len(w) > 1 && (w[1].Text == "client" || w[1].Text == "http-request"),
-			w[0].Text == "option" && len(w) > 1 && slices.Contains([]string{"http-buffer-request", "httpclose", "forceclose"}, w[1].Text):
-			all = append(all, i)
+		if w[0].Text == "use_backend" && strings.Contains(word(w, 1), "%[") {
+			e.mapLine(i, prefix+"_http_backend")
 		}
 	})
-	if len(all) > 0 {
-		e.note("settings that hold for Bitbucket's requests too: %s", numbers(all))
-	}
-	for _, i := range maps {
-		e.mapLine(i, prefix+"_http_backend")
-	}
 	for _, i := range e.shared.binds {
 		w := e.words(i)
-		if at := slices.IndexFunc(w, func(w Word) bool { return w.Text == "verify" }); at >= 0 && at+1 < len(w) && w[at+1].Text == "required" {
+		if at := slices.IndexFunc(w, func(w Word) bool { return w.Text == "verify" }); at >= 0 && word(w, at+1) == "required" {
 			e.note("line %d asks every client for a certificate; Git clients and browsers of Bitbucket need one too", i+1)
 		}
 	}
-}
-
-func numbers(lines []int) string {
-	var out []string
-	for _, i := range lines {
-		out = append(out, fmt.Sprint(i+1))
-	}
-	if len(out) == 1 {
-		return "line " + out[0]
-	}
-	return "lines " + strings.Join(out, ", ")
 }
 
 // addCertificate puts our certificate behind the others on the bind lines, so

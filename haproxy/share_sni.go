@@ -2,59 +2,88 @@ package haproxy
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
-// passthrough leads TLS connections that ask for our name on to our own TLS
-// frontend on a loopback address.
-func (e *sectionEditor) passthrough() error {
-	j := evaluatorOf(e.draft, e.sec, e.site.URL.Host(), e.site.URL.Port())
-	first, waits, accepts := -1, false, false
-	var guards []int
-	var failed error
+// sni leads TLS connections that ask for our name on to a frontend of ours on a
+// loopback address: where the section passes TLS through, with the name of the
+// handshake that it reads first; where it has ended TLS but forwards bytes, with
+// the name that the client sent. A section that forwards bytes knows no paths.
+func (e *sectionEditor) sni() error {
+	host := e.site.URL.Host()
+	ev := e.merge.evaluator(e.shared.place, host, e.site.URL.Port(), true)
+	first, err := e.sniRoutes(ev)
+	if err != nil {
+		return err
+	}
+	if first < 0 {
+		first = e.end()
+	}
+	at := e.outside(first)
+	p, err := e.through(host)
+	if err != nil {
+		return err
+	}
+	lines := []string{lineMark + `: the lines marked so lead to Bitbucket; "bitgate setup" rewrites and "bitgate undo" removes them`}
+	if e.shared.kind == endsTLS {
+		if crt := e.addCertificate(); crt != "" {
+			lines = append(lines, crt)
+		}
+		lines = append(lines, fmt.Sprintf("use_backend %s_bytes if { ssl_fc_sni -i %s } %s", prefix, host, lineMark))
+		e.note("TLS is ended in %s and what is in it forwarded as bytes; connections that ask for %s go to a section of bitgate's own, by a rule before line %d", numbers(e.shared.binds), host, at+1)
+	} else {
+		lines = append(lines, e.reading()...)
+		lines = append(lines, fmt.Sprintf("use_backend %s_sni if { req.ssl_sni -i %s } %s", prefix, host, lineMark))
+		e.note("the port is bound in %s and TLS passed through; connections that ask for %s go to bitgate's own TLS frontend, by a rule before line %d", numbers(e.shared.binds), host, at+1)
+	}
+	e.put(at, lines...)
+	if len(p.open) > 0 {
+		e.note("rules that may hold for Bitbucket too: %s", p.numbersOf(p.open))
+	}
+	return nil
+}
+
+// sniRoutes finds the first rule that our own has to stand before. The name
+// must not be another site's: nothing tells its paths apart here.
+func (e *sectionEditor) sniRoutes(ev *evaluator) (first int, err error) {
+	first = -1
+	backend := prefix + "_sni"
+	if e.shared.kind == endsTLS {
+		backend = prefix + "_bytes"
+	}
 	e.each(func(i int, w []Word) {
-		text := func(n int) string {
-			if n < len(w) {
-				return strings.ToLower(w[n].Text)
-			}
-			return ""
+		if w[0].Text != "use_backend" || len(w) < 2 || err != nil {
+			return
 		}
-		if w[0].Text == "use_backend" && strings.Contains(text(1), "%[") {
-			e.mapLine(i, prefix+"_sni")
-		}
-		switch {
-		case w[0].Text == "use_backend" && first < 0:
+		if first < 0 {
 			first = i
-			if j.rule(w); j.named && !strings.HasPrefix(text(1), prefix) {
-				e.note("the rule of line %d already routed this name elsewhere; it stays, but bitgate's comes first", i+1)
-			}
-		case w[0].Text == "use_backend":
-			if j.rule(w); j.named {
-				e.note("the rule of line %d already routed this name elsewhere; it stays, but bitgate's comes first", i+1)
-			}
-		case text(0) == "tcp-request" && text(1) == "inspect-delay":
-			waits = true
-		case text(0) == "tcp-request" && text(1) == "content" && text(2) == "accept":
-			accepts = true
-		case text(0) == "tcp-request" && slices.Contains([]string{"reject", "silent-drop"}, text(2)):
-			switch j.rule(w) {
-			case yes:
-				failed = e.refuse(i, "the rule refuses connections for "+e.site.URL.Host(), "end it with a condition that leaves the name out (unless { req.ssl_sni -i "+e.site.URL.Host()+" })")
-			case maybe:
-				guards = append(guards, i)
-			}
+		}
+		if strings.Contains(w[1].Text, "%[") {
+			e.mapLine(i, backend)
+		}
+		if ev.rule(w); !ev.named {
+			return
+		}
+		if !e.merge.leadsToBitbucket(w[1].Text) {
+			err = e.refuse(i, e.site.URL.Host()+" is the name of another site here, and a section that forwards bytes cannot tell the paths of one name apart",
+				"give Bitbucket a host name of its own, or take that rule out if it is a former way to Bitbucket")
+			return
+		}
+		e.note("the rule of line %d already routed this name to Bitbucket; it stays, but bitgate's comes first", i+1)
+	})
+	return first, err
+}
+
+// reading is what the section needs to know the name of a handshake.
+func (e *sectionEditor) reading() []string {
+	waits, accepts := false, false
+	e.each(func(i int, w []Word) {
+		if w[0].Text == "tcp-request" {
+			waits = waits || word(w, 1) == "inspect-delay"
+			accepts = accepts || word(w, 1) == "content" && word(w, 2) == "accept"
 		}
 	})
-	if failed != nil {
-		return failed
-	}
-	at := first
-	if at < 0 {
-		at = e.end()
-	}
-	at = e.outside(at)
-	lines := []string{lineMark + `: the lines marked so lead to Bitbucket; "bitgate setup" rewrites and "bitgate undo" removes them`}
+	var lines []string
 	if !waits {
 		lines = append(lines, "tcp-request inspect-delay 5s "+lineMark)
 		e.note("connections wait up to 5 s for the client's first bytes now, as the TLS handshake's name must be read")
@@ -62,11 +91,5 @@ func (e *sectionEditor) passthrough() error {
 	if !accepts {
 		lines = append(lines, "tcp-request content accept if { req.ssl_hello_type 1 } "+lineMark)
 	}
-	lines = append(lines, fmt.Sprintf("use_backend %s_sni if { req.ssl_sni -i %s } %s", prefix, e.site.URL.Host(), lineMark))
-	e.put(at, lines...)
-	e.note("the port is bound in %s and TLS passed through; connections that ask for %s go to bitgate's own TLS frontend, by a rule before line %d", numbers(e.shared.binds), e.site.URL.Host(), at+1)
-	if len(guards) > 0 {
-		e.note("rules that may hold for Bitbucket too: %s", numbers(guards))
-	}
-	return nil
+	return lines
 }

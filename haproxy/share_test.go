@@ -31,7 +31,8 @@ func TestJoinsTheSectionThatHasThePort(t *testing.T) {
     use_backend well if { path_beg /.well-known/ }
     # bitgate's line: the lines marked so lead to Bitbucket; "bitgate setup" rewrites and "bitgate undo" removes them
     # bitgate's line: crt /etc/haproxy/bitgate.pem on 1df9a6df
-    use_backend bitgate_bitbucket_http_backend if { ssl_fc } { req.fhdr(Host) -i git.example.com git.example.com:443 } # bitgate's line
+    use_backend bitgate_bitbucket_http_backend if { ssl_fc } { req.fhdr(Host) -i git.example.com git.example.com:443 } { path /bitbucket } # bitgate's line
+    use_backend bitgate_bitbucket_http_backend if { ssl_fc } { req.fhdr(Host) -i git.example.com git.example.com:443 } { path_beg /bitbucket/ } # bitgate's line
     use_backend jira if { hdr(host) -i jira.example.com }
 `
 	if !strings.Contains(string(m.After), want) {
@@ -120,9 +121,7 @@ func TestSetWithTheSectionInAnotherFile(t *testing.T) {
 func TestUnsafeSectionsAreRefused(t *testing.T) {
 	const bind = "  bind *:443 ssl crt /a.pem\n"
 	for name, c := range map[string]struct{ text, want string }{
-		"TLS decrypted in TCP mode":   {"frontend x\n  mode tcp\n" + bind, "line 3"},
 		"plain HTTP":                  {"frontend x\n  mode http\n  bind *:443\n", "line 3"},
-		"by hand, in TCP mode":        {"frontend bitbucket_http_frontend\n" + bind, `add "mode http"`},
 		"under a condition":           {".if defined(X)\nfrontend x\n  mode http\n" + bind + ".endif\n", ".if"},
 		"all requests refused":        {"frontend x\n  mode http\n" + bind + "  http-request deny\n", "line 4"},
 		"all redirected":              {"frontend x\n  mode http\n" + bind + "  redirect prefix https://www.example.com\n", "line 4"},
@@ -132,6 +131,27 @@ func TestUnsafeSectionsAreRefused(t *testing.T) {
 		"paths are rewritten":         {"frontend x\n  mode http\n" + bind + "  http-request set-path /x%[path]\n", "line 4"},
 		"the host is rewritten":       {"frontend x\n  mode http\n" + bind + "  http-request set-header Host a\n", "line 4"},
 		"names not known are refused": {"frontend x\n  bind *:443\n  tcp-request content reject unless { req.ssl_sni -i a b }\n", "line 3"},
+		"a name passed through":       {"frontend x\n  bind *:443\n  use_backend y if { req.ssl_sni -i git.example.com }\nbackend y\n", "line 3"},
+		"HTTP/2 alone":                {"frontend x\n  mode http\n  bind *:443 ssl crt /a.pem proto h2\n", "line 3"},
+		"a login page for all":        {"frontend x\n  mode http\n" + bind + "  stats uri /\n", "line 4"},
+		"statistics, unasked prefix":  {"frontend x\n  mode http\n" + bind + "  stats uri /bitbucket/rest\n", "line 4"},
+		"a status of its own":         {"frontend x\n  mode http\n" + bind + "  monitor-uri /bitbucket/status\n", "line 4"},
+		"inherited status":            {"defaults\n  mode http\n  monitor-uri /bitbucket/status\nfrontend x\n" + bind, "line 3"},
+		"inherited statistics":        {"defaults\n  mode http\n  stats enable\n  stats uri /bitbucket\nfrontend x\n" + bind, "line 4"},
+		"inherited names":             {"defaults d\n  mode http\n  http-request deny unless { hdr(host) -i a }\nfrontend x from d\n" + bind, "inherits"},
+		"inherited host":              {"defaults b\n  mode http\ndefaults d from b\n  http-request set-header Host a\nfrontend x from d\n" + bind, "line 4"},
+		"inherited path":              {"defaults d\n  mode http\n  http-request replace-path (.*) /x\\1\nfrontend x from d\n" + bind, "line 3"},
+		"other paths refused":         {"frontend x\n  mode http\n" + bind + "  http-request deny unless { path_beg /api }\n", "line 4"},
+		"other paths redirected":      {"frontend x\n  mode http\n" + bind + "  acl app path_beg /app/\n  redirect prefix /app if !app\n", "line 5"},
+		"pushes refused":              {"frontend x\n  mode http\n" + bind + "  http-request deny unless { method GET HEAD }\n", "git push"},
+		"uploads refused":             {"frontend x\n  mode http\n" + bind + "  http-request deny if METH_PUT\n", "Git LFS"},
+		"Git refused":                 {"frontend x\n  mode http\n" + bind + "  http-request deny if { hdr_beg(user-agent) -i git }\n", "git clone"},
+		"repositories refused":        {"frontend x\n  mode http\n" + bind + "  http-request deny if { path_sub .git }\n", "git clone"},
+		"large bodies refused":        {"frontend x\n  mode http\n" + bind + "  http-request deny if { req.hdr_val(content-length) gt 10485760 }\n", "git push"},
+		"logins taken away":           {"frontend x\n  mode http\n" + bind + "  http-request del-header Authorization\n", "authorization"},
+		"logins taken away by prefix": {"frontend x\n  mode http\n" + bind + "  http-request del-header auth -m beg\n", "authorization"},
+		"logins overwritten":          {"frontend x\n  mode http\n" + bind + "  http-request set-header Authorization x if { ssl_fc }\n", "authorization"},
+		"challenges taken away":       {"frontend x\n  mode http\n" + bind + "  http-response del-header WWW-Authenticate\n", "www-authenticate"},
 		"TLS and none on one port":    {"frontend x\n  mode http\n" + bind + "  bind 192.0.2.1:443\n", "line 4"},
 	} {
 		_, err := merge(t, c.text, site(t, nil))
@@ -153,9 +173,25 @@ func TestRulesOfOthersAreNoObstacle(t *testing.T) {
 		"http-request deny unless { hdr_dom(host) example.com }",
 		"http-request wait-for-body time 1s",
 		"tcp-request content reject unless { ssl_fc_sni -m end .example.com }",
+		"http-request set-path /v1%[path] if { path_beg /api }",
+		"http-request deny if { path_beg /admin }",
+		"http-request deny if { path_dir private } or { path_end .php } or { path_reg ^/x/ }",
+		"http-request deny unless { path_beg -i /Bitbucket } or { path_beg /api }",
+		"http-request allow if { path_beg /bitbucket }\n  http-request deny",
+		"http-request set-header Host %[req.hdr(Host),lower]",
+		"http-request set-header Host %[req.hdr(host),field(1,:)]",
+		"http-request replace-header Host ^www\\.(.*) \\1",
+		"http-request replace-path ^/api(/.*)? /v1\\1",
+		"http-request del-header X- -m beg",
+		"http-request deny if { method TRACE }",
+		"http-request deny if { req.body_size gt 2147483648 }",
+		"http-request set-var(txn.host) req.hdr(host),lower\n  http-request deny if { var(txn.host) -m str old.example.com }",
+		"monitor-uri /alive",
+		"stats uri /haproxy?stats",
+		"http-request redirect prefix https://www.example.com if { path / }",
 	} {
 		m, err := merge(t, "frontend x\n  mode http\n  bind *:443 ssl crt /a.pem\n  "+rule+"\n", site(t, nil))
-		if err != nil || strings.Contains(string(m.After), "http-request allow") || strings.Contains(strings.Join(m.Notes, " "), "may hold") {
+		if err != nil || strings.Contains(string(m.After), "http-request allow if { ssl_fc }") || strings.Contains(strings.Join(m.Notes, " "), "may hold") {
 			t.Errorf("%s: %v %q", rule, err, m.Notes)
 		}
 	}
@@ -202,5 +238,75 @@ func TestOwnFileInADirectory(t *testing.T) {
 	}
 	if back, err := Remove(set[2]); err != nil || len(back.After) > 0 {
 		t.Errorf("Remove leaves %q, %v", back.After, err)
+	}
+}
+
+// Names that a rule allows and that stand elsewhere than in the line are taken
+// for what they are in a line: not ours, so that an exception stands before it.
+func TestNamesAllowedInAFile(t *testing.T) {
+	for _, rule := range []string{
+		"http-request deny unless { hdr(host) -i -f /etc/haproxy/names }",
+		"http-request deny unless { req.hdr(host),lower,map(/etc/haproxy/sites.map) -m found }",
+		"http-request redirect prefix https://www.example.com unless { hdr(host) -i \"${NAMES}\" }",
+		"http-request set-var(txn.host) req.hdr(host),lower\n  http-request deny unless { var(txn.host) -m str -f /etc/haproxy/names }",
+	} {
+		text := "frontend x\n  mode http\n  bind *:443 ssl crt /a.pem\n  " + rule + "\n"
+		m, err := merge(t, text, site(t, nil))
+		if err != nil || strings.Count(string(m.After), "http-request allow if { ssl_fc } { req.fhdr(Host) -i git.example.com") != 2 {
+			t.Errorf("%s: %v\n%s", rule, err, m.After)
+			continue
+		}
+		reversible(t, []byte(text), m, site(t, nil))
+	}
+}
+
+// A port whose number a variable gives may be ours; a path cannot.
+func TestSocketPathWithAVariable(t *testing.T) {
+	m, err := merge(t, "global\n  stats socket \"${RUN}/haproxy.sock\" level admin\ndefaults\n  mode http\nlisten x\n  bind \"${DIR}/x.sock\"\n", site(t, nil))
+	if err != nil || strings.Contains(string(m.After), lineMark) {
+		t.Errorf("%v", err)
+	}
+}
+
+// With the root path, a rule for the name itself is in the way, and rules for
+// any name are told of with their lines.
+func TestRootPathNamesWhatLoses(t *testing.T) {
+	root := site(t, func(s *Site) { s.URL, _ = s.URL.WithPath("") })
+	m, err := merge(t, "defaults\n  mode http\nfrontend x\n  bind *:443 ssl crt /a.pem\n  use_backend jira if { path_beg /jira }\n  use_backend wiki if { hdr(host) -i wiki.example.com }\n  default_backend y\nbackend y\nbackend jira\nbackend wiki\n", root)
+	if notes := strings.Join(m.Notes, "\n"); err != nil || !strings.Contains(notes, "lines 5, 7 may have answered for git.example.com so far") {
+		t.Errorf("%v\n%s", err, notes)
+	}
+}
+
+// HTTP/2 is offered where the window may be set that keeps pushes from hanging.
+func TestHTTP2IsOfferedWithItsWindow(t *testing.T) {
+	for name, c := range map[string]struct {
+		text           string
+		offered, added bool
+		note           string
+	}{
+		"a file of ours":             {"", true, true, ""},
+		"nobody else speaks it":      {"global\n  daemon\ndefaults\n  mode http\nlisten x\n  bind :8443 ssl crt /a.pem\n", true, true, ""},
+		"another site speaks it":     {"global\n  daemon\ndefaults\n  mode http\nlisten x\n  bind :8443 ssl crt /a.pem alpn h2,http/1.1\n", false, false, "line 6"},
+		"a server speaks it":         {"global\n  daemon\ndefaults\n  mode http\nlisten x\n  bind :8080\n  server a 10.0.0.1:443 ssl verify none alpn h2\n", false, false, "line 7"},
+		"the administrator's window": {"global\n  tune.h2.initial-window-size 2147483647\nlisten x\n  bind :8443 ssl crt /a.pem alpn h2\n", true, false, ""},
+		"another window":             {"global\n  tune.h2.initial-window-size 65535\n", false, false, "line 2"},
+	} {
+		m, err := merge(t, c.text, site(t, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, notes := string(m.After), strings.Join(m.Notes, "\n")
+		if strings.Contains(text, "alpn h2,http/1.1 ssl-min") != c.offered || strings.Count(text, wideWindow) != map[bool]int{true: 1}[c.added || name == "the administrator's window"] {
+			t.Errorf("%s:\n%s", name, text)
+		}
+		if strings.Contains(notes, "HTTP/2 is not offered") != (c.note != "") || !strings.Contains(notes, c.note) {
+			t.Errorf("%s: %s", name, notes)
+		}
+		reversible(t, []byte(c.text), m, site(t, nil))
+	}
+	m, err := merge(t, strings.Replace(shared, "alpn h2", "alpn h2,http/1.1", 1), site(t, nil))
+	if notes := strings.Join(m.Notes, "\n"); err != nil || !strings.Contains(notes, "line 4 offers HTTP/2") {
+		t.Errorf("%v: joined without a word about HTTP/2: %s", err, notes)
 	}
 }

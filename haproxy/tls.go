@@ -1,6 +1,10 @@
 package haproxy
 
-import "strings"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Mozilla's server-side TLS guidelines 6.0, configuration "intermediate"
 // (https://ssl-config.mozilla.org/guidelines/): TLS 1.2 and 1.3, these ciphers
@@ -16,11 +20,12 @@ const (
 // not in global, which belongs to the administrator's other sites. oneByOne
 // says that global has the older way to forbid TLS versions (as Atlassian's
 // page does): HAProxy warns where both ways meet, and drops that one.
-func tlsWords(v Version, oneByOne bool) string {
+func tlsWords(v Version, oneByOne, h2 bool) string {
 	var w []string
-	// Not h2, which newer versions offer unasked: libcurl 7.84.0 to 8.4.0 can hang
-	// for ever in a push over it (https://github.com/curl/curl/pull/12363).
-	if v.AtLeast(2, 0) {
+	switch {
+	case h2:
+		w = append(w, "alpn h2,http/1.1")
+	case v.AtLeast(2, 0): // newer versions offer h2 unasked
 		w = append(w, "alpn http/1.1")
 	}
 	if v.AtLeast(1, 8) && !oneByOne {
@@ -74,4 +79,95 @@ func (m *merger) oneByOne() bool {
 		}
 	}
 	return found
+}
+
+// wideWindow is what keeps pushes over HTTP/2 from hanging: libcurl 7.84.0 to
+// 8.4.0 waits for ever when flow control stops it near the end of a body
+// (https://github.com/curl/curl/pull/12363), and this window is never used up.
+const wideWindow = "tune.h2.initial-window-size 2147483647"
+
+// http2 is whether our frontend offers HTTP/2.
+type http2 uint8
+
+const (
+	noHTTP2 http2 = iota // the window may not be set, or the version is too old
+	isWide               // a global section has the window, or will have it
+	widens               // a global section of ours sets it
+)
+
+// http2 decides. The window is a global setting: it is set where no other site
+// of this HAProxy speaks HTTP/2. why says what is in the way.
+func (m *merger) http2(complete bool) (h http2, why string) {
+	v := m.site.Version
+	if v == (Version{}) {
+		v = assumed
+	}
+	switch where, set := m.setting("tune.h2.initial-window-size"); {
+	case !v.AtLeast(2, 2):
+		return noHTTP2, ""
+	case complete, set == wideWindow:
+		return isWide, ""
+	case set != "":
+		return noHTTP2, where + " sets another size"
+	}
+	if where := m.speaksHTTP2(v); where != "" {
+		return noHTTP2, "it would hold for " + where + " too"
+	}
+	return widens, ""
+}
+
+// wideWindow reports whether a global section of the set has it.
+func (m *merger) wideWindow() bool {
+	_, set := m.setting("tune.h2.initial-window-size")
+	return set == wideWindow
+}
+
+// setting is the last line of a global section that begins with a keyword, and
+// where it stands.
+func (m *merger) setting(keyword string) (where, text string) {
+	for _, d := range m.files {
+		for _, s := range d.Sections {
+			if s.Keyword != "global" {
+				continue
+			}
+			d.each(s, func(i int, w []Word) {
+				if w[0].Text == keyword {
+					where, text = fmt.Sprintf("%s, line %d", d.Path, i+1), keyword+" "+word(w, 1)
+				}
+			})
+		}
+	}
+	return where, text
+}
+
+// speaksHTTP2 is the first line of the administrator's with which HTTP/2 is
+// spoken, "" without one. From 2.8 on that is every TLS bind that does not say
+// otherwise.
+func (m *merger) speaksHTTP2(v Version) string {
+	for _, d := range m.files {
+		for n, s := range d.Sections {
+			if !d.live(n) {
+				continue
+			}
+			found := -1
+			d.each(s, func(i int, w []Word) {
+				unasked := v.AtLeast(2, 8) && w[0].Text == "bind" && hasWord(w, "ssl")
+				for n := range w[:len(w)-1] {
+					switch w[n].Text {
+					case "alpn", "npn":
+						unasked = slices.Contains(strings.Split(w[n+1].Text, ","), "h2")
+					case "proto", "check-proto":
+						unasked = unasked || w[n+1].Text == "h2"
+					}
+				}
+				if unasked && found < 0 {
+					found = i
+				}
+			})
+			if found >= 0 {
+				return fmt.Sprintf("%s, line %d", d.Path, found+1)
+			}
+		}
+	}
+	return ""
 }

@@ -124,6 +124,11 @@ func (b *builder) redirectNote() {
 	if who == "" {
 		return
 	}
+	for _, address := range RedirectAddresses(b.a) {
+		if b.a.Front == FrontHAProxy && b.f.HAProxyConfig.SendsOn(b.a.URL, address) != "" {
+			return
+		}
+	}
 	do := "send that host name on there by hand"
 	if b.a.Front == FrontHAProxy && strings.HasPrefix(who, `"`) {
 		do = "--http-redirect always adds a redirect for this host name alone to that section"

@@ -468,7 +468,9 @@ func TestPlainRequestsInASharedFrontend(t *testing.T) {
 	_, port, _ := net.SplitHostPort(w.other)
 	for _, c := range []struct{ host, path, want string }{
 		{ourHost, "/bitbucket/x?a=b%2Fc", s.URL.Origin() + "/bitbucket/x?a=b%2Fc"},
-		{"GIT.example.com:" + port, "/", s.URL.Origin() + "/"},
+		{"GIT.example.com:" + port, "/bitbucket", s.URL.Origin() + "/bitbucket"},
+		{ourHost, "/", "b.example.com"},
+		{ourHost, "/bitbucketry", "b.example.com"},
 		{ourHost, "/.well-known/acme-challenge/token", "a.example.com"},
 		{"b.example.com", "/bitbucket/", "b.example.com"},
 		{"git.example.com.evil.example", "/", "b.example.com"},

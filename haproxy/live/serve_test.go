@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -44,17 +45,31 @@ func get(t *testing.T, c *http.Client, method, url string, header http.Header) (
 	return resp, string(body)
 }
 
-// git clients with libcurl 7.84.0 to 8.4.0 can hang in a push over HTTP/2: no
-// client that offers it gets it.
-func TestHTTP2IsNotOffered(t *testing.T) {
+// HTTP/2 is offered with the window that no push uses up, which the peer is told
+// in its first SETTINGS frame (RFC 9113, 6.5.2).
+func TestHTTP2IsOfferedWithItsWindow(t *testing.T) {
 	f := serve(t, http.HandlerFunc(echo), nil)
 	c, err := tls.Dial("tcp", f.addr, &tls.Config{RootCAs: f.roots, ServerName: "git.example.com", NextProtos: []string{"h2", "http/1.1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if got := c.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
-		t.Errorf("a client that offers HTTP/2 speaks %q", got)
+	if got := c.ConnectionState().NegotiatedProtocol; got != "h2" {
+		t.Fatalf("a client that offers HTTP/2 speaks %q", got)
+	}
+	if _, err := io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"); err != nil {
+		t.Fatal(err)
+	}
+	head := make([]byte, 9)
+	if _, err := io.ReadFull(c, head); err != nil || head[3] != 4 {
+		t.Fatalf("no SETTINGS first: % x, %v", head, err)
+	}
+	settings := make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2]))
+	if _, err := io.ReadFull(c, settings); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(settings, []byte{0, 4, 0x7f, 0xff, 0xff, 0xff}) {
+		t.Errorf("SETTINGS % x: no initial window of 2^31-1", settings)
 	}
 }
 
@@ -72,21 +87,28 @@ func TestRedirects(t *testing.T) {
 			{"GET", "/stash/scm/p/r.git/info/refs?service=git-upload-pack", base + "/scm/p/r.git/info/refs?service=git-upload-pack"},
 			{"GET", "/stash//evil.example/x", base + "//evil.example/x"},
 			{"GET", "/stashed", ""},
-			{"POST", "/stash/rest/api", ""},
+			{"POST", "/stash/rest/api", base + "/rest/api"},
 		} {
 			resp, _ := get(t, c, x.method, f.url(x.path), nil)
-			if got := resp.Header.Get("Location"); got != x.want || (x.want != "") != (resp.StatusCode == 302) {
+			status := 200
+			switch {
+			case x.want == "/bitbucket/":
+				status = 302
+			case x.want != "" && x.method == "POST":
+				status = 308
+			case x.want != "":
+				status = 301
+			}
+			if got := resp.Header.Get("Location"); got != x.want || resp.StatusCode != status {
 				t.Errorf("h2 %t: %s %s: %d to %q, want %q", h2, x.method, x.path, resp.StatusCode, got, x.want)
 			}
 		}
 	}
-	resp, err := (&http.Client{CheckRedirect: c302}).Get("http://" + f.plain + "/bitbucket/projects?a=b%2Fc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if got, want := resp.Header.Get("Location"), base+"/projects?a=b%2Fc"; resp.StatusCode != 301 || got != want {
-		t.Errorf("plain HTTP: %d to %q, want %q", resp.StatusCode, got, want)
+	for method, status := range map[string]int{"GET": 301, "HEAD": 301, "POST": 308, "PUT": 308, "DELETE": 308} {
+		resp, _ := get(t, &http.Client{CheckRedirect: c302}, method, "http://"+f.plain+"/bitbucket/projects?a=b%2Fc", nil)
+		if got, want := resp.Header.Get("Location"), base+"/projects?a=b%2Fc"; resp.StatusCode != status || got != want {
+			t.Errorf("plain HTTP, %s: %d to %q, want %d to %q", method, resp.StatusCode, got, status, want)
+		}
 	}
 }
 
