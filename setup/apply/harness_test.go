@@ -19,6 +19,7 @@ import (
 	"bitgate/internal/publicurl"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
+	"bitgate/proxy/process"
 	"bitgate/setup"
 	"bitgate/setup/apply"
 	"bitgate/setup/check"
@@ -186,7 +187,7 @@ func (m *machine) serve(_ context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	l, err := proxy.Listen(c)
+	l, err := process.Listen(c)
 	if err != nil {
 		return err
 	}
