@@ -1,5 +1,5 @@
 # What a developer types. `make test` is what counts: it is ./test.
-.PHONY: bench-start bench bench-quick bench-growth bench-tool pictures build test race lint vulncheck golden fuzz smoke torture
+.PHONY: bench-start bench bench-quick bench-growth bench-tool pictures build test fresh race lint vulncheck golden fuzz smoke torture
 
 FUZZTIME ?= 20s
 
@@ -8,6 +8,9 @@ build:
 
 test:
 	./test
+
+fresh: # ./test in a pristine Debian that holds Go and nothing else; needs root and mmdebstrap
+	tools/fresh
 
 race: # again and again, to shake out what one run does not show
 	go test -race -count=5 ./...
