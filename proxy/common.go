@@ -12,6 +12,7 @@ import (
 type common struct {
 	cfg       config.Config
 	log       *logger
+	shed      seldom // HTTP/2 connections that hold too much
 	trouble   seldom // what keeps listeners from accepting, and servers from being reached
 	counters  *metrics.Counters
 	clients   *clients
@@ -26,7 +27,7 @@ type common struct {
 func newCommon(c config.Config, l *logger, files int) *common {
 	counters := &metrics.Counters{}
 	s := &common{
-		cfg: c, log: l, trouble: seldom{log: l}, counters: counters, clients: newClients(c, counters, l, files), admission: newAdmission(c),
+		cfg: c, log: l, shed: seldom{log: l}, trouble: seldom{log: l}, counters: counters, clients: newClients(c, counters, l, files), admission: newAdmission(c),
 		open: &openSet{}, base: context.Background(),
 	}
 	s.unbegun.most = int32(max(c.MaxConn/2, 1))

@@ -49,4 +49,5 @@ func (s *h2session) end() {
 		s.host.sessions.done(s.opened)
 		s.opened = nil
 	}
+	s.account()
 }

@@ -14,6 +14,11 @@ const (
 	maxReads = 16
 	// sessionTick is how often a connection with open streams is looked at.
 	sessionTick = time.Second
+	// stallTime is how long a client may take nothing of an answer while it has
+	// others on the same connection.
+	stallTime = time.Minute
+	// narrowAfter is how long a client's only upload may keep us from reading on.
+	narrowAfter = 2 * time.Second
 )
 
 // h2session drives an HTTP/2 connection on an event loop. Reading and writing are
@@ -26,7 +31,10 @@ type h2session struct {
 	opened   *opened // in loopHost.sessions
 	reading  bool
 	flushing bool
-	paused   bool // reading waits until the output was taken
+	paused   bool      // reading waits until output, or bodies, were taken
+	waiting  bool      // somebody will look whether they were
+	held     int       // bytes, in loopHost.held
+	moved    time.Time // since when that did not become less
 	ended    bool
 	ticked   time.Time
 	next     time.Time // when to tick
@@ -40,7 +48,7 @@ func (c *loopConn) speakH2() {
 	cfg, now := &c.host.p.cfg, c.host.Now()
 	s := &h2session{loopConn: c}
 	s.core = h2.NewConn(h2.Limits{
-		Streams: maxStreams, Head: maxHead, Fields: maxFields, Request: cfg.RequestTimeout, Stall: cfg.IdleTimeout, KeepAlive: cfg.KeepAliveTimeout,
+		Streams: maxStreams, Head: maxHead, Fields: maxFields, Request: cfg.RequestTimeout, Stall: min(cfg.IdleTimeout, stallTime), KeepAlive: cfg.KeepAliveTimeout,
 	}, now)
 	s.readOn, s.writeOn = s.read, s.write
 	s.opened = c.host.sessions.add(s.remote, now)
@@ -72,16 +80,55 @@ func (s *h2session) read() {
 		}
 		s.act()
 	}
+	s.account()
 	s.touch()
 	switch {
 	case s.ended || s.core.Done(): // the writer closes
 	case s.core.Congested():
 		s.paused = true
+		s.makeWay()
 	case more:
 		s.host.Go(s.readOn)
 	default:
 		s.conn.WhenReadable(s.next, s.readOn)
 	}
+}
+
+// resume reads on once there is nothing any more that kept it from that.
+func (s *h2session) resume() {
+	if s.paused && !s.core.Congested() {
+		s.paused = false
+		s.host.Go(s.readOn)
+	}
+}
+
+// makeWay sees to it that a body which its server does not take keeps no other
+// stream waiting: at once where there are others, else after a while, for one may
+// stand behind it. What is on its way has to be kept then, so there must be room.
+func (s *h2session) makeWay() {
+	if !s.core.Ahead() || s.waiting {
+		return
+	}
+	room := func() bool { return s.host.held < s.host.budget/2 }
+	if s.core.Open() > 1 && room() {
+		s.narrow()
+		return
+	}
+	s.waiting = true
+	s.host.Go(func() {
+		for again := true; again; again = s.paused && !s.ended && s.core.Ahead() {
+			if s.host.Sleep(narrowAfter); s.paused && !s.ended && s.core.Ahead() && room() {
+				s.narrow()
+			}
+		}
+		s.waiting = false
+	})
+}
+
+func (s *h2session) narrow() {
+	s.core.Narrow()
+	s.touch()
+	s.resume()
 }
 
 // receive reports whether there may be more to be read at once.
@@ -141,6 +188,7 @@ func (s *h2session) touch() {
 func (s *h2session) write() {
 	err := s.send()
 	s.flushing = false
+	s.account()
 	switch {
 	case s.ended:
 	case err != nil:
@@ -174,10 +222,7 @@ func (s *h2session) send() error {
 			}
 		}
 		s.spare = out
-		if s.paused && !s.core.Congested() {
-			s.paused = false
-			s.host.Go(s.readOn)
-		}
+		s.resume()
 	}
 	return nil
 }

@@ -69,6 +69,7 @@ func (x *h2stream) serve() {
 	h.p.open.done(o)
 	x.stream.Owner = nil
 	x.stream.Release()
+	s.resume()
 	s.touch()
 	*x = h2stream{worker: x.worker, run: x.run}
 	if len(h.streams) < maxSpare {
@@ -153,6 +154,7 @@ func (x *h2stream) read(wait bool) ([]byte, error) {
 	if x.used > 0 {
 		x.stream.Consume(x.used)
 		x.used = 0
+		x.session.resume()
 		x.session.touch()
 	}
 	limit := x.Now().Add(x.session.host.p.cfg.IdleTimeout)

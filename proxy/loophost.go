@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"runtime"
+
 	"bitgate/proxy/loop"
 )
 
@@ -19,6 +21,10 @@ type loopHost struct {
 	streams  []*h2stream // spare ones
 	buffers  spareBuffers
 	outputs  spareBuffers
+
+	holders map[*h2session]struct{} // those that hold something
+	held    int                     // bytes, by all of them
+	budget  int                     // of these
 }
 
 func newLoopHost(p *eventLoops, sessions *openSet) (*loopHost, error) {
@@ -26,7 +32,7 @@ func newLoopHost(p *eventLoops, sessions *openSet) (*loopHost, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &loopHost{p: p, sessions: sessions}
+	h := &loopHost{p: p, sessions: sessions, holders: map[*h2session]struct{}{}, budget: h2Budget / runtime.GOMAXPROCS(0)}
 	h.host = host{Loop: l, upstream: newUpstream(p.cfg, l), uploads: spareBuffers{size: uploadBuffer}}
 	h.buffers.size, h.outputs.size = inputBuffer, outputBuffer
 	return h, nil

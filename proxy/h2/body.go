@@ -25,9 +25,12 @@ func (c *Conn) beginData() {
 		c.onClosed(f.stream)
 	case s.received:
 		c.reject(f.stream, StreamClosed)
-	case f.length > s.window:
+	case f.length > s.window && f.length > s.slack:
 		c.reject(f.stream, FlowControlError)
 	default:
+		if f.length > s.window {
+			s.slack -= f.length
+		}
 		s.window -= f.length
 		c.into = s
 	}
@@ -89,7 +92,9 @@ func (s *Stream) receive(data []byte) {
 		return
 	}
 	s.in.append(data)
+	s.c.bodies += len(data)
 	s.c.tell(Readable, s)
+	s.c.absorb()
 }
 
 // endBody is called when the client has sent all (END_STREAM).
@@ -125,6 +130,11 @@ func (s *Stream) Buffered() int { return s.in.size }
 
 // Consume gives n bytes of Body back and lets the client send more.
 func (s *Stream) Consume(n int) {
+	if n = min(n, s.in.size); n == 0 {
+		return // it was reset meanwhile, for it had too much
+	}
 	s.in.drop(n)
+	s.c.bodies -= n
+	s.read = true
 	s.credit()
 }

@@ -50,7 +50,11 @@ type Conn struct {
 	squeezed      bool      // pending was beyond its limit
 	sendWindow    int
 	receiveWindow int
-	streamWindow  int // SETTINGS_INITIAL_WINDOW_SIZE of the client
+	bodies        int    // bytes of all bodies that have come and were not consumed
+	heads         int    // bytes of all heads
+	narrow        bool   // streams begin with a small window, see Narrow
+	settling      []bool // of our SETTINGS that the client has not acknowledged: those that narrow
+	streamWindow  int    // SETTINGS_INITIAL_WINDOW_SIZE of the client
 
 	// Its end.
 	leaving  leaving
@@ -62,7 +66,7 @@ type Conn struct {
 func NewConn(l Limits, now time.Time) *Conn {
 	c := &Conn{
 		limits: l.withDefaults(), now: now, begun: now, streams: map[uint32]*Stream{},
-		sendWindow: defaultWindow, receiveWindow: connWindow, streamWindow: defaultWindow, account: account{since: now},
+		sendWindow: defaultWindow, receiveWindow: maxWindow, settling: []bool{false}, streamWindow: defaultWindow, account: account{since: now},
 	}
 	c.hpack = hpack.NewDecoder(headerTable, c.field)
 	c.hpack.SetMaxStringLength(maxString)

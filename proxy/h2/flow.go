@@ -2,35 +2,6 @@ package h2
 
 import "encoding/binary"
 
-// countData counts a DATA frame in the connection's window, and gives it back
-// in few frames (RFC 9113, 5.2), whether somebody reads it or not: else bodies
-// that wait for their turn at the server could block one that has it. What is
-// kept is bounded by the streams' windows.
-func (c *Conn) countData(n int) {
-	if c.receiveWindow -= n; c.receiveWindow < connWindow/2 {
-		c.out = appendWindowUpdate(c.out, 0, connWindow-c.receiveWindow)
-		c.receiveWindow = connWindow
-	}
-}
-
-// credit widens the window of a stream whose body is being read: what nobody
-// reads takes up no more than the window that each stream begins with.
-func (s *Stream) credit() {
-	if s.received || s.closed || s.released {
-		return
-	}
-	want := s.c.limits.BodyWindow - s.in.size
-	if s.Length > 0 {
-		if rest := s.Length - s.got; rest <= int64(s.window) {
-			return // it can send the rest as it is
-		}
-	}
-	if more := want - s.window; more >= s.c.limits.BodyWindow/8 {
-		s.c.out = appendWindowUpdate(s.c.out, s.id, more)
-		s.window += more
-	}
-}
-
 // smallUpdate is what no client gives back a window by, unless to have each byte
 // sent in a frame of its own (CVE-2019-9511).
 const smallUpdate = 32

@@ -101,74 +101,162 @@ func TestAnswersThatWaitAreBounded(t *testing.T) {
 	c.quiet()
 }
 
-// A body's window is small until somebody reads, and follows what is read.
-func TestBodiesAreBounded(t *testing.T) {
-	c := newClient(t, h2.Limits{BodyWindow: 200_000})
-	s := c.post(1)
-	piece := make([]byte, 16383)
-	for range 4 {
-		c.framer.WriteData(1, false, piece)
-	}
-	c.send()
-	c.framer.WriteData(1, false, piece[:4])
-	c.send()
-	c.expect("more than the window", "RST_STREAM 1 FLOW_CONTROL_ERROR")
-	s.Release()
+// piece is as much as a DATA frame of the tests holds.
+const piece = 16383
 
-	s = c.post(3)
-	for range 3 {
-		c.framer.WriteData(3, false, piece)
+// upload sends so many pieces of stream id's body.
+func (c *client) upload(id uint32, pieces int) {
+	for range pieces {
+		c.framer.WriteData(id, false, make([]byte, piece))
 	}
 	c.send()
-	c.expect("nobody reads")
-	for c.conn.Event(); len(s.Body()) > 0; {
+}
+
+// forget takes the events that have gathered.
+func (c *client) forget() {
+	for _, ok := c.conn.Event(); ok; _, ok = c.conn.Event() {
+	}
+}
+
+// consume reads all that has come of s's body.
+func consume(s *h2.Stream) {
+	for len(s.Body()) > 0 {
 		s.Consume(len(s.Body()))
 	}
-	c.expect("somebody reads", fmt.Sprintf("WINDOW_UPDATE 3 %d", 200_000-(3*16383-16384)-(65535-3*16383)), "WINDOW_UPDATE 3 32765")
+}
+
+// Windows are as large as may be, so that no upload is ever stopped by one, and
+// come back long before they are used up. What waits for its reader stops the
+// receiving instead.
+func TestWindowsStopNobody(t *testing.T) {
+	c := newClient(t, h2.Limits{Ahead: 100_000})
+	s := c.post(1)
+	c.upload(1, 6)
+	if c.conn.Ahead() {
+		t.Error("not so much is ahead")
+	}
+	c.upload(1, 1)
+	if !c.conn.Ahead() || !c.conn.Congested() {
+		t.Error("more may be received")
+	}
+	consume(s)
+	if c.conn.Ahead() || c.conn.Congested() {
+		t.Error("nothing waits any more")
+	}
+	c.expect("windows that are hardly used")
+	given := map[string]int{}
+	for sent := 7 * piece; sent < 1<<31; sent += 64 * piece {
+		c.upload(1, 64)
+		consume(s)
+		for _, line := range c.frames() {
+			var id string
+			var n int
+			if _, err := fmt.Sscanf(line, "WINDOW_UPDATE %s %d", &id, &n); err != nil {
+				t.Fatal(line)
+			}
+			given[id] += n
+		}
+	}
+	for _, id := range []string{"0", "1"} {
+		if given[id] < 1<<30 || given[id] > 1<<31+128*piece {
+			t.Errorf("%d bytes were given back for %s", given[id], id)
+		}
+	}
+}
+
+// Once windows are narrow, a body that nobody reads takes up no more than each
+// stream begins with, and one that is read follows its reader. The client has to
+// know first.
+func TestNarrowWindows(t *testing.T) {
+	c := newClient(t, h2.Limits{BodyWindow: 200_000})
+	c.framer.WriteSettingsAck() // of the first ones
+	read, unread := c.post(1), c.post(3)
+	c.upload(1, 2)
+	c.upload(3, 2)
+	consume(read)
+	c.conn.Narrow()
+	c.conn.Narrow()
+	c.expect("the client is told once", "SETTINGS")
+	c.upload(1, 3) // what was on its way
+	c.upload(3, 2)
+	consume(read)
+	c.expect("it does not know yet")
+	c.framer.WriteSettingsAck()
+	c.send()
+	c.expect("who reads goes on", fmt.Sprintf("WINDOW_UPDATE 1 %d", 200_000-(65535-5*piece)))
+	c.upload(3, 1) // was about to be sent
+	c.expect("a frame is forgiven")
+	c.upload(3, 1)
+	c.expect("beyond what a stream begins with", "RST_STREAM 3 FLOW_CONTROL_ERROR")
+	unread.Release()
+	c.upload(1, 10)
+	consume(read)
+	given := 0
+	for _, line := range c.frames() {
+		var n int
+		if _, err := fmt.Sscanf(line, "WINDOW_UPDATE 1 %d", &n); err != nil {
+			t.Fatal(line)
+		}
+		given += n
+	}
+	if given != 10*piece {
+		t.Errorf("%d bytes were given back of %d that were read", given, 10*piece)
+	}
+
+	c.forget()
+	late := c.post(5)
+	c.upload(5, 4)
+	c.framer.WriteData(5, false, []byte("more"))
+	c.send()
+	c.expect("a new stream begins small", "RST_STREAM 5 FLOW_CONTROL_ERROR")
+	late.Release()
+	read.Respond(200, nil, 0)
+	read.End()
+	read.Release()
+	c.expect("no stream is left, windows are large again", "HEADERS 1 :status=200 content-length=0 END", "RST_STREAM 1 NO_ERROR", "SETTINGS")
+	c.forget()
+	c.post(7)
+	c.upload(7, 5)
+	c.expect("and so they are")
+}
+
+// A client that sends on although it knows of narrow windows, or never says that it
+// does, loses its largest body.
+func TestWhatIsAbsorbedIsBounded(t *testing.T) {
+	c := newClient(t, h2.Limits{Absorb: 10 * piece})
+	small, large := c.post(1), c.post(3)
+	c.upload(1, 1)
+	c.conn.Narrow()
+	c.upload(3, 8)
+	c.frames()
+	c.upload(3, 2)
+	c.expect("too much", "RST_STREAM 3 ENHANCE_YOUR_CALM")
+	if small.Err() != nil || large.Err() == nil || c.conn.Held() > 3*piece+3*8<<10 {
+		t.Errorf("%v, %v, %d bytes are held", small.Err(), large.Err(), c.conn.Held())
+	}
+	large.Consume(1) // its reader does not know yet
+	large.Release()
+	small.Release()
+	c.frames()
+	if c.conn.Open() != 0 || c.conn.Held() != 0 {
+		t.Errorf("%d streams and %d bytes are left", c.conn.Open(), c.conn.Held())
+	}
 }
 
 // The connection's window is given back as bytes come: bodies that wait cannot
 // block one that is read.
 func TestStalledBodiesBlockNobody(t *testing.T) {
 	c := newClient(t, h2.Limits{})
-	piece := make([]byte, 16383)
-	given := 0
+	c.conn.Narrow()
+	c.framer.WriteSettingsAck()
+	c.framer.WriteSettingsAck()
 	for id := uint32(1); id < 199; id += 2 {
 		c.post(id)
-		for range 4 {
-			c.framer.WriteData(id, false, piece)
-		}
-		c.send()
-		for _, line := range c.frames() {
-			var n int
-			if _, err := fmt.Sscanf(line, "WINDOW_UPDATE 0 %d", &n); err == nil {
-				given += n
-			} else {
-				t.Fatal(line)
-			}
-		}
-		for _, ok := c.conn.Event(); ok; _, ok = c.conn.Event() {
-		}
+		c.upload(id, 4)
+		c.forget()
 	}
-	if sent := 99 * 4 * len(piece); given < sent-2<<20 {
-		t.Errorf("%d bytes were sent, %d given back", sent, given)
-	}
-}
-
-// Padding counts in the windows and comes back.
-func TestPaddingComesBack(t *testing.T) {
-	c := newClient(t, h2.Limits{})
-	c.post(1)
-	for range 255 {
-		c.framer.WriteDataPadded(1, false, []byte{}, make([]byte, 255))
-	}
-	c.send()
-	widened := false
-	for _, line := range c.frames() {
-		widened = widened || line == fmt.Sprintf("WINDOW_UPDATE 1 %d", 1<<20-65535+256)
-	}
-	if !widened || c.err != nil {
-		t.Errorf("%v, %v", widened, c.err)
+	if c.conn.Congested() || c.err != nil {
+		t.Errorf("nothing may be received any more: %v", c.err)
 	}
 }
 

@@ -193,5 +193,5 @@ func TestPreface(t *testing.T) {
 		}
 	}
 	c := newBareClient(t, h2.Limits{})
-	c.expect("the server speaks first", "SETTINGS", "WINDOW_UPDATE 0 4128769")
+	c.expect("the server speaks first", "SETTINGS", "WINDOW_UPDATE 0 2147418112")
 }

@@ -7,7 +7,9 @@ type Limits struct {
 	Streams    int           // open at a time (100); beyond: REFUSED_STREAM
 	Head       int           // bytes of a request's head as HTTP/1.1 would write it (8 KiB); beyond: 431
 	Fields     int           // of a request's head (100); beyond: 431
-	BodyWindow int           // bytes of a body that come on while somebody reads it (1 MiB)
+	BodyWindow int           // bytes of a body that come on while somebody reads it, once windows are narrow (1 MiB)
+	Ahead      int           // bytes of bodies that may wait for their readers before that (256 KiB); beyond: Ahead
+	Absorb     int           // and after that (16 MiB); beyond, the largest is reset
 	Answer     int           // bytes of an answer that wait for the client's window (64 KiB); beyond: Full
 	Answers    int           // the same of all streams together (512 KiB)
 	Request    time.Duration // from a frame's or a field block's first byte to its last (10 s)
@@ -16,8 +18,6 @@ type Limits struct {
 }
 
 const (
-	// connWindow bounds what is on its way to us.
-	connWindow = 4 << 20
 	// outLimit is how much output waits for the driver before DATA does.
 	outLimit = 64 << 10
 	// headerTable is the size of the HPACK decoder's table, the default.
@@ -39,6 +39,8 @@ func (l Limits) withDefaults() Limits {
 	number(&l.Head, 8<<10)
 	number(&l.Fields, 100)
 	number(&l.BodyWindow, 1<<20)
+	number(&l.Ahead, 256<<10)
+	number(&l.Absorb, 16<<20)
 	number(&l.Answer, 64<<10)
 	number(&l.Answers, 512<<10)
 	span := func(d *time.Duration, standard time.Duration) {

@@ -25,10 +25,10 @@ func (c *Conn) Lend(buf []byte) bool {
 	return true
 }
 
-// Congested reports whether so much output waits that nothing should be
-// received before it is taken: a client that reads nothing of its answers must
-// not make us keep many.
-func (c *Conn) Congested() bool { return len(c.out) > 2*outLimit }
+// Congested reports whether nothing should be received before something was taken:
+// of the output, for a client that reads nothing of its answers must not make us
+// keep many, or of the bodies (Ahead).
+func (c *Conn) Congested() bool { return len(c.out) > 2*outLimit || c.Ahead() }
 
 // appendHead writes a field block in HEADERS, and CONTINUATION if it is long.
 func (c *Conn) appendHead(s *Stream, status int, fields []h1.Field, length int64) {

@@ -49,7 +49,8 @@ func (c *Conn) request(s *Stream, l *list) {
 	}
 	h.expect()
 	h.Refusal = h.refusal(l, l.pseudo[scheme].of(s.head))
-	s.announced = true
+	s.announced, s.headSize = true, 2*len(s.head) // parts are copied
+	c.heads += s.headSize
 	c.tell(Request, s)
 	if c.block.end {
 		s.endBody()

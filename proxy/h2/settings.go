@@ -14,17 +14,18 @@ const (
 
 // greet begins the connection (RFC 9113, 3.4) and widens its window.
 func (c *Conn) greet() {
-	c.out = appendFrame(c.out, 2*6, frameSettings, 0, 0)
+	c.out = appendFrame(c.out, 3*6, frameSettings, 0, 0)
 	c.out = appendSetting(c.out, settingMaxStreams, uint32(c.limits.Streams))
 	c.out = appendSetting(c.out, settingMaxHeaderList, uint32(c.limits.listSize()))
-	c.out = appendWindowUpdate(c.out, 0, connWindow-defaultWindow)
+	c.out = appendSetting(c.out, settingInitialWindowSize, maxWindow)
+	c.out = appendWindowUpdate(c.out, 0, maxWindow-defaultWindow)
 }
 
 // settings applies what the client says about itself (RFC 9113, 6.5).
 func (c *Conn) settings(f frame, payload []byte) {
 	c.settled = true
 	if f.has(flagAck) {
-		c.charge(costFrame)
+		c.acknowledged()
 		return
 	}
 	c.charge(costSettings)

@@ -10,18 +10,21 @@ type Stream struct {
 	// Owner is the driver's, to find its own part again.
 	Owner any
 
-	c      *Conn
-	id     uint32
-	head   []byte // holds the parts of Head
-	spans  [][2]span
-	crumbs []span
-	noted  uint8 // kinds of events under way
+	c        *Conn
+	id       uint32
+	head     []byte // holds the parts of Head
+	headSize int    // in Conn.heads
+	spans    [][2]span
+	crumbs   []span
+	noted    uint8 // kinds of events under way
 
 	// The request's body.
 	in       buffer
 	got      int64
 	received bool // all of it
 	window   int  // what the client may still send
+	slack    int  // what it may send once although that is used up
+	read     bool // somebody has consumed some of it
 
 	// The answer.
 	out        buffer
@@ -69,7 +72,7 @@ func (c *Conn) openStream(id uint32) {
 	} else {
 		s = &Stream{}
 	}
-	s.c, s.id, s.window, s.sendWindow = c, id, defaultWindow, c.streamWindow
+	s.c, s.id, s.window, s.sendWindow = c, id, c.firstWindow(), c.streamWindow
 	c.streams[id] = s
 	c.block.s = s
 	c.idle = time.Time{}
@@ -82,7 +85,7 @@ func (s *Stream) Release() {
 		return
 	}
 	s.released = true
-	s.in.clear()
+	s.forgetBody()
 	switch {
 	case s.closed:
 		s.c.recycle(s)
@@ -149,6 +152,11 @@ func (c *Conn) hold(s *Stream, n int) {
 // recycle keeps the memory of a stream for another one.
 func (c *Conn) recycle(s *Stream) {
 	c.hold(s, -1)
+	s.forgetBody()
+	c.heads -= s.headSize
+	if c.Open() == 0 {
+		c.widen()
+	}
 	if s.noted != 0 {
 		return // an event still names it
 	}

@@ -13,6 +13,10 @@ import (
 // and shrink the stacks of its coroutines each time.
 const gcSlack = 8 << 20
 
+// gcPercent is how much garbage may gather beyond that, in percent of what is in
+// use: a flood shall not take twice what it makes us keep.
+const gcPercent = 50
+
 // What is quiet: this much, in bytes, allocated in this time. Health checks and
 // the certificates' watch need less.
 const (
@@ -23,8 +27,12 @@ const (
 // tune sets up Go's runtime for a process that is nothing but a proxy; the
 // returned function ends that.
 func tune() func() {
-	ballast := make([]byte, gcSlack) // address space only: it is never touched
-	return func() { runtime.KeepAlive(ballast) }
+	ballast := make([]byte, gcSlack*100/gcPercent) // address space only: it is never touched
+	before := debug.SetGCPercent(gcPercent)
+	return func() {
+		debug.SetGCPercent(before)
+		runtime.KeepAlive(ballast)
+	}
 }
 
 // giveBackMemory collects garbage and returns it to the system, now (most of what

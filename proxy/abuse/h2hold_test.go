@@ -1,0 +1,168 @@
+package abuse
+
+import (
+	"bytes"
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"bitgate/internal/peers"
+)
+
+// What many connections make the proxy hold together is bounded: answers that
+// nobody takes and bodies that no server takes, on a hundred streams of each. It
+// holds 64 MiB more at most, and everybody else is answered.
+func TestWhatHTTP2ConnectionsHoldTogether(t *testing.T) {
+	connections := 150
+	if long {
+		connections = 1000
+	}
+	never := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost { // takes nothing
+			select {
+			case <-never:
+			case <-r.Context().Done():
+			}
+			return
+		}
+		if r.URL.Path == canaryPath {
+			io.WriteString(w, "alive")
+			return
+		}
+		w.Write(make([]byte, 100_000))
+	}))
+	defer s.Close()
+	defer close(never)
+	for name, attack := range map[string]func(*attacker) error{
+		"answers that are not taken": func(a *attacker) error {
+			for range 100 {
+				if err := a.open("GET", true, longFields(5000)...); err != nil {
+					return err
+				}
+			}
+			return a.hold()
+		},
+		"bodies that are not taken": func(a *attacker) error {
+			for range 100 {
+				_ = a.open("POST", false)
+				if err := a.WriteData(a.stream, false, make([]byte, 16<<10)); err != nil {
+					return err
+				}
+			}
+			for range 20 {
+				for stream := uint32(1); stream <= a.stream; stream += 2 {
+					_ = a.WriteData(stream, false, make([]byte, 16<<10))
+				}
+				if err := a.send(); err != nil {
+					break
+				}
+			}
+			return a.hold()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, s.Listener.Addr().String(), nil)
+			calm := f.canary()
+			asked(t, calm, 50)
+			calm.stop(t)
+			before, memory := f.resident(), f.memory()
+			over := make(chan struct{})
+			var all sync.WaitGroup
+			var begun atomic.Int64
+			for i := range connections {
+				all.Go(func() {
+					time.Sleep(time.Duration(i) * 5 * time.Millisecond)
+					a, err := f.attack(over, false, noWindow...)
+					if err == nil {
+						defer a.conn.NetConn().Close()
+						begun.Add(1)
+						err = attack(a)
+					}
+					begun.Add(1)
+				})
+			}
+			peers.WaitFor(t, "attackers", func() bool { return begun.Load() >= int64(connections) })
+			peers.WaitFor(t, "an answer to somebody else", func() bool { // many wait for their turn
+				c := f.client()
+				defer c.CloseIdleConnections()
+				res, err := c.Get(f.url.Origin() + canaryPath)
+				if err != nil {
+					return false
+				}
+				res.Body.Close()
+				return res.StatusCode == http.StatusOK
+			})
+			close(over)
+			all.Wait()
+			most := memory() - before
+			t.Logf("%d connections, memory +%d MiB", connections, most>>20)
+			if most > 64<<20 {
+				t.Errorf("%d MiB more than before", most>>20)
+			}
+		})
+	}
+}
+
+// client is an ordinary one.
+func (f *front) client() *http.Client {
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: f.roots}}, Timeout: time.Minute}
+}
+
+// An upload that its server does not take keeps no other stream of its connection
+// waiting, whatever size of it is on its way.
+func TestUploadThatIsNotTakenStopsNoOtherStream(t *testing.T) {
+	release := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/stuck") {
+			<-release
+		}
+		n, _ := io.Copy(io.Discard, r.Body)
+		w.Header().Set("X-Read", http.StatusText(int(n)))
+		w.Write([]byte("alive"))
+	}))
+	defer s.Close()
+	f := start(t, s.Listener.Addr().String(), nil)
+	transport := &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: f.roots, ServerName: "localhost"}, StrictMaxConcurrentStreams: true}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	const size = 60 << 20
+	stuck := make(chan error, 1)
+	go func() {
+		res, err := client.Post(f.url.BaseURL()+"/stuck", "text/plain", bytes.NewReader(make([]byte, size)))
+		if err == nil {
+			res.Body.Close()
+		}
+		stuck <- err
+	}()
+	time.Sleep(300 * time.Millisecond) // much of it is on its way
+	for i := range 20 {
+		body := io.Reader(http.NoBody)
+		if i%2 == 1 {
+			body = bytes.NewReader(make([]byte, 200_000))
+		}
+		res, err := client.Post(f.url.BaseURL()+"/other", "text/plain", body)
+		must(t, err)
+		text, err := io.ReadAll(res.Body)
+		must(t, err)
+		res.Body.Close()
+		if string(text) != "alive" {
+			t.Fatalf("%s %q", res.Status, text)
+		}
+	}
+	close(release)
+	select {
+	case err := <-stuck:
+		must(t, err)
+	case <-time.After(time.Minute):
+		t.Fatal("the upload does not end")
+	}
+}
