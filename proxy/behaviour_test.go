@@ -170,7 +170,7 @@ func haproxyOn(t *testing.T, b behaviour) *stage {
 		value time.Duration
 	}{
 		{"timeout http-request 10s", k.head},
-		{"timeout http-keep-alive 1m", k.keepAlive},
+		{"timeout http-keep-alive 75s", k.keepAlive},
 		{"timeout client 1h", k.idle},
 		{"timeout server 1h", k.idle},
 		{"timeout tunnel 1h", k.tunnel},

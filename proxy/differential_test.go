@@ -29,7 +29,7 @@ func TestLikeHAProxy(t *testing.T) {
 		c.RequestTimeout, c.KeepAliveTimeout, c.IdleTimeout = 400*time.Millisecond, 150*time.Millisecond, 600*time.Millisecond
 	}))
 	two := newSide("http/1.1", hardenedHAProxy(t, lanesOfMutation, (&rig{t: t}).certificate(), "timeout client 1h", "timeout client 600ms", "timeout server 1h", "timeout server 600ms",
-		"timeout http-request 10s", "timeout http-request 400ms", "timeout http-keep-alive 1m", "timeout http-keep-alive 150ms"))
+		"timeout http-request 10s", "timeout http-request 400ms", "timeout http-keep-alive 75s", "timeout http-keep-alive 150ms"))
 	playMutations(t, 400, func(r *rand.Rand) (why, details string) {
 		stream := mutated(r)
 		for range 6 { // a limit that passes on a busy machine is no difference: that repeats itself

@@ -112,7 +112,7 @@ const (
 	defaultMaxConnections = 10_000
 	defaultConnect        = 5 * time.Second
 	defaultRequest        = 10 * time.Second
-	defaultKeepAlive      = time.Minute
+	defaultKeepAlive      = 75 * time.Second // longer than the minute of balancers in front (AWS: "Edit attributes"), so that they close first
 	defaultCheck          = 10 * time.Second // a Java server may pause for seconds and be well
 )
 

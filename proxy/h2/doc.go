@@ -28,8 +28,8 @@
 //	                        them (resets)
 //	5.1.2  concurrency      beyond the limit REFUSED_STREAM; a stream that was reset
 //	                        counts until the driver has released it
-//	5.2    flow control     a body's window grows only while somebody reads it; an
-//	                        answer waits in a bounded buffer
+//	5.2    flow control     windows as large as may be, see below; an answer waits
+//	                        in a bounded buffer
 //	5.3    priority         checked, ignored
 //	5.4    errors           Error ends the connection, StreamError a stream
 //	6.5    SETTINGS         checked, applied, acknowledged
@@ -44,4 +44,25 @@
 //	8.4    push             never
 //	8.5    CONNECT          refused, as TRACE is
 //	10.5   denial of service  Limits, and an account of what serves no request
+//
+// # How bodies are held back
+//
+// libcurl from 7.84.0 to 8.4.0, which most git clients of those years have, never
+// ends an upload that flow control stops shortly before its end (curl#12363). So
+// no upload is ever stopped by it: the connection and every stream begin with a
+// window of 2^31-1 bytes, which is given back when half of it is used. What holds
+// a client back is TCP: when more than Limits.Ahead bytes of bodies wait for their
+// readers, the connection is Ahead, and its driver receives nothing more until
+// some were consumed. That bounds what is kept, and as long as the connection has
+// one stream, as a push has, it harms nobody.
+//
+// Where there are others, or after a while, for others may stand behind the
+// unread bytes, the driver has the connection Narrow its windows: SETTINGS takes
+// them back to 64 KiB (RFC 9113, 6.9.2), which leaves most streams with a negative
+// one, and from then on each follows its reader, up to Limits.BodyWindow. What is
+// on its way already is received: no more than the sockets' buffers of both sides
+// hold, and at most Limits.Absorb; beyond that the largest body's stream is reset.
+// Now one stream's body can wait for ever without the others' frames waiting
+// behind it. Once no stream is open the windows are large again. A driver with
+// many connections watches what they hold together (Held).
 package h2
