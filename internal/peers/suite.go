@@ -68,6 +68,12 @@ func (s Suite) main(m Runner) int {
 	switch {
 	case job == testsJob || job == "" && slices.ContainsFunc(os.Args, fuzzWorker):
 		return s.run(m)
+	case job == machineJob:
+		supply(arg)
+		return 0
+	case job == bootJob:
+		become(arg)
+		return 1
 	case job != "":
 		do, known := s.Jobs[job]
 		if !known {
