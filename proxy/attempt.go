@@ -12,7 +12,7 @@ import (
 // forward has the request's turn at the server.
 func (e *exchange) forward() {
 	for {
-		u, err := e.upstream.get(e.p.base, e.p.admission.address(e.place), e.r.Repeatable())
+		u, err := e.connection()
 		if err != nil {
 			if e.retry() {
 				continue
@@ -31,6 +31,15 @@ func (e *exchange) forward() {
 			return
 		}
 	}
+}
+
+// connection returns one to the request's server.
+func (e *exchange) connection() (*upstreamConn, error) {
+	address := e.p.admission.address(e.place)
+	if u := e.takeLogin(address); u != nil {
+		return u, nil
+	}
+	return e.upstream.get(e.p.base, address, e.r.Repeatable())
 }
 
 // retry asks the pool where to try again after a failed connection: nothing was
@@ -131,6 +140,7 @@ func (e *exchange) answerHead(res *h1.Response) h1.Head {
 func (e *exchange) final(u *upstreamConn) error {
 	res := &u.head
 	e.marks.Answered = e.Now()
+	u.logged = u.logged || rules.LogsInConnection(e.r, res)
 	u.body.Start(res.Kind, res.Length)
 	// What is malformed from the start can still be answered for.
 	if _, err := u.body.Peek(u.in[u.r:u.w]); err != nil {

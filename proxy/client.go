@@ -37,6 +37,8 @@ type client interface {
 	unwatch()
 	// halt ends read and watch for this exchange.
 	halt()
+	// login is the client's on a server's connection; nil where it cannot have one.
+	login() *loginOf
 	// tunnel hands the connection over after status 101.
 	tunnel(limit time.Duration) (*idleConn, []byte)
 }

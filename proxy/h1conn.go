@@ -33,6 +33,7 @@ type h1conn struct {
 
 	conn   clientConn
 	remote netip.AddrPort
+	logged *loginOf
 	p      *common
 	asked  func()       // called when the first request begins; nil after that
 	idle   atomic.Int32 // connIdle, connBusy or connClosed
@@ -75,15 +76,15 @@ func newH1Conn(p *common, h *host) *h1conn {
 }
 
 // attach lets c speak on conn.
-func (c *h1conn) attach(conn clientConn, remote netip.AddrPort, asked func()) {
-	c.conn, c.remote, c.asked = conn, remote, asked
+func (c *h1conn) attach(conn clientConn, remote netip.AddrPort, logged *loginOf, asked func()) {
+	c.conn, c.remote, c.logged, c.asked = conn, remote, logged, asked
 	c.r, c.w = 0, 0
 	c.idle.Store(connIdle)
 }
 
 // detach ends that between two requests.
 func (c *h1conn) detach() {
-	c.conn, c.asked = clientConn{}, nil
+	c.conn, c.logged, c.asked = clientConn{}, nil, nil
 	c.r, c.w = 0, 0
 	c.nextHead()
 	if cap(c.out) > maxOutput {

@@ -83,6 +83,8 @@ func (c *h1conn) nextHead() {
 	c.r, c.base = 0, 0
 }
 
+func (c *h1conn) login() *loginOf { return c.logged }
+
 func (c *h1conn) here() bool { return c.r < c.w }
 
 func (c *h1conn) received() bool { return c.got.Load() }

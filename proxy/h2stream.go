@@ -199,5 +199,9 @@ func (x *h2stream) halt() {
 	x.upload.Set()
 }
 
+// login is nil: the schemes that log in a connection are not for HTTP/2, whose
+// streams would share it.
+func (x *h2stream) login() *loginOf { return nil }
+
 // tunnel does not happen: no HTTP/2 request asks for one.
 func (x *h2stream) tunnel(time.Duration) (*idleConn, []byte) { return nil, nil }

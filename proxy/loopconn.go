@@ -22,6 +22,7 @@ type loopConn struct {
 	first   *opened // in eventLoops.fresh; nil once it has asked for something
 	driver  *h1conn // while an HTTP/1.1 request is under way
 	h2      *h2session
+	login   loginOf
 	run     func() // serve
 }
 
@@ -44,6 +45,7 @@ func (h *loopHost) take(a loop.Accepted, account account, first *opened) {
 // closed is called once, whoever closes the connection.
 func (c *loopConn) closed() {
 	c.account.done()
+	c.login.drop()
 	c.asked()
 }
 
@@ -111,7 +113,7 @@ func (c *loopConn) speak(wait time.Duration) {
 		asked = c.asked
 	}
 	c.driver = h.driver()
-	c.driver.attach(clientConn{Conn: c.tls, under: c.conn}, c.remote, asked)
+	c.driver.attach(clientConn{Conn: c.tls, under: c.conn}, c.remote, &c.login, asked)
 	more := c.driver.next(wait)
 	for more && c.driver.pending() {
 		more = c.driver.next(wait)

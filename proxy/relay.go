@@ -68,6 +68,10 @@ func (e *exchange) release(u *upstreamConn) {
 		u.Close()
 		return
 	}
+	if u.logged {
+		e.keepLogin(u)
+		return
+	}
 	e.upstream.put(u)
 }
 

@@ -47,9 +47,11 @@ type upstreamConn struct {
 	out    []byte
 	send   []byte // see gather
 	reused bool
-	parked bool   // kept for another exchange
-	expire func() // ends it if it is
-	spoke  bool   // a byte of this exchange's answer has come
+	parked bool       // kept for another exchange
+	expire func()     // ends it if it is
+	spoke  bool       // a byte of this exchange's answer has come
+	logged bool       // it may carry a login
+	client netip.Addr // whose that is
 }
 
 func newUpstream(c config.Config, l *loop.Loop) *upstream {
@@ -111,7 +113,7 @@ func (u *upstream) dial(ctx context.Context, address string) (*loop.Conn, error)
 // put keeps a connection whose exchange is complete. One with left-over bytes
 // is out of step and never used again.
 func (u *upstream) put(c *upstreamConn) {
-	if c.r != c.w || cap(c.in) > answerBuffer || c.SetDeadline(time.Time{}) != nil {
+	if !c.clean() {
 		c.Close()
 		return
 	}
@@ -122,6 +124,11 @@ func (u *upstream) put(c *upstreamConn) {
 		}
 	}
 	c.keep(now.Add(u.idle.Keep))
+}
+
+// clean reports whether c can be kept.
+func (c *upstreamConn) clean() bool {
+	return c.r == c.w && cap(c.in) <= answerBuffer && c.SetDeadline(time.Time{}) == nil
 }
 
 // keep has a kept connection closed as soon as its server closes it, or sends
