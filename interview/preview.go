@@ -16,19 +16,10 @@ func StepTitle(id string, a setup.Answers) string {
 	switch id {
 	case StepBitbucket:
 		return "Bitbucket"
-	case setup.StepContextPath:
-		return "Context path"
-	case setup.StepBaseURL:
-		return "Base URL"
-	case setup.StepConnector:
-		return "Tomcat connector"
-	case setup.StepHAProxy:
-		if a.Front == setup.FrontBuiltin {
-			return "Built-in proxy"
-		}
-		return "HAProxy"
 	case setup.StepSSH:
 		return "SSH (optional)"
+	case setup.StepContextPath, setup.StepBaseURL, setup.StepConnector, setup.StepHAProxy:
+		return setup.Plan{Answers: a}.StepTitle(id)
 	}
 	return "Review"
 }

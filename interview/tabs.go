@@ -43,11 +43,11 @@ func Tabs(plan setup.Plan, diffs []setup.FileDiff, iv *Interview) []Tab {
 		c := plan.At(ref)
 		switch {
 		case c.BaseURL != nil:
-			base = append(append(base, c.What, ""), baseURLLines(c.BaseURL)...)
+			base = append(append(base, c.Text(), ""), baseURLLines(c.BaseURL)...)
 		case c.Service != nil:
 			services = append(services, serviceLines(c)...)
 		case c.Certificate != nil:
-			bundle = append(bundle, c.What)
+			bundle = append(bundle, c.Text())
 		}
 	}
 	if len(base) > 0 {
@@ -77,8 +77,8 @@ func serviceLines(c setup.Change) []string {
 	if s.Control.How != "" && s.Control.How != service.Manual {
 		lines = append(lines, "  how      "+s.Control.String())
 	}
-	if s.Effect != "" {
-		lines = append(lines, "  effect   "+s.Effect)
+	if notice := s.Notice(); notice != "" {
+		lines = append(lines, "  effect   "+notice)
 	}
 	return append(lines, "")
 }

@@ -38,13 +38,14 @@ func Effect(s setup.ServiceChange) string {
 	if s.Target == "proxy" {
 		name = "the " + name
 	}
+	effect := s.Notice()
 	switch {
-	case s.Effect == "":
+	case effect == "":
 		return fmt.Sprintf("%s %ss", name, s.Verb)
-	case strings.HasPrefix(strings.ToLower(s.Effect), strings.ToLower(name)):
-		return strings.ToUpper(s.Effect[:1]) + s.Effect[1:]
+	case strings.HasPrefix(strings.ToLower(effect), strings.ToLower(name)):
+		return strings.ToUpper(effect[:1]) + effect[1:]
 	}
-	return fmt.Sprintf("%s %ss (%s)", name, s.Verb, s.Effect)
+	return fmt.Sprintf("%s %ss (%s)", name, s.Verb, effect)
 }
 
 // ServiceName is a service of the plan as people call it.

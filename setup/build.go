@@ -40,6 +40,7 @@ func Build(f Facts, a Answers) (Plan, error) {
 	b.restart()
 	b.inputs()
 	b.considerations()
+	b.plan.write()
 	return b.plan, nil
 }
 
@@ -123,7 +124,7 @@ func (b *builder) frontControl() service.Control {
 
 // fileChange makes the change of one file from the bytes as earlier changes
 // leave them to after; nil when they are equal.
-func (b *builder) fileChange(phase Phase, what string, file atomicfile.File, after []byte, splices []splice.Splice) *Change {
+func (b *builder) fileChange(phase Phase, file atomicfile.File, after []byte, splices []splice.Splice) *Change {
 	if len(splices) == 0 {
 		return nil
 	}
@@ -139,7 +140,7 @@ func (b *builder) fileChange(phase Phase, what string, file atomicfile.File, aft
 	if before == Absent {
 		edit.Mode, edit.UID, edit.GID = 0o644, -1, -1
 	}
-	return &Change{Phase: phase, What: what, File: edit}
+	return &Change{Phase: phase, File: edit}
 }
 
 // current returns the bytes of a file as the changes so far leave them.

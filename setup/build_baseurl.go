@@ -11,7 +11,7 @@ import (
 // baseURL is step 2. A fresh instance takes it from setup.baseUrl; otherwise
 // Bitbucket itself is asked to change it.
 func (b *builder) baseURL() (Step, error) {
-	s := Step{ID: StepBaseURL, Title: "Base URL"}
+	s := Step{ID: StepBaseURL}
 	want, sshWant := b.a.URL.BaseURL(), sshBaseURL(b.a)
 	in := b.f.Instance
 	switch {
@@ -38,7 +38,7 @@ func (b *builder) baseURL() (Step, error) {
 	if in.SSH.Set && sshWant != "" {
 		c.SSHOld = in.SSH.Value
 	}
-	s.Changes = []Change{{Phase: PhaseBaseURL, What: "set the base URL to " + want + " through Bitbucket itself", BaseURL: c}}
+	s.Changes = []Change{{Phase: PhaseBaseURL, BaseURL: c}}
 	return s, nil
 }
 

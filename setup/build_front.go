@@ -3,7 +3,6 @@ package setup
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"bitgate/certs"
@@ -19,10 +18,7 @@ import (
 
 // frontStep is step 4: HAProxy, or the built-in proxy that does the same job.
 func (b *builder) frontStep() (Step, error) {
-	s := Step{ID: StepHAProxy, Title: "HAProxy"}
-	if b.a.Front == FrontBuiltin {
-		s.Title = "Built-in proxy"
-	}
+	s := Step{ID: StepHAProxy}
 	if b.a.Skips(s.ID) {
 		s.Skipped = "left out on request"
 		return s, nil
@@ -61,7 +57,6 @@ func (b *builder) certificate(s *Step) (string, error) {
 	}
 	s.Changes = append(s.Changes, Change{
 		Phase: PhaseFrontFiles,
-		What:  fmt.Sprintf("write the certificate bundle %s (%s, mode 0600)", path, strings.Join(cert.Names, ", ")),
 		Certificate: &CertificateChange{
 			Path: path, Before: b.f.Bundle.DigestOrAbsent(), After: cert.Digest,
 			Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, Sources: cert.Sources,
@@ -102,7 +97,7 @@ func (b *builder) builtin(s *Step, bundle string) error {
 	if err != nil {
 		return err
 	}
-	b.whole(s, "write the built-in proxy's configuration ", b.f.ProxyConfig, text)
+	b.whole(s, b.f.ProxyConfig, text)
 	if b.f.Systemd {
 		unit, err := templates.SystemdUnit(templates.Unit{Program: b.f.ProgramPath, Config: b.f.ProxyConfig.Path})
 		if err != nil {
@@ -111,43 +106,43 @@ func (b *builder) builtin(s *Step, bundle string) error {
 		if fault := b.f.ProgramFault; fault != nil {
 			return fault.Err()
 		}
-		b.whole(s, "install the systemd unit ", b.f.ProxyUnit, []byte(unit))
+		b.whole(s, b.f.ProxyUnit, []byte(unit))
 	}
 	if len(s.Changes) > 0 {
 		verb := service.Start
 		if !b.f.ProxyUnit.Absent && b.f.Systemd {
 			verb = service.Restart // it runs already, with the old configuration
 		}
-		b.serveFront(s, "proxy", verb, "the built-in proxy starts")
+		b.serveFront(s, "proxy", verb)
 	}
 	return nil
 }
 
 // whole replaces the content of a file that is entirely ours.
-func (b *builder) whole(s *Step, what string, file atomicfile.File, text []byte) {
+func (b *builder) whole(s *Step, file atomicfile.File, text []byte) {
 	if string(file.Data) == string(text) && !file.Absent {
 		return
 	}
 	edit := []splice.Splice{{Offset: 0, Old: string(file.Data), New: string(text)}}
-	s.Changes = append(s.Changes, *b.fileChange(PhaseFrontFiles, what+file.Path, file, text, edit))
+	s.Changes = append(s.Changes, *b.fileChange(PhaseFrontFiles, file, text, edit))
 }
 
-func (b *builder) serveFront(s *Step, target string, verb service.Verb, effect string) {
+func (b *builder) serveFront(s *Step, target string, verb service.Verb) {
 	ctl := b.plan.Run.Front
 	if ctl.How == service.Never {
 		b.plan.Pending = append(b.plan.Pending, string(verb)+" the front ("+target+")")
 		return
 	}
 	s.Changes = append(s.Changes, Change{
-		Phase: PhaseFrontService, What: fmt.Sprintf("%s %s (%s)", verb, target, ctl),
-		Service: &ServiceChange{Target: target, Verb: verb, Control: ctl, Effect: effect},
+		Phase:   PhaseFrontService,
+		Service: &ServiceChange{Target: target, Verb: verb, Control: ctl},
 	})
 }
 
 // ssh is the optional step. Its lines are part of the front's file and of the
 // base URL's form, so it only says so.
 func (b *builder) ssh() (Step, error) {
-	s := Step{ID: StepSSH, Title: "SSH"}
+	s := Step{ID: StepSSH}
 	switch {
 	case b.a.SSHListen == "" || b.a.Skips(s.ID):
 		s.Skipped = "SSH is not forwarded"

@@ -32,17 +32,17 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 		return problem.New(merged.Path+" is not among HAProxy's files", "", "give --haproxy-cfg")
 	}
 	b.note(s.ID, merged.Notes)
-	if c := b.fileChange(PhaseFrontFiles, "merge our sections into "+merged.Path, file, merged.After, merged.Splices); c != nil {
+	if c := b.fileChange(PhaseFrontFiles, file, merged.After, merged.Splices); c != nil {
 		s.Changes = append(s.Changes, *c)
 	}
 	for _, other := range merged.Also { // after the file with the backends that its rules name
 		file, _ := b.haproxyFile(other.Path)
-		if c := b.fileChange(PhaseFrontFiles, "add our rules to "+other.Path, file, other.After, other.Splices); c != nil {
+		if c := b.fileChange(PhaseFrontFiles, file, other.After, other.Splices); c != nil {
 			s.Changes = append(s.Changes, *c)
 		}
 	}
 	if len(s.Changes) > 0 {
-		b.serveFront(s, "haproxy", service.Reload, "HAProxy reloads without interruption")
+		b.serveFront(s, "haproxy", service.Reload)
 		b.swap(s)
 	}
 	return nil
@@ -58,8 +58,7 @@ func (b *builder) swap(s *Step) {
 		return
 	}
 	last := &s.Changes[1]
-	last.What = "hand the new certificate to HAProxy on its runtime socket, " + strings.TrimPrefix(socket, "unix:")
-	last.Service.Swap, last.Service.Effect = s.Changes[0].Certificate.Path, "connections are not touched"
+	last.Service.Swap = s.Changes[0].Certificate.Path
 }
 
 func (b *builder) site(bundle string) haproxy.Site {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/hostport"
@@ -14,7 +13,7 @@ import (
 
 // contextPath is step 1: the path on both sides is the same.
 func (b *builder) contextPath() (Step, error) {
-	s := Step{ID: StepContextPath, Title: "Context path"}
+	s := Step{ID: StepContextPath}
 	if b.a.Skips(s.ID) {
 		s.Skipped = "left out on request"
 		return s, nil
@@ -42,13 +41,12 @@ func (b *builder) contextPath() (Step, error) {
 	if err != nil {
 		return s, err
 	}
-	what := fmt.Sprintf("set Context path=%q in %s", b.a.URL.TomcatPath(), b.f.ServerXML.Path)
-	return b.tomcatResult(s, what, r), nil
+	return b.tomcatResult(s, r), nil
 }
 
 // connector is step 3: Tomcat learns how the front serves Bitbucket.
 func (b *builder) connector() (Step, error) {
-	s := Step{ID: StepConnector, Title: "Tomcat connector"}
+	s := Step{ID: StepConnector}
 	if b.a.Skips(s.ID) {
 		s.Skipped = "left out on request"
 		return s, nil
@@ -68,7 +66,7 @@ func (b *builder) connector() (Step, error) {
 	if err != nil {
 		return s, err
 	}
-	return b.tomcatResult(s, "tell the connector in "+b.f.ServerXML.Path+" how the front serves Bitbucket", r), nil
+	return b.tomcatResult(s, r), nil
 }
 
 func (b *builder) wantedConnector() tomcat.Connector {
@@ -82,8 +80,8 @@ func (b *builder) wantedConnector() tomcat.Connector {
 	return c
 }
 
-func (b *builder) tomcatResult(s Step, what string, r tomcat.Result) Step {
-	if c := b.fileChange(PhaseUpstreamFiles, what, b.f.ServerXML, r.After, r.Splices); c != nil {
+func (b *builder) tomcatResult(s Step, r tomcat.Result) Step {
+	if c := b.fileChange(PhaseUpstreamFiles, b.f.ServerXML, r.After, r.Splices); c != nil {
 		s.Changes = append(s.Changes, *c)
 	} else {
 		s.Skipped = "already as wanted"
@@ -100,7 +98,6 @@ func (b *builder) setProperties(s Step, want []tomcat.Property) (Step, error) {
 		return s, err
 	}
 	var edit []tomcat.Property
-	var keys []string
 	for _, p := range want {
 		if o, ok := b.override(p.Key); ok {
 			if o.Value != p.Value {
@@ -110,14 +107,12 @@ func (b *builder) setProperties(s Step, want []tomcat.Property) (Step, error) {
 			continue
 		}
 		edit = append(edit, p)
-		keys = append(keys, p.Key)
 	}
 	r, err := props.Set(edit)
 	if err != nil {
 		return s, err
 	}
-	what := fmt.Sprintf("set %s in %s", strings.Join(keys, ", "), b.f.Properties.Path)
-	c := b.fileChange(PhaseUpstreamFiles, what, b.f.Properties, r.After, r.Splices)
+	c := b.fileChange(PhaseUpstreamFiles, b.f.Properties, r.After, r.Splices)
 	if c == nil {
 		s.Skipped = "already as wanted"
 	} else {

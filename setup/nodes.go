@@ -137,18 +137,12 @@ func (b *builder) isBehind(n node.Node, s NodeState) bool {
 
 func (b *builder) restartChange(n node.Node) Change {
 	ctl := b.plan.Run.Bitbucket
-	what, effect := "restart Bitbucket", "Bitbucket is away for one to a few minutes; running clones and pushes are cut"
-	how := ctl.String()
-	if n.Name != "" {
-		what += " on node " + n.Name
-		effect = "the node is away for one to a few minutes; running clones and pushes at it are cut"
-		if ctl.Command != "" {
-			ctl.Command = fmt.Sprintf("export BITGATE_NODE='%s' BITGATE_NODE_ADDRESS='%s'; %s", n.Name, n.Address, ctl.Command)
-		}
+	if n.Name != "" && ctl.Command != "" {
+		ctl.Command = fmt.Sprintf("export BITGATE_NODE='%s' BITGATE_NODE_ADDRESS='%s'; %s", n.Name, n.Address, ctl.Command)
 	}
 	return Change{
-		Phase: PhaseRestart, What: what + " (" + how + ")",
-		Service: &ServiceChange{Target: "bitbucket", Node: n.Name, Verb: service.Restart, Control: ctl, Effect: effect},
+		Phase:   PhaseRestart,
+		Service: &ServiceChange{Target: "bitbucket", Node: n.Name, Verb: service.Restart, Control: ctl},
 	}
 }
 

@@ -53,7 +53,7 @@ type RunSettings struct {
 // Step is one of the documented steps.
 type Step struct {
 	ID      string   `json:"id"`
-	Title   string   `json:"title"`
+	Title   string   `json:"title"` // StepTitle, for those who read the JSON; never read back
 	Changes []Change `json:"changes"`
 	Skipped string   `json:"skipped,omitempty"` // why there is nothing to do
 }
@@ -73,7 +73,7 @@ const (
 // Change is exactly one of its pointers.
 type Change struct {
 	Phase       Phase              `json:"phase"`
-	What        string             `json:"what"` // one line for people
+	What        string             `json:"what"` // Text, for those who read the JSON; never read back
 	File        *FileEdit          `json:"file,omitempty"`
 	Certificate *CertificateChange `json:"certificate,omitempty"`
 	BaseURL     *BaseURLChange     `json:"base-url,omitempty"`
@@ -122,7 +122,7 @@ type ServiceChange struct {
 	Verb    service.Verb    `json:"verb"`
 	Control service.Control `json:"control"`
 	Swap    string          `json:"swap,omitempty"` // a certificate file, handed over on the runtime socket; the verb where that fails
-	Effect  string          `json:"effect"`         // what users notice: "about 90 s without service"
+	Effect  string          `json:"effect"`         // Notice, for those who read the JSON; never read back
 }
 
 // Reloads reports whether the service goes on serving meanwhile.

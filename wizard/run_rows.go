@@ -43,7 +43,7 @@ func shortChange(c setup.Change) string {
 	case c.Service != nil:
 		return string(c.Service.Verb) + " " + interview.ServiceName(c.Service.Target)
 	}
-	return c.What
+	return c.Text()
 }
 
 // event updates the row it is about.

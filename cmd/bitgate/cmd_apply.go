@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"reflect"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -134,7 +135,36 @@ func (ses *session) planFor(ctx context.Context, file string, extra []string) (s
 	if err := check.Stale(plan); err != nil {
 		return plan, err // before anybody is asked for anything
 	}
+	if err := ses.compare(&plan); err != nil {
+		return plan, err
+	}
 	return plan, ses.missing(extra...)
+}
+
+// compare holds a plan from a file against what this machine gives for its
+// answers. How the services are driven must be the same: taking back would do
+// that, and no change shows it. What is to be considered and left to do is told
+// from the machine, not from the file.
+func (ses *session) compare(plan *setup.Plan) error {
+	now, err := setup.Build(ses.facts, ses.answers)
+	if err != nil {
+		return err
+	}
+	was, is := plan.Run, now.Run
+	was.AdminUser, is.AdminUser = "", ""
+	if !reflect.DeepEqual(was, is) {
+		return problem.New("the plan drives Bitbucket or the front in another way than its answers give on this machine",
+			"the machine has changed since, or the plan was edited", "make a new plan")
+	}
+	plan.Notes, plan.Pending = now.Notes, now.Pending
+	for i := range plan.Steps {
+		s := &plan.Steps[i]
+		s.Skipped = "nothing to do"
+		if same := slices.IndexFunc(now.Steps, func(n setup.Step) bool { return n.ID == s.ID }); same >= 0 && now.Steps[same].Skipped != "" {
+			s.Skipped = now.Steps[same].Skipped
+		}
+	}
+	return nil
 }
 
 // prove checks the plan before anything changes. Only what is not well is told,

@@ -171,7 +171,7 @@ func (ses *session) agree(ctx context.Context, o backOptions, plan setup.Plan, e
 	for _, r := range plan.Ordered() {
 		c := plan.At(r)
 		url = url || c.BaseURL != nil && c.BaseURL.Method != setup.Manual
-		out(ses.p.Out, "  %s", c.What)
+		out(ses.p.Out, "  %s", c.Text())
 	}
 	if len(edits) > 0 {
 		out(ses.p.Out, "\n%s", s.Bold("This was changed since. It goes too; a copy stays in the run's folder:"))

@@ -77,16 +77,16 @@ func (a *Applier) change(ctx context.Context, r *journal.Run, i int, ref setup.R
 	}
 	c := r.Plan.At(ref)
 	step := r.Plan.Steps[ref.Step]
-	a.tell(setup.Event{Kind: setup.EventStart, Step: step.ID, Title: c.What, Change: i})
+	a.tell(setup.Event{Kind: setup.EventStart, Step: step.ID, Title: c.Text(), Change: i})
 	err := a.act(ctx, r, i, c, before)
 	if err == nil {
 		err = r.Write(journal.Record{Kind: journal.Done, Change: i})
 	}
 	if err != nil {
-		a.tell(setup.Event{Kind: setup.EventFailed, Step: step.ID, Title: c.What, Change: i, Text: err.Error()})
+		a.tell(setup.Event{Kind: setup.EventFailed, Step: step.ID, Title: c.Text(), Change: i, Text: err.Error()})
 		return err
 	}
-	a.tell(setup.Event{Kind: setup.EventDone, Step: step.ID, Title: c.What, Change: i})
+	a.tell(setup.Event{Kind: setup.EventDone, Step: step.ID, Title: c.Text(), Change: i})
 	return nil
 }
 

@@ -198,7 +198,7 @@ func TestPlanOfACluster(t *testing.T) {
 	var restarts []string
 	for _, r := range p.Ordered() {
 		if c := p.At(r); c.Phase == setup.PhaseRestart {
-			restarts = append(restarts, c.What)
+			restarts = append(restarts, c.Text())
 		}
 	}
 	if want := []string{"restart Bitbucket on node one (by hand)", "restart Bitbucket on node two (by hand)"}; !slices.Equal(restarts, want) {

@@ -108,16 +108,16 @@ func (t *rollback) each(ctx context.Context, pick func(setup.Change) bool, back 
 			continue
 		}
 		step := t.r.Plan.Steps[refs[i].Step].ID
-		t.a.tell(setup.Event{Kind: setup.EventUndoStart, Step: step, Title: c.What, Change: i})
+		t.a.tell(setup.Event{Kind: setup.EventUndoStart, Step: step, Title: c.Text(), Change: i})
 		if err := back(ctx, i, c); err != nil {
-			t.a.tell(setup.Event{Kind: setup.EventFailed, Step: step, Title: c.What, Change: i, Text: err.Error()})
+			t.a.tell(setup.Event{Kind: setup.EventFailed, Step: step, Title: c.Text(), Change: i, Text: err.Error()})
 			return err
 		}
 		t.p[i].Undone = true
 		if err := t.r.Write(journal.Record{Kind: journal.Undone, Change: i}); err != nil {
 			t.a.tell(setup.Event{Kind: setup.EventLog, Step: step, Change: i, Text: err.Error()})
 		}
-		t.a.tell(setup.Event{Kind: setup.EventUndone, Step: step, Title: c.What, Change: i})
+		t.a.tell(setup.Event{Kind: setup.EventUndone, Step: step, Title: c.Text(), Change: i})
 	}
 	return nil
 }

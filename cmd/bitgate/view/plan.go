@@ -13,7 +13,7 @@ import (
 func (v *Text) Plan(p setup.Plan, diffs []setup.FileDiff) {
 	fmt.Fprintf(v.W, "%s\n", v.Style.Bold("Plan for "+p.Answers.URL.BaseURL()))
 	for i, step := range p.Steps {
-		v.step(i+1, step)
+		v.step(i+1, p.StepTitle(step.ID), step)
 	}
 	for _, d := range diffs {
 		fmt.Fprintln(v.W)
@@ -27,15 +27,15 @@ func (v *Text) Plan(p setup.Plan, diffs []setup.FileDiff) {
 	v.Pending(p.Pending)
 }
 
-func (v *Text) step(n int, step setup.Step) {
-	title := fmt.Sprintf("%d %s", n, step.Title)
+func (v *Text) step(n int, title string, step setup.Step) {
+	title = fmt.Sprintf("%d %s", n, title)
 	if len(step.Changes) == 0 {
 		fmt.Fprintf(v.W, "%s: %s\n", title, v.Style.Dim(step.Skipped))
 		return
 	}
 	fmt.Fprintln(v.W, title)
 	for _, c := range step.Changes {
-		fmt.Fprintf(v.W, "  %s %s\n", v.sign(c), c.What)
+		fmt.Fprintf(v.W, "  %s %s\n", v.sign(c), c.Text())
 		if c.BaseURL != nil {
 			v.baseURL(c.BaseURL)
 		}
@@ -88,7 +88,7 @@ func (v *Text) services(p setup.Plan) {
 	title := "\n" + v.Style.Bold("Services") + "\n"
 	for _, r := range p.Ordered() {
 		if s := p.At(r).Service; s != nil {
-			fmt.Fprintf(v.W, "%s  %s %s: %s\n", title, s.Verb, s.Target, s.Effect)
+			fmt.Fprintf(v.W, "%s  %s %s: %s\n", title, s.Verb, s.Target, s.Notice())
 			title = ""
 		}
 	}
