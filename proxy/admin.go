@@ -30,10 +30,10 @@ func (a admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/":
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-		_ = a.p.counters.WritePage(w, state) // whoever asked has gone
+		_ = a.p.common.Counters.WritePage(w, state) // whoever asked has gone
 	case "/metrics":
 		h.Set("Content-Type", metrics.ContentType)
-		_ = a.p.counters.WritePrometheus(w, state)
+		_ = a.p.common.Counters.WritePrometheus(w, state)
 	case "/healthz":
 		if state.Draining || !anyUp(state.Servers) {
 			http.Error(w, "stopping, or no server is up", http.StatusServiceUnavailable)
@@ -58,13 +58,13 @@ func anyUp(servers []metrics.Server) bool {
 // locks that a request takes.
 func (p *Proxy) State() metrics.State {
 	now := time.Now()
-	open := p.open.list(now)
+	open := p.common.Open.List(now)
 	s := metrics.State{
-		Version: version(), URL: p.cfg.URL.BaseURL(), Uptime: now.Sub(p.started).Seconds(), Draining: p.draining.Load(),
-		Connections: p.clients.connections(), Open: len(open), SSH: len(p.ssh.slots), MaxConn: p.cfg.MaxConn,
+		Version: version(), URL: p.common.Config.URL.BaseURL(), Uptime: now.Sub(p.started).Seconds(), Draining: p.common.Draining.Load(),
+		Connections: p.common.Clients.Connections(), Open: len(open), SSH: p.ssh.Connections(), MaxConn: p.common.Config.MaxConn,
 	}
 	s.Oldest = open[:min(len(open), 10)]
-	servers, queued := p.admission.status()
+	servers, queued := p.common.Admission.Status()
 	s.Queued = queued
 	for _, server := range servers {
 		s.Servers = append(s.Servers, metrics.Server(server))

@@ -9,15 +9,18 @@ import (
 	"sync"
 	"time"
 
+	"bitgate/proxy/accesslog"
 	"bitgate/proxy/config"
+	"bitgate/proxy/conns"
+	"bitgate/proxy/exchange"
 	"bitgate/proxy/pool"
 )
 
 // health asks each server's status page from time to time; the pool judges.
 type health struct {
 	cfg       config.Config
-	log       *logger
-	admission *admission
+	log       *accesslog.Log
+	admission *exchange.Admission
 }
 
 // run checks until ctx ends.
@@ -47,26 +50,26 @@ func (h *health) watch(ctx context.Context, client *http.Client, s config.Node) 
 		name = "server " + s.Name
 	}
 	up := true
-	lack := seldom{log: h.log}
+	lack := accesslog.Seldom{Log: h.log}
 	for {
 		err := h.check(ctx, client, s.Address)
 		if ctx.Err() != nil {
 			return
 		}
-		if shortage(err) {
-			lack.event("%s could not be checked: %v", name, err)
+		if conns.Shortage(err) {
+			lack.Event("%s could not be checked: %v", name, err)
 			if !sleep(ctx, h.cfg.HealthInterval) {
 				return
 			}
 			continue
 		}
-		changed, next := h.admission.checked(s.Name, err == nil)
+		changed, next := h.admission.Checked(s.Name, err == nil)
 		if changed {
 			up = !up
 			if up {
-				h.log.event("%s is UP", name)
+				h.log.Event("%s is UP", name)
 			} else {
-				h.log.event("%s is DOWN: %v", name, err)
+				h.log.Event("%s is DOWN: %v", name, err)
 			}
 		}
 		if !sleep(ctx, next) {

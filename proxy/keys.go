@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"bitgate/certs"
+	"bitgate/proxy/accesslog"
 	"bitgate/proxy/config"
 	"bitgate/proxy/keys"
 )
@@ -27,9 +28,9 @@ func loadKeys(c config.Config, opener *keys.Opener) (*keys.Store, error) {
 func (p *Proxy) InspectKeys() {
 	for i, m := range p.keys.Materials() {
 		if i == 0 { // the others may be for other names
-			tellFindings(p.log, m, p.cfg.URL.Host())
+			tellFindings(p.common.Log, m, p.common.Config.URL.Host())
 		} else {
-			tellFindings(p.log, m, "")
+			tellFindings(p.common.Log, m, "")
 		}
 	}
 }
@@ -43,14 +44,14 @@ func KeyPaths(c config.Config) []certs.Paths {
 	return paths
 }
 
-func tellFindings(l *logger, m *certs.Material, host string) {
+func tellFindings(l *accesslog.Log, m *certs.Material, host string) {
 	if host == "" {
 		if host = m.Info().Subject; len(m.Info().Names) > 0 {
 			host = m.Info().Names[0]
 		}
 	}
 	for _, f := range m.Inspect(host, time.Now()) {
-		l.event("certificate: %s (%s): %s", f.Found, f.Why, f.Do)
+		l.Event("certificate: %s (%s): %s", f.Found, f.Why, f.Do)
 	}
 }
 
@@ -75,11 +76,11 @@ func (p *Proxy) Reload() { p.reloadKeys(true) }
 func (p *Proxy) reloadKeys(force bool) {
 	for _, change := range p.keys.Reload(time.Now(), force) {
 		if change.Err != nil {
-			p.log.event("certificate: %v; the one before stays in use", change.Err)
+			p.common.Log.Event("certificate: %v; the one before stays in use", change.Err)
 			continue
 		}
 		info := change.Material.Info()
-		p.log.event("certificate: now serving the one of %s, valid until %s", info.Subject, info.NotAfter.UTC().Format(time.DateOnly))
-		tellFindings(p.log, change.Material, "")
+		p.common.Log.Event("certificate: now serving the one of %s, valid until %s", info.Subject, info.NotAfter.UTC().Format(time.DateOnly))
+		tellFindings(p.common.Log, change.Material, "")
 	}
 }

@@ -19,24 +19,28 @@ import (
 	"sync"
 	"time"
 
+	"bitgate/proxy/accesslog"
+	"bitgate/proxy/clients"
 	"bitgate/proxy/config"
+	"bitgate/proxy/exchange"
+	"bitgate/proxy/inflight"
 	"bitgate/proxy/keys"
 	"bitgate/proxy/metrics"
+	"bitgate/proxy/server"
+	"bitgate/proxy/ssh"
 )
 
 // Limits of what one client may hold.
 const (
-	maxPlain   = 16 << 10 // bytes of a request's head on the plain port; beyond: 431
-	maxStreams = 100      // of one HTTP/2 connection
+	maxPlain = 16 << 10 // bytes of a request's head on the plain port; beyond: 431
 )
 
 // Proxy is one running front.
 type Proxy struct {
-	*common
-
+	common    *exchange.Common
 	keys      *keys.Store
 	tls       *tls.Config
-	ssh       *sshForwarder
+	ssh       *ssh.Forwarder
 	plain     *http.Server // redirects
 	admin     *http.Server
 	accepting sync.WaitGroup
@@ -44,8 +48,8 @@ type Proxy struct {
 
 	mu      sync.Mutex
 	sockets Listeners
-	loops   *eventLoops   // of the HTTPS listeners
-	stopped chan struct{} // closed when Drain has finished
+	loops   *server.Server // of the HTTPS listeners
+	stopped chan struct{}  // closed when Drain has finished
 	drain   sync.Once
 }
 
@@ -58,17 +62,17 @@ func NewWithKeys(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, e
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	l := newLogger(log, c.AccessLogFormat)
+	l := accesslog.New(log, c.AccessLogFormat)
 	store, err := loadKeys(c, opener)
 	if err != nil {
 		return nil, err
 	}
-	files, err := openFiles()
+	files, err := clients.OpenFiles()
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{common: newCommon(c, l, files), keys: store, tls: store.Config(c.HTTP2), started: time.Now(), stopped: make(chan struct{})}
-	p.ssh = newSSHForwarder(c, l, p.open, p.admission)
+	p := &Proxy{common: exchange.NewCommon(c, l, files), keys: store, tls: store.Config(c.HTTP2), started: time.Now(), stopped: make(chan struct{})}
+	p.ssh = ssh.New(c, l, p.common.Open, p.common.Admission)
 	p.plain = newServer(p, redirector{c.URL})
 	p.admin = newServer(p, admin{p})
 	for _, s := range []*http.Server{p.plain, p.admin} {
@@ -78,18 +82,18 @@ func NewWithKeys(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, e
 }
 
 // Logf logs an event.
-func (p *Proxy) Logf(format string, args ...any) { p.log.event(format, args...) }
+func (p *Proxy) Logf(format string, args ...any) { p.common.Log.Event(format, args...) }
 
 // InFlight is how many requests, tunnels and SSH connections are open.
-func (p *Proxy) InFlight() int { return p.open.count() }
+func (p *Proxy) InFlight() int { return p.common.Open.Count() }
 
 func newServer(p *Proxy, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:                      h,
-		ReadHeaderTimeout:            p.cfg.RequestTimeout,
+		ReadHeaderTimeout:            p.common.Config.RequestTimeout,
 		MaxHeaderBytes:               maxPlain,
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     log.New(eventWriter{p.log}, "", 0),
+		ErrorLog:                     log.New(p.common.Log, "", 0),
 	}
 }
 
@@ -99,14 +103,14 @@ func newServer(p *Proxy, h http.Handler) *http.Server {
 func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p.log.gather(true)
-	defer p.log.gather(false)
-	loops, err := newLoops(p.common, p.tls)
+	p.common.Log.Gather(true)
+	defer p.common.Log.Gather(false)
+	loops, err := server.New(p.common, p.tls)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
-	p.sockets, p.loops, p.base = l, loops, ctx
+	p.sockets, p.loops, p.common.Base = l, loops, ctx
 	p.mu.Unlock()
 	var running sync.WaitGroup
 	failed := make(chan error, len(l.HTTPS)+len(l.Redirect)+3)
@@ -121,23 +125,23 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 		p.accepting.Add(1)
 		start(listener, func() error {
 			defer p.accepting.Done()
-			return loops.accept(ctx, listener)
+			return loops.Accept(ctx, listener)
 		})
 	}
 	for _, listener := range l.Redirect {
-		listener := p.clients.guard(listener, 1)
+		listener := p.common.Clients.Guard(listener, 1)
 		start(listener, func() error { return p.plain.Serve(listener) })
 	}
 	if l.SSH != nil {
-		start(l.SSH, func() error { return p.ssh.serve(ctx, p.clients.guard(l.SSH, sshFiles)) })
+		start(l.SSH, func() error { return p.ssh.Serve(ctx, p.common.Clients.Guard(l.SSH, clients.SSHFiles)) })
 	}
 	if l.Admin != nil {
 		start(l.Admin, func() error { return p.admin.Serve(l.Admin) })
 	}
-	health := health{cfg: p.cfg, log: p.log, admission: p.admission}
+	health := health{cfg: p.common.Config, log: p.common.Log, admission: p.common.Admission}
 	running.Go(func() { health.run(ctx) })
 	running.Go(func() { p.watchKeys(ctx) })
-	running.Go(func() { p.watchStalled(ctx) })
+	running.Go(func() { p.common.WatchStalled(ctx) })
 
 	select {
 	case <-ctx.Done():
@@ -145,14 +149,14 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	case err = <-failed:
 	}
 	cancel()
-	p.admission.wakeAll()
+	p.common.Admission.WakeAll()
 	l.Close()
-	loops.cut()
+	loops.Cut()
 	p.plain.Close()
 	p.admin.Close()
 	running.Wait()
-	loops.wait()
-	p.open.wait(context.Background())
+	loops.Wait()
+	p.common.Open.Wait(context.Background())
 	return err
 }
 
@@ -163,25 +167,25 @@ func (p *Proxy) Drain(ctx context.Context) error {
 	p.mu.Lock()
 	sockets, loops := p.sockets, p.loops
 	p.mu.Unlock()
-	p.draining.Store(true)
+	p.common.Draining.Store(true)
 	sockets.closeClients() // the administrator's stays, to see what is still open
 	if loops != nil {
-		loops.stopAccepting()
+		loops.StopAccepting()
 	}
 	p.accepting.Wait()
 	if loops != nil {
-		loops.waitFresh(ctx)
-		loops.closeIdle()
+		loops.WaitFresh(ctx)
+		loops.CloseIdle()
 	}
-	logInFlight(p.log, "waiting for", p.open.list(time.Now()))
+	inflight.Log(p.common.Log, "waiting for", p.common.Open.List(time.Now()))
 	var wait sync.WaitGroup
 	wait.Go(func() { _ = p.plain.Shutdown(ctx) }) // fails with ctx, which is judged below
 	if loops != nil {
-		wait.Go(func() { loops.finish(ctx) })
+		wait.Go(func() { loops.Finish(ctx) })
 	}
 	wait.Wait()
-	left := p.open.wait(ctx)
-	logInFlight(p.log, "cut", left)
+	left := p.common.Open.Wait(ctx)
+	inflight.Log(p.common.Log, "cut", left)
 	return cutError(left)
 }
 

@@ -21,8 +21,15 @@ var layers = map[string][]string{
 	"setup/detect":       {"setup", "setup/journal", "tomcat", "bitbucket", "haproxy", "haproxy/live", "certs"},
 	"setup/check":        {"haproxy/live/stage", "haproxy/rehearsal", "setup", "setup/journal", "bitbucket", "haproxy", "haproxy/live", "certs"},
 	"setup/apply":        {"setup", "setup/journal", "setup/detect", "setup/check", "bitbucket", "haproxy/live", "proxy/config", "certs"},
-	"proxy":              {"proxy/config", "proxy/h1", "proxy/h2", "certs", "proxy/keys", "proxy/limit", "proxy/loop", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
 	"proxy/process":      {"proxy", "proxy/config", "proxy/keys"},
+	"proxy":              {"proxy/server", "proxy/ssh", "proxy/exchange", "proxy/clients", "proxy/conns", "proxy/inflight", "proxy/accesslog", "proxy/keys", "proxy/config", "proxy/metrics", "proxy/pool", "proxy/rules", "certs"},
+	"proxy/server":       {"proxy/exchange", "proxy/clients", "proxy/conns", "proxy/inflight", "proxy/loop", "proxy/h1", "proxy/h2", "proxy/rules"},
+	"proxy/ssh":          {"proxy/exchange", "proxy/clients", "proxy/conns", "proxy/inflight", "proxy/accesslog", "proxy/config"},
+	"proxy/exchange":     {"proxy/clients", "proxy/conns", "proxy/inflight", "proxy/accesslog", "proxy/loop", "proxy/config", "proxy/h1", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
+	"proxy/clients":      {"proxy/conns", "proxy/accesslog", "proxy/config", "proxy/limit", "proxy/metrics"},
+	"proxy/inflight":     {"proxy/accesslog", "proxy/metrics"},
+	"proxy/accesslog":    {"proxy/config", "proxy/record"},
+	"proxy/conns":        {},
 	"haproxy/live":       {"haproxy"},
 	"haproxy/live/stage": {"haproxy", "haproxy/live", "haproxy/rehearsal"},
 	"haproxy/rehearsal":  {"haproxy"},
@@ -103,6 +110,21 @@ var starters = []string{
 
 var starterPackages = []string{"internal/child", "internal/peers"}
 
+// onLoop packages run in the coroutines of an event loop: who waits there other
+// than through package loop stops everybody else, too.
+var onLoop = []string{"proxy/exchange", "proxy/server"}
+
+var blocking = []string{
+	"time.Sleep", "net.Dial", "net.DialTimeout", "net.DialTCP", "net.Listen", "net.LookupHost", "net.LookupIP", "net.LookupAddr", "net.ResolveTCPAddr",
+	"os.ReadFile", "os.WriteFile", "os.Open", "os.OpenFile", "os.Create",
+}
+
+// kernel packages are for those who speak with the kernel: within the proxy the
+// loop, the process, and who counts descriptors or tells its errors apart.
+var kernel = []string{"syscall", "golang.org/x/sys/"}
+
+var kernelPackages = []string{"proxy/loop", "proxy/process", "proxy/clients", "proxy/conns", "proxy/keys"}
+
 // exclusive libraries and the packages that may import them.
 var exclusive = map[string][]string{
 	"github.com/charmbracelet/":        {"wizard", "internal/quietterm"},
@@ -142,6 +164,9 @@ func violations(files []file) []string {
 				checkPure(f, i, report)
 			}
 		}
+		if !f.Test {
+			checkProxy(f, report)
+		}
 		for _, u := range f.Uses {
 			if !f.Test && slices.Contains(addressFunctions, u.Name) && !slices.Contains(addressPackages, f.Package) {
 				report(u.Line, "%s belongs to internal/hostport alone", u.Name)
@@ -163,6 +188,20 @@ func violations(files []file) []string {
 }
 
 type reporter func(line int, format string, args ...any)
+
+func checkProxy(f file, report reporter) {
+	for _, i := range f.Imports {
+		reaches := slices.ContainsFunc(kernel, func(k string) bool { return within(i.Name, k) })
+		if reaches && (f.Package == "proxy" || strings.HasPrefix(f.Package, "proxy/")) && !slices.Contains(kernelPackages, f.Package) {
+			report(i.Line, "%s must leave %s to proxy/loop and proxy/process", f.Package, i.Name)
+		}
+	}
+	for _, u := range f.Uses {
+		if slices.Contains(onLoop, f.Package) && slices.Contains(blocking, u.Name) {
+			report(u.Line, "%s runs on event loops and must not wait in %s", f.Package, u.Name)
+		}
+	}
+}
 
 func checkStandIn(i use, report reporter) {
 	for _, of := range []string{"bitbucket", "tomcat", "setup"} {

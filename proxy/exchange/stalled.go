@@ -1,0 +1,103 @@
+package exchange
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"slices"
+	"time"
+
+	"bitgate/proxy/conns"
+	"bitgate/proxy/inflight"
+)
+
+const (
+	// stallCheck is how often requests at the servers are looked at.
+	stallCheck = time.Second
+	// stallWindow is over what time a request's pace is measured.
+	stallWindow = 10 * time.Second
+	// stallRate is the pace, in bytes a second, below which a request that waits for
+	// its client does not come on.
+	stallRate = 4 << 10
+)
+
+// pace is how a request comes on, as of the last looks at it.
+type pace struct {
+	since time.Time // of this window
+	bytes int64     // that had been moved then
+	slow  bool      // in the last window
+	rate  int64     // bytes a second then
+}
+
+// look measures e's pace and reports whether e holds its slot at the server for a
+// client that sends nothing of its body, or takes nothing of its answer.
+func (e *exchange) look(now time.Time) (stalled bool) {
+	moved := e.uploaded.Load() + e.bytes.Load()
+	p := &e.pace
+	switch since := now.Sub(p.since); {
+	case p.since.IsZero():
+		p.since, p.bytes = now, moved
+	case since >= stallWindow:
+		p.rate = int64(float64(moved-p.bytes) / since.Seconds())
+		p.slow = p.rate < stallRate
+		p.since, p.bytes = now, moved
+	}
+	return p.slow && e.atServerNow.Load() && (e.uploading.Load() || e.giving.Load())
+}
+
+// WatchStalled sees to it, until ctx ends, that clients which do not come on have
+// no more than half of the slots while others wait for one, whatever they have
+// begun with: beyond that the slowest are cut off.
+func (p *Common) WatchStalled(ctx context.Context) {
+	half := p.Config.MaxConn * len(p.Config.Servers()) / 2
+	ticker := time.NewTicker(stallCheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		now := time.Now()
+		var stalled []stall
+		p.Open.Each(func(w inflight.Work) {
+			if e, ok := w.(*exchange); ok && e.look(now) {
+				stalled = append(stalled, stall{e, e.number, e.pace.rate})
+			}
+		})
+		_, queued := p.Admission.Status()
+		n := min(len(stalled)-half, queued)
+		if n <= 0 {
+			continue
+		}
+		slices.SortFunc(stalled, func(a, b stall) int { return cmp.Compare(a.rate, b.rate) })
+		for _, s := range stalled[:n] {
+			s.e.Post(s.cut)
+		}
+	}
+}
+
+// stall is an exchange that does not come on; e may be the next request's once it
+// is looked at again.
+type stall struct {
+	e      *exchange
+	number uint64
+	rate   int64
+}
+
+// cut ends it, on its loop: an upload is answered 408, an answer breaks off.
+func (s stall) cut() {
+	e := s.e
+	if e.number != s.number || !e.atServerNow.Load() {
+		return
+	}
+	switch u := e.u.Load(); {
+	case e.uploading.Load() && !e.begun && u != nil:
+		var late error = os.ErrDeadlineExceeded
+		e.fault.Store(&late)
+		_ = u.SetDeadline(conns.Past)
+	case e.uploading.Load() || e.giving.Load():
+		e.c.Abort()
+		e.leave()
+	}
+}

@@ -1,0 +1,132 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"bitgate/proxy/clients"
+	"bitgate/proxy/conns"
+	"bitgate/proxy/exchange"
+	"bitgate/proxy/inflight"
+	"bitgate/proxy/loop"
+)
+
+// loopConn is a client's connection on an event loop. Between two requests it is
+// nothing but this and its TLS state: coroutine and buffers come with the first
+// byte of a request and go with the last one of the answer.
+type loopConn struct {
+	host    *loopHost
+	conn    *loop.Conn
+	tls     *tls.Conn
+	remote  netip.AddrPort // who was introduced
+	account clients.Account
+	first   *inflight.Entry // in eventLoops.fresh; nil once it has asked for something
+	driver  *h1conn         // while an HTTP/1.1 request is under way
+	h2      *h2session
+	login   exchange.LoginOf
+	run     func() // serve
+}
+
+// take serves a new connection.
+func (h *loopHost) take(a loop.Accepted, account clients.Account, first *inflight.Entry) {
+	c := &loopConn{host: h, account: account, first: first}
+	conn, err := h.Add(a)
+	if err != nil {
+		if !errors.Is(err, net.ErrClosed) { // the proxy ends
+			h.p.Log.EventAsync("https: %v", err)
+		}
+		c.closed()
+		return
+	}
+	c.conn, c.run = conn, c.serve
+	conn.Owner, conn.OnClose = c, c.closed
+	h.Go(c.begin)
+}
+
+// closed is called once, whoever closes the connection.
+func (c *loopConn) closed() {
+	c.account.Done()
+	c.login.Drop()
+	c.asked()
+}
+
+// asked is called when the first request begins, or when none will come.
+func (c *loopConn) asked() {
+	if c.first != nil {
+		c.host.p.fresh.Done(c.first)
+		c.first = nil
+	}
+}
+
+// drain ends the connection, at once if no request is under way.
+func (c *loopConn) drain() {
+	switch {
+	case c.h2 != nil:
+		c.h2.drain()
+	case c.driver == nil || c.driver.idle.Load() == connIdle:
+		c.conn.Close()
+	}
+}
+
+// begin agrees on a protocol and has it spoken.
+func (c *loopConn) begin() {
+	p := c.host.p
+	limit := c.host.Now().Add(p.Config.RequestTimeout)
+	named, err := clients.Introduced(p.Config, c.conn.Batch())
+	if err != nil {
+		p.Log.EventAsync("https: %v", err)
+		c.conn.Close()
+		return
+	}
+	c.tls, c.remote = tls.Server(named, p.tls), conns.RemoteOf(named)
+	_ = c.conn.SetDeadline(limit) // fails on a closed connection only
+	if err := c.tls.Handshake(); err != nil {
+		c.conn.Close()
+		return
+	}
+	_ = c.conn.SetDeadline(time.Time{})
+	c.conn.QuickAck()
+	if c.tls.ConnectionState().NegotiatedProtocol == "h2" {
+		c.speakH2()
+		return
+	}
+	c.speak(p.Config.RequestTimeout)
+}
+
+// serve is called when there is something to read, and when there is nothing to
+// be read any more.
+func (c *loopConn) serve() {
+	if c.conn.Silent() { // for too long
+		_ = c.tls.Close()
+		return
+	}
+	c.speak(c.host.p.Config.RequestTimeout)
+}
+
+// speak carries out exchanges until nothing more is there.
+func (c *loopConn) speak(wait time.Duration) {
+	if c.conn.Closed() {
+		return
+	}
+	h := c.host
+	var asked func()
+	if c.first != nil {
+		asked = c.asked
+	}
+	c.driver = h.driver()
+	c.driver.attach(clientConn{Conn: c.tls, under: c.conn}, c.remote, &c.login, asked)
+	more := c.driver.next(wait)
+	for more && c.driver.pending() {
+		more = c.driver.next(wait)
+	}
+	h.giveBack(c.driver)
+	c.driver = nil
+	if !more {
+		_ = c.tls.Close()
+		return
+	}
+	c.conn.WhenReadable(c.host.Now().Add(h.p.Config.KeepAliveTimeout), c.run)
+}
