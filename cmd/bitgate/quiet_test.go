@@ -25,6 +25,7 @@ var quietly = map[string][][]string{
 	"bitgate history":               {{"history"}, {"history", "--json"}},
 	"bitgate proxy":                 {{"proxy", "--config", "/nowhere"}},
 	"bitgate render":                {{"render", "haproxy"}, {"render", "nonsense"}},
+	"bitgate rehearse":              {{"rehearse", "--haproxy-cfg", "/nowhere", "--url", "https://git.example.com"}},
 	"bitgate cert":                  {{"cert"}},
 	"bitgate cert inspect":          {{"cert", "inspect", "/nowhere"}},
 	"bitgate cert bundle":           {{"cert", "bundle", "/nowhere"}},
