@@ -7,10 +7,10 @@ import (
 	"bitgate/proxy/h1"
 )
 
-// client is the client's half of one exchange, over HTTP/1.1 or HTTP/2.
+// Client is the client's half of one exchange, over HTTP/1.1 or HTTP/2.
 //
 // read is called from one coroutine and the writing methods from another one.
-type client interface {
+type Client interface {
 	// Read returns the next bytes of the request's body, valid until the next
 	// call; io.EOF at its end, perhaps together with the last bytes. Without wait
 	// it returns nothing where it would have to wait for them.

@@ -8,6 +8,7 @@ import (
 	"bitgate/proxy/conns"
 	"bitgate/proxy/h1"
 	"bitgate/proxy/inflight"
+	"bitgate/proxy/pool"
 	"bitgate/proxy/record"
 	"bitgate/proxy/rules"
 )
@@ -32,7 +33,7 @@ type exchange struct {
 	Worker
 
 	p *Common
-	c client
+	c Client
 	r *rules.Request
 	u atomic.Pointer[upstreamConn]
 
@@ -69,7 +70,7 @@ type exchange struct {
 }
 
 // Exchange carries out r for c and logs it, whatever happens.
-func (p *Common) Exchange(w Worker, c client, r *rules.Request, o *inflight.Entry) {
+func (p *Common) Exchange(w Worker, c Client, r *rules.Request, o *inflight.Entry) {
 	r.Client = rules.ClientOf(&p.Config, r)
 	e := w.last
 	*e = exchange{Worker: w, p: p, c: c, r: r, fields: e.fields[:0], number: e.number + 1}
@@ -82,12 +83,206 @@ func (p *Common) Exchange(w Worker, c client, r *rules.Request, o *inflight.Entr
 }
 
 // Refuse answers a request that broke the protocol, in the proxy's name.
-func (p *Common) Refuse(w Worker, c client, r *rules.Request, status int, reason string) {
+func (p *Common) Refuse(w Worker, c Client, r *rules.Request, status int, reason string) {
 	r.Client = rules.ClientOf(&p.Config, r)
 	e := &exchange{Worker: w, p: p, c: c, r: r}
 	e.marks.First = r.Started
 	e.say(rules.Malformed(status, reason))
 	e.done()
+}
+
+// serve decides what happens to the request.
+func (e *exchange) serve() {
+	if ok, wait := e.p.Clients.Allow(e.r.Client); !ok {
+		e.p.Counters.Limited()
+		e.say(rules.TooMany(e.r, wait))
+		return
+	}
+	if own := rules.Route(&e.p.Config, e.r); own != nil {
+		e.say(own)
+		return
+	}
+	e.admit()
+}
+
+// admit waits for one of the slots at a server and forwards.
+func (e *exchange) admit() {
+	a := e.p.Admission
+	if err := a.enter(&e.own, e.sticky.Take(&e.p.Config, e.r), e.ring, e.Now()); err != nil {
+		e.notAdmitted(err)
+		return
+	}
+	e.place = &e.own
+	defer func() { e.atAll, e.atServer = a.leave(e.place, e.Now()) }()
+	if a.state(e.place) != pool.At {
+		if err := a.wait(e); err != nil {
+			e.notAdmitted(err)
+			return
+		}
+		e.unwatch()
+	}
+	e.marks.Dequeued = e.Now()
+	if e.left() {
+		e.clientLeft()
+		return
+	}
+	e.atServerNow.Store(true)
+	e.forward()
+	e.atServerNow.Store(false)
+}
+
+func (e *exchange) notAdmitted(err error) {
+	switch {
+	case errors.Is(err, errQueueTimeout):
+		e.say(rules.QueueTimeout(e.p.Config.QueueTimeout))
+	case errors.Is(err, errQueueFull):
+		e.say(rules.QueueFull())
+	case errors.Is(err, errNoServer):
+		e.say(rules.NoServer(false))
+	default:
+		e.clientLeft()
+	}
+}
+
+// forward has the request's turn at the server.
+func (e *exchange) forward() {
+	for {
+		u, err := e.connection()
+		if err != nil {
+			if e.retry() {
+				continue
+			}
+			e.notReached(err)
+			return
+		}
+		e.marks.Connected = e.Now()
+		e.u.Store(u)
+		if e.left() {
+			_ = u.SetDeadline(conns.Past)
+		}
+		again := e.attempt(u)
+		e.u.Store(nil)
+		if !again {
+			return
+		}
+	}
+}
+
+// connection returns one to the request's server.
+func (e *exchange) connection() (*upstreamConn, error) {
+	address := e.p.Admission.address(e.place)
+	if u := e.takeLogin(address); u != nil {
+		return u, nil
+	}
+	return e.upstream.get(e.p.Base, address, e.r.Repeatable())
+}
+
+// retry asks the pool where to try again after a failed connection: nothing was
+// sent yet.
+func (e *exchange) retry() bool {
+	if e.left() {
+		return false
+	}
+	e.watch()
+	again := e.p.Admission.failed(e)
+	e.unwatch()
+	return again && !e.left()
+}
+
+func (e *exchange) notReached(err error) {
+	if e.left() {
+		e.clientLeft()
+		return
+	}
+	if conns.Shortage(err) {
+		e.p.Trouble.Event("no connection to a server can be made: %v", err)
+		e.say(rules.Shortage())
+		return
+	}
+	e.say(rules.NoServer(conns.IsTimeout(err)))
+}
+
+// attempt exchanges the request for its answer over u. It asks to try again
+// only when a kept connection was closed by the server before it said anything
+// and the request can be sent again.
+func (e *exchange) attempt(u *upstreamConn) (again bool) {
+	u.spoke = false
+	u.start(e.r.IsHEAD())
+	u.out = rules.AppendRequest(u.out[:0], e.r, e.p.Config.URL)
+	e.marks.Answered, e.marks.Finished = time.Time{}, time.Time{}
+	_ = u.SetWriteDeadline(e.Now().Add(e.p.Config.IdleTimeout))
+	_, err := u.Write(u.out)
+	if err == nil || e.r.Kind != h1.None {
+		// A server may refuse a body by closing: its answer may be there.
+		if e.r.Kind != h1.None {
+			e.pumping = true
+			e.Go(func() { e.pump(u) })
+		}
+		err = e.answer(u)
+	}
+	if err == nil {
+		return false
+	}
+	fault := e.blame(err)
+	e.cancelUpload(u)
+	e.u.Store(nil)
+	if e.left() && e.p.Base.Err() == nil {
+		u.abandon()
+	}
+	u.Close()
+	if u.reused && !u.spoke && e.r.Repeatable() && !e.left() && !conns.IsTimeout(err) {
+		return true
+	}
+	e.failed(err, fault)
+	return false
+}
+
+// release keeps the server's connection if both sides are through with it.
+func (e *exchange) release(u *upstreamConn) {
+	if e.pumping && e.c.Received() {
+		for grace := e.Now().Add(uploadGrace); !e.pumpEnded() && e.Wake.Wait(grace); {
+		}
+	}
+	e.halt()
+	if !e.pumpEnded() {
+		e.cancelUpload(u)
+		return
+	}
+	if e.left() || u.head.Close || !e.uploadOver() || e.fault.Load() != nil {
+		u.Close()
+		return
+	}
+	if u.logged {
+		e.keepLogin(u)
+		return
+	}
+	e.upstream.put(u)
+}
+
+// done logs and counts the exchange.
+func (e *exchange) done() {
+	e.marks.End = e.Now()
+	switch {
+	case e.end == record.Client && e.p.Base.Err() != nil:
+		e.end = record.Killed
+	case e.end == 0 && e.complete:
+		e.end = record.Normal
+	case e.end == 0:
+		e.end = record.Server // its answer broke off
+	}
+	connections := e.p.Clients.Connections()
+	e.rec = record.Record{
+		Client: e.r.ClientPort(), Frontend: "bitgate~", Backend: "bitbucket", Marks: e.marks,
+		Status: e.status, BytesSent: e.bytes.Load(), BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.sticky.State, Insert: e.sticky.Insert,
+		ActiveConns: connections, FrontendConns: connections, BackendConns: e.atAll, ServerConns: e.atServer,
+		Method: e.r.Verb(), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent,
+	}
+	if p := e.place; p != nil {
+		e.rec.Server, e.rec.Retries, e.rec.Redispatched = p.Server(), p.Retries, p.Redispatched
+		e.rec.ServerQueue, e.rec.BackendQueue = p.ServerQueue, p.PoolQueue
+	}
+	e.p.Counters.Observe(&e.rec)
+	e.p.Log.Access(&e.rec)
 }
 
 // leave ends everything that waits on behalf of a client that went away.

@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"encoding/binary"
 	"time"
 
 	"golang.org/x/net/http2/hpack"
@@ -145,4 +146,155 @@ func (c *Conn) tell(kind Kind, s *Stream) {
 	}
 	s.noted |= 1 << kind
 	c.events = append(c.events, Event{kind, s})
+}
+
+// Parameters of SETTINGS (RFC 9113, 6.5.2).
+const (
+	settingEnablePush        = 2
+	settingMaxStreams        = 3
+	settingInitialWindowSize = 4
+	settingMaxFrameSize      = 5
+	settingMaxHeaderList     = 6
+	settingExtendedConnect   = 8 // RFC 8441, 3
+)
+
+// greet begins the connection (RFC 9113, 3.4) and widens its window.
+func (c *Conn) greet() {
+	c.out = appendFrame(c.out, 3*6, frameSettings, 0, 0)
+	c.out = appendSetting(c.out, settingMaxStreams, uint32(c.limits.Streams))
+	c.out = appendSetting(c.out, settingMaxHeaderList, uint32(c.limits.listSize()))
+	c.out = appendSetting(c.out, settingInitialWindowSize, maxWindow)
+	c.out = appendWindowUpdate(c.out, 0, maxWindow-defaultWindow)
+}
+
+// settings applies what the client says about itself (RFC 9113, 6.5).
+func (c *Conn) settings(f frame, payload []byte) {
+	c.settled = true
+	if f.has(flagAck) {
+		c.acknowledged()
+		return
+	}
+	c.charge(costSettings)
+	for ; len(payload) > 0 && c.failed == nil; payload = payload[6:] {
+		c.setting(binary.BigEndian.Uint16(payload), binary.BigEndian.Uint32(payload[2:]))
+	}
+	if c.failed == nil {
+		c.out = appendFrame(c.out, 0, frameSettings, flagAck, 0)
+	}
+}
+
+// setting needs little: nothing is pushed, frames are never longer than the
+// smallest limit, and the encoder of field blocks keeps no table.
+func (c *Conn) setting(id uint16, value uint32) {
+	switch id {
+	case settingEnablePush, settingExtendedConnect:
+		if value > 1 {
+			c.fail(ProtocolError, "a setting that is on or off is neither 0 nor 1")
+		}
+	case settingInitialWindowSize:
+		if value > maxWindow {
+			c.fail(FlowControlError, "SETTINGS_INITIAL_WINDOW_SIZE is beyond all bounds")
+			return
+		}
+		c.moveWindows(int(value) - c.streamWindow)
+		c.streamWindow = int(value)
+	case settingMaxFrameSize:
+		if value < maxFrame || value > 1<<24-1 {
+			c.fail(ProtocolError, "SETTINGS_MAX_FRAME_SIZE is beyond its bounds")
+		}
+	}
+}
+
+// leaving is how far a connection is on its way to its end (RFC 9113, 6.8).
+type leaving uint8
+
+const (
+	staying    leaving = iota
+	peerLeaves         // the client opens no more streams
+	announced          // it was told; what is on its way is still served
+	left               // it knows; later streams are ignored
+)
+
+// drainPing marks the PING that follows the first GOAWAY: its answer shows that
+// the client has read that.
+var drainPing = [8]byte{'b', 'i', 't', 'g', 'a', 't', 'e', '!'}
+
+// leaveGrace is how long the client has to answer it.
+const leaveGrace = time.Second
+
+// Drain asks the client to open no more streams, and serves those that are open
+// or on their way. Done reports when that is over.
+func (c *Conn) Drain(now time.Time) {
+	if c.leaving >= announced || c.failed != nil {
+		return
+	}
+	c.leaving, c.leavingT = announced, now
+	c.out = appendGoAway(c.out, maxStream, NoError)
+	c.out = appendPing(c.out, 0, drainPing[:])
+}
+
+// leave names the last stream that is served.
+func (c *Conn) leave() {
+	c.leaving = left
+	c.out = appendGoAway(c.out, c.last, NoError)
+}
+
+// Done reports whether nothing more will come of the connection: close it once
+// its output is sent.
+func (c *Conn) Done() bool {
+	return c.failed != nil || (c.leaving == left || c.leaving == peerLeaves) && c.Open() == 0
+}
+
+// ping answers one (RFC 9113, 6.7), or is the answer to ours.
+func (c *Conn) ping(f frame, payload []byte) {
+	if !f.has(flagAck) {
+		c.charge(costFrame)
+		if c.failed == nil {
+			c.out = appendPing(c.out, flagAck, payload)
+		}
+		return
+	}
+	if c.leaving == announced && string(payload) == string(drainPing[:]) {
+		c.leave()
+		return
+	}
+	c.charge(costFrame)
+}
+
+// Tick ends what takes too long, and says when to ask again.
+func (c *Conn) Tick(now time.Time) (next time.Time) {
+	c.now = now
+	if c.failed != nil {
+		return time.Time{}
+	}
+	next = now.Add(c.limits.KeepAlive)
+	// over reports whether the time since then is over the limit.
+	over := func(since *time.Time, limit time.Duration) bool {
+		if since.IsZero() {
+			*since = now
+		}
+		end := since.Add(limit)
+		if end.Before(next) && end.After(now) {
+			next = end
+		}
+		return !end.After(now)
+	}
+	if !c.begun.IsZero() && over(&c.begun, c.limits.Request) {
+		c.fail(EnhanceYourCalm, "a frame or field block did not arrive in time")
+		return time.Time{}
+	}
+	for _, s := range c.streams {
+		if s.out.size > 0 && over(&s.waits, c.limits.Stall) {
+			c.out = appendReset(c.out, s.id, Cancel)
+			c.resets.add(s.id, false)
+			s.cut(&StreamError{Code: Cancel, Stalled: true})
+		}
+	}
+	if c.Open() == 0 && over(&c.idle, c.limits.KeepAlive) {
+		c.Drain(now)
+	}
+	if c.leaving == announced && over(&c.leavingT, leaveGrace) {
+		c.leave()
+	}
+	return next
 }

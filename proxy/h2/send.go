@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"strconv"
 	"time"
 
 	"bitgate/proxy/h1"
@@ -125,4 +126,232 @@ func (c *Conn) dequeue(s *Stream) {
 		}
 		s.queued = false
 	}
+}
+
+// Take returns all output, and appends what follows to spare, which may be nil.
+// There is more as soon as it is taken when streams have more to send: write it
+// and ask again until it is empty.
+func (c *Conn) Take(spare []byte) []byte {
+	c.pump()
+	out := c.out
+	c.out, c.tail = spare[:0], tail{}
+	if len(out) > 0 {
+		c.pump()
+	}
+	return out
+}
+
+// Lend has output appended to buf where there is none yet, and reports whether it
+// will be.
+func (c *Conn) Lend(buf []byte) bool {
+	if cap(c.out) > 0 {
+		return false
+	}
+	c.out = buf[:0]
+	return true
+}
+
+// Congested reports whether nothing should be received before something was taken:
+// of the output, for a client that reads nothing of its answers must not make us
+// keep many, or of the bodies (Ahead).
+func (c *Conn) Congested() bool { return len(c.out) > 2*outLimit || c.Ahead() }
+
+// appendHead writes a field block in HEADERS, and CONTINUATION if it is long.
+func (c *Conn) appendHead(s *Stream, status int, fields []h1.Field, length int64) {
+	at := len(c.out)
+	c.out = appendFrame(c.out, 0, frameHeaders, flagEndHeaders, s.id)
+	if !c.encoded {
+		c.encoded = true
+		c.out = append(c.out, noTable)
+	}
+	c.out = appendStatus(c.out, status)
+	for _, f := range fields {
+		c.out = appendField(c.out, f)
+	}
+	if length >= 0 {
+		c.out = appendLength(c.out, length)
+	}
+	n := len(c.out) - at - headerSize
+	if n <= maxFrame {
+		setLength(c.out[at:], n)
+		c.tail = tail{s, at, len(c.out)}
+		return
+	}
+	block := append([]byte(nil), c.out[at+headerSize:]...)
+	setLength(c.out[at:], maxFrame)
+	c.out[at+4] = 0
+	c.out = c.out[:at+headerSize+maxFrame]
+	for block = block[maxFrame:]; len(block) > 0; {
+		n, flags := min(len(block), maxFrame), byte(0)
+		if n == len(block) {
+			flags = flagEndHeaders
+		}
+		c.out = append(appendFrame(c.out, n, frameContinuation, flags, s.id), block[:n]...)
+		block = block[n:]
+	}
+}
+
+func setLength(frame []byte, n int) {
+	frame[0], frame[1], frame[2] = byte(n>>16), byte(n>>8), byte(n)
+}
+
+func (c *Conn) appendData(s *Stream, data []byte) {
+	at := len(c.out)
+	c.out = append(appendFrame(c.out, len(data), frameData, 0, s.id), data...)
+	c.tail = tail{s, at, len(c.out)}
+	c.sendWindow -= len(data)
+	s.sendWindow -= len(data)
+}
+
+// appendEnd sends END_STREAM, with the stream's last frame where that is still
+// the last one.
+func (c *Conn) appendEnd(s *Stream) {
+	if t := c.tail; t.s == s && t.end == len(c.out) {
+		c.out[t.at+4] |= flagEndStream
+	} else {
+		c.out = appendFrame(c.out, 0, frameData, flagEndStream, s.id)
+	}
+	c.tail = tail{}
+	s.sent = true
+	switch {
+	case s.received:
+		s.close()
+	case s.released:
+		s.stopRequest()
+	}
+}
+
+// Field blocks are written without a dynamic table and without Huffman coding
+// (RFC 7541, 6.2.2): no state, no guessing of secrets by their compressed size.
+
+// noTable sets the size of our dynamic table to zero, once: whatever the client
+// then allows changes nothing (RFC 7541, 4.2).
+const noTable = 0x20
+
+// statusIndex is of the static table (RFC 7541, A).
+func statusIndex(status int) byte {
+	switch status {
+	case 200:
+		return 8
+	case 204:
+		return 9
+	case 206:
+		return 10
+	case 304:
+		return 11
+	case 400:
+		return 12
+	case 404:
+		return 13
+	case 500:
+		return 14
+	}
+	return 0
+}
+
+const (
+	indexStatus = 8
+	indexLength = 28
+)
+
+// nameIndex is the static table's index of the names that answers often have; 0
+// for others, which are written out.
+func nameIndex(lower []byte) int {
+	switch string(lower) {
+	case "accept-ranges":
+		return 18
+	case "cache-control":
+		return 24
+	case "content-disposition":
+		return 25
+	case "content-encoding":
+		return 26
+	case "content-language":
+		return 27
+	case "content-type":
+		return 31
+	case "date":
+		return 33
+	case "etag":
+		return 34
+	case "expires":
+		return 36
+	case "last-modified":
+		return 44
+	case "location":
+		return 46
+	case "server":
+		return 54
+	case "set-cookie":
+		return 55
+	case "strict-transport-security":
+		return 56
+	case "vary":
+		return 59
+	case "www-authenticate":
+		return 61
+	}
+	return 0
+}
+
+const longestName = len("strict-transport-security")
+
+func appendStatus(to []byte, status int) []byte {
+	if i := statusIndex(status); i > 0 {
+		return append(to, 0x80|i)
+	}
+	to = append(to, indexStatus, 3)
+	return strconv.AppendInt(to, int64(status), 10)
+}
+
+func appendLength(to []byte, n int64) []byte {
+	to = appendInteger(to, 0, 4, indexLength)
+	at := len(to)
+	to = strconv.AppendInt(append(to, 0), n, 10)
+	to[at] = byte(len(to) - at - 1)
+	return to
+}
+
+// appendField appends a field, its name in lower case (RFC 9113, 8.2).
+func appendField(to []byte, f h1.Field) []byte {
+	var lower [longestName]byte
+	if len(f.Name) <= longestName {
+		name := lower[:len(f.Name)]
+		for i, c := range f.Name {
+			name[i] = toLower(c)
+		}
+		if i := nameIndex(name); i > 0 {
+			return appendString(appendInteger(to, 0, 4, i), f.Value)
+		}
+	}
+	to = appendString(append(to, 0), f.Name)
+	for i := len(to) - len(f.Name); i < len(to); i++ {
+		to[i] = toLower(to[i])
+	}
+	return appendString(to, f.Value)
+}
+
+func toLower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
+}
+
+// appendString appends a string literal without Huffman coding (RFC 7541, 5.2).
+func appendString(to, s []byte) []byte {
+	return append(appendInteger(to, 0, 7, len(s)), s...)
+}
+
+// appendInteger appends n with a prefix of some bits (RFC 7541, 5.1).
+func appendInteger(to []byte, first byte, bits, n int) []byte {
+	most := 1<<bits - 1
+	if n < most {
+		return append(to, first|byte(n))
+	}
+	to = append(to, first|byte(most))
+	for n -= most; n >= 0x80; n >>= 7 {
+		to = append(to, byte(n)|0x80)
+	}
+	return append(to, byte(n))
 }
