@@ -9,9 +9,10 @@ import (
 	"bitgate/internal/unit"
 )
 
-// bitbucketWord keeps logstash and our own units out.
+// bitbucketWord keeps logstash and our own units out. Atlassian's installer calls
+// its own atlbitbucket and atlstash.
 var (
-	bitbucketWord = pattern.Lazy(`(?i)\b(bitbucket|stash)\b`)
+	bitbucketWord = pattern.Lazy(`(?i)\b(atl)?(bitbucket|stash)\b`)
 	otherService  = pattern.Lazy(`(?i)(mesh|search|bitgate|haproxy|runner|mirror-proxy)`)
 )
 

@@ -130,8 +130,10 @@ func (l layout) lay() error {
 	return l.quiet()
 }
 
-// quiet leaves no service enabled that this machine happens to have.
+// quiet leaves no service enabled that this machine happens to have, and no sign
+// that this machine is a container.
 func (l layout) quiet() error {
+	_ = os.Remove(filepath.Join(l.root(), ".dockerenv")) // none there, mostly
 	units := filepath.Join(l.root(), "etc/systemd/system")
 	wants, err := filepath.Glob(filepath.Join(units, "*.wants"))
 	if err != nil {

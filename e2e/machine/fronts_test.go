@@ -1,0 +1,150 @@
+package machine
+
+import (
+	"strings"
+	"testing"
+
+	"bitgate/internal/peers"
+)
+
+// TestHAProxyService: Debian's own package and configuration, applied, rebooted
+// and undone.
+func TestHAProxyService(t *testing.T) {
+	t.Parallel()
+	peers.Need(t, "haproxy", "curl")
+	s := newSite(t)
+	s.Run(t, "systemctl", "enable", "--now", "haproxy.service")
+	before, master, bitbucket := s.files(), s.mainPID("haproxy"), s.mainPID("atlbitbucket")
+
+	out := s.apply("--front", "haproxy")
+	s.serves()
+	for _, want := range []string{"ok  restart Bitbucket (systemd atlbitbucket.service)", "ok  reload haproxy (systemd haproxy.service)"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if now := s.mainPID("haproxy"); now != master {
+		t.Errorf("HAProxy was restarted, not reloaded: process %s, before %s", now, master)
+	}
+	if s.mainPID("atlbitbucket") == bitbucket {
+		t.Error("Bitbucket was not restarted")
+	}
+	if out := s.apply("--front", "haproxy"); !strings.Contains(out, "nothing to do") && !strings.Contains(out, "Nothing to do") {
+		t.Errorf("a second run has something to do:\n%s", out)
+	}
+
+	s.Reboot(t)
+	s.serves()
+	s.bitgate("verify", "--url", public, "--ca-file", "/root/ca.pem")
+
+	s.bitgate("undo", "--yes", "--admin-user", "admin", "--admin-password-file", "/root/password")
+	s.as(before)
+	s.until("Bitbucket as before", func() bool { return s.answers("http://127.0.0.1:7990/status") })
+	if s.answers(public + "/status") {
+		t.Error("it is still served after undo")
+	}
+	if state := s.property("haproxy", "ActiveState"); state != "active" {
+		t.Errorf("haproxy.service is %s", state)
+	}
+}
+
+const unit = "bitgate-proxy.service"
+
+// TestBuiltinService: the unit that bitgate installs, through all that a service
+// meets.
+func TestBuiltinService(t *testing.T) {
+	t.Parallel()
+	peers.Need(t, "curl")
+	s := newSite(t)
+	before := s.files()
+	s.apply("--front", "builtin")
+	s.serves()
+	if state := s.property(unit, "ActiveState") + " " + s.property(unit, "SubState") + " " + s.property(unit, "UnitFileState"); state != "active running enabled" {
+		t.Errorf("the unit is %s", state)
+	}
+	s.notRoot()
+
+	s.step("reloaded with a renewed certificate", func(t *testing.T, s site) {
+		pid := s.mainPID(unit)
+		s.certificate() // of another authority: the old one is not trusted any more
+		s.bitgate("cert", "bundle", "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem", "-o", "/etc/bitgate/bitgate-localhost.pem")
+		s.Run(t, "systemctl", "reload", unit)
+		s.serves()
+		if now := s.mainPID(unit); now != pid {
+			t.Errorf("process %s, before %s", now, pid)
+		}
+	})
+	s.step("killed", func(t *testing.T, s site) {
+		pid := s.mainPID(unit)
+		s.Run(t, "kill", "-KILL", pid)
+		s.replaced(pid)
+	})
+	s.step("hung", func(t *testing.T, s site) {
+		// As an administrator shortens it, so that the test does not take half a minute.
+		s.Write(t, "/etc/systemd/system/"+unit+".d/override.conf", []byte("[Service]\nWatchdogSec=2s\nWatchdogSignal=SIGKILL\n"), 0o644)
+		s.Run(t, "systemctl", "daemon-reload")
+		s.Run(t, "systemctl", "restart", unit)
+		s.serves()
+		pid := s.mainPID(unit)
+		s.Run(t, "kill", "-STOP", pid)
+		s.replaced(pid)
+		if result := s.Run(t, "journalctl", "-u", unit, "--no-pager"); !strings.Contains(result, "Watchdog timeout") {
+			t.Errorf("the watchdog did not notice:\n%s", result)
+		}
+		s.Run(t, "rm", "-r", "/etc/systemd/system/"+unit+".d")
+		s.Run(t, "systemctl", "daemon-reload")
+	})
+	s.step("rebooted", func(t *testing.T, s site) {
+		s.Reboot(t)
+		s.serves()
+	})
+	s.step("without power", func(t *testing.T, s site) {
+		s.Crash(t)
+		s.serves()
+	})
+
+	// The renewed bundle goes with the run.
+	s.bitgate("undo", "--yes", "--force", "--admin-user", "admin", "--admin-password-file", "/root/password")
+	s.as(before)
+	s.until("Bitbucket as before", func() bool { return s.answers("http://127.0.0.1:7990/status") })
+	if s.property(unit, "LoadState") != "not-found" || s.property(unit, "ActiveState") != "inactive" {
+		t.Errorf("the unit is still there: %s", s.Run(t, "systemctl", "show", "-p", "LoadState,ActiveState", unit))
+	}
+	if out, err := s.Try("pgrep", "-x", "bitgate"); err == nil {
+		t.Errorf("processes of bitgate after undo: %s", out)
+	}
+}
+
+// step is a part of a test that says its name when it fails.
+func (s site) step(name string, do func(*testing.T, site)) {
+	s.t.Run(name, func(t *testing.T) { do(t, site{s.Machine, t}) })
+}
+
+// replaced waits for another process of the unit that serves.
+func (s site) replaced(pid string) {
+	s.t.Helper()
+	s.until("another process than "+pid, func() bool {
+		now := s.mainPID(unit)
+		return now != pid && now != "0"
+	})
+	s.serves()
+}
+
+// notRoot: nothing of the unit runs as root, and what serves can read no file that
+// its user may not.
+func (s site) notRoot() {
+	s.t.Helper()
+	pids := strings.Fields(s.Run(s.t, "pgrep", "-x", "bitgate"))
+	if len(pids) != 2 {
+		s.t.Errorf("%d processes are called bitgate, not the proxy and who opens its keys", len(pids))
+	}
+	for _, pid := range pids {
+		status := s.Run(s.t, "cat", "/proc/"+pid+"/status")
+		if strings.Contains(status, "\nUid:\t0\t") {
+			s.t.Errorf("process %s runs as root:\n%s", pid, status)
+		}
+		if pid == s.mainPID(unit) && !strings.Contains(status, "CapEff:\t0000000000000400\n") { // CAP_NET_BIND_SERVICE
+			s.t.Errorf("the proxy has other capabilities:\n%s", status)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+// Package machine tests bitgate on machines with systemd: what is said elsewhere
+// of units, restarts and reboots is shown here.
+package machine
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"bitgate/bitbucket/bitbuckettest"
+	"bitgate/internal/peers"
+)
+
+func TestMain(m *testing.M) {
+	peers.Suite{Parallel: 2, Jobs: map[string]func(string){bitbucketJob: beBitbucket}, Around: build}.Main(m)
+}
+
+// program is bitgate, built once.
+var program string
+
+func build(run func() int) int {
+	dir, err := os.MkdirTemp("", "machine")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	if program, err = peers.BuildBitgate(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return run()
+}
+
+const (
+	bitbucketJob = "bitbucket"
+	password     = "correct-horse-battery"
+	version      = "9.4.16"
+)
+
+// beBitbucket is the stand-in as the service of a machine, in dir: the base URL
+// and the configuration outlast it, as a database and files do.
+func beBitbucket(dir string) {
+	if err := bitbucketService(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func bitbucketService(dir string) error {
+	stored := filepath.Join(dir, "base-url")
+	saved := ""
+	o := bitbuckettest.Options{Dir: dir, Version: version, Port: 7990, SSHPort: -1, AdminPassword: password, PublicRepo: true}
+	if data, err := os.ReadFile(stored); err == nil {
+		saved = string(data)
+		o.BaseURL = saved
+	}
+	var s *bitbuckettest.Server
+	var err error
+	o.Middleware = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r)
+			if now := s.BaseURL(); now != saved {
+				saved = now
+				_ = os.WriteFile(stored, []byte(now), 0o600) // the next start shows it
+			}
+		})
+	}
+	if s, err = bitbuckettest.New(o); err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.Start(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	<-ctx.Done()
+	return nil
+}
