@@ -30,6 +30,19 @@ func TestSystemdUnitNamesProgramAndConfig(t *testing.T) {
 	}
 }
 
+// A proxy that goes wrong must not take the machine from Bitbucket.
+func TestSystemdUnitBoundsMemoryAndTasks(t *testing.T) {
+	text, err := SystemdUnit(Unit{Program: "/bin/true", Config: "/etc/bitgate/proxy.yaml"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"MemoryHigh=", "MemoryMax=", "TasksMax=", "LimitNOFILE="} {
+		if !strings.Contains(text, "\n"+key) {
+			t.Errorf("no %s", key)
+		}
+	}
+}
+
 // systemd itself accepts the unit and rates how much it is exposed; Debian's
 // units for haproxy and nginx have 9.6.
 func TestSystemdUnitIsAcceptedAndTight(t *testing.T) {

@@ -29,8 +29,17 @@ func Open(what, path string) (*os.File, error) {
 	if handedOver().MatchString(path) {
 		return os.Open(path)
 	}
-	w, end, err := walk(what, path)
+	return openAs(what, path, judge, unix.O_RDONLY, 0)
+}
+
+// openAs opens a regular file on the way to which nothing is wrong by j. With
+// O_CREAT it may be missing.
+func openAs(what, path string, j judgement, flags int, mode uint32) (*os.File, error) {
+	w, end, err := walk(what, path, j)
 	defer w.close()
+	if errors.Is(err, fs.ErrNotExist) && flags&unix.O_CREAT != 0 && len(w.todo) == 0 && w.missing != "" {
+		end, err = w.missing, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +47,7 @@ func Open(what, path string) (*os.File, error) {
 		return nil, notRegular(what, path)
 	}
 	// O_NONBLOCK: it may be a FIFO by now.
-	fd, st, err := w.open(end, unix.O_RDONLY|unix.O_NONBLOCK)
+	fd, st, err := w.openMode(end, flags|unix.O_NONBLOCK, mode)
 	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
 		unix.Close(fd)
 		err = notRegular(what, path)
@@ -70,7 +79,7 @@ func ReadFile(what, path string, limit int64) ([]byte, error) {
 // Check judges a path without reading what is there: a program, or a file that
 // others read. What does not exist is fs.ErrNotExist.
 func Check(what, path string) error {
-	w, _, err := walk(what, path)
+	w, _, err := walk(what, path, judge)
 	w.close()
 	return err
 }
@@ -88,10 +97,15 @@ func Folder(what, path string) error {
 // walker is on its way: dirs are the open folders from / to where it stands.
 type walker struct {
 	what, asked string
+	judge       judgement
+	missing     string // the last name, where nothing has it
 	dirs        []folder
 	todo        []string
 	links       int
 }
+
+// judgement says why what st describes is not accepted on the way.
+type judgement func(what, path string, st *unix.Stat_t) error
 
 // folder was opened by O_PATH, and judged.
 type folder struct {
@@ -109,8 +123,8 @@ func (w *walker) here() folder { return w.dirs[len(w.dirs)-1] }
 
 // walk judges everything on the way to path and stops at its end: end is the
 // name of what is no folder there, a regular file or not, "" for a folder.
-func walk(what, path string) (w *walker, end string, err error) {
-	w = &walker{what: what, asked: path}
+func walk(what, path string, j judgement) (w *walker, end string, err error) {
+	w = &walker{what: what, asked: path, judge: j}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return w, "", err
@@ -137,6 +151,9 @@ func (w *walker) enter(name string) (end string, err error) {
 		return "", nil
 	}
 	fd, st, err := w.open(name, unix.O_PATH)
+	if errors.Is(err, fs.ErrNotExist) && len(w.todo) == 0 {
+		w.missing = name
+	}
 	if err != nil {
 		return "", err
 	}
@@ -166,17 +183,21 @@ func (w *walker) at(name string) string {
 
 // open opens one name without following it, and judges it.
 func (w *walker) open(name string, flags int) (int, *unix.Stat_t, error) {
+	return w.openMode(name, flags, 0)
+}
+
+func (w *walker) openMode(name string, flags int, mode uint32) (int, *unix.Stat_t, error) {
 	dir, path := unix.AT_FDCWD, w.at(name)
 	if len(w.dirs) > 0 {
 		dir = w.here().fd
 	}
-	fd, err := unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 	if err != nil {
 		return -1, nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	var st unix.Stat_t
 	if err = unix.Fstat(fd, &st); err == nil {
-		err = judge(w.what, path, &st)
+		err = w.judge(w.what, path, &st)
 	}
 	if err != nil {
 		unix.Close(fd)

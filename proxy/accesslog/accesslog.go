@@ -14,6 +14,8 @@ import (
 const (
 	// logDelay is how long lines are gathered before they are written.
 	logDelay = 20 * time.Millisecond
+	// logPatience is how long a stop waits for whoever takes the log.
+	logPatience = 2 * time.Second
 	// maxUnwritten bytes wait for whoever takes the log; lines beyond are lost, and
 	// counted: a log that is not taken must not stop the proxy.
 	maxUnwritten = 8 << 20
@@ -46,14 +48,8 @@ func New(w io.Writer, format string) *Log {
 	return &Log{w: w, json: format == config.LogJSON}
 }
 
-// Event logs something that is not a request, at once.
+// Event logs something that is not a request. During Serve nobody waits for it.
 func (l *Log) Event(format string, args ...any) {
-	l.EventAsync(format, args...)
-	l.flush()
-}
-
-// EventAsync is event for who must not wait.
-func (l *Log) EventAsync(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	l.line(func(b []byte) []byte { return l.appendEvent(b, text) })
 }
@@ -99,7 +95,15 @@ func (l *Log) Gather(on bool) {
 	l.mu.Lock()
 	l.gathers = on
 	l.mu.Unlock()
-	l.flush()
+	flushed := make(chan struct{})
+	go func() {
+		defer close(flushed)
+		l.flush()
+	}()
+	select {
+	case <-flushed:
+	case <-time.After(logPatience):
+	}
 }
 
 // flush writes what was gathered.
@@ -150,7 +154,7 @@ func (s *Seldom) Event(format string, args ...any) {
 	if more > 0 {
 		text += fmt.Sprintf(" (%d times more since the last such line)", more)
 	}
-	s.Log.EventAsync("%s", text)
+	s.Log.Event("%s", text)
 }
 
 // Write logs an event, so that net/http can have it for its errors.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"bitgate/internal/child"
-	"bitgate/internal/problem"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
 	"bitgate/proxy/keys"
@@ -20,7 +19,7 @@ import (
 type Surroundings struct {
 	Log      io.Writer                // events, and the access log unless the configuration names a file
 	User     string                   // to become, see DropPrivileges; "" means the configuration's
-	Reload   <-chan os.Signal         // reads the certificates again; nil is never
+	Reload   <-chan os.Signal         // reads the certificates again, and opens the access log anew; nil is never
 	Notify   func(state string) error // tells the service manager (sd_notify(3)); nil where there is none
 	Watchdog time.Duration            // how often it wants a sign of life (sd_watchdog_enabled(3)), 0 for never
 	Sockets  func() []*os.File        // takes over the bound sockets that it passed (sd_listen_fds(3)); nil for none
@@ -80,13 +79,18 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 		}
 	}
 	log := s.Log
+	var accessLog *logFile
 	if c.AccessLog != "" && c.AccessLog != "-" {
-		file, err := os.OpenFile(c.AccessLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
-		if err != nil {
-			return problem.Wrap(err, "the access log cannot be written", "", "choose another file (access-log) or - for standard output")
+		if accessLog, err = openLog(c.AccessLog, s.user(c)); err != nil {
+			return err
 		}
-		defer file.Close()
-		log = file
+		defer accessLog.Close()
+		log = accessLog
+	}
+	if root {
+		if err := keysNotPlanted(c, s.user(c)); err != nil {
+			return err
+		}
 	}
 	p, err := proxy.NewWithKeys(c, log, opener)
 	if err != nil {
@@ -97,6 +101,9 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 		return err
 	}
 	if err := DropPrivileges(s.user(c)); err != nil {
+		return err
+	}
+	if err := accessLog.dropped(); err != nil {
 		return err
 	}
 	ctx, retire := context.WithCancel(ctx)
@@ -110,11 +117,11 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 	}
 	p.Logf("%s listens on %s, server %s", c.URL, strings.Join(listeners.Addresses(), " "), serverNames(c))
 	defer tune()()
-	return serve(ctx, c, p, listeners, before, s)
+	return serve(ctx, c, p, listeners, before, accessLog, s)
 }
 
 // serve serves until ctx ends, and drains.
-func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy.Listeners, before *predecessor, s Surroundings) error {
+func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy.Listeners, before *predecessor, accessLog *logFile, s Surroundings) error {
 	manager := notifier{notify: s.Notify, log: p.Logf}
 	beside, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -129,6 +136,7 @@ func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy
 		for {
 			select {
 			case <-s.Reload:
+				accessLog.reopen(p.Logf)
 				p.Reload()
 			case <-beside.Done():
 				return

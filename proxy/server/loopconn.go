@@ -36,7 +36,7 @@ func (h *loopHost) take(a loop.Accepted, account clients.Account, first *infligh
 	conn, err := h.Add(a)
 	if err != nil {
 		if !errors.Is(err, net.ErrClosed) { // the proxy ends
-			h.p.Log.EventAsync("https: %v", err)
+			h.p.Log.Event("https: %v", err)
 		}
 		c.closed()
 		return
@@ -77,7 +77,7 @@ func (c *loopConn) begin() {
 	limit := c.host.Now().Add(p.Config.RequestTimeout)
 	named, err := clients.Introduced(p.Config, c.conn.Batch())
 	if err != nil {
-		p.Log.EventAsync("https: %v", err)
+		p.Log.Event("https: %v", err)
 		c.conn.Close()
 		return
 	}
