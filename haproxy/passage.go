@@ -118,7 +118,7 @@ func (p *passage) whatStops(held []request) string {
 			what = append(what, r.what)
 		}
 	}
-	return fmt.Sprintf("the rule stops requests that Bitbucket gets: %s (%s %s)", strings.Join(what, ", "), held[0].method, held[0].path)
+	return fmt.Sprintf("the rule stops every request of a kind that Bitbucket gets too: %s (%s %s)", strings.Join(what, ", "), held[0].method, held[0].path)
 }
 
 func (p *passage) leaveOut() string {
