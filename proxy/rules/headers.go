@@ -1,6 +1,10 @@
 package rules
 
 import (
+	"slices"
+	"strings"
+
+	"bitgate/internal/fieldnames"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy/h1"
 )
@@ -40,30 +44,33 @@ func forwardable(name []byte) bool {
 	if !h1.Portable(name) {
 		return false
 	}
-	switch len(name) { // most names need no comparison
-	case 2:
-		return !h1.Is(name, "te")
-	case 4:
-		return !h1.Is(name, "host")
-	case 5:
-		return !h1.Is(name, "proxy")
-	case 7:
-		return !h1.Is(name, "trailer") && !h1.Is(name, "upgrade")
-	case 9:
-		return !h1.Is(name, "forwarded") && !h1.Is(name, "x-real-ip")
-	case 10:
-		return !h1.Is(name, "connection") && !h1.Is(name, "keep-alive")
-	case 13:
-		return !h1.Is(name, "x-rewrite-url")
+	if len(name) < len(dropped) {
+		for _, d := range dropped[len(name)] {
+			if h1.Is(name, d) {
+				return false
+			}
+		}
 	}
-	switch {
-	case h1.Is(name, "content-length"), h1.Is(name, "transfer-encoding"), h1.Is(name, "http2-settings"), h1.Is(name, "x-original-url"),
-		h1.Is(name, "proxy-connection"), h1.Is(name, "proxy-authorization"):
-		return false
+	for _, p := range droppedPrefixes {
+		if len(name) >= len(p) && (name[0]|0x20) == p[0] && h1.Is(name[:len(p)], p) {
+			return false
+		}
 	}
-	const ours = "x-forwarded-"
-	return len(name) < len(ours) || !h1.Is(name[:len(ours)], ours)
+	return true
 }
+
+// dropped are the names that go no further, in lower case and by their length:
+// most names of a request have none of it.
+var dropped, droppedPrefixes = func() (byLength [32][]string, prefixes []string) {
+	written := []string{"Host", "Connection", "Upgrade", "Content-Length", "Transfer-Encoding"}
+	for _, n := range slices.Concat(fieldnames.Identity, fieldnames.HopByHop, written) {
+		byLength[len(n)] = append(byLength[len(n)], strings.ToLower(n))
+	}
+	for _, p := range fieldnames.Prefixes {
+		prefixes = append(prefixes, strings.ToLower(p))
+	}
+	return byLength, prefixes
+}()
 
 // nominated returns the values of Connection: the fields they name go no
 // further (RFC 9110, 7.6.1).
