@@ -27,10 +27,11 @@ func (m *merger) spot() spot {
 	return spot{last, len(m.files[last].Lines)}
 }
 
-// own reports whether a file is ours alone, or would be.
+// own reports whether a file is ours alone, or would be: the last of several, with
+// no section of others in it. Its defaults hold for nothing behind it.
 func (m *merger) own(file int) bool {
 	d := m.files[file]
-	return filepath.Base(d.Path) == OwnFile && !d.foreign()
+	return file == len(m.files)-1 && !d.foreign() && (len(m.files) > 1 || filepath.Base(d.Path) == OwnFile)
 }
 
 // logsBefore reports whether a global section before the spot has a log target;

@@ -27,7 +27,7 @@ func (b *builder) container() error {
 			set+" in the chart's values or the pod's template, and lead the Ingress or a Service of its own to it"+afterwards)
 	case c.Manager == bitbucket.BySwarm:
 		return problem.New(found+" of a swarm", "its environment overrides its files, and the swarm makes it anew, perhaps on another machine",
-			set+" with docker service update --env-add"+afterwards)
+			set+" in its stack file or with docker service update"+afterwards)
 	case c.Manager == bitbucket.ByHand:
 		return problem.New(found+" that was made by docker run or podman run", "its environment overrides its files and cannot be changed while there is a container",
 			"remove it and run it again with the same volumes and "+b.runFlags()+afterwards)

@@ -23,7 +23,7 @@ func TestContainers(t *testing.T) {
 		found, do              string // "" is not refused
 	}{
 		"kubernetes":               {home: "/vol", manager: bitbucket.ByKubernetes, found: "Kubernetes", do: variables},
-		"swarm":                    {home: "/vol", manager: bitbucket.BySwarm, found: "swarm", do: "--env-add"},
+		"swarm":                    {home: "/vol", manager: bitbucket.BySwarm, found: "swarm", do: "docker service update"},
 		"docker run":               {home: "/vol", manager: bitbucket.ByHand, found: "docker run", do: "-e SERVER_PROXY_NAME=git.example.com"},
 		"a home inside":            {manager: bitbucket.ByCompose, found: "/inside is a path inside it", do: variables},
 		"a home inside, old image": {manager: bitbucket.ByCompose, version: "4.14.3", found: "inside", do: "CATALINA_CONTEXT_PATH=/bitbucket CATALINA_CONNECTOR_PROXYNAME=git.example.com"},

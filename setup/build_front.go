@@ -55,12 +55,16 @@ func (b *builder) certificate(s *Step) (string, error) {
 	if b.f.Bundle.DigestOrAbsent() == cert.Digest {
 		return path, nil
 	}
+	change := &CertificateChange{
+		Path: path, Before: b.f.Bundle.DigestOrAbsent(), After: cert.Digest,
+		Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, Sources: cert.Sources,
+	}
+	if group := b.f.FrontReader.Group; b.a.Front == FrontHAProxy && group != "" {
+		change.Mode, change.Group = 0o640, group // HAProxy is started as that user and reads it so
+	}
 	s.Changes = append(s.Changes, Change{
-		Phase: PhaseFrontFiles,
-		Certificate: &CertificateChange{
-			Path: path, Before: b.f.Bundle.DigestOrAbsent(), After: cert.Digest,
-			Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, Sources: cert.Sources,
-		},
+		Phase:       PhaseFrontFiles,
+		Certificate: change,
 	})
 	return path, nil
 }

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -22,6 +23,9 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 	case !h.Version.AtLeast(1, 5) || !h.OpenSSL:
 		return problem.New("HAProxy "+h.Version.Text+" cannot terminate TLS",
 			"HAProxy 1.5 or later, built with OpenSSL, is required for SSL support", "install a newer HAProxy, or choose --front builtin")
+	}
+	if err := b.sorted(); err != nil {
+		return err
 	}
 	merged, err := b.f.HAProxyConfig.Merge(b.site(bundle))
 	if err != nil {
@@ -44,6 +48,19 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 	if len(s.Changes) > 0 {
 		b.serveFront(s, "haproxy", service.Reload)
 		b.swap(s)
+	}
+	return nil
+}
+
+// sorted refuses a file that is to be made among those that are loaded after it.
+func (b *builder) sorted() error {
+	all := b.f.HAProxyFiles
+	for i, f := range all {
+		if f.Path == filepath.Clean(b.a.HAProxyCfg) && f.Absent && i < len(all)-1 {
+			return problem.New(f.Path+" would be loaded before "+all[i+1].Path,
+				"what bitgate writes there begins with defaults of its own, which sections behind it would inherit",
+				"name a file that sorts behind all others: --haproxy-cfg "+filepath.Join(filepath.Dir(f.Path), haproxy.OwnFile))
+		}
 	}
 	return nil
 }

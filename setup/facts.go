@@ -38,6 +38,7 @@ type Facts struct {
 	BitbucketCtl  service.Control
 	HAProxyCtl    service.Control
 	Certificate   Certificate
+	FrontReader   Reader          // who reads the bundle
 	Bundle        atomicfile.File // what lies at the bundle's path today
 	Listeners     []Listener
 	ProgramPath   string           // this binary, for the unit
@@ -45,6 +46,12 @@ type Facts struct {
 	OpenRun       string           // id of an unfinished earlier run, "" for none
 	Findings      []problem.Finding
 	DeadFiles     []string // configuration that this generation does not read
+}
+
+// Reader is the user as whom a service reads its files; the zero one is root.
+type Reader struct {
+	User, Group string
+	Unreadable  []string // the files of the front that it cannot read
 }
 
 // Known is a value with its source; Set is false when it was not found.

@@ -103,7 +103,9 @@ type CertificateChange struct {
 	Key     string            `json:"key,omitempty"`
 	Chain   string            `json:"chain,omitempty"`
 	PEM     string            `json:"pem,omitempty"`
-	Sources map[string]string `json:"sources"` // path -> SHA-256
+	Sources map[string]string `json:"sources"`         // path -> SHA-256
+	Mode    uint32            `json:"mode,omitempty"`  // of a created file; 0600 where it is 0
+	Group   string            `json:"group,omitempty"` // of a created file, whose members read it; "" for none
 }
 
 // BaseURLChange is done through Bitbucket itself.

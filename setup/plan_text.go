@@ -78,7 +78,11 @@ func (c *CertificateChange) text() string {
 			from = append(from, f)
 		}
 	}
-	return fmt.Sprintf("write the certificate bundle %s (mode 0600) from %s", c.Path, strings.Join(from, ", "))
+	access := "mode 0600"
+	if c.Group != "" {
+		access = fmt.Sprintf("mode %04o, group %s", c.Mode, c.Group)
+	}
+	return fmt.Sprintf("write the certificate bundle %s (%s) from %s", c.Path, access, strings.Join(from, ", "))
 }
 
 func (c *BaseURLChange) text() string {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,10 +21,16 @@ import (
 const checkTime = 2 * time.Minute
 
 // Check runs `haproxy -c` on a copy of the whole set, with extra (the new bundle)
-// in it and crt paths rewritten only there. The copy has no name on any disk: a
-// bitgate that is killed meanwhile leaves no key behind. HAPROXY_* and everything
-// else of the environment is kept from it.
+// in it and crt paths rewritten only there, in no service's name. The copy has no
+// name on any disk: a bitgate that is killed meanwhile leaves no key behind.
 func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) (Report, error) {
+	return Service{}.Check(ctx, bin, set, extra)
+}
+
+// Check does the same as the service would: with the options, the environment and
+// the directory that HAProxy is started with. Nothing else of our environment gets
+// to it, and nothing of what HAProxy sets itself.
+func (s Service) Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) (Report, error) {
 	if err := trusted.Check("HAProxy's program", bin); err != nil {
 		return Report{}, err
 	}
@@ -35,7 +42,8 @@ func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	out, err := child.Command{Name: bin, Args: append([]string{"-c"}, args...), Files: c.files}.Output(ctx)
+	cmd := child.Command{Name: bin, Args: slices.Concat([]string{"-c"}, s.Args, args), Files: c.files, Env: s.environment(), Dir: s.Dir}
+	out, err := cmd.Output(ctx)
 	if ctx.Err() != nil {
 		return Report{}, problem.Wrap(ctx.Err(), fmt.Sprintf("%s -c did not end", bin), "it may wait for a host name that cannot be resolved", "")
 	}

@@ -1,10 +1,15 @@
 package live
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"bitgate/haproxy"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,6 +19,7 @@ import (
 type copies struct {
 	files []*os.File
 	real  []string // the path that each stands for
+	tree  string   // a folder of named copies, "" where none is needed
 }
 
 // add makes a copy of every file and returns the arguments that load the set in
@@ -25,8 +31,15 @@ func (c *copies) add(set, extra []Candidate) (args []string, err error) {
 			return nil, err
 		}
 	}
+	copyOf := c.one
+	if slices.ContainsFunc(set, func(s Candidate) bool { return besideItself(s.Data) }) {
+		copyOf = c.named
+		if err := c.plant(set); err != nil {
+			return nil, err
+		}
+	}
 	for _, s := range set {
-		name, err := c.one(s.Path, repoint(s.Data, moved))
+		name, err := copyOf(s.Path, repoint(s.Data, moved))
 		if err != nil {
 			return nil, err
 		}
@@ -43,6 +56,57 @@ func (c *copies) one(path string, data []byte) (name string, err error) {
 	c.files, c.real = append(c.files, f), append(c.real, path)
 	_, err = f.Write(data)
 	return descriptor(len(c.files) - 1), err
+}
+
+// besideItself reports "default-path config" or "parent": relative names begin at
+// the configuration file's folder or the one above (manual, 3.1), which a file
+// without a name has not.
+func besideItself(data []byte) bool {
+	for _, l := range haproxy.Parse(data).Lines {
+		if len(l.Words) > 1 && l.Words[0].Text == "default-path" && (l.Words[1].Text == "config" || l.Words[1].Text == "parent") {
+			return true
+		}
+	}
+	return false
+}
+
+// plant makes a folder that only we may enter, and in it the folders of the set and
+// those above them, with links to everything that lies there but the set.
+func (c *copies) plant(set []Candidate) (err error) {
+	if c.tree, err = os.MkdirTemp("", "bitgate-check-"); err != nil {
+		return err
+	}
+	keep := map[string]bool{} // folders that are made, files that are copied
+	for _, s := range set {
+		dir := filepath.Dir(s.Path)
+		keep[s.Path], keep[dir], keep[filepath.Dir(dir)] = true, true, true
+	}
+	for _, s := range set {
+		for _, dir := range []string{filepath.Dir(filepath.Dir(s.Path)), filepath.Dir(s.Path)} {
+			if err := os.MkdirAll(c.tree+dir, 0o700); err != nil {
+				return err
+			}
+			entries, err := os.ReadDir(dir)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			for _, e := range entries {
+				path := filepath.Join(dir, e.Name())
+				if keep[path] {
+					continue
+				}
+				if err := os.Symlink(path, c.tree+path); err != nil && !errors.Is(err, fs.ErrExist) {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (c *copies) named(path string, data []byte) (name string, err error) {
+	name = c.tree + path
+	return name, os.WriteFile(name, data, 0o600)
 }
 
 // descriptor is how the program opens the i-th file. It gets them from 3 on.
@@ -72,11 +136,17 @@ func (c *copies) realNames(text string) string {
 	for i, path := range slices.Backward(c.real) {
 		names = append(names, descriptor(i), path)
 	}
+	if c.tree != "" {
+		names = append(names, c.tree, "")
+	}
 	return strings.NewReplacer(names...).Replace(text)
 }
 
 func (c *copies) close() {
 	for _, f := range c.files {
 		f.Close()
+	}
+	if c.tree != "" {
+		_ = os.RemoveAll(c.tree)
 	}
 }

@@ -107,9 +107,14 @@ func (in *Install) findFiles(s Search) {
 	}
 	in.addPaths(paths)
 	in.Why["Files"] = why
+	in.Loads = paths
 	// One file of the service's set stands for the set: what the others bind matters too.
 	if given := filepath.Clean(s.Cfg); s.Cfg != "" && !slices.Contains(paths, given) && !slices.Contains(in.Files, given) {
-		in.Files, in.Master, in.Service = nil, "", Service{}
+		if in.memberToBe(given) {
+			in.addMember(given)
+			return
+		}
+		in.Files, in.Master, in.Service = nil, "", Service{Env: in.Service.Env}
 		in.addPaths([]string{s.Cfg})
 		in.Why["Files"] = "given"
 	}
@@ -117,6 +122,32 @@ func (in *Install) findFiles(s Search) {
 		in.Files = []string{filepath.Join(s.Root, DefaultCfg)}
 		in.Why["Files"] = "the usual place"
 	}
+}
+
+// memberToBe reports whether the service would load a file of that path: it lies in
+// a folder that it loads (management guide 3: all that ends in .cfg and is not hidden).
+func (in *Install) memberToBe(path string) bool {
+	dir, name := filepath.Split(path)
+	info, err := os.Stat(dir)
+	return err == nil && info.IsDir() && slices.ContainsFunc(in.Loads, func(l string) bool { return filepath.Clean(l) == filepath.Clean(dir) }) &&
+		strings.HasSuffix(name, ".cfg") && !strings.HasPrefix(name, ".")
+}
+
+// addMember puts a file that is to be made at its sorted place in its folder, in the
+// stead of the one that would be ours.
+func (in *Install) addMember(path string) {
+	in.Files = slices.DeleteFunc(in.Files, func(f string) bool {
+		_, err := os.Stat(f)
+		return filepath.Base(f) == haproxy.OwnFile && err != nil
+	})
+	at := len(in.Files)
+	for i, f := range in.Files {
+		if filepath.Dir(f) == filepath.Dir(path) && f > path {
+			at = i
+			break
+		}
+	}
+	in.Files = slices.Insert(in.Files, at, path)
 }
 
 func (in *Install) addPaths(paths []string) {

@@ -16,7 +16,8 @@ type Install struct {
 	Version haproxy.Version
 	OpenSSL bool              // built with TLS
 	Files   []string          // configuration files in load order
-	Service Service           // how it is started, where the files are the service's
+	Service Service           // how it is started; only its environment where the files are not the service's
+	Loads   []string          // files and folders that the service loads, whichever the set is
 	Master  string            // the master's socket (-S), as haproxy.RuntimeSocket has it; "" without one
 	Why     map[string]string // by field: where each was found
 	Notes   []string

@@ -34,6 +34,32 @@ func ServiceOf(root string) Service {
 	return Service{Args: meaning(args)}
 }
 
+// ofHAProxy are the variables that HAProxy sets itself (management guide, 2.6, 3.1).
+var ofHAProxy = []string{
+	"HAPROXY_BRANCH", "HAPROXY_CFGFILES", "HAPROXY_CLI", "HAPROXY_HTTPS_LOG_FMT", "HAPROXY_HTTP_CLF_LOG_FMT", "HAPROXY_HTTP_LOG_FMT",
+	"HAPROXY_MASTER_CLI", "HAPROXY_MWORKER", "HAPROXY_STARTUP_VERSION", "HAPROXY_TCP_CLF_LOG_FMT", "HAPROXY_TCP_LOG_FMT",
+}
+
+func (s Service) environment() []string {
+	return slices.DeleteFunc(slices.Clone(s.Env), func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		return slices.Contains(ofHAProxy, name)
+	})
+}
+
+// ServiceOfSet is the service below root that loads these files. Where it loads
+// others, they are checked with its environment alone.
+func ServiceOfSet(root string, files []string) Service {
+	in := Install{Why: map[string]string{}}
+	in.findFiles(Search{Root: root})
+	for _, f := range files {
+		if slices.Contains(in.Files, f) || in.memberToBe(f) {
+			return in.Service
+		}
+	}
+	return Service{Env: in.Service.Env}
+}
+
 // meaning keeps the arguments that change what a configuration means, and leaves
 // out those that say which it is, and how HAProxy runs (management guide 3).
 func meaning(args []string) []string {

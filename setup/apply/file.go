@@ -2,8 +2,11 @@ package apply
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
+	"os/user"
 	"path/filepath"
+	"strconv"
 
 	"bitgate/certs"
 	"bitgate/haproxy/live"
@@ -68,7 +71,7 @@ func (a *Applier) checkCandidate(ctx context.Context, p setup.Plan, path string,
 	if !mine {
 		return nil
 	}
-	report, err := live.Check(ctx, p.Run.HAProxyBin, set, nil)
+	report, err := live.ServiceOfSet("", p.Run.HAProxyFiles).Check(ctx, p.Run.HAProxyBin, set, nil)
 	if err != nil {
 		return err
 	}
@@ -78,7 +81,17 @@ func (a *Applier) checkCandidate(ctx context.Context, p setup.Plan, path string,
 	return nil
 }
 
-// writeBundle makes the PEM bundle from its sources, readable by root alone.
+// groupID is the number of a group.
+func groupID(name string) (int, error) {
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		return -1, problem.Wrap(err, "the group "+name+" cannot be looked up", "HAProxy could not read its certificate", "make a new plan")
+	}
+	return strconv.Atoi(g.Gid)
+}
+
+// writeBundle makes the PEM bundle from its sources, readable by root and, where
+// the front is started as another user, by that one.
 func (a *Applier) writeBundle(c *setup.CertificateChange) error {
 	m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM})
 	if err != nil {
@@ -102,7 +115,16 @@ func (a *Applier) writeBundle(c *setup.CertificateChange) error {
 		if err := a.disk().Mkdirs(filepath.Dir(c.Path), 0o755); err != nil {
 			return err
 		}
-		return a.Files.Create(c.Path, m.Bundle(), 0o600, -1, -1)
+		mode, gid := fs.FileMode(0o600), -1
+		if c.Group != "" {
+			if mode = fs.FileMode(c.Mode); mode != 0o640 {
+				return problem.New(fmt.Sprintf("the bundle is to be made with mode %04o", mode), "it holds the private key", "make a new plan")
+			}
+			if gid, err = groupID(c.Group); err != nil {
+				return err
+			}
+		}
+		return a.Files.Create(c.Path, m.Bundle(), mode, -1, gid)
 	}
 	return a.Files.Replace(f, m.Bundle())
 }

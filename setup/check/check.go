@@ -34,6 +34,7 @@ func Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, 
 			return nil, err
 		}
 		out = append(out, found...)
+		out = append(out, checkService(f, p)...)
 	}
 	return out, nil
 }
@@ -77,6 +78,9 @@ func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 	}
 	var out []problem.Finding
 	for _, l := range listens {
+		if found, ok := absentAddress(l); ok {
+			out = append(out, found)
+		}
 		h, held := setup.Holder(f.Listeners, l)
 		front := p.Answers.Front == setup.FrontHAProxy && h.Process == "haproxy" ||
 			p.Answers.Front == setup.FrontBuiltin && h.Process == "bitgate"
@@ -122,12 +126,12 @@ func checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.F
 			extra = append(extra, live.Candidate{Path: c.Path, Data: m.Bundle()})
 		}
 	}
-	report, err := live.Check(ctx, f.HAProxy.Bin, set, extra)
+	report, err := f.HAProxy.Service.Check(ctx, f.HAProxy.Bin, set, extra)
 	if err != nil {
 		return nil, err
 	}
 	if !report.OK {
-		before, err := live.Check(ctx, f.HAProxy.Bin, present, nil)
+		before, err := f.HAProxy.Service.Check(ctx, f.HAProxy.Bin, present, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -3,13 +3,19 @@ package detect
 import (
 	"context"
 	"errors"
+	"os"
+	"os/user"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
 	"time"
 
 	"bitgate/certs"
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/mountinfo"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/setup"
@@ -37,9 +43,13 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 	if f.ProxyUnit, err = atomicfile.Read(filepath.Join(p.Root, unitPath)); err != nil {
 		return err
 	}
-	f.loadCertificate(p.Input, p.Now)
+	f.findReader()
+	f.loadCertificate(p.Input, where, p.Now)
 	if where.Bundle != "" {
-		f.Bundle, err = atomicfile.Read(where.Bundle)
+		if f.Bundle, err = atomicfile.Read(where.Bundle); err == nil && !f.Bundle.Absent && where.Front == setup.FrontHAProxy &&
+			f.FrontReader.User != "" && !readable(where.Bundle, f.FrontReader) {
+			f.FrontReader.Unreadable = append(f.FrontReader.Unreadable, where.Bundle)
+		}
 	}
 	return err
 }
@@ -60,13 +70,13 @@ func (f *facts) readHAProxyFiles(cfg string) error {
 		f.HAProxyFiles = append(f.HAProxyFiles, file)
 		set = append(set, haproxy.Source{Path: file.Path, Data: file.Data})
 	}
-	f.HAProxyConfig = haproxy.ParseSet(set)
+	f.HAProxyConfig = haproxy.ParseSetFor(set, f.HAProxy.Service.Env)
 	f.HandMade = f.HAProxyConfig.HandMade()
 	return nil
 }
 
 // loadCertificate reads the certificate only to describe it; keys do not stay.
-func (f *facts) loadCertificate(a setup.Answers, now time.Time) {
+func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, now time.Time) {
 	if a.PEM == "" && a.Cert == "" {
 		return
 	}
@@ -86,11 +96,100 @@ func (f *facts) loadCertificate(a setup.Answers, now time.Time) {
 	f.Certificate.Names = info.Names
 	f.Certificate.Subject = info.Subject
 	f.Certificate.NotAfter = info.NotAfter.UTC().Format(time.RFC3339)
-	if a.PEM != "" && info.Sources[a.PEM] == m.BundleDigest() {
+	if a.PEM != "" && info.Sources[a.PEM] == m.BundleDigest() && f.stays(a.PEM, where) {
 		f.Certificate.InPlace = a.PEM // already exactly what HAProxy wants
 	}
 	if a.URL.IsZero() {
 		return
 	}
 	f.Certificate.Findings = m.Inspect(a.URL.Host(), now)
+}
+
+// findReader says as whom HAProxy's service reads the bundle. A group that its unit
+// does not name is the user's own.
+func (f *facts) findReader() {
+	service := f.HAProxy.Service
+	if service.User == "" || service.User == "root" || service.User == "0" {
+		return
+	}
+	f.FrontReader = setup.Reader{User: service.User, Group: service.Group}
+	if service.Group == "" {
+		if u, err := user.Lookup(service.User); err == nil {
+			if g, err := user.LookupGroupId(u.Gid); err == nil {
+				f.FrontReader.Group = g.Name
+			}
+		}
+	}
+}
+
+// private folders are those of single users, and those that are emptied. A service
+// is often given ones of its own in their stead (systemd.exec(5): ProtectHome=,
+// PrivateTmp=).
+var private = []string{"/root", "/home", "/tmp", "/var/tmp", "/run/user", "/dev/shm"}
+
+// stays reports whether a bundle may be used where it lies: not in a private folder
+// (unless the front's own file is there too), and readable by who has to read it.
+func (f *facts) stays(path string, where setup.Paths) bool {
+	own := where.HAProxyCfg
+	if where.Front == setup.FrontBuiltin {
+		own = where.ProxyConfig
+	}
+	for _, p := range []string{path, resolved(path)} {
+		for _, dir := range private {
+			if _, in := mountinfo.Below(p, dir); !in {
+				continue
+			}
+			if _, both := mountinfo.Below(resolved(own), dir); !both {
+				return false
+			}
+		}
+	}
+	return where.Front == setup.FrontBuiltin || f.FrontReader.User == "" || readable(path, f.FrontReader)
+}
+
+// resolved is path without symbolic links, as far as it exists.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	if dir := filepath.Dir(path); dir != path {
+		return filepath.Join(resolved(dir), filepath.Base(path))
+	}
+	return path
+}
+
+// readable reports whether the reader may enter every folder on the way to path and
+// read what is there, by owner, group and mode.
+func readable(path string, r setup.Reader) bool {
+	u, err := user.Lookup(r.User)
+	if err != nil {
+		return false
+	}
+	groups, _ := u.GroupIds()
+	if g, err := user.LookupGroup(r.Group); err == nil {
+		groups = append(groups, g.Gid)
+	}
+	for want, p := os.FileMode(4), resolved(path); ; want, p = 1, filepath.Dir(p) {
+		info, err := os.Stat(p)
+		if err != nil {
+			return false
+		}
+		st, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return false
+		}
+		mode := info.Mode().Perm()
+		switch {
+		case strconv.Itoa(int(st.Uid)) == u.Uid:
+			mode >>= 6
+		case slices.Contains(groups, strconv.Itoa(int(st.Gid))):
+			mode >>= 3
+		}
+		if mode&want == 0 {
+			return false
+		}
+		if p == filepath.Dir(p) {
+			return true
+		}
+	}
 }

@@ -1,0 +1,39 @@
+package haproxy
+
+import (
+	"strings"
+	"testing"
+)
+
+// What a port is called does not matter where its value is known: a bind that is
+// another port's is no conflict, and one that is ours is found.
+func TestVariablesOfTheService(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, bind string
+		env          []string
+		conflict     bool
+	}{
+		"by the environment":       {bind: `"127.0.0.1:${PORT}"`, env: []string{"PORT=8443"}},
+		"without braces":           {bind: `"$ADDRESS"`, env: []string{"ADDRESS=127.0.0.1:8443"}},
+		"unknown":                  {bind: `"*:${PORT}"`, conflict: true},
+		"ours":                     {bind: `"*:${PORT}"`, env: []string{"PORT=443"}, conflict: true},
+		"a default":                {bind: `"*:${PORT-8443}"`},
+		"a default that is not it": {bind: `"*:${PORT-8443}"`, env: []string{"PORT=443"}, conflict: true},
+		"setenv":                   {before: "setenv PORT 8443", bind: `"*:${PORT}"`, env: []string{"PORT=443"}},
+		"presetenv":                {before: "presetenv PORT 8443", bind: `"*:${PORT}"`},
+		"presetenv comes second":   {before: "presetenv PORT 8443", bind: `"*:${PORT}"`, env: []string{"PORT=443"}, conflict: true},
+		"setenv of another":        {before: "setenv PORT \"${OTHER}\"", bind: `"*:${PORT}"`, env: []string{"OTHER=8443"}},
+		"unsetenv":                 {before: "unsetenv PORT", bind: `"*:${PORT}"`, env: []string{"PORT=8443"}, conflict: true},
+		"single quotes keep it":    {bind: `'*:${PORT}'`, env: []string{"PORT=443"}, conflict: true},
+	} {
+		text := "global\n  maxconn 10\n  " + c.before + "\nfrontend app\n  mode http\n  bind " + c.bind + "\n  default_backend app\nbackend app\n  mode http\n  server a 127.0.0.1:1\n"
+		set := ParseSetFor([]Source{{Path: "/h.cfg", Data: []byte(text)}}, c.env)
+		merged, err := set.Merge(site(t, nil))
+		if (err != nil) != c.conflict {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil && !strings.Contains(string(merged.After), c.bind) {
+			t.Errorf("%s: the line was written anew:\n%s", name, merged.After)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package check
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+
+	"bitgate/internal/hostport"
+	"bitgate/internal/problem"
+)
+
+// absentAddress is for an address that no interface has now, such as a floating one
+// on the machine that waits: Linux lets nobody bind it unless ip_nonlocal_bind is on
+// (ip-sysctl). haproxy -c binds nothing and does not see that.
+func absentAddress(listen string) (problem.Finding, bool) {
+	at, err := hostport.Parse(listen)
+	if err != nil {
+		return problem.Finding{}, false // judged by validate
+	}
+	addr, err := netip.ParseAddr(at.Host)
+	if err != nil || addr.IsUnspecified() || addr.IsLoopback() {
+		return problem.Finding{}, false
+	}
+	mine, err := net.InterfaceAddrs()
+	if err != nil {
+		return problem.Finding{}, false
+	}
+	for _, a := range mine {
+		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(addr.AsSlice()) {
+			return problem.Finding{}, false
+		}
+	}
+	name := "net.ipv4.ip_nonlocal_bind"
+	if addr.Is6() {
+		name = "net.ipv6.ip_nonlocal_bind"
+	}
+	on, err := os.ReadFile("/proc/sys/" + strings.ReplaceAll(name, ".", "/"))
+	if err != nil || strings.TrimSpace(string(on)) == "1" {
+		return problem.Finding{}, false
+	}
+	return problem.Finding{
+		ID: "address", Level: problem.Fail, Found: fmt.Sprintf("%s is not an address of this machine now, and %s is 0", addr, name),
+		Why: "the front could not bind it, and its reload would fail although haproxy -c accepts the file",
+		Do:  "bring the address up, or allow it: echo " + name + "=1 > /etc/sysctl.d/90-front.conf && sysctl --system",
+	}, true
+}
