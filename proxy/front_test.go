@@ -55,17 +55,19 @@ func TestTLSPolicyIsMozillaIntermediate(t *testing.T) {
 	}
 }
 
-// libcurl of several years can hang in a push over HTTP/2 (curl#12363): nobody
-// gets it who did not ask for it.
-func TestHTTP2IsOffByDefault(t *testing.T) {
-	r := start(t, newRecorder(t).addr, func(c *config.Config) { c.HTTP2 = false })
-	conn, err := dialTLS(r.addr, &tls.Config{RootCAs: r.roots, ServerName: "localhost", NextProtos: []string{"h2", "http/1.1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if got := conn.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
-		t.Errorf("%s is agreed on", got)
+// HTTP/2 is offered unless the configuration says otherwise.
+func TestHTTP2IsOffered(t *testing.T) {
+	off := false
+	for want, edit := range map[string]func(*config.Config){"h2": nil, "http/1.1": func(c *config.Config) { c.HTTP2 = &off }} {
+		r := start(t, newRecorder(t).addr, edit)
+		conn, err := dialTLS(r.addr, &tls.Config{RootCAs: r.roots, ServerName: "localhost", NextProtos: []string{"h2", "http/1.1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if got := conn.ConnectionState().NegotiatedProtocol; got != want {
+			t.Errorf("%s is agreed on, want %s", got, want)
+		}
 	}
 }
 

@@ -71,7 +71,7 @@ func NewWithKeys(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, e
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{common: exchange.NewCommon(c, l, files), keys: store, tls: store.Config(c.HTTP2), started: time.Now(), stopped: make(chan struct{})}
+	p := &Proxy{common: exchange.NewCommon(c, l, files), keys: store, tls: store.Config(*c.HTTP2), started: time.Now(), stopped: make(chan struct{})}
 	p.ssh = ssh.New(c, l, p.common.Open, p.common.Admission)
 	p.plain = newServer(p, redirector{c.URL})
 	p.admin = newServer(p, admin{p})

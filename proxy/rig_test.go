@@ -73,7 +73,7 @@ func startWith(t *testing.T, upstream string, edit func(*config.Config), more fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := config.Config{URL: url, Listen: []string{"127.0.0.1:0"}, Upstream: "http://" + upstream, HTTP2: true, PEM: r.certificate(), HealthPath: config.HealthNone}
+	c := config.Config{URL: url, Listen: []string{"127.0.0.1:0"}, Upstream: "http://" + upstream, PEM: r.certificate(), HealthPath: config.HealthNone}
 	if edit != nil {
 		edit(&c)
 	}

@@ -25,6 +25,7 @@ type proxyOptions struct {
 	nodes      []string
 	user       string
 	withParent bool
+	http2      bool
 }
 
 func newProxy(p *process) *cobra.Command {
@@ -61,7 +62,7 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 	f.StringVar(&o.flags.MetricsListen, "metrics-listen", "", "`ADDR` or unix:/path of metrics and status page")
 	f.StringVar(&o.flags.Handover, "handover", "", "`PATH` of a socket where the next process is given this one's, for an upgrade without a gap")
 	f.StringArrayVar(&o.flags.TrustedProxies, "trusted-proxy", nil, "`CIDR` whose X-Forwarded-For is believed (repeat)")
-	f.BoolVar(&o.flags.HTTP2, "http2", false, "offer HTTP/2 too; git push by libcurl 7.84.0 to 8.4.0 can hang over it (default: off)")
+	f.BoolVar(&o.http2, "http2", true, "offer HTTP/2 too")
 	f.DurationVar(&o.flags.HSTS, "hsts", 0, "`DURATION` for which browsers come over https only; they cannot be made to forget (default: off)")
 	f.StringVar(&o.user, "user", "", "`NAME` to become after binding, when started as root")
 	f.BoolVar(&o.withParent, "with-parent", false, "end when standard input ends")
@@ -187,7 +188,7 @@ func (o proxyOptions) onto(c *cobra.Command, cfg *config.Config) {
 		"metrics-listen":    func() { cfg.MetricsListen = o.flags.MetricsListen },
 		"handover":          func() { cfg.Handover = o.flags.Handover },
 		"trusted-proxy":     func() { cfg.TrustedProxies = o.flags.TrustedProxies },
-		"http2":             func() { cfg.HTTP2 = o.flags.HTTP2 },
+		"http2":             func() { cfg.HTTP2 = &o.http2 },
 		"hsts":              func() { cfg.HSTS = o.flags.HSTS },
 	} {
 		if c.Flags().Changed(name) {

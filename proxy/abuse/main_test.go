@@ -69,7 +69,7 @@ func (f *front) configure(dir, upstream, pem string, edit func(*config.Config)) 
 	url, err := publicurl.Parse("https://localhost:" + port + "/bitbucket")
 	must(f.t, err)
 	f.url = url
-	c := config.Config{URL: url, Listen: []string{f.addr}, Upstream: "http://" + upstream, HTTP2: true, PEM: pem, HealthPath: config.HealthNone, AccessLog: f.log}
+	c := config.Config{URL: url, Listen: []string{f.addr}, Upstream: "http://" + upstream, PEM: pem, HealthPath: config.HealthNone, AccessLog: f.log}
 	if edit != nil {
 		edit(&c)
 	}

@@ -43,7 +43,7 @@ type Config struct {
 	MetricsListen    string        `yaml:"metrics-listen,omitempty"`          // address or "unix:/path" of metrics and status page
 	Handover         string        `yaml:"handover,omitempty"`                // path where the next process is given the sockets (expose-fd listeners)
 	Certificates     []Certificate `yaml:"certificates,omitempty"`            // more pairs: another kind of key, other names (several crt)
-	HTTP2            bool          `yaml:"http2,omitempty"`                   // offer HTTP/2 too (alpn h2,http/1.1); git pushes of libcurl 7.84.0 to 8.4.0 can hang over it (curl#12363)
+	HTTP2            *bool         `yaml:"http2,omitempty"`                   // offer HTTP/2 too (alpn h2,http/1.1); default true
 	HSTS             time.Duration `yaml:"hsts,omitempty"`                    // how long browsers remember to use https; 0 says nothing
 	TrustedProxies   []string      `yaml:"trusted-proxies,omitempty"`         // networks whose X-Forwarded-For is believed
 	ProxyProtocol    bool          `yaml:"proxy-protocol,omitempty"`          // trusted proxies speak it to us (accept-proxy)
@@ -141,6 +141,10 @@ func (c Config) WithDefaults() Config {
 	if c.Retries == nil {
 		retries := defaultRetries
 		c.Retries = &retries
+	}
+	if c.HTTP2 == nil {
+		offered := true
+		c.HTTP2 = &offered
 	}
 	if c.HealthPath == "" && !c.URL.IsZero() {
 		c.HealthPath = c.URL.StatusPath()
