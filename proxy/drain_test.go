@@ -142,14 +142,11 @@ func TestDrainListsWhatIsOpen(t *testing.T) {
 	if err := r.proxy.Drain(ctx); err == nil {
 		t.Error("nothing was cut")
 	}
-	log := r.log.String()
 	for _, state := range []string{"waiting for", "cut"} {
 		line := regexp.MustCompile(state + `: 127\.0\.0\.1:\d+ POST /bitbucket/scm/p/r\.git/git-upload-pack, for \d+s, sent=0 received=\d\n`)
-		if !line.MatchString(log) {
-			t.Errorf("no line that says %q", state)
-		}
+		until(t, "a line that says "+state, func() bool { return line.MatchString(r.log.String()) })
 	}
-	if strings.Contains(log, "S3CRET") {
+	if strings.Contains(r.log.String(), "S3CRET") {
 		t.Error("the list holds the query")
 	}
 	err := receive(t, "Serve returns", r.ended)

@@ -56,6 +56,7 @@ func TestHealth(t *testing.T) {
 	if got := answer(); got != 200 {
 		t.Errorf("a redirect of the status page: %d", got)
 	}
+	until(t, "both are told", func() bool { return strings.Contains(r.log.String(), "server is UP") })
 	if log := r.log.String(); strings.Count(log, "server is DOWN") != 1 || strings.Count(log, "server is UP") != 1 {
 		t.Error("changes are not logged once each")
 	}
