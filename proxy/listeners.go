@@ -41,6 +41,7 @@ func (l Listeners) LeaveAdmin() {
 	}
 }
 
+// All of them.
 func (l Listeners) All() []net.Listener {
 	all := slices.Concat(l.HTTPS, l.Redirect)
 	for _, one := range []net.Listener{l.SSH, l.Admin} {

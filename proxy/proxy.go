@@ -1,10 +1,12 @@
 // Package proxy is the built-in reverse proxy: it does the job of the HAProxy
 // configuration that bitgate would write, in this process.
 //
-// Event loops, one per core, serve the clients. HTTP/1.1 is spoken by package h1,
-// HTTP/2 by package h2; both end in an exchange, which passes, in this order: front
-// (is it one we answer at all?), health (is Bitbucket there?), queue (is it its
-// turn?), forward (the exchange with the server). SSH connections are forwarded as they are.
+// A connection comes to package server, which speaks HTTP/1.1 and HTTP/2 on event
+// loops; each request becomes an exchange (package exchange), which asks who may
+// (clients, rules), waits for its turn (pool), and passes it on to Bitbucket. SSH is
+// forwarded as it is (ssh). This package puts them together: it checks the servers'
+// health, swaps certificates, answers the administrator, redirects the plain port,
+// and drains. Package process is around it where the whole process is the proxy.
 package proxy
 
 import (
@@ -73,7 +75,7 @@ func NewWithKeys(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, e
 	}
 	p := &Proxy{common: exchange.NewCommon(c, l, files), keys: store, tls: store.Config(*c.HTTP2), started: time.Now(), stopped: make(chan struct{})}
 	p.ssh = ssh.New(c, l, p.common.Open, p.common.Admission)
-	p.plain = newServer(p, redirector{c.URL})
+	p.plain = newServer(p, server.Redirector{URL: c.URL})
 	p.admin = newServer(p, admin{p})
 	for _, s := range []*http.Server{p.plain, p.admin} {
 		s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = c.RequestTimeout, c.RequestTimeout, c.RequestTimeout

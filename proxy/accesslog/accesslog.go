@@ -41,6 +41,8 @@ type Log struct {
 	spare   []byte
 }
 
+// New returns a log that writes to w, nil for nowhere, in the format of
+// config.LogHTTP or config.LogJSON.
 func New(w io.Writer, format string) *Log {
 	if w == nil {
 		w = io.Discard
@@ -139,6 +141,7 @@ type Seldom struct {
 	more int
 }
 
+// Event logs it, or counts it.
 func (s *Seldom) Event(format string, args ...any) {
 	now := time.Now()
 	s.mu.Lock()

@@ -149,6 +149,7 @@ func (c *Clients) Connect(addr netip.Addr, files int64) (a Account, ok bool) {
 	return a, true
 }
 
+// Done is called when the connection has ended.
 func (a Account) Done() {
 	a.clients.open.Add(-1)
 	a.clients.Files.Add(-a.files)

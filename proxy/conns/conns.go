@@ -55,12 +55,14 @@ type Idle struct {
 	next  atomic.Int64 // Unix nanoseconds
 }
 
+// NewIdle ends c when it was idle for that long.
 func NewIdle(c net.Conn, limit time.Duration) *Idle {
 	conn := &Idle{Conn: c}
 	conn.SetLimit(limit)
 	return conn
 }
 
+// SetLimit is for the time from now on.
 func (c *Idle) SetLimit(d time.Duration) {
 	c.limit.Store(int64(d))
 	c.next.Store(0)
@@ -77,11 +79,13 @@ func (c *Idle) touch() {
 	_ = c.SetDeadline(now.Add(limit)) // fails on a closed connection only, as the next call will
 }
 
+// Read implements net.Conn.
 func (c *Idle) Read(p []byte) (int, error) {
 	c.touch()
 	return c.Conn.Read(p)
 }
 
+// Write implements net.Conn.
 func (c *Idle) Write(p []byte) (int, error) {
 	c.touch()
 	return c.Conn.Write(p)

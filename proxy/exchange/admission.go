@@ -158,6 +158,7 @@ func (a *Admission) Checked(server string, good bool) (changed bool, next time.D
 	return changed, a.pool.CheckInterval(server)
 }
 
+// Status is that of each server, and how many requests wait for any.
 func (a *Admission) Status() (servers []pool.Status, queued int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

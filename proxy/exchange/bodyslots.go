@@ -97,7 +97,7 @@ func (b Incoming) whole(begun time.Time) *h1.Error {
 	}
 }
 
-// enter takes one of the places, if there is one; leave gives it back.
+// enter takes one of the places, if there is one; Leave gives it back.
 func (u *BodySlots) enter() bool {
 	if u.n.Add(1) <= u.most {
 		return true
@@ -106,4 +106,5 @@ func (u *BodySlots) enter() bool {
 	return false
 }
 
+// Leave gives a place back.
 func (u *BodySlots) Leave() { u.n.Add(-1) }

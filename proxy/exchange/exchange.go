@@ -13,6 +13,7 @@ import (
 	"bitgate/proxy/rules"
 )
 
+// ErrEnded is returned by who was told to end.
 var ErrEnded = errors.New("the exchange was ended")
 
 const (

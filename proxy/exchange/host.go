@@ -47,8 +47,10 @@ type Buffers struct {
 	spare [][]byte
 }
 
+// NewBuffers returns those of a size, in bytes.
 func NewBuffers(size int) Buffers { return Buffers{size: size} }
 
+// Get returns a spare one, or a new one.
 func (s *Buffers) Get() []byte {
 	if n := len(s.spare); n > 0 {
 		b := s.spare[n-1]
@@ -58,6 +60,7 @@ func (s *Buffers) Get() []byte {
 	return make([]byte, s.size)
 }
 
+// Put keeps b for the next one, unless there are enough.
 func (s *Buffers) Put(b []byte) {
 	if cap(b) >= s.size && cap(b) <= 4*s.size && len(s.spare)*s.size < maxSpareBytes {
 		s.spare = append(s.spare, b[:s.size])

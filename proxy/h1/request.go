@@ -223,31 +223,38 @@ func (r *Request) HasLength() bool {
 	return false
 }
 
-// form takes absolute-form apart (RFC 9112, 3.2.2) and refuses authority-form
-// and asterisk-form.
-func (r *Request) form() *Error {
-	if r.Target[0] == '/' {
-		return nil
-	}
-	rest := r.Target
+// form takes the target apart as OriginForm does.
+func (r *Request) form() (err *Error) {
+	r.Authority, r.Target, err = OriginForm(r.Target)
+	return err
+}
+
+// OriginForm takes a target in absolute-form apart (RFC 9112, 3.2.2) into its
+// authority, nil for one in origin-form already, and the same in origin-form.
+// Nothing is decoded: two programs that decode a path differently are how access
+// rules are evaded. Authority-form and asterisk-form are refused.
+func OriginForm(target []byte) (authority, origin []byte, err *Error) {
+	rest := target
 	switch {
+	case len(rest) > 0 && rest[0] == '/':
+		return nil, target, nil
 	case len(rest) > 8 && Is(rest[:8], "https://"):
 		rest = rest[8:]
 	case len(rest) > 7 && Is(rest[:7], "http://"):
 		rest = rest[7:]
 	default:
-		return errTarget
+		return nil, target, errTarget
 	}
 	i := bytes.IndexAny(rest, "/?")
 	if i < 0 {
 		i = len(rest)
 	}
-	r.Authority, r.Target = rest[:i:i], rest[i:]
-	if i == 0 || !all(r.Authority, isHost) {
-		return errTarget
+	authority, origin = rest[:i:i], rest[i:]
+	if i == 0 || !all(authority, isHost) {
+		return authority, origin, errTarget
 	}
-	if len(r.Target) == 0 || r.Target[0] != '/' {
-		r.Target = append([]byte("/"), r.Target...)
+	if len(origin) == 0 || origin[0] != '/' {
+		origin = append([]byte("/"), origin...)
 	}
-	return nil
+	return authority, origin, nil
 }

@@ -14,8 +14,6 @@ import (
 
 // deadline sets the read limit unless reading was told to end.
 func (c *h1conn) deadline(t time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if !c.halted {
 		_ = c.conn.SetReadDeadline(t)
 	}
@@ -29,7 +27,7 @@ func (c *h1conn) Read(wait bool) ([]byte, error) {
 			return nil, err
 		}
 		if c.body.Done() {
-			c.got.Store(true)
+			c.got = true
 			return data, io.EOF
 		}
 		if len(data) > 0 {
@@ -93,19 +91,15 @@ func (c *h1conn) Login() *exchange.LoginOf { return c.logged }
 
 func (c *h1conn) Here() bool { return c.r < c.w }
 
-func (c *h1conn) Received() bool { return c.got.Load() }
+func (c *h1conn) Received() bool { return c.got }
 
 func (c *h1conn) Watch(left func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if !c.halted {
 		c.conn.under.WhenEnded(left)
 	}
 }
 
 func (c *h1conn) Halt() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.halted = true
 	c.conn.under.WhenEnded(nil)
 	_ = c.conn.SetReadDeadline(conns.Past)
@@ -113,9 +107,7 @@ func (c *h1conn) Halt() {
 
 func (c *h1conn) Unwatch() {
 	c.Halt()
-	c.mu.Lock()
 	c.halted = false
-	c.mu.Unlock()
 	c.readNext = time.Time{}
 }
 
@@ -129,7 +121,7 @@ func (c *h1conn) Interim(status int, reason []byte, fields []h1.Field) error {
 }
 
 func (c *h1conn) Begin(a h1.Head) error {
-	a.Close = a.Close || !c.got.Load() || c.p.Draining.Load()
+	a.Close = a.Close || !c.got || c.p.Draining.Load()
 	c.out = c.answer.Begin(c.out[:0], a)
 	return nil
 }
@@ -169,16 +161,14 @@ func (c *h1conn) Tunnel(limit time.Duration) (*conns.Idle, []byte) {
 	c.answer.Close, c.failed = true, io.ErrClosedPipe // nothing but the tunnel writes from here on
 	rest := c.in[c.r:c.w]
 	c.r = c.w
-	c.mu.Lock()
 	c.halted = true // deadlines are the tunnel's from here on
-	c.mu.Unlock()
 	return conns.NewIdle(c.conn, limit), rest
 }
 
 // refuse answers what is not a request at all.
 func (c *h1conn) refuse(status int, reason string, begun time.Time) {
 	c.answer, c.failed = h1.Answer{Minor: 1, Close: true}, nil
-	c.got.Store(true)
+	c.got = true
 	c.writeNext = time.Time{}
 	c.p.Refuse(c.Worker, c, &rules.Request{Proto: "HTTP/1.1", Remote: c.remote, Started: begun}, status, reason)
 	c.linger()

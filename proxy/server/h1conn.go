@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"bitgate/proxy/conns"
@@ -42,7 +40,7 @@ type h1conn struct {
 	logged *exchange.LoginOf
 	p      *exchange.Common
 	asked  func()         // called when the first request begins; nil after that
-	idle   atomic.Int32   // connIdle, connBusy or connClosed
+	busy   bool           // a request has begun, and its answer has not ended
 	open   inflight.Entry // while busy
 
 	in      []byte // received
@@ -52,7 +50,7 @@ type h1conn struct {
 	head    h1.Request
 	body    h1.Body
 	request rules.Request
-	got     atomic.Bool // the whole request was received
+	got     bool // the whole request was received
 
 	unbegun bool // its turn came before its body began
 	passed  int  // bytes of the body that were read
@@ -65,15 +63,8 @@ type h1conn struct {
 	writeNext time.Time // when the write limit is set anew
 	readNext  time.Time
 
-	mu     sync.Mutex
 	halted bool
 }
-
-const (
-	connIdle = iota
-	connBusy
-	connClosed
-)
 
 func newH1Conn(p *exchange.Common, h *exchange.Host) *h1conn {
 	c := &h1conn{Worker: exchange.NewWorker(h), p: p, limit: p.Config.IdleTimeout, in: make([]byte, inputBuffer)}
@@ -85,7 +76,7 @@ func newH1Conn(p *exchange.Common, h *exchange.Host) *h1conn {
 func (c *h1conn) attach(conn clientConn, remote netip.AddrPort, logged *exchange.LoginOf, asked func()) {
 	c.conn, c.remote, c.logged, c.asked = conn, remote, logged, asked
 	c.r, c.w = 0, 0
-	c.idle.Store(connIdle)
+	c.busy = false
 }
 
 // detach ends that between two requests.
@@ -123,7 +114,7 @@ func (c *h1conn) next(wait time.Duration) bool {
 		c.p.Bodies.Leave()
 		c.unbegun = false
 	}
-	if c.idle.Load() == connBusy {
+	if c.busy {
 		c.p.Open.Done(&c.open)
 	}
 	if !ok {
@@ -133,7 +124,7 @@ func (c *h1conn) next(wait time.Duration) bool {
 		c.linger()
 		return false
 	}
-	c.idle.Store(connIdle)
+	c.busy = false
 	return !c.p.Draining.Load()
 }
 
@@ -142,21 +133,15 @@ func (c *h1conn) next(wait time.Duration) bool {
 func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 	c.nextHead()
 	c.head.Reset()
-	c.got.Store(false)
-	c.mu.Lock()
-	c.halted = false
-	c.mu.Unlock()
+	c.got, c.halted = false, false
 	begun := c.Now()
 	limit := begun.Add(wait)
 	for {
 		if c.w > 0 {
 			n, err := c.head.Feed(c.in[:c.w])
-			if c.head.Begun() && c.idle.Load() == connIdle {
+			if c.head.Begun() && !c.busy {
+				c.busy = true
 				c.p.Open.Put(&c.open, c.remote, c.Now())
-				if !c.idle.CompareAndSwap(connIdle, connBusy) {
-					c.p.Open.Done(&c.open)
-					return nil, false
-				}
 				if c.asked != nil {
 					c.asked()
 					c.asked = nil
@@ -190,19 +175,19 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 	}
 }
 
-// describe tells of the head that was read.
+// describe returns the request of the head that was read.
 func (c *h1conn) describe(begun time.Time) *rules.Request {
 	h := &c.head
 	r := &c.request
 	*r = rules.FromHead(h, c.remote, begun)
 	c.body.Start(h.Kind, h.Length)
-	c.got.Store(c.body.Done())
+	c.got = c.body.Done()
 	c.answer, c.failed = h1.Answer{Minor: h.Minor, HEAD: r.IsHEAD(), Close: h.Close}, nil
 	c.writeNext, c.readNext = time.Time{}, time.Time{}
 	return r
 }
 
-// bodyBegins waits for the body as unbegun.await says, and looks at what has come:
+// bodyBegins waits for the body as exchange.BodySlots says, and looks at what has come:
 // what is malformed from the start costs no slot at the server.
 func (c *h1conn) bodyBegins() (err *h1.Error) {
 	if c.body.Done() {
@@ -217,7 +202,7 @@ func (c *h1conn) bodyBegins() (err *h1.Error) {
 	return err
 }
 
-// come implements incoming.come.
+// come implements exchange.Incoming.Come.
 func (c *h1conn) come(want int, until time.Time) (have int, enough bool, err *h1.Error) {
 	for {
 		over, err := c.body.Peek(c.in[c.r:c.w])

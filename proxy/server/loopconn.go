@@ -66,7 +66,7 @@ func (c *loopConn) drain() {
 	switch {
 	case c.h2 != nil:
 		c.h2.drain()
-	case c.driver == nil || c.driver.idle.Load() == connIdle:
+	case c.driver == nil || !c.driver.busy:
 		c.conn.Close()
 	}
 }

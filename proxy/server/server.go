@@ -14,7 +14,7 @@ import (
 	"bitgate/proxy/loop"
 )
 
-// Server accept clients and serve them, with one event loop per core;
+// Server accepts clients and serves them, with one event loop per core;
 // GOMAXPROCS says how many. The slots at the servers and the queue for them are
 // shared by all loops, kept connections to the servers are each loop's own.
 type Server struct {
@@ -31,27 +31,28 @@ type Server struct {
 	sessions inflight.Set // HTTP/2 connections
 }
 
+// New starts the loops. Cut and Wait end them.
 func New(c *exchange.Common, t *tls.Config) (*Server, error) {
-	e := &Server{Common: c, tls: t, stop: make(chan struct{})}
+	s := &Server{Common: c, tls: t, stop: make(chan struct{})}
 	for range runtime.GOMAXPROCS(0) {
-		h, err := newLoopHost(e, &e.sessions)
+		h, err := newLoopHost(s, &s.sessions)
 		if err != nil {
-			e.Cut()
-			e.Wait()
+			s.Cut()
+			s.Wait()
 			return nil, err
 		}
-		e.all = append(e.all, h)
-		e.running.Go(h.Run)
+		s.all = append(s.all, h)
+		s.running.Go(h.Run)
 	}
-	return e, nil
+	return s, nil
 }
 
-// Accept takes connections until ctx ends or stopAccepting is called.
-func (e *Server) Accept(ctx context.Context, l net.Listener) error {
-	for _, h := range e.all {
+// Accept takes connections until ctx ends or StopAccepting is called.
+func (s *Server) Accept(ctx context.Context, l net.Listener) error {
+	for _, h := range s.all {
 		var err error
 		h.Do(func() {
-			err = h.Listen(l, func() bool { return e.Clients.HasRoom(1) }, e.accepted, func(err error) { e.Trouble.Event("https: %v", err) })
+			err = h.Listen(l, func() bool { return s.Clients.HasRoom(1) }, s.accepted, func(err error) { s.Trouble.Event("https: %v", err) })
 		})
 		if err != nil {
 			return err
@@ -59,25 +60,25 @@ func (e *Server) Accept(ctx context.Context, l net.Listener) error {
 	}
 	select {
 	case <-ctx.Done():
-	case <-e.stop:
+	case <-s.stop:
 	}
 	return nil
 }
 
 // accepted gives the new connection to the loops in turn: which of them the
 // kernel wakes says nothing about how much each has to do.
-func (e *Server) accepted(a loop.Accepted) {
-	account, ok := e.Clients.Connect(a.Remote.Addr(), 1)
+func (s *Server) accepted(a loop.Accepted) {
+	account, ok := s.Clients.Connect(a.Remote.Addr(), 1)
 	if !ok {
 		a.Refuse()
 		return
 	}
-	first := e.fresh.Add(a.Remote, time.Now())
-	h := e.all[int(e.next.Add(1))%len(e.all)]
+	first := s.fresh.Add(a.Remote, time.Now())
+	h := s.all[int(s.next.Add(1))%len(s.all)]
 	if !h.Post(func() { h.take(a, account, first) }) {
 		a.Refuse()
 		account.Done()
-		e.fresh.Done(first)
+		s.fresh.Done(first)
 	}
 }
 
@@ -86,23 +87,23 @@ func (e *Server) accepted(a loop.Accepted) {
 const freshGrace = 5 * time.Second
 
 // WaitFresh waits for those who have just connected: they are about to ask.
-func (e *Server) WaitFresh(ctx context.Context) {
+func (s *Server) WaitFresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, freshGrace)
 	defer cancel()
-	e.fresh.Wait(ctx)
+	s.fresh.Wait(ctx)
 }
 
-// StopAccepting lets accept return.
-func (e *Server) StopAccepting() {
-	for _, h := range e.all {
+// StopAccepting lets Accept return.
+func (s *Server) StopAccepting() {
+	for _, h := range s.all {
 		h.Do(h.StopListening)
 	}
-	e.stopped.Do(func() { close(e.stop) })
+	s.stopped.Do(func() { close(s.stop) })
 }
 
 // CloseIdle ends the connections on which no request is under way.
-func (e *Server) CloseIdle() {
-	for _, h := range e.all {
+func (s *Server) CloseIdle() {
+	for _, h := range s.all {
 		h.Do(func() {
 			h.Each(func(c *loop.Conn) {
 				if c, ok := c.Owner.(*loopConn); ok {
@@ -114,14 +115,14 @@ func (e *Server) CloseIdle() {
 }
 
 // Finish returns once all answers are sent, or ctx ends.
-func (e *Server) Finish(ctx context.Context) { e.sessions.Wait(ctx) }
+func (s *Server) Finish(ctx context.Context) { s.sessions.Wait(ctx) }
 
 // Cut closes all connections.
-func (e *Server) Cut() {
-	for _, h := range e.all {
-		e.running.Go(h.Close)
+func (s *Server) Cut() {
+	for _, h := range s.all {
+		s.running.Go(h.Close)
 	}
 }
 
 // Wait returns once nothing runs any more.
-func (e *Server) Wait() { e.running.Wait() }
+func (s *Server) Wait() { s.running.Wait() }

@@ -37,6 +37,7 @@ type Forwarder struct {
 	trouble accesslog.Seldom
 }
 
+// New returns the forwarder to the SSH servers of c.
 func New(c config.Config, l *accesslog.Log, open *inflight.Set, a *exchange.Admission) *Forwarder {
 	return &Forwarder{cfg: c, servers: newServers(c, a), idle: c.TunnelTimeout, log: l, open: open, slots: make(chan struct{}, maxConnections), trouble: accesslog.Seldom{Log: l}}
 }
