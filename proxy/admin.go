@@ -30,7 +30,7 @@ func (a admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/":
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-		_ = a.p.common.Counters.WritePage(w, state) // whoever asked has gone
+		_ = a.p.common.Counters.WritePage(w, state) // fails when the reader has gone
 	case "/metrics":
 		h.Set("Content-Type", metrics.ContentType)
 		_ = a.p.common.Counters.WritePrometheus(w, state)

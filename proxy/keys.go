@@ -76,7 +76,7 @@ func (p *Proxy) Reload() { p.reloadKeys(true) }
 func (p *Proxy) reloadKeys(force bool) {
 	for _, change := range p.keys.Reload(time.Now(), force) {
 		if change.Err != nil {
-			p.common.Log.Event("certificate: %v; the one before stays in use", change.Err)
+			p.common.Log.Event("certificate: %v; the previous one stays in use", change.Err)
 			continue
 		}
 		info := change.Material.Info()

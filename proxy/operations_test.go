@@ -43,7 +43,7 @@ func TestCertificateReload(t *testing.T) {
 	if got := serial(); got != first {
 		t.Error("a broken file is served")
 	}
-	until(t, "somebody is told", func() bool { return strings.Contains(r.log.String(), "the one before stays in use") })
+	until(t, "the administrator is told", func() bool { return strings.Contains(r.log.String(), "the previous one stays in use") })
 	r.renew(path)
 	// Nobody says so: the proxy looks by itself.
 	until(t, "the new certificate is served", func() bool { return serial() != first })
@@ -258,5 +258,5 @@ func TestStuckLogStopsNobody(t *testing.T) {
 		}
 	}
 	r.log.goOn()
-	until(t, "the gap is told", func() bool { return strings.Contains(r.log.String(), " lines of this log are lost") })
+	until(t, "the gap is told", func() bool { return strings.Contains(r.log.String(), " lines of this log were dropped") })
 }

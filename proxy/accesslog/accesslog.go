@@ -14,10 +14,10 @@ import (
 const (
 	// logDelay is how long lines are gathered before they are written.
 	logDelay = 20 * time.Millisecond
-	// logPatience is how long a stop waits for whoever takes the log.
+	// logPatience is how long a stop waits for the reader of the log.
 	logPatience = 2 * time.Second
-	// maxUnwritten bytes wait for whoever takes the log; lines beyond are lost, and
-	// counted: a log that is not taken must not stop the proxy.
+	// maxUnwritten bytes wait for the reader of the log; lines beyond that are dropped
+	// and counted: a log that is not read must not stop the proxy.
 	maxUnwritten = 8 << 20
 )
 
@@ -25,7 +25,7 @@ const (
 // no peer can forge a line and no secret gets into one.
 //
 // During Serve the lines of requests are gathered and written by a goroutine, so
-// that nobody who serves waits for the file or terminal.
+// that serving never waits for the file or terminal.
 type Log struct {
 	json bool
 	w    io.Writer
@@ -35,7 +35,7 @@ type Log struct {
 	dates   record.Dates
 	lost    int
 	gathers bool
-	armed   bool // somebody is going to write
+	armed   bool // a write is scheduled
 
 	writing sync.Mutex // one writer at a time
 	spare   []byte
@@ -116,7 +116,7 @@ func (l *Log) flush() {
 	lines := l.buf
 	l.buf, l.armed = l.spare[:0], false
 	if l.lost > 0 {
-		lines = append(l.appendEvent(lines, fmt.Sprintf("%d lines of this log are lost: it was not taken for too long", l.lost)), '\n')
+		lines = append(l.appendEvent(lines, fmt.Sprintf("%d lines of this log were dropped: nobody read it for too long", l.lost)), '\n')
 		l.lost = 0
 	}
 	l.mu.Unlock()
@@ -128,7 +128,7 @@ func (l *Log) flush() {
 	}
 }
 
-// seldomPause is the time between two lines of a seldom.
+// seldomPause is the time between two lines of a Seldom.
 const seldomPause = 10 * time.Second
 
 // Seldom logs what may happen many times a second: once in a while, with how often

@@ -73,7 +73,7 @@ func (c *Clients) HasRoom(files int64) bool {
 	if c.Files.Load()+files <= c.most {
 		return true
 	}
-	c.full.Event("%d connections are open, as many as may be; more have to wait", c.open.Load())
+	c.full.Event("%d connections are open, the most allowed; further ones wait", c.open.Load())
 	return false
 }
 
@@ -102,7 +102,7 @@ type guarded struct {
 	files   int64
 }
 
-// roomPause is how long who listens waits before it looks for room again.
+// roomPause is how long a listener waits before it looks for room again.
 const roomPause = 100 * time.Millisecond
 
 // Accept implements net.Listener.
@@ -130,8 +130,8 @@ type Account struct {
 	files   int64
 }
 
-// Connect counts a connection unless its client has too many; whoever gets one
-// calls done at its end.
+// Connect counts a connection unless its client has too many; the caller calls
+// Done at its end.
 func (c *Clients) Connect(addr netip.Addr, files int64) (a Account, ok bool) {
 	a = Account{clients: c, addr: addr, limited: !c.cfg.Trusted(addr), files: files}
 	if a.limited {

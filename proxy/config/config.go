@@ -108,7 +108,7 @@ const (
 	defaultRise           = 2
 	defaultFall           = 3
 	defaultRetries        = 3
-	defaultMaxQueue       = 1024 // nobody waits for the thousandth place
+	defaultMaxQueue       = 1024 // nobody would wait for the thousandth place
 	defaultMaxConnections = 10_000
 	defaultConnect        = 5 * time.Second
 	defaultRequest        = 10 * time.Second

@@ -97,7 +97,7 @@ func TestParseNamesLineAndKey(t *testing.T) {
 		},
 		{"nodes and upstream", small + "nodes: [{name: a, address: 'h:1'}]\n", []string{"line 4: nodes and upstream exclude each other"}},
 		{"balance", small + "balance: source\n", []string{`line 4: balance "source" is neither "leastconn" nor "roundrobin"`}},
-		{"cookie", small + "cookie: a=b\n", []string{`line 4: cookie "a=b"`, "cookie means nothing without nodes"}},
+		{"cookie", small + "cookie: a=b\n", []string{`line 4: cookie "a=b"`, "cookie has no effect without nodes"}},
 		{"log format", small + "access-log-format: xml\n", []string{`line 4: access-log-format "xml"`}},
 		{"trusted proxies", small + "trusted-proxies: [10.0.0.0/8, 0.0.0.0/0, here]\n", []string{`trusted-proxies.1 "0.0.0.0/0" is everybody`, `trusted-proxies.2 "here"`}},
 		{"PROXY protocol from anybody", small + "proxy-protocol: true\n", []string{"line 4: proxy-protocol needs trusted-proxies"}},

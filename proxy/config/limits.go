@@ -30,7 +30,7 @@ func (c Config) validateNumbers(note noter) {
 		note("limit-rate", "is %v, not between 0 and 1000000 requests a second", c.LimitRate)
 	}
 	if c.LimitBurst > 0 && c.LimitRate == 0 {
-		note("limit-burst", "means nothing without limit-rate")
+		note("limit-burst", "has no effect without limit-rate")
 	}
 	for _, d := range []struct {
 		key   string
@@ -51,7 +51,7 @@ func (c Config) validateNumbers(note noter) {
 		{"health-downinter", c.HealthDown},
 	} {
 		if d.value < 0 {
-			note(d.key, "is %s, less than nothing", d.value)
+			note(d.key, "is %s and cannot be negative", d.value)
 		}
 	}
 	if c.HSTS > 0 && c.HSTS < time.Second {
@@ -85,7 +85,7 @@ func (c Config) validateServers(note noter) {
 			note("cookie", "%q is not a name of letters, digits, - and _", c.Cookie)
 		}
 		if len(c.Nodes) == 0 {
-			note("cookie", "means nothing without nodes")
+			note("cookie", "has no effect without nodes")
 		}
 	}
 }
@@ -97,7 +97,7 @@ func (c Config) validateClients(note noter) {
 		if network, err := parseNetwork(text); err != nil {
 			note("trusted-proxies."+strconv.Itoa(i), "%q is not a network such as 10.0.0.0/8", text)
 		} else if network.Bits() == 0 {
-			note("trusted-proxies."+strconv.Itoa(i), "%q is everybody, who could then forge any client address", text)
+			note("trusted-proxies."+strconv.Itoa(i), "%q includes everyone, and anyone could then forge a client address", text)
 		}
 	}
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
@@ -107,7 +107,7 @@ func (c Config) validateClients(note noter) {
 	case v != "" && v != ProxyV1 && v != ProxyV2:
 		note("ssh-proxy-protocol", "%q is neither %q nor %q", v, ProxyV1, ProxyV2)
 	case v != "" && c.SSHListen == "":
-		note("ssh-proxy-protocol", "means nothing without ssh-listen")
+		note("ssh-proxy-protocol", "has no effect without ssh-listen")
 	}
 	if c.Handover != "" && (!filepath.IsAbs(c.Handover) || len(c.Handover) > 100) {
 		note("handover", "%q is not a full path of at most 100 bytes", c.Handover)

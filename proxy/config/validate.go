@@ -48,7 +48,7 @@ func (c Config) mistakes(note noter) {
 		if path, err := publicurl.ParsePath(c.OldPath); err != nil {
 			note("old-path", "%v", err)
 		} else if path == c.URL.TomcatPath() {
-			note("old-path", "%q is the context path of today", c.OldPath)
+			note("old-path", "%q is the current context path", c.OldPath)
 		}
 	}
 	if !printable(c.User) || strings.ContainsAny(c.User, ":/") {

@@ -16,7 +16,7 @@ var (
 )
 
 // Admission drives the pool for all event loops: it has the lock, the clock and the
-// timer that the pool has not.
+// timer that the pool lacks.
 type Admission struct {
 	addresses map[string]string // by server name
 
@@ -49,8 +49,8 @@ func newAdmission(c config.Config) *Admission {
 }
 
 // enter takes a slot or a position; sticky is the server that the client's
-// cookie names; wake is called when there is news. Whoever gets no error calls
-// wait and then leave.
+// cookie names; wake is called when there is news. Without an error the caller
+// calls wait and then leave.
 func (a *Admission) enter(p *place, sticky string, wake func(), now time.Time) error {
 	p.Sticky, p.Wake = sticky, wake
 	a.mu.Lock()

@@ -154,7 +154,7 @@ func (e *exchange) readMore(u *upstreamConn) error {
 	for {
 		begun := e.Now()
 		_ = u.SetReadDeadline(begun.Add(e.p.Config.IdleTimeout))
-		// Whoever ended the exchange before that set a limit which is lost now.
+		// A limit that was set to end the exchange before this is overwritten by now.
 		if e.left() || e.fault.Load() != nil {
 			return ErrEnded
 		}
@@ -276,7 +276,7 @@ func (e *exchange) culprit(err error) record.Cause {
 	return record.Server
 }
 
-// clientLeft notes that nobody is there to answer.
+// clientLeft notes that the client has gone.
 func (e *exchange) clientLeft() {
 	e.end = record.Client
 	if e.status == 0 {

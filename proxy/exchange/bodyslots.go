@@ -51,7 +51,7 @@ type Incoming struct {
 // Await looks at a body before its request's turn at the server: a short one that
 // drips costs no slot there (HAProxy: option http-buffer-request), nor, where
 // there are many, one that does not come. entered says that the request goes on
-// while its body has not begun; leave ends that. The error is errBodyLate, or what
+// while its body has not begun; Leave ends that. The error is errBodyLate, or what
 // come returned.
 func (u *BodySlots) Await(now func() time.Time, b Incoming) (entered bool, err *h1.Error) {
 	if b.Short {

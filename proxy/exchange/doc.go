@@ -11,5 +11,5 @@
 //
 // It is straight-line code in a coroutine of an event loop (package loop). The
 // client's half is behind the interface Client, so HTTP/1.1 and HTTP/2 are the same
-// here. Whoever goes away, on either side, wakes what waits for him.
+// here. When either side goes away, everything that waits for it is woken.
 package exchange

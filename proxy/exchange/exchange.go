@@ -19,8 +19,8 @@ var ErrEnded = errors.New("the exchange was ended")
 const (
 	// max1xx bounds the interim answers of one exchange.
 	max1xx = 16
-	// watchAfter is how long the server may be silent before somebody looks
-	// whether the client is still there. Most answers come sooner.
+	// watchAfter is how long the server may be silent before the client is watched,
+	// in case it has gone. Most answers come sooner.
 	watchAfter = 20 * time.Millisecond
 	// uploadGrace is how long the end of an upload may lag behind the answer.
 	uploadGrace = 100 * time.Millisecond
@@ -40,7 +40,7 @@ type exchange struct {
 
 	gone      atomic.Bool // the client has left
 	watching  bool
-	pumping   bool         // there is a body, and somebody who passes it on
+	pumping   bool         // there is a body, and a coroutine that passes it on
 	pumped    atomic.Bool  // that is over; wake tells
 	wanted    atomic.Bool  // the server wants the body
 	uploading atomic.Bool  // waiting for the client
@@ -55,7 +55,7 @@ type exchange struct {
 	own         place
 	atServerNow atomic.Bool
 	number      uint64 // of this exchange among those of its worker
-	pace        pace   // guarded by opened.mu
+	pace        pace   // guarded by the lock of its inflight.Entry
 
 	// For the log.
 	marks           record.Marks
@@ -296,8 +296,7 @@ func (e *exchange) leave() {
 	e.Upload.Set()
 }
 
-// left reports whether nobody waits for the answer any more; the end of the
-// proxy is the end of every client.
+// left reports whether the client has gone; when the proxy ends, all have.
 func (e *exchange) left() bool { return e.gone.Load() || e.p.Base.Err() != nil }
 
 func (e *exchange) watch() {
@@ -307,8 +306,7 @@ func (e *exchange) watch() {
 	}
 }
 
-// Progress is for who wonders what is still open. The query is left out: it may
-// hold a secret.
+// Progress implements inflight.Work. The query is left out: it may hold a secret.
 func (e *exchange) Progress() (client, what string, sent, received int64) {
 	return e.r.ClientPort().String(), string(e.r.Method) + " " + e.r.Path, e.bytes.Load(), e.uploaded.Load()
 }

@@ -105,8 +105,7 @@ func (e *exchange) uploadOver() bool {
 	return !e.pumping || e.c.Received()
 }
 
-// pumpEnded reports whether nobody reads the client's body or writes to the
-// server any more.
+// pumpEnded reports whether the client's body is no longer read, nor passed on.
 func (e *exchange) pumpEnded() bool { return !e.pumping || e.pumped.Load() }
 
 // cancelUpload ends the upload wherever it is, and the server's connection.

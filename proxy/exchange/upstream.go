@@ -163,7 +163,7 @@ func (c *upstreamConn) start(toHEAD bool) {
 	c.body.Start(h1.None, 0)
 }
 
-// abandon tells the server that nobody waits for its answer any more and gives it
+// abandon tells the server that its answer is no longer wanted and gives it
 // a while to be through with the request. Until then its place counts as taken:
 // who asks and leaves again and again must not have more than the agreed number
 // of requests computed at a time (CVE-2023-44487). Once it has begun to answer it

@@ -62,7 +62,7 @@
 // one, and from then on each follows its reader, up to Limits.BodyWindow. What is
 // on its way already is received: no more than the sockets' buffers of both sides
 // hold, and at most Limits.Absorb; beyond that the largest body's stream is reset.
-// Now one stream's body can wait for ever without the others' frames waiting
+// Now one stream's body can wait forever without the others' frames waiting
 // behind it. Once no stream is open the windows are large again. A driver with
 // many connections watches what they hold together (Held).
 package h2

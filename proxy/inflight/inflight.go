@@ -158,7 +158,7 @@ func (o *Entry) describe(now time.Time) metrics.Open {
 // mostListed is how many of what is open are told one by one.
 const mostListed = 50
 
-// Log logs what is open, for who wonders what a stop waits for.
+// Log logs what is open, so that an administrator sees what a stop waits for.
 func Log(l *accesslog.Log, state string, all []metrics.Open) {
 	for i, o := range all {
 		if i == mostListed {

@@ -27,7 +27,7 @@ type Opener struct {
 // openerPatience is how long the other end may take.
 const openerPatience = 5 * time.Second
 
-var errNoDescriptor = errors.New("whoever opens certificate files sent none")
+var errNoDescriptor = errors.New("the key opener sent no descriptor")
 
 // NewOpener asks over conn for the paths, in the order that the other end knows.
 func NewOpener(conn *net.UnixConn, paths []string) *Opener {

@@ -159,7 +159,7 @@ func unchanged(a, b os.FileInfo) bool {
 func (p *pair) load(open func(string) (*os.File, error)) (changed bool, err error) {
 	material, err := certs.LoadBy(open, p.paths)
 	if errors.Is(err, os.ErrPermission) && p.cert != nil {
-		return false, problem.Wrap(err, "the new certificate cannot be read", "the proxy is not root while it serves; the certificate of before stays in use",
+		return false, problem.Wrap(err, "the new certificate cannot be read", "the proxy is not root while it serves; the previous certificate stays in use",
 			"let the proxy's user read the file (setfacl -m u:NAME:r FILE), or restart the proxy")
 	}
 	if err != nil {

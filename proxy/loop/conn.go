@@ -14,7 +14,7 @@ import (
 // Conn is a TCP connection of a loop. Its methods are for coroutines of that loop
 // (one reads and one writes at a time) and behave as those of net.TCPConn do.
 type Conn struct {
-	// Owner is whoever looks after the connection, for Loop.Each.
+	// Owner belongs to the user of the connection, for Loop.Each.
 	Owner any
 	// OnClose is called once when the connection is closed, by whomever. It must
 	// not wait.
@@ -56,7 +56,7 @@ func (l *Loop) newConn(fd int, remote netip.AddrPort) (*Conn, error) {
 	return c, nil
 }
 
-// event notes what epoll says and wakes who waits for it.
+// event notes what epoll says and wakes the waiting coroutine.
 func (c *Conn) event(events uint32) {
 	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		c.ended = true

@@ -37,7 +37,7 @@ type Accepted struct {
 }
 
 // Listen has accept called for each connection to socket, and failed for each
-// error; accepting goes on after it. While room says no, who connects waits in the
+// error; accepting goes on after it. While room says no, clients that connect wait in the
 // kernel. None of them may wait. socket stays the caller's. On the loop only;
 // StopListening ends it.
 func (l *Loop) Listen(socket net.Listener, room func() bool, accept func(Accepted), failed func(error)) error {

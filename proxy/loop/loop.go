@@ -53,12 +53,12 @@ type pollable interface{ event(events uint32) }
 func New() (*Loop, error) {
 	poll, err := newPoller()
 	if err != nil {
-		return nil, fmt.Errorf("no event loop can be made: %w", err)
+		return nil, fmt.Errorf("cannot create an event loop: %w", err)
 	}
 	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		poll.close()
-		return nil, fmt.Errorf("no event loop can be made: %w", os.NewSyscallError("eventfd", err))
+		return nil, fmt.Errorf("cannot create an event loop: %w", os.NewSyscallError("eventfd", err))
 	}
 	l := &Loop{poll: poll, bell: bell, epoch: time.Now(), conns: map[*Conn]struct{}{}, sockets: map[*listener]struct{}{}, done: make(chan struct{})}
 	if err := l.watch(bell, bellEvent{l}, unix.EPOLLIN|unix.EPOLLET); err != nil {

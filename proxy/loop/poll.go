@@ -56,7 +56,7 @@ func (p *poller) look() []unix.EpollEvent {
 	return p.events[:p.n]
 }
 
-// wait returns the next events, none after the limit (zero: it waits for ever).
+// wait returns the next events, none after the limit (zero: it waits forever).
 func (p *poller) wait(limit time.Time) []unix.EpollEvent {
 	if !limit.Equal(p.limit) {
 		p.limit = limit

@@ -21,7 +21,7 @@ func (l *Loop) NewSignal() *Signal {
 	return s
 }
 
-// Set wakes who waits, or who waits next.
+// Set wakes the coroutine that waits, or the next one to wait.
 func (s *Signal) Set() {
 	s.set.Store(true)
 	if s.waiting.Load() && s.waiting.CompareAndSwap(true, false) {
@@ -30,7 +30,7 @@ func (s *Signal) Set() {
 }
 
 // Wait returns true once the signal was set, and false if it was not until then;
-// zero is for ever. Only one coroutine may wait at a time.
+// zero waits forever. Only one coroutine may wait at a time.
 func (s *Signal) Wait(until time.Time) bool {
 	moment := s.w.l.moment(until)
 	for {

@@ -58,7 +58,7 @@ func (l *Loop) resume(t *task) {
 	l.current = nil
 }
 
-// suspend lets others run until somebody puts the current task back into ready.
+// suspend lets others run until the current task is put back into ready.
 func (l *Loop) suspend() { l.current.yield(struct{}{}) }
 
 // rest lets others have their turn when the current task had a long one.
@@ -91,7 +91,7 @@ func (w *waiter) wait(until int64) bool {
 	return !w.expired
 }
 
-// wake lets who waits go on.
+// wake lets the waiting coroutine go on.
 func (w *waiter) wake() {
 	switch l := w.l; {
 	case w.task != nil:

@@ -64,7 +64,7 @@ func takeOver(c config.Config) (*predecessor, error) {
 		}
 		conn.Close()
 	}
-	return nil, problem.Wrap(err, "the proxy that runs does not hand its sockets over", "", "look into its log; or stop it first")
+	return nil, problem.Wrap(err, "the running proxy does not hand over its sockets", "", "read its log, or stop it first")
 }
 
 func ownSocket(info fs.FileInfo) error {
@@ -87,7 +87,7 @@ func (p *predecessor) receive(c config.Config) error {
 	}
 	messages, err := unix.ParseSocketControlMessage(rights[:m])
 	if err != nil || len(messages) != 1 || string(hello[:n]) != handoverHello {
-		return errors.New("it does not speak as expected")
+		return errors.New("its answer is not what was expected")
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil {

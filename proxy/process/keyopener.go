@@ -76,7 +76,7 @@ func spawnKeyOpener(c config.Config, s Surroundings, paths []string, root bool) 
 	running, err := cmd.Start(context.Background())
 	if err != nil {
 		ours.Close()
-		return nil, fmt.Errorf("the process that opens renewed keys does not start: %w", err)
+		return nil, fmt.Errorf("cannot start the process that opens renewed keys: %w", err)
 	}
 	go func() { _ = running.Wait() }() // without it renewed keys are not read, which is told then
 	return ours, nil
@@ -106,7 +106,7 @@ func connectKeyOpener(file *os.File, paths []string) (*keys.Opener, error) {
 	socket, ok := conn.(*net.UnixConn)
 	if !ok {
 		conn.Close()
-		return nil, fmt.Errorf("descriptor of the key opener: %s is no socket of ours", conn.LocalAddr().Network())
+		return nil, fmt.Errorf("descriptor of the key opener: it is a %s socket", conn.LocalAddr().Network())
 	}
 	return keys.NewOpener(socket, paths), nil
 }

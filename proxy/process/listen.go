@@ -68,7 +68,7 @@ func listen(c config.Config, passed *inherited) (proxy.Listeners, error) {
 	if len(*passed) > 0 {
 		l.Close()
 		return proxy.Listeners{}, problem.New("the service manager passed a socket of "+(*passed)[0].Addr().String()+", which the configuration does not name",
-			"nobody would answer there", "give the .socket unit and the configuration (listen, redirect-listen, ssh-listen) the same addresses").WithKind(problem.Usage)
+			"nothing would answer there", "give the .socket unit and the configuration (listen, redirect-listen, ssh-listen) the same addresses").WithKind(problem.Usage)
 	}
 	return l, nil
 }

@@ -64,7 +64,7 @@ func lookup(name string) (uid, gid int, err error) {
 		}
 		return uid, gid, nil
 	}
-	return 0, 0, problem.New("there is no user "+strings.Join(names, " or "), "started as root, the proxy must become somebody else",
+	return 0, 0, problem.New("there is no user "+strings.Join(names, " or "), "started as root, the proxy must continue as another user",
 		"create one: useradd --system --no-create-home --shell /usr/sbin/nologin bitgate").WithKind(problem.Usage)
 }
 
@@ -129,7 +129,7 @@ func noNewPrivileges() error {
 func verifyDropped(tasks string, uid, gid int) error {
 	files, err := filepath.Glob(filepath.Join(tasks, "*", "status"))
 	if err != nil || len(files) == 0 {
-		return fmt.Errorf("%s cannot be read, so nobody knows", tasks)
+		return fmt.Errorf("%s cannot be read", tasks)
 	}
 	four := func(id int) string { return strings.TrimSuffix(strings.Repeat(strconv.Itoa(id)+"\t", 4), "\t") }
 	want := map[string]string{

@@ -73,7 +73,7 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 		return err
 	}
 	defer listeners.Close()
-	if root { // it starts a process, so who connects meanwhile can wait already
+	if root { // it starts a process; clients that connect meanwhile wait in the bound sockets
 		if opener, err = startKeyOpener(c, s); err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy
 	stop := context.AfterFunc(ctx, func() {
 		defer close(drained)
 		open := p.InFlight()
-		p.Logf("stopping: %d open, which may take %s", open, c.DrainTimeout)
+		p.Logf("stopping: %d open, waiting for at most %s", open, c.DrainTimeout)
 		manager.send(fmt.Sprintf("STOPPING=1\nSTATUS=stopping, %d open", open))
 		limit, cancel := context.WithTimeout(context.Background(), c.DrainTimeout)
 		defer cancel()
@@ -156,14 +156,14 @@ func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy
 			p.Logf("stopped: %v", err)
 		}
 	})
-	// The sockets are bound: who connects from here on is answered.
+	// The sockets are bound: clients that connect from here on are answered.
 	manager.send("READY=1\nSTATUS=" + c.URL.BaseURL())
 	if before != nil {
 		// Both accept from here on; until the old one has closed its copies, some
 		// connections go to it, and it answers them.
 		go func() {
 			if err := before.retire(); err != nil {
-				p.Logf("the process before does not stop: %v", err)
+				p.Logf("the previous process does not stop: %v", err)
 			}
 		}()
 	}

@@ -19,7 +19,7 @@ func (n notifier) send(state string) {
 		return
 	}
 	if err := n.notify(state); err != nil {
-		n.log("the service manager cannot be told %q: %v", state, err)
+		n.log("cannot notify the service manager (%q): %v", state, err)
 	}
 }
 

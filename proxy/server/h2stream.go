@@ -80,7 +80,7 @@ func (x *h2stream) serve() {
 	}
 }
 
-// bodyBegins waits for the body as unbegun.await says. A short body's end is
+// bodyBegins waits for the body as exchange.BodySlots says. A short body's end is
 // awaited, too: with more to follow, it is malformed.
 func (x *h2stream) bodyBegins() (err *h1.Error) {
 	if x.got {
@@ -94,7 +94,7 @@ func (x *h2stream) bodyBegins() (err *h1.Error) {
 	return err
 }
 
-// come implements incoming.come.
+// come implements exchange.Incoming.Come.
 func (x *h2stream) come(want int, until time.Time) (have int, enough bool, err *h1.Error) {
 	for {
 		have = x.stream.Buffered()

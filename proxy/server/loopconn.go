@@ -23,7 +23,7 @@ type loopConn struct {
 	tls     *tls.Conn
 	remote  netip.AddrPort // who was introduced
 	account clients.Account
-	first   *inflight.Entry // in eventLoops.fresh; nil once it has asked for something
+	first   *inflight.Entry // in Server.fresh; nil once it has asked for something
 	driver  *h1conn         // while an HTTP/1.1 request is under way
 	h2      *h2session
 	login   exchange.LoginOf
@@ -46,7 +46,7 @@ func (h *loopHost) take(a loop.Accepted, account clients.Account, first *infligh
 	h.Go(c.begin)
 }
 
-// closed is called once, whoever closes the connection.
+// closed is called once, whichever side closes the connection.
 func (c *loopConn) closed() {
 	c.account.Done()
 	c.login.Drop()
