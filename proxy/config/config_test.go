@@ -99,7 +99,7 @@ func TestParseNamesLineAndKey(t *testing.T) {
 		{"balance", small + "balance: source\n", []string{`line 4: balance "source" is neither "leastconn" nor "roundrobin"`}},
 		{"cookie", small + "cookie: a=b\n", []string{`line 4: cookie "a=b"`, "cookie has no effect without nodes"}},
 		{"log format", small + "access-log-format: xml\n", []string{`line 4: access-log-format "xml"`}},
-		{"trusted proxies", small + "trusted-proxies: [10.0.0.0/8, 0.0.0.0/0, here]\n", []string{`trusted-proxies.1 "0.0.0.0/0" is everybody`, `trusted-proxies.2 "here"`}},
+		{"trusted proxies", small + "trusted-proxies: [10.0.0.0/8, 0.0.0.0/0, here]\n", []string{`trusted-proxies.1 "0.0.0.0/0" includes everyone`, `trusted-proxies.2 "here"`}},
 		{"PROXY protocol from anybody", small + "proxy-protocol: true\n", []string{"line 4: proxy-protocol needs trusted-proxies"}},
 		{"PROXY protocol to SSH", small + "ssh-proxy-protocol: v3\n", []string{`line 4: ssh-proxy-protocol "v3"`}},
 		{"handover", small + "handover: here.sock\n", []string{`line 4: handover "here.sock"`}},
