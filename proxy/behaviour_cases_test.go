@@ -167,12 +167,12 @@ func timeoutBehaviours() []behaviour {
 func serverBehaviours() []behaviour {
 	rows := []behaviour{
 		{id: "502-nothing", about: "a server that closes without an answer", handle: raw(""), play: simple("x"), want: "502, SH"},
-		{id: "502-garbage", about: "an answer that is none", handle: raw("SSH-2.0-x\r\n\r\n"), play: simple("x"), want: "502, SH", haproxy: "502, PH"},
+		{id: "502-garbage", about: "an answer that is none", handle: raw("SSH-2.0-x\r\n\r\n"), play: simple("x"), want: "502, PH"},
 		{id: "502-half-head", about: "an answer whose head is not complete", handle: raw("HTTP/1.1 200 OK\r\nX: y"), play: simple("x"), want: "502, SH"},
-		{id: "502-long-head", about: "an answer's head beyond the limit", handle: raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n"), play: simple("x"), want: "502, SH", haproxy: "502, PH"},
+		{id: "502-long-head", about: "an answer's head beyond the limit", handle: raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n"), play: simple("x"), want: "502, PH"},
 		{id: "502-interim", about: "interim answers without end", handle: raw(strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 20) + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), play: func(t *testing.T, s *stage) string {
 			return s.term(lastAnswered(s.send("GET", "x", "")), "/bitbucket/x")
-		}, want: "502, SH", haproxy: "200, --"}, // it passes any number on
+		}, want: "502, PH", haproxy: "200, --"}, // it passes any number on
 		{id: "cut-length", about: "a server that dies in its answer, with a length", handle: raw("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf"), play: simple("x"), want: "200 cut, SD"},
 		{id: "cut-chunked", about: "the same, chunked", handle: raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"), play: simple("x"), want: "200 cut, SD"},
 		{id: "until-close", about: "an answer that ends with its connection is complete", handle: raw("HTTP/1.1 200 OK\r\n\r\nall"), play: simple("x"), want: "200, --", haproxy: "200 close, --"},

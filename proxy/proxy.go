@@ -75,7 +75,7 @@ func NewWithKeys(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, e
 	}
 	p := &Proxy{common: exchange.NewCommon(c, l, files), keys: store, tls: store.Config(*c.HTTP2), started: time.Now(), stopped: make(chan struct{})}
 	p.ssh = ssh.New(c, l, p.common.Open, p.common.Admission)
-	p.plain = newServer(p, server.Redirector{URL: c.URL})
+	p.plain = newServer(p, server.Redirector{URL: c.URL, Log: l})
 	p.admin = newServer(p, admin{p})
 	for _, s := range []*http.Server{p.plain, p.admin} {
 		s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = c.RequestTimeout, c.RequestTimeout, c.RequestTimeout
@@ -131,7 +131,7 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 		})
 	}
 	for _, listener := range l.Redirect {
-		listener := p.common.Clients.Guard(listener, 1)
+		listener := clients.IntroducedBy(p.common.Config, p.common.Clients.Guard(listener, 1))
 		start(listener, func() error { return p.plain.Serve(listener) })
 	}
 	if l.SSH != nil {

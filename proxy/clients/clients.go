@@ -25,6 +25,7 @@ type Clients struct {
 	open     atomic.Int64
 	Files    atomic.Int64 // descriptors that they use
 	most     int64        // of these
+	crowd    accesslog.Seldom
 	full     accesslog.Seldom
 
 	mu      sync.Mutex
@@ -54,7 +55,7 @@ func New(c config.Config, counters *metrics.Counters, log *accesslog.Log, files 
 		each = max(most/4, min(most, fewConnections))
 	}
 	return &Clients{
-		cfg: c, counters: counters, most: int64(most), full: accesslog.Seldom{Log: log},
+		cfg: c, counters: counters, most: int64(most), crowd: accesslog.Seldom{Log: log}, full: accesslog.Seldom{Log: log},
 		limiter: limit.New(limit.Options{Connections: each, Rate: c.LimitRate, Burst: c.LimitBurst}),
 	}
 }
@@ -140,6 +141,7 @@ func (c *Clients) Connect(addr netip.Addr, files int64) (a Account, ok bool) {
 		c.mu.Unlock()
 		if !ok {
 			c.counters.Connection(true)
+			c.crowd.Event("%s has as many connections as one client may have (limit-connections); another one was closed", addr)
 			return a, false
 		}
 	}

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -11,6 +12,9 @@ import (
 	"bitgate/proxy/config"
 	"bitgate/proxy/conns"
 )
+
+// ErrSilent is a connection that ended without a byte.
+var ErrSilent = errors.New("nothing was said")
 
 // Introduced reads the PROXY protocol header (versions 1 and 2,
 // https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt) with which a
@@ -23,6 +27,9 @@ func Introduced(c config.Config, conn net.Conn) (net.Conn, error) {
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(c.RequestTimeout)) // fails on a closed connection only
 	in := bufio.NewReader(conn)
+	if _, err := in.Peek(1); err != nil {
+		return nil, ErrSilent // a balancer looks whether the port is open
+	}
 	header, err := proxyproto.Read(in)
 	if err != nil {
 		return nil, fmt.Errorf("%s must begin with a PROXY protocol header: %w", conn.RemoteAddr(), err)
@@ -33,6 +40,20 @@ func Introduced(c config.Config, conn net.Conn) (net.Conn, error) {
 		client = source
 	}
 	return &introducedConn{Conn: conn, in: in, client: client}, nil
+}
+
+// IntroducedBy is a listener whose connections begin as Introduced says; the first
+// Read waits for that.
+func IntroducedBy(c config.Config, l net.Listener) net.Listener {
+	if !c.ProxyProtocol {
+		return l
+	}
+	return &proxyproto.Listener{Listener: l, ReadHeaderTimeout: c.RequestTimeout, ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+		if peer, ok := o.Upstream.(*net.TCPAddr); ok && c.Trusted(peer.AddrPort().Addr()) {
+			return proxyproto.REQUIRE, nil
+		}
+		return proxyproto.SKIP, nil
+	}}
 }
 
 // introducedConn is a connection of the client that was named.

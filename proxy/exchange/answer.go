@@ -25,7 +25,7 @@ func (e *exchange) answer(u *upstreamConn) error {
 			break
 		}
 		if interim == max1xx {
-			return errors.New("too many interim answers")
+			return errInterim
 		}
 		if res.Status == http.StatusContinue {
 			e.letSend()
@@ -168,7 +168,7 @@ func (e *exchange) readMore(u *upstreamConn) error {
 // tunnel joins client and server after 101, for a WebSocket that was asked for.
 func (e *exchange) tunnel(u *upstreamConn) error {
 	if !e.r.WebSocket || !h1.Is(u.head.Upgrade, "websocket") {
-		return errors.New("the server switched to a protocol that was not asked for")
+		return errSwitched
 	}
 	e.begun, e.status, e.marks.Answered = true, u.head.Status, e.Now()
 	e.c.Unwatch()
@@ -208,6 +208,7 @@ func (e *exchange) say(a *rules.Answer) {
 	if e.end == 0 {
 		e.end = a.Cause
 	}
+	e.reason, e.ours = a.Explain(), true
 	e.begun, e.status = true, a.Status
 	fields, body := a.Write(&e.p.Config, e.r, e.Now())
 	err := e.begin(h1.Head{Status: a.Status, Reason: []byte(a.Reason()), Fields: fields, Length: int64(len(body))})
@@ -241,15 +242,32 @@ func (e *exchange) clientGone(err error) error {
 func (e *exchange) failed(err, fault error) {
 	switch {
 	case e.begun:
-		e.end = e.culprit(err)
+		e.end, e.reason = e.culprit(err), invalid(err)
 		e.c.Abort()
 	case fault != nil:
 		e.say(clientFault(fault))
 	case e.left():
 		e.clientLeft()
+	case invalid(err) != "":
+		e.say(rules.InvalidAnswer(invalid(err)))
 	default:
 		e.say(rules.ServerFailed(conns.IsTimeout(err)))
 	}
+}
+
+// invalid is what is wrong with a server's answer that cannot be passed on, "" for
+// any other error.
+func invalid(err error) string {
+	var broken *h1.Error
+	if errors.As(err, &broken) {
+		return "the answer is not valid: " + broken.Reason
+	}
+	for _, known := range []error{errAnswerHead, errInterim, errSwitched} {
+		if errors.Is(err, known) {
+			return "the answer is not valid: " + known.Error()
+		}
+	}
+	return ""
 }
 
 // blame returns what the client did wrong, if it did.
@@ -272,6 +290,8 @@ func (e *exchange) culprit(err error) record.Cause {
 		return record.Client
 	case conns.IsTimeout(err):
 		return record.ServerTimeout
+	case invalid(err) != "":
+		return record.Refused
 	}
 	return record.Server
 }

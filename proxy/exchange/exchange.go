@@ -64,8 +64,10 @@ type exchange struct {
 	uploaded        atomic.Int64
 	end             record.Cause // who ended it early
 	sticky          rules.Sticky
-	atAll, atServer int  // requests there when it ended
-	slow            bool // the client took no bytes for too long
+	atAll, atServer int    // requests there when it ended
+	slow            bool   // the client took no bytes for too long
+	ours            bool   // the answer is the proxy's
+	reason          string // of that, or why it broke off
 	complete        bool
 	rec             record.Record
 }
@@ -276,7 +278,7 @@ func (e *exchange) done() {
 		Client: e.r.ClientPort(), Frontend: "bitgate~", Backend: "bitbucket", Marks: e.marks,
 		Status: e.status, BytesSent: e.bytes.Load(), BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.sticky.State, Insert: e.sticky.Insert,
 		ActiveConns: connections, FrontendConns: connections, BackendConns: e.atAll, ServerConns: e.atServer,
-		Method: e.r.Verb(), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent,
+		Method: e.r.Verb(), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent, Host: e.r.Host, Reason: e.reason, Own: e.ours,
 	}
 	if p := e.place; p != nil {
 		e.rec.Server, e.rec.Retries, e.rec.Redispatched = p.Server(), p.Retries, p.Redispatched

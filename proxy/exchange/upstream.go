@@ -26,7 +26,12 @@ const (
 	MaxSend         = 64 << 10 // bytes of a body that leave together, about
 )
 
-var errAnswerHead = errors.New("the answer's head is too long")
+// What a server may not answer, besides what breaks the protocol.
+var (
+	errAnswerHead = errors.New("its head is too long")
+	errInterim    = errors.New("too many interim answers come before it")
+	errSwitched   = errors.New("it switches to a protocol that was not asked for")
+)
 
 // upstream is one loop's connections to the servers. Only requests that can be sent
 // again get a kept one: the server may be closing it just then, and what was

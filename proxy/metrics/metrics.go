@@ -30,6 +30,8 @@ type Counters struct {
 	redispatches  atomic.Uint64
 	connections   atomic.Uint64
 	limited       atomic.Uint64
+	own           [600]atomic.Uint64 // answers in the proxy's name, by status
+	turnedAway    [len(away)]atomic.Uint64
 	total, queue  histogram
 }
 
@@ -54,6 +56,9 @@ func (c *Counters) Observe(r *record.Record) {
 		class = 0
 	}
 	c.answers[class].Add(1)
+	if r.Own && r.Status > 0 && r.Status < len(c.own) {
+		c.own[r.Status].Add(1)
+	}
 	if r.End != 0 && r.End != record.Normal {
 		c.early[r.End].Add(1)
 	}
@@ -75,9 +80,27 @@ func (c *Counters) Observe(r *record.Record) {
 func (c *Counters) Connection(limited bool) {
 	c.connections.Add(1)
 	if limited {
+		c.TurnedAway(Crowd)
 		c.limited.Add(1)
 	}
 }
+
+// Away is why a connection ended before it had a request.
+type Away int
+
+// Reasons.
+const (
+	Handshake     Away = iota // the TLS handshake failed
+	PlainHTTP                 // HTTP without TLS
+	ProxyProtocol             // a trusted proxy did not begin with its header
+	Crowd                     // its client has too many
+)
+
+// away are the labels of Away.
+var away = [...]string{"tls_handshake", "plain_http", "proxy_protocol", "limit_connections"}
+
+// TurnedAway counts one.
+func (c *Counters) TurnedAway(why Away) { c.turnedAway[why].Add(1) }
 
 // Limited counts a request that its client's rate limit refused.
 func (c *Counters) Limited() { c.limited.Add(1) }

@@ -46,6 +46,16 @@ func (c *Counters) WritePrometheus(w io.Writer, s State) error {
 		}
 		t.sample("bitgate_http_responses_total", float64(c.answers[i].Load()), "code", code)
 	}
+	t.metric("bitgate_http_own_responses_total", "counter", "Answers in the proxy's own name: refusals, redirects, errors; the others are Bitbucket's.")
+	for status := range c.own {
+		if n := c.own[status].Load(); n > 0 {
+			t.sample("bitgate_http_own_responses_total", float64(n), "code", strconv.Itoa(status))
+		}
+	}
+	t.metric("bitgate_connections_refused_total", "counter", "Connections that ended before a request, by why.")
+	for i, why := range away {
+		t.sample("bitgate_connections_refused_total", float64(c.turnedAway[i].Load()), "reason", why)
+	}
 	t.metric("bitgate_http_ended_early_total", "counter", "Exchanges that did not end normally, by who ended them.")
 	for _, e := range causes {
 		t.sample("bitgate_http_ended_early_total", float64(c.early[e.cause].Load()), "by", e.label)

@@ -14,6 +14,8 @@ const limit = 1024
 //
 //	%ci:%cp [%tr] %f %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B - - %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq {%hr} %{+Q}r
 //
+// Where this proxy refused or gave up, reason="..." and host="..." follow.
+//
 // Times are in the location of Marks.First, which is the same for all that share
 // a Dates.
 func (r *Record) AppendHTTPLog(b []byte, d *Dates) []byte {
@@ -49,14 +51,30 @@ func (r *Record) AppendHTTPLog(b []byte, d *Dates) []byte {
 	b = appendEscaped(b, r.Agent, headerSpecials)
 	b = append(b, `} "`...)
 	if r.Method == "" {
-		return append(b, `<BADREQ>"`...)
+		b = append(b, "<BADREQ>"...)
+	} else {
+		b = appendEscaped(b, r.Method, lineSpecials)
+		b = append(b, ' ')
+		b = appendEscaped(b, r.target(), lineSpecials)
+		b = append(b, ' ')
+		b = appendEscaped(b, r.Protocol, lineSpecials)
 	}
-	b = appendEscaped(b, r.Method, lineSpecials)
-	b = append(b, ' ')
-	b = appendEscaped(b, r.target(), lineSpecials)
-	b = append(b, ' ')
-	b = appendEscaped(b, r.Protocol, lineSpecials)
-	return append(b, '"')
+	b = append(b, '"')
+	for _, word := range [][2]string{{"reason", r.Reason}, {"host", r.host()}} {
+		if word[1] != "" {
+			b = append(append(append(b, ' '), word[0]...), `="`...)
+			b = append(appendEscaped(b, word[1], lineSpecials), '"')
+		}
+	}
+	return b
+}
+
+// host that was asked for, where the line has to explain something.
+func (r *Record) host() string {
+	if r.Reason == "" {
+		return ""
+	}
+	return r.Host
 }
 
 // AppendJSON appends the same as one JSON object, without a newline. Peers'
@@ -106,6 +124,10 @@ func (r *Record) AppendJSON(b []byte) []byte {
 	text("target", r.target())
 	text("protocol", r.Protocol)
 	text("agent", r.Agent)
+	if r.Reason != "" {
+		text("reason", r.Reason)
+		text("host", r.Host)
+	}
 	return append(b, '}')
 }
 

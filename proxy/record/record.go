@@ -38,6 +38,9 @@ type Record struct {
 	BackendQueue  int // (bq)
 
 	Method, Target, Protocol string // (r) as the client sent them
+	Host                     string // it asked for; told with Reason only
+	Own                      bool   // the answer is this proxy's
+	Reason                   string // why this proxy refused or gave up, "" where it did not
 	Agent                    string // captured header User-Agent (hr)
 }
 
@@ -87,9 +90,9 @@ const (
 	Normal        Cause = '-'
 	Client        Cause = 'C' // the client went away
 	ClientTimeout Cause = 'c' // it did not go on in time
-	Server        Cause = 'S' // the server refused, broke off or answered nonsense
+	Server        Cause = 'S' // the server refused or broke off
 	ServerTimeout Cause = 's' // it did not go on in time; also the queue's limit
-	Refused       Cause = 'P' // this proxy refused the request
+	Refused       Cause = 'P' // this proxy refused the request, or the server's answer (PH, PD)
 	Resource      Cause = 'R' // a limit of this proxy
 	Local         Cause = 'L' // this proxy answered by itself: a redirect
 	Killed        Cause = 'K' // cut when the proxy stopped
@@ -133,7 +136,7 @@ func (r *Record) phase() byte {
 	switch m := r.Marks; {
 	case r.End == Normal || r.End == 0:
 		return '-'
-	case m.Head.IsZero() || r.End == Refused || r.End == Local:
+	case m.Head.IsZero() || r.End == Local || r.End == Refused && m.Connected.IsZero():
 		return 'R'
 	case m.Dequeued.IsZero():
 		if r.End == Server { // HAProxy's SC: no server to connect to

@@ -21,6 +21,7 @@ type Answer struct {
 	Status   int
 	Cause    record.Cause // for the log: who is to blame
 	Text     string       // a sentence for the reader, "" for a redirect
+	Why      string       // for the log where Text does not say it
 	Location string
 	Retry    string // Retry-After, in seconds; "" says nothing
 }
@@ -31,6 +32,14 @@ var reasons = map[int]string{
 	400: "Bad Request", 405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large", 414: "URI Too Long", 417: "Expectation Failed",
 	421: "Misdirected Request", 429: "Too Many Requests", 431: "Request Header Fields Too Large",
 	501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
+}
+
+// Explain is why this is answered, for the log.
+func (a *Answer) Explain() string {
+	if a.Why != "" {
+		return a.Why
+	}
+	return strings.TrimSuffix(a.Text, ".")
 }
 
 // Reason is the status line's last part.

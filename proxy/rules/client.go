@@ -22,17 +22,30 @@ func ClientOf(c *config.Config, r *Request) netip.Addr {
 		}
 		hops := strings.Split(string(r.Fields[i].Value), ",")
 		for j := len(hops) - 1; j >= 0; j-- {
-			hop, err := netip.ParseAddr(strings.Trim(hops[j], " \t"))
-			if err != nil {
+			hop, ok := parseHop(strings.Trim(hops[j], " \t"))
+			if !ok {
 				return addr
 			}
-			addr = hop.Unmap().WithZone("")
+			addr = hop
 			if !c.Trusted(addr) {
 				return addr
 			}
 		}
 	}
 	return addr
+}
+
+// parseHop reads an address as balancers write it: bare, in brackets, with a port
+// (Azure's gateways).
+func parseHop(text string) (netip.Addr, bool) {
+	if with, err := netip.ParseAddrPort(text); err == nil {
+		return with.Addr().Unmap().WithZone(""), true
+	}
+	if inner, ok := strings.CutPrefix(text, "["); ok {
+		text, _ = strings.CutSuffix(inner, "]")
+	}
+	addr, err := netip.ParseAddr(text)
+	return addr.Unmap().WithZone(""), err == nil
 }
 
 // ClientPort is the client for the log; the port of one behind a trusted proxy

@@ -72,6 +72,14 @@ func ServerFailed(timedOut bool) *Answer {
 	return &Answer{Status: 502, Cause: record.Server, Text: "Bitbucket broke off or gave an answer that is not valid.", Retry: retryAfter}
 }
 
+// InvalidAnswer is the answer when the server's own cannot be passed on; reason is a
+// phrase, for the log.
+func InvalidAnswer(reason string) *Answer {
+	a := ServerFailed(false)
+	a.Cause, a.Why = record.Refused, reason
+	return a
+}
+
 // BodyLate is the answer when the rest of a request's body does not come.
 func BodyLate() *Answer {
 	return &Answer{Status: 408, Cause: record.ClientTimeout, Text: "The rest of the request did not arrive."}

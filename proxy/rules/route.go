@@ -13,6 +13,7 @@ import (
 func Route(c *config.Config, r *Request) *Answer {
 	context := c.URL.TomcatPath()
 	switch {
+	case statusPage(c.URL, r): // a balancer in front asks by address
 	case !ourHost(c.URL, r.Host) || r.Authority != "" && !ourHost(c.URL, r.Authority):
 		return Refuse(421, "This server answers only under its own name, "+c.URL.Authority()+".")
 	case r.Path == "/" && context != "":
@@ -48,10 +49,21 @@ func under(path, context string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
+// statusPage reports whether Bitbucket's state is asked for, which says nothing that
+// depends on a name.
+func statusPage(u publicurl.URL, r *Request) bool {
+	return r.Path == u.StatusPath() && (string(r.Method) == "GET" || r.IsHEAD())
+}
+
 // ourHost compares a Host header with the public authority; a port of 443 may
-// be written out.
+// be written out, and so may the dot that ends a name (RFC 3986, 3.2.2).
 func ourHost(u publicurl.URL, host string) bool {
 	host = strings.ToLower(host)
+	if name, port, found := strings.Cut(host, ":"); !found {
+		host = strings.TrimSuffix(host, ".")
+	} else if !strings.Contains(port, ":") {
+		host = strings.TrimSuffix(name, ".") + ":" + port
+	}
 	return host == u.Authority() || u.Port() == 443 && host == u.Authority()+":443"
 }
 

@@ -3,8 +3,11 @@ package server
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"bitgate/proxy/clients"
@@ -12,6 +15,7 @@ import (
 	"bitgate/proxy/exchange"
 	"bitgate/proxy/inflight"
 	"bitgate/proxy/loop"
+	"bitgate/proxy/metrics"
 )
 
 // loopConn is a client's connection on an event loop. Between two requests it is
@@ -77,13 +81,17 @@ func (c *loopConn) begin() {
 	limit := c.host.Now().Add(p.Config.RequestTimeout)
 	named, err := clients.Introduced(p.Config, c.conn.Batch())
 	if err != nil {
-		p.Log.Event("https: %v", err)
+		if !errors.Is(err, clients.ErrSilent) {
+			p.Counters.TurnedAway(metrics.ProxyProtocol)
+			p.Log.Event("https: %v", err)
+		}
 		c.conn.Close()
 		return
 	}
 	c.tls, c.remote = tls.Server(named, p.tls), conns.RemoteOf(named)
 	_ = c.conn.SetDeadline(limit) // fails on a closed connection only
 	if err := c.tls.Handshake(); err != nil {
+		c.turnAway(err)
 		c.conn.Close()
 		return
 	}
@@ -94,6 +102,60 @@ func (c *loopConn) begin() {
 		return
 	}
 	c.speak(p.Config.RequestTimeout)
+}
+
+// turnAway tells why a handshake failed, and who sent HTTP what to send instead. A
+// port that was only looked at is nobody's concern (HAProxy: dontlognull).
+func (c *loopConn) turnAway(err error) {
+	p := c.host.p
+	var notTLS tls.RecordHeaderError
+	switch {
+	case errors.Is(err, io.EOF) && c.tls.ConnectionState().ServerName == "" || errors.Is(err, net.ErrClosed):
+		return
+	case errors.As(err, &notTLS) && looksLikeHTTP(notTLS.RecordHeader[:]):
+		p.Counters.TurnedAway(metrics.PlainHTTP)
+		p.Log.Event("https: %s speaks HTTP without TLS", c.remote)
+		c.sayPlain("400 Bad Request", "This port speaks HTTPS. Use "+p.Config.URL.BaseURL()+"\n")
+		return
+	}
+	p.Counters.TurnedAway(metrics.Handshake)
+	reason := strings.TrimPrefix(err.Error(), "tls: ")
+	if conns.IsTimeout(err) {
+		reason = "it did not end in time"
+	}
+	asked := ""
+	if name := c.tls.ConnectionState().ServerName; name != "" {
+		asked = ", which asked for " + name
+	}
+	p.Log.Event("https: TLS handshake with %s%s failed: %s", c.remote, asked, reason)
+}
+
+// looksLikeHTTP reports whether a record's header is the beginning of a request.
+func looksLikeHTTP(b []byte) bool {
+	for _, method := range []string{"GET /", "HEAD ", "POST ", "PUT /", "OPTIO", "DELET", "PATCH", "CONNE", "PRI *", "TRACE"} {
+		if string(b) == method {
+			return true
+		}
+	}
+	return false
+}
+
+// sayPlain answers without TLS, and reads on for a while so that the answer is read.
+func (c *loopConn) sayPlain(status, text string) {
+	_ = c.conn.SetDeadline(c.host.Now().Add(lingerTime))
+	_, err := fmt.Fprintf(c.conn, "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", status, len(text), text)
+	if err != nil || c.conn.CloseWrite() != nil {
+		return
+	}
+	in := c.host.buffers.Get()
+	defer func() { c.host.buffers.Put(in) }()
+	for n := 0; n < lingerBytes; {
+		m, err := c.conn.Read(in)
+		if err != nil {
+			return
+		}
+		n += m
+	}
 }
 
 // serve is called when there is something to read, and when there is nothing to
