@@ -2,6 +2,8 @@ package setup
 
 import (
 	"github.com/aymanbagabas/go-udiff"
+
+	"bitgate/internal/printable"
 )
 
 // FileDiff is one file before and after all changes of the plan.
@@ -26,6 +28,12 @@ func Diffs(f Facts, p Plan) []FileDiff {
 	return out
 }
 
+// Unified is a diff for people: secrets are masked, and what a terminal would obey
+// is written out.
 func Unified(path string, before, after []byte) string {
+	return printable.Text(unified(path, before, after))
+}
+
+func unified(path string, before, after []byte) string {
 	return udiff.Unified(path, path+" (after)", mask(string(before)), mask(string(after)))
 }

@@ -131,15 +131,15 @@ func (s *askScreen) shownAnswer(q interview.Question) string {
 
 func (s *askScreen) questionLines(w int) []string {
 	q := s.q
-	lines := wrap(q.Why, min(w, maxText))
-	lines = append(lines, wrap(s.o.Notes[q.ID], min(w, maxText))...)
+	lines := wrapText(q.Why, min(w, maxText))
+	lines = append(lines, wrapText(s.o.Notes[q.ID], min(w, maxText))...)
 	lines = append(lines, "", s.st.bold.Render(q.Title))
 	lines = append(lines, s.field.lines()...)
 	switch {
 	case s.signingIn:
 		lines = append(lines, s.spinner()+"signing in as "+s.iv.Answers.AdminUser)
 	case s.invalid != "":
-		for i, l := range wrap(s.invalid, w-4) {
+		for i, l := range wrapText(s.invalid, w-4) {
 			lead := "    "
 			if i == 0 {
 				lead = s.st.mark(problem.Fail) + "  "
@@ -147,14 +147,14 @@ func (s *askScreen) questionLines(w int) []string {
 			lines = append(lines, lead+s.st.fail.Render(l))
 		}
 	case s.choices != "":
-		for _, l := range wrap(s.choices, w) {
+		for _, l := range wrapText(s.choices, w) {
 			lines = append(lines, s.st.dim.Render(l))
 		}
 	default:
 		if q.ID == interview.PasswordID {
 			lines = append(lines, s.st.dim.Render("for "+s.iv.Answers.AdminUser+" at "+s.signInAt()))
 		} else if src := s.sourceLine(); src != "" {
-			for _, l := range wrap(src, w) {
+			for _, l := range wrapText(src, w) {
 				lines = append(lines, s.st.dim.Render(l))
 			}
 		}

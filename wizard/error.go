@@ -44,15 +44,15 @@ func problemLines(st style, err error, w int) []string {
 	w = min(w, maxText)
 	var p *problem.Error
 	if !errors.As(err, &p) {
-		return wrap(err.Error(), w)
+		return wrapText(err.Error(), w)
 	}
-	lines := wrap(p.Error(), w)
+	lines := wrapText(p.Error(), w)
 	if p.Why != "" {
-		lines = append(append(lines, ""), wrap(p.Why, w)...)
+		lines = append(append(lines, ""), wrapText(p.Why, w)...)
 	}
 	if p.Do != "" {
 		lines = append(lines, "", st.bold.Render("What to do"))
-		lines = append(lines, wrap(p.Do, w)...)
+		lines = append(lines, wrapText(p.Do, w)...)
 	}
 	return lines
 }

@@ -17,7 +17,7 @@ func (m *model) openHelp() {
 		}
 		lines = append(lines, m.st.bold.Render(title))
 		for _, t := range text {
-			lines = append(lines, wrap(t, w)...)
+			lines = append(lines, wrapText(t, w)...)
 		}
 	}
 	step := interview.StepBitbucket
@@ -65,7 +65,7 @@ func keyHelp(p page) []string {
 func previewText(st style, p interview.Preview, w int) []string {
 	lines := []string{st.bold.Render("Preview  ") + p.Title, ""}
 	if p.Title == "" {
-		lines = wrap("There is no preview yet: it is made from the same plan that apply uses, and that needs the public URL and an answer that is valid.", min(w, maxText))
+		lines = wrapText("There is no preview yet: it is made from the same plan that apply uses, and that needs the public URL and an answer that is valid.", min(w, maxText))
 	}
 	for _, l := range p.Lines {
 		for _, part := range hangWrap(l, w) {

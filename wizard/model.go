@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/bubbles/spinner"
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/internal/printable"
 	"bitgate/interview"
 	"bitgate/setup"
 )
@@ -256,8 +257,11 @@ func (m *model) cancelled() tea.Cmd {
 	return m.quit()
 }
 
-// View draws the screen: exactly as many lines as the terminal has.
-func (m *model) View() string {
+// View draws the screen: exactly as many lines as the terminal has. Text of others
+// on it cannot command the terminal.
+func (m *model) View() string { return printable.Screen(m.draw()) }
+
+func (m *model) draw() string {
 	if m.done {
 		return ""
 	}
@@ -306,7 +310,7 @@ func (m *model) quitView(w int) []string {
 		lines[2] = m.changed()
 	}
 	if m.b.SaveDraft != nil && m.page == pageAsk {
-		lines = append(lines, wrap("The answers given so far are kept, without secrets; the next bitgate setup goes on from here.", min(w, maxText))...)
+		lines = append(lines, wrapText("The answers given so far are kept, without secrets; the next bitgate setup goes on from here.", min(w, maxText))...)
 	}
 	return lines
 }

@@ -55,7 +55,7 @@ func (p *prompter) say(paragraphs ...string) {
 			fmt.Fprintln(p.out)
 			continue
 		}
-		for _, l := range wrap(t, p.o.Width) {
+		for _, l := range wrapText(t, p.o.Width) {
 			fmt.Fprintln(p.out, l)
 		}
 	}

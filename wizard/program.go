@@ -9,6 +9,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/internal/printable"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 )
@@ -40,7 +41,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, b Backend, input setu
 		return m.out, m.out.Err
 	}
 	if m.page == pageResult || m.page == pageApply {
-		fmt.Fprintln(out, strings.Join(m.transcript(min(m.w-1, maxText+20)), "\n"))
+		fmt.Fprintln(out, printable.Screen(strings.Join(m.transcript(min(m.w-1, maxText+20)), "\n")))
 	}
 	if m.result.serve {
 		return m.out, b.ServeNow(ctx, m.out.Plan)

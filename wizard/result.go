@@ -153,13 +153,13 @@ func failureLines(out Outcome, st style, w int) []string {
 	lines := []string{st.fail.Render("x") + "   " + st.bold.Render(head), ""}
 	told := problem.Explain(out.Err)
 	for i, found := range told.Found {
-		lines = append(lines, wrap(because(i, found), w)...)
+		lines = append(lines, wrapText(because(i, found), w)...)
 	}
 	for _, why := range told.Why {
-		lines = append(lines, wrap("why: "+why, w)...)
+		lines = append(lines, wrapText("why: "+why, w)...)
 	}
 	for _, do := range told.Do {
-		lines = append(lines, wrap("do:  "+do, w)...)
+		lines = append(lines, wrapText("do:  "+do, w)...)
 	}
 	return lines
 }

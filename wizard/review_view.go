@@ -144,7 +144,7 @@ func (s *reviewScreen) foot(w int) []string {
 		lines = append(lines, s.effects(w)...)
 	}
 	if s.note != "" {
-		lines = append(lines, wrap(s.note, w)...)
+		lines = append(lines, wrapText(s.note, w)...)
 	}
 	return lines
 }
@@ -164,7 +164,7 @@ func (s *reviewScreen) effects(w int) []string {
 	if s.iv.Facts.Instance.State == interview.StateRunning && s.iv.SignedIn != "" {
 		text += " Signed in as " + s.iv.SignedIn + "."
 	}
-	return wrap(text, w)
+	return wrapText(text, w)
 }
 
 func (s *reviewScreen) keys() []string {

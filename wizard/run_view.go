@@ -83,7 +83,7 @@ func (s *runScreen) view(w, h int) []string {
 	var below []string
 	if d := s.decision; d != nil {
 		below = append(below, s.st.warn.Render("!")+"   "+s.st.bold.Render(d.text))
-		for _, l := range wrap(d.detail, w-4) {
+		for _, l := range wrapText(d.detail, w-4) {
 			below = append(below, "    "+l)
 		}
 		if !d.ready {
@@ -169,7 +169,7 @@ func (s *runScreen) rowLines(r row, w int) []string {
 		title += "  " + s.st.dim.Render(r.text)
 	}
 	var lines []string
-	for i, l := range wrap(title, w-len(lead)-18) {
+	for i, l := range wrapText(title, w-len(lead)-18) {
 		if i == 0 {
 			lines = append(lines, mark+"  "+ends(lead+l, s.st.dim.Render(state), w-4))
 		} else {
@@ -177,7 +177,7 @@ func (s *runScreen) rowLines(r row, w int) []string {
 		}
 	}
 	if r.state == setup.EventFailed {
-		for _, l := range wrap(r.text, w-4-len(lead)) {
+		for _, l := range wrapText(r.text, w-4-len(lead)) {
 			lines = append(lines, "    "+pad("", len(lead))+s.st.fail.Render(l))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/muesli/termenv"
 
+	"bitgate/internal/printable"
 	"bitgate/internal/problem"
 )
 
@@ -103,6 +104,9 @@ func (s style) signed(sign, line string) string {
 	return line
 }
 
+// wrapText is wrap for text without colours, which may be that of others.
+func wrapText(text string, w int) []string { return wrap(printable.Text(text), w) }
+
 // wrap breaks text into lines of at most w columns.
 func wrap(text string, w int) []string {
 	if text == "" {
@@ -163,7 +167,7 @@ func ends(left, right string, w int) string {
 // findingLines lays a finding out under its mark.
 func (s style) findingLines(f problem.Finding, w int) []string {
 	var out []string
-	for i, line := range wrap(f.Headline(), w-4) {
+	for i, line := range wrapText(f.Headline(), w-4) {
 		if i == 0 {
 			out = append(out, s.mark(f.Level)+"  "+line)
 		} else {
@@ -171,7 +175,7 @@ func (s style) findingLines(f problem.Finding, w int) []string {
 		}
 	}
 	if f.Level == problem.Fail || f.Level == problem.Warn {
-		for _, line := range wrap(f.Do, w-4) {
+		for _, line := range wrapText(f.Do, w-4) {
 			out = append(out, "    "+s.dim.Render(line))
 		}
 	}

@@ -16,7 +16,7 @@ type welcomeScreen struct{ *shell }
 
 // view tells what bitgate is about to do and what it found.
 func (s *welcomeScreen) view(w, h int) []string {
-	intro := wrap("bitgate puts this Bitbucket behind HTTPS, step by step as Atlassian's page \"Securing Bitbucket behind HAProxy using SSL\" has it. It reads first, then asks, shows every change, and does nothing before you type the word apply.", min(w, maxText))
+	intro := wrapText("bitgate puts this Bitbucket behind HTTPS, step by step as Atlassian's page \"Securing Bitbucket behind HAProxy using SSL\" has it. It reads first, then asks, shows every change, and does nothing before you type the word apply.", min(w, maxText))
 	if !s.iv.Known {
 		return stack(h, block{intro, 1}, block{[]string{s.spinner() + " looking at this machine"}, 1})
 	}
@@ -43,7 +43,7 @@ func (s *welcomeScreen) foundBlock(w int, sources bool) []string {
 			source = interview.Origin(s.iv.Facts, l.Source)
 		}
 		beside := ansi.StringWidth(l.Value)+3+ansi.StringWidth(source) <= w-18
-		for i, part := range wrap(l.Value, w-18) {
+		for i, part := range wrapText(l.Value, w-18) {
 			lead := pad("", 18)
 			if i == 0 {
 				lead = s.st.mark(l.Level) + "  " + pad(l.Label, 13) + " "
@@ -54,7 +54,7 @@ func (s *welcomeScreen) foundBlock(w int, sources bool) []string {
 			found = append(found, lead+part)
 		}
 		if !beside && sources {
-			for _, part := range wrap(source, w-18) {
+			for _, part := range wrapText(source, w-18) {
 				found = append(found, pad("", 18)+s.st.dim.Render(part))
 			}
 		}
@@ -83,7 +83,7 @@ func (s *welcomeScreen) nextLines(w int) []string {
 	case interview.StepNumber(q.Step) > 1 || s.iv.OutsideAnswers() > 0:
 		text = fmt.Sprintf("%d answers are given already. Enter goes on with: %s.", s.iv.OutsideAnswers(), strings.ToLower(q.Title[:1])+q.Title[1:])
 	}
-	return wrap(text, w)
+	return wrapText(text, w)
 }
 
 func (s *welcomeScreen) key(name string) tea.Cmd {

@@ -65,7 +65,7 @@ const maxCandidate = 16 << 20
 func newStage(p *process) *cobra.Command {
 	return &cobra.Command{
 		Use: stage.Command, Short: "What a rehearsal runs in", Hidden: true, Args: args(0, 0),
-		RunE: func(*cobra.Command, []string) error { return stage.Run(p.In, p.Out) },
+		RunE: func(*cobra.Command, []string) error { return stage.Run(p.In, p.exact) },
 	}
 }
 

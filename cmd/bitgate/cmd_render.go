@@ -47,7 +47,7 @@ was before bitgate, byte for byte, for whoever takes bitgate's parts out by hand
 			if err != nil {
 				return err
 			}
-			_, err = p.Out.Write([]byte(text))
+			_, err = p.exact.Write([]byte(text))
 			return err
 		},
 	}
@@ -89,7 +89,7 @@ func printWithout(ctx context.Context, p *process, what string, a setup.Answers)
 	case 0:
 		return problem.New("nothing of bitgate's is in "+strings.Join(installed.Files, ", "), "", "name another file: --haproxy-cfg FILE")
 	case 1:
-		_, err = p.Out.Write(held[0].After)
+		_, err = p.exact.Write(held[0].After)
 		return err
 	}
 	return usage("several files hold parts of bitgate's: "+strings.Join(names, ", "), "name one: --haproxy-cfg FILE")

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"bitgate/cmd/bitgate/view"
+	"bitgate/internal/printable"
 	"bitgate/internal/problem"
 )
 
@@ -41,6 +42,7 @@ type process struct {
 
 	lines *bufio.Reader // of In; line prompts share it
 	tty   io.Writer     // Out itself: the full screen needs the terminal's file
+	exact io.Writer     // Out itself: for what is not for people but a file, byte for byte
 }
 
 // programName is what every process of bitgate is called, in its argv[0] and in
@@ -108,8 +110,8 @@ func readPasswordTTY(ctx context.Context, prompt string) ([]byte, error) {
 
 // start makes the streams fit for use by several goroutines and prompts.
 func (p *process) start() {
-	p.tty = p.Out
-	p.Out, p.Err = together(p.Out, p.Err)
+	p.tty, p.exact = p.Out, p.Out
+	p.Out, p.Err = together(p.Out, p.Err, p.serves())
 	p.lines = bufio.NewReader(p.In)
 }
 
@@ -209,9 +211,13 @@ func (p process) readLine(ctx context.Context) (string, error) {
 }
 
 // together makes writers that may be used from several goroutines: a child's
-// messages come while the parent prints.
-func together(out, err io.Writer) (io.Writer, io.Writer) {
+// messages come while the parent prints. Text of others cannot command the
+// terminal through them; a server's log is written out already.
+func together(out, err io.Writer, log bool) (io.Writer, io.Writer) {
 	var mu sync.Mutex
+	if !log {
+		out, err = &printable.Writer{W: out}, &printable.Writer{W: err}
+	}
 	return &lockedWriter{&mu, out}, &lockedWriter{&mu, err}
 }
 

@@ -1,16 +1,20 @@
 package view
 
-import "bitgate/internal/problem"
+import (
+	"bitgate/internal/printable"
+	"bitgate/internal/problem"
+)
 
 // Style paints words for people: one of the sixteen ANSI colours beside a mark
-// that reads without it. Without colour it adds nothing at all.
+// that reads without it. Without colour it adds nothing at all. Only a
+// printable.Writer makes the colours those of a terminal.
 type Style struct{ Color bool }
 
 func (s Style) paint(code, text string) string {
 	if !s.Color || text == "" {
 		return text
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+	return printable.Paint(code, text)
 }
 
 // Green and the others are the colours that are used.
