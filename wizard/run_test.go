@@ -117,7 +117,7 @@ func toReview(t *testing.T, keyboard io.Writer, screen *screenBuffer) {
 		screen.wait(t, step.see)
 		io.WriteString(keyboard, step.press)
 	}
-	screen.wait(t, "Bitbucket restarts")
+	screen.wait(t, "Bitbucket is away")
 }
 
 // The caller's context ends before consent: nothing was changed.
