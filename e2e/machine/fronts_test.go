@@ -18,8 +18,8 @@ func TestHAProxyService(t *testing.T) {
 
 	out := s.apply("--front", "haproxy")
 	s.serves()
-	for _, want := range []string{"ok  restart Bitbucket (systemd atlbitbucket.service)", "ok  reload haproxy (systemd haproxy.service)"} {
-		if !strings.Contains(out, want) {
+	for _, want := range []string{"ok  restart bitbucket (systemd atlbitbucket.service)", "ok  reload haproxy (systemd haproxy.service)"} {
+		if !strings.Contains(strings.ToLower(out), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	peers.Suite{Parallel: 2, Jobs: map[string]func(string){bitbucketJob: beBitbucket}, Around: build}.Main(m)
+	peers.Suite{Parallel: 2, Jobs: map[string]func(string){bitbucketJob: beBitbucket, thiefJob: beThief}, Around: build}.Main(m)
 }
 
 // program is bitgate, built once.

@@ -155,10 +155,11 @@ func (m *Machine) Command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// As is Command run by a user, by its number, in no group but its own.
+// As is Command run by a user, by its number, in no group but its own. It ends with
+// the command that runs it from here.
 func (m *Machine) As(uid int, args ...string) *exec.Cmd {
 	id := strconv.Itoa(uid)
-	return m.Command(append([]string{"setpriv", "--reuid", id, "--regid", id, "--clear-groups"}, args...)...)
+	return m.Command(append([]string{"setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--pdeathsig", "KILL"}, args...)...)
 }
 
 // Try runs a program and returns what it says on both streams.

@@ -28,6 +28,7 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	// A test binary that is killed (go test -timeout panics, which runs no cleanup)
 	// must not leave its peers behind.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	cmd.WaitDelay = time.Second // for its output, which a process that it left behind may hold
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", cmd.Path, err)
 	}
