@@ -1,5 +1,3 @@
-// Package haproxy reads, merges and renders haproxy.cfg. It is pure: bytes in,
-// bytes out, no file, network or process (those are haproxy/live's).
 package haproxy
 
 import (
