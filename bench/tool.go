@@ -17,7 +17,7 @@ import (
 // tool measures the command line itself: its start, and a plan over files far
 // larger than any administrator has, at several sizes to show how it grows.
 func (b *bench) tool(ctx context.Context, out io.Writer) error {
-	version, err := b.repeat(ctx, b.settings.Dir, "version")
+	version, err := b.repeat(ctx, b.settings.Dir, b.settings.Bitgate, "version")
 	if err != nil {
 		return err
 	}
@@ -40,11 +40,17 @@ func (b *bench) tool(ctx context.Context, out io.Writer) error {
 				"plan", "--exit-code", "--state-dir", filepath.Join(dir, "state"), "--pem", b.settings.PEM, "--base-url-method", "skip",
 				"--restart", "never", "--reload", "never", "--front", "haproxy", "--http-redirect", "never",
 			}, args...)
-			cost, err := b.repeat(ctx, dir, args...)
+			cost, err := b.repeat(ctx, dir, b.settings.Bitgate, args...)
 			if err != nil {
 				return err
 			}
 			fmt.Fprintf(out, c.name+": median %v of wall time, %v of CPU with haproxy -c, %d MB\n", size, cost.wall, cost.cpu, cost.memory>>20)
+			check, err := b.repeat(ctx, dir, "haproxy", "-c", "-f", filepath.Join(dir, "haproxy.cfg"))
+			if err != nil || size != slices.Max(c.sizes) {
+				continue // no listener in a small file, or too little to compare
+			}
+			fmt.Fprintf(out, "  haproxy -c alone: %v of wall time, %v of CPU; the plan takes %.2f times as long, its own CPU is %.2f of that\n",
+				check.wall, check.cpu, cost.wall.Seconds()/check.wall.Seconds(), (cost.cpu-check.cpu).Seconds()/check.cpu.Seconds())
 		}
 	}
 	return nil
@@ -55,18 +61,18 @@ type cost struct {
 	memory    int64 // most bytes resident
 }
 
-// repeat runs bitgate as often as rounds say and returns the medians.
-func (b *bench) repeat(ctx context.Context, dir string, args ...string) (cost, error) {
+// repeat runs a program as often as rounds say and returns the medians.
+func (b *bench) repeat(ctx context.Context, dir, program string, args ...string) (cost, error) {
 	var walls, cpus []time.Duration
 	var memory int64
 	for range b.rounds {
 		var said bytes.Buffer
-		cmd := exec.CommandContext(ctx, b.settings.Bitgate, args...)
+		cmd := exec.CommandContext(ctx, program, args...)
 		cmd.Stdout, cmd.Stderr, cmd.Dir = &said, &said, dir
 		begun := time.Now()
 		err := cmd.Run()
 		if code := cmd.ProcessState.ExitCode(); code != 0 && code != 3 { // 3: there is something to do
-			return cost{}, fmt.Errorf("bitgate %s: %w\n%s", strings.Join(args, " "), err, said.Bytes())
+			return cost{}, fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, said.Bytes())
 		}
 		walls = append(walls, time.Since(begun).Round(100*time.Microsecond))
 		cpus = append(cpus, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Round(100*time.Microsecond))

@@ -32,7 +32,10 @@ func ParseSetFor(set []Source, env []string) Config {
 
 func expandAll(words []Word, known map[string]string) {
 	for i, w := range words {
-		if text, ok := expand(w.Text, known); w.Env && ok {
+		if !w.Env {
+			continue
+		}
+		if text, ok := expand(w.Text, known); ok {
 			words[i].Text, words[i].Env = text, false
 		}
 	}

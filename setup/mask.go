@@ -48,15 +48,13 @@ type span struct{ start, end int }
 
 // suspects are the parts of a text that may hold a secret, in order.
 func suspects(text string) []span {
-	low := strings.Map(func(r rune) rune { // letters outside ASCII stay as they are, and as long
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
+	lower := []byte(text)
+	for i, c := range lower {
+		if c >= 'A' && c <= 'Z' {
+			lower[i] += 'a' - 'A'
 		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if len(low) != len(text) {
-		return []span{{0, len(text)}}
 	}
+	low := string(lower)
 	var all []span
 	for _, word := range telling {
 		for at := 0; ; {
