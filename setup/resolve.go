@@ -168,7 +168,7 @@ func Missing(f Facts, a Answers) []string {
 		need(a.PEM == "" && a.Cert == "", "cert")
 		need(a.PEM == "" && a.Key == "", "key")
 	}
-	if needsLogin(f, a) {
+	if NeedsLogin(f, a) {
 		need(a.AdminUser == "", "admin-user")
 		need(a.AdminPasswordFile == "", "admin-password-file")
 	}
@@ -181,8 +181,8 @@ func upstreamSteps(a Answers) bool {
 	return !a.Skips(StepContextPath) || !a.Skips(StepConnector)
 }
 
-// needsLogin reports whether the base URL must be changed by an administrator's session.
-func needsLogin(f Facts, a Answers) bool {
+// NeedsLogin reports whether the base URL must be changed by an administrator's session.
+func NeedsLogin(f Facts, a Answers) bool {
 	if a.Skips(StepBaseURL) || a.BaseURLMethod == Manual || a.BaseURLMethod == MethodSkip || f.Instance.State == bitbucket.FirstRun {
 		return false
 	}
@@ -193,9 +193,6 @@ func needsLogin(f Facts, a Answers) bool {
 	sshDone := a.SSHListen == "" || f.Instance.SSH.Set && f.Instance.SSH.Value == sshBaseURL(a)
 	return !urlDone || !sshDone
 }
-
-// NeedsLogin tells the doors whether to ask for an administrator.
-func NeedsLogin(f Facts, a Answers) bool { return needsLogin(f, a) }
 
 // sshBaseURL is the public SSH address: the context path never appears in it
 // (Atlassian, "Setting up SSH port forwarding"), and port 22 is left out.

@@ -143,9 +143,6 @@ func (s *Server) RepoPath() string {
 // SSHRepoPath is the path of the repository's SSH clone URL.
 func (s *Server) SSHRepoPath() string { return "/proj/repo.git" }
 
-// RepoDir is the bare repository on disk.
-func (s *Server) RepoDir() string { return s.repo }
-
 // SSHAddr is where its SSH server listens; "" while it does not.
 func (s *Server) SSHAddr() string {
 	if i := s.instance(); i != nil {

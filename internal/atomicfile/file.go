@@ -64,19 +64,6 @@ func (f File) DigestOrAbsent() string {
 	return f.Digest
 }
 
-// Unchanged compares the file on disk with what was read: same inode, same
-// times, same bytes. It returns an error that names the file when they differ.
-func (f File) Unchanged() error {
-	now, err := Read(f.Path)
-	if err != nil {
-		return err
-	}
-	if now.Target != f.Target || !f.same(now) {
-		return changed(f.Path)
-	}
-	return nil
-}
-
 // same compares what was read twice at one place.
 func (f File) same(now File) bool {
 	return now.Absent == f.Absent && now.Digest == f.Digest && now.id == f.id

@@ -126,14 +126,6 @@ func (u URL) IsZero() bool { return u.host == "" }
 // an IPv6 address without brackets.
 func (u URL) Host() string { return u.host }
 
-// HostUnicode is the name as people write it.
-func (u URL) HostUnicode() string {
-	if s, err := idna.Display.ToUnicode(u.host); err == nil {
-		return s
-	}
-	return u.host
-}
-
 // IsIP reports whether the host is an address rather than a name.
 func (u URL) IsIP() bool { _, err := netip.ParseAddr(u.host); return err == nil }
 
