@@ -39,33 +39,35 @@ type Config struct {
 	AccessLog      string        `yaml:"access-log,omitempty"`
 
 	// In brackets: the keyword of HAProxy's manual that means the same.
-	AccessLogFormat  string        `yaml:"access-log-format,omitempty"`       // "httplog" (option httplog) or "json"
-	MetricsListen    string        `yaml:"metrics-listen,omitempty"`          // address or "unix:/path" of metrics and status page
-	Handover         string        `yaml:"handover,omitempty"`                // path where the next process is given the sockets (expose-fd listeners)
-	Certificates     []Certificate `yaml:"certificates,omitempty"`            // more pairs: another kind of key, other names (several crt)
-	HTTP2            *bool         `yaml:"http2,omitempty"`                   // offer HTTP/2 too (alpn h2,http/1.1); default true
-	HSTS             time.Duration `yaml:"hsts,omitempty"`                    // how long browsers remember to use https; 0 says nothing
-	TrustedProxies   []string      `yaml:"trusted-proxies,omitempty"`         // networks whose X-Forwarded-For is believed
-	ProxyProtocol    bool          `yaml:"proxy-protocol,omitempty"`          // trusted proxies speak it to us (accept-proxy)
-	SSHProxyProtocol string        `yaml:"ssh-proxy-protocol,omitempty"`      // "v1" or "v2" to the SSH server (send-proxy, send-proxy-v2)
-	Nodes            []Node        `yaml:"nodes,omitempty"`                   // several servers, instead of upstream (server)
-	Balance          string        `yaml:"balance,omitempty"`                 // "leastconn" or "roundrobin" (balance)
-	Cookie           string        `yaml:"cookie,omitempty"`                  // binds a client to a node (cookie NAME insert indirect nocache)
-	MaxQueue         int           `yaml:"maxqueue,omitempty"`                // requests that may wait (maxqueue)
-	Retries          *int          `yaml:"retries,omitempty"`                 // after a failed connection (retries)
-	SlowStart        time.Duration `yaml:"slowstart,omitempty"`               // a returning node's way to its full share (slowstart)
-	ConnectTimeout   time.Duration `yaml:"connect-timeout,omitempty"`         // to a server (timeout connect)
-	RequestTimeout   time.Duration `yaml:"http-request-timeout,omitempty"`    // a request's whole head (timeout http-request)
-	KeepAliveTimeout time.Duration `yaml:"http-keep-alive-timeout,omitempty"` // between two requests (timeout http-keep-alive)
-	CheckTimeout     time.Duration `yaml:"check-timeout,omitempty"`           // a health check (timeout check)
-	HealthFast       time.Duration `yaml:"health-fastinter,omitempty"`        // between checks while in doubt (fastinter)
-	HealthDown       time.Duration `yaml:"health-downinter,omitempty"`        // between checks while down (downinter)
-	HealthRise       int           `yaml:"health-rise,omitempty"`             // good checks that bring a server up (rise)
-	HealthFall       int           `yaml:"health-fall,omitempty"`             // bad ones that take it down (fall)
-	MaxConnections   int           `yaml:"max-connections,omitempty"`         // of all clients at a time (global maxconn); fewer where the system allows fewer open files
-	LimitConnections int           `yaml:"limit-connections,omitempty"`       // of one client at a time; 0 is a quarter of those of all
-	LimitRate        float64       `yaml:"limit-rate,omitempty"`              // requests per second of one client; 0 is no limit
-	LimitBurst       int           `yaml:"limit-burst,omitempty"`             // at once before the rate holds; 0 is one second's
+	AccessLogFormat  string            `yaml:"access-log-format,omitempty"`       // "httplog" (option httplog) or "json"
+	MetricsListen    string            `yaml:"metrics-listen,omitempty"`          // address or "unix:/path" of metrics and status page
+	Handover         string            `yaml:"handover,omitempty"`                // path where the next process is given the sockets (expose-fd listeners)
+	Certificates     []Certificate     `yaml:"certificates,omitempty"`            // more pairs: another kind of key, other names (several crt)
+	HTTP2            *bool             `yaml:"http2,omitempty"`                   // offer HTTP/2 too (alpn h2,http/1.1); default true
+	HSTS             time.Duration     `yaml:"hsts,omitempty"`                    // how long browsers remember to use https; 0 says nothing
+	TrustedProxies   []string          `yaml:"trusted-proxies,omitempty"`         // networks whose X-Forwarded-For is believed
+	ProxyProtocol    bool              `yaml:"proxy-protocol,omitempty"`          // trusted proxies speak it to us (accept-proxy)
+	SSHProxyProtocol string            `yaml:"ssh-proxy-protocol,omitempty"`      // "v1" or "v2" to the SSH server (send-proxy, send-proxy-v2)
+	Nodes            []Node            `yaml:"nodes,omitempty"`                   // several servers, instead of upstream (server)
+	Balance          string            `yaml:"balance,omitempty"`                 // "leastconn" or "roundrobin" (balance)
+	Cookie           string            `yaml:"cookie,omitempty"`                  // binds a client to a node (cookie NAME insert indirect nocache)
+	MaxQueue         int               `yaml:"maxqueue,omitempty"`                // requests that may wait (maxqueue)
+	Retries          *int              `yaml:"retries,omitempty"`                 // after a failed connection (retries)
+	SlowStart        time.Duration     `yaml:"slowstart,omitempty"`               // a returning node's way to its full share (slowstart)
+	ConnectTimeout   time.Duration     `yaml:"connect-timeout,omitempty"`         // to a server (timeout connect)
+	RequestTimeout   time.Duration     `yaml:"http-request-timeout,omitempty"`    // a request's whole head (timeout http-request)
+	KeepAliveTimeout time.Duration     `yaml:"http-keep-alive-timeout,omitempty"` // between two requests (timeout http-keep-alive)
+	CheckTimeout     time.Duration     `yaml:"check-timeout,omitempty"`           // a health check (timeout check)
+	HealthFast       time.Duration     `yaml:"health-fastinter,omitempty"`        // between checks while in doubt (fastinter)
+	HealthDown       time.Duration     `yaml:"health-downinter,omitempty"`        // between checks while down (downinter)
+	HealthRise       int               `yaml:"health-rise,omitempty"`             // good checks that bring a server up (rise)
+	HealthFall       int               `yaml:"health-fall,omitempty"`             // bad ones that take it down (fall)
+	MaxConnections   int               `yaml:"max-connections,omitempty"`         // of all clients at a time (global maxconn); fewer where the system allows fewer open files
+	LimitConnections int               `yaml:"limit-connections,omitempty"`       // of one client at a time; 0 is a quarter of those of all
+	MaxHeader        int               `yaml:"max-header,omitempty"`              // bytes of a request's head (tune.bufsize); beyond: 431
+	ResponseHeaders  map[string]string `yaml:"response-headers,omitempty"`        // set in every answer (http-response set-header)
+	LimitRate        float64           `yaml:"limit-rate,omitempty"`              // requests per second of one client; 0 is no limit
+	LimitBurst       int               `yaml:"limit-burst,omitempty"`             // at once before the rate holds; 0 is one second's
 
 	// Obsolete says which lines of the file are without effect, for the log.
 	Obsolete []string `yaml:"-"`
@@ -110,6 +112,7 @@ const (
 	defaultRetries        = 3
 	defaultMaxQueue       = 1024 // nobody would wait for the thousandth place
 	defaultMaxConnections = 10_000
+	defaultMaxHeader      = 8 << 10 // Tomcat's; larger only where Bitbucket's was raised
 	defaultConnect        = 5 * time.Second
 	defaultRequest        = 10 * time.Second
 	defaultKeepAlive      = 75 * time.Second // longer than the minute of balancers in front (AWS: "Edit attributes"), so that they close first
@@ -133,7 +136,7 @@ func (c Config) WithDefaults() Config {
 	for _, n := range []struct {
 		field *int
 		value int
-	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.MaxConnections, defaultMaxConnections}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
+	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.MaxConnections, defaultMaxConnections}, {&c.MaxHeader, defaultMaxHeader}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
 		if *n.field == 0 {
 			*n.field = n.value
 		}

@@ -25,7 +25,7 @@ func TestParseFillsDefaults(t *testing.T) {
 		URL: url, Listen: []string{":443"}, Upstream: "http://127.0.0.1:7990", PEM: "/etc/bitgate/front.pem",
 		MaxConn: 50, QueueTimeout: time.Minute, IdleTimeout: 15 * time.Minute, TunnelTimeout: time.Hour,
 		DrainTimeout: 10 * time.Minute, HealthPath: "/bitbucket/status", HealthInterval: 2 * time.Second,
-		AccessLogFormat: "httplog", Balance: "leastconn", MaxQueue: 1024, MaxConnections: 10_000, HTTP2: ptr(true), Retries: ptr(3), HealthRise: 2, HealthFall: 3,
+		AccessLogFormat: "httplog", Balance: "leastconn", MaxQueue: 1024, MaxConnections: 10_000, MaxHeader: 8192, HTTP2: ptr(true), Retries: ptr(3), HealthRise: 2, HealthFall: 3,
 		ConnectTimeout: 5 * time.Second, RequestTimeout: 10 * time.Second, KeepAliveTimeout: 75 * time.Second, CheckTimeout: 10 * time.Second,
 	}
 	if diff := cmp.Diff(want, c, cmp.Comparer(func(a, b publicurl.URL) bool { return a == b })); diff != "" {
@@ -102,6 +102,9 @@ func TestParseNamesLineAndKey(t *testing.T) {
 		{"trusted proxies", small + "trusted-proxies: [10.0.0.0/8, 0.0.0.0/0, here]\n", []string{`trusted-proxies.1 "0.0.0.0/0" includes everyone`, `trusted-proxies.2 "here"`}},
 		{"PROXY protocol from anybody", small + "proxy-protocol: true\n", []string{"line 4: proxy-protocol needs trusted-proxies"}},
 		{"PROXY protocol to SSH", small + "ssh-proxy-protocol: v3\n", []string{`line 4: ssh-proxy-protocol "v3"`}},
+		{"head", small + "max-header: 100\n", []string{"line 4: max-header is 100, not between 4096 and 65536"}},
+		{"framing by hand", small + "response-headers:\n  X-Frame-Options: DENY\n  Content-Length: '5'\n", []string{`response-headers.Content-Length`, "frames the answer"}},
+		{"malformed header", small + "response-headers: {'X Y': a, Z: \"a\\nb\"}\n", []string{`response-headers.X Y is not the name of a header`, `response-headers.Z`}},
 		{"handover", small + "handover: here.sock\n", []string{`line 4: handover "here.sock"`}},
 		{"metrics", small + "metrics-listen: unix:metrics.sock\n", []string{`line 4: metrics-listen "unix:metrics.sock"`}},
 		{

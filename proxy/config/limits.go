@@ -1,7 +1,9 @@
 package config
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +22,7 @@ func (c Config) validateNumbers(note noter) {
 	within("maxqueue", c.MaxQueue, 0, 100_000)
 	within("health-rise", c.HealthRise, 0, 100)
 	within("health-fall", c.HealthFall, 0, 100)
+	within("max-header", c.MaxHeader, 4<<10, 64<<10)
 	within("max-connections", c.MaxConnections, 1, 1_000_000)
 	within("limit-connections", c.LimitConnections, 0, 100_000)
 	within("limit-burst", c.LimitBurst, 0, 1_000_000)
@@ -56,6 +59,22 @@ func (c Config) validateNumbers(note noter) {
 	}
 	if c.HSTS > 0 && c.HSTS < time.Second {
 		note("hsts", "is %s; browsers count seconds", c.HSTS)
+	}
+}
+
+// validateHeaders judges what is set in every answer.
+func (c Config) validateHeaders(note noter) {
+	for _, name := range slices.Sorted(maps.Keys(c.ResponseHeaders)) {
+		key := "response-headers." + name
+		framing := []string{"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "date", "set-cookie"}
+		switch {
+		case !node.ValidName(name):
+			note(key, "is not the name of a header")
+		case slices.Contains(framing, strings.ToLower(name)):
+			note(key, "frames the answer or is the server's own: it cannot be set")
+		case strings.IndexFunc(c.ResponseHeaders[name], func(r rune) bool { return r < ' ' || r > '~' }) >= 0 || strings.TrimSpace(c.ResponseHeaders[name]) != c.ResponseHeaders[name]:
+			note(key, "is %q, which is not the value of a header", c.ResponseHeaders[name])
+		}
 	}
 }
 

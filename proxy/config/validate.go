@@ -61,6 +61,7 @@ func (c Config) mistakes(note noter) {
 		note("access-log-format", "%q is neither %q nor %q", f, LogHTTP, LogJSON)
 	}
 	c.validateServers(note)
+	c.validateHeaders(note)
 	c.validateClients(note)
 }
 

@@ -228,7 +228,7 @@ func (e *exchange) say(a *rules.Answer) {
 
 // begin starts the final answer.
 func (e *exchange) begin(h h1.Head) error {
-	h.Fields = rules.WithHSTS(&e.p.Config, h.Fields)
+	h.Fields = rules.WithOwn(&e.p.Config, h.Fields)
 	return e.c.Begin(h)
 }
 

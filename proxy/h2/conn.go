@@ -70,7 +70,7 @@ func NewConn(l Limits, now time.Time) *Conn {
 		sendWindow: defaultWindow, receiveWindow: maxWindow, settling: []bool{false}, streamWindow: defaultWindow, account: account{since: now},
 	}
 	c.hpack = hpack.NewDecoder(headerTable, c.field)
-	c.hpack.SetMaxStringLength(maxString)
+	c.hpack.SetMaxStringLength(max(maxString, 2*c.limits.Head))
 	c.greet()
 	return c
 }

@@ -253,7 +253,7 @@ func (c *Conn) openBlock(id uint32) {
 func (c *Conn) fragment(p []byte, last bool) {
 	b := &c.block
 	b.bytes += len(p)
-	if b.fragments++; b.bytes > maxBlock || b.fragments > maxFragments {
+	if b.fragments++; b.bytes > max(maxBlock, 2*c.limits.Head) || b.fragments > maxFragments {
 		c.fail(EnhanceYourCalm, "a field block is too long") // CVE-2023-45288
 		return
 	}

@@ -3,6 +3,8 @@ package rules
 import (
 	"encoding/json"
 	"html/template"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -106,18 +108,26 @@ func (a *Answer) page() string {
 	return body.String()
 }
 
-// WithHSTS replaces what fields say about Strict-Transport-Security where the
-// configuration does (RFC 6797). Subdomains are other people's servers, so they
-// are left out.
-func WithHSTS(c *config.Config, fields []h1.Field) []h1.Field {
-	if c.HSTS <= 0 {
-		return fields
+// WithOwn replaces what fields say about what the configuration says for every
+// answer: Strict-Transport-Security (RFC 6797; subdomains are other people's
+// servers, so they are left out) and response-headers.
+func WithOwn(c *config.Config, fields []h1.Field) []h1.Field {
+	if c.HSTS > 0 {
+		fields = set(fields, "Strict-Transport-Security", "max-age="+strconv.FormatInt(int64(c.HSTS/time.Second), 10))
 	}
-	kept := fields[:0]
+	for _, name := range slices.Sorted(maps.Keys(c.ResponseHeaders)) {
+		fields = set(fields, name, c.ResponseHeaders[name])
+	}
+	return fields
+}
+
+// set replaces all fields of that name by one.
+func set(fields []h1.Field, name, value string) []h1.Field {
+	kept, lower := fields[:0], strings.ToLower(name)
 	for _, f := range fields {
-		if !h1.Is(f.Name, "strict-transport-security") {
+		if !h1.Is(f.Name, lower) {
 			kept = append(kept, f)
 		}
 	}
-	return append(kept, field("Strict-Transport-Security", "max-age="+strconv.FormatInt(int64(c.HSTS/time.Second), 10)))
+	return append(kept, field(name, value))
 }

@@ -15,10 +15,9 @@ import (
 )
 
 const (
-	maxHead   = 8 << 10 // bytes of request line and headers; beyond: 431
-	maxFields = 100
+	maxFields = 100 // of a request's head; beyond: 431
 	// The head's buffer; behind the head there is room for a full TLS record.
-	inputBuffer = maxHead + 16<<10
+	bodyRoom = 16 << 10
 	// Bytes of a body that come at once: then there are many.
 	largeUpload = 12 << 10
 	// What an idle driver keeps of its output buffer.
@@ -67,8 +66,8 @@ type h1conn struct {
 }
 
 func newH1Conn(p *exchange.Common, h *exchange.Host) *h1conn {
-	c := &h1conn{Worker: exchange.NewWorker(h), p: p, limit: p.Config.IdleTimeout, in: make([]byte, inputBuffer)}
-	c.head.MaxHead, c.head.MaxFields = maxHead, maxFields
+	c := &h1conn{Worker: exchange.NewWorker(h), p: p, limit: p.Config.IdleTimeout, in: make([]byte, p.Config.MaxHeader+bodyRoom)}
+	c.head.MaxHead, c.head.MaxFields = p.Config.MaxHeader, maxFields
 	return c
 }
 

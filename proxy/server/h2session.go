@@ -53,7 +53,7 @@ func (c *loopConn) speakH2() {
 	cfg, now := &c.host.p.Config, c.host.Now()
 	s := &h2session{loopConn: c}
 	s.core = h2.NewConn(h2.Limits{
-		Streams: maxStreams, Head: maxHead, Fields: maxFields, Request: cfg.RequestTimeout, Stall: min(cfg.IdleTimeout, stallTime), KeepAlive: cfg.KeepAliveTimeout,
+		Streams: maxStreams, Head: cfg.MaxHeader, Fields: maxFields, Request: cfg.RequestTimeout, Stall: min(cfg.IdleTimeout, stallTime), KeepAlive: cfg.KeepAliveTimeout,
 	}, now)
 	s.readOn, s.writeOn = s.read, s.write
 	s.opened = c.host.sessions.Add(s.remote, now)

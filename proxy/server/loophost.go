@@ -10,7 +10,7 @@ import (
 
 const (
 	// maxSpare is how many drivers of HTTP/1.1 a loop keeps for the next request;
-	// each has a buffer of inputBuffer bytes.
+	// each has a buffer for a head and bodyRoom.
 	maxSpare = 64
 	// outputBuffer is for what an HTTP/2 connection says at a time, in bytes.
 	outputBuffer = 8 << 10
@@ -39,7 +39,7 @@ func newLoopHost(p *Server, sessions *inflight.Set) (*loopHost, error) {
 		return nil, err
 	}
 	h := &loopHost{p: p, sessions: sessions, holders: map[*h2session]struct{}{}, budget: h2Budget / runtime.GOMAXPROCS(0)}
-	h.Host, h.buffers, h.outputs = exchange.NewHost(p.Config, l), exchange.NewBuffers(inputBuffer), exchange.NewBuffers(outputBuffer)
+	h.Host, h.buffers, h.outputs = exchange.NewHost(p.Config, l), exchange.NewBuffers(p.Config.MaxHeader+bodyRoom), exchange.NewBuffers(outputBuffer)
 	return h, nil
 }
 
