@@ -1,6 +1,7 @@
 package interview
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -172,6 +173,9 @@ func upstreamURL(text string) error {
 	rest, ok := strings.CutPrefix(text, "http://")
 	if !ok {
 		return fmt.Errorf("%q: Bitbucket's own address starts with http://, the front does the TLS", text)
+	}
+	if strings.Contains(rest, "@") {
+		return errors.New("Bitbucket's own address must not contain a user name or password")
 	}
 	if strings.Contains(strings.TrimSuffix(rest, "/"), "/") {
 		return fmt.Errorf("%q: leave the path out, the context path is known", text)

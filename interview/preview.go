@@ -89,6 +89,7 @@ func (iv *Interview) planPreview(a setup.Answers, shown ...string) Preview {
 		a.Restart, a.Reload = setup.Never, setup.Never
 	}
 	facts := iv.Facts
+	facts.Scope = nil                       // a preview is of what may be answered; nothing is done with it
 	facts.Certificate = setup.Certificate{} // not shown, and not complete before its key is known
 	plan, err := iv.machine.Build(facts, a)
 	if err != nil {

@@ -16,7 +16,7 @@ func frontQuestions() []Question {
 			Help:    "what terminates TLS: haproxy or builtin (bitgate's own proxy)",
 			Default: "haproxy where it is installed", Asked: "always",
 			Options: []Option{{setup.FrontHAProxy, "HAProxy, as the documented page has it"}, {setup.FrontBuiltin, "bitgate's built-in proxy, which does the same"}},
-			Slow:    true, when: func(*Interview) bool { return true },
+			Slow:    true, Looks: true, when: func(*Interview) bool { return true },
 		}, func(a *setup.Answers) *string { return &a.Front }),
 		pathField(Question{
 			ID: "haproxy-cfg", Step: setup.StepHAProxy, Title: "HAProxy's configuration",

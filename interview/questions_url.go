@@ -18,7 +18,7 @@ func urlQuestion() Question {
 		ID: "url", Step: setup.StepContextPath, Title: "Public URL", Kind: Text, Arg: "URL", Example: "git.example.com",
 		Why:   "The address under which people will reach Bitbucket through the front. The host name is enough.",
 		Help:  "public URL of Bitbucket, e.g. https://git.example.com/bitbucket",
-		Asked: "always", required: true, Slow: true,
+		Asked: "always", required: true, Slow: true, Looks: true,
 		Get: func(a setup.Answers) string { return a.URL.BaseURL() },
 		Set: func(a *setup.Answers, text string) error { return a.URL.UnmarshalText([]byte(strings.TrimSpace(text))) },
 		when: func(*Interview) bool {

@@ -25,6 +25,9 @@ func Build(f Facts, a Answers) (Plan, error) {
 		return Plan{}, problem.New("missing: --"+strings.Join(missing, " --"), "these could not be detected",
 			"give them as flags or in the answers file").WithKind(problem.Usage)
 	}
+	if err := f.stale(a); err != nil {
+		return Plan{}, err
+	}
 	b.settings()
 	steps := []func() (Step, error){b.contextPath, b.baseURL, b.connector, b.frontStep, b.ssh}
 	for _, build := range steps {

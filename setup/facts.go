@@ -1,7 +1,10 @@
 package setup
 
 import (
+	"strings"
+
 	"bitgate/bitbucket"
+	"bitgate/certs"
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
 	"bitgate/internal/atomicfile"
@@ -12,6 +15,7 @@ import (
 // Facts are what was found on the machine; never a guess. Detect makes them,
 // Build only reads them.
 type Facts struct {
+	Scope     *Scope // what they were gathered for; nil where nobody looked
 	Root      string // before the paths of this machine; "" outside tests
 	Bitbucket bitbucket.Install
 	Layout    bitbucket.Layout // zero when the version is unknown
@@ -46,6 +50,34 @@ type Facts struct {
 	OpenRun       string           // id of an unfinished earlier run, "" for none
 	Findings      []problem.Finding
 	DeadFiles     []string // configuration that this generation does not read
+}
+
+// Scope is what of the answers decides what is looked at: facts hold for no other.
+type Scope struct {
+	Host  string // of the public URL
+	Port  int
+	Paths Paths
+	Cert  certs.Paths
+	Nodes string
+}
+
+// ScopeOf takes it out of answers, resolved or not.
+func ScopeOf(a Answers, h live.Install) Scope {
+	s := Scope{Paths: Where(a, h), Cert: CertPaths(a), Nodes: strings.Join(a.Nodes, " ")}
+	if !a.URL.IsZero() {
+		s.Host, s.Port = a.URL.Host(), a.URL.Port()
+	}
+	return s
+}
+
+// stale refuses facts that were gathered for other answers: a certificate that was
+// judged for another name, a bundle that nobody looked for.
+func (f Facts) stale(a Answers) error {
+	if f.Scope == nil || *f.Scope == ScopeOf(a, f.HAProxy) {
+		return nil
+	}
+	return problem.New("the machine was looked at for another public URL, certificate, front or list of nodes",
+		"what was found then may not hold for this one", "look again: go back to the question and answer it, or start again")
 }
 
 // Reader is the user as whom a service reads its files; the zero one is root.

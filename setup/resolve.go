@@ -3,6 +3,7 @@ package setup
 import (
 	"cmp"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"bitgate/bitbucket"
@@ -65,6 +66,7 @@ func Resolve(f Facts, input Answers, inputSources Sources) (Answers, Sources) {
 	r.bitbucket(f)
 	r.front(f)
 	r.policy(f)
+	r.a.Upstream = strings.TrimRight(r.a.Upstream, "/")
 	return r.a, r.src
 }
 

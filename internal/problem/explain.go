@@ -20,7 +20,9 @@ type Explanation struct {
 func Explain(err error) Explanation {
 	var out Explanation
 	for _, e := range Separate(err) {
-		out.Found = append(out.Found, found(e)...)
+		for _, text := range found(e) {
+			out.Found = append(out.Found, Mask(text))
+		}
 		walk(e, func(p *Error) {
 			out.Why = addOnce(out.Why, p.Why)
 			out.Do = addOnce(out.Do, p.Do)
@@ -77,7 +79,7 @@ func walk(err error, visit func(*Error)) {
 }
 
 func addOnce(list []string, text string) []string {
-	if text == "" || slices.Contains(list, text) {
+	if text = Mask(text); text == "" || slices.Contains(list, text) {
 		return list
 	}
 	return append(list, text)

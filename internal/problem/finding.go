@@ -28,13 +28,14 @@ type Finding struct {
 
 // Text is what was found, with its place.
 func (f Finding) Text() string {
+	text := Mask(f.Found)
 	switch {
 	case f.File == "":
-		return f.Found
+		return text
 	case f.Line == 0:
-		return f.File + ": " + f.Found
+		return f.File + ": " + text
 	}
-	return fmt.Sprintf("%s, line %d: %s", f.File, f.Line, f.Found)
+	return fmt.Sprintf("%s, line %d: %s", f.File, f.Line, text)
 }
 
 // Headline is the title with the text, or the one of them that there is.

@@ -43,9 +43,9 @@ func (e *Error) WithKind(k Kind) *Error { e.Kind = k; return e }
 
 func (e *Error) Error() string {
 	if e.Cause != nil {
-		return fmt.Sprintf("%s: %v", e.Found, e.Cause)
+		return Mask(fmt.Sprintf("%s: %v", e.Found, e.Cause))
 	}
-	return e.Found
+	return Mask(e.Found)
 }
 
 func (e *Error) Unwrap() error { return e.Cause }

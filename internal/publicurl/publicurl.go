@@ -4,6 +4,7 @@
 package publicurl
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -29,6 +30,9 @@ type URL struct {
 // (RFC 5891), a trailing dot or slash is dropped, port 443 is implied.
 func Parse(text string) (URL, error) {
 	text = strings.TrimSpace(text)
+	if strings.Contains(text, "@") { // stands in no host and no path of ours; what is before it may be a password
+		return URL{}, errors.New("the public URL must not contain a user name or password")
+	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return URL{}, fmt.Errorf("%q is not a URL", text)
@@ -36,8 +40,6 @@ func Parse(text string) (URL, error) {
 	switch {
 	case u.Scheme != "https":
 		return URL{}, fmt.Errorf("%q: the public URL must start with https://", text)
-	case u.User != nil:
-		return URL{}, fmt.Errorf("the public URL must not contain a user name or password")
 	case u.RawQuery != "" || u.ForceQuery:
 		return URL{}, fmt.Errorf("%q: the public URL must not contain a query (?)", text)
 	case u.Fragment != "" || strings.Contains(text, "#"):

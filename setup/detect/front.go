@@ -33,7 +33,9 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 		return err
 	}
 	f.HAProxyCtl, _ = service.FindHAProxy(ctx, p.Root)
-	where := setup.Where(p.Input, f.HAProxy)
+	scope := setup.ScopeOf(p.Input, f.HAProxy)
+	f.Scope = &scope
+	where := scope.Paths
 	if err := f.readHAProxyFiles(where.HAProxyCfg); err != nil {
 		return err
 	}

@@ -1,0 +1,18 @@
+package problem
+
+import "bitgate/internal/pattern"
+
+// What a person typed or pasted is quoted back in errors, and an address may hold a
+// password: https://user:password@host (RFC 3986, 3.2.1), as Git remotes do.
+var (
+	urlUser  = pattern.Lazy(`([A-Za-z][A-Za-z0-9+.-]*://)[^\s"'<>]*@`)
+	bareUser = pattern.Lazy(`(^|[\s"'=(])([^\s"'=(/:@]+):([^\s"'@]+)@`)
+)
+
+const masked = "********@"
+
+// Mask hides users and passwords of addresses in a text.
+func Mask(text string) string {
+	text = urlUser().ReplaceAllString(text, "${1}"+masked)
+	return bareUser().ReplaceAllString(text, "${1}"+masked)
+}
