@@ -1,6 +1,7 @@
 package bitbucket
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -58,26 +59,24 @@ func (r receiver) may(uid uint32) bool {
 func (r receiver) check(conn net.Conn) error {
 	server, err1 := netip.ParseAddrPort(conn.RemoteAddr().String())
 	client, err2 := netip.ParseAddrPort(conn.LocalAddr().String())
-	all, err := sockets.TCP(r.proc)
-	if err != nil || err1 != nil || err2 != nil || len(all) == 0 {
+	all, err := sockets.Listening(r.proc, server.Port())
+	accepted, found, err3 := sockets.Connection(r.proc, server, client)
+	_, seen, err4 := sockets.Connection(r.proc, client, server) // our own end: whether anything can be seen
+	if err := errors.Join(err, err1, err2, err3, err4); err != nil || !seen {
 		return r.refuse(server, "who listens there cannot be found out: "+r.proc+"/net/tcp cannot be read", "")
 	}
-	server, client = plain(server), plain(client)
+	server = sockets.Plain(server)
 	var listening []string
-	var accepted *sockets.Socket
 	for _, s := range all {
-		switch {
-		case s.Takes(server):
+		if s.Takes(server) {
 			if !r.may(s.UID) {
 				return r.stranger(server, s)
 			}
 			listening = append(listening, s.Inode)
-		case !s.Listening && plain(s.Local) == server && plain(s.Remote) == client:
-			accepted = &s
 		}
 	}
 	switch {
-	case accepted == nil: // led elsewhere by the kernel, or listened to by root's program that leads it on
+	case !found: // led elsewhere by the kernel, or listened to by root's program that leads it on
 		return nil
 	case accepted.Inode == "0" && len(listening) > 0:
 		return nil
@@ -86,11 +85,7 @@ func (r receiver) check(conn net.Conn) error {
 	case r.may(accepted.UID) || r.sharedWith(listening, accepted.Inode):
 		return nil
 	}
-	return r.stranger(server, *accepted)
-}
-
-func plain(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
+	return r.stranger(server, accepted)
 }
 
 // sharedWith reports whether a process holds this socket and one that listens.

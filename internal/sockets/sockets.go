@@ -1,5 +1,5 @@
 // Package sockets reads the TCP sockets of this machine and who holds them
-// (proc(5): net/tcp and net/tcp6, and the links in PID/fd).
+// (sock_diag(7), or proc(5): net/tcp and net/tcp6; and the links in PID/fd).
 package sockets
 
 import (
@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,8 +33,48 @@ func (s Socket) Takes(address netip.AddrPort) bool {
 	return mine.Unmap() == to || mine.IsUnspecified() && (mine.Is6() || to.Is4())
 }
 
-// TCP lists the sockets of this network namespace. proc is "/proc" outside tests.
-func TCP(proc string) ([]Socket, error) {
+// kernelsProc is where the process table lies outside tests. The kernel is asked
+// itself only for that one.
+const kernelsProc = "/proc"
+
+// Listening are the sockets of this network namespace that listen on port, or on
+// any for 0.
+func Listening(proc string, port uint16) ([]Socket, error) {
+	if proc == kernelsProc {
+		if all, err := diagListening(port); err == nil {
+			return all, nil
+		} // a kernel or a sandbox without sock_diag
+	}
+	all, err := table(proc)
+	return slices.DeleteFunc(all, func(s Socket) bool {
+		return !s.Listening || port != 0 && s.Local.Port() != port
+	}), err
+}
+
+// Connection is this machine's end of a connection, whose other end is remote.
+func Connection(proc string, local, remote netip.AddrPort) (s Socket, found bool, err error) {
+	local, remote = Plain(local), Plain(remote)
+	if proc == kernelsProc {
+		if s, found, err := diagConnection(local, remote); err == nil {
+			return s, found, nil
+		}
+	}
+	all, err := table(proc)
+	for _, s := range all {
+		if !s.Listening && Plain(s.Local) == local && Plain(s.Remote) == remote {
+			return s, true, err
+		}
+	}
+	return Socket{}, false, err
+}
+
+// Plain is an address as IPv4 where it is IPv4 in IPv6, and without a zone.
+func Plain(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
+}
+
+// table lists the sockets of this network namespace, all of them.
+func table(proc string) ([]Socket, error) {
 	var all []Socket
 	for _, name := range []string{"tcp", "tcp6"} {
 		data, err := os.ReadFile(filepath.Join(proc, "net", name))

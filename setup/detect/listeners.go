@@ -10,17 +10,15 @@ import (
 // Listeners reads the listening TCP sockets and who holds them from the process
 // table.
 func Listeners(proc string) ([]setup.Listener, error) {
-	all, err := sockets.TCP(proc)
+	all, err := sockets.Listening(proc, 0)
 	if err != nil {
 		return nil, err
 	}
 	byInode := map[string]setup.Listener{}
 	var inodes []string
 	for _, s := range all {
-		if s.Listening {
-			byInode[s.Inode] = setup.Listener{Address: s.Local.String()}
-			inodes = append(inodes, s.Inode)
-		}
+		byInode[s.Inode] = setup.Listener{Address: s.Local.String()}
+		inodes = append(inodes, s.Inode)
 	}
 	for inode, held := range sockets.Holders(proc, inodes...) {
 		l, last := byInode[inode], held[len(held)-1]
