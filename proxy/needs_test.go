@@ -68,3 +68,23 @@ func TestForwardedHeader(t *testing.T) {
 		t.Errorf("with both the client is %s", got)
 	}
 }
+
+// A former name sends everybody on, with path, query and method; other names are
+// refused as before.
+func TestRedirectHosts(t *testing.T) {
+	r := start(t, server(t, hello), func(c *config.Config) { c.RedirectHosts = []string{"stash.example.com", "git"} })
+	for request, want := range map[string]string{
+		"GET /bitbucket/x?a=b HTTP/1.1\r\nHost: Stash.example.com\r\n\r\n":              "301 " + r.url.Origin() + "/bitbucket/x?a=b",
+		"POST /bitbucket/x HTTP/1.1\r\nHost: git:8443\r\nContent-Length: 1\r\n\r\nx":    "308 " + r.url.Origin() + "/bitbucket/x",
+		"GET /bitbucket/x HTTP/1.1\r\nHost: stash.example.com.\r\n\r\n":                 "301 " + r.url.Origin() + "/bitbucket/x",
+		"GET //evil.example.com/x HTTP/1.1\r\nHost: git\r\n\r\n":                        "301 " + r.url.Origin() + "//evil.example.com/x",
+		"GET https://evil.example.com/x HTTP/1.1\r\nHost: git\r\n\r\n":                  "421 ",
+		"GET /bitbucket/x HTTP/1.1\r\nHost: stash.example.com.evil.example.com\r\n\r\n": "421 ",
+		"GET /bitbucket/x HTTP/1.1\r\nHost: " + r.url.Authority() + "\r\n\r\n":          "200 ",
+	} {
+		res := r.raw(request)
+		if got := fmt.Sprint(res.StatusCode, " ", res.Header.Get("Location")); got != want {
+			t.Errorf("%q: %s, want %s", request, got, want)
+		}
+	}
+}

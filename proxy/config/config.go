@@ -65,6 +65,7 @@ type Config struct {
 	MaxConnections   int               `yaml:"max-connections,omitempty"`         // of all clients at a time (global maxconn); fewer where the system allows fewer open files
 	LimitConnections int               `yaml:"limit-connections,omitempty"`       // of one client at a time; 0 is a quarter of those of all
 	MaxHeader        int               `yaml:"max-header,omitempty"`              // bytes of a request's head (tune.bufsize); beyond: 431
+	RedirectHosts    []string          `yaml:"redirect-hosts,omitempty"`          // other names, whose requests are sent on to the public URL
 	ResponseHeaders  map[string]string `yaml:"response-headers,omitempty"`        // set in every answer (http-response set-header)
 	LimitRate        float64           `yaml:"limit-rate,omitempty"`              // requests per second of one client; 0 is no limit
 	LimitBurst       int               `yaml:"limit-burst,omitempty"`             // at once before the rate holds; 0 is one second's

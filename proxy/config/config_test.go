@@ -103,6 +103,7 @@ func TestParseNamesLineAndKey(t *testing.T) {
 		{"PROXY protocol from anybody", small + "proxy-protocol: true\n", []string{"line 4: proxy-protocol needs trusted-proxies"}},
 		{"PROXY protocol to SSH", small + "ssh-proxy-protocol: v3\n", []string{`line 4: ssh-proxy-protocol "v3"`}},
 		{"head", small + "max-header: 100\n", []string{"line 4: max-header is 100, not between 4096 and 65536"}},
+		{"other hosts", small + "redirect-hosts: ['stash.example.com:443', git.example.com, stash]\n", []string{`redirect-hosts.0 "stash.example.com:443"`, `redirect-hosts.1 "git.example.com" is the public URL's own name`}},
 		{"framing by hand", small + "response-headers:\n  X-Frame-Options: DENY\n  Content-Length: '5'\n", []string{`response-headers.Content-Length`, "frames the answer"}},
 		{"malformed header", small + "response-headers: {'X Y': a, Z: \"a\\nb\"}\n", []string{`response-headers.X Y is not the name of a header`, `response-headers.Z`}},
 		{"handover", small + "handover: here.sock\n", []string{`line 4: handover "here.sock"`}},

@@ -62,6 +62,18 @@ func (c Config) validateNumbers(note noter) {
 	}
 }
 
+func (c Config) validateHosts(note noter) {
+	for i, host := range c.RedirectHosts {
+		key := "redirect-hosts." + strconv.Itoa(i)
+		switch {
+		case host == "" || !printable(host) || strings.ContainsAny(host, ":/@[]") || strings.HasSuffix(host, "."):
+			note(key, "%q is not a host name such as stash.example.com, without port", host)
+		case strings.EqualFold(host, c.URL.Host()):
+			note(key, "%q is the public URL's own name", host)
+		}
+	}
+}
+
 // validateHeaders judges what is set in every answer.
 func (c Config) validateHeaders(note noter) {
 	for _, name := range slices.Sorted(maps.Keys(c.ResponseHeaders)) {

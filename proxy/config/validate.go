@@ -62,6 +62,7 @@ func (c Config) mistakes(note noter) {
 	}
 	c.validateServers(note)
 	c.validateHeaders(note)
+	c.validateHosts(note)
 	c.validateClients(note)
 }
 

@@ -51,13 +51,13 @@ func (e *exchange) answerHead(res *h1.Response) h1.Head {
 
 func (e *exchange) final(u *upstreamConn) error {
 	res := &u.head
-	e.marks.Answered = e.Now()
 	u.logged = u.logged || rules.LogsInConnection(e.r, res)
 	u.body.Start(res.Kind, res.Length)
 	// What is malformed from the start can still be answered for.
 	if _, err := u.body.Peek(u.in[u.r:u.w]); err != nil {
 		return err
 	}
+	e.marks.Answered = e.Now()
 	a := e.answerHead(res)
 	a.Close = !e.uploadOver()
 	e.begun, e.status = true, res.Status

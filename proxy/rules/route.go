@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"net/netip"
+	"slices"
 	"strings"
 
 	"bitgate/internal/publicurl"
@@ -13,6 +15,8 @@ import (
 func Route(c *config.Config, r *Request) *Answer {
 	context := c.URL.TomcatPath()
 	switch {
+	case redirected(c, r):
+		return redirect(MovedStatus(string(r.Method)), c.URL.Origin()+string(r.Target))
 	case statusPage(c.URL, r): // a balancer in front asks by address
 	case !ourHost(c.URL, r.Host) || r.Authority != "" && !ourHost(c.URL, r.Authority):
 		return Refuse(421, "This server answers only under its own name, "+c.URL.Authority()+".")
@@ -49,6 +53,17 @@ func under(path, context string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
+// redirected reports whether the request asks for a former or short name of the
+// server, and for nothing else.
+func redirected(c *config.Config, r *Request) bool {
+	if len(c.RedirectHosts) == 0 || r.Authority != "" && r.Authority != r.Host || len(r.Target) == 0 || r.Target[0] != '/' {
+		return false
+	}
+	name, _, _ := strings.Cut(r.Host, ":")
+	name = strings.TrimSuffix(name, ".")
+	return slices.ContainsFunc(c.RedirectHosts, func(host string) bool { return strings.EqualFold(host, name) })
+}
+
 // statusPage reports whether Bitbucket's state is asked for, which says nothing that
 // depends on a name.
 func statusPage(u publicurl.URL, r *Request) bool {
@@ -59,6 +74,13 @@ func statusPage(u publicurl.URL, r *Request) bool {
 // be written out, and so may the dot that ends a name (RFC 3986, 3.2.2).
 func ourHost(u publicurl.URL, host string) bool {
 	host = strings.ToLower(host)
+	if strings.HasPrefix(host, "[") { // an address has many spellings
+		if at, err := netip.ParseAddrPort(host); err == nil {
+			host = at.String()
+		} else if at, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+			host = "[" + at.String() + "]"
+		}
+	}
 	if name, port, found := strings.Cut(host, ":"); !found {
 		host = strings.TrimSuffix(host, ".")
 	} else if !strings.Contains(port, ":") {

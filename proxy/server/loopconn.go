@@ -120,8 +120,11 @@ func (c *loopConn) turnAway(err error) {
 	}
 	p.Counters.TurnedAway(metrics.Handshake)
 	reason := strings.TrimPrefix(err.Error(), "tls: ")
-	if conns.IsTimeout(err) {
+	switch {
+	case conns.IsTimeout(err):
 		reason = "it did not end in time"
+	case errors.Is(err, io.EOF):
+		reason = "the client closed the connection"
 	}
 	asked := ""
 	if name := c.tls.ConnectionState().ServerName; name != "" {
