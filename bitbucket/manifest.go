@@ -43,8 +43,15 @@ func parseManifest(body []byte) (string, bool) {
 	return text, err == nil && isWebAddress(text)
 }
 
+// maxURL is the longest address that is taken from Bitbucket, in bytes: it goes
+// into plans and journals, onto screens and back into a form.
+const maxURL = 2 << 10
+
 // isWebAddress accepts an absolute http or https URL without user info.
 func isWebAddress(text string) bool {
+	if len(text) > maxURL {
+		return false
+	}
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
 }

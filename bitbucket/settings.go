@@ -3,8 +3,11 @@ package bitbucket
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
+
+	"bitgate/internal/problem"
 )
 
 // Settings are the server settings bitgate reads and changes.
@@ -19,6 +22,17 @@ type Settings struct {
 // Settings reads them. Where the SSH settings or the application links cannot
 // be read, their fields stay empty.
 func (s *Session) Settings(ctx context.Context) (Settings, error) {
+	got, err := s.settings(ctx)
+	for what, text := range map[string]string{"base URL": got.BaseURL, "SSH base URL": got.SSHBaseURL} {
+		if err == nil && len(text) > maxURL {
+			err = problem.New(fmt.Sprintf("the %s that %s tells has %d bytes", what, s.base(), len(text)),
+				"no address is longer than 2 KiB; this one could not be put back later", "correct it in Bitbucket (Administration, Server settings)")
+		}
+	}
+	return got, err
+}
+
+func (s *Session) settings(ctx context.Context) (Settings, error) {
 	var got Settings
 	if s.confAPI {
 		b, ok, err := s.readConfAPI(ctx)

@@ -24,10 +24,11 @@ type Properties struct {
 // entry is one logical line with a key, by its places in the file.
 type entry struct {
 	key, value string
-	line       int  // 1-based, of the key
-	valueAt    int  // where the raw value begins
-	end        int  // behind the raw value: line end or end of file
-	separated  bool // there is "=", ":" or a blank before valueAt
+	line       int    // 1-based, of the key
+	valueAt    int    // where the raw value begins
+	end        int    // behind the raw value: line end or end of file
+	form       string // key in the form that relaxed binding compares
+	separated  bool   // there is "=", ":" or a blank before valueAt
 }
 
 // comment is one comment line.
@@ -66,6 +67,7 @@ func (p *Properties) parse() error {
 		if err != nil {
 			return err
 		}
+		e.form = uniform(e.key)
 		p.entries = append(p.entries, e)
 	}
 }
@@ -108,8 +110,9 @@ func (p *Properties) all(key string) []entry {
 // server.proxy_name), which Spring Boot's relaxed binding takes for the same.
 func (p *Properties) twins(key string) []entry {
 	var list []entry
+	form := uniform(key)
 	for _, e := range p.entries {
-		if e.key != key && uniform(e.key) == uniform(key) {
+		if e.key != key && e.form == form {
 			list = append(list, e)
 		}
 	}
@@ -119,7 +122,12 @@ func (p *Properties) twins(key string) []entry {
 // uniform is the form in which relaxed binding compares names: lower case,
 // without dashes and underscores (Spring Boot reference, "Relaxed Binding").
 func uniform(key string) string {
-	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(key))
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' {
+			return -1
+		}
+		return r
+	}, key))
 }
 
 // propertyKeys spells the attributes of a Connector as keys of

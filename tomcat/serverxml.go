@@ -27,6 +27,7 @@ type ServerXML struct {
 	tags  []tagSpan        // start tags in document order
 	elems []*etree.Element // the elements of tree, in the same order
 	tree  *etree.Document
+	index lineIndex
 }
 
 // ParseServerXML reads a server.xml. It refuses, with line and reason, what is
@@ -56,6 +57,7 @@ func (s *ServerXML) parse() (err error) {
 		return err
 	}
 	s.tags = found.tags
+	s.index = newLineIndex(s.text.text)
 	s.elems = elements(s.tree.Root())
 	if len(s.elems) != len(s.tags) {
 		return &fault{1, "its elements cannot be told apart safely"}
@@ -100,7 +102,7 @@ func (s *ServerXML) at(path ...string) []int {
 	return list
 }
 
-func (s *ServerXML) line(ordinal int) int { return lineAt(s.text.text, s.tags[ordinal].start) }
+func (s *ServerXML) line(ordinal int) int { return s.index.at(s.tags[ordinal].start) }
 
 func (s *ServerXML) faultAt(ordinal int, format string, args ...any) error {
 	return &fault{s.line(ordinal), fmt.Sprintf(format, args...)}

@@ -6,6 +6,7 @@ package tomcat
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"bitgate/internal/problem"
@@ -78,6 +79,28 @@ func lineAt[T string | []byte](text T, at int) int {
 		if text[i] == '\n' || text[i] == '\r' && (i+1 == len(text) || text[i+1] != '\n') {
 			line++
 		}
+	}
+	return line
+}
+
+// lineIndex is lineAt for many places in one text: where each line begins.
+type lineIndex []int
+
+func newLineIndex(text string) lineIndex {
+	index := lineIndex{0}
+	for i := range len(text) {
+		if text[i] == '\n' || text[i] == '\r' && (i+1 == len(text) || text[i+1] != '\n') {
+			index = append(index, i+1)
+		}
+	}
+	return index
+}
+
+// at is the 1-based line of a byte offset.
+func (l lineIndex) at(offset int) int {
+	line, begins := slices.BinarySearch(l, offset)
+	if begins {
+		line++
 	}
 	return line
 }

@@ -8,6 +8,23 @@ type tagSpan struct {
 	start   int // of "<"
 	nameEnd int
 	attrs   []attrSpan
+	byName  map[string]int // into attrs, where there are many
+}
+
+// manyAttrs is where a map is quicker than looking through all of them.
+const manyAttrs = 16
+
+func (t *tagSpan) add(a attrSpan) {
+	t.attrs = append(t.attrs, a)
+	switch n := len(t.attrs); {
+	case n > manyAttrs:
+		t.byName[a.name] = n - 1
+	case n == manyAttrs:
+		t.byName = map[string]int{}
+		for i, a := range t.attrs {
+			t.byName[a.name] = i
+		}
+	}
 }
 
 // attrSpan is one attribute of a start tag.
@@ -22,6 +39,13 @@ type attrSpan struct {
 }
 
 func (t tagSpan) attr(name string) (attrSpan, bool) {
+	if t.byName != nil {
+		i, ok := t.byName[name]
+		if !ok {
+			return attrSpan{}, false
+		}
+		return t.attrs[i], true
+	}
 	for _, a := range t.attrs {
 		if a.name == name {
 			return a, true
@@ -60,7 +84,7 @@ func (s *scan) startTag() error {
 		if err != nil {
 			return err
 		}
-		tag.attrs = append(tag.attrs, a)
+		tag.add(a)
 	}
 }
 

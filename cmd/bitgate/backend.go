@@ -42,6 +42,7 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 			a.Ask = ask
 			var err error
 			result, err = a.Apply(ctx, p)
+			ses.p.changing.Store(false)
 			if result.State == setup.RunCommitted {
 				end = ses.end(result, p)
 				_ = os.Remove(ses.draft()) // at worst it is offered again

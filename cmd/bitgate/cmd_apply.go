@@ -196,6 +196,7 @@ func (ses *session) carryOut(ctx context.Context, plan setup.Plan, o applyOption
 		}
 	}
 	result, err := ses.applier(ctx, show.Event).Apply(ctx, plan)
+	ses.p.changing.Store(false)
 	if result.Run == "" || result.State != setup.RunCommitted {
 		if err == nil {
 			show.Result(result, view.End{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -103,6 +104,9 @@ func (ses *session) verifiedPlan() (setup.Plan, error) {
 	return plan, nil
 }
 
+// verifyTime ends a look at a server that drips its answers.
+const verifyTime = 2 * time.Minute
+
 // examine runs the doctor on what plan set up.
 func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notify func(problem.Finding)) []problem.Finding {
 	t := target(plan, v)
@@ -128,6 +132,8 @@ func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags,
 			notify(f)
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, verifyTime)
+	defer cancel()
 	return append(host, doctor.Run(ctx, t, notify)...)
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +38,10 @@ type process struct {
 	Size func() (width, height int)
 	// Signals are SIGINT, SIGTERM and SIGHUP; nil for none.
 	Signals <-chan os.Signal
+	// Abandon ends the process at once with an exit code; nil: it is never done.
+	Abandon func(code int)
+	// changing is true while a run is under way, which must end whole.
+	changing *atomic.Bool
 	// Hangups are SIGHUP alone, for a daemon, to which it means "reload".
 	Hangups <-chan os.Signal
 
@@ -60,12 +65,16 @@ func osProcess() process {
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	// Whoever reads our output may go away in the middle of a run: writing then fails,
+	// which nobody minds, instead of killing the process (os/signal, "SIGPIPE"). Asking
+	// for the signal and not ignoring it leaves children as they are.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	p := process{
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv,
 		InTTY: term.IsTerminal(int(os.Stdin.Fd())), OutTTY: term.IsTerminal(int(os.Stdout.Fd())),
-		Signals: signals, Hangups: hangups, Proc: "/proc",
+		Signals: signals, Hangups: hangups, Proc: "/proc", Abandon: os.Exit, changing: &atomic.Bool{},
 		Size: func() (int, int) {
 			w, h, err := term.GetSize(int(os.Stdout.Fd()))
 			if err != nil {
@@ -110,6 +119,9 @@ func readPasswordTTY(ctx context.Context, prompt string) ([]byte, error) {
 
 // start makes the streams fit for use by several goroutines and prompts.
 func (p *process) start() {
+	if p.changing == nil {
+		p.changing = &atomic.Bool{}
+	}
 	p.tty, p.exact = p.Out, p.Out
 	p.Out, p.Err = together(p.Out, p.Err, p.serves())
 	p.lines = bufio.NewReader(p.In)
@@ -137,13 +149,17 @@ func Main(p process) int {
 	return exitCode(err)
 }
 
-// cancelOnSignal ends what is under way at the first signal. A second one does
-// not kill the process: it may be in the middle of taking something back.
+// cancelOnSignal ends what is under way at the first signal. A second one ends a
+// process that only looks at once, whatever it waits for; not one that changes
+// something: it may be in the middle of taking it back.
 func cancelOnSignal(p process, cancel func()) {
 	stopping := false
 	for s := range p.Signals {
 		if s == syscall.SIGHUP && len(p.Args) > 0 && (p.Args[0] == standIn || p.serves() && !p.InTTY) {
 			continue // its own business: that is how it is restarted, or reloads
+		}
+		if stopping && p.Abandon != nil && !p.changing.Load() && !p.serves() {
+			p.Abandon(exitCode(cancelled()))
 		}
 		if stopping {
 			fmt.Fprintln(p.Err, "bitgate: already stopping; what was begun is finished or taken back first")

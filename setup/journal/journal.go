@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -117,11 +116,11 @@ func (j *journal) repair() error {
 
 func parseJournal(data []byte) ([]Record, error) {
 	var out []Record
-	sc := bufio.NewScanner(bytes.NewReader(wholeLines(data)))
-	sc.Buffer(nil, 1<<20) // what is left to do may be a long text
-	for n := 1; sc.Scan(); n++ {
+	n := 0
+	for line := range bytes.Lines(wholeLines(data)) { // however long: what was written can be read
+		n++
 		var rec Record
-		if err := json.Unmarshal(sc.Bytes(), &rec); err != nil {
+		if err := json.Unmarshal(line, &rec); err != nil {
 			return nil, fmt.Errorf("journal line %d: %w", n, err)
 		}
 		if n == 1 && rec.Format != JournalFormat {
@@ -129,5 +128,5 @@ func parseJournal(data []byte) ([]Record, error) {
 		}
 		out = append(out, rec)
 	}
-	return out, sc.Err()
+	return out, nil
 }

@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,4 +127,15 @@ func FuzzJournal(f *testing.F) {
 		r.State()
 		r.Progress()
 	})
+}
+
+// TestLongLine: what a run wrote can be read back, however long it is.
+func TestLongLine(t *testing.T) {
+	long := strings.Repeat("&", 400_000) // six bytes each in JSON
+	begin, _ := json.Marshal(Record{Format: JournalFormat, Kind: Begin, Change: -1})
+	line, _ := json.Marshal(Record{Kind: Doing, OldURL: long})
+	got, err := parseJournal(slices.Concat(begin, []byte("\n"), line, []byte("\n")))
+	if err != nil || len(got) != 2 || got[1].OldURL != long {
+		t.Errorf("%d records, %v", len(got), err)
+	}
 }
