@@ -210,6 +210,8 @@ func (e *evaluator) match(v value, p patterns) tristate {
 		return tristateOf(v.number != 0)
 	case !v.found:
 		return no // what is not there matches nothing
+	case p.method == "len":
+		return value{kind: numeric, number: len(v.text)}.inRange(p.texts)
 	case v.kind == numeric || p.method == "int":
 		return v.inRange(p.texts)
 	}
@@ -251,8 +253,6 @@ func (e *evaluator) matchText(v value, p patterns, pattern string) tristate {
 		return tristateOf(hasPart(text, pattern, "/?"))
 	case "dom":
 		return tristateOf(hasPart(text, pattern, "/?.:"))
-	case "len":
-		return value{kind: numeric, number: len(text), found: true}.inRange([]string{pattern})
 	}
 	return maybe
 }

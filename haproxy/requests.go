@@ -10,8 +10,8 @@ type request struct {
 	path   string
 	query  string
 	agent  string
-	auth   bool // with Authorization
-	size   int  // of the body
+	auth   string // Authorization, "" without
+	size   int    // of the body
 }
 
 // large is the size of a push or of an LFS object that nobody finds remarkable.
@@ -20,6 +20,8 @@ const large = 256 << 20
 // requests of browsers, Git, Git LFS and REST clients below a context path.
 func requests(u publicurl.URL) []request {
 	const (
+		basic   = "Basic YWRhOnNlY3JldA=="
+		bearer  = "Bearer NTA0MTM5" // an access token
 		browser = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 		git     = "git/2.39.5"
 		jgit    = "JGit/6.7.0.202309050840-r"
@@ -28,20 +30,20 @@ func requests(u publicurl.URL) []request {
 	ctx := u.TomcatPath()
 	repo := ctx + "/scm/prj/repo.git"
 	return []request{
-		{"the status page", "GET", ctx + "/status", "", "curl/7.88.1", false, 0},
-		{"its pages", "GET", ctx + "/dashboard", "", browser, false, 0},
-		{"its pages", "GET", ctx + "/projects/PRJ/repos/repo/browse", "at=main", browser, false, 0},
-		{"signing in", "POST", ctx + "/j_atl_security_check", "", browser, false, 100},
-		{"git clone", "GET", repo + "/info/refs", "service=git-upload-pack", git, false, 0},
-		{"git clone", "GET", repo + "/info/refs", "service=git-upload-pack", jgit, true, 0},
-		{"git clone", "POST", repo + "/git-upload-pack", "", git, true, 500},
-		{"git push", "POST", repo + "/git-receive-pack", "", git, true, large},
-		{"git push", "POST", repo + "/git-receive-pack", "", jgit, true, large},
-		{"Git LFS", "POST", repo + "/info/lfs/objects/batch", "", lfs, true, 300},
-		{"Git LFS", "PUT", ctx + "/rest/git-lfs/storage/PRJ/repo/0a1b2c", "", lfs, true, large},
-		{"its REST interface", "GET", ctx + "/rest/api/1.0/projects", "limit=100", "python-requests/2.28.1", true, 0},
-		{"its REST interface", "PUT", ctx + "/rest/api/1.0/projects/PRJ", "", "Apache-HttpClient/4.5.13", true, 200},
-		{"its REST interface", "DELETE", ctx + "/rest/api/1.0/projects/PRJ", "", "curl/7.88.1", true, 0},
+		{"the status page", "GET", ctx + "/status", "", "curl/7.88.1", "", 0},
+		{"its pages", "GET", ctx + "/dashboard", "", browser, "", 0},
+		{"its pages", "GET", ctx + "/projects/PRJ/repos/repo/browse", "at=main", browser, "", 0},
+		{"signing in", "POST", ctx + "/j_atl_security_check", "", browser, "", 100},
+		{"git clone", "GET", repo + "/info/refs", "service=git-upload-pack", git, "", 0},
+		{"git clone", "GET", repo + "/info/refs", "service=git-upload-pack", jgit, basic, 0},
+		{"git clone", "POST", repo + "/git-upload-pack", "", git, basic, 500},
+		{"git push", "POST", repo + "/git-receive-pack", "", git, basic, large},
+		{"git push", "POST", repo + "/git-receive-pack", "", jgit, basic, large},
+		{"Git LFS", "POST", repo + "/info/lfs/objects/batch", "", lfs, basic, 300},
+		{"Git LFS", "PUT", ctx + "/rest/git-lfs/storage/PRJ/repo/0a1b2c", "", lfs, basic, large},
+		{"its REST interface", "GET", ctx + "/rest/api/1.0/projects", "limit=100", "python-requests/2.28.1", basic, 0},
+		{"its REST interface", "PUT", ctx + "/rest/api/1.0/projects/PRJ", "", "Apache-HttpClient/4.5.13", basic, 200},
+		{"its REST interface", "DELETE", ctx + "/rest/api/1.0/projects/PRJ", "", "curl/7.88.1", bearer, 0},
 	}
 }
 

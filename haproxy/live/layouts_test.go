@@ -394,13 +394,7 @@ func (w *street) ask(scheme, host, path string) string {
 	if scheme == "https" {
 		addr, name = w.tls, host+":"+w.port
 	}
-	tr := &http.Transport{
-		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // who answers is looked at, not the certificate
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, network, addr)
-		},
-	}
+	tr := w.transport(addr)
 	defer tr.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: tr, CheckRedirect: c302}).Get(scheme + "://" + name + path)
 	if err != nil {
@@ -412,4 +406,16 @@ func (w *street) ask(scheme, host, path string) string {
 		body = []byte("statistics") // they hold the time
 	}
 	return strings.TrimSpace(fmt.Sprintf("%d %s%s", resp.StatusCode, resp.Header.Get("Location"), strings.TrimSpace(string(body))))
+}
+
+// transport speaks to an address, whatever the name; each request has its own
+// connection.
+func (w *street) transport(addr string) *http.Transport {
+	return &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // who answers is looked at, not the certificate
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network, addr)
+		},
+	}
 }
