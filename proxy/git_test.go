@@ -172,12 +172,8 @@ func TestGitSurvivesReloadAndRestart(t *testing.T) {
 			peers.Git(t, bare, env, "config", "core.bigFileThreshold", "1m")
 			url := strings.Replace(r.url.BaseURL(), "https://", "https://x:y@", 1) + "/scm/" + name + ".git"
 			options := []string{"-c", "http.sslCAInfo=" + r.caFile, "-c"}
-			pushed := version
-			if mebibytes < 1024 { // libcurl before 8.5.0 can hang in a push over HTTP/2 (curl#12363): the long form takes the chance
-				pushed = "HTTP/1.1"
-			}
-			during(append(options, "http.version="+pushed, "push", "-q", url, "main")...)
 			options = append(options, "http.version="+version)
+			during(append(options, "push", "-q", url, "main")...)
 			clone := filepath.Join(t.TempDir(), "clone")
 			during(append(options, "clone", "-q", "--bare", url, clone)...)
 			if got := peers.Git(t, clone, env, "rev-parse", "main"); got != head {
