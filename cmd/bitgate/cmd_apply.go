@@ -175,7 +175,7 @@ func (ses *session) prove(ctx context.Context, plan setup.Plan, show view.Run) e
 		return err
 	}
 	for _, f := range found {
-		if f.Level != problem.OK && !slices.Contains(plan.Notes, f) {
+		if (f.Level != problem.OK || f.ID == check.Rehearsal) && !slices.Contains(plan.Notes, f) {
 			show.Finding(f)
 		}
 	}

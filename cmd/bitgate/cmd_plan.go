@@ -108,9 +108,16 @@ func (ses *session) showObstacles(ctx context.Context, plan setup.Plan, asJSON b
 	if err != nil {
 		return err
 	}
+	v := ses.p.text()
+	for _, f := range found {
+		if f.ID == check.Rehearsal && f.Level != problem.Fail {
+			out(ses.p.Out, "")
+			v.Finding(f)
+		}
+	}
 	if bad := problem.Failures(found); len(bad) > 0 {
 		out(ses.p.Out, "\n%s", ses.p.style().Bold("As things are, apply would refuse this plan"))
-		ses.p.text().Findings(bad)
+		v.Findings(bad)
 	}
 	return nil
 }

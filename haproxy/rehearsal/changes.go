@@ -59,6 +59,16 @@ func head(text string, lines int) string {
 // Rule reports whether a change is no bind, with which more goes than with others.
 func (c Change) Rule() bool { return !strings.HasPrefix(strings.TrimSpace(c.text), "bind") }
 
+// Says reports whether HAProxy reads anything in it.
+func (c Change) Says() bool {
+	for l := range strings.Lines(c.was + c.text) {
+		if l = strings.TrimSpace(l); l != "" && !strings.HasPrefix(l, "#") {
+			return true
+		}
+	}
+	return false
+}
+
 // Gone is what a change takes away without anything in its place, "" for others.
 func (c Change) Gone() string {
 	if strings.TrimSpace(c.text) == "" {

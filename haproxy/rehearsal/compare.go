@@ -12,7 +12,7 @@ func (b Bitbucket) Compare(before, after *Stage, r Request, was, is Answer) stri
 	if b.named(r.Host) && is.Covers && was.Cert != "" {
 		was.Cert = is.Cert // its own
 	}
-	change := changed(before, after, r, was, is)
+	change := changed(before, after, was, is)
 	if change == "" || b.harmless(r, was, is) {
 		return ""
 	}
@@ -37,16 +37,16 @@ func (b Bitbucket) harmless(r Request, was, is Answer) bool {
 }
 
 // changed compares two answers.
-func changed(before, after *Stage, r Request, was, is Answer) string {
+func changed(before, after *Stage, was, is Answer) string {
 	switch {
 	case was.Failed != is.Failed:
-		return fmt.Sprintf("%s, and would be: %s", before.told(r, was), after.told(r, is))
+		return fmt.Sprintf("%s, and would be: %s", before.told(was), after.told(is))
 	case was.Failed != "":
 		return ""
 	case was.Cert != is.Cert:
 		return fmt.Sprintf("the certificate shown is for %s, and would be the one for %s", strings.Join(names(was.Names), ", "), strings.Join(names(is.Names), ", "))
-	case before.told(r, was) != after.told(r, is):
-		return fmt.Sprintf("%s, and would be: %s", before.told(r, was), after.told(r, is))
+	case before.told(was) != after.told(is):
+		return fmt.Sprintf("%s, and would be: %s", before.told(was), after.told(is))
 	case was.Protocol != is.Protocol:
 		return fmt.Sprintf("HTTP version agreed on: %q, and would be %q", was.Protocol, is.Protocol)
 	}
@@ -62,7 +62,7 @@ func changed(before, after *Stage, r Request, was, is Answer) string {
 	x, y := *was.Arrived, *is.Arrived
 	switch {
 	case x.Method != y.Method || x.Target != y.Target:
-		return fmt.Sprintf("it arrives as %s %s, and would as %s %s", x.Method, short(x.Target), y.Method, short(y.Target))
+		return fmt.Sprintf("it arrives as %s %s, and would as %s %s", x.Method, x.Target, y.Method, y.Target)
 	case x.Host != y.Host:
 		return fmt.Sprintf("it arrives for the host %q, and would for %q", x.Host, y.Host)
 	case x.Sum != y.Sum:
@@ -75,14 +75,14 @@ func changed(before, after *Stage, r Request, was, is Answer) string {
 }
 
 // told is who answers and how, in short.
-func (s *Stage) told(r Request, a Answer) string {
+func (s *Stage) told(a Answer) string {
 	switch {
 	case a.Failed != "":
 		return failed(a.Failed)
 	case a.Arrived == nil:
-		return answered(r, a) + " from HAProxy"
+		return answered(a) + " from HAProxy"
 	case a.Status != a.Arrived.Status:
-		return answered(r, a) + " from " + s.group(a.Arrived.Server)
+		return answered(a) + " from " + s.group(a.Arrived.Server)
 	}
 	return s.group(a.Arrived.Server)
 }

@@ -17,9 +17,9 @@ func (b Bitbucket) Reached(s *Stage, r Request, a Answer) string {
 	case a.Cert != "" && !a.Covers && r.SNI != "":
 		return "the certificate shown is for " + strings.Join(names(a.Names), ", ") + ", not for " + r.SNI
 	case r.Kind == OldAddress:
-		return b.redirected(r, a)
+		return b.redirected(a)
 	case a.Arrived == nil:
-		return "HAProxy answers " + answered(r, a) + " itself"
+		return "HAProxy answers " + answered(a) + " itself"
 	case r.Kind == SSH && slices.Contains(b.SSHUpstream, s.Servers[a.Arrived.Server].Address):
 		return ""
 	case !slices.Contains(b.Upstreams, s.Servers[a.Arrived.Server].Address):
@@ -28,17 +28,17 @@ func (b Bitbucket) Reached(s *Stage, r Request, a Answer) string {
 	if wrong := intact(r, *a.Arrived); wrong != "" {
 		return wrong
 	}
-	return unchanged(r, a)
+	return unchanged(a)
 }
 
-func (b Bitbucket) redirected(r Request, a Answer) string {
+func (b Bitbucket) redirected(a Answer) string {
 	if to := field(a.Header, "Location"); a.Status/100 == 3 && strings.HasPrefix(to, b.URL.BaseURL()) {
 		return ""
 	}
 	if a.Arrived != nil {
 		return "it is not redirected to " + b.URL.BaseURL()
 	}
-	return "it is answered " + answered(r, a) + ", not redirected to " + b.URL.BaseURL()
+	return "it is answered " + answered(a) + ", not redirected to " + b.URL.BaseURL()
 }
 
 func failed(what string) string {
@@ -63,17 +63,21 @@ func names(of []string) []string {
 	return out[:min(len(out), 3)]
 }
 
-// answered is an answer in short: "302 to https://other.example.com/...", where the
-// dots are what was asked for.
-func answered(r Request, a Answer) string {
+// answered is an answer in short: "302 to https://other.example.com/".
+func answered(a Answer) string {
 	text := fmt.Sprint(a.Status)
 	if to := field(a.Header, "Location"); to != "" {
-		if rest, ok := strings.CutSuffix(to, r.Target); ok && r.Target != "/" {
-			to = rest + "/..."
-		}
 		text += " to " + to
 	}
 	return text
+}
+
+// Alike is a text without what differs from request to request.
+func Alike(what string, r Request) string {
+	if len(r.Target) > 1 {
+		what = strings.ReplaceAll(what, r.Target, "/...")
+	}
+	return what
 }
 
 // intact compares what was sent with what arrived.
@@ -83,7 +87,7 @@ func intact(r Request, got Arrival) string {
 	case got.Method != r.Method:
 		return "it arrives with the method " + got.Method
 	case got.Target != r.Target:
-		return "it arrives for the path " + short(got.Target)
+		return "it arrives for the path " + got.Target
 	case !strings.EqualFold(got.Host, r.Host) && !strings.EqualFold(strings.TrimSuffix(r.Host, ":443"), got.Host):
 		return "it arrives for the host " + got.Host
 	case got.Length != int64(r.Body) || got.Sum != hex.EncodeToString(sum[:]):
@@ -101,9 +105,9 @@ func intact(r Request, got Arrival) string {
 }
 
 // unchanged compares what the recorder answered with what came back.
-func unchanged(r Request, a Answer) string {
+func unchanged(a Answer) string {
 	if a.Status != a.Arrived.Status {
-		return fmt.Sprintf("Bitbucket's answer %d comes back as %s", a.Arrived.Status, answered(r, a))
+		return fmt.Sprintf("Bitbucket's answer %d comes back as %s", a.Arrived.Status, answered(a))
 	}
 	for _, f := range a.Arrived.Sent {
 		if !slices.Contains(a.Header, f) {

@@ -82,7 +82,11 @@ func (r Report) List() []problem.Finding {
 		first.Level = problem.Note
 	}
 	all := []problem.Finding{first}
-	for _, f := range r.Findings {
+	for i, f := range r.Findings {
+		if i == shownFindings {
+			all = append(all, problem.Finding{ID: "rehearsal", Level: problem.Fail, Found: fmt.Sprintf("%d more kinds of answers are not what they should be", len(r.Findings)-i), Do: "see them all with bitgate rehearse --json"})
+			break
+		}
 		all = append(all, f.finding())
 	}
 	for _, line := range r.HTTP2 {
@@ -96,6 +100,9 @@ func (r Report) List() []problem.Finding {
 	}
 	return all
 }
+
+// shownFindings is how many findings people are shown.
+const shownFindings = 8
 
 // shownRequests is how many requests of one finding are named.
 const shownRequests = 4

@@ -143,7 +143,8 @@ func checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.F
 			Why: "it would not start with it; nothing has been changed", Do: "see the line it names",
 		}}, nil
 	}
-	return []problem.Finding{{ID: "haproxy", Level: problem.OK, Found: "haproxy -c accepts the merged configuration"}}, nil
+	accepted := problem.Finding{ID: "haproxy", Level: problem.OK, Found: "haproxy -c accepts the merged configuration"}
+	return append([]problem.Finding{accepted}, rehearse(ctx, f, p, present, set, extra)...), nil
 }
 
 // brokenBefore tells of every line that HAProxy refuses in the file as it is, and

@@ -184,10 +184,11 @@ func (p *production) found(all []wrong, bitbucket bool) {
 	groups := map[string][]wrong{}
 	var order []string
 	for _, w := range all {
-		if groups[w.what] == nil {
-			order = append(order, w.what)
+		what := rehearsal.Alike(w.what, w.Request)
+		if groups[what] == nil {
+			order = append(order, what)
 		}
-		groups[w.what] = append(groups[w.what], w)
+		groups[what] = append(groups[what], w)
 	}
 	for _, what := range order {
 		g := groups[what]
@@ -253,12 +254,17 @@ func (p *production) changes(w wrong) []rehearsal.Change {
 	good := func(undone []rehearsal.Change) bool {
 		return time.Now().Before(p.deadline) && p.goesWell(w, rehearsal.Without(p.Before, p.After, all, undone), nil)
 	}
-	rules := slices.DeleteFunc(slices.Clone(all), func(c rehearsal.Change) bool { return !c.Rule() })
-	if found := blamed(rules, good); found != nil {
-		return found
+	says := slices.DeleteFunc(slices.Clone(all), func(c rehearsal.Change) bool { return !c.Says() })
+	rules := slices.DeleteFunc(slices.Clone(says), func(c rehearsal.Change) bool { return !c.Rule() })
+	found := blamed(rules, good)
+	if found == nil {
+		found = blamed(says, good)
 	}
-	return blamed(all, good)
+	return found[:min(len(found), mostBlamed)]
 }
+
+// mostBlamed is how many lines are named for one finding: more of them are no help.
+const mostBlamed = 4
 
 // blamed is a smallest part of the suspects that helps, when it is out. Where not all of them together do,
 // because other lines need some, one alone may.

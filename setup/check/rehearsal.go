@@ -1,0 +1,52 @@
+package check
+
+import (
+	"context"
+	"strings"
+
+	"bitgate/haproxy"
+	"bitgate/haproxy/live"
+	"bitgate/haproxy/live/stage"
+	"bitgate/haproxy/rehearsal"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// Rehearsal is the id of the finding that says how the rehearsal went; there is
+// one also where all is well.
+const Rehearsal = "rehearsal"
+
+// rehearse tries the set as it is and as it will be in the real HAProxy. What
+// would not reach Bitbucket, and what would change for others, forbids apply.
+func rehearse(ctx context.Context, f setup.Facts, p setup.Plan, present, set, extra []live.Candidate) []problem.Finding {
+	r, err := stage.Of(f.HAProxy, f.ProgramPath)
+	if err != nil {
+		return rehearsal.Report{Why: err.Error()}.List()
+	}
+	r.Before, r.After = sources(present), sources(set)
+	for _, e := range extra {
+		r.New = append(r.New, stage.File(e))
+	}
+	a := p.Answers
+	r.Bitbucket = rehearsal.Bitbucket{URL: a.URL, Listen: a.Listen, OldPath: a.RedirectOldPath}
+	r.Bitbucket.Upstreams = []string{strings.TrimPrefix(a.Upstream, "http://")}
+	if !a.Skips(setup.StepSSH) {
+		r.Bitbucket.SSHListen, r.Bitbucket.SSHUpstream = a.SSHListen, []string{a.SSHUpstream}
+	}
+	for i, n := range a.NodeList() {
+		if i == 0 {
+			r.Bitbucket.Upstreams, r.Bitbucket.SSHUpstream = nil, nil
+		}
+		r.Bitbucket.Upstreams = append(r.Bitbucket.Upstreams, n.Address)
+		r.Bitbucket.SSHUpstream = append(r.Bitbucket.SSHUpstream, n.At(strings.TrimPrefix(a.SSHUpstream, ":")))
+	}
+	return r.Run(ctx).List()
+}
+
+func sources(set []live.Candidate) []haproxy.Source {
+	var out []haproxy.Source
+	for _, c := range set {
+		out = append(out, haproxy.Source(c))
+	}
+	return out
+}
