@@ -13,22 +13,23 @@ func (b Bitbucket) Compare(before, after *Stage, r Request, was, is Answer) stri
 		was.Cert = is.Cert // its own
 	}
 	change := changed(before, after, was, is)
-	if change == "" || b.harmless(r, was, is) {
+	if change == "" || b.harmless(before, r, was, is) {
 		return ""
 	}
 	return change
 }
 
 // harmless is a change at an address that nobody served, and on the way to
-// Bitbucket: its name had no other use.
-func (b Bitbucket) harmless(r Request, was, is Answer) bool {
+// Bitbucket where its name had no other use: no file mentions it, nor the path,
+// and it was answered as any name is.
+func (b Bitbucket) harmless(before *Stage, r Request, was, is Answer) bool {
 	to := field(is.Header, "Location")
 	ours := strings.HasPrefix(to, b.URL.Origin())
 	nobody := was.Failed == "refused" || strings.HasPrefix(was.Failed, "no TLS")
 	switch {
 	case b.named(r.Host):
 		served := was.Arrived != nil || was.Status/100 == 3
-		return !served || nobody || ours && b.owns(r)
+		return !served || nobody || r.Common && !before.used || ours && b.owns(r)
 	case nobody:
 		// A browser keeps a permanent redirect, also where another site comes to listen.
 		return !ours || is.Status == 302

@@ -25,6 +25,7 @@ type Request struct {
 	SNI     string   `json:"sni,omitempty"`
 	ALPN    []string `json:"alpn,omitempty"`
 	PROXY   bool     `json:"proxy,omitempty"`  // the PROXY protocol goes first
+	Common  bool     `json:"-"`                // its path is mentioned nowhere
 	Banner  bool     `json:"banner,omitempty"` // nothing is sent: the server speaks first
 	Method  string   `json:"method,omitempty"`
 	Target  string   `json:"target,omitempty"`

@@ -22,6 +22,7 @@ const mainHosts = 3
 // and of how many they are a sample (the number of them where it is whole).
 func Others(before, after *Stage, b Bitbucket, lists Lists) (requests []Request, of int) {
 	m := before.find(lists)
+	before.used = slices.ContainsFunc(m.hosts, b.named)
 	more := after.find(lists)
 	m.hosts, m.paths = append(m.hosts, more.hosts...), append(m.paths, more.paths...)
 	m.methods, m.headers = append(m.methods, more.methods...), append(m.headers, more.headers...)
@@ -93,7 +94,7 @@ func (m mentions) ask(d Door, b Bitbucket) []Request {
 	hosts = slices.Compact(hosts)
 	paths := slices.Concat([]string{"/", "/unknown/page?x=1"}, m.paths, []string{strings.TrimSuffix(b.context(), "/") + "x/page"})
 	if d.Mode != "http" && !d.TLS {
-		return m.bytes(d, hosts)
+		return m.bytes(d, hosts, len(b.Doors([]Door{d})) > 0)
 	}
 	var out []Request
 	add := func(r Request) {
@@ -114,22 +115,22 @@ func (m mentions) ask(d Door, b Bitbucket) []Request {
 	}
 	for _, h := range hosts {
 		for _, p := range paths {
-			add(secure(Request{Host: h, Target: p}))
+			add(secure(Request{Host: h, Target: p, Common: !slices.Contains(m.paths, p)}))
 		}
 	}
 	for _, h := range slices.Concat(m.hosts[:min(len(m.hosts), mainHosts)], []string{"unknown.example.net"}) {
 		for _, method := range append(m.methods, "POST") {
-			add(secure(Request{Host: h, Target: "/", Method: method}))
+			add(secure(Request{Host: h, Target: "/", Method: method, Common: true}))
 		}
 		for _, f := range m.headers {
-			add(secure(Request{Host: h, Target: "/", Header: []Field{f}}))
+			add(secure(Request{Host: h, Target: "/", Common: true, Header: []Field{f}}))
 		}
 		for _, q := range m.queries {
-			add(secure(Request{Host: h, Target: "/?" + q}))
+			add(secure(Request{Host: h, Target: "/?" + q, Common: true}))
 		}
 		for _, s := range m.sources {
 			if strings.Contains(s, ":") == strings.Contains(d.Address, "[") {
-				add(secure(Request{Host: h, Target: "/", Source: s}))
+				add(secure(Request{Host: h, Target: "/", Common: true, Source: s}))
 			}
 		}
 	}
@@ -147,8 +148,8 @@ func (m mentions) ask(d Door, b Bitbucket) []Request {
 
 // bytes asks a listener that forwards bytes: TLS for each name, plain HTTP, and
 // nothing, for servers that speak first.
-func (m mentions) bytes(d Door, hosts []string) []Request {
-	base := Request{Address: d.Address, PROXY: d.PROXY, Method: "GET", Target: "/", Header: []Field{{"User-Agent", browser}}}
+func (m mentions) bytes(d Door, hosts []string, tls bool) []Request {
+	base := Request{Address: d.Address, PROXY: d.PROXY, Method: "GET", Target: "/", Common: true, Header: []Field{{"User-Agent", browser}}}
 	var out []Request
 	for _, h := range append(hosts, "") {
 		r := base
@@ -159,5 +160,8 @@ func (m mentions) bytes(d Door, hosts []string) []Request {
 	plain, banner := base, base
 	plain.Host, plain.Name = "unknown.example.net", "plain HTTP"
 	banner.Banner, banner.Name = true, "a connection"
-	return append(out, plain, banner)
+	if out = append(out, plain); tls {
+		return out // no server of TLS speaks first, and who tells names apart waits for them
+	}
+	return append(out, banner)
 }

@@ -17,11 +17,11 @@ type Stage struct {
 	Doors   []Door
 	Names   []string // host names that the files want to have resolved
 	Paths   []string // absolute paths that the files mention
-	Empty   []string // directories that are to exist, without anything in them
 	Said    []string // what is not rehearsed, for people
 	Limits  string   // a file to load first
 
 	config *config
+	used   bool // Bitbucket's name is mentioned
 }
 
 // Server is a server line.
@@ -162,6 +162,8 @@ func (w *writer) rewrite(at section, s haproxy.Section, l line) {
 		w.global(l)
 	case t[0] == "filter" && len(t) > 1 && (t[1] == "spoe" || t[1] == "opentracing"):
 		w.skip(l, "it asks an agent ("+t[1]+")")
+	case slices.Contains(t, "send-spoe-group"):
+		w.skip(l, "it asks an agent (SPOE)")
 	case t[0] == "log" && len(t) > 1 && t[1] != "global", t[0] == "load-server-state-from-file", t[0] == "external-check",
 		t[0] == "option" && len(t) > 1 && t[1] == "external-check", s.Keyword == "ring" && t[0] == "backing-file", t[0] == "use-fcgi-app":
 		w.blank(l)
@@ -186,7 +188,7 @@ func (w *writer) global(l line) {
 	case slices.Contains(ofMachine, t[0]), t[0] == "stats" && len(t) > 1 && t[1] == "socket":
 		w.blank(l)
 	case t[0] == "chroot" && len(t) > 1:
-		w.Empty = append(w.Empty, w.config.expand(t[1]))
+		w.replace(l, 1, Chroot)
 	case t[0] == "maxconn" && len(t) > 1:
 		if n, err := strconv.Atoi(t[1]); err != nil || n > maxConn {
 			w.replace(l, 1, strconv.Itoa(maxConn))
@@ -206,6 +208,10 @@ func limits(c *config) string {
 	}
 	return text
 }
+
+// Chroot is the directory that takes the place of any other: it is empty, and with
+// the paths of UNIX sockets gone that is all that matters of it.
+const Chroot = "/chroot"
 
 // maxConn is how many connections a rehearsed HAProxy gets files for.
 const maxConn = 400

@@ -15,6 +15,7 @@ import (
 	"net/textproto"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -121,6 +122,9 @@ func failure(err error) string {
 func certificate(s tls.ConnectionState, name string) rehearsal.Answer {
 	leaf := s.PeerCertificates[0]
 	sum := sha256.Sum256(leaf.Raw)
+	if slices.Contains(leaf.DNSNames, recorderName) {
+		sum = [32]byte{} // each stage has another
+	}
 	return rehearsal.Answer{Cert: hex.EncodeToString(sum[:]), Names: append(leaf.DNSNames, leaf.Subject.CommonName), Covers: leaf.VerifyHostname(name) == nil, Protocol: s.NegotiatedProtocol}
 }
 

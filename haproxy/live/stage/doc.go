@@ -30,10 +30,9 @@ type Setup struct {
 	Bin    string   `json:"bin"`
 	Args   []string `json:"args"` // of the service, without the files
 	Env    []string `json:"env"`
-	Dir    string   `json:"dir"`    // working directory
-	Bound  []string `json:"bound"`  // files and directories that are seen as they are
-	Copied []string `json:"copied"` // directories that are copied to memory
-	Empty  []string `json:"empty"`
+	Dir    string   `json:"dir"`            // working directory
+	Bound  []string `json:"bound"`          // files and directories that are seen as they are
+	Copied []string `json:"copied"`         // directories that are copied to memory
 	User   *User    `json:"user,omitempty"` // that the service starts HAProxy as; nil: root
 	Unix   bool     `json:"unix"`           // a user namespace is part of it
 }

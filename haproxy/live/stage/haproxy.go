@@ -94,16 +94,21 @@ func (p *play) start(args []string) (*running, error) {
 	return h, nil
 }
 
-// waitFor waits until one of the addresses accepts; all are bound before HAProxy
-// accepts on any. Without an address, it is enough that it has not ended.
+// slow is how long one address may accept later than another: HAProxy takes them
+// one by one, and some of them not at all.
+const slow = 300 * time.Millisecond
+
+// waitFor waits until the addresses accept, and reports whether one does.
 func (h *running) waitFor(doors []string) bool {
-	deadline := time.Now().Add(startTime)
+	deadline, first := time.Now().Add(startTime), true
+	left := slices.Clone(doors)
 	for time.Now().Before(deadline) {
-		for _, d := range doors {
-			if conn, err := net.DialTimeout("tcp", d, time.Second); err == nil {
-				conn.Close()
-				return true
-			}
+		left = slices.DeleteFunc(left, accepts)
+		switch {
+		case len(left) == 0:
+			return len(doors) > 0
+		case len(left) < len(doors) && first:
+			first, deadline = false, time.Now().Add(slow)
 		}
 		select {
 		case <-h.ended:
@@ -111,7 +116,16 @@ func (h *running) waitFor(doors []string) bool {
 		case <-time.After(2 * time.Millisecond):
 		}
 	}
-	return false
+	return len(left) < len(doors)
+}
+
+func accepts(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // stop ends HAProxy and says how much memory it had at most, in bytes.

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"bitgate/haproxy/rehearsal"
 )
 
 // newRoot is where the root directory is put together: no configuration lies in it.
@@ -26,7 +28,7 @@ func buildRoot(s Setup) error {
 	if err := memory(newRoot); err != nil {
 		return err
 	}
-	for _, dir := range []string{"/run", "/tmp", "/dev", "/proc", "/var/lib", "/var/run", "/var/log", "/old"} {
+	for _, dir := range []string{"/run", "/tmp", "/dev", "/proc", "/var/lib", "/var/run", "/var/log", "/old", rehearsal.Chroot} {
 		if err := os.MkdirAll(newRoot+dir, 0o755); err != nil {
 			return err
 		}
@@ -51,21 +53,12 @@ func buildRoot(s Setup) error {
 	return nil
 }
 
-// fill puts in what is in memory alone: copies of directories, and empty ones.
+// fill puts in what is in memory alone: copies of directories.
 func fill(s Setup) error {
 	dirs := slices.Clone(s.Copied)
 	slices.SortFunc(dirs, func(a, b string) int { return len(a) - len(b) })
 	for _, dir := range slices.Compact(dirs) {
 		if err := copyDir(dir); err != nil {
-			return err
-		}
-	}
-	for _, dir := range s.Empty {
-		if _, err := os.Stat(newRoot + dir); err == nil {
-			if err := memory(newRoot + dir); err != nil {
-				return err
-			}
-		} else if err := os.MkdirAll(newRoot+dir, 0o755); err != nil {
 			return err
 		}
 	}

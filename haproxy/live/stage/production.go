@@ -31,7 +31,7 @@ func (p *production) rehearse() error {
 	if len(ours) == 0 || ours[0].Kind == rehearsal.SSH {
 		p.report.Findings = append(p.report.Findings, rehearsal.Finding{Bitbucket: true, What: fmt.Sprintf("nothing listens on port %d", b.URL.Port()), Requests: []string{"all"}})
 	}
-	p.report.Bitbucket = len(ours)
+	p.report.Bitbucket = max(len(ours), 1)
 	p.tell("asking for Bitbucket")
 	bad, err := p.reached(ours)
 	if err != nil {

@@ -59,11 +59,14 @@ func newRecorders() *recorders {
 	return r
 }
 
+// recorderName is what a recorder's certificate is for.
+const recorderName = "recorder.bitgate.invalid"
+
 // selfSigned is a certificate that nobody believes: the server lines of the stage
 // do not verify.
 func selfSigned() tls.Certificate {
 	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // crypto/rand does not fail
-	template := x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"recorder.bitgate.invalid"}, NotAfter: time.Now().Add(24 * time.Hour)}
+	template := x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{recorderName}, NotAfter: time.Now().Add(24 * time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
 	if err != nil {
 		return tls.Certificate{}

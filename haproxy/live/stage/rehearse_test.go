@@ -43,9 +43,8 @@ func bundle(t *testing.T, names ...string) []byte {
 	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
 }
 
-// rehearse tries what an administrator did to the files of a folder; DIR in a
-// text is that folder.
-func rehearse(t *testing.T, before, after map[string]string, extra map[string]string) rehearsal.Report {
+// folder is one whose name has no blanks, where there is a stage.
+func folder(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		if peers.Required() {
@@ -58,6 +57,23 @@ func rehearse(t *testing.T, before, after map[string]string, extra map[string]st
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func self(t *testing.T) string {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// rehearse tries what an administrator did to the files of a folder; DIR in a
+// text is that folder.
+func rehearse(t *testing.T, before, after map[string]string, extra map[string]string) rehearsal.Report {
+	t.Helper()
+	dir := folder(t)
 	put := func(name string, data []byte) {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
@@ -82,16 +98,12 @@ func rehearse(t *testing.T, before, after map[string]string, extra map[string]st
 	if err != nil {
 		t.Fatal(err)
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	git := bundle(t, "git.example.com")
 	if names := extra["names"]; names != "" {
 		git = bundle(t, strings.Fields(names)...)
 	}
 	r := stage.Rehearsal{
-		Program: exe, Bin: peers.Path(t, "haproxy"), Before: set(before), After: set(after),
+		Program: self(t), Bin: peers.Path(t, "haproxy"), Before: set(before), After: set(after),
 		New:       []stage.File{{Path: filepath.Join(dir, "git.pem"), Data: git}},
 		Bitbucket: rehearsal.Bitbucket{URL: url, Upstreams: []string{"127.0.0.1:7990"}},
 	}.Run(t.Context())
