@@ -119,6 +119,19 @@ func catalogue() []Request {
 	)
 }
 
+// http2 is what clients ask that could speak HTTP/2.
+func http2() []Request {
+	all := []Request{
+		asked("page over HTTP/2", browser, "GET", "/", 0, session),
+		asked("git clone over HTTP/2", git, "GET", refs+"git-upload-pack", 0, basic),
+		asked("git push over HTTP/2", git, "POST", repository+"/git-receive-pack", push, basic, Field{"Content-Type", "application/x-git-receive-pack-request"}),
+	}
+	for i := range all {
+		all[i].ALPN = []string{"h2", "http/1.1"}
+	}
+	return all
+}
+
 // Requests asks a listener for all that Bitbucket's users need.
 func (b Bitbucket) Requests(doors []Door) []Request {
 	var out []Request
@@ -126,8 +139,7 @@ func (b Bitbucket) Requests(doors []Door) []Request {
 		for n, r := range catalogue() {
 			out = append(out, b.at(d, i, n, r))
 		}
-		for n, r := range catalogue()[:1] { // as a client that could speak HTTP/2
-			r.Name, r.ALPN = "page over HTTP/2", []string{"h2", "http/1.1"}
+		for n, r := range http2() {
 			out = append(out, b.at(d, i, 100+n, r))
 		}
 		port := asked("clone with the port written out", git, "GET", refs+"git-upload-pack", 0, basic)

@@ -146,3 +146,12 @@ func (s *Stage) Bind(r Request) (Place, bool) {
 	}
 	return Place{}, false
 }
+
+// wide is the window of HTTP/2 that no push uses up.
+const wide = "2147483647"
+
+// WideWindow reports whether pushes over HTTP/2 are not stopped by a window, at
+// which those of Git with libcurl 7.84 to 8.4 can hang (curl issue 12363).
+func (s *Stage) WideWindow() bool {
+	return s.config.global("tune.h2.fe.initial-window-size") == wide || s.config.global("tune.h2.initial-window-size") == wide
+}

@@ -19,7 +19,7 @@ type Report struct {
 	Sampled   int           `json:"sampled,omitempty"`
 	Findings  []Finding     `json:"findings,omitempty"`
 	Skipped   []string      `json:"skipped,omitempty"` // what of the files is not rehearsed
-	HTTP2     []string      `json:"http2,omitempty"`   // lines that offer HTTP/2 to Git
+	HTTP2     []string      `json:"http2,omitempty"`   // lines that offer HTTP/2 to Git with a window that pushes may hang at
 	Took      time.Duration `json:"took"`
 	Memory    int64         `json:"memory"` // of one HAProxy, at most, in bytes
 }
@@ -92,7 +92,7 @@ func (r Report) List() []problem.Finding {
 	for _, line := range r.HTTP2 {
 		all = append(all, problem.Finding{
 			ID: "rehearsal-http2", Level: problem.Warn, Found: "Git is offered HTTP/2 by " + line,
-			Why: "pushes over HTTP/2 may hang in HAProxy", Do: "offer Bitbucket's name HTTP/1.1 alone: a bind of its own with \"alpn http/1.1\", or a crt-list entry \"BUNDLE [alpn http/1.1] NAME\"",
+			Why: "pushes of Git with libcurl 7.84 to 8.4 can hang over it", Do: "set \"tune.h2.initial-window-size 2147483647\" in the global section, or offer Bitbucket's name HTTP/1.1 alone (crt-list entry \"BUNDLE [alpn http/1.1] NAME\")",
 		})
 	}
 	for _, s := range r.Skipped {

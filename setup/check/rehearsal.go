@@ -40,7 +40,9 @@ func rehearse(ctx context.Context, f setup.Facts, p setup.Plan, present, set, ex
 		r.Bitbucket.Upstreams = append(r.Bitbucket.Upstreams, n.Address)
 		r.Bitbucket.SSHUpstream = append(r.Bitbucket.SSHUpstream, n.At(strings.TrimPrefix(a.SSHUpstream, ":")))
 	}
-	return r.Run(ctx).List()
+	report := r.Run(ctx)
+	report.HTTP2 = nil // the plan's notes say so
+	return report.List()
 }
 
 func sources(set []live.Candidate) []haproxy.Source {
