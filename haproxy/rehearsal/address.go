@@ -49,6 +49,23 @@ func parseAddress(text string) (address, bool) {
 	return a, true
 }
 
+// among reports whether an address is one of all, however they are spelled.
+func among(all []string, text string) bool {
+	spell := func(text string) string {
+		a, ok := parseAddress(text)
+		switch {
+		case !ok:
+			return text
+		case a.addr.IsValid():
+			a.host = a.addr.String()
+		case a.host == "localhost":
+			a.host = "127.0.0.1"
+		}
+		return hostport.Addr{Host: strings.ToLower(a.host), Port: a.port}.String()
+	}
+	return slices.ContainsFunc(all, func(one string) bool { return spell(one) == spell(text) })
+}
+
 // Addresses of the stage, of the ranges for documentation (RFC 5737, RFC 3849).
 const (
 	public4 = "192.0.2.1"

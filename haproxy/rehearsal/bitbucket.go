@@ -151,9 +151,10 @@ func (b Bitbucket) Requests(doors []Door) []Request {
 	return out
 }
 
-// old asks for what is below the former context path.
+// old asks for what is below the former context path. Of the root others may
+// have a part, so that nothing is certain there.
 func (b Bitbucket) old(d Door, door int) []Request {
-	if b.OldPath == "" {
+	if b.OldPath == "" || b.OldPath == "/" {
 		return nil
 	}
 	var out []Request

@@ -76,7 +76,7 @@ func certificates(place Place, l line) []Cut {
 // leads reports whether a backend may be Bitbucket's.
 func (s *Stage) leads(backend string, b Bitbucket) bool {
 	return strings.Contains(backend, "%[") || slices.ContainsFunc(s.Servers, func(sv Server) bool {
-		return strings.HasSuffix(sv.Section, " "+backend) && slices.Contains(b.Upstreams, sv.Address)
+		return strings.HasSuffix(sv.Section, " "+backend) && among(b.Upstreams, sv.Address)
 	})
 }
 

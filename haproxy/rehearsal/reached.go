@@ -20,9 +20,9 @@ func (b Bitbucket) Reached(s *Stage, r Request, a Answer) string {
 		return b.redirected(a)
 	case a.Arrived == nil:
 		return "HAProxy answers " + answered(a) + " itself"
-	case r.Kind == SSH && slices.Contains(b.SSHUpstream, s.Servers[a.Arrived.Server].Address):
+	case r.Kind == SSH && among(b.SSHUpstream, s.Servers[a.Arrived.Server].Address):
 		return ""
-	case !slices.Contains(b.Upstreams, s.Servers[a.Arrived.Server].Address):
+	case !among(b.Upstreams, s.Servers[a.Arrived.Server].Address):
 		return "it is led to " + s.who(a.Arrived.Server) + ", not to Bitbucket"
 	}
 	if wrong := intact(r, *a.Arrived); wrong != "" {

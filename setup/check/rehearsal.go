@@ -38,7 +38,7 @@ func rehearse(ctx context.Context, f setup.Facts, p setup.Plan, present, set, ex
 			r.Bitbucket.Upstreams, r.Bitbucket.SSHUpstream = nil, nil
 		}
 		r.Bitbucket.Upstreams = append(r.Bitbucket.Upstreams, n.Address)
-		r.Bitbucket.SSHUpstream = append(r.Bitbucket.SSHUpstream, n.At(strings.TrimPrefix(a.SSHUpstream, ":")))
+		r.Bitbucket.SSHUpstream = append(r.Bitbucket.SSHUpstream, n.At(a.SSHUpstream))
 	}
 	report := r.Run(ctx)
 	report.HTTP2 = nil // the plan's notes say so
