@@ -47,6 +47,35 @@ func (in *Install) findOverrides(p *process, units []unit.Service) {
 	}
 }
 
+// Effective is what the instance works with of what overrides its file, in Spring
+// Boot's order: command line, SPRING_APPLICATION_JSON, -D, environment. Where unit and
+// process differ the process is what runs.
+func (in Install) Effective(key string) (Override, bool) {
+	best, rank := Override{}, 9
+	for _, o := range in.Overrides {
+		r := 2 * o.rank()
+		if !strings.Contains(o.Where, "process") {
+			r++
+		}
+		if o.Key == key && r < rank {
+			best, rank = o, r
+		}
+	}
+	return best, rank < 9
+}
+
+func (o Override) rank() int {
+	switch {
+	case strings.Contains(o.Where, ", --"):
+		return 0
+	case strings.Contains(strings.ToLower(o.Where), "spring"):
+		return 1
+	case strings.Contains(o.Where, ", -D"):
+		return 2
+	}
+	return 3
+}
+
 // addOverrides leaves out what an earlier place says in the same words.
 func (in *Install) addOverrides(found []Override) {
 	for _, o := range found {

@@ -285,7 +285,7 @@ func TestInspect(t *testing.T) {
 		{"common name does not count", host, named(), true, "no subject alternative name"},
 		{"international name", "gît.example.com", named("xn--gt-qja.example.com"), false, ""},
 		{"address", "192.0.2.7", served(nil, func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.ParseIP("192.0.2.7")} }), false, ""},
-		{"address as name", "192.0.2.7", named("192.0.2.7"), true, "not for 192.0.2.7"},
+		{"address as name", "192.0.2.7", named("192.0.2.7"), true, "192.0.2.7 as a DNS name"},
 		{"IPv6", "2001:db8::7", served(nil, func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.ParseIP("2001:db8::7")} }), false, ""},
 		{"expired", host, served(nil, func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Second) }), true, "expired on 2026-09-01"},
 		{"not yet valid", host, served(nil, func(c *x509.Certificate) { c.NotBefore = now.Add(time.Hour) }), true, "valid only from 2026-09-01"},

@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -90,6 +91,11 @@ func (m *Material) checkName(host string) []problem.Finding {
 	if len(has) == 0 {
 		return []problem.Finding{fatal("the certificate of "+title(m.leaf)+" has no subject alternative name",
 			"clients look at nothing else, not at the common name", "have it issued again with "+ascii+" as subject alternative name",
+		)}
+	}
+	if net.ParseIP(ascii) != nil && slices.Contains(has, ascii) {
+		return []problem.Finding{fatal("the certificate has "+ascii+" as a DNS name, not as an IP address",
+			"clients compare addresses with its IP addresses alone (RFC 9525)", "have it issued again with the subject alternative name IP:"+ascii,
 		)}
 	}
 	return []problem.Finding{fatal(fmt.Sprintf("the certificate is for %s, not for %s", strings.Join(has, ", "), ascii),

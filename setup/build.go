@@ -28,6 +28,11 @@ func Build(f Facts, a Answers) (Plan, error) {
 	if err := f.stale(a); err != nil {
 		return Plan{}, err
 	}
+	for _, refuse := range []func() error{b.stashConfig, b.ownTLS} {
+		if err := refuse(); err != nil {
+			return Plan{}, err
+		}
+	}
 	b.settings()
 	steps := []func() (Step, error){b.contextPath, b.baseURL, b.connector, b.frontStep, b.ssh}
 	for _, build := range steps {

@@ -81,6 +81,7 @@ func (b *builder) considerations() {
 		found := tomcat.CheckScriptsCfg(b.f.ScriptsCfg.Path, b.f.ScriptsCfg.Data, UpstreamPort(b.a.Upstream), b.a.URL.TomcatPath())
 		b.plan.Notes = append(b.plan.Notes, found...)
 	}
+	b.managedNotes()
 	b.pathNote()
 	b.redirectNote()
 	b.nodeNotes()

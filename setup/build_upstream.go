@@ -3,6 +3,7 @@ package setup
 import (
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"strconv"
 
 	"bitgate/bitbucket"
@@ -159,4 +160,34 @@ func UpstreamPort(upstream string) int {
 func missingFile(path string) error {
 	return problem.New(path+" does not exist", "this generation of Bitbucket keeps its connector there",
 		"check --home, --install and --bitbucket-version")
+}
+
+// stashConfig refuses to make a bitbucket.properties beside Stash's file: Bitbucket
+// 4.x does not start with both, and later versions would read the new one alone,
+// which has no database.
+func (b *builder) stashConfig() error {
+	if b.f.StashConfig == "" || !upstreamSteps(b.a) {
+		return nil
+	}
+	return problem.New(fmt.Sprintf("%s has the settings of Stash, and there is no %s", b.f.StashConfig, filepath.Base(b.f.Properties.Path)),
+		"a new file beside it would have no database, and Bitbucket "+b.a.Version+" would read that one or not start",
+		"start Bitbucket "+b.a.Version+" once, which brings the settings over, or rename the file yourself; then run bitgate again")
+}
+
+// ownTLS refuses to lead the front, which speaks plain HTTP to Bitbucket, to a
+// connector that does TLS.
+func (b *builder) ownTLS() error {
+	if !b.f.OwnTLS.Set || b.a.Skips(StepHAProxy) || strconv.Itoa(UpstreamPort(b.a.Upstream)) != b.f.Port.Value {
+		return nil
+	}
+	file := b.f.Properties.Path
+	plain := "give it a plain one for the front: server.additional-connector.1.port=7991 and server.additional-connector.1.address=127.0.0.1 in " + file + ", restart it, then --upstream http://127.0.0.1:7991"
+	switch {
+	case b.f.PlainPort != "":
+		plain = "use its plain connector: --upstream http://127.0.0.1:" + b.f.PlainPort
+	case !b.f.Layout.UsesProperties():
+		plain = "add a plain Connector with address=\"127.0.0.1\" and a port of its own to " + b.f.ServerXML.Path + ", restart it, then name that port with --upstream"
+	}
+	return problem.New(fmt.Sprintf("Bitbucket's connector on port %s does TLS itself (%s)", b.f.Port.Value, b.f.OwnTLS.Why),
+		"the front speaks plain HTTP to Bitbucket and gets no answer from it", plain)
 }

@@ -28,9 +28,12 @@ type Facts struct {
 	ServerXML  atomicfile.File // the layout's server.xml, zero from 5.0 on
 	ScriptsCfg atomicfile.File // conf/scripts.cfg of 3.x and 4.x
 
-	ContextPath Known // the path Bitbucket has now, "" = root
-	ProxyName   Known // what the connector says today
-	Port        Known // the connector's port
+	ContextPath Known  // the path Bitbucket has now, "" = root
+	ProxyName   Known  // what the connector says today
+	Port        Known  // the connector's port
+	OwnTLS      Known  // that this connector does TLS itself
+	PlainPort   string // an additional connector that does not, "" for none
+	StashConfig string // a properties file of Stash's that nobody has brought over, "" for none
 
 	HAProxy       live.Install
 	HAProxyFiles  []atomicfile.File // its file set in load order

@@ -99,6 +99,9 @@ func newCertBundle(p *process) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if bad := problem.Failures(m.Inspect(hostOf(m), time.Now())); len(bad) > 0 {
+				return problem.New("no bundle is written: "+bad[0].Found, bad[0].Why, bad[0].Do)
+			}
 			bundle := m.Bundle()
 			defer clear(bundle)
 			if err := writePrivate(file, bundle); err != nil {
@@ -111,6 +114,14 @@ func newCertBundle(p *process) *cobra.Command {
 	c.Flags().StringVarP(&file, "out", "o", "", "write the bundle to `FILE` (mode 0600)")
 	files = certFlags(c)
 	return c
+}
+
+// hostOf is a name that the certificate is for.
+func hostOf(m *certs.Material) string {
+	if all := m.Info().Names; len(all) > 0 {
+		return strings.Replace(all[0], "*", "any", 1)
+	}
+	return ""
 }
 
 func newCertDev(p *process) *cobra.Command {

@@ -31,7 +31,7 @@ func askNodes(ctx context.Context, nodes []node.Node, paths []string) []setup.No
 
 // AskNodes looks at the nodes of a under the paths that f knows of.
 func AskNodes(ctx context.Context, f setup.Facts, a setup.Answers) []setup.NodeState {
-	return askNodes(ctx, a.NodeList(), (&facts{f}).contextCandidates(Probe{Input: a}))
+	return askNodes(ctx, a.NodeList(), (&facts{Facts: f}).contextCandidates(Probe{Input: a}))
 }
 
 // nodeUpstream is the node through which the base URL is read and changed: the

@@ -24,7 +24,10 @@ type Probe struct {
 }
 
 // facts are being gathered.
-type facts struct{ setup.Facts }
+type facts struct {
+	setup.Facts
+	address setup.Known // where the connector listens, as the process has it
+}
 
 // Facts looks at the machine. It reads only: files, the process table, and
 // what Bitbucket tells without credentials. When ctx has ended meanwhile it returns
@@ -33,7 +36,7 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 	if p.Proc == "" {
 		p.Proc = "/proc"
 	}
-	f := facts{setup.Facts{Root: p.Root, ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
+	f := facts{Facts: setup.Facts{Root: p.Root, ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
 	if f.Systemd {
 		f.ProgramFault = programFault(p.Program)
 	}

@@ -3,11 +3,14 @@ package detect
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/hostport"
+	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
 	"bitgate/tomcat"
@@ -37,12 +40,9 @@ func (f *facts) detectInstance(ctx context.Context, p Probe) error {
 			return err
 		}
 	}
+	f.readOverrides()
 	if up == "" {
-		port := setup.DefaultPort
-		if f.Port.Set {
-			port = f.Port.Value
-		}
-		up = "http://127.0.0.1:" + port
+		up = f.ownAddress()
 	}
 	if nodes := p.Input.NodeList(); len(nodes) > 0 {
 		f.Nodes = askNodes(ctx, nodes, f.contextCandidates(p))
@@ -53,6 +53,58 @@ func (f *facts) detectInstance(ctx context.Context, p Probe) error {
 	f.Instance = askInstance(ctx, strings.TrimRight(up, "/"), f.contextCandidates(p))
 	f.detectCluster(p.Proc)
 	return nil
+}
+
+// readOverrides lets what the process has been given beat what its file says. A port
+// inside a container is not the one that is published.
+func (f *facts) readOverrides() {
+	if f.Bitbucket.Container != nil {
+		return
+	}
+	for key, known := range map[string]*setup.Known{"server.port": &f.Port, "server.address": &f.address, "server.ssl.enabled": &f.OwnTLS, "server.proxy-name": &f.ProxyName} {
+		if o, ok := f.Bitbucket.Effective(key); ok && o.Value != "" {
+			*known = setup.Known{Value: o.Value, Set: true, Why: o.Where}
+		}
+	}
+	if f.OwnTLS.Set && !strings.EqualFold(f.OwnTLS.Value, "true") {
+		f.OwnTLS = setup.Known{}
+	}
+	if port, ok := f.port(); ok {
+		f.Port.Value = port
+		return
+	}
+	f.Findings = append(f.Findings, problem.Finding{
+		ID: "port", Level: problem.Warn, Found: "Bitbucket's port is " + f.Port.Value + " (" + f.Port.Why + "), whose value is set elsewhere",
+		Why: "the front must be led to the port that it has", Do: "name it: --upstream http://127.0.0.1:PORT",
+	})
+	f.Port = setup.Known{}
+}
+
+// port is the number of the port, and the default of a placeholder such as
+// ${PORT:7990} (Spring, Tomcat).
+func (f *facts) port() (string, bool) {
+	if !f.Port.Set {
+		return "", true
+	}
+	value := f.Port.Value
+	if inner, ok := strings.CutPrefix(value, "${"); ok {
+		_, value, _ = strings.Cut(strings.TrimSuffix(inner, "}"), ":")
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(value))
+	return strconv.Itoa(n), err == nil && n > 0 && n < 65536
+}
+
+// ownAddress is Bitbucket's connector as this machine reaches it. The loopback
+// address belongs to a connector on all of them.
+func (f *facts) ownAddress() string {
+	host, port := "127.0.0.1", setup.DefaultPort
+	if f.Port.Set {
+		port = f.Port.Value
+	}
+	if at, err := hostport.Parse(hostport.Bracket(f.address.Value) + ":" + port); err == nil && f.address.Value != "" && !at.Wildcard() && at.Host != "localhost" {
+		host = hostport.Bracket(at.Host)
+	}
+	return "http://" + host + ":" + port
 }
 
 func (f *facts) whyVersion(why string) {
@@ -141,6 +193,11 @@ func (f *facts) readUpstreamFiles() error {
 			return err
 		}
 	}
+	if old := filepath.Join(filepath.Dir(f.Layout.Properties), "stash-config.properties"); f.Properties.Absent && old != f.Properties.Path {
+		if have, err := atomicfile.Read(old); err == nil && !have.Absent {
+			f.StashConfig = old
+		}
+	}
 	if f.Layout.DeadXML != "" {
 		f.DeadFiles = append(f.DeadFiles, f.Layout.DeadXML)
 	}
@@ -175,6 +232,21 @@ func (f *facts) readProperties() error {
 	if v, ok := props.Get("server.port"); ok {
 		f.Port = setup.Known{Value: v.Value, Set: true, Why: at("server.port", f.Properties.Path, v.Line)}
 	}
+	if v, ok := props.Get("server.address"); ok {
+		f.address = setup.Known{Value: v.Value, Set: true, Why: at("server.address", f.Properties.Path, v.Line)}
+	}
+	if v, ok := props.Get("server.ssl.enabled"); ok {
+		f.OwnTLS = setup.Known{Value: v.Value, Set: true, Why: at("server.ssl.enabled="+v.Value, f.Properties.Path, v.Line)}
+	}
+	for _, key := range props.Keys() {
+		n, ok := strings.CutPrefix(key, "server.additional-connector.")
+		if n, ok2 := strings.CutSuffix(n, ".port"); ok && ok2 && f.PlainPort == "" {
+			if tls, _ := props.Get("server.additional-connector." + n + ".ssl.enabled"); !strings.EqualFold(tls.Value, "true") {
+				v, _ := props.Get(key)
+				f.PlainPort = v.Value
+			}
+		}
+	}
 	if v, ok := props.Get("server.proxy-name"); ok {
 		f.ProxyName = setup.Known{Value: v.Value, Set: true, Why: at("server.proxy-name", f.Properties.Path, v.Line)}
 	}
@@ -198,8 +270,15 @@ func (f *facts) readServerXML() error {
 	}
 	conn, ok := httpConnector(xml.Connectors())
 	if !ok {
+		for _, c := range xml.Connectors() {
+			if strings.EqualFold(c.Attributes["SSLEnabled"], "true") {
+				f.Port = setup.Known{Value: c.Port, Set: true, Why: at("Connector port", f.ServerXML.Path, c.Line)}
+				f.OwnTLS = setup.Known{Value: "true", Set: true, Why: at("SSLEnabled", f.ServerXML.Path, c.Line)}
+			}
+		}
 		return nil
 	}
+	f.address = setup.Known{Value: conn.Attributes["address"], Set: true, Why: at("Connector address", f.ServerXML.Path, conn.Line)}
 	f.Port = setup.Known{Value: conn.Port, Set: true, Why: at("Connector port", f.ServerXML.Path, conn.Line)}
 	if name := conn.Attributes["proxyName"]; name != "" {
 		f.ProxyName = setup.Known{Value: name, Set: true, Why: at("proxyName", f.ServerXML.Path, conn.Line)}

@@ -54,7 +54,7 @@ func TestWhereABundleMayStay(t *testing.T) {
 		"the built-in proxy opens keys as root":  {secret, builtin, "nobody", true},
 		"a service of a user that is not there ": {open, etc, "no-such-user", false},
 	} {
-		f := facts{setup.Facts{HAProxy: live.Install{Service: live.Service{User: c.user}}}}
+		f := facts{Facts: setup.Facts{HAProxy: live.Install{Service: live.Service{User: c.user}}}}
 		f.findReader()
 		if got := f.stays(c.path, c.where); got != c.want {
 			t.Errorf("%s: %v", name, got)

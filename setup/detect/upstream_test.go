@@ -1,0 +1,71 @@
+package detect
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bitgate/bitbucket"
+	"bitgate/setup"
+)
+
+// The front is led to where the process listens, whichever of the places says so.
+func TestWhereBitbucketListens(t *testing.T) {
+	const json = "environment of process 5, SPRING_APPLICATION_JSON"
+	for name, c := range map[string]struct {
+		properties string
+		overrides  []bitbucket.Override
+		container  bool
+		want       string
+		tls        bool
+	}{
+		"nothing said":             {want: "http://127.0.0.1:7990"},
+		"the file":                 {properties: "server.port=7991\nserver.address=127.0.0.2\n", want: "http://127.0.0.2:7991"},
+		"a wildcard":               {properties: "server.address=0.0.0.0\n", want: "http://127.0.0.1:7990"},
+		"an IPv6 wildcard":         {properties: "server.address=::\n", want: "http://127.0.0.1:7990"},
+		"an IPv6 address":          {properties: "server.address=::1\n", want: "http://[::1]:7990"},
+		"localhost":                {properties: "server.address=localhost\n", want: "http://127.0.0.1:7990"},
+		"the environment":          {properties: "server.port=7991\n", overrides: []bitbucket.Override{{Key: "server.port", Where: "environment of process 5, SERVER_PORT", Value: "21091"}}, want: "http://127.0.0.1:21091"},
+		"-D over the environment":  {overrides: []bitbucket.Override{{Key: "server.port", Where: "environment of process 5, SERVER_PORT", Value: "1"}, {Key: "server.port", Where: "command line of process 5, -Dserver.port", Value: "2"}}, want: "http://127.0.0.1:2"},
+		"JSON":                     {overrides: []bitbucket.Override{{Key: "server.port", Where: json, Value: "3"}, {Key: "server.address", Where: json, Value: "127.0.0.3"}}, want: "http://127.0.0.3:3"},
+		"a placeholder":            {properties: "server.port=${PORT:7995}\n", want: "http://127.0.0.1:7995"},
+		"a placeholder without":    {properties: "server.port=${PORT}\n", want: "http://127.0.0.1:7990"},
+		"the port in a container":  {properties: "server.port=7991\n", container: true, want: "http://127.0.0.1:7991"},
+		"TLS":                      {properties: "server.ssl.enabled=true\n", want: "http://127.0.0.1:7990", tls: true},
+		"TLS by the environment":   {overrides: []bitbucket.Override{{Key: "server.ssl.enabled", Where: "environment of process 5, SERVER_SSL_ENABLED", Value: "true"}}, want: "http://127.0.0.1:7990", tls: true},
+		"TLS off by the same":      {properties: "server.ssl.enabled=true\n", overrides: []bitbucket.Override{{Key: "server.ssl.enabled", Where: "environment of process 5, SERVER_SSL_ENABLED", Value: "false"}}, want: "http://127.0.0.1:7990"},
+		"server.xml with address":  {want: "http://127.0.0.9:7992", properties: "XML" + `<Connector port="7992" address="127.0.0.9"/>`},
+		"server.xml with TLS only": {want: "http://127.0.0.1:8443", properties: "XML" + `<Connector port="8443" SSLEnabled="true"/>`, tls: true},
+	} {
+		home := t.TempDir()
+		if err := os.Mkdir(filepath.Join(home, "shared"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		f := facts{Facts: setup.Facts{Bitbucket: bitbucket.Install{Home: home, Version: "9.4.16", Overrides: c.overrides}}}
+		file, text := "bitbucket.properties", c.properties
+		if xml, ok := strings.CutPrefix(text, "XML"); ok {
+			f.Bitbucket.Version = "4.14.3"
+			file, text = "server.xml", fmt.Sprintf("<Server><Service>%s<Engine><Host><Context path=\"\"/></Host></Engine></Service></Server>", xml)
+		}
+		if c.container {
+			f.Bitbucket.Container = &bitbucket.Container{}
+		}
+		if err := os.WriteFile(filepath.Join(home, "shared", file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		layout, err := f.Bitbucket.Layout()
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Layout = layout
+		if err := f.readUpstreamFiles(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		f.readOverrides()
+		if got := f.ownAddress(); got != c.want || (f.OwnTLS.Set && strings.EqualFold(f.OwnTLS.Value, "true")) != c.tls {
+			t.Errorf("%s: %s, TLS %+v; want %s", name, got, f.OwnTLS, c.want)
+		}
+	}
+}
