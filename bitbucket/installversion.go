@@ -2,11 +2,11 @@ package bitbucket
 
 import (
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
+	"bitgate/internal/atomicfile"
 	"bitgate/internal/pattern"
 )
 
@@ -68,10 +68,7 @@ func group(re *regexp.Regexp, text string) string {
 
 // tail returns the last limit bytes of a file: logs grow to gigabytes.
 func tail(path string, limit int64) string {
-	if !isFile(path) {
-		return ""
-	}
-	f, err := os.Open(path)
+	f, err := atomicfile.Open(path)
 	if err != nil {
 		return ""
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bitgate/internal/atomicfile"
 	"bitgate/internal/pattern"
 )
 
@@ -148,12 +149,9 @@ func nulList(path string) []string {
 }
 
 // readLimited returns up to limit bytes of a file, "" where it cannot be read
-// or is no regular file (a FIFO would block).
+// or is no regular file.
 func readLimited(path string, limit int64) string {
-	if !isFile(path) {
-		return ""
-	}
-	f, err := os.Open(path)
+	f, err := atomicfile.Open(path)
 	if err != nil {
 		return ""
 	}

@@ -52,7 +52,18 @@ func (b *builder) certificate(s *Step) (string, error) {
 		return cert.InPlace, nil
 	}
 	path := Where(b.a, b.f.HAProxy).Bundle
-	if b.f.Bundle.DigestOrAbsent() == cert.Digest {
+	old := b.f.Bundle
+	if !old.Absent && old.Mode&0o077 != 0 && (old.Mode&0o007 != 0 || b.f.FrontReader.Group == "") {
+		note := problem.Finding{
+			ID: "bundle", Level: problem.Warn, Found: fmt.Sprintf("%s can be read by others than its owner (mode %04o)", path, old.Mode),
+			Why: "it holds the private key", Do: "the run takes these rights away; a key that others could read is better replaced",
+		}
+		if old.Digest == cert.Digest {
+			note.Do = "chmod 600 " + path + "; a key that others could read is better replaced"
+		}
+		b.plan.Notes = append(b.plan.Notes, note)
+	}
+	if old.DigestOrAbsent() == cert.Digest {
 		return path, nil
 	}
 	change := &CertificateChange{

@@ -147,7 +147,8 @@ func answersText(a setup.Answers, comment string) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// writePrivate replaces or creates a file of mode 0600.
+// writePrivate replaces or creates a file that only its owner, the current user,
+// can read and write, whatever lay there before.
 func writePrivate(file string, data []byte) error {
 	file, err := filepath.Abs(file)
 	if err != nil {
@@ -160,12 +161,8 @@ func writePrivate(file string, data []byte) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	var w atomicfile.Writer
-	if old.Absent {
-		return w.Create(file, data, 0o600, -1, -1)
-	}
-	if slices.Equal(old.Data, data) {
+	if !old.Absent && old.Mode == 0o600 && old.UID == os.Geteuid() && slices.Equal(old.Data, data) {
 		return nil
 	}
-	return w.Replace(old, data)
+	return atomicfile.Writer{}.Private(old, data, 0o600, -1)
 }

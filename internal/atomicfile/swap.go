@@ -15,6 +15,7 @@ type newFile struct {
 	data     []byte
 	mode     fs.FileMode
 	uid, gid int
+	private  bool // nobody gets a right by an ACL of the old file either
 }
 
 // desk is the place of a file that is being written, with its folder open in a

@@ -47,7 +47,7 @@ func (w Writer) fill(d desk, tmp temp, old File, c newFile) error {
 		}
 	}
 	err = w.do(OpMode, old.Target, func() error {
-		if old.Absent {
+		if old.Absent || c.private {
 			if err := dropACL(fd); err != nil {
 				return err
 			}

@@ -31,6 +31,7 @@ type place struct {
 	name     string
 	missing  string   // the first folder on the way that does not exist
 	linked   bool     // a symbolic link was followed
+	anySize  bool     // MaxSize does not count
 	sponsors []uint32 // users whose links were followed: the file must be theirs
 }
 

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"bitgate/internal/problem"
+	trust "bitgate/internal/trusted"
 )
 
 // TempPrefix starts the name of every temporary file, so that one left by a
@@ -87,6 +88,27 @@ func (w Writer) Create(path string, data []byte, mode fs.FileMode, uid, gid int)
 		return w.swap(File{Path: path, Target: path, Absent: true}, newFile{data: data, mode: mode, uid: uid, gid: gid})
 	})
 	return explain(err, path, "created")
+}
+
+// Private writes a file that is for its owner, the current user, and at most for
+// a group (-1: none), in the place of old or where nothing was. Whatever lay there
+// before, the mode is the given one and no ACL is left. A file of another user
+// stays his: it is refused.
+func (w Writer) Private(old File, data []byte, mode fs.FileMode, gid int) error {
+	if old.Absent {
+		return w.Create(old.Path, data, mode, -1, gid)
+	}
+	if !trusted(uint32(old.UID)) {
+		return problem.New(fmt.Sprintf("%s belongs to %s", old.Path, trust.Who(uint32(old.UID))),
+			"what is written there is not for them", "choose another path, or remove that file")
+	}
+	if old.Links > 1 {
+		return hardLinked(old)
+	}
+	err := AsOwner(old.Path, func() error {
+		return w.swap(old, newFile{data: data, mode: mode, uid: -1, gid: gid, private: true})
+	})
+	return explain(err, old.Path, "replaced")
 }
 
 // Remove deletes a file that is still what was read, and syncs its folder.

@@ -111,22 +111,19 @@ func (a *Applier) writeBundle(c *setup.CertificateChange) error {
 	default:
 		return changedUnderneath(c.Path)
 	}
-	if f.Absent {
-		if err := a.disk().Mkdirs(filepath.Dir(c.Path), 0o755); err != nil {
+	mode, gid := fs.FileMode(0o600), -1
+	if c.Group != "" {
+		if mode = fs.FileMode(c.Mode); mode != 0o640 {
+			return problem.New(fmt.Sprintf("the bundle is to be made with mode %04o", mode), "it holds the private key", "make a new plan")
+		}
+		if gid, err = groupID(c.Group); err != nil {
 			return err
 		}
-		mode, gid := fs.FileMode(0o600), -1
-		if c.Group != "" {
-			if mode = fs.FileMode(c.Mode); mode != 0o640 {
-				return problem.New(fmt.Sprintf("the bundle is to be made with mode %04o", mode), "it holds the private key", "make a new plan")
-			}
-			if gid, err = groupID(c.Group); err != nil {
-				return err
-			}
-		}
-		return a.Files.Create(c.Path, m.Bundle(), mode, -1, gid)
 	}
-	return a.Files.Replace(f, m.Bundle())
+	if err := a.disk().Mkdirs(filepath.Dir(c.Path), 0o755); err != nil {
+		return err
+	}
+	return a.Files.Private(f, m.Bundle(), mode, gid)
 }
 
 func changedUnderneath(path string) error {

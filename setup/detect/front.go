@@ -3,6 +3,7 @@ package detect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"bitgate/internal/mountinfo"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
+	"bitgate/internal/trusted"
 	"bitgate/setup"
 )
 
@@ -51,6 +53,10 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 		if f.Bundle, err = atomicfile.Read(where.Bundle); err == nil && !f.Bundle.Absent && where.Front == setup.FrontHAProxy &&
 			f.FrontReader.User != "" && !readable(where.Bundle, f.FrontReader) {
 			f.FrontReader.Unreadable = append(f.FrontReader.Unreadable, where.Bundle)
+		}
+		if err == nil && !f.Bundle.Absent && f.Certificate.Error == "" && !trusted.User(uint32(f.Bundle.UID)) {
+			f.Certificate.Error = fmt.Sprintf("the bundle would replace %s, which belongs to %s", where.Bundle, trusted.Who(uint32(f.Bundle.UID)))
+			f.Certificate.Do = "look at that file and remove it, or let root own it"
 		}
 	}
 	return err
