@@ -37,13 +37,13 @@ func TestShortBodiesAreLimitedByTheirPace(t *testing.T) {
 	r := start(t, server(t, func(w http.ResponseWriter, q *http.Request) {
 		n, _ := io.Copy(io.Discard, q.Body)
 		fmt.Fprint(w, n)
-	}), func(c *config.Config) { c.RequestTimeout = 300 * time.Millisecond })
+	}), func(c *config.Config) { c.RequestTimeout = 4 * time.Second })
 	for name, tt := range map[string]struct {
 		drip
 		want int
 	}{
-		"comes on":      {drip{60, 50, 20 * time.Millisecond}, http.StatusOK},
-		"hardly at all": {drip{60, 1, 50 * time.Millisecond}, http.StatusRequestTimeout},
+		"comes on":      {drip{60, 50, 100 * time.Millisecond}, http.StatusOK},
+		"hardly at all": {drip{200, 1, 100 * time.Millisecond}, http.StatusRequestTimeout},
 	} {
 		for _, http2 := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, HTTP/2 %v", name, http2), func(t *testing.T) {
