@@ -50,7 +50,7 @@ func (d *door) stand(t *testing.T, restart func(*bitbuckettest.Server) error) {
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		err := restart(bb)
 		if errors.Is(err, syscall.EADDRINUSE) { // a child that this test forks has the old listener until its exec
-			within(5*time.Second, func() bool { err = bb.Start(); return err == nil })
+			peers.Within(time.Minute, func() bool { err = bb.Start(); return err == nil })
 		}
 		if err != nil {
 			t.Logf("Bitbucket was not restarted: %v", err)

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bitgate/internal/peers"
 )
 
 // screen is a terminal in tmux.
@@ -56,8 +58,8 @@ func (s screen) end(shell int) {
 		_, _ = syscall.Wait4(-shell, nil, syscall.WNOHANG, nil) // where this process is everybody's parent
 		return syscall.Kill(-shell, 0) != nil
 	}
-	if !within(10*time.Second, gone) {
-		s.t.Errorf("process group %d is still there ten seconds after its terminal has gone", shell)
+	if !peers.Within(time.Minute, gone) {
+		s.t.Errorf("process group %d is still there a minute after its terminal has gone", shell)
 		_ = syscall.Kill(-shell, syscall.SIGKILL)
 	}
 }
@@ -98,22 +100,10 @@ func (s screen) keys(names ...string) {
 // types sends text as it is.
 func (s screen) types(text string) { s.t.Helper(); s.tmux("send-keys", "-l", text) }
 
-// until waits half a minute; longer no person would.
+// until waits as long as a machine may take that is busy with other things.
 func (s screen) until(what string, ok func() bool) {
 	s.t.Helper()
-	if !within(30*time.Second, ok) {
-		s.t.Fatalf("waited in vain for %s", what)
-	}
-}
-
-// within polls until ok, or until the time is over.
-func within(limit time.Duration, ok func() bool) bool {
-	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if ok() {
-			return true
-		}
-	}
-	return ok()
+	peers.WaitFor(s.t, what, ok)
 }
 
 // asks waits for the question with the title: right of the rail, or alone. One

@@ -139,11 +139,11 @@ func (p *walk) see(name, words string) {
 	}
 	want, err := os.ReadFile(path)
 	must(p.t, err)
-	limit := 5 * time.Second // a check or a look may still be under way
+	limit := 30 * time.Second // a check or a look may still be under way
 	if p.t.Failed() {
 		limit = 0
 	}
-	if !within(limit, func() bool { return p.masked() == string(want) }) {
+	if !peers.Within(limit, func() bool { return p.masked() == string(want) }) {
 		p.t.Errorf("the screen %s differs from %s (go test ./e2e -run Walk -update rewrites it):\n%s", name, path, p.masked())
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"bitgate/internal/peers"
 )
@@ -72,7 +71,7 @@ func TestRunAsAProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := filepath.Join(ready.Home, "log", "atlassian-bitbucket.log")
-	eventually(t, func() bool {
+	peers.WaitFor(t, "the failed start", func() bool {
 		data, _ := os.ReadFile(log)
 		return strings.Contains(string(data), "Application startup failed")
 	})
@@ -120,7 +119,7 @@ func add(t *testing.T, path, text string) {
 func waitFor(t *testing.T, address string) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	eventually(t, func() bool {
+	peers.WaitFor(t, address, func() bool {
 		response, err := client.Get(address)
 		if err != nil {
 			return false
@@ -128,14 +127,4 @@ func waitFor(t *testing.T, address string) {
 		response.Body.Close()
 		return response.StatusCode == 200 && response.Request.URL.String() == address
 	})
-}
-
-// eventually gives up after a minute, so that a failure is not a hang.
-func eventually(t *testing.T, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("did not happen within a minute")
-		}
-	}
 }

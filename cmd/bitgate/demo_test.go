@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"bitgate/internal/peers"
 )
@@ -140,7 +139,7 @@ func TestNoCoreDump(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the process cannot be looked into", func() bool {
+	peers.WaitFor(t, "the process cannot be looked into", func() bool {
 		info, err := os.Stat(filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "environ"))
 		return err == nil && info.Sys().(*syscall.Stat_t).Uid == 0
 	})
@@ -193,18 +192,6 @@ func readUntil(r *os.File, into *bytes.Buffer, text string) bool {
 	return true
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for range 500 {
-		if is() {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Errorf("not within ten seconds: %s", what)
-}
-
 // TestDemoKilled: even a killed demo leaves no process.
 func TestDemoKilled(t *testing.T) {
 	t.Parallel()
@@ -227,5 +214,5 @@ func TestDemoKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // killed, as wanted
-	eventually(t, "no process", func() bool { return len(processes(t, tmp)) == 0 })
+	peers.WaitFor(t, "no process", func() bool { return len(processes(t, tmp)) == 0 })
 }

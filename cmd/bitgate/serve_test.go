@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"bitgate/bitbucket/bitbuckettest"
+	"bitgate/internal/peers"
 )
 
 // client trusts the machine's certificate authority.
@@ -136,7 +137,7 @@ func (m machine) running(t *testing.T) {
 
 // restartOn plays the service manager: the restart command leaves a file.
 func restartOn(t *testing.T, s *bitbuckettest.Server, file string) {
-	eventually(t, "the restart command ran", func() bool { return exists(file) })
+	peers.WaitFor(t, "the restart command ran", func() bool { return exists(file) })
 	if err := s.Restart(); err != nil {
 		t.Error(err)
 	}
@@ -192,7 +193,7 @@ func TestServeEndsWithParent(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the front answers", func() bool {
+	peers.WaitFor(t, "the front answers", func() bool {
 		res, err := m.client(t).Get("https://localhost:" + strconv.Itoa(m.port) + "/status")
 		if err != nil {
 			return false

@@ -203,7 +203,7 @@ func TestTerminalIsGivenBack(t *testing.T) {
 			t.Run(c.name+" "+sig.String(), func(t *testing.T) {
 				s := openScreen(t, m.env, c.args...)
 				s.wait(c.wait)
-				eventually(t, "the terminal is bitgate's", func() bool { return !s.echoes() })
+				peers.WaitFor(t, "the terminal is bitgate's", func() bool { return !s.echoes() })
 				if err := s.cmd.Process.Signal(sig); err != nil {
 					t.Fatal(err)
 				}

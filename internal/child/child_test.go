@@ -14,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"bitgate/internal/peers"
 )
@@ -113,7 +112,7 @@ func TestEndsWithItsParent(t *testing.T) {
 	}
 	_, _ = io.Copy(io.Discard, out)
 	_ = parent.Wait() // killed, as wanted
-	waitFor(t, "the child to end", func() bool { return gone(pid) })
+	peers.WaitFor(t, "the child to end", func() bool { return gone(pid) })
 }
 
 // TestOutlivesTheThread: the signal comes when the thread ends that started the
@@ -142,7 +141,7 @@ func TestOutlivesTheThread(t *testing.T) {
 		t.FailNow()
 	}
 	task := filepath.Join("/proc/self/task", strconv.Itoa(<-thread))
-	waitFor(t, "the thread to end", func() bool { _, err := os.Stat(task); return err != nil })
+	peers.WaitFor(t, "the thread to end", func() bool { _, err := os.Stat(task); return err != nil })
 	ended := make(chan error, 1)
 	go func() { ended <- p.Wait() }()
 	select {
@@ -164,15 +163,4 @@ func TestOutlivesTheThread(t *testing.T) {
 func gone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || strings.Contains(string(stat), ") Z ")
-}
-
-func waitFor(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for range 3000 {
-		if is() {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatalf("waited in vain for %s", what)
 }

@@ -91,7 +91,7 @@ func (p *Process) Stop() {
 // program's output, when the program ends instead.
 func (p *Process) waitReady(t testing.TB, address string) {
 	t.Helper()
-	ready := poll(patience, func() bool { return !p.Running() || Accepts(address) })
+	ready := Within(patience, func() bool { return !p.Running() || Accepts(address) })
 	if !ready || !p.Running() {
 		t.Fatalf("%s does not accept on %s; its output:\n%s", p.cmd.Path, address, p.Output())
 	}

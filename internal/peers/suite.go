@@ -117,8 +117,8 @@ func startedByTest() string {
 	}
 	// The environment may have been kept from it.
 	for pid := os.Getppid(); pid > 1; pid = parent(pid) {
-		line := commandLine(pid)
-		if strings.HasSuffix(line[0], ".test") || slices.ContainsFunc(line[1:], func(a string) bool { return strings.HasPrefix(a, "-test.") }) {
+		line := commandLine(pid) // of timeout(1) or strace(1) a test binary is an argument
+		if strings.HasSuffix(line[0], ".test") || len(line) > 1 && strings.HasPrefix(line[1], "-test.") {
 			return fmt.Sprintf("by the tests of process %d", pid)
 		}
 	}
@@ -137,7 +137,12 @@ func (s Suite) supervise() int {
 	}
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	program, err := os.Executable() // by its name, which programs that are tested show
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	cmd := exec.Command(program, os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
 	cmd.Env = append(os.Environ(), TestsEnv())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -14,12 +14,13 @@ const patience = 60 * time.Second
 // waited for, when that does not happen.
 func WaitFor(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	if !poll(patience, ok) {
+	if !Within(patience, ok) {
 		t.Fatalf("waited %v in vain for %s", patience, what)
 	}
 }
 
-func poll(limit time.Duration, ok func() bool) bool {
+// Within polls until ok returns true, or the time is over.
+func Within(limit time.Duration, ok func() bool) bool {
 	for deadline := time.Now().Add(limit); ; {
 		if ok() {
 			return true
