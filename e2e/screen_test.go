@@ -19,6 +19,7 @@ import (
 // screen is a terminal in tmux.
 type screen struct {
 	t      testing.TB
+	where  string // the command runs
 	socket string
 	w, h   int
 }
@@ -30,7 +31,7 @@ func startScreen(t testing.TB, dir string, w, h int, command []string) screen {
 	short, err := os.MkdirTemp("", "tmux") // a socket's path has some 100 bytes at most
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(short) })
-	s := screen{t: t, socket: filepath.Join(short, "s"), w: w, h: h}
+	s := screen{t: t, where: dir, socket: filepath.Join(short, "s"), w: w, h: h}
 	quoted := make([]string, len(command))
 	for i, arg := range command {
 		quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
@@ -78,7 +79,7 @@ func (s screen) try(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "tmux", append([]string{"-u", "-S", s.socket}, args...)...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(s.socket), "LC_ALL=C.UTF-8", "SHELL=/bin/sh", "PAGER=cat >pager.txt"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(s.socket), "LC_ALL=C.UTF-8", "SHELL=/bin/sh", "PAGER=cat >" + filepath.Join(s.where, "pager.txt")}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
