@@ -2,7 +2,6 @@ package haproxy
 
 import (
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -72,69 +71,107 @@ var matchers = []string{"_beg", "_end", "_sub", "_dom", "_dir", "_reg", "_len"}
 func (e *evaluator) fetch(expr string, r request) (value, bool) {
 	name, args := call(expr)
 	name = strings.ToLower(name)
-	method := ""
+	v := value{found: true}
 	for _, m := range matchers {
 		if rest, ok := strings.CutSuffix(name, m); ok {
-			name, method = rest, m[1:]
+			name, v.method = rest, m[1:]
 		}
 	}
-	v := value{found: true, method: method}
-	if e.anyPath && slices.Contains([]string{"path", "pathq", "url", "query", "base", "baseq"}, name) {
+	known, ok := fetches[name]
+	if !ok || e.anyPath && known.path {
 		return v, false
 	}
-	switch name {
-	case "hdr", "req.hdr", "fhdr", "req.fhdr":
-		return e.header(v, strings.ToLower(splitArgs(args)[0]), r)
-	case "hdr_val", "req.hdr_val", "hdr_cnt", "req.hdr_cnt", "req.fhdr_cnt":
-		h, ok := e.header(v, strings.ToLower(splitArgs(args)[0]), r)
-		h.kind, h.host = numeric, false
-		if strings.HasSuffix(name, "_cnt") {
-			if h.number = 0; h.found {
-				h.number = 1
-			}
-			h.found = true
-		} else {
-			h.number, _ = strconv.Atoi(h.text)
+	return known.get(e, v, args, r)
+}
+
+// fetch is one that is known.
+type fetch struct {
+	path bool // made of the path
+	get  func(e *evaluator, v value, args string, r request) (value, bool)
+}
+
+// fetches are all of them, by their names without a matcher.
+var fetches = map[string]fetch{}
+
+func init() { // not above: a variable may hold an expression, which fetches again
+	type get = func(e *evaluator, v value, args string, r request) (value, bool)
+	add := func(path bool, g get, names ...string) {
+		for _, n := range names {
+			fetches[n] = fetch{path, g}
 		}
-		return h, ok
-	case "path":
-		v.text = r.path
-	case "pathq", "url":
-		v.text = r.uri()
-	case "query":
-		v.text = r.query
-	case "base":
-		v.text = e.host + r.path
-	case "baseq":
-		v.text = e.host + r.uri()
-	case "method":
-		v.text = r.method
-	case "ssl_fc_sni", "req.ssl_sni", "req_ssl_sni":
-		v.text, v.found, v.host = hostOnly(e.host), e.tls, true
-	case "ssl_fc":
-		v.kind, v.number = boolean, 0
+	}
+	texts := func(of func(*evaluator, request) string) get {
+		return func(e *evaluator, v value, _ string, r request) (value, bool) {
+			v.text = of(e, r)
+			return v, true
+		}
+	}
+	numbers := func(k kind, of func(*evaluator, request) int) get {
+		return func(e *evaluator, v value, _ string, r request) (value, bool) {
+			v.kind, v.number = k, of(e, r)
+			return v, true
+		}
+	}
+	add(true, texts(func(_ *evaluator, r request) string { return r.path }), "path")
+	add(true, texts(func(_ *evaluator, r request) string { return r.uri() }), "pathq", "url")
+	add(true, texts(func(_ *evaluator, r request) string { return r.query }), "query")
+	add(true, texts(func(e *evaluator, r request) string { return e.host + r.path }), "base")
+	add(true, texts(func(e *evaluator, r request) string { return e.host + r.uri() }), "baseq")
+	add(false, texts(func(_ *evaluator, r request) string { return r.method }), "method")
+	add(false, numbers(boolean, func(*evaluator, request) int { return 1 }), "always_true")
+	add(false, numbers(boolean, func(*evaluator, request) int { return 0 }), "always_false")
+	add(false, numbers(numeric, func(e *evaluator, _ request) int { return e.port }), "dst_port")
+	add(false, numbers(numeric, func(_ *evaluator, r request) int { return r.size }), "req.body_size", "req.body_len")
+	add(false, numbers(boolean, func(e *evaluator, _ request) int {
 		if e.tls {
-			v.number = 1
+			return 1
 		}
-	case "always_true":
-		v.kind, v.number = boolean, 1
-	case "always_false":
-		v.kind = boolean
-	case "dst_port":
-		v.kind, v.number = numeric, e.port
-	case "req.body_size", "req.body_len":
-		v.kind, v.number = numeric, r.size
-	case "str":
+		return 0
+	}), "ssl_fc")
+	add(false, (*evaluator).fetchName, "ssl_fc_sni", "req.ssl_sni", "req_ssl_sni")
+	add(false, (*evaluator).fetchHeader, "hdr", "req.hdr", "fhdr", "req.fhdr")
+	add(false, (*evaluator).fetchNumber, "hdr_val", "req.hdr_val")
+	add(false, (*evaluator).fetchCount, "hdr_cnt", "req.hdr_cnt", "req.fhdr_cnt")
+	add(false, (*evaluator).fetchVariable, "var")
+	add(false, func(_ *evaluator, v value, args string, _ request) (value, bool) {
 		v.text = args
-	case "var":
-		if expr := e.vars[splitArgs(args)[0]]; expr != "" && !strings.Contains(expr, "var(") {
-			return e.sample(expr, r)
-		}
-		return v, false
-	default:
-		return v, false
-	}
+		return v, true
+	}, "str")
+}
+
+// fetchName is the name in the TLS handshake.
+func (e *evaluator) fetchName(v value, _ string, _ request) (value, bool) {
+	v.text, v.found, v.host = hostOnly(e.host), e.tls, true
 	return v, true
+}
+
+func (e *evaluator) fetchHeader(v value, args string, r request) (value, bool) {
+	return e.header(v, strings.ToLower(splitArgs(args)[0]), r)
+}
+
+func (e *evaluator) fetchNumber(v value, args string, r request) (value, bool) {
+	v, ok := e.fetchHeader(v, args, r)
+	v.kind, v.host = numeric, false
+	v.number, _ = strconv.Atoi(v.text)
+	return v, ok
+}
+
+func (e *evaluator) fetchCount(v value, args string, r request) (value, bool) {
+	v, ok := e.fetchHeader(v, args, r)
+	v.kind, v.host, v.number = numeric, false, 0
+	if v.found {
+		v.number = 1
+	}
+	v.found = true
+	return v, ok
+}
+
+// fetchVariable is what the section put into a variable, once and for all requests.
+func (e *evaluator) fetchVariable(v value, args string, r request) (value, bool) {
+	if expr := e.vars[splitArgs(args)[0]]; expr != "" && !strings.Contains(expr, "var(") {
+		return e.sample(expr, r)
+	}
+	return v, false
 }
 
 // header is a header field of the request, as far as it is known.
@@ -156,42 +193,63 @@ func (e *evaluator) header(v value, name string, r request) (value, bool) {
 	return v, true
 }
 
-// convert applies one converter (manual, 7.3.1).
+// convert applies one converter (manual, 7.3.1); false for those that are not
+// known here.
 func convert(v value, expr string) (value, bool) {
 	name, args := call(expr)
-	list := splitArgs(args)
-	switch {
-	case name == "lower":
+	switch name {
+	case "lower":
 		v.text = strings.ToLower(v.text)
-	case name == "upper":
+	case "upper":
 		v.text = strings.ToUpper(v.text)
-	case name == "host_only":
+	case "host_only":
 		v.text = hostOnly(v.text)
-	case (name == "field" || name == "word") && len(list) > 1 && len(list[1]) == 1:
-		n, err := strconv.Atoi(list[0])
-		parts := strings.Split(v.text, list[1])
-		if err != nil || n < 1 || n > len(parts) {
-			return v, false
-		}
-		v.text = parts[n-1]
-	case name == "regsub" && len(list) > 1 && !strings.Contains(args, `\`):
-		re, err := regexp.Compile(list[0])
-		if err != nil {
-			return v, false
-		}
-		if re.MatchString(v.text) {
-			if !strings.Contains(strings.Join(list[2:], ""), "g") && len(re.FindAllString(v.text, 2)) > 1 {
-				return v, false
-			}
-			v.text = re.ReplaceAllLiteralString(v.text, list[1])
-		}
-	case name == "url_dec":
-	case name == "map" || strings.HasPrefix(name, "map_"):
-		v.list = true
-		return v, v.host
+	case "url_dec":
+	case "field", "word":
+		return v.part(splitArgs(args))
+	case "regsub":
+		return v.substitute(splitArgs(args))
 	default:
+		v.list = name == "map" || strings.HasPrefix(name, "map_")
+		return v, v.list && v.host
+	}
+	return v, true
+}
+
+// part is field(n,separator), or word(n,separator) where no separators stand
+// beside each other.
+func (v value) part(args []string) (value, bool) {
+	if len(args) != 2 || len(args[1]) != 1 {
 		return v, false
 	}
+	n, err := strconv.Atoi(args[0])
+	parts := strings.Split(v.text, args[1])
+	if err != nil || n < 1 || n > len(parts) {
+		return v, false
+	}
+	v.text = parts[n-1]
+	return v, true
+}
+
+// substitute is regsub(regex,text[,flags]) without references to groups; without
+// the flag g the first match alone is replaced.
+func (v value) substitute(args []string) (value, bool) {
+	if len(args) < 2 || strings.Contains(args[1], `\`) {
+		return v, false
+	}
+	re, err := regexp.Compile(args[0])
+	if err != nil {
+		return v, false
+	}
+	all := strings.Contains(strings.Join(args[2:], ""), "g")
+	done := false
+	v.text = re.ReplaceAllStringFunc(v.text, func(match string) string {
+		if done && !all {
+			return match
+		}
+		done = true
+		return args[1]
+	})
 	return v, true
 }
 

@@ -125,41 +125,55 @@ func (m *merger) takenBy(want endpoint) []bindAt {
 // share adds the section of a bind to those that lead to us, or says why that is unsafe.
 func (m *merger) share(b *bindings, h bindAt, want string) error {
 	sec := m.section(h.place)
-	proxy := sec.Keyword == "frontend" || sec.Keyword == "listen"
-	if h.at.unsure || !proxy {
+	if h.at.unsure || sec.Keyword != "frontend" && sec.Keyword != "listen" {
 		return taken(want, h.Bind, h.at)
 	}
-	mode := m.modeOf(h.place)
-	refuse := func(why, do string) error { return refuseBind(h, want, why, do) }
-	const elsewhere = "take that bind out, or give bitgate another address (--listen, with the port in --url too)"
-	switch {
-	case !h.SSL && mode == "http":
-		return refuse("it speaks plain HTTP there, which bitgate wants for TLS", elsewhere)
-	case mode != "http" && mode != "tcp":
-		return refuse("it works in mode "+mode, elsewhere)
-	case m.files[h.file].outside(sec.First) != sec.First:
-		return refuse("the section stands under a condition (.if), and may not be there when HAProxy starts", elsewhere)
-	}
-	kind := speaksHTTP
-	if mode == "tcp" {
-		kind = map[bool]sharing{false: passesTLS, true: endsTLS}[h.SSL]
+	kind, why := m.sharing(h)
+	if why != "" {
+		return refuseBind(h, want, why, elsewhere)
 	}
 	for i := range b.shared {
-		if s := &b.shared[i]; s.place == h.place {
-			if !slices.Contains(s.binds, h.line) {
-				s.binds = append(s.binds, h.line)
-			}
-			if s.kind != kind {
-				return refuse("the section takes some connections with and some without TLS on that port", elsewhere)
-			}
-			return nil
+		s := &b.shared[i]
+		if s.place != h.place {
+			continue
 		}
+		if !slices.Contains(s.binds, h.line) {
+			s.binds = append(s.binds, h.line)
+		}
+		if s.kind != kind {
+			return refuseBind(h, want, "the section takes some connections with and some without TLS on that port", elsewhere)
+		}
+		return nil
 	}
 	if e, err := parseListen(want); err == nil && !h.at.all4() && !h.at.all6() && h.at.host != e.host {
 		m.notes = append(m.notes, fmt.Sprintf("%s, line %d: %s is what is bound; Bitbucket is reached through that address only, not %s", h.File, h.Line, h.Address, want))
 	}
 	b.shared = append(b.shared, sharedSection{h.place, []int{h.line}, kind})
 	return nil
+}
+
+const elsewhere = "take that bind out, or give bitgate another address (--listen, with the port in --url too)"
+
+// sharing is what the section of a bind does with its connections, or why it
+// cannot lead to us.
+func (m *merger) sharing(h bindAt) (kind sharing, why string) {
+	mode := m.modeOf(h.place)
+	sec := m.section(h.place)
+	switch {
+	case m.files[h.file].outside(sec.First) != sec.First:
+		why = "the section stands under a condition (.if), and may not be there when HAProxy starts"
+	case mode == "http" && h.SSL:
+		kind = speaksHTTP
+	case mode == "http":
+		why = "it speaks plain HTTP there, which bitgate wants for TLS (no \"ssl\" on the line)"
+	case mode == "tcp" && h.SSL:
+		kind = endsTLS
+	case mode == "tcp":
+		kind = passesTLS
+	default:
+		why = "it works in mode " + mode
+	}
+	return kind, why
 }
 
 func refuseBind(h bindAt, want, why, do string) error {
