@@ -259,12 +259,12 @@ func TestUndoByForce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = openScreen(t, m.env, "undo")
-	s.wait("+plugin.by.hand=1")
+	s.wait("+plugin.by.hand=********")
 	if code := s.code(); code != 1 {
 		t.Errorf("undo: exit code %d", code)
 	}
 	s = openScreen(t, m.env, "undo", "--force")
-	s.wait("+plugin.by.hand=1")
+	s.wait("+plugin.by.hand=********")
 	s.wait(`Type "undo"`)
 	s.send("undo\n")
 	s.wait("was taken back")
