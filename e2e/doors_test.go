@@ -196,15 +196,12 @@ func (d door) byPrompts(t *testing.T) string {
 	lines := []string{
 		d.answer("url"), "", // the context path is part of the URL
 		"yes", // send the old path on
-		"",    // bitgate changes the base URL
 		"admin", doorPassword,
-		"no", // leave Bitbucket's own port open
-		"2",  // the built-in proxy
-		d.answer("cert"), d.answer("key"),
-		"no", // leave SSH as it is
+		d.answer("cert"), // its key is found
+		"no",             // the front takes no SSH
 		"save", "no",
 	}
-	out := d.run(t, strings.Join(lines, "\n")+"\n", "plain prompts", d.args("prompts", "setup", "--plain")...)
+	out := d.run(t, strings.Join(lines, "\n")+"\n", "plain prompts", d.args("prompts", "setup", "--plain", "--front", "builtin")...)
 	return d.saved(t, out)
 }
 
@@ -222,22 +219,15 @@ func (d door) saved(t *testing.T, screen string) string {
 
 // byWizard drives the full screen in tmux, key by key as a person would.
 func (d door) byWizard(t *testing.T) string {
-	w := startScreen(t, d.dir, 100, 40, append([]string{d.bin}, d.args("wizard", "setup")...))
+	w := startScreen(t, d.dir, 100, 40, append([]string{d.bin}, d.args("wizard", "setup", "--front", "builtin")...))
 	w.wait("answers are given already")
 	w.keys("Enter")
 	w.typed("Public URL", d.answer("url"))
 	w.typed("Context path", "")
 	w.typed("Redirect the old path", "")
-	w.typed("How the base URL is changed", "")
 	w.typed("Administrator", "admin")
 	w.typed("Password", doorPassword)
-	w.typed("Close Bitbucket's own port", "")
-	w.wait("What terminates TLS")
-	w.keys("Down")
-	w.wait("> bitgate's built-in proxy")
-	w.keys("Enter")
 	w.typed("Certificate file", d.answer("cert"))
-	w.typed("Private key file", d.answer("key"))
 	w.typed("Forward SSH through the front", "")
 	w.wait("a apply ...")
 	w.keys("s")

@@ -29,19 +29,12 @@ func (p *walk) way() []station {
 		{"url", "Public URL", types("Public URL", p.answer("url"))},
 		{"path", "Typing replaces it", types("Context path", "")},
 		{"redirect", "Yes, send the old path on", types("Redirect the old path", "")},
-		{"method", "bitgate signs in", types("How the base URL is changed", "")},
 		{"user", "access tokens", types("Administrator", "admin")},
 		{"password", "one sign-in", types("Password", "not this one")},
 		{"password-refused", "refused the password", types("Password", doorPassword)},
-		{"connector", "Yes, only this machine may reach it", types("Close Bitbucket's own port", "")},
-		{"front", "What terminates TLS", types("What terminates TLS", "")},
 		{"certificate", "must be on this machine", types("Certificate file", filepath.Join(p.dir, "other.pem"))},
-		{"certificate-other", "other.example.com, not for", func(p *walk) {
-			p.keys("Escape")
-			p.typed("Certificate file", p.answer("cert"))
-		}},
-		{"key", "Private key file", types("Private key file", p.answer("key"))},
-		{"ssh", "No, leave SSH as it is", types("Forward SSH through the front", "")},
+		{"certificate-other", "other.example.com, not for", types("Certificate file", p.answer("cert"))},
+		{"ssh", "No, the front takes no SSH", types("Forward SSH through the front", "")},
 		{"review", "running clones", nil},
 	}
 }
@@ -122,8 +115,7 @@ func TestWalkBackAndForth(t *testing.T) {
 			p.resized()
 		})
 		for _, question := range []string{
-			"Forward SSH through the front", "Private key file", "Certificate file", "What terminates TLS", "Close Bitbucket's own port",
-			"Administrator", "How the base URL is changed", "Redirect the old path", "Context path", "Public URL",
+			"Forward SSH through the front", "Certificate file", "Administrator", "Redirect the old path", "Context path", "Public URL",
 		} {
 			p.keys("Escape")
 			p.asks(question)
@@ -217,9 +209,8 @@ func TestWalkPortTaken(t *testing.T) {
 		must(t, err)
 		defer l.Close()
 		p.begin(t)
-		p.goes("front", p.waits)
-		p.see("front-port-taken", "is held by")
-		p.keys("Enter")
+		p.goes("password-refused", p.waits)
+		p.typed("Password", doorPassword)
 		p.see("listen", "Where the front listens")
 		p.typed("Where the front listens", "127.0.0.1:"+strconv.Itoa(peers.FreePort(t)))
 		p.asks("Certificate file")

@@ -13,13 +13,15 @@ import (
 func Advice(q Question, f setup.Facts, candidate setup.Answers) []problem.Finding {
 	switch q.ID {
 	case "url":
-		return urlAdvice(f)
+		return urlAdvice(f, candidate)
 	case "path":
 		return pathAdvice(f, candidate)
 	case "redirect-old-path":
 		return redirectAdvice(f, candidate)
-	case "base-url-method":
+	case "base-url-method", "admin-user":
 		return []problem.Finding{baseURLAdvice(f, candidate), linksAdvice(f, candidate)}
+	case "cert":
+		return certificateAdvice(f, candidate)
 	case "local-only":
 		return connectorAdvice(f, candidate)
 	case "front":
@@ -33,7 +35,7 @@ func Advice(q Question, f setup.Facts, candidate setup.Answers) []problem.Findin
 			return []problem.Finding{{Level: problem.Warn, Found: heldBy(l), Do: "stop it, or take another port"}}
 		}
 	case "ssh":
-		return []problem.Finding{{Level: problem.Note, Found: "Securing SSH itself is a separate matter: keys and ciphers stay Bitbucket's"}}
+		return sshAdvice(f, candidate)
 	}
 	return nil
 }
@@ -64,12 +66,17 @@ func heldBy(l setup.Listener) string {
 	return l.Address + " is held by " + who
 }
 
-// urlAdvice says under which address people have Bitbucket now.
-func urlAdvice(f setup.Facts) []problem.Finding {
-	if !f.Instance.BaseURL.Set {
-		return nil
+// urlAdvice says under which address people have Bitbucket now, and what is
+// strange about the one that was typed.
+func urlAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
+	var out []problem.Finding
+	if host := a.URL.Host(); host == "localhost" || strings.HasPrefix(host, "127.") || host == "::1" {
+		out = append(out, problem.Finding{Level: problem.Warn, Found: "only this machine itself can reach " + host, Do: "give the name that other machines use"})
 	}
-	return []problem.Finding{{Level: problem.Note, Found: "people reach it at " + f.Instance.BaseURL.Value + SourceNote(f, f.Instance.BaseURL.Why)}}
+	if !f.Instance.BaseURL.Set {
+		return out
+	}
+	return append(out, problem.Finding{Level: problem.Note, Found: "people reach it at " + f.Instance.BaseURL.Value + " today" + SourceNote(f, f.Instance.BaseURL.Why)})
 }
 
 func pathAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
@@ -88,8 +95,51 @@ func pathAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
 		Level: problem.Warn,
 		Found: fmt.Sprintf("the path changes from %s to %s, and these addresses break:\nclones, CI jobs   %s/scm/...\nwebhooks, REST    %s/rest/...",
 			old, SpellPath(a.URL.TomcatPath()), where, where),
-		Do: "the next question offers to send them on",
+		Do: sendsOn(a, where),
 	}}
+}
+
+// sendsOn says which of the old addresses the front can redirect: those under the
+// public name, but not those with another name or port.
+func sendsOn(a setup.Answers, old string) string {
+	if root := a.URL.Origin(); old == root || strings.HasPrefix(old, root+"/") {
+		return "the next question offers to send them on"
+	}
+	return "they have another name or port than the front, which cannot send them on: git remote set-url, and change webhooks and CI jobs"
+}
+
+// certificateAdvice lists the certificates that were found for the public name.
+func certificateAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
+	var out []problem.Finding
+	for _, c := range f.CertificatesFor(a.URL.Host()) {
+		if c.Cert != a.Cert+a.PEM {
+			out = append(out, problem.Finding{Level: problem.Note, Found: "also found: " + c.Cert + " (" + certificateWords(c) + ")"})
+		}
+	}
+	return out
+}
+
+// sshAdvice shows the addresses of now and then, and what the change asks of people.
+func sshAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
+	var out []problem.Finding
+	note := func(level problem.Level, found, do string) {
+		out = append(out, problem.Finding{Level: level, Found: found, Do: do})
+	}
+	now, then, taken := f.Instance.SSH.Value, setup.SSHBaseURL(a), f.ForwardsSSH()
+	if now != "" {
+		note(problem.Note, "clones use "+now+" today"+SourceNote(f, f.Instance.SSH.Why), "")
+	}
+	switch {
+	case then != "" && then == now:
+		note(problem.OK, "they keep it", "")
+	case then != "":
+		note(problem.Warn, "clones will use "+then, "its port must be open in the firewall, and every client confirms the host key of the new address once")
+	case taken != "":
+		note(problem.Warn, "the front stops taking SSH on "+taken+": whoever uses that address is cut off", "yes keeps it")
+	default:
+		note(problem.Note, "SSH stays as it is: the front is not involved", "")
+	}
+	return out
 }
 
 // redirectAdvice shows the redirect by an address of a repository.

@@ -186,13 +186,13 @@ func (iv *Interview) candidate(q Question, text string) (setup.Answers, error) {
 	if enter == nil {
 		enter = func(_ setup.Facts, a *setup.Answers, text string) error { return q.Set(a, text) }
 	}
-	if err := enter(iv.Facts, &a, text); err != nil {
-		return iv.Answers, err
-	}
-	if q.refuse != nil {
+	if q.refuse != nil { // first, for the facts say more than the grammar
 		if err := q.refuse(iv, text); err != nil {
 			return iv.Answers, err
 		}
+	}
+	if err := enter(iv.Facts, &a, text); err != nil {
+		return iv.Answers, err
 	}
 	return a, nil
 }
@@ -270,3 +270,7 @@ func (iv *Interview) Done(id string) bool { return iv.done[id] }
 
 // SignIn takes note of the administrator whom Bitbucket let in.
 func (iv *Interview) SignIn(user string) { iv.SignedIn, iv.done[PasswordID] = user, true }
+
+// Reopen makes a question that was answered an open one again: its answer turned
+// out to be unfit.
+func (iv *Interview) Reopen(id string) { delete(iv.done, id) }

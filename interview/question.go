@@ -43,6 +43,7 @@ type Question struct {
 	Example string // shown in an empty field
 	Kind    Kind
 	Options []Option // of a Choice
+	Dash    bool     // - is an answer of its own, and does not empty the field
 	Free    bool     // a Choice that also takes any other text (a command)
 	Asked   string   // when it is asked, in words; "" = only changed on demand
 

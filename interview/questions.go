@@ -1,6 +1,9 @@
 package interview
 
-import "bitgate/setup"
+import (
+	"bitgate/setup"
+	"strings"
+)
 
 // questions is the list, in the order in which they are asked. Those whose
 // Asked is empty are reached by flag, answers file or the list of all answers.
@@ -71,7 +74,7 @@ func baseURLQuestions() []Question {
 			ID: "base-url-method", Step: setup.StepBaseURL, Title: "How the base URL is changed", Arg: "METHOD",
 			Why:     "Bitbucket writes its base URL into e-mails, clone addresses and links; it is a server setting in the administration, not in a file.",
 			Help:    "how the base URL is changed: auto, confapi, form, manual or skip",
-			Default: "auto", Asked: "when the base URL differs, or cannot be read",
+			Default: "auto", Asked: "when three passwords were refused",
 			Options: []Option{
 				{setup.Auto, "bitgate signs in and changes it"},
 				{setup.Manual, "I change it by hand when bitgate asks for it"},
@@ -80,15 +83,33 @@ func baseURLQuestions() []Question {
 				{"form", "through the administration form only"},
 			},
 			rare:   []string{"confapi", "form"},
-			when:   func(iv *Interview) bool { return iv.needsLogin(setup.Auto) },
+			when:   func(iv *Interview) bool { return iv.needsLogin(setup.Auto) && iv.Refusals >= MaxRefusals },
 			refuse: refuseLocked,
 		}, func(a *setup.Answers) *string { return &a.BaseURLMethod }),
 		textField(Question{
 			ID: "admin-user", Step: setup.StepBaseURL, Title: "Administrator", Kind: Text, Arg: "NAME", Example: "admin",
-			Why:   "Only an account with the Bitbucket administrator permission may change the base URL; access tokens cannot.",
+			Why:   "Bitbucket writes its base URL into e-mails, clone addresses and links; an account with the administrator permission changes it, access tokens cannot. Type - to change it by hand when bitgate asks for it.",
 			Help:  "Bitbucket administrator who changes the base URL",
-			Asked: "when bitgate changes the base URL", required: true,
-			when: func(iv *Interview) bool { return iv.needsLogin(iv.Answers.BaseURLMethod) },
+			Asked: "when the base URL differs, or cannot be read", required: true, Dash: true, keys: []string{"admin-user", "base-url-method"},
+			when: func(iv *Interview) bool {
+				return iv.needsLogin(setup.Auto) && iv.Answers.BaseURLMethod != setup.MethodSkip && iv.Refusals < MaxRefusals
+			},
+			enter: func(_ setup.Facts, a *setup.Answers, text string) error {
+				a.AdminUser = strings.TrimSpace(text)
+				switch {
+				case a.AdminUser == "-":
+					a.AdminUser, a.BaseURLMethod = "", setup.Manual
+				case a.BaseURLMethod == setup.Manual:
+					a.BaseURLMethod = setup.Auto
+				}
+				return nil
+			},
+			show: func(_ setup.Facts, a setup.Answers) string {
+				if a.BaseURLMethod == setup.Manual {
+					return "-"
+				}
+				return a.AdminUser
+			},
 		}, func(a *setup.Answers) *string { return &a.AdminUser }, nil),
 		{
 			ID: PasswordID, Virtual: true, Step: setup.StepBaseURL, Title: "Password", Kind: Password,
@@ -111,9 +132,8 @@ func connectorQuestions() []Question {
 			ID: "local-only", Step: setup.StepConnector, Title: "Close Bitbucket's own port",
 			Why:     "The connector gets proxyName, proxyPort, scheme and secure, so that Bitbucket builds its links for the public URL. Its own port stays open to the network unless it is bound to 127.0.0.1.",
 			Help:    "bind Bitbucket's own port to 127.0.0.1",
-			Default: "no", Asked: "always, but for nodes",
+			Default: "no",
 			Options: []Option{{"no", "No, other machines may reach it too"}, {"yes", "Yes, only this machine may reach it"}},
-			when:    func(iv *Interview) bool { return len(iv.Answers.Nodes) == 0 }, // the front comes to nodes over the network
 		}, func(a *setup.Answers) *bool { return &a.LocalOnly }),
 		choiceField(Question{
 			ID: "restart", Step: setup.StepConnector, Title: "How Bitbucket is restarted", Free: true, Arg: "auto|manual|never|CMD",

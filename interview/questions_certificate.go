@@ -13,12 +13,29 @@ func certificateQuestions() []Question {
 			ID: "cert", Step: setup.StepHAProxy, Title: "Certificate file", Example: "/etc/letsencrypt/live/git.example.com/fullchain.pem",
 			Why:   "The certificate must be on this machine, as PEM. One file with certificate, chain and key is fine too.",
 			Help:  "certificate (PEM), with or without its chain",
-			Asked: "always", keys: []string{"cert", "pem"}, Slow: true, Looks: true, required: true,
+			Asked: "always", keys: []string{"cert", "pem", "key"}, Slow: true, Looks: true, required: true,
 			when: func(*Interview) bool { return true },
-			show: func(f setup.Facts, a setup.Answers) string { return a.Cert + a.PEM },
+			show: func(f setup.Facts, a setup.Answers) string {
+				if named := a.Cert + a.PEM; named != "" {
+					return named
+				}
+				if found := f.CertificatesFor(a.URL.Host()); len(found) > 0 {
+					return found[0].Cert
+				}
+				return ""
+			},
+			Because: func(f setup.Facts, a setup.Answers) string {
+				if found := f.CertificatesFor(a.URL.Host()); a.Cert+a.PEM == "" && len(found) > 0 {
+					return "found: " + certificateWords(found[0])
+				}
+				return ""
+			},
 			enter: func(f setup.Facts, a *setup.Answers, text string) error {
 				if text = strings.TrimSpace(text); text != a.PEM {
 					a.Cert, a.PEM = text, ""
+				}
+				if f.KeyOf(text) != "" {
+					a.Key = "" // what was found is its key
 				}
 				return oneLine(text)
 			},
@@ -27,8 +44,8 @@ func certificateQuestions() []Question {
 			ID: "key", Step: setup.StepHAProxy, Title: "Private key file", Example: "empty when the key is in the certificate file",
 			Why:   "The front signs with this key. Its bytes never appear on the screen, in a plan or in a log.",
 			Help:  "private key (PEM)",
-			Asked: "always", keys: []string{"key", "cert", "pem"}, Slow: true, Looks: true,
-			when: func(*Interview) bool { return true },
+			Asked: "when it was not found beside the certificate", keys: []string{"key", "cert", "pem"}, Slow: true, Looks: true,
+			when: func(iv *Interview) bool { return iv.Facts.KeyOf(iv.Answers.Cert+iv.Answers.PEM) == "" },
 			enter: func(f setup.Facts, a *setup.Answers, text string) error {
 				a.Key = strings.TrimSpace(text)
 				switch {
@@ -66,4 +83,13 @@ func chainMissing(f setup.Facts, a setup.Answers) bool {
 		}
 	}
 	return false
+}
+
+// certificateWords says what a found certificate is for and where its key lies.
+func certificateWords(c setup.CertificateFile) string {
+	key := "its key is " + c.Key
+	if c.Key == c.Cert {
+		key = "with its key"
+	}
+	return strings.Join(c.Names, ", ") + ", until " + c.NotAfter + ", " + key
 }

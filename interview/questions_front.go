@@ -14,9 +14,9 @@ func frontQuestions() []Question {
 			ID: "front", Step: setup.StepHAProxy, Title: "What terminates TLS", Arg: "haproxy|builtin",
 			Why:     "The front takes HTTPS from the network and passes plain HTTP to Bitbucket on this machine.",
 			Help:    "what terminates TLS: haproxy or builtin (bitgate's own proxy)",
-			Default: "haproxy where it is installed", Asked: "always",
+			Default: "haproxy where it is installed", Asked: "when HAProxy is not installed", Looks: true,
 			Options: []Option{{setup.FrontHAProxy, "HAProxy, as the documented page has it"}, {setup.FrontBuiltin, "bitgate's built-in proxy, which does the same"}},
-			Slow:    true, Looks: true, when: func(*Interview) bool { return true },
+			Slow:    true, when: func(iv *Interview) bool { return iv.Facts.HAProxy.Bin == "" },
 		}, func(a *setup.Answers) *string { return &a.Front }),
 		pathField(Question{
 			ID: "haproxy-cfg", Step: setup.StepHAProxy, Title: "HAProxy's configuration",

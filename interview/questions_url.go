@@ -2,9 +2,11 @@ package interview
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
 )
@@ -18,7 +20,7 @@ func urlQuestion() Question {
 		ID: "url", Step: setup.StepContextPath, Title: "Public URL", Kind: Text, Arg: "URL", Example: "git.example.com",
 		Why:   "The address under which people will reach Bitbucket through the front. The host name is enough.",
 		Help:  "public URL of Bitbucket, e.g. https://git.example.com/bitbucket",
-		Asked: "always", required: true, Slow: true, Looks: true,
+		Asked: "always", required: true, Slow: true, Looks: true, refuse: refuseOwnPort,
 		Get: func(a setup.Answers) string { return a.URL.BaseURL() },
 		Set: func(a *setup.Answers, text string) error { return a.URL.UnmarshalText([]byte(strings.TrimSpace(text))) },
 		when: func(*Interview) bool {
@@ -43,6 +45,22 @@ func urlQuestion() Question {
 	}
 }
 
+// refuseOwnPort: 7990 is copied from the browser's line, and is Bitbucket's.
+func refuseOwnPort(iv *Interview, text string) error {
+	typed := strings.TrimSpace(text)
+	if plain, is := strings.CutPrefix(typed, "http://"); is {
+		host, _, _ := strings.Cut(plain, "/")
+		host, _, _ = hostport.Cut(host)
+		return fmt.Errorf("%q is the address of now; the public URL starts with https and has the front's port: https://%s", typed, host)
+	}
+	u, err := publicurl.Parse(completeURL(iv.Facts, typed))
+	own, ownErr := url.Parse(iv.Answers.Upstream)
+	if err != nil || ownErr != nil || u.Port() == 443 || own.Port() != u.ProxyPort() {
+		return nil
+	}
+	return fmt.Errorf("%s is Bitbucket's own port; the front needs another, and the public URL usually has none: https://%s", u.ProxyPort(), hostport.Bracket(u.Host()))
+}
+
 // completeURL adds what a person need not type.
 func completeURL(f setup.Facts, text string) string {
 	text = strings.TrimSpace(text)
@@ -64,7 +82,7 @@ func pathQuestion() Question {
 	return Question{
 		ID: "path", Virtual: true, Step: setup.StepContextPath, Title: "Context path", Kind: Text, Example: "/bitbucket",
 		Why:   "Bitbucket and the front must serve from the same path. The documented page uses /bitbucket; the path Bitbucket has now breaks no address.",
-		Asked: "always", keys: []string{"url"}, Looks: false,
+		Asked: "when the URL has another path than Bitbucket has now", keys: []string{"url"},
 		Get: func(a setup.Answers) string { return a.URL.PropertyPath() },
 		Set: func(a *setup.Answers, text string) error {
 			if a.URL.IsZero() {
@@ -76,7 +94,9 @@ func pathQuestion() Question {
 			}
 			return err
 		},
-		when: func(iv *Interview) bool { return !iv.Answers.URL.IsZero() },
+		when: func(iv *Interview) bool {
+			return !iv.Answers.URL.IsZero() && (!iv.Facts.ContextPath.Set || pathChanges(iv.Facts, iv.Answers))
+		},
 		Because: func(f setup.Facts, a setup.Answers) string {
 			if !f.ContextPath.Set {
 				return "the path Bitbucket has now is not known"

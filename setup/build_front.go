@@ -52,6 +52,9 @@ func (b *builder) certificate(s *Step) (string, error) {
 		return cert.InPlace, nil
 	}
 	path := Where(b.a, b.f.HAProxy).Bundle
+	if cert.Given && b.f.Bundle.Path != path {
+		return "", problem.New("this machine was looked at before the public URL or the front was known", "what lies at "+path+" today is not known", "look again")
+	}
 	old := b.f.Bundle
 	if !old.Absent && old.Mode&0o077 != 0 && (old.Mode&0o007 != 0 || b.f.FrontReader.Group == "") {
 		note := problem.Finding{
@@ -152,20 +155,6 @@ func (b *builder) serveFront(s *Step, target string, verb service.Verb) {
 		Phase:   PhaseFrontService,
 		Service: &ServiceChange{Target: target, Verb: verb, Control: ctl},
 	})
-}
-
-// ssh is the optional step. Its lines are part of the front's file and of the
-// base URL's form, so it only says so.
-func (b *builder) ssh() (Step, error) {
-	s := Step{ID: StepSSH}
-	switch {
-	case b.a.SSHListen == "" || b.a.Skips(s.ID):
-		s.Skipped = "SSH is not forwarded"
-	default:
-		s.Skipped = fmt.Sprintf("%s is forwarded to %s by the front (step 4); the SSH base URL %s is set with the base URL (step 2)",
-			b.a.SSHListen, b.a.SSHUpstream, sshBaseURL(b.a))
-	}
-	return s, nil
 }
 
 func CertPaths(a Answers) certs.Paths {

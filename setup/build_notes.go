@@ -99,8 +99,9 @@ func (b *builder) considerations() {
 			Why: "Bitbucket must not run as a privileged user", Do: "run it as a user of its own (atlbitbucket)",
 		})
 	}
-	if b.a.SSHListen == "" {
-		b.note(StepSSH, []string{"Git over SSH is not affected; securing it is a separate matter"})
+	b.sshNotes()
+	if !b.a.LocalOnly && !b.a.Skips(StepConnector) && len(b.a.Nodes) == 0 {
+		b.note(StepConnector, []string{"Bitbucket's own port stays open to other machines, and logins can cross the network there in clear text; --local-only closes it"})
 	}
 }
 

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"slices"
 	"strings"
 
 	"bitgate/bitbucket"
@@ -45,8 +46,9 @@ type Facts struct {
 	BitbucketCtl  service.Control
 	HAProxyCtl    service.Control
 	Certificate   Certificate
-	FrontReader   Reader          // who reads the bundle
-	Bundle        atomicfile.File // what lies at the bundle's path today
+	Certificates  []CertificateFile // certificates with their keys that lie in the usual places
+	FrontReader   Reader            // who reads the bundle
+	Bundle        atomicfile.File   // what lies at the bundle's path today
 	Listeners     []Listener
 	ProgramPath   string           // this binary, for the unit
 	ProgramFault  *problem.Finding // why a unit must not or cannot run it from there
@@ -121,6 +123,50 @@ type Certificate struct {
 	Subject  string
 	NotAfter string // RFC 3339 date
 	Findings []problem.Finding
+}
+
+// CertificateFile is a certificate that was found with its key.
+type CertificateFile struct {
+	Cert, Key string // files; the same where both are in one
+	Names     []string
+	NotAfter  string // date
+}
+
+// For reports whether the certificate names host.
+func (c CertificateFile) For(host string) bool {
+	_, domain, _ := strings.Cut(host, ".")
+	return slices.ContainsFunc(c.Names, func(n string) bool {
+		return strings.EqualFold(n, host) || domain != "" && strings.EqualFold(n, "*."+domain)
+	})
+}
+
+// CertificatesFor are those that name host, the one that ends last first.
+func (f Facts) CertificatesFor(host string) []CertificateFile {
+	return slices.DeleteFunc(slices.Clone(f.Certificates), func(c CertificateFile) bool { return !c.For(host) })
+}
+
+// KeyOf is where the key of a certificate file lies, "" where it was not found.
+func (f Facts) KeyOf(cert string) string {
+	for _, c := range f.Certificates {
+		if c.Cert == cert {
+			return c.Key
+		}
+	}
+	return ""
+}
+
+// WithKey adds to answers that name a certificate alone where its key was found.
+func (f Facts) WithKey(a Answers) (Answers, bool) {
+	key := f.KeyOf(a.Cert)
+	switch {
+	case a.Cert == "" || a.PEM != "" || a.Key != "" || key == "":
+		return a, false
+	case key == a.Cert:
+		a.PEM, a.Cert = a.Cert, ""
+	default:
+		a.Key = key
+	}
+	return a, true
 }
 
 // Listener is a TCP port somebody holds.

@@ -2,6 +2,8 @@ package setup
 
 import (
 	"cmp"
+	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -124,6 +126,14 @@ func (r *resolver) front(f Facts) {
 		r.a.MaxConn = 50
 		r.src["maxconn"] = Source{Default, "50 concurrent requests, as the documented page has it"}
 	}
+	if a, found := f.WithKey(r.a); found {
+		r.src["key"] = Source{Detected, "it is the certificate's, by its public key"}
+		if a.PEM != "" {
+			r.src["pem"] = r.src["cert"]
+			delete(r.src, "key")
+		}
+		r.a = a
+	}
 	r.text("http-redirect", &r.a.HTTPRedirect, Auto, Default, "only where port 80 is free")
 }
 
@@ -210,21 +220,37 @@ func sshBaseURL(a Answers) string {
 	return "ssh://" + listen.String()
 }
 
-// SuggestURL is the public URL to prefill: the name from the connector or the
-// certificate under the context path Bitbucket has now.
+// SuggestURL is the public URL to prefill, under the context path Bitbucket has
+// now: what it is reached at over https today; else the name from the connector, from
+// its base URL, or from the certificate.
 func SuggestURL(f Facts) (publicurl.URL, string) {
+	base, _ := url.Parse(f.Instance.BaseURL.Value)
+	if base != nil && base.Scheme == "https" {
+		if u, err := publicurl.Parse(f.Instance.BaseURL.Value); err == nil {
+			return u, f.Instance.BaseURL.Why
+		}
+	}
 	host, why := f.ProxyName.Value, f.ProxyName.Why
+	if host == "" && base != nil && publicName(base.Hostname()) {
+		host, why = base.Hostname(), "Bitbucket's base URL "+f.Instance.BaseURL.Value
+	}
 	if host == "" && len(f.Certificate.Names) > 0 && f.Certificate.Names[0][0] != '*' {
 		host, why = f.Certificate.Names[0], "the certificate"
 	}
 	if host == "" {
 		return publicurl.URL{}, ""
 	}
-	u, err := publicurl.Parse("https://" + host + f.ContextPath.Value)
+	u, err := publicurl.Parse("https://" + hostport.Bracket(host) + f.ContextPath.Value)
 	if err != nil {
 		return publicurl.URL{}, ""
 	}
 	return u, why
+}
+
+// publicName reports whether other machines may know host by this name.
+func publicName(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return strings.Contains(host, ".") && (err != nil || !ip.IsLoopback())
 }
 
 // DefaultPort is the port of Bitbucket's own connector unless its files say

@@ -1,6 +1,8 @@
 package wizard
 
 import (
+	"strings"
+
 	tea "github.com/charmbracelet/bubbletea"
 
 	"bitgate/internal/problem"
@@ -17,6 +19,7 @@ type askScreen struct {
 	prefill   string // what stood in the field at first
 	invalid   string // why the last Enter was refused
 	signingIn bool
+	judging   bool // Enter was pressed; the answer is being looked at
 	preview   interview.Preview
 	advice    []problem.Finding
 	candidate setup.Answers // the answers with what stands in the field
@@ -72,7 +75,7 @@ func (s *askScreen) refreshPreview() {
 }
 
 func (s *askScreen) key(msg tea.KeyMsg) tea.Cmd {
-	if s.signingIn {
+	if s.signingIn || s.judging {
 		return nil
 	}
 	switch msg.String() {
@@ -132,7 +135,36 @@ func (s *askScreen) submit() tea.Cmd {
 	if s.q.Looks {
 		cmds = append(cmds, s.look())
 	}
-	return tea.Batch(append(cmds, s.checkNow(s.q, text), s.advance(s.q))...)
+	cmds = append(cmds, s.checkNow(s.q, text))
+	if s.q.ScreenKind() == interview.Path && (s.looking || s.checks[s.q.ID].running) {
+		s.judging = true
+		return tea.Batch(cmds...)
+	}
+	return tea.Batch(append(cmds, s.judged())...)
+}
+
+// judged goes on once the checks of the answer are made, or stays where they
+// failed: a file that is unfit is put right here and not five questions later.
+func (s *askScreen) judged() tea.Cmd {
+	if s.judging && (s.looking || s.checks[s.q.ID].running) {
+		return nil
+	}
+	s.judging = false
+	for _, f := range s.checks[s.q.ID].findings {
+		if f.Level == problem.Fail && s.q.ScreenKind() == interview.Path {
+			s.invalid = strings.Join(append([]string{f.Found}, nonEmpty(f.Do)...), "; ")
+			s.iv.Reopen(s.q.ID)
+			return nil
+		}
+	}
+	return s.advance(s.q)
+}
+
+func nonEmpty(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
 }
 
 // advance goes on after q.

@@ -138,6 +138,8 @@ func (s *askScreen) questionLines(w int) []string {
 	switch {
 	case s.signingIn:
 		lines = append(lines, s.spinner()+"signing in as "+s.iv.Answers.AdminUser)
+	case s.judging:
+		lines = append(lines, s.spinner()+"looking at "+s.field.text)
 	case s.invalid != "":
 		for i, l := range wrapText(s.invalid, w-4) {
 			lead := "    "

@@ -3,6 +3,7 @@ package wizard
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 
 	// Before any Charm package: see there.
@@ -68,6 +69,8 @@ type Options struct {
 	Notes map[string]string
 	// Resumed is the session that was left, if the input has its answers.
 	Resumed Resumed
+	// Last is the last run on this machine, nil where there is none.
+	Last *LastRun
 	// ReadPassword reads a line without echo; used by Plain. Without it the
 	// password is a line of in.
 	ReadPassword func(prompt string) ([]byte, error)
@@ -84,6 +87,33 @@ type View interface {
 	Finding(f problem.Finding)
 }
 
+// LastRun is how this machine was set up, or was not.
+type LastRun struct {
+	ID, When, URL string
+	State         setup.RunState
+}
+
+// finding says how the machine stands after the run.
+func (r *LastRun) finding(f setup.Facts) problem.Finding {
+	run := "run " + r.ID + " (" + r.When + ")"
+	switch r.State {
+	case setup.RunCommitted:
+		text := "set up by " + run + " for " + r.URL
+		if until, _, _ := strings.Cut(f.Certificate.NotAfter, "T"); until != "" {
+			text += "; certificate until " + until
+		}
+		return problem.Finding{Level: problem.OK, Found: text}
+	case setup.RunTakenBack:
+		return problem.Finding{Level: problem.Warn, Found: "the last " + run + " failed or was stopped, and was taken back: everything is as before it", Do: "bitgate history"}
+	case setup.RunUndone:
+		return problem.Finding{Level: problem.Note, Found: "the last " + run + " was undone"}
+	}
+	return problem.Finding{Level: problem.Warn, Found: "the last " + run + " is " + string(r.State), Do: "bitgate recover"}
+}
+
+// SetUp reports whether what a run set up stands.
+func (r *LastRun) SetUp() bool { return r != nil && r.State == setup.RunCommitted }
+
 // Resumed is a session that was left.
 type Resumed struct {
 	When     string   // in words, "" for none
@@ -99,6 +129,7 @@ type Outcome struct {
 	Applied   bool              // apply was started
 	Stopped   bool              // the person, or the end of ctx, asked apply to take back
 	Cancelled bool              // left before consent: nothing was changed
+	Undo      string            // the run that the person wants taken back, instead of a setup
 	Err       error             // what apply returned
 }
 

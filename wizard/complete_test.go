@@ -26,7 +26,7 @@ func (m *machine) complete(text string) (string, []string) {
 
 func TestTabCompletesAPath(t *testing.T) {
 	p := standardPump(t)
-	toConnector(p).keys("enter", "enter").at("cert")
+	toCertificate(p).at("cert")
 	for _, r := range "/etc/s" {
 		p.keys(string(r))
 	}
@@ -43,7 +43,7 @@ func TestTabCompletesAPath(t *testing.T) {
 
 func TestRelativePathsAreMadeAbsolute(t *testing.T) {
 	p := newPump(t, standardMachine(), setup.Answers{}, nil, Options{Dir: "/root/certs"}).start(100, 30)
-	toConnector(p).keys("enter", "enter").at("cert").enterText("git.pem").at("key").enterText("../k.pem").at("ssh")
+	toCertificate(p).at("cert").enterText("git.pem").at("key").enterText("../k.pem").at("ssh")
 	if a := p.m.iv.Answers; a.Cert != "/root/certs/git.pem" || a.Key != "/root/k.pem" {
 		t.Errorf("cert %q, key %q", a.Cert, a.Key)
 	}

@@ -1,7 +1,6 @@
 package wizard
 
 import (
-	"fmt"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -28,7 +27,7 @@ func (s *reviewScreen) openConsent() tea.Cmd {
 	case s.proving:
 		s.note = "the plan is still being checked"
 	case n > 0:
-		s.note = fmt.Sprintf("%s must be settled first: see the tab %s", interview.Count(n, "failed check"), interview.ChecksTab)
+		return s.lookAgain() // perhaps it is settled; if not, the review opens at it again
 	default:
 		s.consent = consent{open: true}
 		return s.awaitQuiet()

@@ -6,6 +6,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"bitgate/internal/problem"
+	"bitgate/interview"
 )
 
 // errorScreen is what keeps the session from going on, with its remedy.
@@ -14,7 +15,7 @@ type errorScreen struct {
 	err error
 }
 
-// key: r looks again, esc goes back to the questions, enter and q leave.
+// key: enter opens the question at fault, r looks again, esc goes back to the questions.
 func (s *errorScreen) key(name string) tea.Cmd {
 	switch name {
 	case "r":
@@ -23,6 +24,11 @@ func (s *errorScreen) key(name string) tea.Cmd {
 	case "e":
 		if s.iv.Known {
 			s.showAnswers()
+		}
+	case "enter":
+		if q, ok := interview.AtFault(s.err); ok && s.iv.Known {
+			s.iv.Reopen(q.ID)
+			return s.showQuestion(q, false)
 		}
 	case "esc", "shift+tab", "alt+left":
 		if q, ok := s.iv.Previous(""); ok && s.iv.Known {

@@ -38,9 +38,9 @@ var screens = []struct {
 	}},
 	{"url", func(p *pump) { p.keys("enter", "g", "i", "t", ".", "e", "x").rest() }},
 	{"url-invalid", func(p *pump) { p.keys("enter").enterText("http://git.example.com") }},
-	{"path", func(p *pump) { p.keys("enter").enterText("git.example.com") }},
+	{"path", func(p *pump) { p.keys("enter").enterText("git.example.com/git") }},
 	{"path-changed", func(p *pump) {
-		p.keys("enter").enterText("git.example.com")
+		p.keys("enter").enterText("git.example.com/git")
 		p.clear()
 		for _, r := range "/bitbucket" {
 			p.keys(string(r))
@@ -49,21 +49,34 @@ var screens = []struct {
 	{"redirect-old-path", func(p *pump) {
 		p.keys("enter").enterText("git.example.com/bitbucket").at("path").keys("enter").at("redirect-old-path")
 	}},
-	{"base-url-method", func(p *pump) { p.keys("enter").enterText("git.example.com").keys("enter") }},
-	{"admin-user", func(p *pump) { p.keys("enter").enterText("git.example.com").keys("enter", "enter") }},
+	{"admin-user", func(p *pump) { p.keys("enter").enterText("git.example.com") }},
 	{"password-refused", func(p *pump) {
-		p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin").enterText("wrong")
+		p.keys("enter").enterText("git.example.com").enterText("admin").enterText("wrong")
 	}},
 	{"password-locked", func(p *pump) {
-		p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin").enterText("wrong").enterText("wrong").enterText("wrong")
+		p.keys("enter").enterText("git.example.com").enterText("admin").enterText("wrong").enterText("wrong").enterText("wrong")
 	}},
-	{"local-only", func(p *pump) { toConnector(p).keys("y") }},
-	{"front", func(p *pump) { toConnector(p).keys("enter") }},
-	{"cert", func(p *pump) { toConnector(p).keys("enter", "enter") }},
-	{"key-cert-mismatch", func(p *pump) { toConnector(p).keys("enter", "enter").enterText("/etc/ssl/other.pem") }},
-	{"ssh", func(p *pump) { toConnector(p).keys("enter", "enter").enterText("/etc/ssl/git.pem").enterText("") }},
+	{"front", func(p *pump) {
+		p.machine.facts.HAProxy.Bin = ""
+		p.run(p.m.look())
+		p.settle()
+		toCertificateFrom(p, "front")
+	}},
+	{"cert-found", func(p *pump) {
+		p.machine.facts.Certificates = []setup.CertificateFile{
+			{Cert: "/etc/letsencrypt/live/git.example.com/fullchain.pem", Key: "/etc/letsencrypt/live/git.example.com/privkey.pem", Names: []string{"git.example.com"}, NotAfter: "2027-03-01"},
+			{Cert: "/etc/ssl/wildcard.pem", Key: "/etc/ssl/private/wildcard.key", Names: []string{"*.example.com"}, NotAfter: "2026-12-11"},
+			{Cert: "/etc/ssl/wiki.pem", Key: "/etc/ssl/wiki.pem", Names: []string{"wiki.example.com"}, NotAfter: "2026-12-12"},
+		}
+		p.run(p.m.look())
+		p.settle()
+		toCertificate(p)
+	}},
+	{"cert", func(p *pump) { toCertificate(p) }},
+	{"key-cert-mismatch", func(p *pump) { toCertificate(p).enterText("/etc/ssl/other.pem") }},
+	{"ssh", func(p *pump) { toCertificate(p).enterText("/etc/ssl/git.pem").enterText("") }},
 	{"ssh-listen", func(p *pump) {
-		toConnector(p).keys("enter", "enter").enterText("/etc/ssl/git.pem").enterText("").choose("yes")
+		toCertificate(p).enterText("/etc/ssl/git.pem").enterText("").choose("yes")
 	}},
 	{"review", func(p *pump) { p.standard() }},
 	{"review-haproxy", func(p *pump) { p.standard().keys("]") }},
@@ -77,12 +90,12 @@ var screens = []struct {
 	{"consent-one-moment", func(p *pump) { p.standard().keys("a", "a", "p") }},
 	{"consent", func(p *pump) { p.standard().keys("a").rest(); p.keys("a", "p", "p") }},
 	{"answers", func(p *pump) { p.standard().keys("e", "down", "down") }},
-	{"preview", func(p *pump) { toConnector(p).keys("tab") }},
-	{"help", func(p *pump) { toConnector(p).keys("?") }},
+	{"preview", func(p *pump) { toCertificate(p).keys("tab") }},
+	{"help", func(p *pump) { toCertificate(p).keys("?") }},
 	{"help-review", func(p *pump) { p.standard().keys("?") }},
-	{"quit", func(p *pump) { toConnector(p).keys("ctrl+c") }},
+	{"quit", func(p *pump) { toCertificate(p).keys("ctrl+c") }},
 	{"error", func(p *pump) {
-		toConnector(p)
+		toCertificate(p)
 		p.send(foundMsg{setup.Facts{}, problem.New("/var/atlassian cannot be read", "bitgate must run as root", "sudo bitgate setup")})
 	}},
 	{"decision", func(p *pump) {
@@ -105,8 +118,13 @@ var screens = []struct {
 	{"nothing-to-do", func(p *pump) { nothingToDo(p) }},
 }
 
-func toConnector(p *pump) *pump {
-	return p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin").enterText(p.machine.password).at("local-only")
+func toCertificate(p *pump) *pump {
+	return toCertificateFrom(p, "cert")
+}
+
+// toCertificateFrom answers what comes before the question id.
+func toCertificateFrom(p *pump, id string) *pump {
+	return p.keys("enter").enterText("git.example.com").enterText("admin").enterText(p.machine.password).at(id)
 }
 
 // applying is in the middle of apply: Bitbucket restarts.
@@ -144,7 +162,7 @@ func verifying(p *pump) {
 // resumed is a session that goes on where another one was left.
 func resumed(p *pump) {
 	why := setup.Source{From: setup.Detected, Why: "your unfinished session of 2026-11-22 09:12:00"}
-	p.m.o.Resumed = Resumed{When: "2026-11-22 09:12:00", Answered: []string{"url", "path", "base-url-method", "admin-user"}}
+	p.m.o.Resumed = Resumed{When: "2026-11-22 09:12:00", Answered: []string{"url", "admin-user"}}
 	p.m.iv = interviewWith(p.m.b, setup.Answers{URL: p.url("https://git.example.com"), AdminUser: "admin"}, setup.Sources{"url": why, "admin-user": why}, p.m.o)
 	p.run(p.m.look())
 	p.settle()
@@ -160,7 +178,7 @@ func nothingToDo(p *pump) {
 	p.machine.facts.Instance.State = bitbucket.Running
 	p.run(p.m.look())
 	p.settle()
-	p.keys("enter").enterText("git.example.com").keys("enter").at("local-only").keys("enter", "enter").enterText("/c").enterText("/k").keys("enter")
+	p.keys("enter").enterText("git.example.com").at("cert").enterText("/c").enterText("/k").keys("enter")
 }
 
 var sizes = []struct{ w, h int }{{80, 24}, {100, 30}, {160, 50}}

@@ -50,7 +50,7 @@ func keyHelp(p page) []string {
 	case pageReview:
 		return []string{
 			"a            opens the consent line; only the word apply and Enter count", "[ ] tab      file before, next file", "up down pgup pgdn home end   scroll",
-			"/ n N        search, next, previous", "$            show in your pager", "s            save the plan to a file", "e            all answers, to change one", "esc          back to the questions",
+			"/ n N        search, next, previous", "$            show in your pager", "s            save the plan to a file", "r            look at this machine again", "e            all answers, to change one", "esc          back to the questions",
 		}
 	case pageApply:
 		return []string{"l            the log", "ctrl+c       take back what was done"}

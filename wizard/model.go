@@ -104,6 +104,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.draftSaved()
 	case checkedMsg:
 		m.checked(msg)
+		if m.page == pageAsk && m.ask.judging {
+			return m, m.ask.judged()
+		}
 	case pauseMsg:
 		if m.page == pageAsk {
 			return m, m.ask.paused(msg)
@@ -139,7 +142,11 @@ func (m *model) found(msg foundMsg) tea.Cmd {
 	switch {
 	case m.page == pageAsk:
 		m.ask.refreshPreview()
-		return m.ask.checkAgain()
+		again := m.ask.checkAgain()
+		if m.ask.judging {
+			return tea.Batch(again, m.ask.judged())
+		}
+		return again
 	case m.page == pageReview:
 		return m.showReview()
 	}
@@ -234,7 +241,7 @@ func (m *model) quit() tea.Cmd {
 
 // busy reports whether something the person waits for is under way.
 func (m *model) busy() bool {
-	if m.looking || m.ask.signingIn || m.review.proving || m.run.active {
+	if m.looking || m.ask.signingIn || m.ask.judging || m.review.proving || m.run.active {
 		return true
 	}
 	for _, c := range m.checks {
@@ -306,8 +313,11 @@ func (m *model) smallView() string {
 
 func (m *model) quitView(w int) []string {
 	lines := []string{m.st.bold.Render("Quit bitgate?"), "", "Nothing was changed on this server."}
-	if m.page == pageApply || m.page == pageResult {
+	switch run := m.iv.Facts.OpenRun; {
+	case m.page == pageApply || m.page == pageResult:
 		lines[2] = m.changed()
+	case run != "":
+		lines[2] = "This session changed nothing. Run " + run + " is still open: bitgate recover"
 	}
 	if m.b.SaveDraft != nil && m.page == pageAsk {
 		lines = append(lines, wrapText("The answers given so far are kept, without secrets; the next bitgate setup goes on from here.", min(w, maxText))...)

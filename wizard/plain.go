@@ -76,6 +76,9 @@ func (p *prompter) session() (Outcome, error) {
 	for _, l := range interview.FoundLines(p.iv.Facts, p.iv.Answers) {
 		p.findings([]problem.Finding{{Level: l.Level, Found: strings.TrimRight(l.Label+": "+l.Value+interview.SourceNote(p.iv.Facts, l.Source), " ")}})
 	}
+	if p.o.Last != nil && p.iv.Facts.OpenRun == "" {
+		p.o.View.Finding(p.o.Last.finding(p.iv.Facts))
+	}
 	p.findings(interview.WorthSaying(p.iv.Facts.Findings))
 	if run := p.iv.Facts.OpenRun; run != "" {
 		return outcome, openRun(run)
@@ -84,10 +87,50 @@ func (p *prompter) session() (Outcome, error) {
 		p.say("", "Continuing where you left off ("+when+"). < leads back to what was answered.")
 	}
 	p.say("", "Enter takes the answer in brackets. ? explains, < goes back, ctrl+c quits.")
-	if err := p.interview(); err != nil {
-		return outcome, err
+	q, ok := p.iv.Resume()
+	if !ok { // nothing is open: leave a place at which one can go back
+		var err error
+		if q, ok, err = p.resumed(); err != nil {
+			return outcome, err
+		}
 	}
-	return p.review()
+	for {
+		if err := p.interview(q, ok); err != nil {
+			return outcome, err
+		}
+		outcome, err := p.review()
+		fault, known := interview.AtFault(err)
+		if !known || outcome.Applied || problem.KindOf(err) == problem.Cancelled {
+			return outcome, err
+		}
+		p.say("", "x   "+problemLine(err))
+		p.iv.Reopen(fault.ID)
+		q, ok = fault, true
+	}
+}
+
+// resumed is the one question of a session in which all are answered.
+func (p *prompter) resumed() (interview.Question, bool, error) {
+	for {
+		fmt.Fprint(p.out, "\nEvery question is answered. Enter goes on to the review, < goes back to the last question, new asks all of them again: ")
+		line, err := p.lines.next()
+		if err != nil {
+			return interview.Question{}, false, err
+		}
+		switch strings.TrimSpace(line) {
+		case "":
+			return interview.Question{}, false, nil
+		case "<":
+			q, ok := p.iv.Previous("")
+			return q, ok, nil
+		case "new":
+			for _, q := range interview.Questions() {
+				p.iv.Reopen(q.ID)
+			}
+			q, ok := p.iv.Resume()
+			return q, ok, nil
+		}
+	}
 }
 
 func (p *prompter) look() error {
@@ -102,12 +145,14 @@ func (p *prompter) look() error {
 	return nil
 }
 
-// errBack asks for the question before.
-var errBack = errors.New("back")
+// errBack asks for the question before, errLocked for another way than a password.
+var (
+	errBack   = errors.New("back")
+	errLocked = errors.New("no further password")
+)
 
-// interview asks what is open, until nothing is.
-func (p *prompter) interview() error {
-	q, ok := p.iv.Resume()
+// interview asks from q on what is open, until nothing is.
+func (p *prompter) interview(q interview.Question, ok bool) error {
 	for ok {
 		visited := p.iv.Done(q.ID)
 		err := p.ask(q)
@@ -116,6 +161,8 @@ func (p *prompter) interview() error {
 			if before, any := p.iv.Previous(q.ID); any {
 				q = before
 			}
+		case errors.Is(err, errLocked):
+			q, ok = interview.Find("base-url-method")
 		case err != nil:
 			return err
 		default:

@@ -39,7 +39,12 @@ func (p *prompter) ask(q interview.Question) error {
 			p.say("x   " + err.Error())
 			continue
 		}
-		return p.follow(q)
+		fit, err := p.follow(q)
+		if err != nil || fit {
+			return err
+		}
+		p.iv.Reopen(q.ID)
+		prefill = p.iv.Prefill(q)
 	}
 }
 
@@ -66,6 +71,9 @@ func (p *prompter) read(q interview.Question, prefill string) (string, error) {
 		case "":
 			return prefill, nil
 		case "-":
+			if q.Dash {
+				return line, nil
+			}
 			return "", nil
 		case "<":
 			return "", errBack
@@ -94,20 +102,23 @@ func (p *prompter) explain(q interview.Question) {
 	}
 }
 
-// follow does what an answer entails: keep it, look again, check it.
-func (p *prompter) follow(q interview.Question) error {
+// follow does what an answer entails: keep it, look again, check it. A file that
+// is unfit is asked for again.
+func (p *prompter) follow(q interview.Question) (fit bool, err error) {
 	if p.b.SaveDraft != nil {
 		_ = p.b.SaveDraft(p.iv.Input, p.iv.Answered())
 	}
 	if q.Looks {
 		if err := p.look(); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if q.Slow && p.b.Check != nil {
-		p.findings(p.b.Check(p.ctx, q.ID, p.iv.Facts, p.iv.Answers))
+	if !q.Slow || p.b.Check == nil {
+		return true, p.ctxErr()
 	}
-	return p.ctxErr()
+	findings := p.b.Check(p.ctx, q.ID, p.iv.Facts, p.iv.Answers)
+	p.findings(findings)
+	return q.ScreenKind() != interview.Path || interview.Failures(findings) == 0, p.ctxErr()
 }
 
 func (p *prompter) ctxErr() error {
@@ -143,8 +154,12 @@ func (p *prompter) signIn() error {
 			return errCancelled
 		}
 		p.say("x   " + problemLine(err))
-		if problem.KindOf(err) == problem.Credentials && !p.iv.Refused() {
-			return err
+		if problem.KindOf(err) == problem.Credentials {
+			if !p.iv.Refused() {
+				p.say("No further password is tried, for Bitbucket may lock the account.")
+				return errLocked
+			}
+			p.say(fmt.Sprintf("%d of %d tries", p.iv.Refusals, interview.MaxRefusals))
 		}
 	}
 }

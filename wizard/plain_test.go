@@ -33,18 +33,19 @@ var runs = map[string]struct {
 		want:  func(a setup.Answers) bool { return a.RedirectOldPath == "/" && a.PEM == "/all.pem" && a.Cert == "" },
 	},
 	"other path, not redirected": {
-		typed: map[string]string{"url": "git.example.com", "path": "/git", "redirect-old-path": "no", "base-url-method": setup.Manual, "cert": "/c.pem", "key": "/k.pem"},
+		typed: map[string]string{"url": "git.example.com/bitbucket", "path": "/git", "redirect-old-path": "no", "admin-user": "-", "cert": "/c.pem", "key": "/k.pem"},
 		want: func(a setup.Answers) bool {
 			return a.RedirectOldPath == "" && a.URL.TomcatPath() == "/git" && a.AdminUser == ""
 		},
 	},
 	"everything otherwise": {
+		machine: func(m *machine) { m.facts.HAProxy.Bin = "" },
 		typed: map[string]string{
-			"url": "https://git.example.com:8443", "base-url-method": setup.MethodSkip, "local-only": "yes", "front": setup.FrontBuiltin,
+			"url": "https://git.example.com:8443", "admin-user": "admin", interview.PasswordID: "correct horse", "front": setup.FrontBuiltin,
 			"cert": "/c.pem", "key": "/k.pem", "ssh": "yes", "ssh-listen": "192.0.2.7:22", "ssh-upstream": "127.0.0.1:7997",
 		},
 		want: func(a setup.Answers) bool {
-			return a.LocalOnly && a.Front == setup.FrontBuiltin && a.SSHListen == "192.0.2.7:22" && a.SSHUpstream == "127.0.0.1:7997" && a.Listen[0] == ":8443"
+			return a.Front == setup.FrontBuiltin && a.SSHListen == "192.0.2.7:22" && a.SSHUpstream == "127.0.0.1:7997" && a.Listen[0] == ":8443"
 		},
 	},
 	"a cluster": {
@@ -70,7 +71,7 @@ var runs = map[string]struct {
 			m.facts.Certificate.Findings = []problem.Finding{{ID: "certificate.chain", Level: problem.Warn, Found: "no intermediates"}}
 			m.facts.HandMade = []string{"frontend bitbucket_http_frontend"}
 		}, typed: map[string]string{
-			"home": "/srv/b", "bitbucket-version": "9.4.1", "url": "git.example.com", "admin-user": "admin", interview.PasswordID: "correct horse",
+			"ssh": "yes", "home": "/srv/b", "bitbucket-version": "9.4.1", "url": "git.example.com", "admin-user": "admin", interview.PasswordID: "correct horse",
 			"restart": "service bitbucket restart", "reload": setup.Never, "haproxy-by-hand": setup.Adopt, "listen": ":8443", "cert": "/c.pem", "key": "/k.pem", "chain": "/i.pem",
 		},
 		want: func(a setup.Answers) bool {
@@ -130,13 +131,13 @@ func TestBothDoorsAgree(t *testing.T) {
 		})
 	}
 	for _, q := range interview.Questions() {
-		if q.Asked != "" && !asked[q.ID] {
+		if q.Asked != "" && q.ID != "base-url-method" && !asked[q.ID] {
 			t.Errorf("no run asks %q", q.ID)
 		}
 	}
 }
 
-const standardLines = "git.example.com\n\n\nadmin\ncorrect horse\n\n\n/c.pem\n/k.pem\n\n"
+const standardLines = "git.example.com\nadmin\ncorrect horse\n/c.pem\n/k.pem\n\n"
 
 func plainRun(t *testing.T, mc *machine, in string, o Options) (Outcome, string, error) {
 	t.Helper()
@@ -187,7 +188,7 @@ func TestPlainConsent(t *testing.T) {
 }
 
 func TestPlainGoesBackAndExplains(t *testing.T) {
-	out, screen, err := plainRun(t, standardMachine(), "wrong host\ngit.example.com\n<\nother.example.com\n?\n/scm\nno\n2\n1\n/c.pem\n/k.pem\n\n\n\nno\n", Options{})
+	out, screen, err := plainRun(t, standardMachine(), "wrong host\ngit.example.com/git\n<\nother.example.com/git\n?\n/scm\nno\n-\n/c.pem\n/k.pem\n\n\n\nno\n", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,9 +204,14 @@ func TestPlainGoesBackAndExplains(t *testing.T) {
 
 func TestPlainThreeWrongPasswords(t *testing.T) {
 	mc := standardMachine()
-	out, _, err := plainRun(t, mc, "git.example.com\n\n\nadmin\na\nb\nc\ncorrect horse\n", Options{})
-	if problem.KindOf(err) != problem.Credentials || mc.logins != 3 || out.Applied {
+	out, screen, err := plainRun(t, mc, "git.example.com\nadmin\na\nb\nc\n1\n2\n/c.pem\n/k.pem\n\napply\n", Options{})
+	if err != nil || mc.logins != 3 || !out.Applied || out.Answers.BaseURLMethod != setup.Manual {
 		t.Errorf("%v after %d logins", err, mc.logins)
+	}
+	for _, want := range []string{"2 of 3 tries", "No further password is tried", "refused 3 passwords"} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("the screen lacks %q:\n%s", want, screen)
+		}
 	}
 }
 

@@ -37,6 +37,9 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, b Backend, input setu
 	if err != nil {
 		return m.out, programError(err)
 	}
+	if m.out.Undo != "" {
+		return m.out, nil
+	}
 	if m.out.Cancelled {
 		return m.out, m.out.Err
 	}

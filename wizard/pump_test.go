@@ -191,12 +191,8 @@ func (p *pump) sees(texts ...string) *pump {
 func (p *pump) standard() *pump {
 	p.t.Helper()
 	p.keys("enter").at("url").enterText("git.example.com")
-	p.at("path").keys("enter")
-	p.at("base-url-method").keys("enter")
 	p.at("admin-user").enterText("admin")
 	p.at(interview.PasswordID).enterText(p.machine.password)
-	p.at("local-only").keys("enter")
-	p.at("front").keys("enter")
 	p.at("cert").enterText("/etc/ssl/git.pem")
 	p.at("key").enterText("/etc/ssl/git.key")
 	p.at("ssh").keys("enter")

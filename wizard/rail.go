@@ -21,6 +21,9 @@ func (m *model) changed() string {
 	case m.page == pageApply, m.page == pageResult:
 		return m.run.state()
 	}
+	if run := m.iv.Facts.OpenRun; run != "" {
+		return "run " + run + " is not settled"
+	}
 	return "nothing has been changed yet"
 }
 
@@ -144,7 +147,11 @@ func (m *model) footerKeys() []string {
 	}
 	switch m.page {
 	case pageWelcome:
-		return []string{"enter next", "r look again", "? help", "ctrl+c quit"}
+		keys := []string{"enter next", "r look again", "e answers"}
+		if m.o.Last.SetUp() && m.iv.Facts.OpenRun == "" {
+			keys = append(keys, "v verify", "u undo")
+		}
+		return append(keys, "? help", "ctrl+c quit")
 	case pageAsk:
 		help := "? help"
 		if m.ask.q.Literal() {
@@ -166,8 +173,14 @@ func (m *model) footerKeys() []string {
 		return keys
 	}
 	keys := []string{"r look again"}
+	if q, ok := interview.AtFault(m.trouble.err); ok && m.iv.Known {
+		keys = append([]string{"enter change: " + lowerFirst(q.Title)}, keys...)
+	}
 	if m.iv.Known {
 		keys = append(keys, "esc back", "e answers")
 	}
 	return append(keys, "ctrl+c quit")
 }
+
+// lowerFirst is a title within a sentence.
+func lowerFirst(title string) string { return strings.ToLower(title[:1]) + title[1:] }

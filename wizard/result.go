@@ -7,6 +7,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"bitgate/internal/problem"
+	"bitgate/internal/service"
 	"bitgate/interview"
 	"bitgate/setup"
 )
@@ -49,7 +50,7 @@ func (s *resultScreen) key(msg tea.KeyMsg) tea.Cmd {
 
 // canServe: the built-in proxy has no service here and may run in this terminal.
 func canServe(b Backend, out Outcome) bool {
-	return b.ServeNow != nil && out.Result.State == setup.RunCommitted && out.Answers.Front == setup.FrontBuiltin
+	return b.ServeNow != nil && out.Result.State == setup.RunCommitted && out.Answers.Front == setup.FrontBuiltin && !startsProxy(out.Plan)
 }
 
 // summary is how a session ended, for the result screen, the scrollback and
@@ -116,7 +117,7 @@ func headlineOf(out Outcome, st style, w int) []string {
 		return failureLines(out, st, w)
 	case out.Result.State == setup.RunCommitted || out.Result.State == setup.RunNothing:
 		ok, warn, fail := tally(out.Findings)
-		if len(out.Findings) == 0 {
+		if len(out.Findings) == 0 || unverified(out.Findings) {
 			return wrap(st.bold.Render(out.Answers.URL.BaseURL())+doneText(out), w)
 		}
 		text := fmt.Sprintf("%s passed", interview.Count(ok, "check"))
@@ -132,7 +133,15 @@ func headlineOf(out Outcome, st style, w int) []string {
 	return []string{"The run ended as: " + string(out.Result.State)}
 }
 
+// unverified: what is pending keeps the checks from being made.
+func unverified(findings []problem.Finding) bool {
+	return len(findings) == 1 && findings[0].ID == "pending"
+}
+
 func doneText(out Outcome) string {
+	if unverified(out.Findings) {
+		return ": what bitgate does itself is done; it is not verified, for something is left for you."
+	}
 	if out.Result.State == setup.RunNothing {
 		return ": nothing to do, the server is as you want it."
 	}
@@ -184,4 +193,14 @@ func tally(findings []problem.Finding) (ok, warn, fail int) {
 		}
 	}
 	return ok, warn, fail
+}
+
+// startsProxy: a service runs the built-in proxy after the plan was carried out.
+func startsProxy(p setup.Plan) bool {
+	for _, ref := range p.Ordered() {
+		if s := p.At(ref).Service; s != nil && s.Target == "proxy" && s.Control.How != service.Manual && s.Control.How != service.Never {
+			return true
+		}
+	}
+	return false
 }

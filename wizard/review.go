@@ -46,7 +46,7 @@ type (
 // and no question is open.
 func (s *reviewScreen) enter() tea.Cmd {
 	if s.looking {
-		*s = reviewScreen{shell: s.shell, proofs: s.proofs, proving: true}
+		*s = reviewScreen{shell: s.shell, proofs: s.proofs + 1, proving: true}
 		return s.startSpinner()
 	}
 	if q, ok := s.iv.Resume(); ok {
@@ -68,6 +68,12 @@ func (s *reviewScreen) enter() tea.Cmd {
 		findings, err := s.b.CheckPlan(s.ctx, facts, plan)
 		return provenMsg{number, findings, err}
 	})
+}
+
+// lookAgain makes the plan and its checks from what is so now.
+func (s *reviewScreen) lookAgain() tea.Cmd {
+	cmd := s.look()
+	return tea.Batch(cmd, s.enter())
 }
 
 func (s *reviewScreen) proven(msg provenMsg) {
@@ -196,6 +202,8 @@ func (s *reviewScreen) key(msg tea.KeyMsg) tea.Cmd {
 		s.search(-1)
 	case "a":
 		return s.openConsent()
+	case "r":
+		return s.lookAgain()
 	case "enter":
 		if s.plan.Empty() {
 			return s.showVerify(s.plan)

@@ -192,5 +192,5 @@ func (s *reviewScreen) keys() []string {
 	if s.b.Pager != nil {
 		keys = append(keys, "$ pager")
 	}
-	return append(keys, "tab file", "e answers", "esc back", "? help")
+	return append(keys, "r look again", "tab file", "e answers", "esc back", "? help")
 }

@@ -104,12 +104,8 @@ func toReview(t *testing.T, keyboard io.Writer, screen *screenBuffer) {
 	for _, step := range []struct{ see, press string }{
 		{"Enter starts", "\r"},
 		{"host name is enough", "git.example.com\r"},
-		{"breaks no address", "\r"},
-		{"server setting", "\r"},
 		{"access tokens", "admin\r"},
 		{"kept nowhere", "correct horse\r"},
-		{"proxyName", "\r"},
-		{"takes HTTPS", "\r"},
 		{"must be on this machine", "/c.pem\r"},
 		{"signs with this key", "/k.pem\r"},
 		{"Git over SSH", "\r"},

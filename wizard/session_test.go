@@ -19,8 +19,8 @@ func TestResumedSessionGoesOn(t *testing.T) {
 	resumed(p)
 	p.sees("Continuing where you left off (2026-11-22 09:12:00)", "Enter goes on", "password. Esc leads back").keys("enter").at(interview.PasswordID)
 	p.keys("esc").at("admin-user").sees("> admin", "from your unfinished session of 2026-11-22 09:12:00")
-	p.keys("enter").at(interview.PasswordID).enterText(p.machine.password).at("local-only")
-	p.keys("esc", "esc", "esc").at("path").keys("esc").at("url").sees("> https://git.example.com")
+	p.keys("enter").at(interview.PasswordID).enterText(p.machine.password).at("cert")
+	p.keys("esc", "esc").at("url").sees("> https://git.example.com")
 }
 
 // What is kept of a session are its answers and the questions they belong to,
@@ -35,11 +35,11 @@ func TestDraftHasNoPassword(t *testing.T) {
 		return errors.New("no space left on device") // no reason to stop
 	}
 	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(100, 30)
-	toConnector(p).keys("enter").at("front")
+	toCertificate(p)
 	if kept.URL.Host() != "git.example.com" || kept.AdminUser != "admin" {
 		t.Errorf("kept %+v", kept)
 	}
-	if !slices.Contains(answered, "local-only") || slices.Contains(answered, interview.PasswordID) {
+	if !slices.Contains(answered, "admin-user") || slices.Contains(answered, interview.PasswordID) {
 		t.Errorf("answered %v", answered)
 	}
 }

@@ -26,6 +26,9 @@ func (s *welcomeScreen) view(w, h int) []string {
 	for _, n := range interview.WorthSaying(f.Findings) {
 		notes = append(notes, s.st.findingLines(n, w)...)
 	}
+	if s.o.Last != nil && f.OpenRun == "" {
+		notes = append(s.st.findingLines(s.o.Last.finding(f), w), notes...)
+	}
 	next := s.nextLines(w)
 	if len(intro)+len(found)+len(next)+len(notes)+3 > h {
 		found = s.foundBlock(w, false)
@@ -71,6 +74,9 @@ func (s *welcomeScreen) nextLines(w int) []string {
 		return s.st.findingLines(problem.Finding{Level: problem.Fail, Found: "run " + run + " was interrupted and is still open", Do: "bitgate recover"}, w)
 	}
 	q, ok := s.iv.Resume()
+	if !ok && s.o.Last.SetUp() {
+		return wrap("Enter looks for what is not as that run set it up, and for new certificate files. v checks the site from outside, e changes an answer, u takes the run back.", w)
+	}
 	if !ok {
 		return []string{"Every question is answered. Enter goes to the review."}
 	}
@@ -94,6 +100,17 @@ func (s *welcomeScreen) key(name string) tea.Cmd {
 		return s.proceed()
 	case name == "r":
 		return s.look()
+	case name == "e":
+		s.showAnswers()
+	case name == "v" && s.o.Last.SetUp():
+		plan, _, err := s.iv.FinishedPlan()
+		if err != nil {
+			return s.fail(err)
+		}
+		return s.showVerify(plan)
+	case name == "u" && s.o.Last.SetUp():
+		s.out.Undo = s.o.Last.ID
+		return s.quit()
 	}
 	return nil
 }

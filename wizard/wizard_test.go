@@ -47,7 +47,7 @@ func TestKeystrokesOfTheStandardRun(t *testing.T) {
 			asked++
 		}
 	}
-	if want := 10; asked != want {
+	if want := 6; asked != want {
 		t.Errorf("a standard run asks %d questions, it was %d", asked, want)
 	}
 }
@@ -70,7 +70,7 @@ func TestBackAndForth(t *testing.T) {
 			break
 		}
 	}
-	if len(seen) < 9 {
+	if len(seen) < 5 {
 		t.Errorf("only %v were passed on the way back", seen)
 	}
 	p.keys("enter") // everything is answered
@@ -148,7 +148,12 @@ func TestFailedCheckForbidsApply(t *testing.T) {
 	if mc.applied != 0 || p.m.review.consent.open {
 		t.Error("a plan with a failed check was applied")
 	}
-	p.keys("a").sees("1 failed check must be settled first")
+	p.sees("1 check failed: the plan cannot be applied yet")
+	mc.wrong = nil // it was stopped in another window
+	p.keys("a").sees("Bitbucket is away").keys("a").rest()
+	if !p.m.review.consent.open {
+		t.Errorf("the review does not see that it is settled:\n%s", p.m.View())
+	}
 }
 
 // The password goes to Login and nowhere else, and its bytes are overwritten.
@@ -162,7 +167,7 @@ func TestPasswordIsKeptNowhere(t *testing.T) {
 		return login(ctx, user, password)
 	}
 	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(100, 30)
-	toConnector(p)
+	toCertificate(p)
 	if strings.Trim(string(given), "\x00") != "" {
 		t.Errorf("the password is still in memory that Login had")
 	}
@@ -182,11 +187,11 @@ func TestPasswordIsKeptNowhere(t *testing.T) {
 
 func TestThreeWrongPasswords(t *testing.T) {
 	p := standardPump(t)
-	p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin")
+	p.keys("enter").enterText("git.example.com").enterText("admin")
 	p.enterText("wrong").at(interview.PasswordID).sees("1 of 3").enterText("wrong").at(interview.PasswordID).enterText("wrong")
 	p.at("base-url-method").sees("no further password is")
 	p.choose(setup.Auto).at("base-url-method").sees("refused 3 passwords")
-	p.choose(setup.Manual).at("local-only")
+	p.choose(setup.Manual).at("cert")
 	if p.machine.logins != 3 {
 		t.Errorf("%d passwords were tried", p.machine.logins)
 	}
@@ -200,7 +205,7 @@ func TestLoginErrorIsNoRefusal(t *testing.T) {
 		return problem.New("Bitbucket does not answer", "", "start it")
 	}
 	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(100, 30)
-	p.keys("enter").enterText("git.example.com").keys("enter", "enter").enterText("admin")
+	p.keys("enter").enterText("git.example.com").enterText("admin")
 	for range 5 {
 		p.enterText("x").at(interview.PasswordID).sees("does not answer; start it")
 	}
@@ -214,7 +219,7 @@ func TestAnswersFromOutsideAreNotAskedAgain(t *testing.T) {
 	src := setup.Sources{"url": {From: setup.FromFlag}, "cert": {From: setup.FromFile}, "key": {From: setup.FromFile}, "admin-user": {From: setup.FromEnv}, "front": {From: setup.FromFlag}}
 	p := newPump(t, standardMachine(), input, src, Options{}).start(100, 30)
 	p.sees("5 answers are given already").keys("enter")
-	p.at("base-url-method").keys("enter").at(interview.PasswordID).enterText("correct horse").at("local-only").keys("enter").at("ssh").keys("enter")
+	p.at(interview.PasswordID).enterText("correct horse").at("ssh").keys("enter")
 	if p.m.page != pageReview {
 		t.Errorf("want the review:\n%s", p.m.View())
 	}
@@ -229,10 +234,10 @@ func TestWhatIsMissingIsAsked(t *testing.T) {
 	mc.facts.Certificate.Findings = []problem.Finding{{ID: "certificate.chain", Level: problem.Warn, Found: "intermediates are missing"}}
 	p := newPump(t, mc, setup.Answers{}, nil, Options{}).start(100, 30)
 	p.keys("enter").at("home").keys("enter").at("home").sees("an answer is needed here").enterText("/srv/bitbucket")
-	p.at("bitbucket-version").enterText("9.4.1").at("url").enterText("git.example.com").at("path").keys("enter", "enter")
-	p.at("admin-user").enterText("admin").enterText("correct horse").at("local-only").keys("enter")
+	p.at("bitbucket-version").enterText("9.4.1").at("url").enterText("git.example.com")
+	p.at("admin-user").enterText("admin").enterText("correct horse")
 	p.at("restart").choose(setup.Auto).sees("no systemd unit and no init script").choose(setup.Manual)
-	p.at("front").keys("enter").at("listen").sees("nginx (process 99)").enterText(":8443").at("reload").keys("enter")
+	p.at("listen").sees("nginx (process 99)").enterText(":8443").at("reload").keys("enter")
 	p.at("cert").enterText("/c.pem").at("key").enterText("/k.pem").at("chain").enterText("/i.pem").at("ssh").choose("yes")
 	p.at("ssh-listen").keys("enter").at("ssh-upstream").keys("enter")
 	a := p.m.iv.Answers
@@ -256,7 +261,7 @@ func TestAnyAnswerCanBeChangedFromTheReview(t *testing.T) {
 
 func TestCertificateAndKeyInOneFile(t *testing.T) {
 	p := standardPump(t)
-	toConnector(p).keys("enter", "enter").at("cert").enterText("/all.pem").at("key").enterText("").at("ssh")
+	toCertificate(p).at("cert").enterText("/all.pem").at("key").enterText("").at("ssh")
 	if a := p.m.iv.Answers; a.PEM != "/all.pem" || a.Cert != "" || a.Key != "" {
 		t.Errorf("pem %q, cert %q, key %q", a.PEM, a.Cert, a.Key)
 	}
@@ -272,13 +277,13 @@ func TestCertificateAndKeyInOneFile(t *testing.T) {
 
 // A prefilled value is replaced by typing, and edited after an arrow key.
 func TestTypingReplacesThePrefilledValue(t *testing.T) {
-	p := standardPump(t).keys("enter").enterText("git.example.com").at("path")
-	p.sees("Typing replaces it").keys("/", "a", "b")
+	p := standardPump(t).keys("enter").enterText("git.example.com/git").at("path")
+	p.sees("the arrow keys edit it").keys("/", "a", "b")
 	if got := p.m.ask.field.text; got != "/ab" {
 		t.Errorf("typed over: %q", got)
 	}
-	p.keys("esc").at("url").keys("end", "/", "x", "enter").at("path")
-	if got := p.m.iv.Answers.URL.BaseURL(); got != "https://git.example.com/x" {
+	p.keys("esc").at("url").keys("end", "x", "enter").at("path")
+	if got := p.m.iv.Answers.URL.BaseURL(); got != "https://git.example.com/gitx" {
 		t.Errorf("edited: %q", got)
 	}
 }
@@ -396,7 +401,7 @@ func TestWhatIsAsked(t *testing.T) {
 	}
 	t.Logf("the standard run: %d times Enter, and %d letters: the host name, the administrator, the password, two paths, a and apply", enters, letters)
 	// One to start, one a question, one to consent.
-	if want := 1 + 10 + 1; enters != want {
+	if want := 1 + 6 + 1; enters != want {
 		t.Errorf("Enter is pressed %d times, it was %d", enters, want)
 	}
 	typed := len("git.example.com") + len("admin") + len(p.machine.password) + len("/etc/ssl/git.pem") + len("/etc/ssl/git.key") + len("a") + len("apply")

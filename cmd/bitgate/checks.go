@@ -25,10 +25,8 @@ func (ses *session) check(ctx context.Context, question string, _ setup.Facts, a
 		return []problem.Finding{checkName(ctx, a)}
 	case "upstream":
 		return []problem.Finding{ses.checkUpstream(ctx, a)}
-	case "cert":
-		return checkCertificateFile(a)
-	case "key", "chain", "pem":
-		return checkCertificate(a, time.Now())
+	case "cert", "key", "chain", "pem":
+		return checkCertificate(question, a, time.Now())
 	case "node", "ssh-upstream":
 		return ses.checkNodes(ctx, question, a)
 	}
@@ -47,7 +45,7 @@ func (ses *session) checkNodes(ctx context.Context, question string, a setup.Ans
 	var out []problem.Finding
 	for _, n := range nodes {
 		if question == "ssh-upstream" {
-			out = append(out, checkDial(ctx, question, n.At(strings.TrimPrefix(a.SSHUpstream, ":"))))
+			out = append(out, checkDial(ctx, question, n.At(a.SSHUpstream)))
 		}
 	}
 	if question == "node" {
@@ -98,6 +96,14 @@ func checkName(ctx context.Context, a setup.Answers) problem.Finding {
 		f.Level, f.Found = problem.Warn, fmt.Sprintf("%s does not resolve here: %v", host, err)
 		f.Why, f.Do = "clients find the front by this name", "add the name to DNS before clients use it"
 		return f
+	}
+	for _, a := range addrs {
+		// All of 127/8 is this machine (RFC 1122); Debian's installer gives the host
+		// name 127.0.1.1.
+		if ip := net.ParseIP(a); ip != nil && ip.IsLoopback() {
+			f.Level, f.Found = problem.Note, fmt.Sprintf("%s is %s here, this machine itself (/etc/hosts); other machines ask DNS", host, a)
+			return f
+		}
 	}
 	mine, err := net.InterfaceAddrs()
 	if err != nil {

@@ -13,22 +13,47 @@ import (
 	"bitgate/setup"
 )
 
-// checkCertificateFile looks at a certificate before its key is known: whether
-// it is there and is for the public host. Everything else needs the key.
-func checkCertificateFile(a setup.Answers) []problem.Finding {
+// checkCertificate looks at the file that the question is about, and, where that
+// is fit, at what stands so far.
+func checkCertificate(question string, a setup.Answers, now time.Time) []problem.Finding {
 	file := a.Cert + a.PEM
-	if file == "" {
+	switch {
+	case file == "":
 		return nil
+	case question == "cert":
+		return checkCertificateFile(a, file)
+	case question == "key" && a.Key != "":
+		if err := certs.Check(certs.KeyPart, a.Key); err != nil {
+			return unfit(err)
+		}
+	case question == "chain" && a.Chain != "":
+		if err := certs.Check(certs.ChainPart, a.Chain); err != nil {
+			return unfit(err)
+		}
 	}
-	if a.PEM != "" || a.Key != "" {
-		return checkCertificate(a, time.Now())
+	return checkMaterial(a, now)
+}
+
+// unfit is an error with its cure as a finding.
+func unfit(err error) []problem.Finding {
+	told := problem.Explain(err)
+	return []problem.Finding{{
+		ID: "certificate", Level: problem.Fail, Found: strings.Join(told.Found, ": "), Why: strings.Join(told.Why, "; "), Do: strings.Join(told.Do, "; "),
+	}}
+}
+
+// checkCertificateFile looks at a certificate before its key is known: whether
+// it is one, and for the public host.
+func checkCertificateFile(a setup.Answers, file string) []problem.Finding {
+	if err := certs.Check(certs.CertPart, file); err != nil {
+		return unfit(err)
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return []problem.Finding{{ID: "certificate", Level: problem.Fail, Found: err.Error(), Do: "name the file with the certificate"}}
+		return unfit(err)
 	}
 	leaf, found := firstCertificate(data)
-	if !found { // another format: it is understood together with the key
+	if !found {
 		return nil
 	}
 	names := strings.Join(leaf.DNSNames, ", ")
@@ -41,28 +66,27 @@ func checkCertificateFile(a setup.Answers) []problem.Finding {
 	return []problem.Finding{{ID: "certificate", Level: problem.OK, Found: fmt.Sprintf("for %s, until %s", names, leaf.NotAfter.Format(time.DateOnly))}}
 }
 
-func firstCertificate(data []byte) (*x509.Certificate, bool) {
+// firstCertificate is the first that is no authority's, else the first.
+func firstCertificate(data []byte) (first *x509.Certificate, found bool) {
 	for {
 		block, rest := pem.Decode(data)
 		if block == nil {
-			return nil, false
+			return first, first != nil
 		}
-		if block.Type == "CERTIFICATE" {
-			leaf, err := x509.ParseCertificate(block.Bytes)
-			return leaf, err == nil
+		if cert, err := x509.ParseCertificate(block.Bytes); block.Type == "CERTIFICATE" && err == nil {
+			if first == nil || first.IsCA && !cert.IsCA {
+				first = cert
+			}
 		}
 		data = rest
 	}
 }
 
-// checkCertificate looks at certificate, chain and key together.
-func checkCertificate(a setup.Answers, now time.Time) []problem.Finding {
-	if a.Cert+a.PEM == "" {
-		return nil
-	}
-	m, err := certs.Load(certs.Paths{Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM})
+// checkMaterial looks at certificate, chain and key together.
+func checkMaterial(a setup.Answers, now time.Time) []problem.Finding {
+	m, err := certs.Load(setup.CertPaths(a))
 	if err != nil {
-		return []problem.Finding{{ID: "certificate", Level: problem.Fail, Found: err.Error(), Do: "name other files"}}
+		return unfit(err)
 	}
 	var found []problem.Finding
 	if !a.URL.IsZero() {

@@ -55,10 +55,14 @@ func runSetup(ctx context.Context, p *process, o setupOptions) error {
 	}
 	if o.answers == "" && p.env(envName("answers")) == "" {
 		ses.options.Resumed = ses.resumeDraft()
+		ses.recallLastRun()
 	}
 	outcome, err := ses.guide(ctx, o.plain, ses.backend(o.verifyFlags))
 	if err != nil {
 		return err
+	}
+	if outcome.Undo != "" {
+		return runUndo(ctx, p, backOptions{sharedFlags: o.sharedFlags}, outcome.Undo)
 	}
 	return settled(outcome)
 }

@@ -9,6 +9,7 @@ import (
 
 	"bitgate/interview"
 	"bitgate/setup"
+	"bitgate/setup/journal"
 	"bitgate/wizard"
 )
 
@@ -66,4 +67,34 @@ func draftAnswered(file string) []string {
 		}
 	}
 	return nil
+}
+
+// recallLastRun tells the wizard of the last run. Where that stands, its answers
+// are those of the next run: what was set up once is not asked, nor taken away by
+// a default.
+func (ses *session) recallLastRun() {
+	runs, err := journal.History(ses.probe.StateDir)
+	if err != nil || len(runs) == 0 {
+		return // detection says what is wrong with the folder
+	}
+	last := runs[0]
+	when := last.Started.Local().Format(time.DateTime)
+	ses.options.Last = &wizard.LastRun{ID: last.ID, When: when, URL: last.URL, State: last.State}
+	if last.State != setup.RunCommitted || ses.options.Resumed.When != "" {
+		return
+	}
+	var old setup.Answers
+	src := setup.Sources{}
+	if readAnswers(filepath.Join(ses.probe.StateDir, "answers.yaml"), &old, src) != nil || old.URL.BaseURL() != last.URL {
+		return
+	}
+	for _, q := range interview.Questions() {
+		ses.options.Resumed.Answered = append(ses.options.Resumed.Answered, q.ID)
+		if _, said := src[q.ID]; !said || q.Virtual || ses.inputSources[q.ID].From != "" {
+			continue
+		}
+		if q.Set(&ses.input, q.Get(old)) == nil {
+			ses.inputSources[q.ID] = setup.Source{From: setup.Detected, Why: "run " + last.ID + " of " + when}
+		}
+	}
 }

@@ -322,7 +322,8 @@ func TestPlainIsChosen(t *testing.T) {
 	for _, env := range []string{"TERM=dumb", "ACCESSIBLE=1"} {
 		s := openScreen(t, append([]string{env}, m.env...), append([]string{"setup"}, m.args...)...)
 		s.wait("Enter takes the answer in brackets")
-		s.send("\x04")
+		s.wait("Password for admin: ")
+		s.send("\x03")
 		s.wait("Cancelled")
 		if code := s.code(); code != 130 {
 			t.Errorf("%s: exit code %d", env, code)

@@ -100,6 +100,7 @@ func TestPublicURLInEveryFile(t *testing.T) {
 					ProxyConfig: "/etc/bitgate/proxy.yaml", Upstream: "http://127.0.0.1:7990", RestartTimeout: time.Minute,
 				}
 				a, _ := setup.Resolve(f, said, nil)
+				f.Bundle.Path = setup.Where(a, f.HAProxy).Bundle
 				p, err := setup.Build(f, a)
 				if err != nil {
 					t.Fatalf("%s: %v", tt.url, err)

@@ -64,6 +64,7 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 	if err := f.detectFront(ctx, p); err != nil {
 		return f.Facts, err
 	}
+	f.rememberSSH(p.StateDir)
 	f.OpenRun, err = journal.Unfinished(p.StateDir)
 	return f.Facts, errors.Join(err, ctx.Err())
 }

@@ -48,7 +48,9 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 		return err
 	}
 	f.findReader()
-	f.loadCertificate(p.Input, where, p.Now)
+	f.findCertificates(p)
+	input, _ := f.WithKey(p.Input)
+	f.loadCertificate(input, where, p.Now)
 	if where.Bundle != "" {
 		if f.Bundle, err = atomicfile.Read(where.Bundle); err == nil && !f.Bundle.Absent && where.Front == setup.FrontHAProxy &&
 			f.FrontReader.User != "" && !readable(where.Bundle, f.FrontReader) {
@@ -81,6 +83,24 @@ func (f *facts) readHAProxyFiles(cfg string) error {
 	f.HAProxyConfig = haproxy.ParseSetFor(set, f.HAProxy.Service.Env)
 	f.HandMade = f.HAProxyConfig.HandMade()
 	return nil
+}
+
+// findCertificates looks in the usual places and beside the one that was named.
+func (f *facts) findCertificates(p Probe) {
+	var folders []string
+	for _, dir := range certs.Folders {
+		folders = append(folders, filepath.Join(p.Root, dir))
+	}
+	if p.Input.Cert != "" {
+		folders = append(folders, filepath.Dir(p.Input.Cert))
+	}
+	for _, pair := range certs.Find(folders) {
+		if pair.NotAfter.After(p.Now) {
+			f.Certificates = append(f.Certificates, setup.CertificateFile{
+				Cert: pair.Cert, Key: pair.Key, Names: pair.Names, NotAfter: pair.NotAfter.Format(time.DateOnly),
+			})
+		}
+	}
 }
 
 // loadCertificate reads the certificate only to describe it; keys do not stay.

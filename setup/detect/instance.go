@@ -13,6 +13,7 @@ import (
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
+	"bitgate/setup/journal"
 	"bitgate/tomcat"
 )
 
@@ -310,4 +311,24 @@ func httpConnector(all []tomcat.ConnectorInfo) (tomcat.ConnectorInfo, bool) {
 
 func at(what, path string, line int) string {
 	return fmt.Sprintf("%s in %s, line %d", what, path, line)
+}
+
+// rememberSSH takes the SSH base URL from the run that set it and read it back,
+// where nobody tells it without signing in and the base URL is still that run's.
+func (f *facts) rememberSSH(stateDir string) {
+	if f.Instance.SSH.Set || !f.Instance.BaseURL.Set {
+		return
+	}
+	id, err := journal.LastCommitted(stateDir)
+	if err != nil {
+		return // none, or none that can be read: it stays unknown
+	}
+	plan, err := journal.Plan(stateDir, id)
+	a := plan.Answers
+	if err != nil || a.SSHListen == "" || a.Skips(setup.StepBaseURL) || len(plan.Pending) > 0 ||
+		a.BaseURLMethod == setup.Manual || a.BaseURLMethod == setup.MethodSkip || f.Instance.BaseURL.Value != a.URL.BaseURL() {
+		return
+	}
+	f.Instance.SSH = setup.Known{Value: setup.SSHBaseURL(a), Set: true, Why: "run " + id + ", which set it"}
+	f.Instance.SSHActive = true
 }
