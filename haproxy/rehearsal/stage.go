@@ -115,6 +115,22 @@ type writer struct {
 	edits  [][]edit
 	unix   []string // paths of UNIX sockets that are bound
 	port   int      // that recorders listen on
+	bound  map[int][]address
+}
+
+// boundAt lists the addresses of doors with a port. There may be as many doors
+// as servers.
+func (w *writer) boundAt(port int) []address {
+	if w.bound == nil {
+		w.bound = map[int][]address{}
+		for _, d := range w.Doors {
+			b, _ := parseAddress(d.Bind)
+			for p := b.port; p <= min(b.last, 65535); p++ {
+				w.bound[p] = append(w.bound[p], b)
+			}
+		}
+	}
+	return w.bound[port]
 }
 
 // blank takes a line out and leaves its place.
@@ -302,9 +318,8 @@ func (w *writer) ownAddress(address string) (string, bool) {
 		return "", false
 	}
 	local := to.addr.IsLoopback() || to.host == "localhost" || to.addr.IsValid() && slices.Contains(w.around.Local, to.addr.String())
-	for _, d := range w.Doors {
-		bound, _ := parseAddress(d.Bind)
-		if to.port >= bound.port && to.port <= bound.last && (bound.addr.IsValid() && bound.addr == to.addr || local && bound.any()) {
+	for _, bound := range w.boundAt(to.port) {
+		if bound.addr.IsValid() && bound.addr == to.addr || local && bound.any() {
 			return "", true
 		}
 	}
