@@ -1,0 +1,190 @@
+package rehearsal
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"bitgate/haproxy"
+)
+
+const etc = "/etc/haproxy/haproxy.cfg"
+
+func set(text string) []haproxy.Source { return []haproxy.Source{{Path: etc, Data: []byte(text)}} }
+
+// What reaches the machine is gone on the stage, what decides about requests
+// stays, and every line is where it was.
+func TestStage(t *testing.T) {
+	text := `global
+    log /dev/log local0
+    stats socket /run/haproxy/admin.sock mode 660 level admin
+    chroot /var/lib/haproxy
+    pidfile /run/haproxy.pid
+    daemon
+    nbthread 4
+    maxconn 100000
+    lua-load /etc/haproxy/x.lua
+    setenv SITE 10.0.0.9:81
+defaults
+    log global
+    mode http
+    default-server check inter 2s
+frontend www
+    bind 10.1.1.1:443,:8443 ssl crt /etc/ssl/site.pem interface eth0
+    bind /run/site.sock mode 600 accept-proxy
+    bind fd@3
+    http-request lua.ask
+    filter spoe engine x config /etc/haproxy/spoe.cfg
+    http-request deny if { path_beg /admin }
+    default_backend site
+backend site
+    server a app.internal:80 check track site/b
+    server b 10.1.1.1:443 ssl verify required
+    server c unix@/run/site.sock send-proxy
+    server d "${SITE}" ssl verify required ca-file /etc/ssl/ca.pem proto fcgi
+program agent
+    command /usr/bin/agent
+`
+	s := NewStage(set(text), Surroundings{})
+	got := string(s.Files[0].Data)
+	if a, b := strings.Count(got, "\n"), strings.Count(text, "\n"); a != b {
+		t.Errorf("%d lines became %d", b, a)
+	}
+	for _, gone := range []string{"/dev/log", "/run/", "daemon", "lua", "spoe", "agent", "eth0", "fd@", "check", "track", "fcgi", "100000", "app.internal", "/var/lib/haproxy", "SITE}"} {
+		if strings.Contains(got, gone) {
+			t.Errorf("%q is still there:\n%s", gone, got)
+		}
+	}
+	for _, kept := range []string{
+		"nbthread 4", "http-request deny if { path_beg /admin }", "bind 10.1.1.1:443,:8443 ssl crt /etc/ssl/site.pem", "bind abns@bitgate-0 mode 600 accept-proxy",
+		"server a 127.90.0.0:7", "server b 10.1.1.1:443 ssl verify required verify none", "server c abns@bitgate-0 send-proxy", "server d 127.90.0.1:7 ssl verify required ca-file /etc/ssl/ca.pem",
+	} {
+		if !strings.Contains(got, kept) {
+			t.Errorf("%q is missing:\n%s", kept, got)
+		}
+	}
+	if len(s.Servers) != 2 || s.Servers[1].Address != "10.0.0.9:81" {
+		t.Errorf("servers: %+v", s.Servers)
+	}
+	var doors []string
+	for _, d := range s.Doors {
+		doors = append(doors, d.Address)
+	}
+	if want := []string{"10.1.1.1:443", "192.0.2.1:8443"}; !slices.Equal(doors, want) {
+		t.Errorf("listeners %v, want %v", doors, want)
+	}
+	if said := strings.Join(s.Said, "\n"); strings.Count(said, "not rehearsed") != 4 || !strings.Contains(said, "line 9 is not rehearsed: Lua") || !strings.Contains(said, "line 20 is not rehearsed: it asks an agent") {
+		t.Errorf("said: %s", said)
+	}
+}
+
+// Every value by which files tell requests apart is asked for.
+func TestOthersAskForWhatIsMentioned(t *testing.T) {
+	text := `defaults
+    mode http
+frontend www
+    bind :443 ssl crt /x.pem
+    acl shop hdr(host) -i shop.example.com
+    acl blog hdr_beg(host) -i blog.
+    acl any hdr_reg(host) ^(www|web)\.example\.(org|net)$
+    acl listed hdr(host),lower -f /hosts.lst
+    acl mapped hdr(host),map(/sites.map) -m found
+    acl api path_beg /api
+    acl php path_end .php
+    use_backend a if { method DELETE } or { hdr(x-key) secret } or { url_param(v) 2 } or { src 10.9.0.0/16 } or { cook(beta) 1 }
+    http-request redirect location https://moved.example.com/there if { path /gone }
+    monitor-uri /alive
+`
+	s := NewStage(set(text), Surroundings{})
+	b := Bitbucket{}
+	requests, of := Others(s, s, b, Lists{"/hosts.lst": []byte("# ours\nlisted.example.com\n"), "/sites.map": []byte("mapped.example.com site\n")})
+	if of != len(requests) {
+		t.Fatalf("a sample of %d", of)
+	}
+	var all []string
+	for _, r := range requests {
+		all = append(all, r.Method+" "+r.Host+r.Target+" "+r.Source)
+		for _, f := range r.Header {
+			all = append(all, f.Name+": "+f.Value)
+		}
+	}
+	told := strings.Join(all, "\n")
+	for _, want := range []string{
+		"shop.example.com/", "blog.example.net/", "www.example.org/", "listed.example.com/", "mapped.example.com/", "moved.example.com/", "unknown.example.net/",
+		"/api", "/x.php", "/gone", "/there", "/alive", "DELETE ", "x-key: secret", "/?v=2", " 10.9.0.0",
+	} {
+		if !strings.Contains(told, want) {
+			t.Errorf("%q is not asked for", want)
+		}
+	}
+}
+
+func TestExample(t *testing.T) {
+	for _, expression := range []string{`^www\.`, `(a|b)+c?\d{2}`, `^/[a-z]+/x$`, `[^/]*\.git`, `(?i)ABC`} {
+		text, ok := example(expression)
+		if !ok || !regexp.MustCompile(expression).MatchString(text) {
+			t.Errorf("%q is no example of %s", text, expression)
+		}
+	}
+}
+
+// Minimal finds each culprit, and nothing else.
+func TestMinimal(t *testing.T) {
+	all := []int{1, 2, 3, 4, 5, 6, 7, 8, 9}
+	for _, culprits := range [][]int{{1}, {9}, {5}, {2, 3}, {1, 9}, {2, 5, 8}} {
+		asked := 0
+		got := Minimal(all, func(out []int) bool {
+			asked++
+			for _, c := range culprits {
+				if !slices.Contains(out, c) {
+					return false
+				}
+			}
+			return true
+		})
+		if !slices.Equal(got, culprits) || asked > 60 {
+			t.Errorf("%v for %v after %d questions", got, culprits, asked)
+		}
+	}
+	if got := Minimal(all, func([]int) bool { return false }); got != nil {
+		t.Errorf("%v although nothing helps", got)
+	}
+}
+
+// A change undone is the present text there; all of them undone, it is the whole.
+func TestChanges(t *testing.T) {
+	was, is := set("a\nb\nc\nd\n"), set("a\nB\nnew 1\nnew 2\nd\nend\n")
+	all := Changes(was, is)
+	if got := string(Without(was, is, all, nil)[0].Data); got != string(is[0].Data) {
+		t.Errorf("nothing undone: %q", got)
+	}
+	if got := string(Without(was, is, all, all)[0].Data); got != string(was[0].Data) {
+		t.Errorf("all undone: %q", got)
+	}
+	for _, c := range all {
+		if c.text == "end\n" {
+			if got := string(Without(was, is, all, []Change{c})[0].Data); got != "a\nB\nnew 1\nnew 2\nd\n" || c.Line != 6 {
+				t.Errorf("end undone: %q, line %d", got, c.Line)
+			}
+		}
+	}
+}
+
+func FuzzStage(f *testing.F) {
+	f.Add([]byte("frontend x\n  bind :80,unix@/a interface y\n  acl a hdr_reg(host) ^a[b]+ -f /x\nbackend b\n  server s ${X-1}:2 check\n"))
+	f.Add([]byte("global\n  setenv A $B\n  chroot\nlisten l :1-3\n  server-template a 1-3 b.c:1 check\n  dispatch 1.2.3.4:5\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		src := []haproxy.Source{{Path: etc, Data: data}}
+		s := NewStage(src, Surroundings{})
+		if a, b := bytes.Count(data, []byte("\n")), bytes.Count(s.Files[0].Data, []byte("\n")); a != b {
+			t.Fatalf("%d lines became %d", a, b)
+		}
+		Others(s, s, Bitbucket{}, nil)
+		changes := Changes(nil, src)
+		if got := Without(nil, src, changes, nil)[0].Data; !bytes.Equal(got, data) {
+			t.Fatalf("nothing undone, and %q became %q", data, got)
+		}
+	})
+}
