@@ -228,7 +228,7 @@ func (p *passage) tell(r rule, what string) {
 }
 
 func (p *passage) refuseRule(r rule, why, do string) error {
-	found := fmt.Sprintf("%s, line %d: %s", r.file.Path, r.line+1, strings.TrimSpace(string(r.file.Lines[r.line].plain)))
+	found := fmt.Sprintf("%s, line %d: %s", r.file.Path, r.line+1, strings.TrimSpace(Shown(string(r.file.Lines[r.line].plain))))
 	if p.inherited {
 		found += fmt.Sprintf(" (which %q inherits)", p.sec.Title())
 	}

@@ -2,9 +2,9 @@ package setup
 
 import (
 	"path/filepath"
-	"regexp"
 	"strings"
 
+	"bitgate/haproxy"
 	"bitgate/internal/pattern"
 )
 
@@ -27,7 +27,7 @@ func hide(path, text string) []string {
 	}
 	lines := strings.Split(text, "\n")
 	for i := range lines {
-		lines[i] = mask(hideDirective(lines[i]))
+		lines[i] = mask(haproxy.Shown(lines[i]))
 	}
 	return lines
 }
@@ -84,78 +84,6 @@ func hideXML(text string) string {
 		}
 		return m[1] + m[2] + m[3][:1] + hidden + strings.Repeat("\n", strings.Count(m[3], "\n")) + m[3][:1]
 	})
-}
-
-// shownDirectives are the keywords of haproxy.cfg whose arguments are shown.
-var shownDirectives = words(`global defaults frontend backend listen userlist peers resolvers mailers cache program ring
-	bind mode timeout maxconn balance default_backend use_backend use-server log log-tag daemon chroot group nbproc nbthread pidfile
-	retries fullconn cookie errorfile compression hash-type tcp-request tcp-response stick-table stick redirect option acl server
-	default-server server-template description disabled enabled master-worker ulimit-n maxconnrate spread-checks`)
-
-// ruleSets are directives with an action: what a header is set to may be a
-// credential, except of these.
-var (
-	ruleSets    = words(`http-request http-response http-after-response http-check`)
-	shownAction = words(`redirect deny del-header connect expect reject tarpit silent-drop`)
-	shownHeader = pattern.Lazy(`(?i)^(x-forwarded-[\w-]+|x-real-ip|forwarded|host|strict-transport-security|connection|upgrade|x-frame-options|cache-control)$`)
-	// lookedUp is where a value from a request is compared, or made of text.
-	lookedUp = pattern.Lazy(`(?i)\b(?:hdr(?:_\w+)?|cook(?:_\w+)?|urlp(?:_\w+)?|url_param|http_auth\w*|str|password|base64)\s*\(`)
-	hostOnly = pattern.Lazy(`(?i)^hdr(?:_\w+)?\s*\(\s*(?:host|upgrade|connection)\b`)
-	indented = regexp.MustCompile(`^\s*(?:#+\s*)?`)
-)
-
-func hideDirective(line string) string {
-	lead := indented.FindString(line)
-	comment := strings.Contains(lead, "#")
-	text := strings.TrimRight(line[len(lead):], "\r")
-	w := strings.Fields(text)
-	if len(w) == 0 {
-		return line
-	}
-	key := w[0]
-	if key == "no" && len(w) > 1 {
-		key = w[1]
-	}
-	keep := -1 // words that are shown; -1: all
-	switch {
-	case ruleSets[key] && len(w) > 1 && shownAction[w[1]]:
-	case ruleSets[key] && len(w) > 2 && shownHeader().MatchString(w[2]):
-	case ruleSets[key]:
-		keep = 3
-	case key == "stats" && len(w) > 1 && w[1] != "auth":
-	case key == "user" && len(w) == 2:
-	case key == "user", key == "stats", strings.HasSuffix(key, "setenv"):
-		keep = 2
-	case shownDirectives[key], strings.HasPrefix(key, "tune."), strings.HasPrefix(key, "ssl-"):
-	case comment: // prose
-	default:
-		keep = 1
-	}
-	end := len(text)
-	if keep >= 0 && len(w) > keep {
-		end = 0
-		for _, word := range w[:keep] {
-			end += strings.Index(text[end:], word) + len(word)
-		}
-		end++ // and the blank
-	}
-	for _, at := range lookedUp().FindAllStringIndex(text, -1) {
-		if !hostOnly().MatchString(text[at[0]:]) {
-			if close := strings.IndexByte(text[at[0]:], ')'); !strings.Contains(strings.ToLower(text[at[0]:at[1]]), "str") && close >= 0 {
-				end = min(end, at[0]+close+1)
-			} else {
-				end = min(end, at[1])
-			}
-			break
-		}
-	}
-	if q := strings.IndexByte(text, '?'); q >= 0 && key == "option" {
-		end = min(end, q+1)
-	}
-	if end >= len(text) {
-		return line
-	}
-	return lead + text[:end] + hidden
 }
 
 func words(text string) map[string]bool {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bitgate/internal/hostport"
@@ -42,10 +43,16 @@ func validate(a Answers) error {
 	return nil
 }
 
+// validPort: none is the scheme's own.
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
+}
+
 func validateAddresses(a Answers) (bad []string) {
 	if a.Upstream != "" {
 		u, err := url.Parse(a.Upstream)
-		if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.User != nil {
+		if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.User != nil || !validPort(u.Port()) {
 			bad = append(bad, fmt.Sprintf("--upstream %q: give Bitbucket's own connector, e.g. http://127.0.0.1:7990, without a path", a.Upstream))
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
+	"bitgate/setup/detect"
 	"bitgate/templates"
 	"bitgate/tomcat"
 )
@@ -97,6 +98,9 @@ func printWithout(ctx context.Context, p *process, what string, a setup.Answers)
 
 func render(ctx context.Context, p *process, what string, a setup.Answers) (string, error) {
 	if what == "systemd" {
+		if fault := detect.ProgramFault(p.Program); fault != nil {
+			p.errorText().Finding(*fault)
+		}
 		return templates.SystemdUnit(templates.Unit{Program: p.Program, Config: a.ProxyConfig})
 	}
 	if a.URL.IsZero() {

@@ -65,8 +65,11 @@ func UserName(uid uint32) string {
 // thing for people ("the plan"), path the part of its path that st is of.
 func judge(what, path string, st *unix.Stat_t) error {
 	if !User(st.Uid) {
-		return refuse(what, path, st, "belongs to "+Who(st.Uid),
-			fmt.Sprintf("look at it first, then: chown %s %s", UserName(uint32(os.Geteuid())), quoted(path)))
+		cure := fmt.Sprintf("chown %s %s", UserName(uint32(os.Geteuid())), quoted(path))
+		if st.Mode&0o022 != 0 && st.Mode&unix.S_IFMT != unix.S_IFLNK {
+			cure = "chmod go-w " + quoted(path) + " && " + cure
+		}
+		return refuse(what, path, st, "is another user's", "look at it first, then: "+cure)
 	}
 	link := st.Mode&unix.S_IFMT == unix.S_IFLNK
 	shared := st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Mode&unix.S_ISVTX != 0

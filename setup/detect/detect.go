@@ -38,7 +38,7 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 	}
 	f := facts{Facts: setup.Facts{Root: p.Root, ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
 	if f.Systemd {
-		f.ProgramFault = programFault(p.Program)
+		f.ProgramFault = ProgramFault(p.Program)
 	}
 	var err error
 	f.Bitbucket, err = bitbucket.Detect(ctx, bitbucket.Search{

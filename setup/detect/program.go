@@ -13,10 +13,10 @@ import (
 // ProtectHome=yes and PrivateTmp=yes): a program there could not be started.
 var hidden = []string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"}
 
-// programFault says why a systemd unit must not, or cannot, run this program from
+// ProgramFault says why a systemd unit must not, or cannot, run this program from
 // where it lies; nil where it can. The unit gives it capabilities, so nobody but
 // root may be able to exchange it.
-func programFault(program string) *problem.Finding {
+func ProgramFault(program string) *problem.Finding {
 	const do = "install it where only root can write, and run it from there: install -m 755 -t /usr/local/bin "
 	fault := problem.Finding{ID: "program", Level: problem.Fail, Do: do + program}
 	for _, dir := range hidden {
