@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -234,4 +235,28 @@ func Prune(d Disk, stateDir string) error {
 		}
 	}
 	return nil
+}
+
+// Newer is the newest run that stands and has changed a file of r's after it, "" for
+// none.
+func Newer(stateDir string, r *Run) (string, error) {
+	all, err := ids(stateDir)
+	if err != nil {
+		return "", err
+	}
+	mine := r.Plan.TouchedPaths()
+	for _, id := range slices.Backward(all) {
+		if id == r.ID {
+			break
+		}
+		later, err := Load(Disk{}, stateDir, id, time.Now)
+		if err != nil {
+			return "", err
+		}
+		both := slices.ContainsFunc(later.Plan.TouchedPaths(), func(path string) bool { return slices.Contains(mine, path) })
+		if both && later.State() == setup.RunCommitted {
+			return id, nil
+		}
+	}
+	return "", nil
 }
