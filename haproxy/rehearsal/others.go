@@ -45,7 +45,7 @@ func Others(before, after *Stage, b Bitbucket, lists Lists) (requests []Request,
 	for i := range all {
 		all[i].Source = cmpOr(all[i].Source, source(Door{Address: all[i].Address}, i))
 	}
-	return thinned(all), len(all)
+	return Thin(all, most), len(all)
 }
 
 func cmpOr(a, b string) string {
@@ -55,14 +55,14 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-// thinned takes evenly spread requests where there are too many.
-func thinned(all []Request) []Request {
-	if len(all) <= most {
+// Thin takes n evenly spread requests where there are more.
+func Thin(all []Request, n int) []Request {
+	if len(all) <= n {
 		return all
 	}
 	var out []Request
-	for i := range most {
-		out = append(out, all[i*len(all)/most])
+	for i := range n {
+		out = append(out, all[i*len(all)/n])
 	}
 	return out
 }

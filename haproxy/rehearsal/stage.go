@@ -159,7 +159,7 @@ func (w *writer) cut(l line, word, count int) {
 var ofMachine = []string{
 	"daemon", "pidfile", "master-worker", "mworker-max-reloads", "nbproc", "ulimit-n", "cpu-map", "cpu-policy",
 	"unix-bind", "external-check", "insecure-fork-wanted", "set-dumpable", "server-state-file", "server-state-base",
-	"log", "log-send-hostname", "fd-hard-limit", "expose-experimental-directives-to-agents",
+	"log", "log-send-hostname", "fd-hard-limit", "tune.ssl.cachesize", "tune.ssl.ssl-ctx-cache-size", "expose-experimental-directives-to-agents",
 }
 
 func (w *writer) rewrite(at section, s haproxy.Section, l line) {

@@ -16,6 +16,19 @@ type production struct {
 	before, after *side // before.live is nil where there is nothing to compare with
 	report        *rehearsal.Report
 	deadline      time.Time
+	each          time.Duration // that one request took
+}
+
+// othersTime is about how long the requests of others may take, where HAProxy is
+// slow with this configuration; fewest of them are asked all the same.
+const (
+	othersTime = 4 * time.Second
+	fewest     = 80
+)
+
+// most is how many requests of others there is time for.
+func (p *production) most() int {
+	return max(int(othersTime/max(p.each, time.Millisecond)), fewest)
 }
 
 // wrong is a request that does not go as it should.
@@ -56,10 +69,12 @@ func (p *production) tell(what string) {
 
 // reached asks the candidate what Bitbucket's users ask.
 func (p *production) reached(ours []rehearsal.Request) ([]wrong, error) {
+	began := time.Now()
 	answers, err := p.after.live.Ask(ours)
 	if err != nil {
 		return nil, err
 	}
+	p.each = time.Since(began) / time.Duration(max(len(ours), 1))
 	var bad []wrong
 	for i, r := range ours {
 		if what := p.Bitbucket.Reached(p.after.stage, r, answers[i]); what != "" {
@@ -80,6 +95,7 @@ const again = 4
 // compared asks both sides what everybody else is asked.
 func (p *production) compared() ([]wrong, error) {
 	requests, of := rehearsal.Others(p.before.stage, p.after.stage, p.Bitbucket, merged(p.before.lists(), p.after.lists()))
+	requests = rehearsal.Thin(requests, p.most())
 	p.report.Others = len(requests)
 	if of > len(requests) {
 		p.report.Sampled = of
