@@ -218,6 +218,9 @@ func TestAttacker(t *testing.T) {
 	})
 	s.step("his name on the terminal", func(t *testing.T, s site) {
 		out, _ := s.root(bitgate, with("plan", append(home, "--listen", ":"+evilPort, "--url", "https://localhost:"+evilPort+"/bitbucket")...)...)
+		if strings.ContainsAny(out, "\x1b\x07\u202e") {
+			t.Errorf("control characters of his: %q", out)
+		}
 		if !strings.Contains(out, evilPort+" is in use") && !strings.Contains(out, "PWNED") {
 			t.Errorf("who has the port is not told:\n%s", out)
 		}
@@ -230,6 +233,16 @@ func TestAttacker(t *testing.T) {
 		s.Run(t, "sh", "-c", `sed 's#systemctl#touch `+marks+`/plan#; s#"how": *"systemd"#"how":"command","command":"touch `+marks+`/plan"#' /root/plan.json >`+den+`/evil.json && chown mallory `+den+`/evil.json && chmod 666 `+den+`/evil.json`)
 		out, err = s.root(bitgate, "apply", den+"/evil.json", "--yes", "--admin-user", "admin", "--admin-password-file", "/root/password")
 		s.refused("his plan", out, err, "mallory")
+		for _, file := range []string{"/tmp/plan.json", "/tmp/site.pem"} {
+			args := with("plan", append(home, "-o", file)...)
+			if file == "/tmp/site.pem" {
+				args = []string{"cert", "bundle", "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem", "-o", file}
+			}
+			_, _ = s.root(bitgate, args...) // refused, or a file of root's own
+			if out, err := s.As(mallory, "grep", "-l", "PRIVATE KEY\\|\"version\"", file).CombinedOutput(); err == nil {
+				t.Errorf("he can read what root wrote: %s", out)
+			}
+		}
 	})
 	s.step("a state folder and a program of his", func(t *testing.T, s site) {
 		s.mallory("mkdir -m 777 state; cp " + bitgate + " bitgate && chmod 777 bitgate")
