@@ -310,3 +310,32 @@ func TestHTTP2IsOfferedWithItsWindow(t *testing.T) {
 		t.Errorf("%v: joined without a word about HTTP/2: %s", err, notes)
 	}
 }
+
+// Whatever stands in a section that is shared, it is merged reversibly or
+// refused with its line.
+func FuzzRules(f *testing.F) {
+	for _, rule := range []string{
+		"http-request deny unless { req.hdr(host),lower,map(/m) -m found } or !{ path_len gt 3 }",
+		"http-request set-header Host %[req.hdr(host),field(1,:),regsub(^www,,g)]", "acl a path -m\n  http-request deny if a or { } !",
+		"stats uri", "monitor-uri /", "http-request replace-path ( x", "tcp-request content reject if { src 1.2.3.4 }", "use_backend %[base,map(/x)] if { var(txn.a) -m int lt 5:7 }",
+		"http-request set-var(txn.a) var(txn.a)\n  http-request deny if { var(txn.a) x }", "http-request del-header x -m reg",
+	} {
+		f.Add(rule)
+	}
+	f.Fuzz(func(t *testing.T, rule string) {
+		if strings.Contains(rule, "bitgate") {
+			t.Skip("SKIPPED: it may hold markers")
+		}
+		text := "defaults\n  mode http\nfrontend x\n  bind *:443 ssl crt /a.pem\n  " + rule + "\n  default_backend y\nbackend y\n"
+		for _, s := range []Site{site(t, nil), site(t, func(s *Site) { s.URL, _ = s.URL.WithPath(""); s.RedirectListen = []string{":80"} })} {
+			m, err := merge(t, text, s)
+			var p *problem.Error
+			switch {
+			case err == nil:
+				reversible(t, []byte(text), m, s)
+			case !errors.As(err, &p) || !strings.Contains(p.Found, "line ") || p.Do == "":
+				t.Errorf("%q: %v", rule, err)
+			}
+		}
+	})
+}
