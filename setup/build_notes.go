@@ -2,10 +2,13 @@ package setup
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"bitgate/haproxy"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
+	"bitgate/proxy/config"
 	"bitgate/tomcat"
 )
 
@@ -83,6 +86,7 @@ func (b *builder) considerations() {
 	}
 	b.managedNotes()
 	b.pathNote()
+	b.hostNote()
 	b.redirectNote()
 	b.nodeNotes()
 	if links := b.f.Instance.AppLinks; len(links) > 0 {
@@ -103,6 +107,26 @@ func (b *builder) considerations() {
 	if !b.a.LocalOnly && !b.a.Skips(StepConnector) && len(b.a.Nodes) == 0 {
 		b.note(StepConnector, []string{"Bitbucket's own port stays open to other machines, and logins can cross the network there in clear text; --local-only closes it"})
 	}
+}
+
+// hostNote says what a changed public host name breaks: our front serves one.
+func (b *builder) hostNote() {
+	old, err := publicurl.Parse(b.f.Instance.BaseURL.Value)
+	if err != nil || old.Host() == b.a.URL.Host() || b.a.Skips(StepHAProxy) {
+		return
+	}
+	ours := slices.ContainsFunc(b.f.HAProxyConfig.Binds(), func(bind haproxy.Bind) bool { return bind.Ours })
+	if c, err := config.Parse(b.f.ProxyConfig.Path, b.f.ProxyConfig.Data); err == nil {
+		ours = ours || c.URL.Host() == old.Host()
+	}
+	if !ours {
+		return // somebody else serves the old name, and goes on
+	}
+	b.plan.Notes = append(b.plan.Notes, problem.Finding{
+		ID: "host", Level: problem.Warn, Found: old.Origin() + " stops answering: the public host name changes from " + old.Host() + " to " + b.a.URL.Host(),
+		Why: "clone URLs, webhooks, bookmarks and CI jobs under the old name break",
+		Do:  "change them first, or keep something that redirects the old name, with a certificate for it",
+	})
 }
 
 // pathNote says what a changed context path breaks.
