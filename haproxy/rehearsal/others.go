@@ -15,6 +15,9 @@ func isAddress(text string) bool {
 // most is how many requests for others are asked; more are sampled.
 const most = 400
 
+// pairs is how many pairs of host and path are asked of one listener.
+const pairs = 2000
+
 // mainHosts is how many hosts are asked what does not depend on the host.
 const mainHosts = 3
 
@@ -113,10 +116,12 @@ func (m mentions) ask(d Door, b Bitbucket) []Request {
 		}
 		return r
 	}
-	for _, h := range hosts {
-		for _, p := range paths {
-			add(secure(Request{Host: h, Target: p, Common: !slices.Contains(m.paths, p)}))
+	for n := range min(len(hosts)*len(paths), pairs) {
+		h, p := hosts[n%len(hosts)], paths[n/len(hosts)]
+		if len(hosts)*len(paths) > pairs { // each host and each path, not each with each
+			p = paths[n%len(paths)]
 		}
+		add(secure(Request{Host: h, Target: p, Common: !slices.Contains(m.paths, p)}))
 	}
 	for _, h := range slices.Concat(m.hosts[:min(len(m.hosts), mainHosts)], []string{"unknown.example.net"}) {
 		for _, method := range append(m.methods, "POST") {

@@ -352,9 +352,9 @@ func (w *writer) names(words ...string) {
 	}
 }
 
-// freePort is one that no file listens on.
+// freePort is one that no file listens on, as long as there is one.
 func (w *writer) freePort() int {
-	for port := 7; ; port++ {
+	for port := 7; port < 1<<16; port++ {
 		if !slices.ContainsFunc(w.Doors, func(d Door) bool {
 			a, _ := parseAddress(d.Bind)
 			return port >= a.port && port <= a.last
@@ -362,6 +362,7 @@ func (w *writer) freePort() int {
 			return port
 		}
 	}
+	return 7
 }
 
 // paths picks the absolute paths out of words.
