@@ -67,7 +67,8 @@ func TestLoad(t *testing.T) {
 		},
 		"resets": {
 			map[string]string{etc: "Environment=A=1\nEnvironmentFile=/etc/env\nExecStart=/bin/a\nEnvironment=\nEnvironmentFile=\nExecStart=\nExecStart=/bin/b\n", "etc/env": "C=3\n"},
-			[]string{"/bin/b"}, nil,
+			[]string{"/bin/b"},
+			nil,
 		},
 		"files override, wherever they stand": {
 			map[string]string{etc: "EnvironmentFile=-/etc/none\nEnvironmentFile=/etc/env*\nEnvironment=A=1\nExecStart=/bin/a ${A} -x=${A}\n", "etc/env1": "\n# A=0\nA='two words'\n"},
@@ -85,7 +86,8 @@ func TestLoad(t *testing.T) {
 			[]Variable{{"A", "1", "unit /etc/systemd/system/x.service, line 6"}, {"B", "2", "unit /etc/systemd/system/x.service, line 6"}},
 		},
 		"line ends of Windows": {
-			map[string]string{etc: "[Service]\r\nExecStart=/bin/a \\\r\n b\r\nEnvironment=A=1\r\n"}, []string{"/bin/a", "b"},
+			map[string]string{etc: "[Service]\r\nExecStart=/bin/a \\\r\n b\r\nEnvironment=A=1\r\n"},
+			[]string{"/bin/a", "b"},
 			[]Variable{{"A", "1", "unit /etc/systemd/system/x.service, line 4"}},
 		},
 	}
@@ -128,8 +130,17 @@ func TestReadEnvironment(t *testing.T) {
 		`D="a \"b\" \$c \d"`, `E=a\ b\"c`, "F=one \\", "two", "G=\"first", "# second\"", `H=a"b c"'d'`, "I=", "J=last",
 	}, "\n")})
 	want := []Variable{
-		{"A", "1", "5"}, {"B", "two  words", "6"}, {"C", "quoted  ", "7"}, {"JSON", `{"a":"b\\c","d":"e f"}`, "8"},
-		{"D", `a "b" $c \d`, "9"}, {"E", `a b"c`, "10"}, {"F", "one two", "11"}, {"G", "first\n# second", "13"}, {"H", "ab cd", "15"}, {"I", "", "16"}, {"J", "last", "17"},
+		{"A", "1", "5"},
+		{"B", "two  words", "6"},
+		{"C", "quoted  ", "7"},
+		{"JSON", `{"a":"b\\c","d":"e f"}`, "8"},
+		{"D", `a "b" $c \d`, "9"},
+		{"E", `a b"c`, "10"},
+		{"F", "one two", "11"},
+		{"G", "first\n# second", "13"},
+		{"H", "ab cd", "15"},
+		{"I", "", "16"},
+		{"J", "last", "17"},
 	}
 	file := filepath.Join(root, "env")
 	for i := range want {

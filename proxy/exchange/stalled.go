@@ -93,7 +93,7 @@ func (s stall) cut() {
 	}
 	switch u := e.u.Load(); {
 	case e.uploading.Load() && !e.begun && u != nil:
-		var late error = os.ErrDeadlineExceeded
+		late := os.ErrDeadlineExceeded
 		e.fault.Store(&late)
 		_ = u.SetDeadline(conns.Past)
 	case e.uploading.Load() || e.giving.Load():
