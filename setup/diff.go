@@ -41,11 +41,40 @@ func Unified(path string, before, after []byte) string {
 // hunk is the head of a part of a diff: where it begins in both files.
 var hunk = pattern.Lazy(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@`)
 
+// needed are the lines of both files that a diff shows, by index.
+func needed(diff string) (was, is map[int]bool) {
+	was, is = map[int]bool{}, map[int]bool{}
+	from, to := 0, 0
+	for line := range strings.Lines(diff) {
+		m := hunk().FindStringSubmatch(line)
+		switch {
+		case m != nil:
+			from, _ = strconv.Atoi(m[1])
+			to, _ = strconv.Atoi(m[2])
+			from, to = max(from, 1), max(to, 1)
+		case from+to == 0 || line[0] == '\\':
+		case line[0] == '+':
+			is[to-1] = true
+			to++
+		case line[0] == '-':
+			was[from-1] = true
+			from++
+		default:
+			was[from-1], is[to-1] = true, true
+			from++
+			to++
+		}
+	}
+	return was, is
+}
+
 // unified makes a diff and then hides what is the administrator's in it: before,
 // a changed value would be hidden on both sides and the change with it. own says
 // that new lines are bitgate's.
 func unified(path, before, after string, own bool) string {
-	was, is := hide(path, before), hide(path, after)
+	diff := udiff.Unified(path, path+" (after)", before, after)
+	wasNeeded, isNeeded := needed(diff)
+	was, is := hide(path, before, wasNeeded), hide(path, after, isNeeded)
 	known := map[string]bool{}
 	for line := range strings.SplitSeq(before, "\n") {
 		known[line] = true
@@ -58,7 +87,7 @@ func unified(path, before, after string, own bool) string {
 		}
 		return lines[n-1]
 	}
-	for line := range strings.Lines(udiff.Unified(path, path+" (after)", before, after)) {
+	for line := range strings.Lines(diff) {
 		text, end := strings.CutSuffix(line, "\n")
 		switch m := hunk().FindStringSubmatch(text); {
 		case m != nil:

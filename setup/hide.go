@@ -15,11 +15,12 @@ import (
 
 const hidden = "********"
 
-// hide gives the lines of a file as others may see them, one for one.
-func hide(path, text string) []string {
+// hide gives the lines of a file as others may see them, one for one: those that
+// are needed, by their index (nil: all); the others are not looked at.
+func hide(path, text string, need map[int]bool) []string {
 	switch filepath.Ext(path) {
 	case ".properties":
-		return hideProperties(text)
+		return hideProperties(text, need)
 	case ".xml":
 		return strings.Split(hideXML(mask(text)), "\n")
 	case ".yaml", ".yml", ".service": // all of it is bitgate's
@@ -27,6 +28,9 @@ func hide(path, text string) []string {
 	}
 	lines := strings.Split(text, "\n")
 	for i := range lines {
+		if need != nil && !need[i] {
+			continue
+		}
 		lines[i] = mask(haproxy.Shown(lines[i]))
 	}
 	return lines
@@ -43,7 +47,7 @@ var shownKeys = map[string]bool{
 // value, the key in it, and the value. A backslash escapes what follows.
 var propertyLine = pattern.Lazy(`^([ \t\f]*(?:[#!][#! \t\f]*)?((?:\\.|[^\\=: \t\f\r])+)[ \t\f]*[=:]?[ \t\f]*)(.*?)(\r?)$`)
 
-func hideProperties(text string) []string {
+func hideProperties(text string, need map[int]bool) []string {
 	lines := strings.Split(text, "\n")
 	goesOn, shown := false, false
 	for i, line := range lines {
@@ -51,6 +55,10 @@ func hideProperties(text string) []string {
 		comment := !was && strings.HasPrefix(strings.TrimLeft(line, " \t\f"), "#") || !was && strings.HasPrefix(strings.TrimLeft(line, " \t\f"), "!")
 		bare := strings.TrimSuffix(line, "\r")
 		goesOn = !comment && (len(bare)-len(strings.TrimRight(bare, `\`)))%2 == 1
+		if need != nil && !need[i] {
+			shown = false // what goes on from here is not known to be shown
+			continue
+		}
 		m := propertyLine().FindStringSubmatch(line)
 		switch {
 		case was && shown:

@@ -57,7 +57,7 @@ func TestDiffsHoldNoSecretOfOthers(t *testing.T) {
 		},
 	} {
 		for _, line := range lines {
-			if got := hide(path, line); len(got) != 1 || got[0] != line {
+			if got := hide(path, line, nil); len(got) != 1 || got[0] != line {
 				t.Errorf("%s: %q is shown as %q", path, line, got)
 			}
 		}
