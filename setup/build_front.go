@@ -52,9 +52,6 @@ func (b *builder) certificate(s *Step) (string, error) {
 		return cert.InPlace, nil
 	}
 	path := Where(b.a, b.f.HAProxy).Bundle
-	if cert.Given && b.f.Bundle.Path != path {
-		return "", problem.New("this machine was looked at before the public URL or the front was known", "what lies at "+path+" today is not known", "look again")
-	}
 	old := b.f.Bundle
 	if !old.Absent && old.Mode&0o077 != 0 && (old.Mode&0o007 != 0 || b.f.FrontReader.Group == "") {
 		note := problem.Finding{

@@ -35,7 +35,9 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 		return err
 	}
 	f.HAProxyCtl, _ = service.FindHAProxy(ctx, p.Root)
-	scope := setup.ScopeOf(p.Input, f.HAProxy)
+	f.findCertificates(p)
+	input, _ := f.WithKey(p.Input)
+	scope := setup.ScopeOf(input, f.HAProxy)
 	f.Scope = &scope
 	where := scope.Paths
 	if err := f.readHAProxyFiles(where.HAProxyCfg); err != nil {
@@ -48,8 +50,6 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 		return err
 	}
 	f.findReader()
-	f.findCertificates(p)
-	input, _ := f.WithKey(p.Input)
 	f.loadCertificate(input, where, p.Now)
 	if where.Bundle != "" {
 		if f.Bundle, err = atomicfile.Read(where.Bundle); err == nil && !f.Bundle.Absent && where.Front == setup.FrontHAProxy &&
