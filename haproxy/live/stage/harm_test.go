@@ -2,7 +2,6 @@ package stage_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -11,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -142,9 +142,7 @@ func TestNoHarm(t *testing.T) {
 	if conn, err := net.Dial("tcp", "127.90.0.1:1"); err == nil {
 		conn.Close()
 	}
-	if capture() == 0 {
-		t.Error("the capture does not hear of a connection to such an address")
-	}
+	peers.WaitFor(t, "the capture to hear of a connection to such an address", func() bool { return capture() > 0 })
 	peers.WaitFor(t, "all processes of the stages to be gone", func() bool { return running(t, dir) == 0 })
 	if mounts, err := os.ReadFile("/proc/self/mounts"); err != nil || strings.Contains(string(mounts), dir) {
 		t.Errorf("mounts are left: %v", err)
@@ -177,30 +175,44 @@ func hearPackets(c net.PacketConn, what string, heard chan<- string) {
 // only stages have.
 func listenAll(t *testing.T) func() int {
 	t.Helper()
-	const protocol = unix.ETH_P_IP << 8 // in network order
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
+	const protocol = unix.ETH_P_IP >> 8 // in network order
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20)
-	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 100_000}); err != nil {
+		t.Fatal(err)
+	}
 	ours := [][]byte{{192, 0, 2}, {203, 0, 113}, {198, 51, 100}, {127, 90}}
-	return func() int {
-		found := 0
+	var found atomic.Int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
 		b := make([]byte, 2048)
 		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
 			n, _, err := unix.Recvfrom(fd, b, 0)
-			if errors.Is(err, unix.EINTR) {
-				continue
-			}
-			if err != nil || n < 20 {
-				return found
-			}
-			if slices.ContainsFunc(ours, func(p []byte) bool { return bytes.HasPrefix(b[12:16], p) || bytes.HasPrefix(b[16:20], p) }) {
-				found++
+			if err == nil && n >= 20 && slices.ContainsFunc(ours, func(p []byte) bool { return bytes.HasPrefix(b[12:16], p) || bytes.HasPrefix(b[16:20], p) }) {
+				found.Add(1)
 			}
 		}
-	}
+	}()
+	t.Cleanup(func() {
+		close(stop)
+		<-stopped
+		if lost, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS); err != nil || lost.Drops > 0 {
+			t.Errorf("the capture lost packets: %+v, %v", lost, err)
+		}
+		unix.Close(fd)
+	})
+	return func() int { return int(found.Load()) }
 }
 
 // watchAll tells of whatever is made, written or removed in a folder (inotify(7)).
