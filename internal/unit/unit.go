@@ -19,10 +19,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"bitgate/internal/atomicfile"
 )
 
 // Dirs is where packages and administrators put units, the strongest first.
@@ -223,12 +224,11 @@ func (s *Service) expand(word string) string {
 	}
 }
 
-// readFile returns the beginning of a regular file, "" where there is none.
+// readFile returns the beginning of a regular file, "" where there is none. Units
+// are often links; a file of EnvironmentFile= may lie with the service's user, who
+// can exchange it for anything at any moment: nothing is waited for.
 func readFile(path string) string {
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return ""
-	}
-	f, err := os.Open(path)
+	f, err := atomicfile.Open(path)
 	if err != nil {
 		return ""
 	}

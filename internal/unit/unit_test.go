@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sys/unix"
 )
 
 // tree makes files below a new root.
@@ -205,4 +206,61 @@ func FuzzUnit(f *testing.F) {
 			rest = after
 		}
 	})
+}
+
+// TestForeignFilesDoNotBlock: units are read through links, and a FIFO in the
+// place of one, or of an environment file, counts as none, even while it is
+// exchanged for the file and back.
+func TestForeignFilesDoNotBlock(t *testing.T) {
+	root := tree(t, map[string]string{
+		"etc/systemd/system/x.service": "[Service]\nExecStart=/bin/a\nEnvironmentFile=/home/env\n", "home/file": "A=1\n",
+		"lib/systemd/system/y.service": "ExecStart=/bin/b\n",
+	})
+	file, fifo, env, spare := filepath.Join(root, "home/file"), filepath.Join(root, "home/fifo"), filepath.Join(root, "home/env"), filepath.Join(root, "home/spare")
+	for _, err := range []error{
+		unix.Mkfifo(fifo, 0o600), os.Link(file, env), os.Link(fifo, spare),
+		os.Symlink("../../../lib/systemd/system/y.service", filepath.Join(root, "etc/systemd/system/y.service")),
+		os.Symlink(fifo, filepath.Join(root, "etc/systemd/system/z.service")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if y, ok := Load(root, "y.service"); !ok || y.Program() != "/bin/b" || y.Path != "/etc/systemd/system/y.service" {
+		t.Errorf("behind a link: %v, %+v", ok, y)
+	}
+	if _, ok := Load(root, "z.service"); ok {
+		t.Error("a FIFO is a unit")
+	}
+	read := map[string]int{}
+	done := make(chan struct{})
+	swapping := make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-done:
+				swapping <- nil
+				return
+			default:
+				if err := unix.Renameat2(unix.AT_FDCWD, env, unix.AT_FDCWD, spare, unix.RENAME_EXCHANGE); err != nil {
+					swapping <- err
+					return
+				}
+			}
+		}
+	}()
+	for n := 0; n < 20000 && (n < 2000 || len(read) < 2); n++ {
+		x, ok := Load(root, "x.service")
+		if !ok {
+			t.Fatal("there is no x.service")
+		}
+		read[x.Variable("A").Value]++
+	}
+	close(done)
+	if err := <-swapping; err != nil {
+		t.Fatal(err)
+	}
+	if len(read) != 2 || read["1"] == 0 || read[""] == 0 {
+		t.Errorf("read %v", read)
+	}
 }
