@@ -42,10 +42,16 @@ func (f *facts) detectInstance(ctx context.Context, p Probe) error {
 		}
 	}
 	f.readOverrides()
+	nodes := p.Input.NodeList()
+	if up == "" && len(nodes) == 0 {
+		if err := f.noPort(); err != nil {
+			return err
+		}
+	}
 	if up == "" {
 		up = f.ownAddress()
 	}
-	if nodes := p.Input.NodeList(); len(nodes) > 0 {
+	if len(nodes) > 0 {
 		f.Nodes = askNodes(ctx, nodes, f.contextCandidates(p))
 		if p.Input.Upstream == "" {
 			up = nodeUpstream(nodes, f.Nodes)
@@ -74,11 +80,24 @@ func (f *facts) readOverrides() {
 		f.Port.Value = port
 		return
 	}
+	if !strings.HasPrefix(f.Port.Value, "${") {
+		return // noPort
+	}
 	f.Findings = append(f.Findings, problem.Finding{
 		ID: "port", Level: problem.Warn, Found: "Bitbucket's port is " + f.Port.Value + " (" + f.Port.Why + "), whose value is set elsewhere",
 		Why: "the front must be led to the port that it has", Do: "name it: --upstream http://127.0.0.1:PORT",
 	})
 	f.Port = setup.Known{}
+}
+
+// noPort refuses what is written as the port and is none: Bitbucket does not start
+// with it, or takes a new one each time (0), and the front could not be led there.
+func (f *facts) noPort() error {
+	if _, ok := f.port(); ok || strings.HasPrefix(f.Port.Value, "${") {
+		return nil
+	}
+	return problem.New(fmt.Sprintf("Bitbucket's port %q is no port (%s)", f.Port.Value, f.Port.Why),
+		"the front must be led to the port that it has", "set a number from 1 to 65535 there, or name where it listens: --upstream http://127.0.0.1:PORT")
 }
 
 // port is the number of the port, and the default of a placeholder such as
