@@ -45,10 +45,7 @@ func TestMain(m *testing.M) {
 // what it has started, so that more of them than processors are at work.
 type suite struct{ *testing.M }
 
-func (s suite) Run() int {
-	peers.Suite{Parallel: 6}.Main(s.M)
-	return 0
-}
+func (s suite) Run() int { return peers.Suite{Parallel: 6}.Run(s.M) }
 
 // TestScripts runs whole sessions of the real program.
 //

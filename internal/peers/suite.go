@@ -60,14 +60,15 @@ func JobEnv(job, arg string) string { return jobVariable + "=" + job + " " + arg
 func TestsEnv() string { return JobEnv(testsJob, "") }
 
 // Main never returns.
-func (s Suite) Main(m Runner) { os.Exit(s.main(m)) }
+func (s Suite) Main(m Runner) { os.Exit(s.Run(m)) }
 
-func (s Suite) main(m Runner) int {
+// Run is Main for a caller that has something to do before it exits with the status.
+func (s Suite) Run(m Runner) int {
 	job, arg, _ := strings.Cut(os.Getenv(jobVariable), " ")
 	os.Unsetenv(jobVariable)
 	switch {
 	case job == testsJob || job == "" && slices.ContainsFunc(os.Args, fuzzWorker):
-		return s.run(m)
+		return s.tests(m)
 	case job == machineJob:
 		supply(arg)
 		return 0
@@ -90,8 +91,8 @@ func (s Suite) main(m Runner) int {
 	return s.supervise()
 }
 
-// run is the process with the tests.
-func (s Suite) run(m Runner) int {
+// tests is the process with the tests.
+func (s Suite) tests(m Runner) int {
 	os.Setenv(runVariable, strconv.Itoa(os.Getpid()))
 	flag.Parse()
 	given := false
