@@ -133,8 +133,11 @@ func runsDir(stateDir string) string { return filepath.Join(stateDir, "runs") }
 const maxRecord = 256 << 20
 
 // trustedState refuses a state folder that others can write to: what lies there
-// is done without another look when a run is taken back.
-func trustedState(stateDir string) error { return trusted.Folder("the state folder", stateDir) }
+// is done without another look when a run is taken back. The folder of runs is
+// judged with it, even an empty one: the next run's backups go there.
+func trustedState(stateDir string) error {
+	return trusted.Folder("the state folder", runsDir(stateDir))
+}
 
 // ids lists the runs, oldest first.
 func ids(stateDir string) ([]string, error) {
