@@ -29,7 +29,7 @@ import (
 )
 
 // silence is how long a client may say nothing before the server speaks first.
-const silence = 150 * time.Millisecond
+const silence = 500 * time.Millisecond
 
 // arrivalHeader and arrivalLine name an arrival in a recorder's answer.
 const (
