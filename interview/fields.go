@@ -175,7 +175,7 @@ func upstreamURL(text string) error {
 		return fmt.Errorf("%q: Bitbucket's own address starts with http://, the front does the TLS", text)
 	}
 	if strings.Contains(rest, "@") {
-		return errors.New("Bitbucket's own address must not contain a user name or password")
+		return errors.New("the address of Bitbucket itself must not contain a user name or password")
 	}
 	if strings.Contains(strings.TrimSuffix(rest, "/"), "/") {
 		return fmt.Errorf("%q: leave the path out, the context path is known", text)

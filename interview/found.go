@@ -15,7 +15,7 @@ const (
 	stateUnreachable = "UNREACHABLE"
 )
 
-// found is a line of what was seen on the machine.
+// FoundLine is a line of what was seen on the machine.
 type FoundLine struct {
 	Level  problem.Level
 	Label  string

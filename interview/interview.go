@@ -264,7 +264,7 @@ func (iv *Interview) OutsideAnswers() int {
 	return n
 }
 
-// isDone reports whether the question was answered, in this session or in the
+// Done reports whether the question was answered, in this session or in the
 // one that it resumes.
 func (iv *Interview) Done(id string) bool { return iv.done[id] }
 

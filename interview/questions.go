@@ -1,8 +1,9 @@
 package interview
 
 import (
-	"bitgate/setup"
 	"strings"
+
+	"bitgate/setup"
 )
 
 // questions is the list, in the order in which they are asked. Those whose

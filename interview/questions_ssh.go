@@ -142,11 +142,11 @@ func setAddress(field *string, text string, valid func(string) error) error {
 func refuseSSHListen(iv *Interview, text string) error {
 	var typed setup.Answers
 	if setAddress(&typed.SSHListen, text, listenAddress) != nil || typed.SSHListen == "" {
-		return nil
+		return nil //nolint:nilerr // the question itself refuses it
 	}
 	at, err := hostport.Listen(typed.SSHListen)
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // the question itself refuses it
 	}
 	for _, l := range iv.Answers.Listen {
 		if web, err := hostport.Parse(l); err == nil && web.Overlaps(at) {

@@ -56,7 +56,7 @@ func refuseOwnPort(iv *Interview, text string) error {
 	u, err := publicurl.Parse(completeURL(iv.Facts, typed))
 	own, ownErr := url.Parse(iv.Answers.Upstream)
 	if err != nil || ownErr != nil || u.Port() == 443 || own.Port() != u.ProxyPort() {
-		return nil
+		return nil //nolint:nilerr // the question itself refuses it
 	}
 	return fmt.Errorf("%s is Bitbucket's own port; the front needs another, and the public URL usually has none: https://%s", u.ProxyPort(), hostport.Bracket(u.Host()))
 }

@@ -1,7 +1,6 @@
 package rehearsal
 
 import (
-	"slices"
 	"strings"
 
 	"bitgate/haproxy"
@@ -168,12 +167,4 @@ func (c *config) expand(text string) string {
 		}
 		out.WriteString(fallback)
 	}
-}
-
-// after is the word behind the first one that equals name, "" without.
-func after(words []string, name string) string {
-	if i := slices.Index(words, name); i >= 0 && i+1 < len(words) {
-		return words[i+1]
-	}
-	return ""
 }

@@ -28,7 +28,7 @@ func beParent(string) {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(p.PID)
+	fmt.Fprintln(os.Stdout, p.PID)
 	_ = p.Wait()
 }
 

@@ -76,9 +76,12 @@ func supply(text string) {
 			l.removeGroup()
 			refuse(err)
 		}
-		fmt.Println(cmd.Process.Pid)
-		ended := make(chan error, 1)
-		go func() { ended <- cmd.Wait() }()
+		fmt.Fprintln(os.Stdout, cmd.Process.Pid)
+		ended := make(chan struct{})
+		go func() {
+			_ = cmd.Wait() // how it ended is what its state tells
+			close(ended)
+		}()
 		select {
 		case <-off:
 			_ = cmd.Process.Kill() // and with it everything in its process namespace

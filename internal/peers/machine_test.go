@@ -53,7 +53,7 @@ func TestMachine(t *testing.T) {
 func TestMachineEndsWithItsTest(t *testing.T) {
 	if os.Getenv(heldEnv) != "" {
 		m := NewMachine(t)
-		fmt.Printf("machine %s %d\n", m.Name, m.PID())
+		fmt.Fprintf(os.Stdout, "machine %s %d\n", m.Name, m.PID())
 		select {}
 	}
 	test := exec.Command("/proc/self/exe", "-test.run=^TestMachineEndsWithItsTest$", "-test.v")

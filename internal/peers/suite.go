@@ -65,7 +65,7 @@ func (s Suite) Main(m Runner) { os.Exit(s.Run(m)) }
 // Run is Main for a caller that has something to do before it exits with the status.
 func (s Suite) Run(m Runner) int {
 	job, arg, _ := strings.Cut(os.Getenv(jobVariable), " ")
-	os.Unsetenv(jobVariable)
+	_ = os.Unsetenv(jobVariable) // fails for no name
 	switch {
 	case job == testsJob || job == "" && slices.ContainsFunc(os.Args, fuzzWorker):
 		return s.tests(m)
@@ -93,7 +93,7 @@ func (s Suite) Run(m Runner) int {
 
 // tests is the process with the tests.
 func (s Suite) tests(m Runner) int {
-	os.Setenv(runVariable, strconv.Itoa(os.Getpid()))
+	_ = os.Setenv(runVariable, strconv.Itoa(os.Getpid()))
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })

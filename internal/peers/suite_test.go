@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	Suite{Jobs: map[string]func(string){
 		"hurry": func(how string) { os.Exit(Suite{patience: 300 * time.Millisecond}.leaving(how)) },
 		"run":   func(how string) { os.Exit(Suite{}.leaving(how)) },
-		"name":  func(arg string) { fmt.Println("job of", arg) },
+		"name":  func(arg string) { fmt.Fprintln(os.Stdout, "job of", arg) },
 	}}.Main(m)
 }
 
@@ -37,11 +37,11 @@ type leaver struct{ how string }
 func (l leaver) Run() int {
 	if l.how != "" {
 		if out, err := exec.Command("/bin/sh", "-c", l.how).CombinedOutput(); err != nil {
-			fmt.Println(err, string(out))
+			fmt.Fprintln(os.Stdout, err, string(out))
 			return 3
 		}
 	}
-	fmt.Println("PASS")
+	fmt.Fprintln(os.Stdout, "PASS")
 	return 0
 }
 

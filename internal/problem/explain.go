@@ -36,7 +36,7 @@ func Separate(err error) []error {
 	if err == nil {
 		return nil
 	}
-	many, joined := err.(interface{ Unwrap() []error }) //nolint:errorlint // this link alone
+	many, joined := err.(interface{ Unwrap() []error }) // this link alone
 	if !joined {
 		return []error{err}
 	}
@@ -68,7 +68,7 @@ func walk(err error, visit func(*Error)) {
 		if e, is := err.(*Error); is { //nolint:errorlint // every link is visited
 			visit(e)
 		}
-		if many, is := err.(interface{ Unwrap() []error }); is { //nolint:errorlint // every link is visited
+		if many, is := err.(interface{ Unwrap() []error }); is { // every link is visited
 			for _, e := range many.Unwrap() {
 				walk(e, visit)
 			}

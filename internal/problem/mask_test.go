@@ -24,7 +24,8 @@ func TestNoPasswordOfAnAddressInAnError(t *testing.T) {
 				if e := Explain(err); strings.Contains(fmt.Sprint(e), canary) {
 					t.Errorf("%s: %q", name, e)
 				}
-				if p, ok := err.(*Error); ok && strings.Contains(p.Error(), canary) {
+				var p *Error
+				if errors.As(err, &p) && strings.Contains(p.Error(), canary) {
 					t.Errorf("%s: %s", name, p)
 				}
 			}

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"bitgate/internal/peers"
 )
 
@@ -131,7 +129,7 @@ func TestUploadThatIsNotTakenStopsNoOtherStream(t *testing.T) {
 	}))
 	defer s.Close()
 	f := start(t, s.Listener.Addr().String(), nil)
-	transport := &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: f.roots, ServerName: "localhost"}, StrictMaxConcurrentStreams: true}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: f.roots, ServerName: "localhost"}, ForceAttemptHTTP2: true, HTTP2: &http.HTTP2Config{StrictMaxConcurrentRequests: true}}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	const size = 60 << 20

@@ -64,7 +64,7 @@ func checkBitbucket(f setup.Facts, p setup.Plan) []problem.Finding {
 	return []problem.Finding{found}
 }
 
-// Ports: a port is free, or held by the front that is about to take it.
+// Ports checks that each port is free, or held by the front that is about to take it.
 func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 	if !p.TouchesFront() {
 		return nil

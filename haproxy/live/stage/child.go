@@ -38,7 +38,7 @@ func Run(in io.Reader, out io.Writer) error {
 	for {
 		var m message
 		if err := messages.Decode(&m); err != nil {
-			return nil //nolint:nilerr // the parent is done
+			return nil // the parent is done
 		}
 		if err := replies.Encode(p.do(m)); err != nil {
 			return err

@@ -145,9 +145,9 @@ func (p *play) http1(conn net.Conn, r rehearsal.Request, a *rehearsal.Answer) {
 	go func() { _, _ = conn.Write(spell(r)) }() // an answer may come before all is sent
 	in := bufio.NewReader(conn)
 	req := &http.Request{Method: r.Method}
-	response, err := http.ReadResponse(in, req)
+	response, err := http.ReadResponse(in, req) //nolint:bodyclose // answered reads and closes it
 	for err == nil && response.StatusCode == http.StatusContinue {
-		response, err = http.ReadResponse(in, req)
+		response, err = http.ReadResponse(in, req) //nolint:bodyclose // the one before has no body
 	}
 	if err != nil {
 		a.Failed = failure(err)

@@ -343,7 +343,7 @@ func (p *production) goesWell(w wrong, set []haproxy.Source, cuts []rehearsal.Cu
 		return false
 	}
 	for i, a := range answers {
-		what := ""
+		var what string
 		if w.Kind == rehearsal.ForOthers {
 			what = p.differs(requests[i], []rehearsal.Answer{w.was}, []rehearsal.Answer{a})
 		} else {
