@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -104,7 +106,8 @@ func (ses *session) verifiedPlan() (setup.Plan, error) {
 	return plan, nil
 }
 
-// verifyTime ends a look at a server that drips its answers.
+// verifyTime ends a look at a server that drips its answers. A login has limits of
+// its own; a person may be typing.
 const verifyTime = 2 * time.Minute
 
 // examine runs the doctor on what plan set up.
@@ -132,10 +135,25 @@ func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags,
 			notify(f)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, verifyTime)
+	patience := cmp.Or(ses.patience, verifyTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errSlow)
 	defer cancel()
-	return append(host, doctor.Run(ctx, t, notify)...)
+	found := append(host, doctor.Run(ctx, t, notify)...)
+	if errors.Is(context.Cause(ctx), errSlow) {
+		f := problem.Finding{
+			ID: "time", Level: problem.Fail, Title: "Time", Found: fmt.Sprintf("stopped after %s; what is not listed was not looked at", patience),
+			Why: "answers that come so slowly look like none to people", Do: "find out what answers so slowly: see the checks above and the log of the front",
+		}
+		found = append(found, f)
+		if notify != nil {
+			notify(f)
+		}
+	}
+	return found
 }
+
+// errSlow is why a look ends at verifyTime.
+var errSlow = errors.New("it takes too long")
 
 // target says what the doctor must look at after plan.
 func target(plan setup.Plan, v verifyFlags) doctor.Target {

@@ -29,6 +29,7 @@ type session struct {
 	settings *bitbucket.Settings                 // as the administrator sees them, after a login
 	options  wizard.Options                      // of the guided doors
 	serve    func(context.Context, string) error // starts the built-in front beside the run; nil: a service or a person does
+	patience time.Duration                       // of verify with a slow server, altogether; 0: verifyTime
 }
 
 // newSession reads what was said by flags, environment and answers file.

@@ -1,8 +1,17 @@
 package main
 
 import (
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
+	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
 )
@@ -57,5 +66,53 @@ func TestShellWord(t *testing.T) {
 		if got := shellWord(in); got != want {
 			t.Errorf("%q: %s, want %s", in, got, want)
 		}
+	}
+}
+
+// TestVerifyOfADrippingServer: each check would have its own limit in vain, for
+// there are many. What was not looked at is no success.
+func TestVerifyOfADrippingServer(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = io.WriteString(w, " ")
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-r.Context().Done():
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}))
+	defer server.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plan := setup.Plan{Answers: setup.Answers{URL: parseURL(t, server.URL+"/bitbucket"), CAFile: ca, RedirectOldPath: "/stash"}}
+	p := &process{}
+	look := func(patience time.Duration) (found, told []problem.Finding) {
+		ses := &session{p: p, creds: &credentials{}, patience: patience}
+		ses.probe.Root = t.TempDir()
+		found = ses.examine(background(t), plan, verifyFlags{}, func(f problem.Finding) { told = append(told, f) })
+		return found, told
+	}
+	found, told := look(300 * time.Millisecond)
+	ids := func(list []problem.Finding) (ids []string) {
+		for _, f := range list {
+			ids = append(ids, f.ID)
+		}
+		return ids
+	}
+	if n := len(found); n < 2 || found[n-1].ID != "time" || found[n-1].Level != problem.Fail || !slices.Equal(ids(found), ids(told)) {
+		t.Fatalf("found %v, told %v", ids(found), ids(told))
+	}
+	if err := verdict(found, ""); problem.KindOf(err) != problem.Verify {
+		t.Errorf("verdict %v", err)
+	}
+	// The connection itself is good, so that it is the answers that are waited for.
+	if i := slices.Index(ids(found), "tls.connect"); i < 0 || found[i].Level != problem.OK {
+		t.Errorf("found %+v", found)
+	}
+	if slices.Contains(ids(found), "old-path") {
+		t.Errorf("every check was made: %v", ids(found))
 	}
 }
