@@ -40,7 +40,7 @@ func wrongPassword(base, user string, password Secret) *problem.Error {
 	}
 	return refuse(ErrWrongPassword, fmt.Sprintf("Bitbucket at %s refused the password of %s", base, user),
 		"after five failures Bitbucket locks the account behind a CAPTCHA, so bitgate does not try again by itself",
-		"check user name and password")
+		"check both, and try again")
 }
 
 func captcha(base, user string) *problem.Error {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 )
 
@@ -103,14 +104,22 @@ func samePublic(a, b crypto.PublicKey) bool {
 	return is && k.Equal(b)
 }
 
-// candidates are the regular files below the folders, links followed. What
-// bitgate itself wrote is a copy of another file.
+// hashLink is a name that openssl-rehash(1) gives. A folder of such links, as
+// Debian's /etc/ssl/certs, says whom this machine trusts: besides authorities it
+// holds only the self-signed "snakeoil" certificate that no client accepts.
+var hashLink = pattern.Lazy(`^[0-9a-f]{8}\.[0-9]+$`)
+
+// candidates are the regular files below the folders, links followed, without
+// stores of authorities. What bitgate itself wrote is a copy of another file.
 func candidates(folders []string) []string {
 	var out []string
 	var walk func(dir string, depth int)
 	walk = func(dir string, depth int) {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
+			return
+		}
+		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return hashLink().MatchString(e.Name()) }) {
 			return
 		}
 		for _, e := range entries {
