@@ -101,7 +101,7 @@ func runApply(ctx context.Context, p *process, o applyOptions, file string) (err
 		return err
 	}
 	if !o.yes {
-		if err := consent(ctx, p, "apply", "carry it out"); err != nil {
+		if err := consent(ctx, p, "Nothing has been changed yet", "apply", "carry it out"); err != nil {
 			return err
 		}
 	}

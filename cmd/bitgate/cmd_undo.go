@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -99,7 +100,12 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 		show.Finding(f)
 	}
 	if len(edits) == 0 || o.force { // nobody is asked about what Undo refuses
-		if err := ses.agree(ctx, o, plan, edits, "undo", "take back"); err != nil {
+		look, err := apply.Foresee(dir, run, false)
+		if err != nil {
+			return err
+		}
+		show.Outlook(look)
+		if err := ses.agree(ctx, o, plan, edits, look, "undo"); err != nil {
 			return err
 		}
 	}
@@ -137,11 +143,12 @@ func runRecover(ctx context.Context, p *process, o backOptions) error {
 		return err
 	}
 	defer ses.creds.wipe()
-	what := "take back"
-	if o.forward {
-		what = "finish"
+	look, err := apply.Foresee(dir, open, o.forward)
+	if err != nil {
+		return err
 	}
-	if err := ses.agree(ctx, o, plan, nil, "recover", what); err != nil {
+	show.Outlook(look)
+	if err := ses.agree(ctx, o, plan, nil, look, "recover"); err != nil {
 		return err
 	}
 	result, err := ses.applier(ctx, show.Event).Recover(ctx, o.forward)
@@ -157,25 +164,20 @@ func told(show view.Run, result setup.Result, err error) error {
 	return nil
 }
 
-// agree shows what will be taken back, and which foreign edits go with it, and
-// asks for consent.
-func (ses *session) agree(ctx context.Context, o backOptions, plan setup.Plan, edits []setup.FileDiff, word, what string) error {
+// agree shows which foreign edits go with the run, and asks for consent.
+func (ses *session) agree(ctx context.Context, o backOptions, plan setup.Plan, edits []setup.FileDiff, look apply.Outlook, word string) error {
 	if o.yes {
 		return nil
 	}
 	if !ses.p.terminal() {
 		return usage("missing: --yes", "without a terminal nobody can be asked for consent")
 	}
-	s := ses.p.style()
-	out(ses.p.Out, "%s", s.Bold("These changes for "+plan.Answers.URL.BaseURL()+":"))
-	url := false
-	for _, r := range plan.Ordered() {
+	url := slices.ContainsFunc(plan.Ordered(), func(r setup.Ref) bool {
 		c := plan.At(r)
-		url = url || c.BaseURL != nil && c.BaseURL.Method != setup.Manual
-		out(ses.p.Out, "  %s", c.Text())
-	}
+		return c.BaseURL != nil && c.BaseURL.Method != setup.Manual
+	})
 	if len(edits) > 0 {
-		out(ses.p.Out, "\n%s", s.Bold("This was changed since. It goes too; a copy stays in the run's folder:"))
+		out(ses.p.Out, "\n%s", ses.p.style().Bold("This was changed since. It goes too; a copy stays in the run's folder:"))
 	}
 	for _, e := range edits {
 		ses.p.text().Diff(e.Unified)
@@ -185,5 +187,12 @@ func (ses *session) agree(ctx context.Context, o backOptions, plan setup.Plan, e
 		printError(*ses.p, problem.New("the base URL cannot be set back without an administrator's login", "",
 			"give --admin-user and --admin-password-file"))
 	}
-	return consent(ctx, ses.p, word, what+" these changes")
+	what, stand := "take run "+look.Run+" back", "The run stands until then"
+	if !look.Back {
+		what = "finish run " + look.Run
+	}
+	if !look.State.Settled() {
+		stand = "The run stays as it is until then"
+	}
+	return consent(ctx, ses.p, stand, word, what)
 }

@@ -8,9 +8,10 @@ import (
 	"bitgate/setup"
 )
 
-// consent asks for a typed word; anything else leaves.
-func consent(ctx context.Context, p *process, word, what string) error {
-	fmt.Fprintf(p.Out, "\nNothing has been changed yet. Type %q to %s: ", word, what)
+// consent asks for a typed word, after a sentence about how things stand; anything
+// else leaves.
+func consent(ctx context.Context, p *process, stand, word, what string) error {
+	fmt.Fprintf(p.Out, "\n%s. Type %q to %s: ", stand, word, what)
 	text, err := p.readLine(ctx)
 	if err != nil {
 		fmt.Fprintln(p.Out)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -264,8 +265,14 @@ func TestUndoByForce(t *testing.T) {
 		t.Errorf("undo: exit code %d", code)
 	}
 	s = openScreen(t, m.env, "undo", "--force")
+	s.wait(fmt.Sprintf("for https://localhost:%d", m.port))
+	s.wait("put " + file + " back as it was")
+	s.wait("remove " + filepath.Join(m.dir, "proxy.yaml"))
 	s.wait("+plugin.by.hand=********")
-	s.wait(`Type "undo"`)
+	s.wait(`The run stands until then. Type "undo" to take run `)
+	if strings.Contains(s.text(), "Nothing has been changed yet") || strings.Contains(s.text(), "base URL back") {
+		t.Errorf("that is false here:\n%s", s.text())
+	}
 	s.send("undo\n")
 	s.wait("was taken back")
 	if code := s.code(); code != 0 {

@@ -101,15 +101,20 @@ func History(stateDir string) ([]RunInfo, error) {
 	return out, nil
 }
 
-// Plan returns the plan of a run ("" = the last that stands), for a preview.
-func Plan(stateDir, id string) (setup.Plan, error) {
+// Look returns a run ("" = the last that stands) for reading.
+func Look(stateDir, id string) (*Run, error) {
 	if id == "" {
 		var err error
 		if id, err = LastCommitted(stateDir); err != nil {
-			return setup.Plan{}, err
+			return nil, err
 		}
 	}
-	r, err := Load(Disk{}, stateDir, id, time.Now)
+	return Load(Disk{}, stateDir, id, time.Now)
+}
+
+// Plan returns the plan of a run ("" = the last that stands), for a preview.
+func Plan(stateDir, id string) (setup.Plan, error) {
+	r, err := Look(stateDir, id)
 	if err != nil {
 		return setup.Plan{}, err
 	}

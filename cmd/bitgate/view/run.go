@@ -10,12 +10,14 @@ import (
 
 	"bitgate/internal/problem"
 	"bitgate/setup"
+	"bitgate/setup/apply"
 )
 
 // Run shows a run while it happens.
 type Run interface {
 	Event(setup.Event)
 	Finding(problem.Finding)
+	Outlook(apply.Outlook)
 	Result(setup.Result, End)
 	Fail(err error, exit int)
 }
@@ -93,7 +95,7 @@ func (v *Text) Result(r setup.Result, end End) {
 // Fail is left to Main, which prints errors on standard error.
 func (v *Text) Fail(error, int) {}
 
-// JSON prints one object per line, with one key: event, finding, result or error.
+// JSON prints one object per line, with one key: event, finding, outlook, result or error.
 type JSON struct{ W io.Writer }
 
 func (v JSON) line(key string, value any) {
@@ -106,6 +108,9 @@ func (v JSON) line(key string, value any) {
 
 // Event prints an event.
 func (v JSON) Event(e setup.Event) { v.line("event", e) }
+
+// Outlook prints what taking a run back, or finishing it, will do.
+func (v JSON) Outlook(o apply.Outlook) { v.line("outlook", o) }
 
 // Finding prints a finding.
 func (v JSON) Finding(f problem.Finding) { v.line("finding", f) }
