@@ -25,7 +25,7 @@ func (m *Material) arrange(all parsed, where string) error {
 			"name the key file too, or a PEM file that has both")
 	}
 	m.pickLeaf(certs, all.keys)
-	m.follow(certs)
+	m.follow(certs, m.acceptedHere)
 	for _, c := range certs {
 		m.order = append(m.order, c.Subject.String())
 	}
@@ -53,21 +53,29 @@ func (m *Material) pickLeaf(certs []*x509.Certificate, keys []privateKey) {
 	}
 }
 
-// follow sorts the rest into intermediates in order, roots and unused.
-func (m *Material) follow(certs []*x509.Certificate) {
-	used := []*x509.Certificate{m.leaf}
-	for current := m.leaf; !selfSigned(current); {
-		issuer := findIssuer(current, certs, used)
-		if issuer == nil {
-			break
+// maxPaths bounds the search among cross-signed authorities.
+const maxPaths = 32
+
+// follow sorts the rest into intermediates in order, roots and unused. Where an
+// authority is there several times, signed by different ones, the first path that
+// clients accept is taken, and the first one of the files where they accept none.
+func (m *Material) follow(certs []*x509.Certificate, accepted func(intermediates []*x509.Certificate) bool) {
+	paths := issuers([]*x509.Certificate{m.leaf}, certs, maxPaths)
+	used := paths[0]
+	if len(paths) > 1 {
+		for _, path := range paths {
+			if accepted(slices.DeleteFunc(slices.Clone(path[1:]), selfSigned)) {
+				used = path
+				break
+			}
 		}
-		used = append(used, issuer)
-		if selfSigned(issuer) {
-			m.roots = append(m.roots, issuer)
+	}
+	for _, c := range used[1:] {
+		if selfSigned(c) {
+			m.roots = append(m.roots, c)
 		} else {
-			m.intermediates = append(m.intermediates, issuer)
+			m.intermediates = append(m.intermediates, c)
 		}
-		current = issuer
 	}
 	for _, c := range certs {
 		if !slices.Contains(used, c) {
@@ -76,13 +84,22 @@ func (m *Material) follow(certs []*x509.Certificate) {
 	}
 }
 
-func findIssuer(c *x509.Certificate, among, used []*x509.Certificate) *x509.Certificate {
-	for _, candidate := range among {
-		if !slices.Contains(used, candidate) && issued(candidate, c) {
-			return candidate
+// issuers continues path by the issuer of its last certificate, and lists the ends
+// it can come to, at most limit, in the order of the files.
+func issuers(path, among []*x509.Certificate, limit int) [][]*x509.Certificate {
+	var all [][]*x509.Certificate
+	last := path[len(path)-1]
+	if !selfSigned(last) {
+		for _, c := range among {
+			if len(all) < limit && !slices.Contains(path, c) && issued(c, last) {
+				all = append(all, issuers(append(slices.Clone(path), c), among, limit-len(all))...)
+			}
 		}
 	}
-	return nil
+	if len(all) == 0 {
+		all = append(all, path)
+	}
+	return all
 }
 
 // issued reports whether issuer signed c. Where the standard library refuses to

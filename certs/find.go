@@ -173,6 +173,8 @@ func Check(part Part, path string) error {
 	switch {
 	case want > 0:
 		return nil
+	case part == KeyPart && p.locked != "":
+		return p.lockedKey()
 	case bytes.Contains(data, []byte("CERTIFICATE REQUEST-----")):
 		return problem.New(path+" is a certificate request, not a certificate", "an authority makes the certificate of it", "name the file that the authority sent back")
 	case len(p.keys) > 0:

@@ -29,6 +29,7 @@ func LoadBy(open func(path string) (*os.File, error), p Paths) (*Material, error
 		return nil, err
 	}
 	var all parsed
+	var locked error // about a key with a passphrase, which another may replace
 	m := &Material{sources: map[string]string{}}
 	for _, path := range paths {
 		if _, seen := m.sources[path]; seen {
@@ -49,9 +50,18 @@ func LoadBy(open func(path string) (*os.File, error), p Paths) (*Material, error
 		}
 		all.certs = append(all.certs, got.certs...)
 		all.keys = append(all.keys, got.keys...)
+		if got.locked != "" {
+			locked = got.lockedKey()
+		}
+	}
+	if locked != nil && len(all.keys) == 0 {
+		return nil, locked
 	}
 	if err := m.arrange(all, strings.Join(paths, ", ")); err != nil {
 		return nil, err
+	}
+	if locked != nil && !sameKey(m.leaf.PublicKey, m.public) {
+		return nil, locked // the other key is not the certificate's
 	}
 	return m, nil
 }

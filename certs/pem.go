@@ -22,8 +22,10 @@ const (
 
 // parsed is what the PEM blocks of one file hold.
 type parsed struct {
-	certs []*x509.Certificate
-	keys  []privateKey
+	certs    []*x509.Certificate
+	keys     []privateKey
+	locked   string // where a key stands that needs a passphrase, "" where none does
+	lockedIn string // and the file of it
 }
 
 // privateKey is a key block as it stood in the file and its public half.
@@ -75,6 +77,10 @@ func parsePEM(name string, data []byte) (parsed, error) {
 func (p *parsed) add(where, file string, segment []byte) error {
 	block, _ := pem.Decode(segment)
 	if block == nil {
+		if bytes.Contains(segment, []byte(`\n`)) {
+			return problem.New(where+`: the line ends are written as \n, two characters`, "a PEM block has its lines on lines of their own",
+				"write them out: umask 077; sed 's/\\\\n/\\n/g' "+file+" > "+file+".lines (and name that file)")
+		}
 		return problem.New(where+": this PEM block is damaged or cut off",
 			"everything from its BEGIN line to its END line must be there", "copy the file again from where it was issued")
 	}
@@ -82,13 +88,12 @@ func (p *parsed) add(where, file string, segment []byte) error {
 	case kind == "CERTIFICATE" || kind == "X509 CERTIFICATE" || kind == "TRUSTED CERTIFICATE":
 		cert, err := parseCertificate(block.Bytes)
 		if err != nil {
-			return problem.Wrap(err, where+": this certificate cannot be read", "", "copy the file again from where it was issued")
+			why, do := cureOf(err)
+			return problem.Wrap(err, where+": this certificate cannot be read", why, do)
 		}
 		p.certs = append(p.certs, cert)
 	case kind == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
-		return problem.New(where+": the private key is protected by a passphrase",
-			"a server must be able to start without a person typing it",
-			"write it without: umask 077; openssl pkey -in "+file+" -out "+file+".plain (and name that file)")
+		p.locked, p.lockedIn = where, file
 	case kind == "OPENSSH PRIVATE KEY":
 		return problem.New(where+": this is an SSH key, not the key of a certificate", "", "name the key file that belongs to the certificate")
 	case strings.HasSuffix(kind, "PRIVATE KEY"):
@@ -101,8 +106,59 @@ func (p *parsed) add(where, file string, segment []byte) error {
 	case kind == "PKCS7" || kind == "CMS":
 		return problem.New(where+": this is a PKCS#7 collection", "it cannot be served as it is",
 			"convert it: openssl pkcs7 -print_certs -in "+file+" -out chain.pem")
+	case !unneeded(kind):
+		return unknownLabel(where, block)
 	}
-	return nil // DH and EC parameters, requests and public keys are not needed
+	return nil
+}
+
+// unneeded reports whether blocks of a label may stand in a certificate file though
+// the front does not read them: parameters, requests, public keys, revocation lists.
+func unneeded(label string) bool {
+	for _, end := range []string{"PARAMETERS", "CERTIFICATE REQUEST", "PUBLIC KEY", "X509 CRL"} {
+		if strings.HasSuffix(label, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// unknownLabel refuses a block by its label (RFC 7468), and says what would be right
+// for what is in it.
+func unknownLabel(where string, block *pem.Block) error {
+	do := "take the block out, if it is neither a certificate nor a key"
+	if _, err := parseCertificate(block.Bytes); err == nil {
+		do = "it is a certificate: write CERTIFICATE in its BEGIN and END lines"
+	} else if _, err := parseKey(block); err == nil {
+		do = "it is a private key: write PRIVATE KEY in its BEGIN and END lines"
+	}
+	return problem.New(fmt.Sprintf("%s: no program knows a block labelled %q", where, block.Type), "servers skip such a block without a word, and what is in it is missing", do)
+}
+
+// lockedKey is what to do about a key that needs a passphrase. The certificates of a
+// combined file are not in what openssl writes, so that file stays named.
+func (p *parsed) lockedKey() error {
+	plain := p.lockedIn + ".plain"
+	then := " (and name that file as key)"
+	if len(p.certs) > 0 {
+		then = " (and name both files: --cert " + p.lockedIn + " --key " + plain + ")"
+	}
+	return problem.New(p.locked+": the private key is protected by a passphrase", "a server must be able to start without a person typing it",
+		"write it without: umask 077; openssl pkey -in "+p.lockedIn+" -out "+plain+then)
+}
+
+// cureOf says why crypto/x509 does not read a certificate that may be whole, and
+// what helps: its errors have no types. Only a damaged file is worth copying again.
+func cureOf(err error) (why, do string) {
+	switch text := err.Error(); {
+	case strings.Contains(text, "elliptic curve") || strings.Contains(text, "ECDSA parameters"):
+		return "browsers and Git know the curves P-256 and P-384", "make a key on P-256 and have a certificate issued for it: openssl ecparam -name prime256v1 -genkey -noout"
+	case strings.Contains(text, "negative serial"):
+		return "serial numbers are positive (RFC 5280, 4.1.2.2), and programs in Go, git-lfs for one, refuse others", "have this certificate issued again, with a positive serial number"
+	case strings.Contains(text, "malformed") || strings.Contains(text, "asn1") || strings.Contains(text, "trailing data"):
+		return "", "copy the file again from where it was issued"
+	}
+	return "clients may not read it either", "have it issued again; copy the file again first, if it may be damaged"
 }
 
 // refuseForeign names the formats that people take for PEM.

@@ -58,6 +58,20 @@ func (m *Material) checkTrust(now time.Time, roots *x509.CertPool) []problem.Fin
 	)}
 }
 
+// acceptedHere reports whether a client with this machine's roots builds a chain from
+// what would be sent.
+func (m *Material) acceptedHere(intermediates []*x509.Certificate) bool {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return false
+	}
+	sent := x509.NewCertPool()
+	for _, c := range intermediates {
+		sent.AddCert(c)
+	}
+	return m.verify(time.Now(), roots, sent) == nil
+}
+
 // verify leaves out what other checks report: name, and the leaf's own dates.
 func (m *Material) verify(now time.Time, roots, intermediates *x509.CertPool) error {
 	if now.After(m.leaf.NotAfter) {

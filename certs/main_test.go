@@ -1,0 +1,9 @@
+package certs
+
+import (
+	"testing"
+
+	"bitgate/internal/peers"
+)
+
+func TestMain(m *testing.M) { peers.Suite{}.Main(m) }
