@@ -71,7 +71,7 @@ func TestPageWithoutTheEdit(t *testing.T) {
 func serve(t *testing.T, u publicurl.URL, relative, connector bool) string {
 	t.Helper()
 	c := peers.NewTomcat(t, peers.TomcatOptions{RelativeRedirects: relative})
-	edit(t, c, func(s *tomcat.ServerXML) (tomcat.Result, error) { return s.SetContextPath(u.TomcatPath()) })
+	edit(t, c, func(s *tomcat.ServerXML) (tomcat.Result, error) { return s.SetContextPath(c.Port, u.TomcatPath()) })
 	if connector {
 		edit(t, c, func(s *tomcat.ServerXML) (tomcat.Result, error) {
 			return s.SetConnector(c.Port, tomcat.Connector{

@@ -38,7 +38,7 @@ func (b *builder) contextPath() (Step, error) {
 	if err != nil {
 		return s, err
 	}
-	r, err := xml.SetContextPath(b.a.URL.TomcatPath())
+	r, err := xml.SetContextPath(UpstreamPort(b.a.Upstream), b.a.URL.TomcatPath())
 	if err != nil {
 		return s, err
 	}

@@ -48,7 +48,7 @@ func (s *ServerXML) connectorInUse(port int) (ordinal int, err error) {
 			match = append(match, i)
 		}
 	}
-	if plain := s.plain(match); len(plain) > 0 {
+	if plain := s.only(match, func(i int) bool { return !s.info(i).speaksTLS() }); len(plain) > 0 {
 		match = plain
 	}
 	switch len(match) {
@@ -63,17 +63,6 @@ func (s *ServerXML) connectorInUse(port int) (ordinal int, err error) {
 	return 0, problem.New(fmt.Sprintf("%s: several connectors could be the one in use: %s", s.name, s.list(match)),
 		"only the connector that the front talks to may carry the public name and port",
 		"name its port with --upstream, or give every connector a port of its own")
-}
-
-// plain leaves out the connectors that speak TLS.
-func (s *ServerXML) plain(ordinals []int) []int {
-	var list []int
-	for _, i := range ordinals {
-		if !s.info(i).speaksTLS() {
-			list = append(list, i)
-		}
-	}
-	return list
 }
 
 func (s *ServerXML) noConnector(port int) error {

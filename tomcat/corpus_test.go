@@ -171,7 +171,7 @@ func connectorOutcome(t *testing.T, s *ServerXML, src []byte, connectors []eleme
 
 func contextOutcome(t *testing.T, s *ServerXML, src []byte, context *element) string {
 	t.Helper()
-	r, err := s.SetContextPath("/git")
+	r, err := s.SetContextPath(0, "/git")
 	if context == nil {
 		if err == nil {
 			t.Fatal("a file without exactly one literal Context was edited")
@@ -184,7 +184,7 @@ func contextOutcome(t *testing.T, s *ServerXML, src []byte, context *element) st
 	}
 	checkSplices(t, src, r)
 	sameElsewhere(t, src, r.After, *context, map[string]string{"path": "/git"})
-	again, err := mustXML(t, string(r.After)).SetContextPath("/git")
+	again, err := mustXML(t, string(r.After)).SetContextPath(0, "/git")
 	if err != nil || len(again.Splices) != 0 {
 		t.Errorf("the second edit changed something: %v %+v", err, again.Splices)
 	}

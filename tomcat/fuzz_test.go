@@ -44,12 +44,12 @@ func FuzzServerXML(f *testing.F) {
 				t.Fatalf("second edit: %v %+v", err, r.Splices)
 			}
 		}
-		r, err := s.SetContextPath(path)
+		r, err := s.SetContextPath(0, path)
 		if err != nil {
 			return
 		}
 		checkSplices(t, src, r)
-		if f, ok := mustXML(t, string(r.After)).ContextPath(); placeholder(path) == "" && (!ok || f.Value != path) {
+		if f, ok := mustXML(t, string(r.After)).ContextPath(0); placeholder(path) == "" && (!ok || f.Value != path) {
 			t.Fatalf("context path %q reads back as %q, %v", path, f.Value, ok)
 		}
 	})

@@ -161,7 +161,7 @@ func TestXMLAgainstJava(t *testing.T) {
 				add(name+" edited", r.After, asXML(mustXML(t, string(r.After))))
 			}
 		}
-		if r, err := s.SetContextPath("/bitbucket"); err == nil {
+		if r, err := s.SetContextPath(0, "/bitbucket"); err == nil {
 			add(name+" edited", r.After, asXML(mustXML(t, string(r.After))))
 		}
 	}

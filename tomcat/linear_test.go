@@ -43,7 +43,7 @@ func TestLargeFilesAreReadInLinearTime(t *testing.T) {
 			s, err := ParseServerXML("s", []byte(doc("<Valve"+attributes.String()+"/>")))
 			if err == nil {
 				CheckServerXML(s, 7990)
-				_, err = s.SetContextPath("/x")
+				_, err = s.SetContextPath(0, "/x")
 			}
 			return err
 		},

@@ -13,7 +13,7 @@ func TestRender(t *testing.T) {
 		if r, err := s.SetConnector(7990, front); err != nil || len(r.Splices) != 0 {
 			t.Errorf("connector: %v %+v", err, r.Splices)
 		}
-		if f, ok := s.ContextPath(); !ok || f.Value != path {
+		if f, ok := s.ContextPath(0); !ok || f.Value != path {
 			t.Errorf("context path: %+v, %v", f, ok)
 		}
 		if findings := CheckServerXML(s, 7990); len(findings) != 0 {

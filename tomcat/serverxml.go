@@ -151,19 +151,6 @@ func (s *ServerXML) info(ordinal int) ConnectorInfo {
 	return ConnectorInfo{Line: s.line(ordinal), Port: all["port"], Address: all["address"], Protocol: all["protocol"], Attributes: all}
 }
 
-// ContextPath returns the path of the one literal Context; ok is false where there is none.
-func (s *ServerXML) ContextPath() (f Found, ok bool) {
-	list := s.contexts()
-	if len(list) != 1 {
-		return f, false
-	}
-	path, ok := s.value(list[0], "path")
-	if !ok || placeholder(path) != "" {
-		return f, false
-	}
-	return Found{Value: path, Line: s.line(list[0])}, true
-}
-
 // placeholder returns the name of the first property in v that Tomcat would
 // substitute (${name} or ${name:-default}), "" where there is none.
 func placeholder(v string) string {

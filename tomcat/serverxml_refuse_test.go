@@ -124,7 +124,7 @@ func TestContextRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := mustXML(t, wrap("<Connector port='7990'/>", c.contexts))
-			_, err := s.SetContextPath("/bitbucket")
+			_, err := s.SetContextPath(0, "/bitbucket")
 			if err == nil {
 				t.Fatal("it was edited")
 			}
@@ -132,7 +132,7 @@ func TestContextRefusals(t *testing.T) {
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %q, want %q", err, c.want)
 			}
-			if f, ok := s.ContextPath(); ok {
+			if f, ok := s.ContextPath(0); ok {
 				t.Errorf("ContextPath: %+v", f)
 			}
 			if _, err := s.SetConnector(7990, front); err != nil {

@@ -72,12 +72,12 @@ func edit(t *testing.T, src []byte, port int, c Connector, path string) []byte {
 	}
 	checkSplices(t, src, r)
 	s = mustXML(t, string(r.After))
-	r2, err := s.SetContextPath(path)
+	r2, err := s.SetContextPath(0, path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	checkSplices(t, r.After, r2)
-	if f, ok := mustXML(t, string(r2.After)).ContextPath(); !ok || f.Value != path {
+	if f, ok := mustXML(t, string(r2.After)).ContextPath(0); !ok || f.Value != path {
 		t.Fatalf("context path reads back as %+v, %v", f, ok)
 	}
 	return r2.After
@@ -182,14 +182,14 @@ func TestContextPath(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			src := wrap("", c.before)
-			r, err := mustXML(t, src).SetContextPath(c.path)
+			r, err := mustXML(t, src).SetContextPath(0, c.path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(wrap("", c.after), string(r.After)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
-			if f, ok := mustXML(t, string(r.After)).ContextPath(); !ok || f.Value != c.path {
+			if f, ok := mustXML(t, string(r.After)).ContextPath(0); !ok || f.Value != c.path {
 				t.Errorf("reads back as %+v, %v", f, ok)
 			}
 		})

@@ -282,13 +282,14 @@ func (f *facts) readServerXML() error {
 	if err != nil {
 		return err
 	}
-	if v, ok := xml.ContextPath(); ok {
+	conn, ok := httpConnector(xml.Connectors())
+	port, _ := strconv.Atoi(conn.Port) // 0 where it is not certain
+	if v, ok := xml.ContextPath(port); ok {
 		path, err := publicurl.ParsePath(v.Value)
 		if err == nil {
 			f.ContextPath = setup.Known{Value: path, Set: true, Why: at("Context path", f.ServerXML.Path, v.Line)}
 		}
 	}
-	conn, ok := httpConnector(xml.Connectors())
 	if !ok {
 		for _, c := range xml.Connectors() {
 			if strings.EqualFold(c.Attributes["SSLEnabled"], "true") {
@@ -303,7 +304,7 @@ func (f *facts) readServerXML() error {
 	if name := conn.Attributes["proxyName"]; name != "" {
 		f.ProxyName = setup.Known{Value: name, Set: true, Why: at("proxyName", f.ServerXML.Path, conn.Line)}
 	}
-	if port, err := strconv.Atoi(conn.Port); err == nil {
+	if port > 0 {
 		f.Findings = append(f.Findings, tomcat.CheckServerXML(xml, port)...)
 	}
 	return nil
