@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -129,7 +131,11 @@ func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags,
 			}
 		}
 	}
-	host := check.Host(ctx, ses.probe.Root, plan.Answers)
+	var host []problem.Finding
+	if v.connect == "" { // else the front is another machine's
+		host = append(check.Causes(ctx, plan), nameElsewhere(ctx, plan.Answers)...)
+	}
+	host = append(host, check.Host(ctx, ses.probe.Root, plan.Answers)...)
 	for _, f := range host {
 		if notify != nil {
 			notify(f)
@@ -150,6 +156,23 @@ func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags,
 		}
 	}
 	return found
+}
+
+// nameElsewhere is for a public name that clients here do not find, or, on a
+// machine with the front of a run, find at another one.
+func nameElsewhere(ctx context.Context, a setup.Answers) []problem.Finding {
+	if net.ParseIP(strings.Trim(a.URL.Host(), "[]")) != nil {
+		return nil
+	}
+	f := checkName(ctx, a)
+	f.ID, f.Title = "cause.name", "The public name"
+	switch {
+	case f.Level == problem.Warn:
+		f.Level, f.Do = problem.Fail, "add the name to DNS, or for this machine alone to /etc/hosts"
+	case f.Level != problem.Note || f.Why == "" || len(a.Listen) == 0 || a.Skips(setup.StepHAProxy):
+		return nil
+	}
+	return []problem.Finding{f}
 }
 
 // errSlow is why a look ends at verifyTime.

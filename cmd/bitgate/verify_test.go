@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,5 +115,21 @@ func TestVerifyOfADrippingServer(t *testing.T) {
 	}
 	if slices.Contains(ids(found), "old-path") {
 		t.Errorf("every check was made: %v", ids(found))
+	}
+}
+
+// TestNameElsewhere: a name that nobody knows is the cause of what fails; an
+// address and a name of this machine are none.
+func TestNameElsewhere(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://no-such-host.invalid": "no-such-host.invalid does not resolve here",
+		"https://localhost":            "",
+		"https://127.0.0.1":            "",
+		"https://[::1]":                "",
+	} {
+		found := nameElsewhere(background(t), setup.Answers{URL: parseURL(t, url), Listen: []string{":443"}})
+		if want == "" && len(found) > 0 || want != "" && (len(found) != 1 || found[0].Level != problem.Fail || !strings.Contains(found[0].Found, want) || found[0].Do == "") {
+			t.Errorf("%s: %+v, want %q", url, found, want)
+		}
 	}
 }

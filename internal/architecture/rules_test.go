@@ -19,7 +19,7 @@ var layers = map[string][]string{
 	"setup":              {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
 	"setup/journal":      {"setup"},
 	"setup/detect":       {"setup", "setup/journal", "tomcat", "bitbucket", "haproxy", "haproxy/live", "certs"},
-	"setup/check":        {"haproxy/live/stage", "haproxy/rehearsal", "setup", "setup/journal", "bitbucket", "haproxy", "haproxy/live", "certs"},
+	"setup/check":        {"haproxy/live/stage", "haproxy/rehearsal", "setup", "setup/journal", "bitbucket", "tomcat", "haproxy", "haproxy/live", "certs"},
 	"setup/apply":        {"setup", "setup/journal", "setup/detect", "setup/check", "bitbucket", "haproxy/live", "proxy/config", "certs"},
 	"proxy/process":      {"proxy", "proxy/config", "proxy/keys"},
 	"proxy":              {"proxy/server", "proxy/ssh", "proxy/exchange", "proxy/clients", "proxy/conns", "proxy/inflight", "proxy/accesslog", "proxy/keys", "proxy/config", "proxy/metrics", "proxy/pool", "proxy/rules", "certs"},
