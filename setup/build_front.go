@@ -108,6 +108,9 @@ func (b *builder) builtin(s *Step, bundle string) error {
 		c.Upstream, c.Nodes, c.Cookie = "", nodes, node.Cookie
 		c.HealthFast, c.HealthDown, c.SlowStart = time.Second, time.Second, 30*time.Second // as our haproxy.cfg has it
 	}
+	if b.f.Systemd {
+		c.Handover = handoverSocket
+	}
 	text, err := c.Marshal()
 	if err != nil {
 		return err
@@ -118,19 +121,34 @@ func (b *builder) builtin(s *Step, bundle string) error {
 		if err != nil {
 			return err
 		}
-		if fault := b.f.ProgramFault; fault != nil {
-			return fault.Err()
+		for _, fault := range []*problem.Finding{b.f.ProgramFault, b.f.ConfigFault} {
+			if fault != nil {
+				return fault.Err()
+			}
 		}
 		b.whole(s, b.f.ProxyUnit, []byte(unit))
 	}
 	if len(s.Changes) > 0 {
 		verb := service.Start
 		if !b.f.ProxyUnit.Absent && b.f.Systemd {
-			verb = service.Restart // it runs already, with the old configuration
+			// It runs already, with the old configuration.
+			if verb = service.Restart; b.handsOver() {
+				verb = service.Reload
+			}
 		}
 		b.serveFront(s, "proxy", verb)
 	}
 	return nil
+}
+
+// handoverSocket lies in the unit's RuntimeDirectory.
+const handoverSocket = "/run/bitgate/handover.sock"
+
+// handsOver: the proxy that runs gives its sockets to the next one, by the
+// configuration that it was started with.
+func (b *builder) handsOver() bool {
+	old, err := config.Parse(b.f.ProxyConfig.Path, b.f.ProxyConfig.Data)
+	return err == nil && !b.f.ProxyConfig.Absent && old.Handover == handoverSocket
 }
 
 // whole replaces the content of a file that is entirely ours.

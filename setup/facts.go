@@ -52,6 +52,7 @@ type Facts struct {
 	Listeners     []Listener
 	ProgramPath   string           // this binary, for the unit
 	ProgramFault  *problem.Finding // why a unit must not or cannot run it from there
+	ConfigFault   *problem.Finding // why a unit cannot read its configuration where it is to be
 	OpenRun       string           // id of an unfinished earlier run, "" for none
 	Findings      []problem.Finding
 	DeadFiles     []string // configuration that this generation does not read

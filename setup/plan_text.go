@@ -132,6 +132,10 @@ func (s ServiceChange) Notice() string {
 		return "connections are not touched"
 	case s.Target == "haproxy" && s.Verb == service.Reload:
 		return "HAProxy reloads without interruption"
+	case s.Target == "proxy" && s.Verb == service.Reload:
+		return "the built-in proxy reloads without interruption"
+	case s.Target == "proxy" && s.Verb == service.Restart:
+		return "the built-in proxy is restarted, for it was set up before it could hand over its ports: until its open requests have ended (10 minutes at most), new connections are refused"
 	case s.Target == "proxy":
 		return "the built-in proxy starts"
 	}

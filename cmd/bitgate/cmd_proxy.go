@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -25,6 +26,7 @@ type proxyOptions struct {
 	nodes      []string
 	user       string
 	withParent bool
+	replace    bool
 	http2      bool
 }
 
@@ -65,6 +67,7 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 	f.BoolVar(&o.http2, "http2", true, "offer HTTP/2 too")
 	f.DurationVar(&o.flags.HSTS, "hsts", 0, "`DURATION` for which browsers come over https only; they cannot be made to forget (default: off)")
 	f.StringVar(&o.user, "user", "", "`NAME` to become after binding, when started as root")
+	f.BoolVar(&o.replace, "replace", false, "start this program in the place of the proxy that runs (handover), for the unit's ExecReload=")
 	f.BoolVar(&o.withParent, "with-parent", false, "end when standard input ends")
 	// An override of the unit may still have it; an upgrade must not stop that proxy.
 	f.String("engine", "", "")
@@ -107,6 +110,9 @@ func runProxy(c *cobra.Command, p *process, o proxyOptions) error {
 		return err
 	}
 	ctx := c.Context()
+	if o.replace && p.env(proxyd.ReplaceVariable) == "" {
+		return replaceProxy(ctx, p, cfg)
+	}
 	if o.withParent {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
@@ -124,20 +130,36 @@ func runProxy(c *cobra.Command, p *process, o proxyOptions) error {
 	return err
 }
 
+// replaceProxy is the unit's ExecReload=. The new proxy runs as systemd's own child, in
+// this process's environment, which names the socket of the service manager.
+func replaceProxy(ctx context.Context, p *process, cfg config.Config) error {
+	if p.env("NOTIFY_SOCKET") == "" {
+		return usage("--replace is for a reload by systemd", "systemctl reload bitgate-proxy; without systemd start the new proxy without --replace, it takes over by itself")
+	}
+	args := slices.DeleteFunc(slices.Clone(os.Args[1:]), func(a string) bool { return a == "--replace" })
+	return proxyd.Replace(ctx, cfg, child.Command{
+		Name: ownProgram, Args: args, Arg0: programName, Bare: true, Env: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
+	}, notifyManager)
+}
+
 // surroundings of the proxy process, with what systemd says about it.
 func surroundings(p *process, o proxyOptions) proxyd.Surroundings {
 	s := proxyd.Surroundings{Log: p.Err, User: o.user, SpawnKeyOpener: keyOpenerCommand, Reexec: reexec}
 	s.KeyFD, _ = strconv.Atoi(p.env(proxyd.KeysVariable)) // 0 where it is no number
-	if !p.InTTY {                                         // from a terminal it means that the terminal is gone
+	s.ReplaceFD, _ = strconv.Atoi(p.env(proxyd.ReplaceVariable))
+	if !p.InTTY { // from a terminal it means that the terminal is gone
 		s.Reload = p.Hangups
 	}
-	s.Notify = func(state string) error {
-		_, err := daemon.SdNotify(false, state) // without a manager it does nothing
-		return err
-	}
+	s.Notify = notifyManager
 	s.Watchdog, _ = daemon.SdWatchdogEnabled(false) // 0 where it is no number
 	s.Sockets = func() []*os.File { return activation.Files(true) }
 	return s
+}
+
+// notifyManager does nothing without a service manager.
+func notifyManager(state string) error {
+	_, err := daemon.SdNotify(false, state)
+	return err
 }
 
 // proxyConfig is the file's configuration with the given flags on top.

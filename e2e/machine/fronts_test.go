@@ -70,8 +70,8 @@ func TestBuiltinService(t *testing.T) {
 		s.bitgate("cert", "bundle", "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem", "-o", "/etc/bitgate/bitgate-localhost.pem")
 		s.Run(t, "systemctl", "reload", unit)
 		s.serves()
-		if now := s.mainPID(unit); now != pid {
-			t.Errorf("process %s, before %s", now, pid)
+		if now := s.mainPID(unit); now == pid {
+			t.Errorf("still process %s", now)
 		}
 	})
 	s.step("killed", func(t *testing.T, s site) {

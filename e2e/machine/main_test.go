@@ -5,10 +5,13 @@ package machine
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -52,6 +55,23 @@ func beBitbucket(dir string) {
 	}
 }
 
+// downloads has transfers of as many bytes as the rest of the path says.
+const downloads = "/bitbucket/download/"
+
+func download(w http.ResponseWriter, size string) {
+	n, err := strconv.ParseInt(size, 10, 64)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Length", size)
+	_, _ = io.CopyN(w, zeros{}, n)
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
 func bitbucketService(dir string) error {
 	stored := filepath.Join(dir, "base-url")
 	saved := ""
@@ -64,6 +84,10 @@ func bitbucketService(dir string) error {
 	var err error
 	o.Middleware = func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if size, is := strings.CutPrefix(r.URL.Path, downloads); is {
+				download(w, size)
+				return
+			}
 			next.ServeHTTP(w, r)
 			if now := s.BaseURL(); now != saved {
 				saved = now

@@ -61,6 +61,9 @@ type Command struct {
 	// Lingers sends no signal when this process ends: the child ends when one of its
 	// descriptors does, and must outlive an execve(2) of this process.
 	Lingers bool
+	// Sibling makes it a child of our own parent (clone(2), CLONE_PARENT): it is the
+	// service manager's from the start. It outlives us, and cannot be waited for.
+	Sibling bool
 }
 
 // Namespaces are those that a program is the first process of (namespaces(7)).
@@ -99,7 +102,7 @@ func Output(ctx context.Context, name string, args ...string) ([]byte, error) {
 	return Command{Name: name, Args: args}.Output(ctx)
 }
 
-// Start starts the program. Wait must be called.
+// Start starts the program. Wait must be called, but for a Sibling.
 func (c Command) Start(ctx context.Context) (*Process, error) {
 	path, err := Lookup(c.Name)
 	if err != nil {
@@ -119,13 +122,16 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = c.Stdin, c.Stdout, c.Stderr, c.Files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: !c.Terminal, Credential: c.Credential, AmbientCaps: c.AmbientCaps}
-	if !c.Lingers {
+	if !c.Lingers && !c.Sibling {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
 	}
 	if n := c.Namespaces; n != nil {
 		a := cmd.SysProcAttr
 		a.Cloneflags, a.UidMappings, a.GidMappings, a.GidMappingsEnableSetgroups = n.Flags, n.UIDs, n.GIDs, len(n.GIDs) > 0
 		a.Pdeathsig = syscall.SIGKILL // the first process of a namespace gets no signal that it does not handle
+	}
+	if c.Sibling {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_PARENT
 	}
 	if !c.Terminal {
 		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }

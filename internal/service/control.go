@@ -62,7 +62,11 @@ func Do(ctx context.Context, c Control, v Verb, log io.Writer) error {
 	case Manual, Never:
 		return nil
 	case Systemd:
-		return doSystemd(ctx, c.Name, v, log)
+		err := doSystemd(ctx, c.Name, v, log)
+		if err != nil && ctx.Err() == nil && v != Stop {
+			return whyFailed(ctx, c.Name, err)
+		}
+		return err
 	case Init:
 		return runLogged(ctx, log, c.Name, string(v))
 	case Command:
@@ -71,6 +75,11 @@ func Do(ctx context.Context, c Control, v Verb, log io.Writer) error {
 	return problem.New(
 		fmt.Sprintf("a service is to be driven by %q, which bitgate does not know", c.How),
 		"the plan was made by another version or edited by hand", "make a new plan")
+}
+
+// ReadUnits has systemd read the files of all units anew.
+func ReadUnits(ctx context.Context, log io.Writer) error {
+	return runLogged(ctx, log, "systemctl", "daemon-reload")
 }
 
 // doSystemd goes through systemctl. A unit that is not running cannot be

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"bitgate/internal/problem"
 )
 
 // fakeSystemctl puts a systemctl on the path that writes its arguments down
@@ -67,6 +70,28 @@ func TestReloadThatARunningServiceRefusesFails(t *testing.T) {
 	}
 	if got := calls(); got[len(got)-1] == "start haproxy" {
 		t.Error("a running service whose reload failed was started")
+	}
+}
+
+// What systemd knows of a failed start, and the journal's last lines, are in the error.
+func TestFailedStartIsExplained(t *testing.T) {
+	for status, want := range map[string]string{"203": "install -m 755", "217": "DynamicUser=", "226": "ProtectSystem=", "238": "/var/lib", "209": "StandardOutput=", "1": "journalctl -u x.service"} {
+		fakeSystemctl(t, `case $1 in enable) echo "Job failed." >&2; exit 1;; show) echo `+status+`;; esac`)
+		dir, _, _ := strings.Cut(os.Getenv("PATH"), ":")
+		if err := os.WriteFile(filepath.Join(dir, "journalctl"), []byte("#!/bin/sh\necho the last line\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		err := Do(t.Context(), Control{How: Systemd, Name: "x.service"}, Start, &bytes.Buffer{})
+		var told *problem.Error
+		if !errors.As(err, &told) {
+			t.Fatalf("%s: %v", status, err)
+		}
+		all := fmt.Sprint(told, told.Why, told.Do)
+		for _, part := range []string{"x.service failed with status " + status, want, "Job failed.", "the last line"} {
+			if !strings.Contains(all, part) {
+				t.Errorf("%s: no %q in %s", status, part, all)
+			}
+		}
 	}
 }
 

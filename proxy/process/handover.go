@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,6 +24,11 @@ import (
 // socket that only the user who started it can open. Both accept for a moment;
 // then the old one stops as it would on SIGTERM. A new process that fails to
 // start leaves the old one as it was.
+//
+// Under systemd `bitgate proxy --replace` is the unit's ExecReload=: it starts the
+// new process as a child of systemd's, tells systemd that this is the main process, and
+// only then the new process tells the old one to stop; the old one says nothing more
+// to systemd, for its STOPPING=1 would stop the unit.
 
 const (
 	handoverHello = "bitgate handover 1\n"
@@ -33,8 +39,9 @@ const (
 
 // predecessor is the process that serves now.
 type predecessor struct {
-	conn    *net.UnixConn
-	sockets inherited
+	conn     *net.UnixConn
+	sockets  inherited
+	watchdog time.Duration // how often the service manager wants a sign of life from it
 }
 
 // takeOver gets the sockets of the process that listens at path; nil if there
@@ -80,15 +87,17 @@ func ownSocket(info fs.FileInfo) error {
 // receive keeps those sockets that the configuration names.
 func (p *predecessor) receive(c config.Config) error {
 	_ = p.conn.SetDeadline(time.Now().Add(handoverTime)) // a closed connection fails next
-	hello, rights := make([]byte, len(handoverHello)), make([]byte, unix.CmsgSpace(4*maxHandover))
+	hello, rights := make([]byte, len(handoverHello)+64), make([]byte, unix.CmsgSpace(4*maxHandover))
 	n, m, _, _, err := p.conn.ReadMsgUnix(hello, rights)
 	if err != nil {
 		return err
 	}
 	messages, err := unix.ParseSocketControlMessage(rights[:m])
-	if err != nil || len(messages) != 1 || string(hello[:n]) != handoverHello {
+	more, isHello := strings.CutPrefix(string(hello[:n]), handoverHello)
+	if err != nil || len(messages) != 1 || !isHello {
 		return errors.New("its answer is not what was expected")
 	}
+	p.watchdog = watchdogIn(more)
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil {
 		return err
@@ -106,6 +115,22 @@ func (p *predecessor) receive(c config.Config) error {
 		p.sockets = append(p.sockets, l)
 	}
 	return nil
+}
+
+// watchdogLine follows the hello. systemd tells only the processes that it starts as
+// the service itself; who is started by a reload must get it from the one before.
+// A program that does not know the line reads it as the answer to its "go".
+func watchdogLine(limit time.Duration) string {
+	return fmt.Sprintf("watchdog %d\n", limit.Microseconds())
+}
+
+// watchdogIn is 0 where there is none.
+func watchdogIn(line string) time.Duration {
+	var us int64
+	if _, err := fmt.Sscanf(line, "watchdog %d\n", &us); err != nil || us < 0 || us > int64(24*time.Hour/time.Microsecond) {
+		return 0
+	}
+	return time.Duration(us) * time.Microsecond
 }
 
 // retire lets the old process stop: this one accepts.
@@ -141,13 +166,13 @@ func offer(path string) (*net.UnixListener, error) {
 
 // handOver gives the sockets to each process that asks, until one says that it
 // serves; then it calls retire.
-func handOver(p *proxy.Proxy, offered *net.UnixListener, sockets proxy.Listeners, retire func()) {
+func handOver(p *proxy.Proxy, offered *net.UnixListener, sockets proxy.Listeners, watchdog time.Duration, retire func()) {
 	for {
 		conn, err := offered.AcceptUnix()
 		if err != nil {
 			return
 		}
-		err = give(conn, sockets)
+		err = give(conn, sockets, watchdog)
 		if err == nil {
 			p.Logf("another process took the sockets over")
 			sockets.LeaveAdmin()
@@ -162,7 +187,7 @@ func handOver(p *proxy.Proxy, offered *net.UnixListener, sockets proxy.Listeners
 }
 
 // give returns nil once the other side serves.
-func give(conn *net.UnixConn, sockets proxy.Listeners) error {
+func give(conn *net.UnixConn, sockets proxy.Listeners, watchdog time.Duration) error {
 	_ = conn.SetDeadline(time.Now().Add(handoverTime))
 	var fds []int
 	for _, l := range sockets.All() {
@@ -177,7 +202,7 @@ func give(conn *net.UnixConn, sockets proxy.Listeners) error {
 		defer file.Close()
 		fds = append(fds, int(file.Fd()))
 	}
-	if _, _, err := conn.WriteMsgUnix([]byte(handoverHello), unix.UnixRights(fds...), nil); err != nil {
+	if _, _, err := conn.WriteMsgUnix([]byte(handoverHello+watchdogLine(watchdog)), unix.UnixRights(fds...), nil); err != nil {
 		return err
 	}
 	_, err := io.ReadFull(conn, make([]byte, len(handoverGo)))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bitgate/internal/child"
+	"bitgate/internal/problem"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
 	"bitgate/proxy/keys"
@@ -27,6 +28,7 @@ type Surroundings struct {
 	SpawnKeyOpener func(paths []string) child.Command // calls ServeKeys(paths) in a process of its own; nil: the proxy's user must be able to read a renewed key
 	Reexec         func(env ...string) error          // starts this program anew in this process, with more variables (execve(2))
 	KeyFD          int                                // descriptor from before that (KeysVariable), 0 for none
+	ReplaceFD      int                                // descriptor where it says that it serves in the place of the process before (ReplaceVariable), 0 for none
 }
 
 // user to become, "" for the usual one.
@@ -67,6 +69,13 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 	}
 	if before != nil {
 		passed = append(passed, before.sockets...)
+		if s.Watchdog == 0 {
+			s.Watchdog = before.watchdog
+		}
+	} else if s.ReplaceFD > 0 {
+		passed.close()
+		return problem.New("the running proxy does not hand over its sockets at "+c.Handover,
+			"it was started with a configuration that did not say so (handover)", "restart it this once: systemctl restart bitgate-proxy")
 	}
 	listeners, err := listen(c, &passed)
 	if err != nil {
@@ -108,21 +117,28 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 	}
 	ctx, retire := context.WithCancel(ctx)
 	defer retire()
+	manager := &notifier{notify: s.Notify, log: p.Logf}
 	if offered != nil {
 		defer offered.Close()
-		go handOver(p, offered, listeners, retire)
+		go handOver(p, offered, listeners, s.Watchdog, func() {
+			manager.retire()
+			retire()
+		})
 	}
 	for _, line := range c.Obsolete {
 		p.Logf("%s", line)
 	}
 	p.Logf("%s listens on %s, server %s", c.URL, strings.Join(listeners.Addresses(), " "), serverNames(c))
 	defer tune()()
-	return serve(ctx, c, p, listeners, before, accessLog, s)
+	return serve(ctx, c, p, listeners, before, accessLog, manager, s)
 }
 
 // serve serves until ctx ends, and drains.
-func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy.Listeners, before *predecessor, accessLog *logFile, s Surroundings) error {
-	manager := notifier{notify: s.Notify, log: p.Logf}
+func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy.Listeners, before *predecessor, accessLog *logFile, manager *notifier, s Surroundings) error {
+	main, err := becomeMain(s.ReplaceFD)
+	if err != nil {
+		return err
+	}
 	beside, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -157,17 +173,19 @@ func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy
 		}
 	})
 	// The sockets are bound: clients that connect from here on are answered.
-	manager.send("READY=1\nSTATUS=" + c.URL.BaseURL())
+	manager.send(readyState(c))
 	if before != nil {
 		// Both accept from here on; until the old one has closed its copies, some
 		// connections go to it, and it answers them.
 		go func() {
 			if err := before.retire(); err != nil {
 				p.Logf("the previous process does not stop: %v", err)
+				return
 			}
+			main.serves()
 		}()
 	}
-	err := p.Serve(context.WithoutCancel(ctx), listeners)
+	err = p.Serve(context.WithoutCancel(ctx), listeners)
 	if !stop() {
 		<-drained
 	}

@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"bitgate/proxy"
@@ -11,11 +12,23 @@ import (
 type notifier struct {
 	notify func(state string) error // Surroundings.Notify
 	log    func(format string, args ...any)
+
+	mu      sync.Mutex
+	retired bool
+}
+
+// retire ends what this process says: another one is the service now.
+func (n *notifier) retire() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.retired = true
 }
 
 // send says it in NAME=VALUE lines.
-func (n notifier) send(state string) {
-	if n.notify == nil {
+func (n *notifier) send(state string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.notify == nil || n.retired {
 		return
 	}
 	if err := n.notify(state); err != nil {
@@ -26,7 +39,7 @@ func (n notifier) send(state string) {
 // watchdog sends signs of life until ctx ends, twice as often as asked for. Each
 // takes the locks that a request takes: a proxy that is stuck sends none and is
 // restarted.
-func (n notifier) watchdog(ctx context.Context, p *proxy.Proxy, limit time.Duration) {
+func (n *notifier) watchdog(ctx context.Context, p *proxy.Proxy, limit time.Duration) {
 	if limit <= 0 || n.notify == nil {
 		return
 	}

@@ -37,6 +37,16 @@ func (a *Applier) serveFront(ctx context.Context, p setup.Plan, i int, s *setup.
 		}
 		return a.reloadHAProxy(ctx, p, i, s)
 	}
+	return a.driveProxy(ctx, i, s)
+}
+
+// driveProxy starts, reloads or restarts the built-in proxy's unit, by its text of now.
+func (a *Applier) driveProxy(ctx context.Context, i int, s *setup.ServiceChange) error {
+	if s.Control.How == service.Systemd && s.Verb != service.Start {
+		if err := service.ReadUnits(ctx, a.log(i)); err != nil {
+			return err
+		}
+	}
 	return service.Do(ctx, s.Control, s.Verb, a.log(i))
 }
 

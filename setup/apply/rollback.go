@@ -164,7 +164,7 @@ func (t *rollback) front(ctx context.Context) error {
 			back.Swap = "" // a reload reads every file that is back
 			return t.a.reloadHAProxy(ctx, t.r.Plan, i, &back)
 		}
-		return service.Do(ctx, c.Service.Control, c.Service.Verb, t.a.log(i))
+		return t.a.driveProxy(ctx, i, c.Service)
 	})
 }
 

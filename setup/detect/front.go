@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -45,6 +46,9 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 	}
 	if f.ProxyConfig, err = atomicfile.Read(where.ProxyConfig); err != nil {
 		return err
+	}
+	if f.Systemd {
+		f.ConfigFault = configFault(strings.TrimPrefix(where.ProxyConfig, p.Root))
 	}
 	if f.ProxyUnit, err = atomicfile.Read(filepath.Join(p.Root, unitPath)); err != nil {
 		return err
