@@ -79,17 +79,21 @@ func TestReload(t *testing.T) {
 		})
 	})
 	s.step("a program that the unit cannot run", func(t *testing.T, s site) {
+		refused := func(program, says string, more ...string) {
+			t.Helper()
+			args := append([]string{program, "plan", "--front", "builtin", "--url", public, "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem"}, more...)
+			if out, err := s.Try(args...); err == nil || !strings.Contains(out, says) {
+				t.Errorf("%s %s is not refused in the plan: %v\n%s", program, more, err, out)
+			}
+		}
+		refused("/usr/local/bin/bitgate", "cannot read /root/proxy.yaml", "--proxy-config", "/root/proxy.yaml")
+		s.Run(t, "ln", "-s", "/home", "/etc/elsewhere")
+		refused("/usr/local/bin/bitgate", "/home is not visible", "--proxy-config", "/etc/elsewhere/proxy.yaml")
 		s.Run(t, "mv", "/usr/local/bin/bitgate", "/root/bitgate")
-		defer s.Run(t, "mv", "/root/bitgate", "/usr/local/bin/bitgate")
-		if out, err := s.Try("/root/bitgate", "plan", "--yes", "--front", "builtin", "--url", public, "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem"); err == nil || !strings.Contains(out, "install -m 755 -t /usr/local/bin /root/bitgate") {
-			t.Errorf("not refused in the plan: %v\n%s", err, out)
-		}
-		// A link to it looks as if it lay elsewhere.
+		refused("/root/bitgate", "install -m 755 -t /usr/local/bin /root/bitgate")
 		s.Run(t, "ln", "-s", "/root/bitgate", "/usr/local/bin/bitgate")
-		defer s.Run(t, "rm", "/usr/local/bin/bitgate")
-		if out, err := s.Try("/usr/local/bin/bitgate", "plan", "--yes", "--front", "builtin", "--url", public, "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem"); err == nil || !strings.Contains(out, "/root is not visible") {
-			t.Errorf("a link is not refused in the plan: %v\n%s", err, out)
-		}
+		refused("/usr/local/bin/bitgate", "/root is not visible")
+		s.Run(t, "mv", "/root/bitgate", "/usr/local/bin/bitgate")
 	})
 	s.step("settings that do not serve", func(t *testing.T, s site) {
 		pid := s.mainPID(unit)
