@@ -149,3 +149,23 @@ func (s site) lines(file string) []string {
 	out, _ := s.Try("cat", file)
 	return strings.FieldsFunc(out, func(r rune) bool { return r == '\n' })
 }
+
+// TestUnitThatDoesNotStart: systemd's own reason and the journal are in what apply
+// says, and everything is as before.
+func TestUnitThatDoesNotStart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	before := s.files()
+	s.Write(t, "/etc/systemd/system/"+unit+".d/override.conf", []byte("[Service]\nDynamicUser=no\nUser=nobody-has-this-name\n"), 0o644)
+	out, err := s.Try("bitgate", "apply", "--yes", "--front", "builtin", "--url", public, "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem",
+		"--ca-file", "/root/ca.pem", "--admin-user", "admin", "--admin-password-file", "/root/password", "--restart-timeout", "2m")
+	if err == nil {
+		t.Errorf("it started: %s", out)
+	}
+	for _, want := range []string{unit + " failed with status 217", "DynamicUser=", "its last lines in the journal"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	s.as(before)
+}
