@@ -6,7 +6,7 @@ import (
 	"bitgate/interview"
 )
 
-// openHelp explains the keys, the question and the page's considerations.
+// openHelp explains the question, the page's considerations, its words and the keys.
 func (m *model) openHelp() {
 	w, _ := m.body()
 	w = min(w, maxText)
@@ -40,6 +40,11 @@ func (m *model) openHelp() {
 		step = interview.StepReview
 	}
 	add("Worth knowing", interview.Considerations(step)...)
+	var words []string
+	for _, t := range interview.Terms(step) {
+		words = append(words, t.Name+": "+t.Means)
+	}
+	add("Words", words...)
 	add("Keys", keyHelp(m.page)...)
 	m.over = overHelp
 	m.text.set(lines)

@@ -100,6 +100,9 @@ func (p *prompter) explain(q interview.Question) {
 	for _, c := range interview.Considerations(q.Step) {
 		p.say("-   " + c)
 	}
+	for _, t := range interview.Terms(q.Step) {
+		p.say(t.Name + ": " + t.Means)
+	}
 }
 
 // follow does what an answer entails: keep it, look again, check it. A file that
