@@ -84,6 +84,7 @@ func (b *builder) considerations() {
 		found := tomcat.CheckScriptsCfg(b.f.ScriptsCfg.Path, b.f.ScriptsCfg.Data, UpstreamPort(b.a.Upstream), b.a.URL.TomcatPath())
 		b.plan.Notes = append(b.plan.Notes, found...)
 	}
+	b.renewalNotes()
 	b.managedNotes()
 	b.pathNote()
 	b.hostNote()

@@ -124,6 +124,16 @@ type Certificate struct {
 	Subject  string
 	NotAfter string // RFC 3339 date
 	Findings []problem.Finding
+	Renewer  Renewer // who makes a new one in the same files
+	Hooked   bool    // and makes the bundle again, too
+}
+
+// Renewer is certs.Renewer.
+type Renewer struct {
+	Name       string // "certbot", "" for none
+	Standalone bool   // it opens port 80 itself to be asked by the authority
+	Hooks      string // certbot's folder of programs that run after a renewal
+	Option     string // where the others are told what to run after a renewal
 }
 
 // CertificateFile is a certificate that was found with its key.

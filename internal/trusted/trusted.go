@@ -65,9 +65,9 @@ func UserName(uid uint32) string {
 // thing for people ("the plan"), path the part of its path that st is of.
 func judge(what, path string, st *unix.Stat_t) error {
 	if !User(st.Uid) {
-		cure := fmt.Sprintf("chown %s %s", UserName(uint32(os.Geteuid())), quoted(path))
+		cure := fmt.Sprintf("chown %s %s", UserName(uint32(os.Geteuid())), problem.ShellWord(path))
 		if st.Mode&0o022 != 0 && st.Mode&unix.S_IFMT != unix.S_IFLNK {
-			cure = "chmod go-w " + quoted(path) + " && " + cure
+			cure = "chmod go-w " + problem.ShellWord(path) + " && " + cure
 		}
 		return refuse(what, path, st, "is another user's", "look at it first, then: "+cure)
 	}
@@ -77,9 +77,9 @@ func judge(what, path string, st *unix.Stat_t) error {
 	case link || shared:
 		return nil
 	case st.Mode&0o002 != 0:
-		return refuse(what, path, st, "can be changed by everybody", "look at it first, then: chmod go-w "+quoted(path))
+		return refuse(what, path, st, "can be changed by everybody", "look at it first, then: chmod go-w "+problem.ShellWord(path))
 	case st.Mode&0o020 != 0 && !private(st.Uid, st.Gid):
-		return refuse(what, path, st, "can be changed by the group "+groupName(st.Gid), "look at it first, then: chmod g-w "+quoted(path))
+		return refuse(what, path, st, "can be changed by the group "+groupName(st.Gid), "look at it first, then: chmod g-w "+problem.ShellWord(path))
 	}
 	return nil
 }
@@ -116,15 +116,4 @@ func groupName(gid uint32) string {
 		return g.Name
 	}
 	return id
-}
-
-// quoted is a path as a shell takes it.
-func quoted(path string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r)
-	}
-	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -127,6 +127,8 @@ func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, now time.Tim
 	f.Certificate.Digest = m.BundleDigest()
 	f.Certificate.Names = info.Names
 	f.Certificate.Subject = info.Subject
+	renewer := certs.RenewerOf(a.PEM + a.Cert)
+	f.Certificate.Renewer, f.Certificate.Hooked = setup.Renewer(renewer), renewer.Deploys(where.Bundle)
 	f.Certificate.NotAfter = info.NotAfter.UTC().Format(time.RFC3339)
 	if a.PEM != "" && info.Sources[a.PEM] == m.BundleDigest() && f.stays(a.PEM, where) {
 		f.Certificate.InPlace = a.PEM // already exactly what HAProxy wants

@@ -1,0 +1,63 @@
+package certs
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"bitgate/internal/pattern"
+)
+
+// Renewer is a program that renews a certificate by itself.
+type Renewer struct {
+	Name       string // "certbot", "" for none
+	Standalone bool   // it opens port 80 itself to be asked by the authority
+	Hooks      string // certbot's folder of programs that run after a renewal
+	Option     string // where the others are told what to run after a renewal
+}
+
+var (
+	certbotStandalone = pattern.Lazy(`(?m)^\s*authenticator\s*=\s*standalone\s*$`)
+	acmeStandalone    = pattern.Lazy(`(?m)^Le_Webroot='no'`)
+	dehydratedFile    = pattern.Lazy(`^fullchain-\d+\.pem$`)
+)
+
+// RenewerOf says which program renews the certificate in a file, by what certbot,
+// acme.sh, lego and dehydrated keep beside it. What cannot be read is passed over.
+func RenewerOf(path string) Renewer {
+	dir, file := filepath.Split(path)
+	dir = filepath.Clean(dir)
+	name, top := filepath.Base(dir), filepath.Dir(filepath.Dir(dir))
+	beside := func(path string) []byte {
+		data, _, _ := read(OpenTrusted, path)
+		return data
+	}
+	if filepath.Base(filepath.Dir(dir)) == "live" {
+		if conf := beside(filepath.Join(top, "renewal", name+".conf")); conf != nil {
+			return Renewer{Name: "certbot", Standalone: certbotStandalone().Match(conf), Hooks: filepath.Join(top, "renewal-hooks/deploy")}
+		}
+	}
+	if conf := beside(filepath.Join(dir, strings.TrimSuffix(name, "_ecc")+".conf")); bytes.Contains(conf, []byte("Le_Domain=")) {
+		return Renewer{Name: "acme.sh", Standalone: acmeStandalone().Match(conf), Option: "--reloadcmd of acme.sh --install-cert"}
+	}
+	if bytes.Contains(beside(strings.TrimSuffix(path, filepath.Ext(path))+".json"), []byte(`"certUrl"`)) {
+		return Renewer{Name: "lego", Option: "the hook of lego's renewal"}
+	}
+	if target, err := os.Readlink(path); err == nil && file == "fullchain.pem" && dehydratedFile().MatchString(filepath.Base(target)) {
+		return Renewer{Name: "dehydrated", Option: "deploy_cert in dehydrated's HOOK"}
+	}
+	return Renewer{}
+}
+
+// Deploys reports whether one of certbot's hooks makes a bundle again.
+func (r Renewer) Deploys(bundle string) bool {
+	hooks, _ := os.ReadDir(r.Hooks)
+	for _, h := range hooks {
+		data, _, err := read(OpenTrusted, filepath.Join(r.Hooks, h.Name()))
+		if err == nil && bytes.Contains(data, []byte("cert bundle")) && bytes.Contains(data, []byte(bundle)) {
+			return true
+		}
+	}
+	return false
+}

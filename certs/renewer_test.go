@@ -1,0 +1,51 @@
+package certs
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestRenewerOf(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file("le/renewal/git.test.conf", "[renewalparams]\nauthenticator = standalone\n")
+	file("le/renewal/dns.test.conf", "[renewalparams]\n# authenticator = standalone\nauthenticator = dns-rfc2136\n")
+	file("acme/git.test_ecc/git.test.conf", "Le_Domain='git.test'\nLe_Webroot='no'\n")
+	file("acme/web.test/web.test.conf", "Le_Domain='web.test'\nLe_Webroot='/srv/www'\n")
+	file("lego/certificates/git.test.json", `{"domain": "git.test", "certUrl": "https://ca.test/1"}`)
+	file("dehydrated/git.test/fullchain-1700000000.pem", "")
+	file("live/git.test/fullchain.pem", "")
+	file("own/git.conf", "x=1\n")
+	if err := os.Symlink("fullchain-1700000000.pem", filepath.Join(dir, "dehydrated/git.test/fullchain.pem")); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]struct {
+		name       string
+		standalone bool
+	}{
+		"le/live/git.test/fullchain.pem":      {"certbot", true},
+		"le/live/dns.test/cert.pem":           {"certbot", false},
+		"le/live/other.test/fullchain.pem":    {},
+		"live/git.test/fullchain.pem":         {},
+		"acme/git.test_ecc/fullchain.cer":     {"acme.sh", true},
+		"acme/web.test/web.test.cer":          {"acme.sh", false},
+		"lego/certificates/git.test.crt":      {"lego", false},
+		"lego/certificates/other.test.crt":    {},
+		"dehydrated/git.test/fullchain.pem":   {"dehydrated", false},
+		"own/git.pem":                         {},
+		"dehydrated/git.test/nothing-there.x": {},
+	} {
+		if got := RenewerOf(filepath.Join(dir, path)); got.Name != want.name || got.Standalone != want.standalone {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+}
