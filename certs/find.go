@@ -104,13 +104,16 @@ func samePublic(a, b crypto.PublicKey) bool {
 	return is && k.Equal(b)
 }
 
-// hashLink is a name that openssl-rehash(1) gives. A folder of such links, as
-// Debian's /etc/ssl/certs, says whom this machine trusts: besides authorities it
-// holds only the self-signed "snakeoil" certificate that no client accepts.
+// hashLink is a name that openssl-rehash(1) gives to each certificate of a folder
+// a second time, as in Debian's /etc/ssl/certs.
 var hashLink = pattern.Lazy(`^[0-9a-f]{8}\.[0-9]+$`)
 
-// candidates are the regular files below the folders, links followed, without
-// stores of authorities. What bitgate itself wrote is a copy of another file.
+// snakeoil is the certificate that Debian's package ssl-cert signs itself, which
+// no client accepts.
+const snakeoil = "ssl-cert-snakeoil.pem"
+
+// candidates are the regular files below the folders, links followed, each by the
+// name that people know. What bitgate itself wrote is a copy of another file.
 func candidates(folders []string) []string {
 	var out []string
 	var walk func(dir string, depth int)
@@ -119,14 +122,12 @@ func candidates(folders []string) []string {
 		if err != nil {
 			return
 		}
-		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return hashLink().MatchString(e.Name()) }) {
-			return
-		}
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
 			info, err := os.Stat(path)
 			switch {
-			case err != nil || len(out) >= maxFiles || strings.HasPrefix(e.Name(), "bitgate-"):
+			case err != nil || len(out) >= maxFiles || strings.HasPrefix(e.Name(), "bitgate-"),
+				e.Name() == snakeoil || hashLink().MatchString(e.Name()):
 			case info.IsDir() && depth < maxDepth && e.Type()&os.ModeSymlink == 0:
 				walk(path, depth+1)
 			case info.Mode().IsRegular() && info.Size() <= maxPEMFile && !slices.Contains(out, path):

@@ -58,29 +58,28 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestFindPassesOverAuthorities: what lies in a store of authorities is offered
-// neither by its name nor by its hash link, though its key is at hand.
-func TestFindPassesOverAuthorities(t *testing.T) {
+// TestFindInTheSystemsFolder: administrators keep certificates of their own in
+// /etc/ssl/certs too, between authorities and what Debian signs itself.
+func TestFindInTheSystemsFolder(t *testing.T) {
 	dir := t.TempDir()
 	_, cert, key, err := Dev([]string{"machine"}, 365, time.Now())
 	if err != nil {
-		t.Fatal(err)
-	}
-	snakeoil := put(t, dir, "certs/ssl-cert-snakeoil.pem", cert)
-	put(t, dir, "private/ssl-cert-snakeoil.key", key)
-	if got := Find([]string{dir}); len(got) != 1 {
-		t.Fatalf("without a hash link it is a folder as any other: %+v", got)
-	}
-	if err := os.Symlink(filepath.Base(snakeoil), filepath.Join(dir, "certs/89c02a45.0")); err != nil {
 		t.Fatal(err)
 	}
 	_, own, ownKey, err := Dev([]string{"git.example.com"}, 90, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	mine := put(t, dir, "git/git.pem", own, ownKey)
-	if got := Find([]string{dir}); len(got) != 1 || got[0].Cert != mine {
-		t.Errorf("found %+v, want %s alone", got, mine)
+	put(t, dir, "certs/ssl-cert-snakeoil.pem", cert)
+	put(t, dir, "private/ssl-cert-snakeoil.key", key)
+	mine, mineKey := put(t, dir, "certs/git.pem", own), put(t, dir, "private/git.key", ownKey)
+	for link, to := range map[string]string{"89c02a45.0": "ssl-cert-snakeoil.pem", "12ab34cd.0": "git.pem"} {
+		if err := os.Symlink(to, filepath.Join(dir, "certs", link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := Find([]string{dir}); len(got) != 1 || got[0].Cert != mine || got[0].Key != mineKey {
+		t.Errorf("found %+v, want %s with %s alone", got, mine, mineKey)
 	}
 }
 
