@@ -121,18 +121,23 @@ const writers = "open,openat,openat2,creat,write,pwrite64,writev,pwritev,rename,
 	"fremovexattr,removexattr,link,linkat,symlink,symlinkat,mknod,mknodat,utimensat,copy_file_range,sendfile"
 
 // quiet runs bitgate, and everything it starts, under strace and wants no write
-// to anything that has a name.
+// to anything that has a name. What a rehearsal writes it writes into memory of a
+// mount namespace of its own, which nobody else sees.
 func (m *machine) quiet(t *testing.T, when string, args ...string) outcome {
 	t.Helper()
 	log := filepath.Join(m.Out, "quiet")
-	o := m.under(t, []string{peers.Path(t, "strace"), "-f", "-q", "-y", "-s", "4096", "-e", "signal=none", "-e", "trace=" + writers, "-o", log}, args...)
+	o := m.under(t, []string{peers.Path(t, "strace"), "-f", "-q", "-y", "-s", "4096", "--decode-pids=pidns", "-e", "signal=none", "-e", "trace=clone,clone3,fork,vfork," + writers, "-o", log}, args...)
 	if o.Code != 0 {
 		t.Fatalf("%s: %s", when, o)
 	}
 	text, err := os.ReadFile(log)
 	must(t, err)
 	calls := 0
+	onStage := apart(string(text))
 	for line := range strings.Lines(string(text)) {
+		if pid, _, _ := strings.Cut(line, " "); onStage(pid) {
+			continue
+		}
 		call, path, writes := writingLine(line)
 		if call != "" {
 			calls++
@@ -148,6 +153,43 @@ func (m *machine) quiet(t *testing.T, when string, args ...string) outcome {
 		t.Errorf("%s left: %v", when, left)
 	}
 	return o
+}
+
+var (
+	// straceBegins is the beginning of a call that starts a process or a thread.
+	straceBegins = regexp.MustCompile(`^(\d+) +(?:clone3?|v?fork)\((.*)`)
+	// straceChild is its end: the child as the caller has it, and as strace has it
+	// where that is another.
+	straceChild = regexp.MustCompile(`^(\d+) +(?:<\.\.\. )?(?:clone3?|v?fork)\b.*\) += (\d+)(?: /\* (\d+) in strace's PID NS \*/)?`)
+)
+
+// apart tells who has mounts of his own: processes that were started with them,
+// and all that these have started.
+func apart(text string) func(pid string) bool {
+	parents, roots, asked := map[string]string{}, map[string]bool{}, map[string]bool{}
+	for line := range strings.Lines(text) {
+		if m := straceBegins.FindStringSubmatch(line); m != nil {
+			asked[m[1]] = strings.Contains(m[2], "CLONE_NEWNS")
+		}
+		m := straceChild.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		child := m[2]
+		if m[3] != "" {
+			child = m[3]
+		}
+		parents[child] = m[1]
+		roots[child] = asked[m[1]]
+	}
+	return func(pid string) bool {
+		for ; pid != ""; pid = parents[pid] {
+			if roots[pid] {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 var (
@@ -188,6 +230,21 @@ func writingLine(line string) (call, path string, writes bool) {
 		return call, path, opensToSet.MatchString(rest)
 	}
 	return call, path, filepath.IsAbs(path)
+}
+
+func TestApart(t *testing.T) {
+	onStage := apart(`10 clone(child_stack=NULL, flags=CLONE_VM|CLONE_VFORK|SIGCHLD) = 11
+10 clone(child_stack=NULL, flags=CLONE_NEWNS|CLONE_NEWPID|SIGCHLD <unfinished ...>
+11 clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 12
+10 <... clone resumed>) = 13
+13 clone(child_stack=0x1, flags=CLONE_VM|CLONE_THREAD) = 2 /* 14 in strace's PID NS */
+14 clone(child_stack=NULL, flags=SIGCHLD) = 3 /* 15 in strace's PID NS */
+`)
+	for pid, want := range map[string]bool{"10": false, "11": false, "12": false, "13": true, "14": true, "15": true} {
+		if got := onStage(pid); got != want {
+			t.Errorf("%s: %t", pid, got)
+		}
+	}
 }
 
 // What the other tests read out of strace is read right.

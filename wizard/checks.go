@@ -33,9 +33,9 @@ func (s *askScreen) checkNow(q interview.Question, text string) tea.Cmd {
 		return nil
 	}
 	s.checks[q.ID] = checkState{about: about, running: true}
-	facts := s.iv.Facts
+	ctx, check, facts := s.ctx, s.b.Check, s.iv.Facts
 	return tea.Batch(s.startSpinner(), func() tea.Msg {
-		return checkedMsg{q.ID, about, s.b.Check(s.ctx, q.ID, facts, candidate)}
+		return checkedMsg{q.ID, about, check(ctx, q.ID, facts, candidate)}
 	})
 }
 

@@ -63,9 +63,9 @@ func (s *reviewScreen) enter() tea.Cmd {
 		return nil
 	}
 	s.proving = true
-	number, facts := s.proofs, s.iv.Facts
+	ctx, check, number, facts := s.ctx, s.b.CheckPlan, s.proofs, s.iv.Facts
 	return tea.Batch(s.startSpinner(), func() tea.Msg {
-		findings, err := s.b.CheckPlan(s.ctx, facts, plan)
+		findings, err := check(ctx, facts, plan)
 		return provenMsg{number, findings, err}
 	})
 }

@@ -64,9 +64,9 @@ func (s *shell) look() tea.Cmd {
 		return nil
 	}
 	s.looking, s.again = true, false
-	input := s.iv.Input
+	ctx, detect, input := s.ctx, s.b.Detect, s.iv.Input
 	return tea.Batch(s.startSpinner(), func() tea.Msg {
-		f, err := s.b.Detect(s.ctx, input)
+		f, err := detect(ctx, input)
 		return foundMsg{f, err}
 	})
 }

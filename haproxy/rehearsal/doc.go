@@ -14,6 +14,8 @@
 // first kind, Compare the second.
 package rehearsal
 
+import "strings"
+
 // Request is one question to the front.
 type Request struct {
 	Name    string   `json:"name"` // for people: "git push"
@@ -64,6 +66,12 @@ type Answer struct {
 	Protocol string   `json:"protocol,omitempty"`
 	Arrived  *Arrival `json:"arrived,omitempty"`
 }
+
+// NoAnswer is how an answer failed that did not come in time.
+const NoAnswer = "no answer"
+
+// Late reports whether a did not come in time.
+func (a Answer) Late() bool { return strings.HasSuffix(a.Failed, NoAnswer) }
 
 // Arrival is what a recorder got, and answered.
 type Arrival struct {

@@ -33,8 +33,7 @@ func TakeLock(d Disk, stateDir string) (*lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A look (refuseLocked) holds it for a moment, and so does a child between
-	// fork and exec: neither is another run.
+	// A look (refuseLocked) holds it for a moment and is no other run.
 	held := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	for n := 0; held != nil && n < 5; n++ {
 		time.Sleep(10 * time.Millisecond)
@@ -69,7 +68,8 @@ func refuseLocked(stateDir string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	l := &lock{f}
+	defer l.Release()
 	if syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil {
 		return atWork(path)
 	}
@@ -96,4 +96,9 @@ func (l *lock) Sign(d Disk, now time.Time) {
 	}
 }
 
-func (l *lock) Release() { l.f.Close() }
+// Release gives the lock back at once: closing alone would leave it with a child
+// that is between fork and exec and has the file open still (flock(2)).
+func (l *lock) Release() {
+	_ = syscall.Flock(int(l.f.Fd()), syscall.LOCK_UN) // closing does it, too
+	l.f.Close()
+}

@@ -81,7 +81,7 @@ func (p *play) do(m message) reply {
 	case p.proxy == nil:
 		return reply{Error: "no HAProxy runs"}
 	}
-	return reply{Answers: p.ask(m.Ask), Memory: p.memory}
+	return reply{Answers: p.ask(m.Ask, m.Limit), Memory: p.memory}
 }
 
 func (p *play) end() {

@@ -26,21 +26,25 @@ import (
 	"bitgate/internal/hostport"
 )
 
-// answerTime is how long one request may take.
-const answerTime = 2 * time.Second
+// How long one request may take: answerTime, and patience where no answer came
+// and it is asked again, so that a busy machine is no finding.
+const (
+	answerTime = 2 * time.Second
+	patience   = 10 * time.Second
+)
 
 // workers is how many requests are under way at once.
 const workers = 8
 
 // ask puts the requests, and returns their answers in the same order.
-func (p *play) ask(requests []rehearsal.Request) []rehearsal.Answer {
+func (p *play) ask(requests []rehearsal.Request, limit time.Duration) []rehearsal.Answer {
 	answers := make([]rehearsal.Answer, len(requests))
 	next := make(chan int)
 	var all sync.WaitGroup
 	for range workers {
 		all.Go(func() {
 			for i := range next {
-				answers[i] = p.one(requests[i])
+				answers[i] = p.one(requests[i], limit)
 			}
 		})
 	}
@@ -52,8 +56,8 @@ func (p *play) ask(requests []rehearsal.Request) []rehearsal.Answer {
 	return answers
 }
 
-func (p *play) one(r rehearsal.Request) rehearsal.Answer {
-	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+func (p *play) one(r rehearsal.Request, limit time.Duration) rehearsal.Answer {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	conn, err := dial(ctx, r)
 	if err != nil {
@@ -109,7 +113,7 @@ func failure(err error) string {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refused"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return "no answer"
+		return rehearsal.NoAnswer
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "closed"
 	}

@@ -70,6 +70,8 @@ type Loaded struct {
 type message struct {
 	Load *Load               `json:"load,omitempty"`
 	Ask  []rehearsal.Request `json:"ask,omitempty"`
+
+	Limit time.Duration `json:"limit,omitempty"` // of each request
 }
 
 type reply struct {

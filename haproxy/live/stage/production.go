@@ -3,7 +3,6 @@ package stage
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"bitgate/haproxy"
@@ -70,14 +69,16 @@ func (p *production) tell(what string) {
 // reached asks the candidate what Bitbucket's users ask.
 func (p *production) reached(ours []rehearsal.Request) ([]wrong, error) {
 	began := time.Now()
-	answers, err := p.after.live.Ask(ours)
+	answers, err := p.after.live.Ask(ours, answerTime)
 	if err != nil {
 		return nil, err
 	}
 	p.each = time.Since(began) / time.Duration(max(len(ours), 1))
-	var bad []wrong
+	var bad, late []wrong
 	for i, r := range ours {
-		if what := p.Bitbucket.Reached(p.after.stage, r, answers[i]); what != "" {
+		if answers[i].Late() {
+			late = append(late, wrong{Request: r, what: p.Bitbucket.Reached(p.after.stage, r, answers[i])})
+		} else if what := p.Bitbucket.Reached(p.after.stage, r, answers[i]); what != "" {
 			bad = append(bad, wrong{Request: r, what: what})
 		}
 		if at, ok := p.after.stage.Bind(r); ok && answers[i].Protocol == "h2" && !p.after.stage.WideWindow() {
@@ -86,38 +87,19 @@ func (p *production) reached(ours []rehearsal.Request) ([]wrong, error) {
 			}
 		}
 	}
-	return p.still(bad)
-}
-
-// still keeps what goes wrong again, at least once of some times: a connection may
-// go one way or the other by chance, but a machine that is busy is no finding.
-func (p *production) still(bad []wrong) ([]wrong, error) {
-	var many []rehearsal.Request
-	for i := range again * len(bad) {
-		r := bad[i/again].Request
-		r.Source = other(r.Source, i)
-		many = append(many, r)
-	}
-	if len(bad) == 0 {
-		return nil, nil
-	}
-	answers, err := p.after.live.Ask(many)
-	if err != nil {
+	if late, err = p.patiently(late, func(some []rehearsal.Request) ([]bool, error) {
+		answers, err := p.after.live.Ask(some, patience)
+		well := make([]bool, len(answers))
+		for i, a := range answers {
+			well[i] = p.Bitbucket.Reached(p.after.stage, some[i], a) == ""
+		}
+		return well, err
+	}); err != nil {
 		return nil, err
 	}
-	var out []wrong
-	for i, w := range bad {
-		if slices.ContainsFunc(answers[i*again:(i+1)*again], func(a rehearsal.Answer) bool {
-			return p.Bitbucket.Reached(p.after.stage, w.Request, a) != ""
-		}) {
-			out = append(out, w)
-		}
-	}
-	return out, nil
+	bad, err = p.still(bad)
+	return append(bad, late...), err
 }
-
-// again is how often a request whose answer differs is asked of each side.
-const again = 4
 
 // compared asks both sides what everybody else is asked.
 func (p *production) compared() ([]wrong, error) {
@@ -129,67 +111,48 @@ func (p *production) compared() ([]wrong, error) {
 	}
 	p.report.Addresses = addresses(requests)
 	p.tell(fmt.Sprintf("asking %d requests for others of both configurations", len(requests)))
-	was, is, err := p.both(requests)
+	was, is, err := p.both(requests, answerTime)
 	if err != nil {
 		return nil, err
 	}
 	var differ []rehearsal.Request
+	var late []wrong
 	for i, r := range requests {
-		if p.Bitbucket.Compare(p.before.stage, p.after.stage, r, was[i], is[i]) != "" {
+		what := p.Bitbucket.Compare(p.before.stage, p.after.stage, r, was[i], is[i])
+		switch {
+		case what == "":
+		case was[i].Late() || is[i].Late():
+			late = append(late, wrong{r, what, was[i]})
+		default:
 			differ = append(differ, r)
 		}
 	}
-	if len(differ) == 0 {
-		return nil, nil
+	if late, err = p.patiently(late, func(some []rehearsal.Request) ([]bool, error) {
+		was, is, err := p.both(some, patience)
+		well := make([]bool, len(is))
+		for i := range is {
+			well[i] = p.Bitbucket.Compare(p.before.stage, p.after.stage, some[i], was[i], is[i]) == ""
+		}
+		return well, err
+	}); err != nil {
+		return nil, err
 	}
-	return p.confirmed(differ)
+	changed, err := p.confirmed(differ)
+	return append(changed, late...), err
 }
 
-func (p *production) both(requests []rehearsal.Request) (was, is []rehearsal.Answer, err error) {
+func (p *production) both(requests []rehearsal.Request, limit time.Duration) (was, is []rehearsal.Answer, err error) {
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		was, err = p.before.live.Ask(requests)
+		was, err = p.before.live.Ask(requests, limit)
 		done <- err
 	}()
-	is, err = p.after.live.Ask(requests)
+	is, err = p.after.live.Ask(requests, limit)
 	if before := <-done; before != nil {
 		err = before
 	}
 	return was, is, err
-}
-
-// confirmed keeps the differences that are there each time, whichever of the
-// present configuration's own answers is compared with: one that chooses by
-// chance, or counts, differs from itself.
-func (p *production) confirmed(differ []rehearsal.Request) ([]wrong, error) {
-	var many []rehearsal.Request
-	for i := range again * len(differ) {
-		r := differ[i/again]
-		r.Source = other(r.Source, i)
-		many = append(many, r)
-	}
-	was, is, err := p.both(many)
-	if err != nil {
-		return nil, err
-	}
-	var out []wrong
-	for i, r := range differ {
-		mine := was[i*again : (i+1)*again]
-		if what := p.differs(r, mine, is[i*again:(i+1)*again]); what != "" {
-			out = append(out, wrong{r, what, mine[0]})
-		}
-	}
-	return out, nil
-}
-
-// other is a client's address that nobody has asked from; one that was meant
-// stays.
-func other(source string, i int) string {
-	if strings.HasPrefix(source, "203.0.113.") {
-		return fmt.Sprintf("198.51.100.%d", 1+i%254)
-	}
-	return source
 }
 
 // differs says how one of the candidate's answers is like none of the present
@@ -338,7 +301,7 @@ func (p *production) goesWell(w wrong, set []haproxy.Source, cuts []rehearsal.Cu
 		r.Source = other(r.Source, 100+i)
 		requests = append(requests, r)
 	}
-	answers, err := p.after.live.Ask(requests)
+	answers, err := p.after.live.Ask(requests, answerTime)
 	if err != nil {
 		return false
 	}

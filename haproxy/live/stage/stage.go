@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"bitgate/haproxy/rehearsal"
 	"bitgate/internal/child"
@@ -142,9 +143,9 @@ func (st *Stage) Load(l Load) (Loaded, error) {
 	return *r.Loaded, nil
 }
 
-// Ask puts requests to the HAProxy that runs.
-func (st *Stage) Ask(requests []rehearsal.Request) ([]rehearsal.Answer, error) {
-	if err := st.messages.Encode(message{Ask: requests}); err != nil {
+// Ask puts requests to the HAProxy that runs; each may take limit.
+func (st *Stage) Ask(requests []rehearsal.Request, limit time.Duration) ([]rehearsal.Answer, error) {
+	if err := st.messages.Encode(message{Ask: requests, Limit: limit}); err != nil {
 		return nil, st.died(err)
 	}
 	r, err := st.reply()
