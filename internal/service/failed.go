@@ -13,12 +13,16 @@ import (
 // startFaults are what systemd itself could not do before the program ran, by the
 // status it gives the process (systemd.exec(5), "Process Exit Codes").
 var startFaults = map[int]struct{ why, do string }{
-	203: {"systemd could not run the program: it is not there, not executable for the unit's user, or in a folder that the unit does not see (/home, /root, /tmp)",
-		"install it where the unit can run it: install -m 755 -t /usr/local/bin PROGRAM"},
+	203: {
+		"systemd could not run the program: it is not there, not executable for the unit's user, or in a folder that the unit does not see (/home, /root, /tmp)",
+		"install it where the unit can run it: install -m 755 -t /usr/local/bin PROGRAM",
+	},
 	209: {"systemd could not open the unit's standard output", "look at StandardOutput= in its drop-ins (systemctl cat)"},
 	217: {"systemd could not find or make the unit's user", "look at User= and DynamicUser= in its drop-ins (systemctl cat), and at nss-systemd in /etc/nsswitch.conf"},
-	226: {"systemd could not make the unit's view of the files, as ProtectSystem=, PrivateTmp= and their like ask; containers often forbid that",
-		"take what is refused out of the unit by a drop-in (systemctl edit)"},
+	226: {
+		"systemd could not make the unit's view of the files, as ProtectSystem=, PrivateTmp= and their like ask; containers often forbid that",
+		"take what is refused out of the unit by a drop-in (systemctl edit)",
+	},
 	233: {"systemd could not make the unit's folder in /run", "see who owns it (RuntimeDirectory=)"},
 	238: {"systemd could not make the unit's folder in /var/lib", "see who owns it (StateDirectory=)"},
 	240: {"systemd could not make the unit's folder in /var/log", "see who owns it (LogsDirectory=)"},
