@@ -191,7 +191,7 @@ func TestFlagsInTextsExist(t *testing.T) {
 	}
 	for _, foreign := range []string{
 		"help", "public", // of every command; of the hidden stand-in
-		"quiet", "bare", "stdin", "system", "no-create-home", "shell", "state", "query-port", "query-service", "add-port", "permanent", "env-add", // git, useradd, firewall-cmd, docker
+		"quiet", "bare", "stdin", "system", "no-create-home", "shell", "state", "query-port", "query-service", "add-port", "permanent", "env-add", "install-cert", "reloadcmd", // git, useradd, firewall-cmd, docker, acme.sh
 	} {
 		known[foreign] = true
 	}
