@@ -63,9 +63,7 @@ func (m machine) serving(t *testing.T, restart string) (stop func(), output *byt
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%v\n%s", err, output)
 		}
-		if left := processes(t, m.dir); len(left) > 0 {
-			t.Errorf("still running: %v", left)
-		}
+		noneRuns(t, m.dir)
 	}, output
 }
 
@@ -75,23 +73,14 @@ func TestServe(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	restarts := filepath.Join(m.dir, "restart")
-	restarted := make(chan struct{})
-	go func() {
-		defer close(restarted)
-		restartOn(t, m.Server, restarts)
-	}()
-	stop, output := m.serving(t, "touch "+restarts)
-	<-restarted
-	if !strings.Contains(output.String(), "ok  Bitbucket answers through the front") {
-		t.Errorf("it was not verified:\n%s", output)
-	}
+	stop := m.firstServing(t, restarts)
 	m.running(t)
 	if os.Geteuid() == 0 {
 		unprivileged(t, filepath.Join(m.dir, "proxy.yaml"))
 	}
 	stop()
 
-	stop, output = m.serving(t, "touch "+restarts)
+	stop, output := m.serving(t, "touch "+restarts)
 	if !strings.Contains(output.String(), "Nothing to do.") {
 		t.Errorf("the second time:\n%s", output)
 	}
@@ -106,7 +95,14 @@ func TestServeOnAllAddresses(t *testing.T) {
 	m := newMachine(t)
 	listen := slices.Index(m.args, "--listen") + 1
 	m.args[listen] = "*:" + strconv.Itoa(m.port)
-	restarts := filepath.Join(m.dir, "restart")
+	stop := m.firstServing(t, filepath.Join(m.dir, "restart"))
+	m.running(t)
+	stop()
+}
+
+// firstServing is the run that restarts Bitbucket, by a file, and verifies.
+func (m machine) firstServing(t *testing.T, restarts string) (stop func()) {
+	t.Helper()
 	restarted := make(chan struct{})
 	go func() {
 		defer close(restarted)
@@ -117,8 +113,7 @@ func TestServeOnAllAddresses(t *testing.T) {
 	if !strings.Contains(output.String(), "ok  Bitbucket answers through the front") {
 		t.Errorf("it was not verified:\n%s", output)
 	}
-	m.running(t)
-	stop()
+	return stop
 }
 
 // running asks for the status through the front.
