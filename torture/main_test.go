@@ -1,7 +1,6 @@
 package torture
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -15,21 +14,7 @@ var program string
 var long = os.Getenv("BITGATE_TORTURE") == "1"
 
 // A run mostly waits for Bitbucket, so more of them than processors are at work.
-func TestMain(m *testing.M) { peers.Suite{Parallel: 8, Around: build}.Main(m) }
-
-func build(run func() int) int {
-	dir, err := os.MkdirTemp("", "torture")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if program, err = peers.BuildBitgate(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return run()
-}
+func TestMain(m *testing.M) { peers.Suite{Parallel: 8, Around: peers.Around(&program)}.Main(m) }
 
 // needRoot skips where the test would prove nothing: bitgate runs as root, and
 // tracing, mounting and foreign owners need it. Nothing skips as root.

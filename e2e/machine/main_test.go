@@ -20,25 +20,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	peers.Suite{Parallel: 2, Jobs: map[string]func(string){bitbucketJob: beBitbucket, thiefJob: beThief}, Around: build}.Main(m)
+	peers.Suite{Parallel: 2, Jobs: map[string]func(string){bitbucketJob: beBitbucket, thiefJob: beThief}, Around: peers.Around(&program)}.Main(m)
 }
 
 // program is bitgate, built once.
 var program string
-
-func build(run func() int) int {
-	dir, err := os.MkdirTemp("", "machine")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if program, err = peers.BuildBitgate(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return run()
-}
 
 const (
 	bitbucketJob = "bitbucket"

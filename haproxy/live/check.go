@@ -21,15 +21,11 @@ import (
 const checkTime = 2 * time.Minute
 
 // Check runs `haproxy -c` on a copy of the whole set, with extra (the new bundle)
-// in it and crt paths rewritten only there, in no service's name. The copy has no
-// name on any disk: a bitgate that is killed meanwhile leaves no key behind.
-func Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) (Report, error) {
-	return Service{}.Check(ctx, bin, set, extra)
-}
-
-// Check does the same as the service would: with the options, the environment and
-// the directory that HAProxy is started with. Nothing else of our environment gets
-// to it, and nothing of what HAProxy sets itself.
+// in it and crt paths rewritten only there, as the service would: with the
+// options, the environment and the directory that HAProxy is started with, of
+// which Service{} has none. Nothing else of our environment gets to it, and
+// nothing of what HAProxy sets itself. The copy has no name on any disk: a bitgate
+// that is killed meanwhile leaves no key behind.
 func (s Service) Check(ctx context.Context, bin string, set []Candidate, extra []Candidate) (Report, error) {
 	if err := trusted.Check("HAProxy's program", bin); err != nil {
 		return Report{}, err

@@ -64,7 +64,7 @@ env
 echo "[ALERT]    (1) : config : parsing [$5:2] : bad bundle '/proc/self/fd/3'"
 exit 1
 `)
-	report, err := Check(t.Context(), bin, []Candidate{
+	report, err := (Service{}).Check(t.Context(), bin, []Candidate{
 		{Path: "/etc/haproxy/haproxy.cfg", Data: []byte("global\n")},
 		{Path: "/etc/haproxy/conf.d/10.cfg", Data: []byte("listen x\n  bind :1 ssl crt /etc/new.pem\n")},
 	}, []Candidate{{Path: "/etc/new.pem", Data: []byte("secret")}})
@@ -92,7 +92,7 @@ func TestCheckThatCannotRun(t *testing.T) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	for name, bin := range map[string]string{"missing": "/no/such/haproxy", "killed": fake(t, "kill -9 $$\n")} {
-		if report, err := Check(t.Context(), bin, []Candidate{{Path: "/x.cfg"}}, nil); err == nil {
+		if report, err := (Service{}).Check(t.Context(), bin, []Candidate{{Path: "/x.cfg"}}, nil); err == nil {
 			t.Errorf("%s: %+v", name, report)
 		}
 	}

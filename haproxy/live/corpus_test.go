@@ -154,7 +154,7 @@ func certificatesOf(data, bundle []byte) []live.Candidate {
 
 func check(t *testing.T, bin string, c live.Candidate, extra []live.Candidate) live.Report {
 	t.Helper()
-	r, err := live.Check(t.Context(), bin, []live.Candidate{c}, extra)
+	r, err := (live.Service{}).Check(t.Context(), bin, []live.Candidate{c}, extra)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func checksNodes(t *testing.T, in live.Install) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := live.Check(t.Context(), in.Bin, []live.Candidate{{Path: m.Path, Data: m.After}}, []live.Candidate{{Path: s.Bundle, Data: bundle}})
+	report, err := (live.Service{}).Check(t.Context(), in.Bin, []live.Candidate{{Path: m.Path, Data: m.After}}, []live.Candidate{{Path: s.Bundle, Data: bundle}})
 	if err != nil || !report.OK {
 		t.Fatalf("%v\n%s", err, report.Output)
 	}
@@ -50,7 +50,7 @@ func checksReally(t *testing.T, in live.Install) {
 		t.Fatal(err)
 	}
 	set := []live.Candidate{{Path: path, Data: m.After}}
-	report, err := live.Check(t.Context(), in.Bin, set, []live.Candidate{{Path: s.Bundle, Data: bundle}})
+	report, err := (live.Service{}).Check(t.Context(), in.Bin, set, []live.Candidate{{Path: s.Bundle, Data: bundle}})
 	if err != nil || !report.OK {
 		t.Fatalf("%v\n%s", err, report.Output)
 	}
@@ -59,12 +59,12 @@ func checksReally(t *testing.T, in live.Install) {
 			t.Errorf("%+v", msg)
 		}
 	}
-	report, err = live.Check(t.Context(), in.Bin, set, nil)
+	report, err = (live.Service{}).Check(t.Context(), in.Bin, set, nil)
 	if err != nil || report.OK {
 		t.Errorf("a bundle that is not there was accepted (%v)", err)
 	}
 	bad := []live.Candidate{{Path: path, Data: []byte("global\n    nonsense\n")}}
-	report, err = live.Check(t.Context(), in.Bin, bad, nil)
+	report, err = (live.Service{}).Check(t.Context(), in.Bin, bad, nil)
 	found := false
 	for _, msg := range report.Messages {
 		found = found || msg.Level == "ALERT" && msg.File == path && msg.Line == 2

@@ -32,7 +32,7 @@ func TestCheckAsTheService(t *testing.T) {
 		if report, err := c.service.Check(t.Context(), in.Bin, set, nil); err != nil || !report.OK {
 			t.Errorf("%s: %v\n%s", name, err, report.Output)
 		}
-		if report, err := live.Check(t.Context(), in.Bin, set, nil); err != nil || report.OK {
+		if report, err := (live.Service{}).Check(t.Context(), in.Bin, set, nil); err != nil || report.OK {
 			t.Errorf("%s, in no service's name: %v, accepted %v", name, err, report.OK)
 		}
 	}
@@ -80,7 +80,7 @@ func TestCheckWithDefaultPath(t *testing.T) {
 			}
 			set = append(set, live.Candidate{Path: filepath.Join(dir, path), Data: []byte(text)})
 		}
-		report, err := live.Check(t.Context(), in.Bin, set, nil)
+		report, err := (live.Service{}).Check(t.Context(), in.Bin, set, nil)
 		if err != nil || report.OK != c.accept {
 			t.Errorf("%s: %v\n%s", name, err, report.Output)
 		}

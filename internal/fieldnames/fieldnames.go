@@ -2,10 +2,7 @@
 // Bitbucket. It is the one table from which both fronts are made.
 package fieldnames
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Prefixes begin names by which a proxy, and nobody else, tells where a request
 // came from and who sent it.
@@ -51,11 +48,3 @@ var Identity = slices.Concat(Addresses, Targets, Users)
 // 11.7.2; RFC 7540, 3.2.1), besides Connection, the fields that it names, and
 // Upgrade.
 var HopByHop = []string{"Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Proxy-Authenticate", "TE", "Trailer", "HTTP2-Settings"}
-
-// Claims reports whether a name claims something for a client. Case does not
-// matter.
-func Claims(name string) bool {
-	has := func(p string) bool { return len(name) >= len(p) && strings.EqualFold(name[:len(p)], p) }
-	return slices.ContainsFunc(Prefixes, has) ||
-		slices.ContainsFunc(Identity, func(n string) bool { return strings.EqualFold(name, n) })
-}

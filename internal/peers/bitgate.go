@@ -2,6 +2,7 @@ package peers
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 )
@@ -16,4 +17,21 @@ func BuildBitgate(dir string) (string, error) {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return program, nil
+}
+
+// Around is Suite.Around for a package that tests the built program: its path is
+// in *program while the tests run.
+func Around(program *string) func(run func() int) int {
+	return func(run func() int) int {
+		dir, err := os.MkdirTemp("", "bitgate-built")
+		if err == nil {
+			defer os.RemoveAll(dir)
+			*program, err = BuildBitgate(dir)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return run()
+	}
 }

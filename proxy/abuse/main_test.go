@@ -23,21 +23,7 @@ var program string
 // long says whether the long forms were asked for.
 var long = os.Getenv("BITGATE_TORTURE") == "1"
 
-func TestMain(m *testing.M) { peers.Suite{Around: build}.Main(m) }
-
-func build(run func() int) int {
-	dir, err := os.MkdirTemp("", "abuse")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if program, err = peers.BuildBitgate(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return run()
-}
+func TestMain(m *testing.M) { peers.Suite{Around: peers.Around(&program)}.Main(m) }
 
 // front is a running proxy.
 type front struct {

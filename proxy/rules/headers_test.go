@@ -22,7 +22,18 @@ func TestNamesThatGoNoFurther(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"Authorization", "Cookie", "Accept", "X-Atlassian-Token", "X-Auth-Token", "Git-Protocol", "X-Forwarde", "X", "Content-Type", "X-SSLX"} {
+	for _, name := range []string{
+		"x-forwarded-for", "X-Forwarded-Access-Token", "X-FORWARDED", "x-client-ip", "X-SSL-Client-CN",
+		"Client-Cert", "proxy", "x-remote-user", "CF-Connecting-IPv6",
+	} {
+		if forwardable([]byte(name)) {
+			t.Errorf("%s goes to Bitbucket", name)
+		}
+	}
+	for _, name := range []string{
+		"Authorization", "Cookie", "Accept", "X-Atlassian-Token", "X-Auth-Token", "Git-Protocol", "X-Forwarde", "X", "Content-Type", "X-SSLX",
+		"X-Requested-With", "",
+	} {
 		if !forwardable([]byte(name)) {
 			t.Errorf("%s does not reach Bitbucket", name)
 		}
