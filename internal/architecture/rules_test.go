@@ -35,6 +35,7 @@ var layers = map[string][]string{
 	"haproxy/rehearsal":  {"haproxy"},
 	"bitbucket":          {},
 	"certs":              {},
+	"certs/store":        {},
 	"haproxy":            {},
 	"proxy/config":       {},
 	"proxy/h1":           {},
