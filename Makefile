@@ -37,7 +37,7 @@ torture: # killed, refused and cut off from power at every system call, abused a
 bench-start: # how long a person waits for the first screen, and for version; needs root
 	go test -count=1 -run '^$$' -bench 'Version|Screen|Found' -benchtime 20x ./e2e
 
-pictures: # the README's pictures, of the real program on a standard installation; needs root
+pictures: # those of README and docs, of the real program on a standard installation; needs root
 	go test -count=1 -run '^$$' -bench Pictures -benchtime 1x ./e2e -pictures $(CURDIR)/docs/pictures
 
 # The peers run on core 0; the load, and what starts them, on the others.

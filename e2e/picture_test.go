@@ -13,7 +13,7 @@ var pictures = flag.String("pictures", "../docs/pictures", "folder of BenchmarkP
 
 // BenchmarkPictures (make pictures) draws the main screens of the real program
 // as a person walks through a standard installation, and puts one of them as
-// text into the README. It measures nothing; but only benchmarks have that
+// text into the guide. It measures nothing; but only benchmarks have that
 // installation.
 func BenchmarkPictures(b *testing.B) {
 	s := startScreen(b, "/root", 100, 30, []string{binary(b)})
@@ -50,19 +50,19 @@ func BenchmarkPictures(b *testing.B) {
 	draw("consent", "> apply_")
 	s.keys("Enter")
 	draw("result", "is up.")
-	intoREADME(b, text)
+	intoGuide(b, text)
 }
 
-var shownInREADME = regexp.MustCompile("(?s)(<!-- screen: begin[^\n]*-->\n).*(<!-- screen: end -->)")
+var shownInGuide = regexp.MustCompile("(?s)(<!-- screen: begin[^\n]*-->\n).*(<!-- screen: end -->)")
 
-func intoREADME(b *testing.B, text string) {
-	readme, err := os.ReadFile("../README.md")
+func intoGuide(b *testing.B, text string) {
+	guide, err := os.ReadFile("../docs/guide.md")
 	must(b, err)
 	var lines []string
 	for line := range strings.SplitSeq(strings.Trim(text, "\n"), "\n") {
 		lines = append(lines, strings.TrimRight(line, " "))
 	}
 	screen := regexp.MustCompile(`\n{3,}`).ReplaceAllString(strings.Join(lines, "\n"), "\n\n")
-	with := shownInREADME.ReplaceAllString(string(readme), "${1}```\n"+strings.ReplaceAll(screen, "$", "$$")+"\n```\n${2}")
-	must(b, os.WriteFile("../README.md", []byte(with), 0o644))
+	with := shownInGuide.ReplaceAllString(string(guide), "${1}```\n"+strings.ReplaceAll(screen, "$", "$$")+"\n```\n${2}")
+	must(b, os.WriteFile("../docs/guide.md", []byte(with), 0o644))
 }

@@ -1,6 +1,6 @@
 // Package interview is what the administrator can be asked, as data, and the
 // state of one asking. It knows no screen: the same list makes the guided setup,
-// the line prompter, the flags with their help and the README's table.
+// the line prompter, the flags with their help and docs/answers.md.
 //
 // How an interview goes on:
 //

@@ -30,7 +30,7 @@ type Option struct {
 }
 
 // Question is one thing the administrator may be asked. The same list makes
-// the wizard, the line prompter, the flags and their help, and the README's table.
+// the wizard, the line prompter, the flags and their help, and docs/answers.md.
 type Question struct {
 	ID      string // YAML key and flag name; a word of its own where Virtual
 	Virtual bool   // only asked: it sets other questions' keys, and has no flag

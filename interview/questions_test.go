@@ -9,7 +9,7 @@ import (
 )
 
 // Every answer has exactly one question, so that flags, help, answers file and
-// README are made from one list.
+// docs are made from one list.
 func TestEveryAnswerHasOneQuestion(t *testing.T) {
 	count := map[string]int{}
 	for _, q := range Questions() {

@@ -45,14 +45,14 @@ var exitTexts = []struct {
 	text string
 }{
 	{0, "done, nothing to do, or done with listed pendings"},
-	{1, "failed, refused or locked; nothing was changed"},
-	{2, "wrong usage or missing answers"},
-	{3, "changes are pending (plan --exit-code)"},
+	{1, "failed, refused or locked; nothing changed"},
+	{2, "usage, or missing answers (all missing flags are named at once)"},
+	{3, "changes pending (plan --exit-code)"},
 	{4, "Bitbucket refused the credentials"},
-	{5, "verification failed"},
+	{5, "verification found a fault"},
 	{6, "apply failed or was interrupted, and was taken back"},
 	{7, "rollback is incomplete; what is left is printed"},
-	{130, "cancelled before consent"},
+	{130, "cancelled before consent, or before the run had begun"},
 }
 
 func manCommand(w io.Writer, c *cobra.Command) {

@@ -101,7 +101,7 @@ type JSON struct{ W io.Writer }
 func (v JSON) line(key string, value any) {
 	b, err := json.Marshal(map[string]any{key: value})
 	if err != nil {
-		b, _ = json.Marshal(map[string]any{"error": message{Found: err.Error(), Exit: 1}})
+		b, _ = json.Marshal(map[string]any{"error": Message{Found: err.Error(), Exit: 1}})
 	}
 	_, _ = v.W.Write(append(b, '\n')) // a reader that is gone must not stop a run
 }
@@ -126,11 +126,11 @@ func (v JSON) Result(r setup.Result, end End) {
 // Fail prints the error that ends the program with exit.
 func (v JSON) Fail(err error, exit int) {
 	told := problem.Explain(err)
-	v.line("error", message{Found: strings.TrimSpace(err.Error()), Why: told.Why, Do: told.Do, Exit: exit})
+	v.line("error", Message{Found: strings.TrimSpace(err.Error()), Why: told.Why, Do: told.Do, Exit: exit})
 }
 
-// message is an error for a program.
-type message struct {
+// Message is an error for a program.
+type Message struct {
 	Found string   `json:"found"`
 	Why   []string `json:"why,omitempty"`
 	Do    []string `json:"do,omitempty"`
