@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"bitgate/certs/renewal"
 )
 
 // Paths of the material; PEM alone (leaf, chain and key in one file) or Cert
@@ -71,6 +73,11 @@ func (m *Material) Info() Info {
 		SelfSigned: selfSigned(m.leaf),
 		Sources:    maps.Clone(m.sources),
 	}
+}
+
+// Life is from when to when the leaf is valid.
+func (m *Material) Life() renewal.Life {
+	return renewal.Life{From: m.leaf.NotBefore, To: m.leaf.NotAfter}
 }
 
 // Bundle is the PEM HAProxy loads (manual, "crt"): leaf, intermediates, key; no

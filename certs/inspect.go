@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"bitgate/certs/renewal"
 	"bitgate/internal/problem"
 
 	"golang.org/x/net/idna"
@@ -26,10 +27,6 @@ func fatal(found, why, do string) problem.Finding {
 func warning(found, why, do string) problem.Finding {
 	return problem.Finding{ID: "certificate", Level: problem.Warn, Found: found, Why: why, Do: do}
 }
-
-// expiryWarning is how long before the end a renewal should have happened:
-// authorities with 90-day certificates expect it 30 days before.
-const expiryWarning = 30 * 24 * time.Hour
 
 // appleLimit is the longest life Apple's systems accept from any authority,
 // also a private one (https://support.apple.com/en-us/103769).
@@ -105,6 +102,7 @@ func (m *Material) checkName(host string) []problem.Finding {
 
 func (m *Material) checkDates(now time.Time) []problem.Finding {
 	const day = "2006-01-02 15:04 MST"
+	life := m.Life()
 	switch from, to := m.leaf.NotBefore, m.leaf.NotAfter; {
 	case now.After(to):
 		return []problem.Finding{fatal("the certificate expired on "+to.UTC().Format(day), "browsers and git refuse it", "renew it")}
@@ -112,8 +110,8 @@ func (m *Material) checkDates(now time.Time) []problem.Finding {
 		return []problem.Finding{fatal("the certificate is valid only from "+from.UTC().Format(day)+", it is now "+now.UTC().Format(day),
 			"browsers and git refuse it until then", "check this machine's clock, or wait",
 		)}
-	case to.Sub(now) < expiryWarning:
-		return []problem.Finding{warning(fmt.Sprintf("the certificate expires in %d days, on %s", int(to.Sub(now)/(24*time.Hour)), to.UTC().Format(day)),
+	case life.Overdue(now):
+		return []problem.Finding{warning(fmt.Sprintf("the certificate expires in %s, on %s", renewal.In(to.Sub(now)), to.UTC().Format(day)),
 			"nobody can clone or push after that", "renew it now, and see that renewal runs by itself",
 		)}
 	case to.Sub(from) > appleLimit:

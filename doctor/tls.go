@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-)
 
-// soon is when an approaching end of the certificate becomes a warning: time
-// enough for a purchase order, and more than ACME clients leave (30 days).
-const soon = 21 * 24 * time.Hour
+	"bitgate/certs/renewal"
+)
 
 var tlsChecks = []check{
 	{
@@ -106,15 +104,15 @@ func lookName(ctx context.Context, p *probe) verdict {
 func lookDates(ctx context.Context, p *probe) verdict {
 	leaf := p.handshake(ctx).state.PeerCertificates[0]
 	now := time.Now()
-	end := leaf.NotAfter.Format(time.DateOnly)
+	end, life := leaf.NotAfter.Format(time.DateOnly), renewal.Life{From: leaf.NotBefore, To: leaf.NotAfter}
 	switch left := leaf.NotAfter.Sub(now); {
 	case now.Before(leaf.NotBefore):
 		return fail("valid only from " + leaf.NotBefore.Format(time.RFC3339)).
 			doing("see whether the clock of this machine is right, else wait for that day")
 	case left <= 0:
 		return fail("ended on " + end)
-	case left < soon:
-		return warn(fmt.Sprintf("ends in %d days (%s)", int(left.Hours()/24), end))
+	case life.Overdue(now):
+		return warn(fmt.Sprintf("ends in %s (%s), and should have been renewed on %s", renewal.In(left), end, life.Due().Format(time.DateOnly)))
 	default:
 		return ok("valid until " + end)
 	}

@@ -15,7 +15,7 @@ const module = "bitgate/"
 var layers = map[string][]string{
 	"interview":          {"setup"},
 	"wizard":             {"interview", "setup"}, // setup's types; cmd hands it a Backend for the deeds
-	"doctor":             {"bitbucket", "haproxy/live", "certs"},
+	"doctor":             {"bitbucket", "haproxy/live", "certs", "certs/renewal"},
 	"setup":              {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
 	"setup/journal":      {"setup"},
 	"setup/detect":       {"setup", "setup/journal", "tomcat", "bitbucket", "haproxy", "haproxy/live", "certs"},
@@ -34,8 +34,9 @@ var layers = map[string][]string{
 	"haproxy/live/stage": {"haproxy", "haproxy/live", "haproxy/rehearsal"},
 	"haproxy/rehearsal":  {"haproxy"},
 	"bitbucket":          {},
-	"certs":              {},
 	"certs/store":        {},
+	"certs":              {"certs/renewal"},
+	"certs/renewal":      {},
 	"haproxy":            {},
 	"proxy/config":       {},
 	"proxy/h1":           {},
@@ -57,7 +58,7 @@ var layers = map[string][]string{
 // pure packages touch no file, network or process, and import of ours only what
 // does not either, or pureNames.
 var pure = []string{
-	"setup", "tomcat", "haproxy", "haproxy/rehearsal", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "interview", "wizard",
+	"setup", "certs/renewal", "tomcat", "haproxy", "haproxy/rehearsal", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "interview", "wizard",
 	"internal/fieldnames", "internal/hostport", "internal/node", "internal/pattern", "internal/printable", "internal/problem", "internal/publicurl", "internal/splice",
 }
 
