@@ -59,7 +59,7 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 	f.StringVar(&o.flags.SSHListen, "ssh-listen", "", "`ADDR` that takes SSH")
 	f.StringVar(&o.flags.SSHUpstream, "ssh-upstream", "", "Bitbucket's own SSH `ADDR`")
 	f.StringVar(&o.flags.AccessLog, "access-log", "", "access log `FILE`, - for standard error")
-	f.StringVar(&o.flags.AccessLogFormat, "access-log-format", "", "access log `FORMAT`: httplog (HAProxy's, the default) or json")
+	f.StringVar(&o.flags.AccessLogFormat, "access-log-format", "", "access log as `httplog|json` (default: httplog, HAProxy's)")
 	f.StringArrayVar(&o.nodes, "node", nil, "`NAME=HOST:PORT` of one of several servers, instead of --upstream (repeat)")
 	f.StringVar(&o.flags.MetricsListen, "metrics-listen", "", "`ADDR` or unix:/path of metrics and status page")
 	f.StringVar(&o.flags.Handover, "handover", "", "`PATH` of a socket where the next process is given this one's, for an upgrade without a gap")

@@ -41,6 +41,7 @@ since, unless --force is given; those are kept in the run's folder.`,
 	c.Flags().BoolVar(&o.force, "force", false, "also over edits made since the run")
 	c.Flags().BoolVar(&o.json, "json", false, "print events and the result as JSON lines")
 	o.sharedFlags = addShared(c)
+	c.ValidArgsFunction = runIDs(p, func() string { return o.stateDir })
 	return c
 }
 

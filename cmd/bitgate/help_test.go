@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -58,20 +60,55 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// TestManPage: one page that names every command and every exit code.
-func TestManPage(t *testing.T) {
-	code, page, _ := inProcess(t, nil, "", "man")
-	if code != 0 {
-		t.Fatalf("exit code %d", code)
+// TestManPages: each command has a page that names its flags and every exit code,
+// and each file one that names its keys. mandb and groff take them all.
+func TestManPages(t *testing.T) {
+	dir := t.TempDir()
+	if code, _, errText := inProcess(t, nil, "", "man", "--dir", dir); code != 0 {
+		t.Fatal(errText)
 	}
-	for path, c := range commands(newRoot(&process{})) {
-		name := strings.ReplaceAll(strings.TrimPrefix(path, "bitgate"), "-", `\-`)
-		if !c.HasAvailableSubCommands() && !strings.Contains(page, ".SS"+name) {
-			t.Errorf("no section for%s", name)
+	page := func(section int, name string) string {
+		t.Helper()
+		file := fmt.Sprintf("%s/man%d/%s.%d", dir, section, name, section)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Error(err)
+		}
+		if groff, err := exec.LookPath("groff"); err == nil {
+			if out, err := exec.Command(groff, "-man", "-Tutf8", "-ww", "-z", file).CombinedOutput(); err != nil || len(out) > 0 {
+				t.Errorf("groff: %v\n%s", err, out)
+			}
+		}
+		return string(text)
+	}
+	root := newRoot(&process{})
+	main := page(1, "bitgate")
+	for path, c := range commands(root) {
+		if c.HasAvailableSubCommands() || c.Name() == "help" {
+			continue
+		}
+		name := strings.ReplaceAll(path, " ", "-")
+		text := page(1, name)
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden && f.Name != "help" && !strings.Contains(text, `.B \-\-`+strings.ReplaceAll(f.Name, "-", `\-`)) {
+				t.Errorf("%s: no --%s", name, f.Name)
+			}
+		})
+		if !strings.Contains(text, ".B 130") || !strings.Contains(main, ".BR "+strings.ReplaceAll(name, "-", `\-`)+" (1)") {
+			t.Errorf("%s: no exit codes, or not in bitgate(1)", name)
 		}
 	}
-	if !strings.Contains(page, `.B \-\-haproxy\-cfg FILE`) || !strings.Contains(page, ".B 130") {
-		t.Error("flags or exit codes are missing")
+	for _, q := range interview.Questions() {
+		if !q.Virtual && !strings.Contains(page(5, "bitgate-answers.yaml"), "\n.B "+strings.ReplaceAll(q.ID, "-", `\-`)+":") {
+			t.Errorf("bitgate-answers.yaml(5) does not explain %s", q.ID)
+		}
+	}
+	if !strings.Contains(page(5, "bitgate-proxy.yaml"), `\fBhttp\-keep\-alive\-timeout\fR`) {
+		t.Error("bitgate-proxy.yaml(5) has no settings")
+	}
+	code, text, _ := inProcess(t, nil, "", "man", "cert", "inspect")
+	if file := page(1, "bitgate-cert-inspect"); code != 0 || text != file {
+		t.Errorf("bitgate man prints another page than it writes: %d", code)
 	}
 }
 

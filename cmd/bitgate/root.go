@@ -24,6 +24,7 @@ Without a command it starts the guided setup.`,
   bitgate plan --url https://git.example.com --cert fullchain.pem --key privkey.pem
   bitgate apply --answers answers.yaml --yes
   bitgate undo                take the last run back`,
+		Version:       thisBuild().String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          unknownCommand,
@@ -32,6 +33,8 @@ Without a command it starts the guided setup.`,
 		return usage(err.Error(), "see "+c.CommandPath()+" --help")
 	})
 	root.SuggestionsMinimumDistance = 2
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version") // cobra's own would be -v, too
 	hideRootFlags(root)
 	root.AddCommand(newProxy(p))
 	if p.serves() { // for months, so it does without what it will not need
@@ -44,6 +47,9 @@ Without a command it starts the guided setup.`,
 		setup, newPlan(p), newApply(p), newVerify(p), newRehearse(p), newUndo(p), newRecover(p), newHistory(p),
 		newRender(p), newCert(p), newDemo(p), newStandIn(p), newStage(p), newMan(p), newVersion(p),
 	)
+	if p.completes() {
+		addCompletions(root)
+	}
 	return root
 }
 
