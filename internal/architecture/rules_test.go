@@ -37,6 +37,7 @@ var layers = map[string][]string{
 	"certs/store":        {},
 	"certs":              {"certs/renewal"},
 	"certs/renewal":      {},
+	"certs/acme":         {"certs/store"},
 	"haproxy":            {},
 	"proxy/config":       {},
 	"proxy/h1":           {},
@@ -134,6 +135,7 @@ var exclusive = map[string][]string{
 	"github.com/spf13/cobra":           {"cmd/"},
 	"github.com/beevik/etree":          {"tomcat"},
 	"github.com/coreos/go-systemd/":    {"cmd/"},
+	"github.com/mholt/acmez/":          {"certs/acme"},
 	"github.com/rogpeppe/":             {}, // tests only
 	"github.com/creack/pty":            {},
 	"github.com/google/go-cmp":         {},

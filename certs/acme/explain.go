@@ -1,0 +1,174 @@
+package acme
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/mholt/acmez/v3/acme"
+
+	"bitgate/internal/problem"
+)
+
+// refusal is what an authority said no with.
+type refusal struct {
+	acme.Problem
+	request string
+	until   time.Time
+}
+
+// Error has the authority's own words first.
+func (r *refusal) Error() string {
+	text := r.Detail
+	for _, s := range r.Subproblems {
+		text += fmt.Sprintf("; %s: %s", s.Identifier.Value, s.Detail)
+	}
+	if text == "" {
+		text = "no reason given"
+	}
+	return fmt.Sprintf("%q (%s, %d, in answer to %s)", text, strings.TrimPrefix(r.Type, acme.ProblemTypeNamespace), r.Status, r.request)
+}
+
+// RetryAfter is until when the authority does not want to be asked again, zero where
+// it did not say.
+func RetryAfter(err error) time.Time {
+	var r *refusal
+	if errors.As(err, &r) {
+		return r.until
+	}
+	return time.Time{}
+}
+
+// explain makes an error for people of what the library says.
+func (c *Client) explain(err error, found string) error {
+	var told *problem.Error
+	if errors.As(err, &told) {
+		return problem.Wrap(told, found, "", "").WithKind(told.Kind) // a solver's own
+	}
+	request, until := c.talk.refused()
+	var p acme.Problem
+	switch {
+	case errors.As(err, &p):
+		why, do := advice(p, until)
+		if a, is := p.Resource.(acme.Authorization); is {
+			if own, o := c.challengeAdvice(p, a); own != "" {
+				why, do = own, o
+			}
+			request = "the challenge for " + a.IdentifierValue()
+		}
+		return problem.Wrap(&refusal{p, request, until}, found, why, do)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return problem.Wrap(err, found, "", "")
+	}
+	why, do := c.unreachable(err)
+	return problem.Wrap(&refusal{acme.Problem{Type: "no answer", Detail: plain(err)}, request, until}, found, why, do)
+}
+
+// plain drops the library's retry counters.
+func plain(err error) string {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err.Error()
+	}
+	return err.Error()
+}
+
+// unreachable: there was no answer that speaks ACME.
+func (c *Client) unreachable(err error) (why, do string) {
+	host := c.Order.Directory
+	if u, perr := url.Parse(host); perr == nil {
+		host = u.Host
+	}
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var dns *net.DNSError
+	var verify *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &unknown):
+		return "this machine does not trust the certificate of " + host, "name the authority's root with --ca-file"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "its certificate is outside its dates by this machine's clock (" + c.now().UTC().Format("2006-01-02 15:04 MST") + ")", "check the clock (timedatectl)"
+	case errors.As(err, &verify):
+		return "the certificate of " + host + " is not for it", "check the address of the authority, and what stands in between"
+	case errors.As(err, &dns):
+		return "the name " + host + " does not resolve on this machine", "check /etc/resolv.conf, or https_proxy where the way out leads through a proxy"
+	}
+	return "nothing can be ordered without it", "check that this machine reaches " + host + " (a firewall, or a proxy: https_proxy), and try again"
+}
+
+// advice is for what an authority says of the request itself.
+func advice(p acme.Problem, until time.Time) (why, do string) {
+	later := "try again later"
+	if !until.IsZero() {
+		later = "try again after " + until.UTC().Format("2006-01-02 15:04 MST")
+	}
+	switch p.Type {
+	case acme.ProblemTypeRateLimited:
+		return "the authority allows only so many of these in a time", later
+	case acme.ProblemTypeCAA:
+		return "a CAA record in DNS keeps this authority from issuing for the name", "add a CAA record that names it, or remove the one that forbids it"
+	case acme.ProblemTypeDNS:
+		return "the authority's resolvers find no usable answer for the name", "see that the name resolves in public DNS (a name that only the company knows cannot be validated from outside), or use --acme-challenge dns-01"
+	case acme.ProblemTypeExternalAccountRequired:
+		return "it makes accounts only for those who have one with it already", "--acme-eab-id ID --acme-eab-file FILE, with what the authority shows"
+	case acme.ProblemTypeUserActionRequired:
+		return "the authority waits for somebody to agree to its terms", "read " + orElse(p.Instance, "its terms of service") + " and agree there"
+	case acme.ProblemTypeRejectedIdentifier, acme.ProblemTypeUnsupportedIdentifier:
+		return "this authority does not issue for the name", "use a public name of your own, or another authority (--acme-ca)"
+	case acme.ProblemTypeBadCSR, acme.ProblemTypeBadPublicKey:
+		return "it does not accept the key or the request", "try the other type of key (--acme-key ecdsa or rsa)"
+	case acme.ProblemTypeUnauthorized:
+		return "the account may not do this", "see that it was not deactivated, and that the id and key of an external account are those that the authority shows"
+	case acme.ProblemTypeServerInternal:
+		return "the fault is the authority's own", later
+	case acme.ProblemTypeMalformed:
+		return "it did not understand the request", "see that the id and key of an external account are those that the authority shows, or take another authority"
+	}
+	if p.Status == 429 || p.Status >= 500 {
+		return "the authority is busy or out of order", later
+	}
+	return "nothing was issued", later
+}
+
+// challengeAdvice is for a name that the authority could not validate.
+func (c *Client) challengeAdvice(p acme.Problem, a acme.Authorization) (why, do string) {
+	name := a.IdentifierValue()
+	switch p.Type {
+	case acme.ProblemTypeConnection, acme.ProblemTypeUnauthorized, acme.ProblemTypeIncorrectResponse, acme.ProblemTypeTLS:
+	default:
+		return "", ""
+	}
+	reached := p.Type == acme.ProblemTypeUnauthorized || p.Type == acme.ProblemTypeIncorrectResponse
+	switch c.Order.Challenge {
+	case HTTP01:
+		if reached {
+			return "something else answers http://" + name + "/.well-known/acme-challenge/, or answers for another account",
+				"see that every address of the name in public DNS (A and AAAA) leads to this machine, and what stands before it"
+		}
+		return "the authority connects to port 80 of every address that public DNS has for the name, IPv6 first",
+			"open port 80 of the firewall to everybody, remove a stale AAAA record, or use --acme-challenge dns-01"
+	case TLSALPN01:
+		return "the authority connects to port 443 of the name and must meet the built-in proxy itself",
+			"see that nothing before it ends TLS, or use --acme-challenge http-01"
+	case DNS01:
+		return "the authority did not find the record at _acme-challenge." + strings.TrimPrefix(name, "*."),
+			"see that the hook changes the zone that the whole world sees, and returns only when all its servers have the record"
+	case DNSPersist01:
+		return "the authority did not find the record at _validation-persist." + strings.TrimPrefix(name, "*."),
+			"set the record that bitgate cert acme --record prints"
+	}
+	return "", ""
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

@@ -1,0 +1,60 @@
+package acme
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+
+	"github.com/mholt/acmez/v3"
+	"github.com/mholt/acmez/v3/acme"
+
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
+)
+
+// Folder answers TLS-ALPN-01 by files that the built-in proxy reads (its
+// acme-challenges): NAME.pem, a certificate that is good for nothing else, with its key.
+type Folder struct {
+	Dir   string
+	Group int // whose members read the files; -1 for none
+}
+
+// Type is Solver's.
+func (Folder) Type() string { return TLSALPN01 }
+
+func (f Folder) file(c acme.Challenge) string {
+	return filepath.Join(f.Dir, ServerName(c.Identifier.Value)+".pem")
+}
+
+// Present is Solver's.
+func (f Folder) Present(_ context.Context, c acme.Challenge) error {
+	cert, err := acmez.TLSALPN01ChallengeCert(c)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		return err
+	}
+	data := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
+	data = append(data, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
+	old, err := atomicfile.Read(f.file(c))
+	if err != nil {
+		return problem.Wrap(err, "the challenge's certificate cannot be put into "+f.Dir, "the proxy shows it to the authority", "check the folder")
+	}
+	mode := os.FileMode(0o600)
+	if f.Group >= 0 {
+		mode = 0o640
+	}
+	return atomicfile.Writer{}.Private(old, data, mode, f.Group)
+}
+
+// CleanUp is Solver's.
+func (f Folder) CleanUp(_ context.Context, c acme.Challenge) error {
+	if err := os.Remove(f.file(c)); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+package peers
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Pebble is Let's Encrypt's authority for tests, with a DNS server for it whose names
+// all lead to 127.0.0.1. A fifth of its nonces are refused, as any authority may.
+type Pebble struct {
+	*Process
+	Directory string // its URL
+	CAFile    string // the root of its own https
+	HTTPPort  int    // where it validates http-01
+	TLSPort   int    // and tls-alpn-01
+	DNS       string // address of the DNS server
+	dnsAdmin  string
+}
+
+// PebbleOptions are what a test may want otherwise.
+type PebbleOptions struct {
+	HTTPPort, TLSPort int               // 0: free ones
+	Address           string            // where it listens; "" is 127.0.0.1
+	Bindings          map[string]string // id -> MAC key of external accounts; none needed where it is nil
+	Nonces            int               // percent of nonces that are refused; 0 is 20, below is none
+	Env               []string
+}
+
+// StartPebble runs the version that tools/go.mod pins.
+func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
+	t.Helper()
+	dir := t.TempDir()
+	if o.HTTPPort == 0 {
+		o.HTTPPort = FreePort(t)
+	}
+	if o.TLSPort == 0 {
+		o.TLSPort = FreePort(t)
+	}
+	if o.Address == "" {
+		o.Address = "127.0.0.1"
+	}
+	if o.Nonces == 0 {
+		o.Nonces = 20
+	}
+	p := &Pebble{HTTPPort: o.HTTPPort, TLSPort: o.TLSPort, CAFile: filepath.Join(dir, "root.pem"), DNS: FreeAddress(t), dnsAdmin: FreeAddress(t)}
+	Start(t, exec.Command(tool(t, "pebble-challtestsrv"), "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "",
+		"-dnsserver", p.DNS, "-management", p.dnsAdmin, "-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "")).waitReady(t, p.dnsAdmin)
+	listen := net.JoinHostPort(o.Address, fmt.Sprint(FreePort(t)))
+	writeServerCertificate(t, p.CAFile, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), o.Address)
+	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
+		"listenAddress": listen, "managementListenAddress": FreeAddress(t),
+		"certificate": filepath.Join(dir, "cert.pem"), "privateKey": filepath.Join(dir, "key.pem"),
+		"httpPort": o.HTTPPort, "tlsPort": o.TLSPort, "ocspResponderURL": "",
+		"externalAccountBindingRequired": o.Bindings != nil, "externalAccountMACKeys": o.Bindings,
+		"domainBlocklist": []string{"blocked.example"},
+		"retryAfter":      map[string]int{"authz": 1, "order": 1}, "keyAlgorithm": "ecdsa",
+		"profiles": map[string]any{
+			"classic":    map[string]any{"description": "90 days", "validityPeriod": 90 * 86400},
+			"shortlived": map[string]any{"description": "160 hours", "validityPeriod": 160 * 3600},
+			"hour":       map[string]any{"description": "an hour", "validityPeriod": 3600},
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "pebble.json")
+	if err := os.WriteFile(path, config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(tool(t, "pebble"), "-config", path, "-strict", "-dnsserver", p.DNS)
+	cmd.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", fmt.Sprintf("PEBBLE_WFE_NONCEREJECT=%d", max(o.Nonces, 0)), "PEBBLE_AUTHZREUSE=0")
+	cmd.Env = append(cmd.Env, o.Env...)
+	p.Process = Start(t, cmd)
+	p.waitReady(t, listen)
+	p.Directory = "https://" + listen + "/dir"
+	return p
+}
+
+// SetDNS asks the DNS server's administrator: path such as "/set-aaaa", body its JSON.
+func (p *Pebble) SetDNS(t testing.TB, path string, body any) {
+	t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post("http://"+p.dnsAdmin+path, "application/json", bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", path, resp.Status)
+	}
+}
+
+// DNSHook writes a program that sets and removes the records of dns-01.
+func (p *Pebble) DNSHook(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "hook")
+	script := fmt.Sprintf(`#!/bin/sh
+case $1 in
+present) curl -sf -d "{\"host\":\"$2\",\"value\":\"$3\"}" http://%[1]s/set-txt ;;
+cleanup) curl -sf -d "{\"host\":\"$2\"}" http://%[1]s/clear-txt ;;
+*) exit 2 ;;
+esac
+`, p.dnsAdmin)
+	if err := WriteProgram(path, []byte(script)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// tool is the path of a program that tools/go.mod pins, built at its first use.
+func tool(t testing.TB, name string) string {
+	t.Helper()
+	mod, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		t.Fatalf("go env GOMOD: %v", err)
+	}
+	cmd := exec.Command("go", "tool", "-modfile=tools/go.mod", "-n", name)
+	cmd.Dir = filepath.Dir(strings.TrimSpace(string(mod)))
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go tool %s: %v", name, err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// writeServerCertificate makes a root and a certificate for one address.
+func writeServerCertificate(t testing.TB, rootFile, certFile, keyFile, address string) {
+	t.Helper()
+	now := time.Now()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "root of the authority for tests"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IPAddresses: []net.IP{net.ParseIP(address)}, DNSNames: []string{"localhost"},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for path, data := range map[string][]byte{rootFile: cert, certFile: cert, keyFile: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})} {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
