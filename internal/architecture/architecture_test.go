@@ -60,6 +60,8 @@ func TestRulesCanFail(t *testing.T) {
 		{"tomcat/a.go", `import "bitgate/internal/quietterm"`, "pure and must not import internal/quietterm"},
 		{"tomcat/a.go", `import "bitgate/internal/atomicfile"; var _ = atomicfile.Read`, "pure and must not use internal/atomicfile.Read"},
 		{"setup/detect/a.go", `import "os"; var _ = os.Getenv("HOME")`, "os.Getenv belongs to cmd/bitgate"},
+		{"certs/keystore/a.go", `import "os"`, "certs/keystore is pure and must not import os"},
+		{"certs/keystore/a.go", `import "bitgate/certs"`, "certs/keystore must not import certs"},
 		{"setup/a.go", `import "os"`, "setup is pure and must not import os"},
 		{"setup/a.go", `import "bitgate/internal/atomicfile"; var _ = atomicfile.Read`, "setup is pure and must not use internal/atomicfile.Read"},
 		{"setup/a.go", `import "bitgate/internal/service"; var _ = service.Do`, "setup is pure and must not use internal/service.Do"},

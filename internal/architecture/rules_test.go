@@ -35,9 +35,10 @@ var layers = map[string][]string{
 	"haproxy/rehearsal":  {"haproxy"},
 	"bitbucket":          {},
 	"certs/store":        {},
-	"certs":              {"certs/renewal"},
+	"certs":              {"certs/renewal", "certs/keystore"},
 	"certs/renewal":      {},
 	"certs/acme":         {"certs/store"},
+	"certs/keystore":     {},
 	"haproxy":            {},
 	"proxy/config":       {},
 	"proxy/h1":           {},
@@ -59,7 +60,7 @@ var layers = map[string][]string{
 // pure packages touch no file, network or process, and import of ours only what
 // does not either, or pureNames.
 var pure = []string{
-	"setup", "certs/renewal", "tomcat", "haproxy", "haproxy/rehearsal", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "interview", "wizard",
+	"setup", "certs/renewal", "certs/keystore", "tomcat", "haproxy", "haproxy/rehearsal", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "interview", "wizard",
 	"internal/fieldnames", "internal/hostport", "internal/node", "internal/pattern", "internal/printable", "internal/problem", "internal/publicurl", "internal/splice",
 }
 

@@ -22,7 +22,8 @@ func Required() bool {
 }
 
 // Need fails the test when one of the named programs is missing, or skips it
-// where peers are not required. "tomcat" stands for Tomcat 10 with a Java.
+// where peers are not required. "tomcat" stands for Tomcat 10 with a Java,
+// "bouncycastle" for its library.
 func Need(t testing.TB, programs ...string) {
 	t.Helper()
 	var missing []string
@@ -42,7 +43,11 @@ func Need(t testing.TB, programs ...string) {
 }
 
 func present(name string) bool {
-	if name == "tomcat" {
+	switch name {
+	case "bouncycastle":
+		_, err := os.Stat(bouncyCastle)
+		return err == nil
+	case "tomcat":
 		_, err := os.Stat(filepath.Join(catalinaHome, "bin", "catalina.sh"))
 		return err == nil && find("java") != ""
 	}

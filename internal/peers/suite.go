@@ -102,6 +102,7 @@ func (s Suite) tests(m Runner) int {
 			panic(err) // -test.parallel is the testing package's
 		}
 	}
+	defer removeShared()
 	if s.Around != nil {
 		return s.Around(m.Run)
 	}
