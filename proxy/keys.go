@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"time"
 
 	"bitgate/certs"
@@ -20,6 +21,15 @@ func loadKeys(c config.Config, opener *keys.Opener) (*keys.Store, error) {
 		open = opener.Open
 	}
 	return keys.OpenBy(open, KeyPaths(c), time.Now())
+}
+
+// tlsConfig serves the keys, and challenges of tls-alpn-01 where there may be some.
+func tlsConfig(c config.Config, store *keys.Store) *tls.Config {
+	t := store.Config(*c.HTTP2)
+	if c.ChallengeFolder != "" {
+		t.GetConfigForClient = keys.Challenges(c.ChallengeFolder)
+	}
+	return t
 }
 
 // InspectKeys logs what is wrong with the certificates that are served all the same:

@@ -73,9 +73,9 @@ func NewWithKeys(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, e
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{common: exchange.NewCommon(c, l, files), keys: store, tls: store.Config(*c.HTTP2), started: time.Now(), stopped: make(chan struct{})}
+	p := &Proxy{common: exchange.NewCommon(c, l, files), keys: store, tls: tlsConfig(c, store), started: time.Now(), stopped: make(chan struct{})}
 	p.ssh = ssh.New(c, l, p.common.Open, p.common.Admission)
-	p.plain = newServer(p, server.Redirector{URL: c.URL, Log: l})
+	p.plain = newServer(p, server.Redirector{Config: &p.common.Config, Log: l})
 	p.admin = newServer(p, admin{p})
 	for _, s := range []*http.Server{p.plain, p.admin} {
 		s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = c.RequestTimeout, c.RequestTimeout, c.RequestTimeout

@@ -70,6 +70,11 @@ type Config struct {
 	LimitRate        float64           `yaml:"limit-rate,omitempty"`              // requests per second of one client; 0 is no limit
 	LimitBurst       int               `yaml:"limit-burst,omitempty"`             // at once before the rate holds; 0 is one second's
 
+	// ACME (RFC 8555): what a front does for who orders its certificates.
+	Thumbprint      string `yaml:"acme-thumbprint,omitempty"` // of the account's key; http-01 is answered with it, on every listener
+	ChallengesOnly  bool   `yaml:"acme-only,omitempty"`       // redirect-listen answers nothing else, and redirects nobody
+	ChallengeFolder string `yaml:"acme-challenges,omitempty"` // with NAME.pem, the certificates of tls-alpn-01 (RFC 8737)
+
 	// Obsolete says which lines of the file are without effect, for the log.
 	Obsolete []string `yaml:"-"`
 }

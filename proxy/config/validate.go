@@ -60,6 +60,7 @@ func (c Config) mistakes(note noter) {
 	if f := c.AccessLogFormat; f != "" && f != LogHTTP && f != LogJSON {
 		note("access-log-format", "%q is neither %q nor %q", f, LogHTTP, LogJSON)
 	}
+	c.validateChallenges(note)
 	c.validateServers(note)
 	c.validateHeaders(note)
 	c.validateHosts(note)

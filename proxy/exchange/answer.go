@@ -208,7 +208,7 @@ func (e *exchange) say(a *rules.Answer) {
 	if e.end == 0 {
 		e.end = a.Cause
 	}
-	e.reason, e.ours = a.Explain(), true
+	e.reason, e.ours, e.backend = a.Explain(), true, a.Backend
 	e.begun, e.status = true, a.Status
 	fields, body := a.Write(&e.p.Config, e.r, e.Now())
 	err := e.begin(h1.Head{Status: a.Status, Reason: []byte(a.Reason()), Fields: fields, Length: int64(len(body))})

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -68,6 +69,7 @@ type exchange struct {
 	slow            bool   // the client took no bytes for too long
 	ours            bool   // the answer is the proxy's
 	reason          string // of that, or why it broke off
+	backend         string // "" for Bitbucket
 	complete        bool
 	rec             record.Record
 }
@@ -275,7 +277,7 @@ func (e *exchange) done() {
 	}
 	connections := e.p.Clients.Connections()
 	e.rec = record.Record{
-		Client: e.r.ClientPort(), Frontend: "bitgate~", Backend: "bitbucket", Marks: e.marks,
+		Client: e.r.ClientPort(), Frontend: "bitgate~", Backend: cmp.Or(e.backend, "bitbucket"), Marks: e.marks,
 		Status: e.status, BytesSent: e.bytes.Load(), BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.sticky.State, Insert: e.sticky.Insert,
 		ActiveConns: connections, FrontendConns: connections, BackendConns: e.atAll, ServerConns: e.atServer,
 		Method: e.r.Verb(), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent, Host: e.r.Host, Reason: e.reason, Own: e.ours,

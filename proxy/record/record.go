@@ -44,6 +44,10 @@ type Record struct {
 	Agent                    string // captured header User-Agent (hr)
 }
 
+// Challenge is the Backend of what an authority asked to see whose name it is
+// (http-01, tls-alpn-01).
+const Challenge = "acme"
+
 // Marks are the moments of an exchange; the zero time is "not reached".
 type Marks struct {
 	First     time.Time // the request's first byte (or the connection, for one that sent none)

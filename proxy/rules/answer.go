@@ -25,12 +25,14 @@ type Answer struct {
 	Text     string       // a sentence for the reader, "" for a redirect
 	Why      string       // for the log where Text does not say it
 	Location string
+	Plain    string // the whole body, for a program; "" for none
+	Backend  string // for the log, where it is a kind of its own
 	Retry    string // Retry-After, in seconds; "" says nothing
 }
 
 // Reasons of the statuses that the proxy answers by itself.
 var reasons = map[int]string{
-	301: "Moved Permanently", 302: "Found", 308: "Permanent Redirect",
+	200: "OK", 301: "Moved Permanently", 302: "Found", 308: "Permanent Redirect",
 	400: "Bad Request", 405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large", 414: "URI Too Long", 417: "Expectation Failed",
 	421: "Misdirected Request", 429: "Too Many Requests", 431: "Request Header Fields Too Large",
 	501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
@@ -64,6 +66,9 @@ func (a *Answer) Write(c *config.Config, r *Request, now time.Time) ([]h1.Field,
 	fields := []h1.Field{field("Date", now.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))} // RFC 9110, 5.6.7
 	if a.Location != "" {
 		return append(fields, field("Location", a.Location)), ""
+	}
+	if a.Plain != "" {
+		return append(fields, field("Content-Type", "text/plain"), field("Cache-Control", "no-store")), a.Plain
 	}
 	if a.Retry != "" {
 		fields = append(fields, field("Retry-After", a.Retry))

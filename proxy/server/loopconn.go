@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -14,8 +15,10 @@ import (
 	"bitgate/proxy/conns"
 	"bitgate/proxy/exchange"
 	"bitgate/proxy/inflight"
+	"bitgate/proxy/keys"
 	"bitgate/proxy/loop"
 	"bitgate/proxy/metrics"
+	"bitgate/proxy/record"
 )
 
 // loopConn is a client's connection on an event loop. Between two requests it is
@@ -97,11 +100,27 @@ func (c *loopConn) begin() {
 	}
 	_ = c.conn.SetDeadline(time.Time{})
 	c.conn.QuickAck()
-	if c.tls.ConnectionState().NegotiatedProtocol == "h2" {
+	switch c.tls.ConnectionState().NegotiatedProtocol {
+	case "h2":
 		c.speakH2()
+		return
+	case keys.ChallengeProtocol:
+		c.validated()
 		return
 	}
 	c.speak(p.Config.RequestTimeout)
+}
+
+// validated: an authority has seen a certificate of tls-alpn-01 and wants nothing else
+// (RFC 8737, 3).
+func (c *loopConn) validated() {
+	now := c.host.Now()
+	c.host.p.Log.Access(&record.Record{
+		Client: c.remote, Frontend: "bitgate~", Backend: record.Challenge, End: record.Local, Status: http.StatusOK,
+		Marks: record.Marks{First: now, Head: now, End: now}, Method: "TLS", Target: c.tls.ConnectionState().ServerName, Protocol: keys.ChallengeProtocol,
+	})
+	_ = c.tls.Close() // the authority may have closed already
+	c.conn.Close()
 }
 
 // turnAway tells why a handshake failed, and who sent HTTP what to send instead. A
