@@ -130,6 +130,26 @@ func containerOf(dir string) (group, why string) {
 	return "", ""
 }
 
+// hasOurRoot reports whether p's paths are those of this program: where bitgate runs
+// in a container itself, what shares it with bitgate is in no other one. The same
+// root directory is not enough, for others may be mounted below it.
+func (p *process) hasOurRoot() bool {
+	self := filepath.Join(p.proc, "self")
+	own, err := os.Stat(filepath.Join(self, "root") + "/")
+	if err != nil {
+		return false
+	}
+	if theirs, err := os.Stat(p.inside("/")); err != nil || !os.SameFile(own, theirs) {
+		return false
+	}
+	ours, err := os.Readlink(filepath.Join(self, "ns/mnt"))
+	if err != nil {
+		return false
+	}
+	theirs, err := os.Readlink(filepath.Join(p.proc, strconv.Itoa(p.pid), "ns/mnt"))
+	return err == nil && ours == theirs || p.home != "" && p.knows(p.home, p.home)
+}
+
 // inside is a path of p's as this machine reaches it while p runs.
 func (p *process) inside(path string) string {
 	return filepath.Join(p.proc, strconv.Itoa(p.pid), "root") + path

@@ -1,6 +1,7 @@
 package bitbucket
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -135,6 +136,35 @@ func TestDetectContainer(t *testing.T) {
 		}
 		if tc.want && !hasNote(in, "a path inside it") {
 			t.Errorf("%s: notes %q", name, in.Notes)
+		}
+	}
+}
+
+// Where bitgate runs in the container of Bitbucket, or both in a machine that somebody
+// started as a container, the paths of one are those of the other.
+func TestDetectInOurOwnContainer(t *testing.T) {
+	home := t.TempDir()
+	for name, tc := range map[string]struct {
+		home, ourRoot, theirRoot, theirMounts string
+		want                                  bool
+	}{
+		"all of it shared":                {"/nowhere", "/", "/", "mnt:[1]", false},
+		"mounts of its own, home shared":  {home, "/", "/", "mnt:[2]", false},
+		"mounts of its own, another home": {"/nowhere", "/", "/", "mnt:[2]", true},
+		"a root of its own":               {home, "/", home, "mnt:[1]", true},
+	} {
+		proc := put(t, map[string]string{"self/": ""})
+		for link, to := range map[string]string{"root": tc.ourRoot, "ns/mnt": "mnt:[1]"} {
+			file := filepath.Join(proc, "self", link)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.Symlink(to, file)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fakeProcess(t, proc, 40, []string{"java", "-Dbitbucket.home=" + tc.home, "-Dbitbucket.install=/opt"}, nil, map[string]string{
+			"cgroup": "0::/system.slice/docker-0123.scope\n", "root": "-> " + tc.theirRoot, "ns/mnt": "-> " + tc.theirMounts,
+		})
+		if in := detect(t, Search{Proc: proc}); (in.Container != nil) != tc.want || in.PID != 40 {
+			t.Errorf("%s: container %+v, process %d", name, in.Container, in.PID)
 		}
 	}
 }

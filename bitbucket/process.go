@@ -61,7 +61,6 @@ func readProcess(dir string, pid int) (process, bool) {
 		return p, false
 	}
 	p.cwd, _ = os.Readlink(filepath.Join(dir, "cwd"))
-	p.group, p.contained = containerOf(dir)
 	for _, key := range []string{"bitbucket.home", "stash.home"} {
 		if v := p.systemProperty(key); v != "" && p.home == "" {
 			p.home, p.homeWhy = p.absolute(v), "-D"+key
@@ -71,6 +70,9 @@ func readProcess(dir string, pid int) (process, bool) {
 		if v := p.variable(name); v != "" && p.home == "" {
 			p.home, p.homeWhy = p.absolute(v), name+" in the environment"
 		}
+	}
+	if !p.hasOurRoot() {
+		p.group, p.contained = containerOf(dir)
 	}
 	return p, true
 }
