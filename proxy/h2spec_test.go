@@ -24,15 +24,15 @@ func TestH2spec(t *testing.T) {
 	r := start(t, server(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, strings.Repeat("answer ", 20))
 	}), nil)
-	_, port, _ := net.SplitHostPort(r.addr)
-	report := filepath.Join(t.TempDir(), "report.xml")
-	cmd := exec.Command("go", "tool", "-modfile=tools/go.mod", "h2spec", "--strict", "--tls", "--insecure", "--timeout", "4",
-		"--host", "localhost", "--port", port, "--path", "/bitbucket/x", "--junit-report", report)
-	cmd.Dir = ".."
-	out, runErr := cmd.CombinedOutput() // fails when a case does
-	data, err := os.ReadFile(report)
-	if err != nil {
-		t.Fatalf("no report: %v\n%v\n%s", err, runErr, out)
+	out, data := "", []byte(nil)
+	// What a busy machine keeps from answering in time answers in a longer one.
+	for _, seconds := range []string{"4", "30"} {
+		if out, data = h2spec(t, r.addr, seconds); data != nil && !strings.Contains(out, "Timeout") {
+			break
+		}
+	}
+	if data == nil {
+		t.Fatalf("no report:\n%s", out)
 	}
 	var suites struct {
 		Suite []struct {
@@ -67,4 +67,18 @@ func TestH2spec(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(failed)) {
 		t.Errorf("%s: %s", name, failed[name])
 	}
+}
+
+// h2spec runs all cases, each with a limit, and returns its output and its report,
+// nil where it made none.
+func h2spec(t *testing.T, addr, seconds string) (out string, report []byte) {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(addr)
+	file := filepath.Join(t.TempDir(), "report.xml")
+	cmd := exec.Command("go", "tool", "-modfile=tools/go.mod", "h2spec", "--strict", "--tls", "--insecure", "--timeout", seconds,
+		"--host", "localhost", "--port", port, "--path", "/bitbucket/x", "--junit-report", file)
+	cmd.Dir = ".."
+	text, err := cmd.CombinedOutput() // fails when a case does
+	report, readErr := os.ReadFile(file)
+	return fmt.Sprintf("%v, %v\n%s", err, readErr, text), report
 }
