@@ -11,8 +11,8 @@ import (
 )
 
 // sharePlain adds the section of a bind to those that send plain requests for
-// our name on to HTTPS, or says why it cannot.
-func (m *merger) sharePlain(b *bindings, h bindAt, want string) error {
+// our name on to HTTPS, or only answer challenges, or says why it cannot.
+func (m *merger) sharePlain(b *bindings, h bindAt, want string, sends bool) error {
 	sec := m.section(h.place)
 	why := ""
 	switch {
@@ -28,15 +28,19 @@ func (m *merger) sharePlain(b *bindings, h bindAt, want string) error {
 		why = "it stands under a condition (.if), and may not be there when HAProxy starts"
 	}
 	if why != "" {
-		return refuseBind(h, want, why, "leave the redirect out (--http-redirect never), or take that bind out")
+		do := "leave the redirect out (--http-redirect never), or take that bind out"
+		if !sends {
+			do = "validate another way (--acme-challenge dns-01), or take that bind out"
+		}
+		return refuseBind(h, want, why, do)
 	}
 	for i := range b.plain {
 		if s := &b.plain[i]; s.place == h.place {
-			s.binds = append(s.binds, h.line)
+			s.binds, s.sends = append(s.binds, h.line), s.sends || sends
 			return nil
 		}
 	}
-	b.plain = append(b.plain, sharedSection{place: h.place, binds: []int{h.line}})
+	b.plain = append(b.plain, sharedSection{place: h.place, binds: []int{h.line}, sends: sends})
 	return nil
 }
 

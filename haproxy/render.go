@@ -20,7 +20,7 @@ var assumed = Version{Major: 2, Minor: 6}
 
 // Render returns our sections with their marker comments.
 func Render(s Site) (string, error) {
-	text, err := body(s, options{log: true, bindings: bindings{own: s.Listen, redirect: s.RedirectListen}})
+	text, err := body(s, options{log: true, bindings: bindings{own: s.Listen, redirect: s.RedirectListen, acme: s.onlyChallenges()}})
 	if err != nil {
 		return "", err
 	}
@@ -43,15 +43,17 @@ type view struct {
 	OldPath          string
 	OldRules         []string
 	Listen, Redirect []string
-	Shared           bool   // a frontend of the administrator's leads here
-	Joined           bool   // the rules are those for such requests
-	Strangers        bool   // there are other sites: plain requests for their names are not ours
-	PlainHosts       string // what our name may be in a plain request
-	Front            bool   // we have a TLS frontend
-	Loop             string // where our TLS frontend takes TLS that was passed through
-	Bytes            string // where it takes what was decrypted
-	H2               bool   // HTTP/2 is offered
-	Widens           bool   // a global section of ours sets the window for it
+	Challenge        string   // the rule that answers authorities (http-01), "" for none
+	ChallengeListen  []string // where nothing else is answered
+	Shared           bool     // a frontend of the administrator's leads here
+	Joined           bool     // the rules are those for such requests
+	Strangers        bool     // there are other sites: plain requests for their names are not ours
+	PlainHosts       string   // what our name may be in a plain request
+	Front            bool     // we have a TLS frontend
+	Loop             string   // where our TLS frontend takes TLS that was passed through
+	Bytes            string   // where it takes what was decrypted
+	H2               bool     // HTTP/2 is offered
+	Widens           bool     // a global section of ours sets the window for it
 	WideWindow       string
 	Bundle, TLS      string
 	Cluster          bool     // several nodes stand for each other
@@ -159,6 +161,7 @@ func (s Site) view(o options) (view, error) {
 	v.Front = len(v.Listen) > 0 || v.Bytes != ""
 	v.Shared = o.bindings.has(speaksHTTP)
 	v.Redirect = spellAll(o.bindings.redirect, s.Version)
+	v.Challenge, v.ChallengeListen = s.challengeRule(""), spellAll(o.bindings.acme, s.Version)
 	v.Cluster, v.Cookie = len(s.Nodes) > 0, node.Cookie
 	var err error
 	if v.Servers, err = s.spellServers(s.upstreams()); err != nil {
@@ -257,12 +260,15 @@ func (s Site) check() error {
 	case !path.IsAbs(s.Bundle) || strings.ContainsAny(s.Bundle, "\n\r\x00"):
 		return usage(fmt.Sprintf("%q is not an absolute path for the certificate bundle", s.Bundle), "HAProxy looks for relative ones below crt-base", "give the whole path")
 	}
+	if err := s.checkChallenges(); err != nil {
+		return err
+	}
 	return s.checkAddresses()
 }
 
 // checkAddresses: ours must neither overlap each other nor be an upstream.
 func (s Site) checkAddresses() error {
-	all := slices.Concat(s.Listen, s.RedirectListen)
+	all := slices.Concat(s.Listen, s.RedirectListen, s.onlyChallenges())
 	if s.SSHListen != "" {
 		all = append(all, s.SSHListen)
 	}

@@ -16,6 +16,7 @@ type sharedSection struct {
 	place
 	binds []int // indexes of the lines that bind the port
 	kind  sharing
+	sends bool // plain requests for our name are sent on to HTTPS
 }
 
 // sharing is what a section does with the connections of a port.
@@ -31,8 +32,9 @@ const (
 type bindings struct {
 	own      []string        // addresses nobody binds
 	shared   []sharedSection // sections of the administrator's that lead to us
-	plain    []sharedSection // those that are to send plain requests to HTTPS
+	plain    []sharedSection // those that are to send plain requests to HTTPS, or to answer challenges
 	redirect []string        // addresses for plain requests that nobody binds
+	acme     []string        // addresses for challenges alone that nobody binds
 	loop     string          // address for our own TLS frontend behind TLS that is passed through
 	bytes    string          // address for our own frontend behind TLS that was ended
 }
@@ -51,7 +53,10 @@ func (m *merger) bindings() (bindings, error) {
 		return b, err
 	}
 	b.own = free
-	if b.redirect, err = m.settle(m.site.RedirectListen, func(at bindAt, want string) error { return m.sharePlain(&b, at, want) }); err != nil {
+	if b.redirect, err = m.settle(m.site.RedirectListen, func(at bindAt, want string) error { return m.sharePlain(&b, at, want, true) }); err != nil {
+		return b, err
+	}
+	if b.acme, err = m.settle(m.site.onlyChallenges(), func(at bindAt, want string) error { return m.sharePlain(&b, at, want, false) }); err != nil {
 		return b, err
 	}
 	if i := slices.IndexFunc(b.shared, func(s sharedSection) bool { return s.kind != speaksHTTP }); i >= 0 {
@@ -148,7 +153,7 @@ func (m *merger) share(b *bindings, h bindAt, want string) error {
 	if e, err := parseListen(want); err == nil && !h.at.all4() && !h.at.all6() && h.at.host != e.host {
 		m.notes = append(m.notes, fmt.Sprintf("%s, line %d: %s is what is bound; Bitbucket is reached through that address only, not %s", h.File, h.Line, h.Address, want))
 	}
-	b.shared = append(b.shared, sharedSection{h.place, []int{h.line}, kind})
+	b.shared = append(b.shared, sharedSection{place: h.place, binds: []int{h.line}, kind: kind})
 	return nil
 }
 
@@ -211,11 +216,22 @@ func (m *merger) addRules(b bindings) error {
 		return rules(&sectionEditor{draft: m.files[s.file], merge: m, shared: s, site: m.site, sec: m.section(s.place)})
 	}
 	for _, s := range b.plain {
+		if err := edit(s, (*sectionEditor).challenge); err != nil {
+			return err
+		}
+		if !s.sends {
+			continue
+		}
 		if err := edit(s, (*sectionEditor).redirect); err != nil {
 			return err
 		}
 	}
 	for _, s := range b.shared {
+		if s.kind == speaksHTTP {
+			if err := edit(s, (*sectionEditor).challenge); err != nil {
+				return err
+			}
+		}
 		rules := (*sectionEditor).http
 		if s.kind != speaksHTTP {
 			rules = (*sectionEditor).sni

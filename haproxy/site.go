@@ -51,6 +51,8 @@ type Site struct {
 	SSHListen      string      // "" when SSH is not forwarded
 	SSHUpstream    string      // with Nodes only ":7999", the port at each of them
 	OldPath        string      // former context path to redirect from, "" for none ("/" means root)
+	Thumbprint     string      // of an ACME account's key: authorities that validate by http-01 are answered with it; "" for none
+	Challenges     []string    // plain HTTP addresses where they ask, those of RedirectListen or more
 	Version        Version
 	Adopt          bool  // sections made by hand for Bitbucket are replaced where that is safe
 	Used           []int // ports that other programs listen on; the loopback address, where one is needed, keeps off them

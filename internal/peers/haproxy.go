@@ -19,7 +19,13 @@ type HAProxy struct {
 // "daemon"; -W makes SIGUSR2 reload it.
 func StartHAProxy(t testing.TB, config string, addresses ...string) *HAProxy {
 	t.Helper()
-	cmd := exec.Command(Path(t, "haproxy"), "-W", "-db", "-f", config)
+	return StartHAProxyOf(t, Path(t, "haproxy"), config, addresses...)
+}
+
+// StartHAProxyOf is StartHAProxy for another program than Debian's.
+func StartHAProxyOf(t testing.TB, program, config string, addresses ...string) *HAProxy {
+	t.Helper()
+	cmd := exec.Command(program, "-W", "-db", "-f", config)
 	h := &HAProxy{Process: Start(t, cmd), Config: config}
 	for _, a := range addresses {
 		h.waitReady(t, a)

@@ -1,0 +1,197 @@
+package haproxy
+
+import (
+	"strings"
+	"testing"
+
+	"bitgate/internal/problem"
+	"bitgate/internal/splice"
+)
+
+const thumb = "5tmkb192oHoGsukptaXs6w6G6ApfJmZh5FLx1Yofg1I"
+
+func acmeSite(t testing.TB, edit func(*Site)) Site {
+	t.Helper()
+	return site(t, func(s *Site) {
+		s.Thumbprint, s.Challenges, s.RedirectListen = thumb, []string{":80"}, []string{":80"}
+		if edit != nil {
+			edit(s)
+		}
+	})
+}
+
+// rulesOf are the http-request rules of a section, in order.
+func rulesOf(t *testing.T, text, section string) []string {
+	t.Helper()
+	_, after, found := strings.Cut(text, "\n"+section+"\n")
+	if !found {
+		_, after, found = strings.Cut("\n"+text, "\n"+section+"\n")
+	}
+	if !found {
+		t.Fatalf("no %q in\n%s", section, text)
+	}
+	var out []string
+	for line := range strings.Lines(after) {
+		if line[0] != ' ' && line[0] != '\t' && line[0] != '\n' && line[0] != '#' {
+			break
+		}
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "http-request" {
+			out = append(out, strings.TrimSpace(line))
+		}
+	}
+	return out
+}
+
+// TestChallengeIsTheFirstRule: of the frontends of ours, with and without a redirect.
+func TestChallengeIsTheFirstRule(t *testing.T) {
+	for what, c := range map[string]struct {
+		edit     func(*Site)
+		sections []string
+	}{
+		"redirect":    {nil, []string{"frontend " + prefix + "_https", "frontend " + prefix + "_redirect"}},
+		"no redirect": {func(s *Site) { s.RedirectListen = nil }, []string{"frontend " + prefix + "_https", "frontend " + prefix + "_acme"}},
+	} {
+		for name, text := range fixtures {
+			s := acmeSite(t, c.edit)
+			m, err := merge(t, text, s)
+			if err != nil {
+				t.Errorf("%s, %s: %v", what, name, err)
+				continue
+			}
+			reversible(t, []byte(text), m, s)
+			for _, section := range c.sections {
+				plain := strings.ReplaceAll(string(m.After), "\r\n", "\n")
+				if !strings.Contains(plain, section+"\n") {
+					continue // the fixture has the port itself
+				}
+				if rules := rulesOf(t, plain, section); len(rules) == 0 || !strings.Contains(rules[0], "."+thumb+`"`) {
+					t.Errorf("%s, %s, %s: %q", what, name, section, rules)
+				}
+			}
+		}
+	}
+}
+
+const sharedPlain = `defaults
+    mode http
+frontend www
+    bind :80
+    acl x path /x
+    http-request set-header X-A b
+    http-request redirect scheme https code 301
+    redirect prefix https://www.example.com if x
+    default_backend www
+frontend tls
+    bind :443 ssl crt /etc/ssl/a.pem
+    redirect location /there if { path /here }
+    http-request deny if { path /secret }
+    use_backend other if { path_beg /.well-known/ }
+    default_backend www
+backend www
+backend other
+`
+
+// TestChallengeInSharedSections: before the first rule that may end a request, for our
+// name alone, marked, and out again without a trace.
+func TestChallengeInSharedSections(t *testing.T) {
+	for _, redirect := range [][]string{{":80"}, nil} {
+		s := acmeSite(t, func(s *Site) { s.RedirectListen = redirect })
+		m, err := merge(t, sharedPlain, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reversible(t, []byte(sharedPlain), m, s)
+		for _, section := range []string{"frontend www", "frontend tls"} {
+			rules := rulesOf(t, string(m.After), section)
+			if len(rules) == 0 || !strings.Contains(rules[0], thumb) || !strings.Contains(rules[0], "{ req.fhdr(Host) -i git.example.com git.example.com:80 git.example.com:443 }") || !strings.HasSuffix(rules[0], lineMark) {
+				t.Errorf("%s: %q", section, rules)
+			}
+		}
+		if strings.Index(string(m.After), thumb) > strings.Index(string(m.After), "redirect scheme https") {
+			t.Error("behind the redirect")
+		}
+		if strings.Contains(string(m.After), prefix+"_acme") {
+			t.Error("a frontend of ours binds the port too")
+		}
+	}
+}
+
+// TestChallengeAlone: before a certificate is there, port 80 gets the rule and nothing
+// else changes; what Merge makes of that later is what it makes of the original.
+func TestChallengeAlone(t *testing.T) {
+	s := acmeSite(t, nil)
+	early := func(text string) (string, int) {
+		t.Helper()
+		all, err := ParseSet([]Source{{Path: cfg, Data: []byte(text)}}).MergeChallenge(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, m := range all {
+			for _, e := range m.Splices {
+				if e.Old != "" {
+					t.Errorf("takes %q out", e.Old)
+				}
+			}
+			after, err := splice.Apply([]byte(text), m.Splices)
+			if err != nil || string(after) != string(m.After) {
+				t.Error("the splices do not make the file", err)
+			}
+			text, n = string(m.After), n+len(m.Splices)
+		}
+		return text, n
+	}
+	withFront, err := merge(t, "defaults\n  mode http\n", site(t, func(s *Site) { s.RedirectListen = []string{":80"} }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct {
+		text, section string
+		rules         int
+	}{
+		"the administrator's":  {sharedPlain, "frontend www", 1},
+		"ours, without a rule": {string(withFront.After), "frontend " + prefix + "_redirect", 1},
+		"nobody's":             {"defaults\n  mode http\nfrontend x\n  bind :8080\n", "", 0},
+	} {
+		after, n := early(c.text)
+		if n != c.rules {
+			t.Errorf("%s: %d rules, want %d\n%s", what, n, c.rules, after)
+		}
+		if c.section != "" {
+			if rules := rulesOf(t, after, c.section); len(rules) == 0 || !strings.Contains(rules[0], thumb) {
+				t.Errorf("%s: %q", what, rules)
+			}
+		}
+		if again, n := early(after); n != 0 || again != after {
+			t.Errorf("%s: a second time changes it", what)
+		}
+		one, err1 := merge(t, c.text, s)
+		two, err2 := merge(t, after, s)
+		if err1 != nil || err2 != nil || string(one.After) != string(two.After) {
+			t.Errorf("%s: merged later it gives another file: %v, %v\n%s", what, err1, err2, two.After)
+		}
+	}
+}
+
+// TestChallengeRefused: by what cannot answer, with the way out.
+func TestChallengeRefused(t *testing.T) {
+	for what, c := range map[string]struct {
+		text string
+		edit func(*Site)
+		do   string
+	}{
+		"old HAProxy": {"", func(s *Site) { s.Version = Version{Major: 2} }, "--acme-challenge dns-01"},
+		"mode tcp":    {"frontend x\n    mode tcp\n    bind :80\n", func(s *Site) { s.RedirectListen = nil }, "--acme-challenge dns-01"},
+		"TLS on 80":   {"frontend x\n    mode http\n    bind :80 ssl crt /a.pem\n", func(s *Site) { s.RedirectListen = nil }, "--acme-challenge dns-01"},
+		"no key":      {"", func(s *Site) { s.Thumbprint = `a" if TRUE` }, ""},
+	} {
+		s := acmeSite(t, c.edit)
+		_, err := merge(t, c.text, s)
+		_, early := ParseSet([]Source{{Path: cfg, Data: []byte(c.text)}}).MergeChallenge(s)
+		for _, err := range []error{err, early} {
+			if err == nil || !strings.Contains(strings.Join(problem.Explain(err).Do, " "), c.do) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	}
+}
