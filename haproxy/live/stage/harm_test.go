@@ -200,7 +200,9 @@ func listenAll(t *testing.T) func() int {
 			}
 			n, _, err := unix.Recvfrom(fd, b, 0)
 			if err == nil && n >= 20 && slices.ContainsFunc(ours, func(p []byte) bool { return bytes.HasPrefix(b[12:16], p) || bytes.HasPrefix(b[16:20], p) }) {
-				found.Add(1)
+				if found.Add(1) <= 3 {
+					t.Logf("protocol %d, %v to %v: % x", b[9], net.IP(b[12:16]), net.IP(b[16:20]), b[20:min(n, 60)])
+				}
 			}
 		}
 	}()
