@@ -44,7 +44,13 @@ const (
 	refs       = repository + "/info/refs?service="
 	objects    = "/rest/git-lfs/storage/PROJ/repo/2e6e0f0c4f8a4d7d0e1f3c5b7a9d8e6f4c2b1a0908f7e6d5c4b3a29180706050"
 	rest       = "/rest/api/1.0/projects/PROJ/repos"
+	signIn     = "/j_atl_security_check"
+	absent     = "/repos/absent"
+	deep       = "/projects/PROJ/repos/repo/browse/src/main/java/com/example/application/configuration/VeryOrdinaryConfigurationOfAnApplicationFactoryBean.java"
 )
+
+// gigabytes is the length of a push of a large repository, or of an LFS object.
+const gigabytes = 4 << 30
 
 // isGit reports whether a target is one of Git's or Git LFS's.
 func isGit(target string) bool { return strings.Contains(target, ".git/") }
@@ -84,7 +90,7 @@ func catalogue() []Request {
 		asked("status", java, "GET", "/status", 0),
 		asked("status", curl, "HEAD", "/status", 0),
 		asked("login page", browser, "GET", "/login?next=/dashboard", 0),
-		asked("login", browser, "POST", "/j_atl_security_check", small, form, Field{"Origin", "https://rehearsal"}),
+		asked("login", browser, "POST", signIn, small, form, Field{"Origin", "https://rehearsal"}),
 		asked("script", browser, "GET", "/s/d41d8cd98f00b204e9800998ecf8427e-CDN/1/_/download/contextbatch/js/_super/batch.js?locale=en-US", 0, session),
 		asked("file with blanks", browser, "GET", "/projects/PROJ/repos/repo/raw/a%20b%2Fc.php?at=refs%2Fheads%2Fmaster", 0, session),
 		asked("upload", chrome, "POST", "/projects/PROJ/repos/repo/attachments", large, session, Field{"Content-Type", "multipart/form-data; boundary=x"}, Field{"X-Atlassian-Token", "no-check"}),
@@ -96,6 +102,10 @@ func catalogue() []Request {
 		asked("REST POST", java, "POST", rest, small, bearer, json),
 		asked("REST PUT", java, "PUT", rest+"/repo", small, bearer, json),
 		asked("REST DELETE", java, "DELETE", rest+"/repo", 0, bearer),
+		asked("REST by a script", "python-requests/2.32.3", "GET", rest+"/repo/commits?until=refs%2Fheads%2Fmain", 0, bearer),
+		asked("REST, what is not there", java, "GET", "/rest/api/1.0/projects/PROJ"+absent, 0, bearer),
+		asked("file in deep folders", browser, "GET", deep+"?at=refs%2Fheads%2Ffeature%2FPROJ-1234-a-branch-with-a-long-name", 0, session),
+		asked("clone of a personal repository", git, "GET", "/scm/~ada/repo.git/info/refs?service=git-upload-pack", 0, basic),
 		asked("build status", curl, "POST", "/rest/build-status/1.0/commits/9e1d6a2f", small, basic, json),
 	}
 	for _, agent := range []string{git, jgit} {
@@ -104,6 +114,7 @@ func catalogue() []Request {
 			asked(name+" clone, not signed in", agent, "GET", refs+"git-upload-pack", 0, Field{"Git-Protocol", "version=2"}),
 			asked(name+" clone", agent, "GET", refs+"git-upload-pack", 0, basic, Field{"Git-Protocol", "version=2"}),
 			asked(name+" clone (POST)", agent, "POST", repository+"/git-upload-pack", small, basic, pack("upload-pack", "request")),
+			asked(name+" fetch, compressed", agent, "POST", repository+"/git-upload-pack", small, basic, pack("upload-pack", "request"), Field{"Content-Encoding", "gzip"}),
 			chunked(asked(name+" fetch of many", agent, "POST", repository+"/git-upload-pack", large, basic, pack("upload-pack", "request"))),
 			asked(name+" push, not signed in", agent, "GET", refs+"git-receive-pack", 0),
 			asked(name+" push", agent, "GET", refs+"git-receive-pack", 0, basic),
@@ -111,7 +122,9 @@ func catalogue() []Request {
 			chunked(asked(name+" push of much", agent, "POST", repository+"/git-receive-pack", push, basic, pack("receive-pack", "request"))),
 		)
 	}
-	return append(all,
+	huge := asked("LFS upload of gigabytes", lfs, "PUT", objects, large, basic, Field{"Content-Type", "application/octet-stream"})
+	huge.Said = gigabytes
+	return append(all, huge,
 		asked("LFS batch", lfs, "POST", repository+"/info/lfs/objects/batch", small, basic, lfsJSON),
 		asked("LFS locks", lfs, "POST", repository+"/info/lfs/locks/verify", small, basic, lfsJSON),
 		asked("LFS upload", lfs, "PUT", objects, push, basic, Field{"Content-Type", "application/octet-stream"}),

@@ -34,6 +34,7 @@ type Request struct {
 	Host    string   `json:"host,omitempty"`
 	Header  []Field  `json:"header,omitempty"`
 	Body    int      `json:"body,omitempty"` // its length in bytes
+	Said    int64    `json:"said,omitempty"` // the length that is announced, where no more than Body is sent of it
 	Chunked bool     `json:"chunked,omitempty"`
 }
 
@@ -84,15 +85,4 @@ type Arrival struct {
 	Sum    string  `json:"sum,omitempty"`  // SHA-256 of the body
 	Status int     `json:"status"`         // of its answer
 	Sent   []Field `json:"sent,omitempty"` // fields of its answer
-}
-
-// Status of a recorder's answer: Bitbucket asks Git for its credentials.
-func Status(target string, authorization, upgrade bool) int {
-	switch {
-	case upgrade:
-		return 101
-	case isGit(target) && !authorization:
-		return 401
-	}
-	return 200
 }

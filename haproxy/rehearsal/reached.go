@@ -90,10 +90,11 @@ func intact(r Request, got Arrival) string {
 		return "it arrives for the path " + got.Target
 	case !strings.EqualFold(got.Host, r.Host) && !strings.EqualFold(strings.TrimSuffix(r.Host, ":443"), got.Host):
 		return "it arrives for the host " + got.Host
+	case r.Said > 0 && got.Length == r.Said:
 	case got.Length != int64(r.Body) || got.Sum != hex.EncodeToString(sum[:]):
 		return fmt.Sprintf("%d bytes of %d arrive", got.Length, r.Body)
 	}
-	for _, name := range []string{"Authorization", "Cookie", "Content-Type", "Git-Protocol", "Range", "Accept-Language", "X-Atlassian-Token", "Origin", "Upgrade"} {
+	for _, name := range []string{"Authorization", "Cookie", "Content-Type", "Content-Encoding", "Git-Protocol", "Range", "Accept-Language", "X-Atlassian-Token", "Origin", "Upgrade"} {
 		if sent, came := field(r.Header, name), field(got.Header, name); sent != came {
 			if came == "" {
 				return "it arrives without its " + name

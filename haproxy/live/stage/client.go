@@ -178,6 +178,8 @@ func spell(r rehearsal.Request) []byte {
 	switch {
 	case r.Chunked:
 		fmt.Fprintf(&b, "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+	case r.Said > 0:
+		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", r.Said, body)
 	case r.Body > 0 || r.Method == http.MethodPost || r.Method == http.MethodPut:
 		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
 	default:

@@ -176,29 +176,30 @@ func remember(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
+// maxRead is how much of a body is read, in bytes.
+const maxRead = 64 << 20
+
 // ServeHTTP records a request and answers as Bitbucket would.
 func (r *recorders) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	server, _ := req.Context().Value(serverKey{}).(int)
 	sum := sha256.New()
-	length, err := io.Copy(sum, req.Body)
-	if err != nil {
-		return // the request was cut off
+	length := req.ContentLength
+	if length < maxRead { // who announces more does not send it
+		var err error
+		if length, err = io.Copy(sum, req.Body); err != nil {
+			return // the request was cut off
+		}
 	}
 	upgrade := strings.EqualFold(req.Header.Get("Upgrade"), "websocket")
+	reply := rehearsal.ReplyTo(req.Host, req.RequestURI, req.Header.Get("Authorization") != "", upgrade)
 	a := rehearsal.Arrival{
 		Server: server, Method: req.Method, Target: req.RequestURI, Host: req.Host,
-		Length: length, Sum: hex.EncodeToString(sum.Sum(nil)), Header: fields(req.Header),
-		Status: rehearsal.Status(req.RequestURI, req.Header.Get("Authorization") != "", upgrade),
+		Length: length, Sum: hex.EncodeToString(sum.Sum(nil)), Header: fields(req.Header), Status: reply.Status, Sent: reply.Header,
 	}
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Type", "text/plain;charset=utf-8")
-	h.Set("Set-Cookie", "BITBUCKETSESSIONID=rehearsal; Path=/; Secure; HttpOnly")
-	h.Set("X-Arequestid", "@rehearsal")
-	if a.Status == http.StatusUnauthorized {
-		h.Set("Www-Authenticate", `Basic realm="Atlassian Bitbucket"`)
+	for _, f := range reply.Header {
+		h.Set(f.Name, f.Value)
 	}
-	a.Sent = fields(h)
 	number := r.add(a)
 	h.Set(arrivalHeader, fmt.Sprint(number))
 	h.Set("Content-Length", "24")
