@@ -10,6 +10,7 @@ import (
 var shownDirectives = wordSet(`global defaults frontend backend listen userlist peers resolvers mailers cache program ring
 	bind mode timeout maxconn balance default_backend use_backend use-server log log-tag daemon chroot group nbproc nbthread pidfile
 	retries fullconn cookie errorfile compression hash-type tcp-request tcp-response stick-table stick redirect option acl server
+	monitor-uri monitor dispatch capture errorloc errorloc302 errorloc303 errorfiles http-error filter rate-limit http-reuse unique-id-header
 	default-server server-template description disabled enabled master-worker ulimit-n maxconnrate spread-checks`)
 
 // ruleSets are directives with an action: what a header is set to may be a
@@ -20,7 +21,7 @@ var (
 	shownHeader = pattern.Lazy(`(?i)^(x-forwarded-[\w-]+|x-real-ip|forwarded|host|strict-transport-security|connection|upgrade|x-frame-options|cache-control)$`)
 	// lookedUp is where a value from a request is compared, or made of text.
 	lookedUp  = pattern.Lazy(`(?i)\b(?:hdr(?:_\w+)?|cook(?:_\w+)?|urlp(?:_\w+)?|url_param|http_auth\w*|str|password|base64)\s*\(`)
-	aboutHost = pattern.Lazy(`(?i)^hdr(?:_\w+)?\s*\(\s*(?:host|upgrade|connection)\b`)
+	aboutHost = pattern.Lazy(`(?i)^hdr(?:_\w+)?\s*\(\s*(?:host|upgrade|connection|user-agent|content-type|content-length|transfer-encoding|accept|accept-encoding|referer|origin|x-forwarded-\w+)\b`)
 	indented  = pattern.Lazy(`^\s*(?:#+\s*)?`)
 )
 
@@ -43,6 +44,8 @@ func Shown(line string) string {
 	switch {
 	case ruleSets[key] && len(w) > 1 && shownAction[w[1]]:
 	case ruleSets[key] && len(w) > 2 && shownHeader().MatchString(w[2]):
+	case ruleSets[key] && len(w) > 2 && w[1] == "return" && w[2] == "status":
+		keep = 4
 	case ruleSets[key]:
 		keep = 3
 	case key == "stats" && len(w) > 1 && w[1] != "auth":

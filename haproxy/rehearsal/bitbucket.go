@@ -49,8 +49,9 @@ const (
 	deep       = "/projects/PROJ/repos/repo/browse/src/main/java/com/example/application/configuration/VeryOrdinaryConfigurationOfAnApplicationFactoryBean.java"
 )
 
-// gigabytes is the length of a push of a large repository, or of an LFS object.
-const gigabytes = 4 << 30
+// gigabytes is the length of a push of a large repository, or of an LFS object; 32
+// bits hold it.
+const gigabytes = 2_000_000_000
 
 // isGit reports whether a target is one of Git's or Git LFS's.
 func isGit(target string) bool { return strings.Contains(target, ".git/") }

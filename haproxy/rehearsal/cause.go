@@ -129,12 +129,38 @@ func Minimal[T any](all []T, good func([]T) bool) []T {
 
 // Line shows a place with what stands there: "haproxy.cfg, line 12: stats uri /".
 func (s *Stage) Line(p Place) string {
+	return fmt.Sprintf("%s, line %d%s", p.File, p.Line, s.text(p))
+}
+
+// LineOf is Line with the number that the line has in the present files, where it
+// stands in them.
+func (s *Stage) LineOf(p Place, present []haproxy.Source) string {
+	switch n, same := p.in(present, s.source(p.File)); {
+	case same:
+		return fmt.Sprintf("%s, line %d%s", p.File, n, s.text(p))
+	case n > 0:
+		return fmt.Sprintf("%s, line %d as it is to be%s", p.File, n, s.text(p))
+	}
+	return p.File + ", a new line" + s.text(p)
+}
+
+// text is ": " and the line, as others may see it.
+func (s *Stage) text(p Place) string {
 	for _, f := range s.config.files {
 		if f.path == p.File && p.Line >= 1 && p.Line <= len(f.Lines) {
-			return fmt.Sprintf("%s, line %d: %s", p.File, p.Line, strings.TrimSpace(string(f.Lines[p.Line-1].Raw)))
+			return ": " + haproxy.Shown(strings.TrimSpace(string(f.Lines[p.Line-1].Raw)))
 		}
 	}
-	return fmt.Sprintf("%s, line %d", p.File, p.Line)
+	return ""
+}
+
+func (s *Stage) source(path string) string {
+	for _, f := range s.config.files {
+		if f.path == path {
+			return string(f.Bytes())
+		}
+	}
+	return ""
 }
 
 // Bind is the line of the listener that a request is asked of.

@@ -43,6 +43,29 @@ func Changes(before, after []haproxy.Source) []Change {
 	return out
 }
 
+// in is the number of a candidate's line among the present ones: of itself, or of
+// the one that it takes the place of; 0 where it is new.
+func (p Place) in(before []haproxy.Source, candidate string) (line int, same bool) {
+	was := present(before, p.File)
+	n, m, at := 1, 1, 0 // lines of the present file and the candidate, and the offset of the former
+	for _, e := range udiff.Lines(was, candidate) {
+		kept := strings.Count(was[at:e.Start], "\n")
+		if p.Line < m+kept {
+			break
+		}
+		n, m = n+kept, m+kept
+		gone, come := strings.Count(was[e.Start:e.End], "\n"), strings.Count(e.New, "\n")
+		if p.Line < m+come {
+			if p.Line-m < gone {
+				return n + p.Line - m, false
+			}
+			return 0, false
+		}
+		n, m, at = n+gone, m+come, e.End
+	}
+	return n + p.Line - m, true
+}
+
 // head is the first lines of a text.
 func head(text string, lines int) string {
 	at := 0

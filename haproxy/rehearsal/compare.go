@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -107,22 +108,29 @@ func (s *Stage) group(server int) string {
 func changedFields(was, is []Field) string {
 	for _, f := range was {
 		if !slices.Contains(is, f) {
-			return f.Name + " was " + quoted(f.Value) + ", and would be " + quoted(field(is, f.Name))
+			return f.Name + " was " + f.shown() + ", and would be " + Field{f.Name, field(is, f.Name)}.shown()
 		}
 	}
 	for _, f := range is {
 		if !slices.Contains(was, f) {
-			return f.Name + " would be " + quoted(f.Value)
+			return f.Name + " would be " + f.shown()
 		}
 	}
 	return ""
 }
 
-func quoted(value string) string {
-	if value == "" {
+// credential are names of fields whose values nobody is to see: a front may add
+// what its servers ask for.
+var credential = regexp.MustCompile(`(?i)auth|cookie|key|token|secret|pass|session|credential|signature`)
+
+func (f Field) shown() string {
+	switch {
+	case f.Value == "":
 		return "absent"
+	case credential.MatchString(f.Name):
+		return "a value that is not shown"
 	}
-	return fmt.Sprintf("%q", short(value))
+	return fmt.Sprintf("%q", short(f.Value))
 }
 
 // WithoutVolatile leaves out of both answers what changes between two answers of

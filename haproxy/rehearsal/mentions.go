@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"net/netip"
 	"path"
 	"regexp"
 	"regexp/syntax"
@@ -18,6 +19,9 @@ type mentions struct {
 
 // Lists are the contents of files that conditions and maps read, by path.
 type Lists map[string][]byte
+
+// Sources are addresses of clients that the files mention, of networks one.
+func (s *Stage) Sources(lists Lists) []string { return s.find(lists).sources }
 
 // ListFiles names the files that conditions, maps and binds of the stage read.
 func (s *Stage) ListFiles() []string {
@@ -67,7 +71,7 @@ func (s *Stage) expandAll(words []string) []string {
 // rule reads the conditions of a line, and the URLs, maps and names beside them.
 func (m *mentions) rule(words []string, lists Lists) {
 	for i, w := range words {
-		if w == "{" {
+		if strings.TrimLeft(w, "!") == "{" {
 			end := i + 1
 			for end < len(words) && words[end] != "}" {
 				end++
@@ -102,7 +106,7 @@ func kindOf(fetch string) string {
 		return "path"
 	case strings.HasPrefix(f, "method"):
 		return "method"
-	case f == "src":
+	case f == "src" || strings.HasPrefix(f, "src,"):
 		return "src"
 	case has("url_param", "urlp", "query"):
 		return "query"
@@ -191,13 +195,21 @@ func (m *mentions) value(kind, match, argument, w string) {
 	case "method":
 		m.methods = append(m.methods, w)
 	case "src":
-		address, _, _ := strings.Cut(w, "/")
-		m.sources = append(m.sources, address)
+		m.sources = append(m.sources, client(w))
 	case "query":
 		m.queries = append(m.queries, argument+"="+w)
 	case "header":
 		m.headers = append(m.headers, Field{argument, headerLike(match, w)})
 	}
+}
+
+// client is an address of a network: the first behind that of the network itself.
+func client(network string) string {
+	if p, err := netip.ParsePrefix(network); err == nil && !p.IsSingleIP() {
+		return p.Masked().Addr().Next().String()
+	}
+	address, _, _ := strings.Cut(network, "/")
+	return address
 }
 
 func hostLike(match, w string) string {

@@ -58,12 +58,12 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-// Thin takes n evenly spread requests where there are more.
-func Thin(all []Request, n int) []Request {
+// Thin takes n, evenly spread, where there are more.
+func Thin[T any](all []T, n int) []T {
 	if len(all) <= n {
 		return all
 	}
-	var out []Request
+	var out []T
 	for i := range n {
 		out = append(out, all[i*len(all)/n])
 	}

@@ -93,6 +93,7 @@ frontend www
     acl mapped hdr(host),map(/sites.map) -m found
     acl api path_beg /api
     acl php path_end .php
+    http-request deny if !{ path_beg /guarded } !{ hdr(host) -i other.example.com }
     use_backend a if { method DELETE } or { hdr(x-key) secret } or { url_param(v) 2 } or { src 10.9.0.0/16 } or { cook(beta) 1 }
     http-request redirect location https://moved.example.com/there if { path /gone }
     monitor-uri /alive
@@ -113,7 +114,7 @@ frontend www
 	told := strings.Join(all, "\n")
 	for _, want := range []string{
 		"shop.example.com/", "blog.example.net/", "www.example.org/", "listed.example.com/", "mapped.example.com/", "moved.example.com/", "unknown.example.net/",
-		"/api", "/x.php", "/gone", "/there", "/alive", "DELETE ", "x-key: secret", "/?v=2", " 10.9.0.0",
+		"/api", "/x.php", "/gone", "/there", "/alive", "/guarded", "other.example.com/", "DELETE ", "x-key: secret", "/?v=2", " 10.9.0.1",
 	} {
 		if !strings.Contains(told, want) {
 			t.Errorf("%q is not asked for", want)
@@ -187,4 +188,18 @@ func FuzzStage(f *testing.F) {
 			t.Fatalf("nothing undone, and %q became %q", data, got)
 		}
 	})
+}
+
+// A line is told with the number that it has in the file that people can open.
+func TestLineOf(t *testing.T) {
+	present := []haproxy.Source{{Path: "/haproxy.cfg", Data: []byte("frontend www\n    bind :443 ssl crt a\n    stats uri /\n    default_backend x\n")}}
+	s := NewStage([]haproxy.Source{{Path: "/haproxy.cfg", Data: []byte("frontend ours\n    bind :80\nfrontend www\n    bind :443 ssl crt a crt b\n    stats uri /\n    use_backend ours\n    default_backend x\n")}}, Surroundings{})
+	for line, want := range map[int]string{
+		1: "/haproxy.cfg, a new line: frontend ours", 3: "/haproxy.cfg, line 1: frontend www", 4: "/haproxy.cfg, line 2 as it is to be: bind :443 ssl crt a crt b",
+		5: "/haproxy.cfg, line 3: stats uri /", 6: "/haproxy.cfg, a new line: use_backend ours", 7: "/haproxy.cfg, line 4: default_backend x",
+	} {
+		if got := s.LineOf(Place{"/haproxy.cfg", line}, present); got != want {
+			t.Errorf("line %d of the candidate is told as %q, want %q", line, got, want)
+		}
+	}
 }

@@ -1,9 +1,6 @@
 package rehearsal
 
-import (
-	"net/http"
-	"strings"
-)
+import "strings"
 
 // Reply is what a recorder answers.
 type Reply struct {
@@ -16,25 +13,25 @@ type Reply struct {
 // is not there is told in JSON.
 func ReplyTo(host, target string, authorization, upgrade bool) Reply {
 	path, query, _ := strings.Cut(target, "?")
-	r := Reply{http.StatusOK, []Field{
+	r := Reply{200, []Field{
 		{"Cache-Control", "no-store"}, {"Content-Type", "text/html;charset=UTF-8"}, {"X-Arequestid", "@rehearsal"},
 		{"Set-Cookie", "BITBUCKETSESSIONID=rehearsal; Path=/rehearsal; Secure; HttpOnly"},
 	}}
 	switch {
 	case upgrade:
-		r.Status = http.StatusSwitchingProtocols
+		r.Status = 101
 	case isGit(target) && !authorization:
-		r.Status = http.StatusUnauthorized
+		r.Status = 401
 		r.Header = append(r.Header, Field{"Www-Authenticate", `Basic realm="Atlassian Bitbucket"`})
 	case strings.HasPrefix(query, "service=git-"):
 		r.set("Content-Type", "application/x-"+strings.TrimPrefix(query, "service=")+"-advertisement")
 	case strings.HasSuffix(path, "-pack") && isGit(target):
 		r.set("Content-Type", "application/x-"+path[strings.LastIndexByte(path, '/')+1:]+"-result")
 	case strings.HasSuffix(path, signIn):
-		r.Status = http.StatusFound
+		r.Status = 302
 		r.Header = append(r.Header, Field{"Location", "https://" + host + strings.TrimSuffix(path, signIn) + "/dashboard"})
 	case strings.HasSuffix(path, absent):
-		r.Status = http.StatusNotFound
+		r.Status = 404
 		r.set("Content-Type", "application/json;charset=UTF-8")
 	case strings.Contains(path, "/_/download/"):
 		r.set("Cache-Control", "public,max-age=31536000")

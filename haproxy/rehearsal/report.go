@@ -18,6 +18,7 @@ type Report struct {
 	Addresses int           `json:"addresses"` // names at listeners that those went to
 	Sampled   int           `json:"sampled,omitempty"`
 	Findings  []Finding     `json:"findings,omitempty"`
+	Bound     []Finding     `json:"bound,omitempty"`   // Bitbucket's requests that do well from addresses that the files list alone
 	Skipped   []string      `json:"skipped,omitempty"` // what of the files is not rehearsed
 	HTTP2     []string      `json:"http2,omitempty"`   // lines that offer HTTP/2 to Git with a window that pushes may hang at
 	Took      time.Duration `json:"took"`
@@ -40,7 +41,10 @@ func (r Report) Summary() string {
 	if !r.Rehearsed {
 		return "not rehearsed: " + r.Why
 	}
-	wrong, changed := 0, 0
+	wrong, changed, bound := 0, 0, 0
+	for _, f := range r.Bound {
+		bound += len(f.Requests)
+	}
 	for _, f := range r.Findings {
 		if f.Bitbucket {
 			wrong += len(f.Requests)
@@ -49,6 +53,9 @@ func (r Report) Summary() string {
 		}
 	}
 	text := fmt.Sprintf("rehearsed: %s Bitbucket", count(r.Bitbucket-wrong, "request reaches", "requests reach"))
+	if bound > 0 {
+		text += fmt.Sprintf(", %d of them from listed addresses alone", bound)
+	}
 	if wrong > 0 {
 		text += fmt.Sprintf(", %d would not", wrong)
 	}
@@ -89,6 +96,12 @@ func (r Report) List() []problem.Finding {
 		}
 		all = append(all, f.finding())
 	}
+	for _, f := range r.Bound {
+		all = append(all, problem.Finding{
+			ID: "rehearsal-bound", Level: problem.Warn, Found: "Bitbucket is reached from some addresses alone (" + f.named() + "); from others: " + f.What + f.causes(),
+			Why: "clients and CI elsewhere do not get in", Do: "if that is not meant, leave Bitbucket's name out of the line",
+		})
+	}
 	for _, line := range r.HTTP2 {
 		all = append(all, problem.Finding{
 			ID: "rehearsal-http2", Level: problem.Warn, Found: "Git is offered HTTP/2 by " + line,
@@ -107,21 +120,31 @@ const shownFindings = 8
 // shownRequests is how many requests of one finding are named.
 const shownRequests = 4
 
+// named are the requests, in short.
+func (f Finding) named() string {
+	text := strings.Join(f.Requests[:min(len(f.Requests), shownRequests)], ", ")
+	if more := len(f.Requests) - shownRequests; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+func (f Finding) causes() string {
+	if len(f.Cause) == 0 {
+		return ""
+	}
+	return "\ncause: " + strings.Join(f.Cause, "\n       ")
+}
+
 func (f Finding) finding() problem.Finding {
 	out := problem.Finding{ID: "rehearsal", Level: problem.Fail}
-	requests := strings.Join(f.Requests[:min(len(f.Requests), shownRequests)], ", ")
-	if more := len(f.Requests) - shownRequests; more > 0 {
-		requests += fmt.Sprintf(" and %d more", more)
-	}
 	out.Do = "change what is named as the cause"
 	if f.Bitbucket {
 		out.Do += ", or give Bitbucket an address of its own (--listen, with the port in --url too)"
-		out.Found, out.Why = fmt.Sprintf("Bitbucket would not be reached by %s: %s", requests, f.What), "it was tried in the real HAProxy, apart from the one that runs"
+		out.Found, out.Why = fmt.Sprintf("Bitbucket would not be reached by %s: %s", f.named(), f.What), "it was tried in the real HAProxy, apart from the one that runs"
 	} else {
-		out.Found, out.Why = fmt.Sprintf("others would be answered differently (%s): %s", requests, f.What), "it was tried in the real HAProxy, with and without the change"
+		out.Found, out.Why = fmt.Sprintf("others would be answered differently (%s): %s", f.named(), f.What), "it was tried in the real HAProxy, with and without the change"
 	}
-	if len(f.Cause) > 0 {
-		out.Found += "\ncause: " + strings.Join(f.Cause, "\n       ")
-	}
+	out.Found += f.causes()
 	return out
 }

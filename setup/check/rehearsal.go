@@ -23,7 +23,7 @@ func rehearse(ctx context.Context, f setup.Facts, p setup.Plan, present, set, ex
 	if err != nil {
 		return rehearsal.Report{Why: err.Error()}.List()
 	}
-	r.Before, r.After = sources(present), sources(set)
+	r.Before, r.After, r.Merged = sources(present), sources(set), true
 	for _, e := range extra {
 		r.New = append(r.New, stage.File(e))
 	}

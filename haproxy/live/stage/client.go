@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,6 +31,7 @@ import (
 // and it is asked again, so that a busy machine is no finding.
 const (
 	answerTime = 2 * time.Second
+	shortTime  = 500 * time.Millisecond // once many have been waited for in vain
 	patience   = 10 * time.Second
 )
 
@@ -41,10 +43,17 @@ func (p *play) ask(requests []rehearsal.Request, limit time.Duration) []rehearsa
 	answers := make([]rehearsal.Answer, len(requests))
 	next := make(chan int)
 	var all sync.WaitGroup
+	var late atomic.Int32
 	for range workers {
 		all.Go(func() {
 			for i := range next {
-				answers[i] = p.one(requests[i], limit)
+				wait := limit
+				if late.Load() > workers { // nobody waits as long for each of hundreds
+					wait = min(limit, shortTime)
+				}
+				if answers[i] = p.one(requests[i], wait); answers[i].Late() {
+					late.Add(1)
+				}
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"bitgate/haproxy"
@@ -14,7 +15,7 @@ type production struct {
 	*Rehearsal
 	before, after *side // before.live is nil where there is nothing to compare with
 	report        *rehearsal.Report
-	deadline      time.Time
+	deadline      time.Time     // of the search for causes
 	each          time.Duration // that one request took
 }
 
@@ -55,10 +56,54 @@ func (p *production) rehearse() error {
 			return err
 		}
 	}
-	p.found(bad, true)
-	p.found(changed, false)
+	bad, bound, err := p.listed(bad)
+	if err != nil {
+		return err
+	}
+	p.deadline = time.Now().Add(causeTime)
+	p.report.Findings = append(p.report.Findings, p.found(bad, true)...)
+	p.report.Findings = append(p.report.Findings, p.found(changed, false)...)
+	p.report.Bound = p.found(bound, true)
 	return nil
 }
+
+// listed parts what goes wrong from some addresses alone: a section may let in
+// only clients that its files list.
+func (p *production) listed(all []wrong) (bad, bound []wrong, err error) {
+	var many []rehearsal.Request
+	var of []int
+	for _, source := range rehearsal.Thin(p.after.stage.Sources(p.after.lists()), mostSources) {
+		for i, w := range all {
+			if w.Source != "" && strings.Contains(w.Source, ":") == strings.Contains(source, ":") {
+				r := w.Request
+				r.Source = source
+				many, of = append(many, r), append(of, i)
+			}
+		}
+	}
+	if len(many) == 0 {
+		return all, nil, nil
+	}
+	answers, err := p.after.live.Ask(many, answerTime)
+	if err != nil {
+		return nil, nil, err
+	}
+	well := make([]bool, len(all))
+	for n, a := range answers {
+		well[of[n]] = well[of[n]] || p.Bitbucket.Reached(p.after.stage, many[n], a) == ""
+	}
+	for i, w := range all {
+		if well[i] {
+			bound = append(bound, w)
+		} else {
+			bad = append(bad, w)
+		}
+	}
+	return bad, bound, nil
+}
+
+// mostSources is how many addresses of clients are tried.
+const mostSources = 8
 
 func (p *production) tell(what string) {
 	if p.Progress != nil {
@@ -82,7 +127,7 @@ func (p *production) reached(ours []rehearsal.Request) ([]wrong, error) {
 			bad = append(bad, wrong{Request: r, what: what})
 		}
 		if at, ok := p.after.stage.Bind(r); ok && answers[i].Protocol == "h2" && !p.after.stage.WideWindow() {
-			if line := p.after.stage.Line(at); !slices.Contains(p.report.HTTP2, line) {
+			if line := p.line(p.after.stage, at); !slices.Contains(p.report.HTTP2, line) {
 				p.report.HTTP2 = append(p.report.HTTP2, line)
 			}
 		}
@@ -186,7 +231,7 @@ func addresses(requests []rehearsal.Request) int {
 }
 
 // found groups what is wrong and looks for the lines that are to blame.
-func (p *production) found(all []wrong, bitbucket bool) {
+func (p *production) found(all []wrong, bitbucket bool) (findings []rehearsal.Finding) {
 	groups := map[string][]wrong{}
 	var order []string
 	for _, w := range all {
@@ -204,8 +249,9 @@ func (p *production) found(all []wrong, bitbucket bool) {
 		}
 		p.tell("looking for the line that is the cause")
 		f.Cause = p.cause(g[0])
-		p.report.Findings = append(p.report.Findings, f)
+		findings = append(findings, f)
 	}
+	return findings
 }
 
 // cause finds lines of the candidate without which a request goes as it should.
@@ -218,7 +264,7 @@ func (p *production) cause(w wrong) (out []string) {
 	case w.Kind == rehearsal.ForOthers:
 		for _, c := range p.changes(w) {
 			if gone := c.Gone(); gone != "" {
-				out = append(out, fmt.Sprintf("%s, before line %d: %q is gone", c.File, c.Line, gone))
+				out = append(out, fmt.Sprintf("%s, before line %d: %q is gone", c.File, c.Line, haproxy.Shown(gone)))
 			} else {
 				places = append(places, c.Place)
 			}
@@ -227,12 +273,20 @@ func (p *production) cause(w wrong) (out []string) {
 		places = p.lines(w)
 	}
 	for _, at := range places {
-		out = append(out, original.Line(at))
+		out = append(out, p.line(original, at))
 	}
 	if at, ok := original.Bind(w.Request); ok && len(out) == 0 {
-		out = append(out, original.Line(at))
+		out = append(out, p.line(original, at))
 	}
 	return out
+}
+
+// line shows one of the candidate's, as those number it who see the present file.
+func (p *production) line(candidate *rehearsal.Stage, at rehearsal.Place) string {
+	if !p.Merged {
+		return candidate.Line(at)
+	}
+	return candidate.LineOf(at, p.Before)
 }
 
 // lines finds those that keep a request from Bitbucket.

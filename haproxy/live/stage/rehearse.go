@@ -27,6 +27,7 @@ type Rehearsal struct {
 	Before    []haproxy.Source // the present set; empty: there is nothing to compare with
 	After     []haproxy.Source // the candidate
 	New       []File           // what the candidate brings besides, the bundle
+	Merged    bool             // the candidate is bitgate's own, and in no file that a person could open
 	Bitbucket rehearsal.Bitbucket
 	Progress  func(string) // may be nil
 }
@@ -75,7 +76,7 @@ func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
 		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: "HAProxy does not start: " + strings.Join(after.said, "; "), Requests: []string{"all"}}}
 		return report, nil
 	}
-	p := production{Rehearsal: &r, before: before, after: after, report: &report, deadline: time.Now().Add(causeTime)}
+	p := production{Rehearsal: &r, before: before, after: after, report: &report}
 	if err := p.rehearse(); err != nil {
 		return rehearsal.Report{}, err
 	}

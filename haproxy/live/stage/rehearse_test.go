@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -184,7 +185,17 @@ func TestFaults(t *testing.T) {
 		{name: "path of Git", rules: "    http-request deny if { path_sub .git }\n", cause: "path_sub .git"},
 		{name: "body limit", rules: "    http-request deny deny_status 413 if { req.hdr_val(content-length) gt 30000 }\n", cause: "content-length"},
 		{name: "chunked refused", rules: "    http-request deny if { req.hdr(transfer-encoding) -m found }\n", cause: "transfer-encoding"},
-		{name: "header limit", rules: "    http-request deny deny_status 400 if { req.hdr(authorization),length gt 4000 }\n", cause: "length gt 4000"},
+		{name: "header limit", rules: "    http-request deny deny_status 400 if { req.hdr(authorization),length gt 4000 }\n", cause: "req.hdr(authorization)"},
+		{name: "compressed fetches", rules: "    http-request del-header Content-Encoding\n", cause: "del-header Content-Encoding"},
+		{name: "size announced", rules: "    http-request deny deny_status 413 if { req.hdr_val(content-length) gt 500000000 }\n", cause: "content-length"},
+		{name: "scripts", rules: "    http-request deny if { hdr_beg(user-agent) -i python }\n", cause: "user-agent"},
+		{name: "names of users", rules: "    http-request deny if { path_sub ~ }\n", cause: "path_sub ~"},
+		{name: "long paths", rules: "    http-request deny if { path,length gt 128 }\n", cause: "path,length gt 128"},
+		{name: "answer's redirect", rules: "    http-response replace-header Location (.*)/bitbucket/(.*) \\1/\\2\n", cause: "replace-header Location"},
+		{name: "answer's cookie path", rules: "    http-response replace-header Set-Cookie (.*)Path=[^;]*(.*) \\1Path=/\\2\n", cause: "replace-header Set-Cookie"},
+		{name: "answer's type", rules: "    http-response deny if { res.hdr(content-type) -m sub x-git }\n", cause: "http-response deny"},
+		{name: "page for what is not there", rules: "    http-response return status 404 content-type text/plain string none if { status 404 }\n", cause: "return status 404"},
+		{name: "silence", rules: "    http-request silent-drop if { hdr_sub(user-agent) -i git }\n", cause: "silent-drop"},
 		{name: "small buffer", top: strings.Replace(top, "maxconn 100", "maxconn 100\n    tune.bufsize 4096", 1), cause: "tune.bufsize 4096"},
 		{name: "upgrade removed", rules: "    http-request del-header Upgrade\n", cause: "del-header Upgrade"},
 		{name: "answer's cookie removed", rules: "    http-response del-header Set-Cookie\n", cause: "del-header Set-Cookie"},
@@ -240,6 +251,45 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestListedAddresses: a section that lets in only some clients serves Bitbucket
+// to those; that is told, and is nothing to stop for.
+func TestListedAddresses(t *testing.T) {
+	for name, rule := range map[string]string{
+		"file":    "    http-request deny if !{ src -f DIR/lan.lst }\n",
+		"network": "    tcp-request connection reject unless { src 10.0.0.0/8 192.168.0.0/16 }\n",
+		"map":     "    http-request deny unless { src,map_ip(DIR/lan.map) -m str yes }\n",
+		"git":     "    acl lan src 10.0.0.0/8\n    http-request deny if { path_sub .git } !lan\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			fill := func(text string) string { return strings.Replace(text, "%s", rule, 1) }
+			r := rehearse(t, map[string]string{"haproxy.cfg": top + fill(front) + backends}, map[string]string{"haproxy.cfg": top + fill(joined) + backends + bitbucket},
+				map[string]string{"lan.lst": "10.0.0.0/8\n", "lan.map": "10.0.0.0/8 yes\n"})
+			if !r.Rehearsed || !r.OK() || len(r.Bound) == 0 {
+				t.Fatalf("%s: %+v", r.Summary(), r.Findings)
+			}
+			for _, f := range r.Bound {
+				if len(f.Cause) != 1 || !strings.Contains(f.Cause[0], strings.Fields(rule)[0]) && !strings.Contains(f.Cause[0], "path_sub") {
+					t.Errorf("cause %q", f.Cause)
+				}
+			}
+		})
+	}
+}
+
+// TestSecretsAreNotTold: what a front adds for its servers is in no finding.
+func TestSecretsAreNotTold(t *testing.T) {
+	rule := "    http-request set-header Authorization \"Basic c2VjcmV0LXBhc3N3b3Jk\"\n    http-request set-header X-Api-Key Secret-Key\n"
+	before := top + strings.Replace(front, "%s", "", 1) + backends
+	r := rehearse(t, map[string]string{"haproxy.cfg": before}, map[string]string{"haproxy.cfg": top + strings.Replace(joined, "%s", rule, 1) + backends + bitbucket}, nil)
+	if r.OK() {
+		t.Fatal("nothing found")
+	}
+	told := fmt.Sprintf("%+v", r)
+	if strings.Contains(told, "c2VjcmV0") || strings.Contains(told, "Secret-Key") {
+		t.Errorf("told: %s", told)
 	}
 }
 
