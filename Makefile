@@ -1,10 +1,13 @@
 # What a developer types. `make test` is what counts: it is ./test.
-.PHONY: bench-start bench bench-quick bench-growth bench-tool pictures build test fresh race lint vulncheck golden fuzz smoke torture
+.PHONY: bench-start bench bench-quick bench-growth bench-tool pictures build release test fresh race lint vulncheck golden fuzz smoke torture
 
 FUZZTIME ?= 20s
 
 build:
 	go build -trimpath -o bitgate ./cmd/bitgate
+
+release: # all files of a release into dist, from the checkout of its tag; tools/release -h
+	tools/release
 
 test:
 	./test

@@ -22,6 +22,7 @@ import (
 func newRender(p *process) *cobra.Command {
 	var shared *sharedFlags
 	var remove bool
+	var program string
 	c := &cobra.Command{
 		Use:   "render haproxy|systemd|server.xml|properties",
 		Short: "Print what bitgate would write, to put in by hand",
@@ -44,7 +45,7 @@ was before bitgate, byte for byte, for whoever takes bitgate's parts out by hand
 				return printWithout(c.Context(), p, args[0], a)
 			}
 			a, _ = setup.Resolve(setup.Facts{}, a, nil)
-			text, err := render(c.Context(), p, args[0], a)
+			text, err := render(c.Context(), p, args[0], program, a)
 			if err != nil {
 				return err
 			}
@@ -53,6 +54,7 @@ was before bitgate, byte for byte, for whoever takes bitgate's parts out by hand
 		},
 	}
 	shared = addShared(c)
+	c.Flags().StringVar(&program, "program", "", "`FILE` that the unit is to start (default: this program)")
 	c.Flags().BoolVar(&remove, "remove", false, "print haproxy.cfg without bitgate's parts")
 	return c
 }
@@ -96,12 +98,15 @@ func printWithout(ctx context.Context, p *process, what string, a setup.Answers)
 	return usage("several files hold parts of bitgate's: "+strings.Join(names, ", "), "name one: --haproxy-cfg FILE")
 }
 
-func render(ctx context.Context, p *process, what string, a setup.Answers) (string, error) {
+func render(ctx context.Context, p *process, what, program string, a setup.Answers) (string, error) {
 	if what == "systemd" {
-		if fault := detect.ProgramFault(p.Program); fault != nil {
-			p.errorText().Finding(*fault)
+		if program == "" {
+			program = p.Program
+			if fault := detect.ProgramFault(program); fault != nil {
+				p.errorText().Finding(*fault)
+			}
 		}
-		return templates.SystemdUnit(templates.Unit{Program: p.Program, Config: a.ProxyConfig})
+		return templates.SystemdUnit(templates.Unit{Program: program, Config: a.ProxyConfig})
 	}
 	if a.URL.IsZero() {
 		return "", usage("missing: --url", "the text depends on the public URL")
