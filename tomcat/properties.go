@@ -25,6 +25,7 @@ type Properties struct {
 type entry struct {
 	key, value string
 	line       int    // 1-based, of the key
+	start      int    // of the key
 	valueAt    int    // where the raw value begins
 	end        int    // behind the raw value: line end or end of file
 	form       string // key in the form that relaxed binding compares

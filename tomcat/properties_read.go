@@ -95,7 +95,7 @@ func (r *lineReader) lineOf(at int) int {
 
 // entry splits the line at its first unescaped "=", ":" or blank.
 func (l logicalLine) entry(line int) (entry, error) {
-	e := entry{line: line, end: l.end}
+	e := entry{line: line, start: l.start, end: l.end}
 	keyEnd, valueAt := l.split()
 	e.separated = valueAt > keyEnd
 	e.valueAt = l.tail

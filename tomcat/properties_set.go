@@ -12,14 +12,27 @@ import (
 
 // Set gives every property its value, changing existing lines in place,
 // un-commenting where a person would, else appending one commented block.
-func (p *Properties) Set(want []Property) (Result, error) {
+func (p *Properties) Set(want []Property) (Result, error) { return p.Edit(want, nil) }
+
+// Edit is Set that also comments out every line of the keys in gone. A key that is
+// wanted, too, gets a new line: what the old one says is in no splice then.
+func (p *Properties) Edit(want []Property, gone []string) (Result, error) {
 	var res Result
+	for _, e := range p.entries {
+		if slices.Contains(gone, e.key) {
+			res.Splices = append(res.Splices, p.comment(e)...)
+		}
+	}
 	var missing []Property
 	for i, w := range want {
 		if slices.ContainsFunc(want[i+1:], func(later Property) bool { return later.Key == w.Key }) {
 			continue
 		}
 		res.Notes = append(res.Notes, p.remarks(w.Key)...)
+		if slices.Contains(gone, w.Key) {
+			missing = append(missing, w)
+			continue
+		}
 		live := p.all(w.Key)
 		if len(live) == 0 {
 			if c, ok := p.commentedOut(w.Key); ok {
@@ -48,7 +61,7 @@ func (p *Properties) Set(want []Property) (Result, error) {
 	slices.SortStableFunc(res.Splices, func(a, b splice.Splice) int { return a.Offset - b.Offset })
 	var err error
 	if res.After, err = splice.Apply(p.src, res.Splices); err == nil {
-		err = p.verify(res.After, want)
+		err = p.verify(res.After, want, gone)
 	}
 	if err != nil {
 		return Result{}, problem.Wrap(err, p.name+": the edit does not read back as intended", "the edit was not made", "set the keys by hand")
@@ -97,8 +110,21 @@ func (p *Properties) replace(e entry, w Property) splice.Splice {
 	return splice.Splice{Offset: e.valueAt, Old: string(p.src[e.valueAt:e.end]), New: text}
 }
 
-// verify reads the result again: what was wanted is there, all else is as it was.
-func (p *Properties) verify(after []byte, want []Property) error {
+// comment puts a "#" before every natural line of an entry. A continued line is
+// none any more then.
+func (p *Properties) comment(e entry) []splice.Splice {
+	out := []splice.Splice{{Offset: e.start, New: "#"}}
+	for i := e.start; i < e.end; i++ {
+		if isLineEnd(p.src[i]) && (i+1 == len(p.src) || p.src[i] != '\r' || p.src[i+1] != '\n') && i+1 < e.end {
+			out = append(out, splice.Splice{Offset: i + 1, New: "#"})
+		}
+	}
+	return out
+}
+
+// verify reads the result again: what was wanted is there, what was to go is not,
+// all else is as it was.
+func (p *Properties) verify(after []byte, want []Property, gone []string) error {
 	edited, err := ParseProperties(p.name, after)
 	if err != nil {
 		return err
@@ -109,6 +135,9 @@ func (p *Properties) verify(after []byte, want []Property) error {
 	}
 	if _, ok := edited.Get(""); !ok && expected[""] == "" {
 		delete(expected, "") // Java's reading of a lone backslash at the end of the file
+	}
+	for _, key := range gone {
+		delete(expected, key)
 	}
 	for _, w := range want {
 		expected[w.Key] = w.Value

@@ -116,8 +116,9 @@ func (s *scan) endTag() error {
 	if last := s.open[len(s.open)-1]; last.name != name {
 		return s.fault(at, "</%s> where <%s> of line %d must be closed first", name, last.name, lineAt(s.text, last.start))
 	}
-	s.open = s.open[:len(s.open)-1]
 	s.at++
+	s.tags[s.open[len(s.open)-1].ordinal].end = s.at
+	s.open = s.open[:len(s.open)-1]
 	return nil
 }
 

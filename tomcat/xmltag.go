@@ -5,8 +5,10 @@ import "strings"
 // tagSpan is a start tag by its places in the text: etree gives none.
 type tagSpan struct {
 	name    string
+	ordinal int // among the start tags
 	start   int // of "<"
 	nameEnd int
+	end     int // behind the element: of "/>" or of its end tag
 	attrs   []attrSpan
 	byName  map[string]int // into attrs, where there are many
 }
@@ -55,7 +57,7 @@ func (t tagSpan) attr(name string) (attrSpan, bool) {
 }
 
 func (s *scan) startTag() error {
-	tag := tagSpan{start: s.at}
+	tag := tagSpan{start: s.at, ordinal: len(s.tags)}
 	if len(s.open) == 0 && len(s.tags) > 0 {
 		return s.fault(s.at, "a second root element")
 	}
@@ -77,6 +79,7 @@ func (s *scan) startTag() error {
 			return nil
 		case s.sees("/>"):
 			s.at += 2
+			tag.end = s.at
 			s.tags = append(s.tags, tag)
 			return nil
 		}
