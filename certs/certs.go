@@ -96,6 +96,12 @@ func (m *Material) BundleDigest() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// LeafDigest is the hex SHA-256 of the certificate as a server shows it.
+func (m *Material) LeafDigest() string {
+	sum := sha256.Sum256(m.leaf.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
 func names(c *x509.Certificate) []string {
 	all := slices.Clone(c.DNSNames)
 	for _, ip := range c.IPAddresses {

@@ -187,6 +187,14 @@ func parseCertificate(der []byte) (*x509.Certificate, error) {
 }
 
 func parseKey(block *pem.Block) (privateKey, error) {
+	key, err := decodeKey(block)
+	if err != nil {
+		return privateKey{}, err
+	}
+	return privateKey{pem.Block{Type: block.Type, Bytes: block.Bytes}, key.Public()}, nil
+}
+
+func decodeKey(block *pem.Block) (crypto.Signer, error) {
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
 		if rsaKey, rsaErr := x509.ParsePKCS1PrivateKey(block.Bytes); rsaErr == nil {
@@ -196,11 +204,11 @@ func parseKey(block *pem.Block) (privateKey, error) {
 		}
 	}
 	if err != nil {
-		return privateKey{}, errors.New("it is of a kind that TLS servers do not use, or damaged")
+		return nil, errors.New("it is of a kind that TLS servers do not use, or damaged")
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {
-		return privateKey{}, errors.New("it is of a kind that cannot sign")
+		return nil, errors.New("it is of a kind that cannot sign")
 	}
-	return privateKey{pem.Block{Type: block.Type, Bytes: block.Bytes}, signer.Public()}, nil
+	return signer, nil
 }

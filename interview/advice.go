@@ -25,11 +25,10 @@ func Advice(q Question, f setup.Facts, candidate setup.Answers) []problem.Findin
 	case "local-only":
 		return connectorAdvice(f, candidate)
 	case "front":
-		return []problem.Finding{
-			portAdvice(f, candidate),
-			{Level: problem.Note, Found: "Tomcat can also do TLS by itself (server.ssl.*); a front is simpler to renew and to tune"},
-			{Level: problem.Note, Found: "Atlassian's support does not cover HAProxy"},
+		if candidate.Front == setup.FrontTomcat {
+			return append([]problem.Finding{portAdvice(f, candidate)}, withoutFront(candidate)...)
 		}
+		return []problem.Finding{portAdvice(f, candidate), {Level: problem.Note, Found: "Atlassian's support does not cover HAProxy"}}
 	case "listen":
 		if l, taken := portHolder(f, candidate); taken {
 			return []problem.Finding{{Level: problem.Warn, Found: heldBy(l), Do: "stop it, or take another port"}}
@@ -38,6 +37,18 @@ func Advice(q Question, f setup.Facts, candidate setup.Answers) []problem.Findin
 		return sshAdvice(f, candidate)
 	}
 	return nil
+}
+
+// withoutFront says what is lost where Bitbucket terminates TLS itself.
+func withoutFront(a setup.Answers) []problem.Finding {
+	var out []problem.Finding
+	for _, lost := range setup.WithoutFront() {
+		out = append(out, problem.Finding{Level: problem.Warn, Found: lost})
+	}
+	if !a.URL.IsZero() && a.URL.Port() < 1024 {
+		out[1].Do = "go back and give the public URL a port, such as https://" + a.URL.Host() + ":8443"
+	}
+	return out
 }
 
 // portAdvice says whether the front can have its port.

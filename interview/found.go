@@ -111,8 +111,11 @@ func Headline(f setup.Facts, a setup.Answers) string {
 		product = "Bitbucket"
 	}
 	text := strings.TrimSpace(product + " " + a.Version)
-	if a.Front == setup.FrontBuiltin {
+	switch a.Front {
+	case setup.FrontBuiltin:
 		return text + " behind the built-in proxy"
+	case setup.FrontTomcat:
+		return text + " with TLS of its own"
 	}
 	version, _, _ := strings.Cut(f.HAProxy.Version.Text, "-")
 	return strings.TrimSpace(text + " behind HAProxy " + version)

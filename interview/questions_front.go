@@ -3,6 +3,7 @@ package interview
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"bitgate/internal/hostport"
 	"bitgate/setup"
@@ -11,12 +12,13 @@ import (
 func frontQuestions() []Question {
 	return []Question{
 		choiceField(Question{
-			ID: "front", Step: setup.StepHAProxy, Title: "What terminates TLS", Arg: "haproxy|builtin",
-			Why:     "The front takes HTTPS from the network and passes plain HTTP to Bitbucket on this machine.",
-			Help:    "what terminates TLS: haproxy or builtin (bitgate's own proxy)",
+			ID: "front", Step: setup.StepHAProxy, Title: "What terminates TLS", Arg: "haproxy|builtin|tomcat",
+			Why:     "The front takes HTTPS from the network and passes plain HTTP to Bitbucket on this machine. Bitbucket can also do without one.",
+			Help:    "what terminates TLS: haproxy, builtin (bitgate's own proxy), or tomcat (Bitbucket itself)",
 			Default: "haproxy where it is installed", Asked: "when HAProxy is not installed", Looks: true,
-			Options: []Option{{setup.FrontHAProxy, "HAProxy, as the documented page has it"}, {setup.FrontBuiltin, "bitgate's built-in proxy, which does the same"}},
-			Slow:    true, when: func(iv *Interview) bool { return iv.Facts.HAProxy.Bin == "" },
+			Options: []Option{{setup.FrontHAProxy, "HAProxy, as the documented page has it"}, {setup.FrontBuiltin, "bitgate's built-in proxy, which does the same"}, {setup.FrontTomcat, "none: Bitbucket itself, with a key store"}},
+			keys:    []string{"front", "redirect-old-path"}, enter: enterFront,
+			Slow: true, when: func(iv *Interview) bool { return iv.Facts.HAProxy.Bin == "" },
 		}, func(a *setup.Answers) *string { return &a.Front }),
 		pathField(Question{
 			ID: "haproxy-cfg", Step: setup.StepHAProxy, Title: "HAProxy's configuration",
@@ -84,6 +86,14 @@ func frontQuestions() []Question {
 	}
 }
 
+// enterFront takes back what only a front can do.
+func enterFront(_ setup.Facts, a *setup.Answers, text string) error {
+	if a.Front = strings.TrimSpace(text); a.Front == setup.FrontTomcat {
+		a.RedirectOldPath = ""
+	}
+	return nil
+}
+
 // portHolder names the program that has the front's port. taken is false where
 // that is the front that will be reloaded.
 func portHolder(f setup.Facts, a setup.Answers) (holder setup.Listener, taken bool) {
@@ -95,7 +105,8 @@ func portHolder(f setup.Facts, a setup.Answers) (holder setup.Listener, taken bo
 		if at, err := hostport.Parse(l.Address); err != nil || !at.Overlaps(want) {
 			continue
 		}
-		ours := a.Front == setup.FrontHAProxy && l.Process == "haproxy" || a.Front == setup.FrontBuiltin && l.Process == "bitgate"
+		ours := a.Front == setup.FrontHAProxy && l.Process == "haproxy" || a.Front == setup.FrontBuiltin && l.Process == "bitgate" ||
+			a.Front == setup.FrontTomcat && (l.Process == "haproxy" || l.PID > 0 && l.PID == f.Bitbucket.PID)
 		if !ours {
 			return l, true
 		}

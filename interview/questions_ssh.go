@@ -16,7 +16,7 @@ func sshQuestions() []Question {
 			Why:   "Optional. The front can pass Git over SSH on as TCP. That is of use where clients cannot reach Bitbucket's own SSH port; the addresses of clones change.",
 			Asked: "always", keys: []string{"ssh-listen", "ssh-upstream", "skip"},
 			Options: []Option{{"no", "No, the front takes no SSH"}, {"yes", "Yes, the front passes SSH on"}},
-			when:    func(*Interview) bool { return true },
+			when:    func(iv *Interview) bool { return iv.Answers.Front != setup.FrontTomcat },
 			Get:     func(a setup.Answers) string { return yesNo(a.SSHListen != "" && !a.Skips(setup.StepSSH)) },
 			Set: func(a *setup.Answers, text string) error {
 				yes, err := parseYes(text)

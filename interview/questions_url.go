@@ -119,7 +119,7 @@ func oldPathQuestion() Question {
 		prompt:  Confirm,
 		Options: []Option{{"yes", "Yes, send the old path on"}, {"no", "No, the old addresses may break"}},
 		when: func(iv *Interview) bool {
-			return iv.Facts.ContextPath.Set && pathChanges(iv.Facts, iv.Answers)
+			return iv.Facts.ContextPath.Set && pathChanges(iv.Facts, iv.Answers) && iv.Answers.Front != setup.FrontTomcat
 		},
 		show: func(f setup.Facts, a setup.Answers) string { return "yes" },
 		enter: func(f setup.Facts, a *setup.Answers, text string) error {

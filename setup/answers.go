@@ -48,6 +48,7 @@ type Answers struct {
 const (
 	FrontHAProxy        = "haproxy"
 	FrontBuiltin        = "builtin"
+	FrontTomcat         = "tomcat" // none: Bitbucket terminates TLS itself
 	Auto         string = "auto"   // --restart, --reload, --http-redirect, --base-url-method
 	Manual       string = "manual" // --restart, --base-url-method
 	Never        string = "never"  // --restart, --reload, --http-redirect

@@ -68,6 +68,9 @@ func (b *builder) settings() {
 		before = b.f.Instance.Base
 	}
 	after := a.Upstream + a.URL.TomcatPath()
+	if a.Front == FrontTomcat {
+		after = loopbackUpstream(a.Upstream) + a.URL.TomcatPath()
+	}
 	if a.Skips(StepContextPath) {
 		after = before
 	}
@@ -79,14 +82,19 @@ func (b *builder) settings() {
 		RestartTimeout: a.RestartTimeout, OnFailure: a.OnFailure,
 	}
 	if a.Front == FrontHAProxy && b.f.HAProxy.Bin != "" {
-		b.plan.Run.HAProxyBin = b.f.HAProxy.Bin
-		for _, file := range b.f.HAProxyFiles {
-			b.plan.Run.HAProxyFiles = append(b.plan.Run.HAProxyFiles, file.Path)
-		}
-		b.plan.Run.HAProxySocket, _ = b.f.HAProxyConfig.RuntimeSocket()
-		if b.plan.Run.HAProxySocket == "" {
-			b.plan.Run.HAProxySocket = b.f.HAProxy.Master
-		}
+		b.haproxySettings()
+	}
+}
+
+// haproxySettings are what apply needs to check HAProxy's files and to reload it.
+func (b *builder) haproxySettings() {
+	b.plan.Run.HAProxyBin = b.f.HAProxy.Bin
+	for _, file := range b.f.HAProxyFiles {
+		b.plan.Run.HAProxyFiles = append(b.plan.Run.HAProxyFiles, file.Path)
+	}
+	b.plan.Run.HAProxySocket, _ = b.f.HAProxyConfig.RuntimeSocket()
+	if b.plan.Run.HAProxySocket == "" {
+		b.plan.Run.HAProxySocket = b.f.HAProxy.Master
 	}
 }
 
@@ -120,6 +128,8 @@ func (b *builder) frontControl() service.Control {
 		return control(b.a.Reload, b.f.HAProxyCtl)
 	}
 	switch {
+	case b.a.Front == FrontTomcat:
+		return service.Control{How: service.Never} // there is none
 	case b.a.Reload == Never:
 		return service.Control{How: service.Never}
 	case b.a.Reload != Auto:

@@ -23,6 +23,13 @@ func (b *builder) frontStep() (Step, error) {
 		s.Skipped = "left out on request"
 		return s, nil
 	}
+	if b.a.Front == FrontTomcat {
+		err := b.keyStore(&s)
+		if err == nil && len(s.Changes) == 0 {
+			s.Skipped = "already as wanted"
+		}
+		return s, err
+	}
 	bundle, err := b.certificate(&s)
 	if err != nil {
 		return s, err
@@ -42,11 +49,7 @@ func (b *builder) frontStep() (Step, error) {
 func (b *builder) certificate(s *Step) (string, error) {
 	cert := b.f.Certificate
 	if cert.Error != "" {
-		do := cert.Do
-		if do == "" {
-			do = "give --pem, or --cert with --key and --chain"
-		}
-		return "", problem.New("the certificate cannot be used: "+cert.Error, "without it the front cannot answer over TLS", do)
+		return "", b.noCertificate()
 	}
 	if cert.InPlace != "" {
 		return cert.InPlace, nil
@@ -78,6 +81,15 @@ func (b *builder) certificate(s *Step) (string, error) {
 		Certificate: change,
 	})
 	return path, nil
+}
+
+func (b *builder) noCertificate() error {
+	cert := b.f.Certificate
+	do := cert.Do
+	if do == "" {
+		do = "give --pem, or --cert with --key and --chain"
+	}
+	return problem.New("the certificate cannot be used: "+cert.Error, "without it the front cannot answer over TLS", do)
 }
 
 // usedPorts lists what programs other than HAProxy listen on.

@@ -133,7 +133,7 @@ func (b *builder) port80Holder() string {
 
 // redirectNote warns where nothing sends plain HTTP on, because others have its port.
 func (b *builder) redirectNote() {
-	if b.a.Skips(StepHAProxy) || b.a.HTTPRedirect != Auto || b.a.URL.Port() != 443 {
+	if b.a.Skips(StepHAProxy) || b.a.Front == FrontTomcat || b.a.HTTPRedirect != Auto || b.a.URL.Port() != 443 {
 		return
 	}
 	who := b.port80Holder()

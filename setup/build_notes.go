@@ -32,12 +32,15 @@ func (b *builder) inputs() {
 		add(b.f.ServerXML.Path, b.f.ServerXML.DigestOrAbsent())
 	}
 	if !b.a.Skips(StepHAProxy) {
-		if b.a.Front == FrontHAProxy {
+		switch b.a.Front {
+		case FrontHAProxy:
 			for _, f := range b.f.HAProxyFiles {
 				add(f.Path, f.DigestOrAbsent())
 			}
 			in["haproxy-version"] = b.f.HAProxy.Version.Text
-		} else {
+		case FrontTomcat:
+			add(b.f.KeyStore.Path, b.f.KeyStore.Digest)
+		default:
 			add(b.f.ProxyConfig.Path, b.f.ProxyConfig.DigestOrAbsent())
 		}
 		for path, digest := range b.f.Certificate.Sources {
@@ -62,7 +65,11 @@ func (b *builder) inputs() {
 
 // considerations are the page's "important considerations" as they apply here.
 func (b *builder) considerations() {
-	b.plan.Notes = append(b.plan.Notes, b.f.Findings...)
+	for _, f := range b.f.Findings {
+		if f.ID != tomcat.OwnTLS || b.a.Front != FrontTomcat {
+			b.plan.Notes = append(b.plan.Notes, f)
+		}
+	}
 	b.plan.Notes = append(b.plan.Notes, b.f.Certificate.Findings...)
 	for _, n := range b.f.Bitbucket.Notes {
 		b.note("bitbucket", []string{n})
@@ -105,7 +112,8 @@ func (b *builder) considerations() {
 		})
 	}
 	b.sshNotes()
-	if !b.a.LocalOnly && !b.a.Skips(StepConnector) && len(b.a.Nodes) == 0 {
+	b.tomcatNotes()
+	if !b.a.LocalOnly && !b.a.Skips(StepConnector) && len(b.a.Nodes) == 0 && b.a.Front != FrontTomcat {
 		b.note(StepConnector, []string{"Bitbucket's own port stays open to other machines, and logins can cross the network there in clear text; --local-only closes it"})
 	}
 }

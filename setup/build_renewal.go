@@ -15,7 +15,11 @@ func (b *builder) renewalNotes() {
 	if by.Name == "" || b.a.Skips(StepHAProxy) || b.f.Certificate.InPlace != "" {
 		return
 	}
-	if !b.f.Certificate.Hooked {
+	switch {
+	case b.a.Front == FrontTomcat:
+		b.keyStoreNote()
+		return
+	case !b.f.Certificate.Hooked:
 		b.copyNote()
 	}
 	if by.Standalone && len(b.redirectListen()) > 0 {
@@ -25,6 +29,16 @@ func (b *builder) renewalNotes() {
 			Do:  "leave port 80 to it (--http-redirect never), or have it prove the name by DNS",
 		})
 	}
+}
+
+// keyStoreNote: a key store is made again by a run, which restarts Bitbucket, so that
+// no hook may do it at any hour.
+func (b *builder) keyStoreNote() {
+	by := b.f.Certificate.Renewer
+	b.plan.Notes = append(b.plan.Notes, problem.Finding{
+		ID: "renewal", Level: problem.Warn, Found: by.Name + " renews this certificate, and Bitbucket reads a key store made from it, " + b.f.KeyStore.Path,
+		Why: "Bitbucket serves what is in there until it has expired", Do: "run bitgate apply again after each renewal, when Bitbucket may be restarted",
+	})
 }
 
 // copyNote says what makes the front's copy again at each renewal.

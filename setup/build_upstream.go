@@ -52,9 +52,12 @@ func (b *builder) connector() (Step, error) {
 		s.Skipped = "left out on request"
 		return s, nil
 	}
+	if b.a.Front == FrontTomcat {
+		return b.ownConnector()
+	}
 	c := b.wantedConnector()
 	if b.f.Layout.UsesProperties() {
-		return b.setProperties(s, tomcat.ConnectorProperties(c))
+		return b.frontedProperties(s, c)
 	}
 	if b.f.ServerXML.Absent {
 		return s, missingFile(b.f.ServerXML.Path)
@@ -62,6 +65,16 @@ func (b *builder) connector() (Step, error) {
 	xml, err := tomcat.ParseServerXML(b.f.ServerXML.Path, b.current(b.f.ServerXML))
 	if err != nil {
 		return s, err
+	}
+	cleared, err := xml.ClearTLS(ownKeyStore)
+	if err != nil {
+		return s, err
+	}
+	if s = b.tomcatResult(s, cleared); len(s.Changes) > 0 {
+		b.note(s.ID, []string{tlsTurnedOff})
+		if xml, err = tomcat.ParseServerXML(b.f.ServerXML.Path, cleared.After); err != nil {
+			return s, err
+		}
 	}
 	r, err := xml.SetConnector(UpstreamPort(b.a.Upstream), c)
 	if err != nil {
@@ -84,7 +97,8 @@ func (b *builder) wantedConnector() tomcat.Connector {
 func (b *builder) tomcatResult(s Step, r tomcat.Result) Step {
 	if c := b.fileChange(PhaseUpstreamFiles, b.f.ServerXML, r.After, r.Splices); c != nil {
 		s.Changes = append(s.Changes, *c)
-	} else {
+		s.Skipped = ""
+	} else if len(s.Changes) == 0 {
 		s.Skipped = "already as wanted"
 	}
 	b.note(s.ID, r.Notes)
@@ -109,7 +123,29 @@ func (b *builder) setProperties(s Step, want []tomcat.Property) (Step, error) {
 		}
 		edit = append(edit, p)
 	}
-	r, err := props.Set(edit)
+	return b.editProperties(s, props, edit, nil)
+}
+
+// frontedProperties tells the connector of its front. TLS that bitgate gave it goes.
+func (b *builder) frontedProperties(s Step, c tomcat.Connector) (Step, error) {
+	props, err := tomcat.ParseProperties(b.f.Properties.Path, b.current(b.f.Properties))
+	if err != nil {
+		return s, err
+	}
+	plain, gone := props.PlainProperties(ownKeyStore)
+	if len(gone) == 0 {
+		return b.setProperties(s, tomcat.ConnectorProperties(c))
+	}
+	b.note(s.ID, []string{tlsTurnedOff})
+	return b.editProperties(s, props, append(plain, tomcat.ConnectorProperties(c)...), gone)
+}
+
+// tlsTurnedOff is said to those who come back behind a front.
+const tlsTurnedOff = "Bitbucket's own TLS is turned off; its plain port stays closed to other machines (127.0.0.1), and the key store stays where it is, unused"
+
+// editProperties sets keys and comments others out.
+func (b *builder) editProperties(s Step, props *tomcat.Properties, set []tomcat.Property, gone []string) (Step, error) {
+	r, err := props.Edit(set, gone)
 	if err != nil {
 		return s, err
 	}
@@ -177,7 +213,7 @@ func (b *builder) stashConfig() error {
 // ownTLS refuses to lead the front, which speaks plain HTTP to Bitbucket, to a
 // connector that does TLS.
 func (b *builder) ownTLS() error {
-	if !b.f.OwnTLS.Set || b.a.Skips(StepHAProxy) || strconv.Itoa(UpstreamPort(b.a.Upstream)) != b.f.Port.Value {
+	if !b.f.OwnTLS.Set || b.a.Skips(StepHAProxy) || b.a.Front == FrontTomcat || strconv.Itoa(UpstreamPort(b.a.Upstream)) != b.f.Port.Value {
 		return nil
 	}
 	file := b.f.Properties.Path

@@ -97,7 +97,9 @@ func unified(path, before, after string, own bool) string {
 			from, to = max(from, 1), max(to, 1)
 		case from+to == 0, strings.HasPrefix(text, "\\"): // the head; "\ No newline at end of file"
 		case strings.HasPrefix(text, "+"):
-			if !own || known[text[1:]] {
+			if own && !known[text[1:]] {
+				text = "+" + mask(text[1:]) // a line of somebody's that became a comment may hold a secret
+			} else {
 				text = "+" + pick(is, to)
 			}
 			to++

@@ -49,6 +49,9 @@ type Facts struct {
 	Certificates  []CertificateFile // certificates with their keys that lie in the usual places
 	FrontReader   Reader            // who reads the bundle
 	Bundle        atomicfile.File   // what lies at the bundle's path today
+	KeyStore      KeyStore          // the same without a front
+	Served        string            // without a front: SHA-256 of the certificate that Bitbucket serves now, "" where it serves none
+	Tomcat        int               // major version of a Tomcat that Bitbucket came with or was moved to, 0 where it is not known
 	Listeners     []Listener
 	ProgramPath   string           // this binary, for the unit
 	ProgramFault  *problem.Finding // why a unit must not or cannot run it from there
@@ -119,6 +122,7 @@ type Certificate struct {
 	Do       string // and what to do about it, where that is known
 	Sources  map[string]string
 	Digest   string // SHA-256 of the bundle that would be written
+	Leaf     string // SHA-256 of the certificate alone
 	InPlace  string // path of a --pem that can be used as it is
 	Names    []string
 	Subject  string

@@ -41,6 +41,7 @@ func hide(path, text string, need map[int]bool) []string {
 var shownKeys = map[string]bool{
 	"server.port": true, "server.address": true, "server.contextpath": true, "server.scheme": true, "server.secure": true,
 	"server.proxyname": true, "server.proxyport": true, "server.redirectport": true, "setup.baseurl": true,
+	"server.requiressl": true, "server.ssl.enabled": true, "server.ssl.keystore": true, "server.ssl.keystoretype": true, "server.ssl.keyalias": true,
 }
 
 // propertyLine is a line with a key, commented out or not: everything up to the
@@ -80,6 +81,7 @@ func hideProperties(text string, need map[int]bool) []string {
 // shownAttributes are those of server.xml whose values are shown.
 var shownAttributes = words(`port protocol proxyName proxyPort scheme secure redirectPort address path docBase connectionTimeout
 	URIEncoding compression maxThreads minSpareThreads acceptCount name host appBase className SSLEnabled maxHttpHeaderSize
+	keystoreFile keystoreType keyAlias certificateKeystoreFile certificateKeystoreType certificateKeyAlias
 	enableLookups useBodyEncodingForURI disableUploadTimeout executor defaultHost unpackWARs autoDeploy reloadable version encoding`)
 
 var attribute = pattern.Lazy(`([\w:.\-]+)(\s*=\s*)("[^"]*"|'[^']*')`)

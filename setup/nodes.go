@@ -132,7 +132,7 @@ func (b *builder) isBehind(n node.Node, s NodeState) bool {
 	if n.Name != "" {
 		want = NodeContextChange(n, b.plan.Ahead()).To
 	}
-	return s.State != bitbucket.Unreachable && s.Base != "" && s.Base != want && !b.a.Skips(StepContextPath) && len(b.plan.Pending) == 0
+	return s.State != bitbucket.Unreachable && s.Base != "" && (s.Base != want || b.servesOldCertificate()) && !b.a.Skips(StepContextPath) && len(b.plan.Pending) == 0
 }
 
 func (b *builder) restartChange(n node.Node) Change {

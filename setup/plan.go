@@ -76,6 +76,7 @@ type Change struct {
 	What        string             `json:"what"` // Text, for those who read the JSON; never read back
 	File        *FileEdit          `json:"file,omitempty"`
 	Certificate *CertificateChange `json:"certificate,omitempty"`
+	KeyStore    *KeyStoreChange    `json:"key-store,omitempty"`
 	BaseURL     *BaseURLChange     `json:"base-url,omitempty"`
 	Service     *ServiceChange     `json:"service,omitempty"`
 }
@@ -85,6 +86,7 @@ type FileEdit struct {
 	Path    string          `json:"path"`
 	Before  string          `json:"before"` // SHA-256 hex or Absent
 	After   string          `json:"after"`
+	Secret  bool            `json:"secret,omitempty"` // the splices hold SecretMark; After is in the journal only
 	Splices []splice.Splice `json:"splices"`
 	Mode    uint32          `json:"mode,omitempty"` // for a created file
 	UID     int             `json:"uid,omitempty"`  // of a created file; -1: whoever runs bitgate
@@ -170,6 +172,8 @@ func (c Change) Writes() (path, before, after string) {
 		return c.File.Path, c.File.Before, c.File.After
 	case c.Certificate != nil:
 		return c.Certificate.Path, c.Certificate.Before, c.Certificate.After
+	case c.KeyStore != nil:
+		return c.KeyStore.Path, c.KeyStore.Before, c.KeyStore.After
 	}
 	return "", "", ""
 }
@@ -192,8 +196,9 @@ func (p Plan) TouchesFront() bool {
 func (p Plan) TouchedPaths() []string {
 	out := p.EditedPaths()
 	for _, r := range p.Ordered() {
-		if c := p.At(r).Certificate; c != nil {
-			out = append(out, c.Path)
+		if c := p.At(r); c.Certificate != nil || c.KeyStore != nil {
+			path, _, _ := c.Writes()
+			out = append(out, path)
 		}
 	}
 	return out

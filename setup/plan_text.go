@@ -21,6 +21,8 @@ func (c Change) Text() string {
 		return c.File.text()
 	case c.Certificate != nil:
 		return c.Certificate.text()
+	case c.KeyStore != nil:
+		return c.KeyStore.text()
 	case c.BaseURL != nil:
 		return c.BaseURL.text()
 	case c.Service != nil:
@@ -72,17 +74,11 @@ func lineCount(text string) int {
 }
 
 func (c *CertificateChange) text() string {
-	var from []string
-	for _, f := range []string{c.PEM, c.Cert, c.Chain, c.Key} {
-		if f != "" {
-			from = append(from, f)
-		}
-	}
 	access := "mode 0600"
 	if c.Group != "" {
 		access = fmt.Sprintf("mode %04o, group %s", c.Mode, c.Group)
 	}
-	return fmt.Sprintf("write the certificate bundle %s (%s) from %s", c.Path, access, strings.Join(from, ", "))
+	return fmt.Sprintf("write the certificate bundle %s (%s) from %s", c.Path, access, sourceNames(c.PEM, c.Cert, c.Chain, c.Key))
 }
 
 func (c *BaseURLChange) text() string {
@@ -130,6 +126,8 @@ func (s ServiceChange) Notice() string {
 		return "Bitbucket is away for one to a few minutes; running clones and pushes are cut"
 	case s.Swap != "":
 		return "connections are not touched"
+	case s.Target == "haproxy" && s.Verb == service.Stop:
+		return "HAProxy is stopped, for nothing is left that it would serve; have its unit disabled, or it fails at the next boot"
 	case s.Target == "haproxy" && s.Verb == service.Reload:
 		return "HAProxy reloads without interruption"
 	case s.Target == "proxy" && s.Verb == service.Reload:
@@ -152,8 +150,11 @@ func (p Plan) StepTitle(id string) string {
 	case StepConnector:
 		return "Tomcat connector"
 	case StepHAProxy:
-		if p.Answers.Front == FrontBuiltin {
+		switch p.Answers.Front {
+		case FrontBuiltin:
 			return "Built-in proxy"
+		case FrontTomcat:
+			return "Bitbucket's own TLS"
 		}
 		return "HAProxy"
 	case StepSSH:

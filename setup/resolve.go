@@ -42,7 +42,9 @@ func Where(input Answers, h live.Install) Paths {
 		if p.Front == FrontBuiltin {
 			dir = filepath.Dir(p.ProxyConfig)
 		}
-		p.Bundle = filepath.Join(dir, "bitgate-"+fileName(input.URL.Host())+".pem")
+		if p.Front != FrontTomcat { // which has a key store
+			p.Bundle = filepath.Join(dir, "bitgate-"+fileName(input.URL.Host())+".pem")
+		}
 	}
 	return p
 }

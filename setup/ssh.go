@@ -36,6 +36,8 @@ func (b *builder) ssh() (Step, error) {
 	switch now := b.f.ForwardsSSH(); {
 	case b.a.Skips(s.ID):
 		s.Skipped = "left out on request"
+	case b.a.Front == FrontTomcat && now == "":
+		s.Skipped = "Bitbucket takes SSH itself, on its own port; it stays as it is"
 	case b.a.SSHListen == "" && now != "":
 		s.Skipped = "the front stops taking SSH on " + now + " (step 4)"
 	case b.a.SSHListen == "":

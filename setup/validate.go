@@ -27,7 +27,7 @@ func validate(a Answers) error {
 			bad = append(bad, fmt.Sprintf("--%s %q: use %s", key, value, strings.Join(words, ", ")))
 		}
 	}
-	oneOf("front", a.Front, FrontHAProxy, FrontBuiltin)
+	oneOf("front", a.Front, FrontHAProxy, FrontBuiltin, FrontTomcat)
 	oneOf("haproxy-by-hand", a.HandMade, Leave, Adopt)
 	oneOf("http-redirect", a.HTTPRedirect, Auto, Always, Never)
 	oneOf("base-url-method", a.BaseURLMethod, Auto, "confapi", "form", Manual, MethodSkip)
@@ -37,6 +37,7 @@ func validate(a Answers) error {
 	}
 	bad = append(bad, validateAddresses(a)...)
 	bad = append(bad, validateNodes(a)...)
+	bad = append(bad, validateTomcat(a)...)
 	if len(bad) > 0 {
 		return problem.New(strings.Join(bad, "\n"), "", "see bitgate setup --help").WithKind(problem.Usage)
 	}

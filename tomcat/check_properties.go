@@ -118,10 +118,10 @@ func (p *Properties) checkTLS() []problem.Finding {
 		}
 		line, found = store.Line, "server.ssl.key-store is set: Bitbucket's port may speak TLS itself"
 	}
-	return []problem.Finding{finding(
+	return []problem.Finding{ownTLS(finding(
 		line, found, "the front talks plain HTTP to Bitbucket and gets no answer from a TLS port",
 		"set server.ssl.enabled=false (the front does TLS), or give Bitbucket an additional plain connector on the loopback address",
-	)}
+	))}
 }
 
 func (p *Properties) checkContextPath() []problem.Finding {
@@ -144,6 +144,9 @@ func (p *Properties) checkAdditional() []problem.Finding {
 		number, ok := strings.CutPrefix(key, "server.additional-connector.")
 		number, isPort := strings.CutSuffix(number, ".port")
 		if !ok || !isPort {
+			continue
+		}
+		if at, _ := p.Get("server.additional-connector." + number + ".address"); closed(at.Value) {
 			continue
 		}
 		port, _ := p.Get(key)

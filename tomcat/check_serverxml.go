@@ -18,12 +18,16 @@ func CheckServerXML(s *ServerXML, port int) []problem.Finding {
 		list = checkConnector(s.info(ordinal))
 	}
 	for _, i := range s.connectors() {
-		if c := s.info(i); i != inUse && inUse >= 0 {
-			list = append(list, finding(
+		if c := s.info(i); i != inUse && inUse >= 0 && !closed(c.Address) {
+			other := finding(
 				c.Line, "there is another live connector: "+c.describe(),
 				"it does not carry the public name, and anyone who can reach it bypasses the front",
 				"remove it if nothing uses it, or keep it closed to other machines",
-			))
+			)
+			if c.speaksTLS() {
+				other = ownTLS(other)
+			}
+			list = append(list, other)
 		}
 	}
 	for _, i := range s.named("Context") {
@@ -58,6 +62,11 @@ func checkConnector(c ConnectorInfo) []problem.Finding {
 			"the front talks plain HTTP to Bitbucket and gets no answer here", "use a connector without SSLEnabled for the front")
 	}
 	return list
+}
+
+// closed reports whether a connector listens for this machine alone.
+func closed(address string) bool {
+	return address == "localhost" || strings.HasPrefix(address, "127.") || address == "::1"
 }
 
 // Reasons that server.xml and bitbucket.properties share.

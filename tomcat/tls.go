@@ -251,3 +251,20 @@ func tag(name string, attributes []setting) string {
 	}
 	return b.String()
 }
+
+// KeyStore is KeyStore of either kind of file: of the connector on port in server.xml,
+// of the main connector in properties.
+func KeyStore(name string, data []byte, port int) (store Found, password string, ok bool) {
+	if strings.HasSuffix(name, ".xml") {
+		s, err := ParseServerXML(name, data)
+		if err != nil {
+			return store, "", false
+		}
+		return s.KeyStore(port)
+	}
+	p, err := ParseProperties(name, data)
+	if err != nil {
+		return store, "", false
+	}
+	return p.KeyStore()
+}

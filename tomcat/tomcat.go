@@ -42,6 +42,16 @@ func finding(line int, found, why, do string) problem.Finding {
 	return problem.Finding{ID: "connector", Level: problem.Warn, Line: line, Found: found, Why: why, Do: do}
 }
 
+// OwnTLS is the ID of findings about TLS of Bitbucket's own, which are none where it is
+// wanted.
+const OwnTLS = "own-tls"
+
+// ownTLS makes a finding one of those.
+func ownTLS(f problem.Finding) problem.Finding {
+	f.ID = OwnTLS
+	return f
+}
+
 // in names the file of findings.
 func in(file string, list []problem.Finding) []problem.Finding {
 	for i := range list {

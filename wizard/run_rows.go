@@ -36,8 +36,9 @@ func shortChange(c setup.Change) string {
 	switch {
 	case c.File != nil:
 		return path.Base(c.File.Path)
-	case c.Certificate != nil:
-		return path.Base(c.Certificate.Path)
+	case c.Certificate != nil, c.KeyStore != nil:
+		file, _, _ := c.Writes()
+		return path.Base(file)
 	case c.BaseURL != nil:
 		return c.BaseURL.New
 	case c.Service != nil:

@@ -20,6 +20,7 @@ type connector struct {
 	redirectPort int
 	requireSSL   bool // server.require-ssl
 	native       bool // server.forward-headers-strategy=NATIVE
+	store        keyStore
 }
 
 // tomcatConfig is what a start takes from the file of its generation.

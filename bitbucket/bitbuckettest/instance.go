@@ -69,7 +69,7 @@ func (c connector) listen(machine string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connector configured to listen on port %d failed to start: %w", c.port, err)
 	}
-	return l, nil
+	return c.secured(l)
 }
 
 func (i *instance) serve(l net.Listener, c connector) {

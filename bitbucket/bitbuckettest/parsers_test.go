@@ -59,7 +59,7 @@ func FuzzReadProperties(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		props, err := readProperties(data)
 		if err == nil {
-			_, _ = fromProperties(props)
+			_, _ = fromProperties(props, "")
 		}
 	})
 }

@@ -9,9 +9,9 @@ import (
 )
 
 // fromProperties reads server.* as Bitbucket 5.0 and later do.
-func fromProperties(props map[string]string) (tomcatConfig, error) {
+func fromProperties(props map[string]string, shared string) (tomcatConfig, error) {
 	var cfg tomcatConfig
-	main, err := propConnector(props, "server.", 7990)
+	main, err := propConnector(props, "server.", 7990, shared)
 	if err != nil {
 		return cfg, err
 	}
@@ -26,7 +26,7 @@ func fromProperties(props map[string]string) (tomcatConfig, error) {
 	main.requireSSL = isTrue(props["server.require-ssl"])
 	cfg.connectors = []connector{main}
 	for n := 1; props[fmt.Sprintf("server.additional-connector.%d.port", n)] != ""; n++ {
-		c, err := propConnector(props, fmt.Sprintf("server.additional-connector.%d.", n), 0)
+		c, err := propConnector(props, fmt.Sprintf("server.additional-connector.%d.", n), 0, shared)
 		if err != nil {
 			return cfg, err
 		}
@@ -43,10 +43,13 @@ func fromProperties(props map[string]string) (tomcatConfig, error) {
 	return cfg, nil
 }
 
-func propConnector(props map[string]string, prefix string, port int) (c connector, err error) {
+func propConnector(props map[string]string, prefix string, port int, shared string) (c connector, err error) {
 	c = connector{address: props[prefix+"address"], scheme: props[prefix+"scheme"], secure: isTrue(props[prefix+"secure"])}
 	if c.scheme == "" {
 		c.scheme = "http"
+	}
+	if c.store = fromSSL(props, prefix, shared); c.store.enabled { // Spring Boot says so of a connector with TLS
+		c.scheme, c.secure = "https", true
 	}
 	c.port, err = number(props, prefix+"port", port)
 	return c, err
@@ -77,7 +80,7 @@ func (s *Server) load() (tomcatConfig, map[string]string, error) {
 		return tomcatConfig{}, nil, fmt.Errorf("%s: %w", s.propertiesPath(), err)
 	}
 	if !s.gen.usesXML() {
-		cfg, err := fromProperties(props)
+		cfg, err := fromProperties(props, s.sharedDir())
 		return cfg, props, err
 	}
 	path := s.serverXMLPath()

@@ -146,12 +146,14 @@ func (s *Server) Restart() error {
 // Close stops it. The files stay; they belong to whoever named Options.Dir.
 func (s *Server) Close() { _ = s.Stop() }
 
-// Upstream is the first connector's address, "http://127.0.0.1:7990", without
+// Upstream is the first plain connector's address, "http://127.0.0.1:7990", without
 // the context path; while down the one it was made with.
 func (s *Server) Upstream() string {
 	if i := s.instance(); i != nil {
-		if address, err := i.cfg.connectors[0].listenAddress(s.o.Address); err == nil {
-			return "http://" + address
+		for _, c := range i.cfg.connectors {
+			if address, err := c.listenAddress(s.o.Address); err == nil && !c.store.enabled {
+				return "http://" + address
+			}
 		}
 	}
 	return "http://" + net.JoinHostPort(s.o.Address, strconv.Itoa(s.o.Port))

@@ -119,9 +119,9 @@ func wellFormed(data []byte) error {
 	}
 }
 
-// xmlConnector reads one Connector; AJP and TLS connectors are skipped.
+// xmlConnector reads one Connector; AJP connectors are skipped.
 func xmlConnector(attrs []xml.Attr) (c connector, skip bool, err error) {
-	c = connector{scheme: "http", redirectPort: 443}
+	c = connector{scheme: "http", redirectPort: 443, store: keyStore{kind: "JKS", password: "changeit", keyPass: "changeit"}}
 	for _, a := range attrs {
 		value := strings.TrimSpace(a.Value)
 		switch a.Name.Local {
@@ -142,7 +142,17 @@ func xmlConnector(attrs []xml.Attr) (c connector, skip bool, err error) {
 		case "protocol":
 			skip = skip || strings.HasPrefix(strings.ToUpper(value), "AJP")
 		case "SSLEnabled":
-			skip = skip || isTrue(value)
+			c.store.enabled = isTrue(value)
+		case "keystoreFile":
+			c.store.path = value
+		case "keystoreType":
+			c.store.kind = value
+		case "keystorePass":
+			c.store.password = value
+		case "keyPass":
+			c.store.keyPass = value
+		case "keyAlias":
+			c.store.alias = value
 		}
 		if err != nil {
 			return c, false, fmt.Errorf("attribute %s of the connector: %w", a.Name.Local, err)

@@ -81,7 +81,11 @@ func (a *Applier) Apply(ctx context.Context, p setup.Plan) (setup.Result, error)
 				return setup.Result{}, err
 			}
 		}
-		r, err := journal.Create(a.disk(), a.StateDir, p, a.now)
+		p, made, err := prepare(p)
+		if err != nil {
+			return setup.Result{}, err
+		}
+		r, err := journal.Create(a.disk(), a.StateDir, p, made, a.now)
 		if err != nil {
 			return setup.Result{}, problem.Wrap(err, "the journal of the run cannot be made in "+a.StateDir, "without it a crash could not be taken back", "nothing was changed; check that folder's space and mount")
 		}

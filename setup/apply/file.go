@@ -15,28 +15,29 @@ import (
 	"bitgate/internal/splice"
 	"bitgate/setup"
 	"bitgate/setup/check"
+	"bitgate/setup/journal"
 )
 
 // editFile does the splices of one edit, if the file is still what the plan saw.
-func (a *Applier) editFile(ctx context.Context, p setup.Plan, e *setup.FileEdit) error {
+func (a *Applier) editFile(ctx context.Context, r *journal.Run, i int, e *setup.FileEdit) error {
 	f, err := atomicfile.Read(e.Path)
 	if err != nil {
 		return err
 	}
-	if f.DigestOrAbsent() == e.After {
-		return a.disk().SyncDir(filepath.Dir(f.Target)) // done before a crash, perhaps not yet on the disk
-	}
-	if f.DigestOrAbsent() != e.Before {
-		return changedUnderneath(e.Path)
+	if done, err := a.asPlanned(f, e.Before, e.After); done || err != nil {
+		return err
 	}
 	after, err := splice.Apply(f.Data, e.Splices)
+	if e.Secret {
+		after, err = r.Made(i, e.After)
+	}
 	if err != nil {
 		return problem.Wrap(err, e.Path+" cannot be edited as planned", "", "make a new plan")
 	}
 	if got := atomicfile.Digest(after); got != e.After {
 		return problem.New(e.Path+": the edit gives other bytes than the plan says", "the plan was altered", "make a new plan")
 	}
-	if err := a.checkCandidate(ctx, p, e.Path, after); err != nil {
+	if err := a.checkCandidate(ctx, r.Plan, e.Path, after); err != nil {
 		return err
 	}
 	if f.Absent {
@@ -46,6 +47,17 @@ func (a *Applier) editFile(ctx context.Context, p setup.Plan, e *setup.FileEdit)
 		return a.Files.Create(e.Path, after, fs.FileMode(e.Mode), e.UID, e.GID)
 	}
 	return a.Files.Replace(f, after)
+}
+
+// asPlanned: a file is as it was before the change, or done already.
+func (a *Applier) asPlanned(f atomicfile.File, before, after string) (done bool, err error) {
+	switch f.DigestOrAbsent() {
+	case after:
+		return true, a.disk().SyncDir(filepath.Dir(f.Target)) // done before a crash, perhaps not yet on the disk
+	case before:
+		return false, nil
+	}
+	return false, changedUnderneath(f.Path)
 }
 
 // checkCandidate asks HAProxy itself before its file is swapped: a file that
@@ -98,18 +110,14 @@ func (a *Applier) writeBundle(c *setup.CertificateChange) error {
 		return err
 	}
 	if m.BundleDigest() != c.After {
-		return problem.New("the certificate files have changed since the plan was made", "another certificate would be installed than the one reviewed", "make a new plan")
+		return certificateChanged()
 	}
 	f, err := atomicfile.Read(c.Path)
 	if err != nil {
 		return err
 	}
-	switch f.DigestOrAbsent() {
-	case c.After:
-		return a.disk().SyncDir(filepath.Dir(f.Target))
-	case c.Before:
-	default:
-		return changedUnderneath(c.Path)
+	if done, err := a.asPlanned(f, c.Before, c.After); done || err != nil {
+		return err
 	}
 	mode, gid := fs.FileMode(0o600), -1
 	if c.Group != "" {

@@ -107,9 +107,11 @@ func (a *Applier) act(ctx context.Context, r *journal.Run, i int, c setup.Change
 	}
 	switch {
 	case c.File != nil:
-		return a.editFile(ctx, r.Plan, c.File)
+		return a.editFile(ctx, r, i, c.File)
 	case c.Certificate != nil:
 		return a.writeBundle(c.Certificate)
+	case c.KeyStore != nil:
+		return a.writeKeyStore(r, i, c.KeyStore)
 	case c.Service != nil:
 		return a.serveFront(ctx, r.Plan, i, c.Service)
 	}
@@ -125,6 +127,9 @@ func (a *Applier) commit(ctx context.Context, r *journal.Run) (setup.Result, err
 		return a.undecided(r, err, "everything is changed as planned, but perhaps the journal does not say so")
 	}
 	a.tell(setup.Event{Kind: setup.EventCommitted, Change: -1, Text: r.ID})
+	if err := r.ForgetMade(); err != nil {
+		a.tell(setup.Event{Kind: setup.EventLog, Change: -1, Text: err.Error()})
+	}
 	if err := journal.Prune(a.disk(), a.StateDir); err != nil {
 		a.tell(setup.Event{Kind: setup.EventLog, Change: -1, Text: "old runs could not be removed: " + err.Error()})
 	}

@@ -3,13 +3,16 @@ package apply
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"bitgate/haproxy/live"
@@ -32,7 +35,7 @@ func (a *Applier) serveFront(ctx context.Context, p setup.Plan, i int, s *setup.
 		return a.Serve(ctx, p.Answers.ProxyConfig)
 	}
 	if s.Target == "haproxy" {
-		if err := portsFree(p); err != nil {
+		if err := portsFree(p); err != nil && s.Reloads() {
 			return err
 		}
 		return a.reloadHAProxy(ctx, p, i, s)
@@ -98,6 +101,9 @@ func (a *Applier) lookThroughFront(ctx context.Context, p setup.Plan) error {
 
 // frontIsUp: the front was reloaded or started by this run (not left to a person).
 func (a *Applier) frontIsUp(p setup.Plan) bool {
+	if p.Answers.Front == setup.FrontTomcat {
+		return slices.ContainsFunc(p.Ordered(), func(r setup.Ref) bool { return p.At(r).RestartsBitbucket() })
+	}
 	for _, r := range p.Ordered() {
 		if s := p.At(r).Service; s != nil && s.Target != "bitbucket" {
 			return s.Control.How != service.Manual || a.Serve != nil
@@ -128,6 +134,11 @@ func askFront(ctx context.Context, p setup.Plan) error {
 		return err
 	}
 	defer resp.Body.Close()
+	if want := p.KeyStoreOf(); want != nil {
+		if sum := sha256.Sum256(resp.TLS.PeerCertificates[0].Raw); hex.EncodeToString(sum[:]) != want.Leaf {
+			return fmt.Errorf("it serves another certificate (%x) than the one of this run (%s)", sum, want.Leaf)
+		}
+	}
 	var status struct{ State string }
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<16)).Decode(&status); err != nil || status.State == "" {
 		return fmt.Errorf("%s answered %s, not as Bitbucket does", p.Run.PublicStatus, resp.Status)
@@ -145,6 +156,9 @@ func (a *Applier) reloadHAProxy(ctx context.Context, p setup.Plan, i int, s *set
 			return nil
 		}
 		a.tell(setup.Event{Kind: setup.EventLog, Change: i, Text: err.Error() + "; it is reloaded instead"})
+	}
+	if s.Verb == service.Stop {
+		return service.Do(ctx, s.Control, s.Verb, a.log(i))
 	}
 	before := ""
 	if p.Run.HAProxySocket != "" && s.Control.How != service.Manual && s.Control.How != service.Never {

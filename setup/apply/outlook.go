@@ -71,7 +71,7 @@ func Foresee(stateDir, id string, forward bool) (Outlook, error) {
 		func(c setup.Change) bool { return c.Phase == setup.PhaseUpstreamFiles },
 		setup.Change.RestartsBitbucket,
 		func(c setup.Change) bool { return c.Phase == setup.PhaseFrontFiles },
-		func(c setup.Change) bool { return c.Phase == setup.PhaseFrontService },
+		func(c setup.Change) bool { return c.Service != nil && !c.RestartsBitbucket() },
 	} {
 		for i, ref := range slices.Backward(r.Plan.Ordered()) {
 			if c := r.Plan.At(ref); group(c) && progress[i].Begun && !progress[i].Undone {

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,9 @@ func (t *rollback) settle(ctx context.Context, end setup.RunState) (res setup.Re
 	if left == nil {
 		err := t.r.Write(journal.Record{Kind: journal.Closed, Change: -1, State: end})
 		if err == nil {
+			if err := t.r.ForgetMade(); err != nil {
+				t.a.tell(setup.Event{Kind: setup.EventLog, Change: -1, Text: err.Error()})
+			}
 			return res, nil
 		}
 		left = []string{"everything is as before, but the journal could not be closed: " + describeError(err)}
@@ -145,7 +149,7 @@ func (t *rollback) file(_ context.Context, _ int, c setup.Change) error {
 // front stops a front of our own before its files go, and reloads a foreign
 // one after its file is back.
 func (t *rollback) front(ctx context.Context) error {
-	isService := func(c setup.Change) bool { return c.Phase == setup.PhaseFrontService }
+	isService := func(c setup.Change) bool { return c.Service != nil && !c.RestartsBitbucket() } // one that made way for Bitbucket's TLS, too
 	isFile := func(c setup.Change) bool { return c.Phase == setup.PhaseFrontFiles }
 	own := func(c setup.Change) bool { return isService(c) && c.Service.Target == "proxy" && t.r.FrontCreated() }
 	if err := t.each(ctx, own, t.stopFront); err != nil {
@@ -162,6 +166,9 @@ func (t *rollback) front(ctx context.Context) error {
 		if c.Service.Target == "haproxy" {
 			back := *c.Service
 			back.Swap = "" // a reload reads every file that is back
+			if back.Verb == service.Stop {
+				back.Verb = service.Start
+			}
 			return t.a.reloadHAProxy(ctx, t.r.Plan, i, &back)
 		}
 		return t.a.driveProxy(ctx, i, c.Service)
@@ -174,8 +181,8 @@ func (t *rollback) noticeReload() {
 	swapped := false
 	for i, ref := range t.r.Plan.Ordered() {
 		c := t.r.Plan.At(ref)
-		swapped = swapped || c.Phase == setup.PhaseFrontFiles && c.File != nil && t.p[i].Begun
-		if swapped && c.Phase == setup.PhaseFrontService && c.Service.Target == "haproxy" {
+		swapped = swapped || c.Phase == setup.PhaseFrontFiles && c.File != nil && t.p[i].Begun || c.File != nil && slices.Contains(t.r.Plan.Run.HAProxyFiles, c.File.Path) && t.p[i].Begun
+		if swapped && c.Service != nil && c.Service.Target == "haproxy" {
 			t.p[i].Begun = true
 		}
 	}

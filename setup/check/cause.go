@@ -57,8 +57,12 @@ func refused(ctx context.Context, address string) (error, bool) {
 // frontListens: without a listener every other check only repeats that.
 func frontListens(ctx context.Context, p setup.Plan) []problem.Finding {
 	name, do := "HAProxy", "start HAProxy"
-	if p.Answers.Front == setup.FrontBuiltin {
+	isFront := func(s *setup.ServiceChange) bool { return s.Target != "bitbucket" }
+	switch p.Answers.Front {
+	case setup.FrontBuiltin:
 		name, do = "the built-in proxy", "bitgate proxy --config "+p.Answers.ProxyConfig
+	case setup.FrontTomcat:
+		name, do, isFront = "Bitbucket's own TLS", "start Bitbucket, and see its log for the connector", isBitbucket
 	}
 	for _, l := range p.Answers.Listen {
 		at, err := hostport.Parse(l)
@@ -69,7 +73,7 @@ func frontListens(ctx context.Context, p setup.Plan) []problem.Finding {
 			return []problem.Finding{{
 				ID: "cause.front", Level: problem.Fail, Title: "The front on this machine",
 				Found: fmt.Sprintf("%s is not running: nothing listens on %s", name, l),
-				Why:   "no client reaches Bitbucket", Do: startCommand(p, func(s *setup.ServiceChange) bool { return s.Target != "bitbucket" }, do),
+				Why:   "no client reaches Bitbucket", Do: startCommand(p, isFront, do),
 			}}
 		}
 	}

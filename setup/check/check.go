@@ -25,6 +25,7 @@ func Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, 
 	out = append(out, checkNodes(f, p)...)
 	out = append(out, f.Certificate.Findings...)
 	out = append(out, Ports(f, p)...)
+	out = append(out, checkTomcat(f, p)...)
 	out = append(out, checkFiles(p)...)
 	out = append(out, Host(ctx, f.Root, p.Answers)...)
 	out = append(out, checkSystemd(ctx, f, p)...)

@@ -54,7 +54,12 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 		return err
 	}
 	f.findReader()
-	f.loadCertificate(input, where, p.Now)
+	material := f.loadCertificate(input, where, p.Now)
+	if where.Front == setup.FrontTomcat && !input.URL.IsZero() && f.Layout.Properties != "" {
+		if err := f.readKeyStore(ctx, input, material); err != nil {
+			return err
+		}
+	}
 	if where.Bundle != "" {
 		if f.Bundle, err = atomicfile.Read(where.Bundle); err == nil && !f.Bundle.Absent && where.Front == setup.FrontHAProxy &&
 			f.FrontReader.User != "" && !readable(where.Bundle, f.FrontReader) {
@@ -107,10 +112,11 @@ func (f *facts) findCertificates(p Probe) {
 	}
 }
 
-// loadCertificate reads the certificate only to describe it; keys do not stay.
-func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, now time.Time) {
+// loadCertificate reads the certificate only to describe it; keys do not stay in the
+// facts. It is nil where there is none that can be read.
+func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, now time.Time) *certs.Material {
 	if a.PEM == "" && a.Cert == "" {
-		return
+		return nil
 	}
 	f.Certificate.Given = true
 	m, err := certs.LoadBy(certs.OpenTrusted, setup.CertPaths(a))
@@ -120,23 +126,24 @@ func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, now time.Tim
 		if errors.As(err, &told) {
 			f.Certificate.Do = told.Do
 		}
-		return
+		return nil
 	}
 	info := m.Info()
 	f.Certificate.Sources = info.Sources
 	f.Certificate.Digest = m.BundleDigest()
+	f.Certificate.Leaf = m.LeafDigest()
 	f.Certificate.Names = info.Names
 	f.Certificate.Subject = info.Subject
 	renewer := certs.RenewerOf(a.PEM + a.Cert)
 	f.Certificate.Renewer, f.Certificate.Hooked = setup.Renewer(renewer), renewer.Deploys(where.Bundle)
 	f.Certificate.NotAfter = info.NotAfter.UTC().Format(time.RFC3339)
-	if a.PEM != "" && info.Sources[a.PEM] == m.BundleDigest() && f.stays(a.PEM, where) {
+	if a.PEM != "" && where.Front != setup.FrontTomcat && info.Sources[a.PEM] == m.BundleDigest() && f.stays(a.PEM, where) {
 		f.Certificate.InPlace = a.PEM // already exactly what HAProxy wants
 	}
-	if a.URL.IsZero() {
-		return
+	if !a.URL.IsZero() {
+		f.Certificate.Findings = m.Inspect(a.URL.Host(), now)
 	}
-	f.Certificate.Findings = m.Inspect(a.URL.Host(), now)
+	return m
 }
 
 // findReader says as whom HAProxy's service reads the bundle. A group that its unit

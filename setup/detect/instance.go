@@ -118,6 +118,9 @@ func (f *facts) port() (string, bool) {
 // address belongs to a connector on all of them.
 func (f *facts) ownAddress() string {
 	host, port := "127.0.0.1", setup.DefaultPort
+	if f.OwnTLS.Set && f.PlainPort != "" {
+		return "http://" + host + ":" + f.PlainPort
+	}
 	if f.Port.Set {
 		port = f.Port.Value
 	}
@@ -278,6 +281,7 @@ func (f *facts) readServerXML() error {
 	if f.ServerXML.Absent {
 		return nil
 	}
+	f.Tomcat = tomcatVersion(f.Bitbucket.Dir)
 	xml, err := tomcat.ParseServerXML(f.ServerXML.Path, f.ServerXML.Data)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func TestTornJournalLineIsIgnored(t *testing.T) {
 	if err := os.WriteFile(path, []byte("old"), 0o640); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Create(Disk{}, dir, testPlan(path, "old", "new"), time.Now)
+	r, err := Create(Disk{}, dir, testPlan(path, "old", "new"), nil, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestBackupIsPrivateAndRestores(t *testing.T) {
 	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Create(Disk{}, dir, testPlan(path, "old", "new"), time.Now)
+	r, err := Create(Disk{}, dir, testPlan(path, "old", "new"), nil, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,9 @@ import (
 	"bitgate/setup"
 )
 
-// Run is one run's folder: plan.json, files.json, backups/, journal.jsonl, and
-// replaced/ with the foreign edits that a forced undo has thrown away.
+// Run is one run's folder: plan.json, files.json, backups/, journal.jsonl, made/ with
+// what no plan may hold until it is in place, and replaced/ with the foreign edits that
+// a forced undo has thrown away.
 type Run struct {
 	ID      string
 	Dir     string
@@ -44,7 +45,8 @@ type savedFile struct {
 // Create makes the run's folder: plan, backups, first journal line. It is built
 // under a temporary name and renamed when all of it is on disk, so that nobody
 // ever sees a part of it; nothing is changed before that.
-func Create(d Disk, stateDir string, p setup.Plan, now func() time.Time) (*Run, error) {
+// made are the bytes of changes whose plan leaves them open, by their number.
+func Create(d Disk, stateDir string, p setup.Plan, made map[int][]byte, now func() time.Time) (*Run, error) {
 	base := runsDir(stateDir)
 	if err := d.Mkdirs(base, 0o700); err != nil {
 		return nil, err
@@ -57,7 +59,7 @@ func Create(d Disk, stateDir string, p setup.Plan, now func() time.Time) (*Run, 
 		return nil, err
 	}
 	r := &Run{ID: id, Dir: filepath.Join(base, newPrefix+id), Plan: p, disk: d, now: now}
-	if err := r.save(); err != nil {
+	if err := r.save(made); err != nil {
 		return nil, errors.Join(err, d.removeAll(r.Dir))
 	}
 	final := filepath.Join(base, id)
@@ -72,7 +74,10 @@ func Create(d Disk, stateDir string, p setup.Plan, now func() time.Time) (*Run, 
 }
 
 // save writes the folder's content and syncs it.
-func (r *Run) save() error {
+func (r *Run) save(made map[int][]byte) error {
+	if err := r.saveMade(made); err != nil {
+		return err
+	}
 	backups := filepath.Join(r.Dir, "backups")
 	if err := r.disk.Mkdirs(backups, 0o700); err != nil {
 		return err

@@ -57,7 +57,7 @@ func TestWhoseStateIsBelieved(t *testing.T) {
 			if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(path, []byte("old"), 0o644)); err != nil {
 				t.Fatal(err)
 			}
-			r, err := Create(Disk{}, dir, testPlan(path, "old", "new"), time.Now)
+			r, err := Create(Disk{}, dir, testPlan(path, "old", "new"), nil, time.Now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +77,7 @@ func TestWhoseStateIsBelieved(t *testing.T) {
 			does := map[string]error{"Plan": planErr, "History": historyErr, "OpenRun": second(OpenRun(dir)), "Load": second(Load(Disk{}, dir, r.ID, time.Now))}
 			if !c.once {
 				does["TakeLock"] = second(TakeLock(Disk{}, dir))
-				does["Create"] = second(Create(Disk{}, dir, testPlan(path, "old", "new"), time.Now))
+				does["Create"] = second(Create(Disk{}, dir, testPlan(path, "old", "new"), nil, time.Now))
 			}
 			for what, err := range does {
 				if c.part == "runs" && what == "Load" && name == "the runs are another's, empty" {

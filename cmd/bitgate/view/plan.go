@@ -44,8 +44,8 @@ func (v *Text) step(n int, title string, step setup.Step) {
 
 // sign is + for what is new, ~ for what changes, > for what is done.
 func (v *Text) sign(c setup.Change) string {
-	switch {
-	case c.File != nil && c.File.Before == setup.Absent, c.Certificate != nil && c.Certificate.Before == setup.Absent:
+	switch _, before, _ := c.Writes(); {
+	case before == setup.Absent:
 		return v.Style.Green("+")
 	case c.Service != nil:
 		return v.Style.Cyan(">")

@@ -1,0 +1,277 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bitgate/bitbucket/bitbuckettest"
+	"bitgate/certs"
+	"bitgate/internal/peers"
+	"bitgate/tomcat"
+)
+
+// alone is a machine whose Bitbucket terminates TLS itself.
+type alone struct {
+	bin, dir string
+	flags    []string
+	url      string // https://localhost:8443/bitbucket
+	address  string // of the TLS connector
+	plain    string // of the plain one
+}
+
+// certificate makes a new one in the same files, and returns it.
+func (a alone) certificate(t *testing.T) *x509.Certificate {
+	t.Helper()
+	ca, cert, key, err := certs.Dev([]string{"localhost"}, 90, time.Now())
+	must(t, err)
+	for name, data := range map[string][]byte{"ca.pem": ca, "cert.pem": append(cert, ca...), "key.pem": key} {
+		must(t, os.WriteFile(filepath.Join(a.dir, name), data, 0o600))
+	}
+	m, err := tls.X509KeyPair(cert, key)
+	must(t, err)
+	return m.Leaf
+}
+
+// bitgate runs the program and returns its exit code and what it said.
+func (a alone) bitgate(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	cmd := exec.Command(a.bin, args...)
+	cmd.Dir, cmd.Env = a.dir, append(os.Environ(), "HOME="+a.dir)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+// does runs it and wants an exit code.
+func (a alone) does(t *testing.T, want int, command string, more ...string) string {
+	t.Helper()
+	args := append([]string{command, "--state-dir", filepath.Join(a.dir, "state")}, more...)
+	if command != "undo" && command != "recover" && command != "verify" {
+		args = append(args, a.flags...)
+	}
+	code, out := a.bitgate(t, args...)
+	if code != want {
+		t.Fatalf("bitgate %s ended with %d, want %d\n%s", command, code, want, out)
+	}
+	return out
+}
+
+// served is the certificate that the TLS connector shows, nil where it shows none.
+func (a alone) served() *x509.Certificate {
+	conn, err := tls.Dial("tcp", a.address, &tls.Config{ServerName: "localhost", InsecureSkipVerify: true}) //nolint:gosec // the test compares it
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	return conn.ConnectionState().PeerCertificates[0]
+}
+
+func (a alone) serves(t *testing.T, want *x509.Certificate, when string) {
+	t.Helper()
+	switch got := a.served(); {
+	case got == nil && want == nil:
+	case got == nil || want == nil || !bytes.Equal(got.Raw, want.Raw):
+		t.Errorf("%s another certificate is served than the one that should be (served: %v, wanted: %v)", when, got != nil, want != nil)
+	}
+}
+
+// plainly is the status of a request to the plain connector.
+func (a alone) plainly(t *testing.T, path string) int {
+	t.Helper()
+	resp, err := http.Get("http://" + a.plain + path)
+	must(t, err)
+	must(t, resp.Body.Close())
+	return resp.StatusCode
+}
+
+// newAlone starts a stand-in of a version, whose restart is a request.
+func newAlone(t *testing.T, version string) (alone, *bitbuckettest.Server) {
+	t.Helper()
+	peers.Need(t, "curl", "git")
+	a := alone{bin: binary(t), dir: t.TempDir()}
+	bb, err := bitbuckettest.New(bitbuckettest.Options{Dir: filepath.Join(a.dir, "bitbucket"), Version: version, AdminPassword: doorPassword, SSHPort: -1, PublicRepo: true})
+	must(t, err)
+	must(t, bb.Start())
+	t.Cleanup(bb.Close)
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		err := bb.Restart()
+		if err != nil && !peers.Within(time.Minute, func() bool { err = bb.Start(); return err == nil || strings.Contains(err.Error(), "keystore") }) {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(service.Close)
+	must(t, os.WriteFile(filepath.Join(a.dir, "password"), []byte(doorPassword+"\n"), 0o600))
+	port := peers.FreePort(t)
+	a.url, a.address, a.plain = fmt.Sprintf("https://localhost:%d/bitbucket", port), fmt.Sprintf("localhost:%d", port), strings.TrimPrefix(bb.Upstream(), "http://")
+	a.flags = []string{
+		"--home", bb.Home(), "--install", bb.InstallDir(), "--bitbucket-version", version, "--front", "tomcat", "--url", a.url,
+		"--haproxy-cfg", filepath.Join(a.dir, "haproxy.cfg"), "--proxy-config", filepath.Join(a.dir, "etc", "proxy.yaml"),
+		"--listen", fmt.Sprintf("127.0.0.1:%d", port), "--restart", "curl -fsS " + service.URL,
+		"--cert", filepath.Join(a.dir, "cert.pem"), "--key", filepath.Join(a.dir, "key.pem"), "--ca-file", filepath.Join(a.dir, "ca.pem"),
+		"--admin-user", "admin", "--admin-password-file", filepath.Join(a.dir, "password"),
+	}
+	return a, bb
+}
+
+// Bitbucket terminates TLS itself: clone over HTTPS, nothing to do the second time, a
+// renewal that is served after the restart it plans, and both runs taken back.
+func TestBitbucketTerminatesTLSItself(t *testing.T) {
+	for _, version := range []string{"3.11.6", "4.14.12", "5.16.11", "9.4.16"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			a, bb := newAlone(t, version)
+			before := files(t, filepath.Join(a.dir, "bitbucket"))
+			first := a.certificate(t)
+
+			if out := a.does(t, 0, "plan"); !strings.Contains(out, "key store") || strings.Contains(out, "HAProxy") {
+				t.Errorf("the plan does not say what changes:\n%s", out)
+			}
+			a.does(t, 0, "apply", "--yes")
+			a.serves(t, first, "after the first run")
+			if got := a.plainly(t, "/bitbucket/status"); got != http.StatusOK {
+				t.Errorf("the plain connector answers %d", got)
+			}
+			if bb.BaseURL() != a.url {
+				t.Errorf("the base URL is %s", bb.BaseURL())
+			}
+			a.clone(t, bb.RepoPath())
+			a.secretsKept(t)
+			a.does(t, 0, "verify")
+			if out := a.does(t, 0, "plan", "--exit-code"); !strings.Contains(out, "Nothing to do") {
+				t.Errorf("the second time there is something to do:\n%s", out)
+			}
+
+			second := a.certificate(t)
+			var plan struct {
+				Steps []struct {
+					Changes []struct {
+						Phase int
+						What  string
+					}
+				}
+			}
+			must(t, json.Unmarshal([]byte(a.does(t, 0, "plan", "--json")), &plan))
+			var changes []string
+			for _, s := range plan.Steps {
+				for _, c := range s.Changes {
+					changes = append(changes, strings.SplitN(c.What, " ", 2)[0])
+				}
+			}
+			if got := strings.Join(changes, ", "); got != "write, restart" {
+				t.Errorf("a renewal plans %q, want the key store and the restart", got)
+			}
+			a.does(t, 0, "apply", "--yes")
+			a.serves(t, second, "after the renewal")
+			a.clone(t, bb.RepoPath())
+
+			a.does(t, 0, "undo", "--yes", "--admin-password-file", filepath.Join(a.dir, "password"))
+			a.serves(t, first, "after the renewal was taken back")
+			a.does(t, 0, "undo", "--yes", "--admin-password-file", filepath.Join(a.dir, "password"))
+			a.serves(t, nil, "after everything was taken back")
+			if got := a.plainly(t, "/status"); got != http.StatusOK {
+				t.Errorf("after everything was taken back plain HTTP answers %d", got)
+			}
+			after := files(t, filepath.Join(a.dir, "bitbucket"))
+			for path, data := range before {
+				if !bytes.Equal(after[path], data) {
+					t.Errorf("%s is not as it was:\n%s", path, after[path])
+				}
+			}
+			for path := range after {
+				if _, was := before[path]; !was {
+					t.Errorf("%s was left behind", path)
+				}
+			}
+		})
+	}
+}
+
+func (a alone) clone(t *testing.T, repo string) {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command(peers.Path(t, "git"), "clone", "-q", a.url+repo, filepath.Join(dir, "clone"))
+	cmd.Env = append(os.Environ(), "GIT_SSL_CAINFO="+filepath.Join(a.dir, "ca.pem"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("git clone: %v\n%s", err, out)
+	}
+}
+
+// files are the configuration files below a folder, by their path; logs and
+// repositories are left out.
+func files(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			if d.IsDir() && (strings.HasSuffix(path, ".git") || d.Name() == "log" || d.Name() == "data") {
+				return fs.SkipDir
+			}
+			return err
+		}
+		data, err := os.ReadFile(path)
+		out[path] = data
+		return err
+	}))
+	return out
+}
+
+// secretsKept: the password that opens the key store stands in Bitbucket's own file and
+// nowhere else, and the key store is for Bitbucket's user alone.
+func (a alone) secretsKept(t *testing.T) {
+	t.Helper()
+	var password, store string
+	for path, data := range files(t, filepath.Join(a.dir, "bitbucket")) {
+		if is, pass, ok := tomcat.KeyStore(path, data, port(t, a.address)); ok && (strings.HasSuffix(path, ".xml") || strings.HasSuffix(path, ".properties")) {
+			password, store = pass, is.Value
+		}
+	}
+	if len(password) < 20 {
+		t.Fatalf("no password was made: %q", password)
+	}
+	info, err := os.Stat(store)
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("%s has mode %04o", store, info.Mode().Perm())
+	}
+	for path, data := range files(t, filepath.Join(a.dir, "state")) {
+		if bytes.Contains(data, []byte(password)) {
+			t.Errorf("%s holds the password of the key store", path)
+		}
+	}
+	moved := a // another host name: another key store, beside a password that is there
+	moved.flags = slices.Clone(a.flags)
+	for i, f := range moved.flags {
+		moved.flags[i] = strings.Replace(f, "https://localhost:", "https://127.0.0.1:", 1)
+	}
+	for _, how := range [][]string{{"--json"}, nil} {
+		if out := moved.does(t, 0, "plan", how...); strings.Contains(out, password) || !strings.Contains(out, "bitgate-127.0.0.1.p12") {
+			t.Errorf("a plan holds the password of the key store, or leaves the store alone:\n%s", out)
+		}
+	}
+}
+
+func port(t *testing.T, address string) int {
+	t.Helper()
+	_, text, err := net.SplitHostPort(address)
+	must(t, err)
+	var n int
+	_, err = fmt.Sscan(text, &n)
+	must(t, err)
+	return n
+}
