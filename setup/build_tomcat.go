@@ -195,8 +195,11 @@ func (b *builder) leaveHAProxy(s *Step) error {
 		b.haproxySettings()
 	}
 	ctl := control(b.a.Reload, b.f.HAProxyCtl)
-	switch ctl.How {
-	case "", service.Never, service.Manual:
+	switch {
+	case ctl.How == service.Command && verb == service.Stop:
+		return problem.New("HAProxy serves Bitbucket and nothing else, and a command reloads it", "without bitgate's sections it does not run, so that its old process would keep the port",
+			"take bitgate's run back (bitgate undo) and stop HAProxy first")
+	case ctl.How == "", ctl.How == service.Never, ctl.How == service.Manual:
 		return problem.New("HAProxy serves Bitbucket, and it is not known how it is reloaded", "it must give up its port before Bitbucket can have it",
 			"name the command with --reload, or take bitgate's run back first (bitgate undo)")
 	}

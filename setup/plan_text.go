@@ -127,7 +127,7 @@ func (s ServiceChange) Notice() string {
 	case s.Swap != "":
 		return "connections are not touched"
 	case s.Target == "haproxy" && s.Verb == service.Stop:
-		return "HAProxy is stopped, for nothing is left that it would serve; have its unit disabled, or it fails at the next boot"
+		return "HAProxy is stopped and does not start at boot any more, for nothing is left that it would serve"
 	case s.Target == "haproxy" && s.Verb == service.Reload:
 		return "HAProxy reloads without interruption"
 	case s.Target == "proxy" && s.Verb == service.Reload:

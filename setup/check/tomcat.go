@@ -35,7 +35,7 @@ func checkTomcat(f setup.Facts, p setup.Plan) []problem.Finding {
 	default:
 		do := "stop that program, or choose another port (--listen, with it in --url)"
 		if h.Process == "bitgate" {
-			do = "stop the built-in proxy first, or take its run back (bitgate undo): systemctl disable --now bitgate-proxy.service"
+			do = "stop the built-in proxy first, or take its run back (bitgate undo): systemctl stop bitgate-proxy.service; systemctl disable bitgate-proxy.service"
 		}
 		out = append(out, problem.Finding{
 			ID: "port", Level: problem.Fail, Found: fmt.Sprintf("%s is in use by %s (process %d, %s)", listen, h.Program(), h.PID, h.Address),
