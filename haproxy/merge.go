@@ -80,6 +80,7 @@ func (c Config) Merge(s Site) (Merged, error) {
 		return Merged{}, err
 	}
 	m.notes = append(append(m.notes, byHand...), notes(b.own)...)
+	m.notes = append(m.notes, m.edgeNotes(b, fill.complete)...)
 	if withheld != "" {
 		m.notes = append(m.notes, fmt.Sprintf("HTTP/2 is not offered: pushes of Git with libcurl 7.84 to 8.4 can hang over it without the global setting %q, and %s", wideWindow, withheld))
 	}

@@ -66,6 +66,20 @@ type view struct {
 	Claims           []string // what takes claims of a client away, behind del-header
 	Down             string   // what is said while no server is up
 	Retry            string   // Retry-After, in seconds
+
+	// What package edge has settings for.
+	TrustedPeers string   // networks of trusted proxies
+	Introduced   bool     // they speak the PROXY protocol
+	Clients      []string // rules that find the client behind them
+	Guards       []string // rules about who may ask for what
+	Headers      []string // of every answer, with value
+	KeepAlive    string
+	Aliases      string // names that are served as ours
+	Former       string // names whose requests are sent on, without port
+	Verify       string // words of a bind that asks for clients' certificates
+	Page         string // file that browsers get while no server is up
+	HealthListen string
+	Buffer       int // tune.bufsize, 0 for the usual one
 }
 
 // down is what the built-in proxy says too (proxy/rules.NoServer).
@@ -151,6 +165,7 @@ func (s Site) view(o options) (view, error) {
 		v.MaxConn = 50 // Atlassian's page
 	}
 	v.hosts(u)
+	v.edgeRules(s)
 	v.oldPath(s)
 	v.Listen = spellAll(o.bindings.own, s.Version)
 	if o.bindings.loop != "" {
@@ -183,6 +198,11 @@ func (v *view) hosts(u publicurl.URL) {
 	}
 	v.Hosts = strings.Join(names, " ")
 	host := hostport.Bracket(u.Host())
+	if host[0] != '[' { // the dot that ends a name (RFC 3986, 3.2.2)
+		for _, name := range names {
+			v.Aliases += " " + strings.Replace(name, host, host+".", 1)
+		}
+	}
 	v.PlainHosts = host + " " + host + ":80"
 	var targets []string
 	for _, scheme := range []string{"https://", "http://"} {
@@ -263,14 +283,19 @@ func (s Site) check() error {
 	if err := s.checkChallenges(); err != nil {
 		return err
 	}
+	if err := s.checkEdge(); err != nil {
+		return err
+	}
 	return s.checkAddresses()
 }
 
 // checkAddresses: ours must neither overlap each other nor be an upstream.
 func (s Site) checkAddresses() error {
 	all := slices.Concat(s.Listen, s.RedirectListen, s.onlyChallenges())
-	if s.SSHListen != "" {
-		all = append(all, s.SSHListen)
+	for _, one := range []string{s.SSHListen, s.HealthListen} {
+		if one != "" {
+			all = append(all, one)
+		}
 	}
 	var ends []endpoint
 	for i, text := range all {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bitgate/internal/edge"
 	"bitgate/internal/node"
 	"bitgate/internal/publicurl"
 	"bitgate/internal/splice"
@@ -41,6 +42,7 @@ func (v Version) openssl(major, minor, patch int) bool {
 
 // Site is what our sections must do. Addresses are "host:port" or ":port".
 type Site struct {
+	edge.Settings
 	URL            publicurl.URL
 	Listen         []string    // TLS addresses
 	RedirectListen []string    // plain HTTP addresses that redirect to https, empty for none

@@ -57,10 +57,10 @@ func choiceField(q Question, field func(*setup.Answers) *string) Question {
 
 func listField(q Question, field func(*setup.Answers) *[]string, valid func(string) error) Question {
 	q.Kind = List
-	q.Get = func(a setup.Answers) string { return strings.Join(*field(&a), ", ") }
+	q.Get = func(a setup.Answers) string { return q.Join(*field(&a)) }
 	q.Set = func(a *setup.Answers, text string) error {
 		var out []string
-		for _, one := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
+		for _, one := range q.Split(text) {
 			if err := valid(one); err != nil {
 				return err
 			}

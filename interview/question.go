@@ -1,6 +1,7 @@
 package interview
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,6 +55,7 @@ type Question struct {
 	prompt   Kind     // kind of the question on the screen, where it differs
 	rare     []string // words of a Choice for flags and files only; shown where one is the answer
 	keys     []string // keys it may set, where these are not just ID
+	sep      string   // what separates the values of a List; commas and blanks where empty
 	Slow     bool     // Backend.Check has something to say about it
 	Looks    bool     // the answer says where to look: detect again
 	required bool     // an empty answer is refused
@@ -78,6 +80,23 @@ func (q Question) Choices() []string {
 	var out []string
 	for _, o := range q.Options {
 		out = append(out, o.Value)
+	}
+	return out
+}
+
+// Join makes the text of a List's values.
+func (q Question) Join(values []string) string { return strings.Join(values, cmp.Or(q.sep, ", ")) }
+
+// Split is what Join joined, as people may type it.
+func (q Question) Split(text string) []string {
+	if q.sep == "" {
+		return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+	}
+	var out []string
+	for one := range strings.SplitSeq(text, q.sep) {
+		if one = strings.TrimSpace(one); one != "" {
+			out = append(out, one)
+		}
 	}
 	return out
 }

@@ -17,6 +17,7 @@ var questions = concat(
 	certificateQuestions(),
 	sshQuestions(),
 	runQuestions(),
+	edgeQuestions(),
 )
 
 func concat(lists ...[]Question) []Question {

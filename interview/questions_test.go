@@ -15,10 +15,12 @@ func TestEveryAnswerHasOneQuestion(t *testing.T) {
 	for _, q := range Questions() {
 		count[q.ID]++
 	}
-	rt := reflect.TypeFor[setup.Answers]()
 	keys := map[string]bool{}
-	for i := range rt.NumField() {
-		key, _, _ := strings.Cut(rt.Field(i).Tag.Get("yaml"), ",")
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[setup.Answers]()) {
+		if field.Anonymous {
+			continue
+		}
+		key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		keys[key] = true
 		if count[key] != 1 {
 			t.Errorf("the answer %q has %d questions", key, count[key])
@@ -56,7 +58,12 @@ var samples = map[string]struct{ good, bad string }{
 	"node": {"a=10.0.0.1:7990, b=[2001:db8::1]:7990", "a=10.0.0.1:7990, a=10.0.0.2:7990"}, "partial-service": {"yes", "perhaps"},
 	"maxconn": {"50", "none"}, "reload": {"never", "a\nb"}, "cert": {"/c.pem", "/a\nb"}, "key": {"/k.pem", "/a\nb"}, "chain": {"/i.pem", "/a\nb"},
 	"pem": {"/all.pem", "/a\nb"}, "ca-file": {"/ca.pem", "/a\nb"}, "ssh": {"yes", "perhaps"}, "ssh-listen": {":7998", "7998"},
-	"ssh-upstream": {"127.0.0.1:7999", "7999"}, "skip": {"ssh, haproxy", "everything"},
+	"trusted-proxy": {"10.0.0.0/8, 2001:db8::1", "0.0.0.0/0"}, "proxy-protocol": {"yes", "perhaps"}, "keep-alive": {"1m15s", "soon"},
+	"redirect-host": {"stash.example.com, git", "git:8443"}, "serve-host": {"code.example.com", "a_b"}, "allow": {"/admin=10.0.0.0/8, /=10.0.0.1", "/a%64min=10.0.0.0/8"},
+	"deny": {"/=203.0.113.0/24", "admin=10.0.0.1"}, "response-header": {"X-Frame-Options: DENY | Content-Security-Policy: frame-ancestors 'self', x", "Content-Length: 5"},
+	"hsts": {"8760h", "always"}, "max-header": {"32768", "1"}, "client-ca": {"/ca.pem", "/a\nb"}, "client-cert": {"optional", "maybe"}, "maintenance-page": {"/down.html", "/a\nb"},
+	"health-listen": {":8080", "8080"},
+	"ssh-upstream":  {"127.0.0.1:7999", "7999"}, "skip": {"ssh, haproxy", "everything"},
 }
 
 // What is set can be read back, what is wrong is refused, and "" unsays.

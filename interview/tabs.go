@@ -166,7 +166,7 @@ func values(q Question, text string) []string {
 	if q.Kind != List {
 		return []string{text}
 	}
-	return strings.Split(text, ", ")
+	return q.Split(text)
 }
 
 // flagText writes an answer as a flag a shell takes.

@@ -25,6 +25,10 @@ func (a admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This address only reads.", http.StatusMethodNotAllowed)
 		return
 	}
+	if r.URL.Path == "/healthz" {
+		a.p.health(w)
+		return
+	}
 	state := a.p.State()
 	switch r.URL.Path {
 	case "/":
@@ -34,15 +38,30 @@ func (a admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/metrics":
 		h.Set("Content-Type", metrics.ContentType)
 		_ = a.p.common.Counters.WritePrometheus(w, state)
-	case "/healthz":
-		if state.Draining || !anyUp(state.Servers) {
-			http.Error(w, "stopping, or no server is up", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = w.Write([]byte("ok\n"))
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// healthz answers /healthz on an address of its own, which shows nothing else.
+type healthz struct{ p *Proxy }
+
+func (h healthz) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if r.URL.Path != "/healthz" || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		http.NotFound(w, r)
+		return
+	}
+	h.p.health(w)
+}
+
+// health says whether requests can be answered.
+func (p *Proxy) health(w http.ResponseWriter) {
+	if state := p.State(); state.Draining || !anyUp(state.Servers) {
+		http.Error(w, "stopping, or no server is up", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
 }
 
 func anyUp(servers []metrics.Server) bool {

@@ -3,9 +3,16 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"os"
 	"time"
+	"unicode/utf8"
 
 	"bitgate/certs"
+	"bitgate/internal/edge"
+	"bitgate/internal/problem"
 	"bitgate/proxy/accesslog"
 	"bitgate/proxy/config"
 	"bitgate/proxy/keys"
@@ -16,20 +23,79 @@ const keyPoll = 5 * time.Second
 
 // loadKeys reads the certificates.
 func loadKeys(c config.Config, opener *keys.Opener) (*keys.Store, error) {
-	open := certs.Open
-	if opener != nil {
-		open = opener.Open
-	}
-	return keys.OpenBy(open, KeyPaths(c), time.Now())
+	return keys.OpenBy(openFile(opener), KeyPaths(c), time.Now())
 }
 
-// tlsConfig serves the keys, and challenges of tls-alpn-01 where there may be some.
-func tlsConfig(c config.Config, store *keys.Store) *tls.Config {
+// openFile is how files are opened that the proxy's user may not be able to read.
+func openFile(opener *keys.Opener) func(string) (*os.File, error) {
+	if opener != nil {
+		return opener.Open
+	}
+	return certs.Open
+}
+
+// maxPage is the largest page for the time when Bitbucket is down, in bytes. HAProxy
+// takes no larger one by itself.
+const maxPage = 15 << 10
+
+// readPage reads that page, "" without one.
+func readPage(open func(string) (*os.File, error), path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	text, err := readAll(open, path, maxPage)
+	switch {
+	case err != nil:
+		return "", problem.Wrap(err, "the maintenance page cannot be read", "", "check the path and who may read it (maintenance-page)")
+	case len(text) > maxPage:
+		return "", problem.New(fmt.Sprintf("%s is larger than %d KiB", path, maxPage>>10), "a page that is sent while all else is down should be small", "leave pictures out, or let it name them elsewhere").WithKind(problem.Usage)
+	case !utf8.Valid(text):
+		return "", problem.New(path+" is not UTF-8", "it is sent as such", "save it anew").WithKind(problem.Usage)
+	}
+	return string(text), nil
+}
+
+// askForCertificates has the handshake ask for one (HAProxy: verify, ca-file).
+func askForCertificates(t *tls.Config, open func(string) (*os.File, error), c config.Config) error {
+	if c.ClientCA == "" {
+		return nil
+	}
+	text, err := readAll(open, c.ClientCA, maxAuthorities)
+	if err != nil {
+		return problem.Wrap(err, "the authorities of clients' certificates cannot be read", "", "check the path and who may read it (client-ca)")
+	}
+	t.ClientCAs = x509.NewCertPool()
+	if !t.ClientCAs.AppendCertsFromPEM(text) {
+		return problem.New(c.ClientCA+" holds no certificate in PEM", "no client could show that it has one", "name the file with the authorities of clients' certificates (client-ca)").WithKind(problem.Usage)
+	}
+	t.ClientAuth = tls.RequireAndVerifyClientCert
+	if c.ClientCert == edge.Optional {
+		t.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	return nil
+}
+
+// maxAuthorities is more than all that a machine knows have, in bytes.
+const maxAuthorities = 4 << 20
+
+// readAll reads a file of at most so many bytes, and one more of a larger one.
+func readAll(open func(string) (*os.File, error), path string, most int64) ([]byte, error) {
+	file, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, most+1))
+}
+
+// tlsConfig serves the keys, and challenges of tls-alpn-01 where there may be some; it
+// asks clients for certificates where they are to have some.
+func tlsConfig(c config.Config, store *keys.Store, open func(string) (*os.File, error)) (*tls.Config, error) {
 	t := store.Config(*c.HTTP2)
 	if c.ChallengeFolder != "" {
 		t.GetConfigForClient = keys.Challenges(c.ChallengeFolder)
 	}
-	return t
+	return t, askForCertificates(t, open, c)
 }
 
 // InspectKeys logs what is wrong with the certificates that are served all the same:

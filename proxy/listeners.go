@@ -12,6 +12,7 @@ type Listeners struct {
 	Redirect []net.Listener
 	SSH      net.Listener
 	Admin    net.Listener // metrics and status page
+	Health   net.Listener // nothing but /healthz
 }
 
 // Close closes all of them.
@@ -25,26 +26,30 @@ func (l Listeners) Close() error {
 	return errors.Join(failed...)
 }
 
-// closeClients closes those that clients connect to.
+// closeClients closes those that clients connect to. Whoever looks at us may do so
+// until the end.
 func (l Listeners) closeClients() {
-	l.Admin = nil
+	l.Admin, l.Health = nil, nil
 	_ = l.Close() // what does not close is closed already
 }
 
-// LeaveAdmin closes the administrator's, which another process has from now on.
+// LeaveAdmin closes those for whoever looks at us, which another process has from
+// now on.
 func (l Listeners) LeaveAdmin() {
 	if socket, ok := l.Admin.(*net.UnixListener); ok {
 		socket.SetUnlinkOnClose(false)
 	}
-	if l.Admin != nil {
-		_ = l.Admin.Close()
+	for _, one := range []net.Listener{l.Admin, l.Health} {
+		if one != nil {
+			_ = one.Close()
+		}
 	}
 }
 
 // All of them.
 func (l Listeners) All() []net.Listener {
 	all := slices.Concat(l.HTTPS, l.Redirect)
-	for _, one := range []net.Listener{l.SSH, l.Admin} {
+	for _, one := range []net.Listener{l.SSH, l.Admin, l.Health} {
 		if one != nil {
 			all = append(all, one)
 		}

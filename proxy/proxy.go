@@ -45,6 +45,7 @@ type Proxy struct {
 	ssh       *ssh.Forwarder
 	plain     *http.Server // redirects
 	admin     *http.Server
+	healthz   *http.Server
 	accepting sync.WaitGroup
 	started   time.Time
 
@@ -73,11 +74,19 @@ func NewWithKeys(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, e
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{common: exchange.NewCommon(c, l, files), keys: store, tls: tlsConfig(c, store), started: time.Now(), stopped: make(chan struct{})}
+	open := openFile(opener)
+	if c.Page, err = readPage(open, c.MaintenancePage); err != nil {
+		return nil, err
+	}
+	handshake, err := tlsConfig(c, store, open)
+	if err != nil {
+		return nil, err
+	}
+	p := &Proxy{common: exchange.NewCommon(c, l, files), keys: store, tls: handshake, started: time.Now(), stopped: make(chan struct{})}
 	p.ssh = ssh.New(c, l, p.common.Open, p.common.Admission)
 	p.plain = newServer(p, server.Redirector{Config: &p.common.Config, Log: l})
-	p.admin = newServer(p, admin{p})
-	for _, s := range []*http.Server{p.plain, p.admin} {
+	p.admin, p.healthz = newServer(p, admin{p}), newServer(p, healthz{p})
+	for _, s := range []*http.Server{p.plain, p.admin, p.healthz} {
 		s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = c.RequestTimeout, c.RequestTimeout, c.RequestTimeout
 	}
 	return p, nil
@@ -140,6 +149,9 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	if l.Admin != nil {
 		start(l.Admin, func() error { return p.admin.Serve(l.Admin) })
 	}
+	if l.Health != nil {
+		start(l.Health, func() error { return p.healthz.Serve(l.Health) })
+	}
 	health := health{cfg: p.common.Config, log: p.common.Log, admission: p.common.Admission}
 	running.Go(func() { health.run(ctx) })
 	running.Go(func() { p.watchKeys(ctx) })
@@ -156,6 +168,7 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	loops.Cut()
 	p.plain.Close()
 	p.admin.Close()
+	p.healthz.Close()
 	running.Wait()
 	loops.Wait()
 	p.common.Open.Wait(context.Background())

@@ -3,6 +3,7 @@ package setup
 import (
 	"time"
 
+	"bitgate/internal/edge"
 	"bitgate/internal/publicurl"
 )
 
@@ -42,6 +43,7 @@ type Answers struct {
 	OnFailure         string        `yaml:"on-failure,omitempty" json:"on-failure"`
 	CAFile            string        `yaml:"ca-file,omitempty" json:"ca-file,omitempty"`
 	Skip              []string      `yaml:"skip,omitempty" json:"skip,omitempty"`
+	edge.Settings     `yaml:",inline"`
 }
 
 // Words an answer may have.

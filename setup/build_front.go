@@ -116,6 +116,7 @@ func (b *builder) builtin(s *Step, bundle string) error {
 		URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Upstream: b.a.Upstream, PEM: bundle,
 		MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream, OldPath: old,
 	}
+	c = c.WithEdge(b.a.Settings)
 	if nodes := b.a.NodeList(); len(nodes) > 0 {
 		c.Upstream, c.Nodes, c.Cookie = "", nodes, node.Cookie
 		c.HealthFast, c.HealthDown, c.SlowStart = time.Second, time.Second, 30*time.Second // as our haproxy.cfg has it

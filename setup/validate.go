@@ -38,6 +38,9 @@ func validate(a Answers) error {
 	bad = append(bad, validateAddresses(a)...)
 	bad = append(bad, validateNodes(a)...)
 	bad = append(bad, validateTomcat(a)...)
+	for _, m := range a.Mistakes(a.URL.Host()) {
+		bad = append(bad, "--"+m.Key+": "+m.Text)
+	}
 	if len(bad) > 0 {
 		return problem.New(strings.Join(bad, "\n"), "", "see bitgate setup --help").WithKind(problem.Usage)
 	}

@@ -91,7 +91,7 @@ func nodeText(q interview.Question, n *yaml.Node) (string, error) {
 	case n.Kind == yaml.SequenceNode && q.Kind == interview.List:
 		var all []string
 		err := n.Decode(&all)
-		return strings.Join(all, ","), err
+		return q.Join(all), err
 	}
 	return "", errors.New("a single value is needed here")
 }

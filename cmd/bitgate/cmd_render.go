@@ -151,7 +151,7 @@ func renderHAProxy(ctx context.Context, p *process, a setup.Answers) (string, er
 		return "", usage("--node "+err.Error(), "")
 	}
 	site := haproxy.Site{
-		URL: a.URL, Listen: a.Listen, Bundle: a.PEM, Upstream: strings.TrimPrefix(a.Upstream, "http://"), Nodes: nodes, MaxConn: a.MaxConn,
+		Settings: a.Settings, URL: a.URL, Listen: a.Listen, Bundle: a.PEM, Upstream: strings.TrimPrefix(a.Upstream, "http://"), Nodes: nodes, MaxConn: a.MaxConn,
 		SSHListen: a.SSHListen, SSHUpstream: a.SSHUpstream, OldPath: a.RedirectOldPath, Version: version,
 	}
 	if site.Bundle == "" {

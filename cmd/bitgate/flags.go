@@ -36,6 +36,14 @@ func (f *questionFlag) String() string {
 	return strings.Join(f.texts, ",")
 }
 
+// text is what was given, all of it.
+func (f *questionFlag) text() string {
+	if f.q.Kind == interview.List {
+		return f.q.Join(f.texts)
+	}
+	return f.texts[0]
+}
+
 func (f *questionFlag) Type() string {
 	if f.q.Kind == interview.Confirm {
 		return ""
@@ -125,7 +133,7 @@ func (s *sharedFlags) input(p *process) (setup.Answers, setup.Sources, error) {
 	}
 	for _, f := range s.values {
 		if len(f.texts) > 0 {
-			if err := f.q.Set(&a, absolute(f.q, "", strings.Join(f.texts, ","))); err != nil {
+			if err := f.q.Set(&a, absolute(f.q, "", f.text())); err != nil {
 				return a, src, usage("--"+f.q.ID+": "+err.Error(), "")
 			}
 			src[f.q.ID] = setup.Source{From: setup.FromFlag, Why: "--" + f.q.ID}

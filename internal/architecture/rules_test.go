@@ -61,7 +61,7 @@ var layers = map[string][]string{
 // does not either, or pureNames.
 var pure = []string{
 	"setup", "certs/renewal", "certs/keystore", "tomcat", "haproxy", "haproxy/rehearsal", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "interview", "wizard",
-	"internal/fieldnames", "internal/hostport", "internal/node", "internal/pattern", "internal/printable", "internal/problem", "internal/publicurl", "internal/splice",
+	"internal/edge", "internal/fieldnames", "internal/hostport", "internal/node", "internal/pattern", "internal/printable", "internal/problem", "internal/publicurl", "internal/splice",
 }
 
 // impure are the standard and other packages that reach outside the process.

@@ -30,7 +30,7 @@ func FuzzPROXYHeader(f *testing.F) {
 	} {
 		f.Add([]byte(header), []byte("\x16\x03\x01rest"))
 	}
-	c := config.Config{ProxyProtocol: true, TrustedProxies: []string{"10.0.0.0/8"}, RequestTimeout: time.Second}
+	c := config.Config{ProxyProtocol: true, TrustedProxies: []string{"10.0.0.0/8"}, RequestTimeout: time.Second}.WithDefaults()
 	f.Fuzz(func(t *testing.T, header, rest []byte) {
 		input := append(bytes.Clone(header), rest...)
 		conn, err := Introduced(c, said{in: bytes.NewReader(input)})

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"bitgate/internal/edge"
 	"bitgate/internal/hostport"
 	"bitgate/internal/node"
 	"bitgate/internal/publicurl"
@@ -67,6 +68,13 @@ type Config struct {
 	MaxHeader        int               `yaml:"max-header,omitempty"`              // bytes of a request's head (tune.bufsize); beyond: 431
 	RedirectHosts    []string          `yaml:"redirect-hosts,omitempty"`          // other names, whose requests are sent on to the public URL
 	ResponseHeaders  map[string]string `yaml:"response-headers,omitempty"`        // set in every answer (http-response set-header)
+	Hosts            []string          `yaml:"hosts,omitempty"`                   // other names, served as the public one
+	Allow            []string          `yaml:"allow,omitempty"`                   // PATH=NETWORK below the context path: nobody else may (http-request deny)
+	Deny             []string          `yaml:"deny,omitempty"`                    // PATH=NETWORK that may not
+	ClientCA         string            `yaml:"client-ca,omitempty"`               // PEM of the authorities of clients' certificates (ca-file)
+	ClientCert       string            `yaml:"client-cert,omitempty"`             // "required" or "optional" (verify)
+	MaintenancePage  string            `yaml:"maintenance-page,omitempty"`        // HTML that browsers get while no server is up (http-error)
+	HealthListen     string            `yaml:"health-listen,omitempty"`           // address that answers /healthz and nothing else (monitor-uri)
 	LimitRate        float64           `yaml:"limit-rate,omitempty"`              // requests per second of one client; 0 is no limit
 	LimitBurst       int               `yaml:"limit-burst,omitempty"`             // at once before the rate holds; 0 is one second's
 
@@ -74,6 +82,11 @@ type Config struct {
 	Thumbprint      string `yaml:"acme-thumbprint,omitempty"` // of the account's key; http-01 is answered with it, on every listener
 	ChallengesOnly  bool   `yaml:"acme-only,omitempty"`       // redirect-listen answers nothing else, and redirects nobody
 	ChallengeFolder string `yaml:"acme-challenges,omitempty"` // with NAME.pem, the certificates of tls-alpn-01 (RFC 8737)
+
+	// What the lists say, for each request; WithDefaults reads them.
+	Proxies         edge.Networks `yaml:"-"`
+	Allowed, Denied []edge.Guard  `yaml:"-"`
+	Page            string        `yaml:"-"` // what MaintenancePage holds; the proxy reads it
 
 	// Obsolete says which lines of the file are without effect, for the log.
 	Obsolete []string `yaml:"-"`
@@ -127,6 +140,10 @@ const (
 
 // WithDefaults fills what was left out.
 func (c Config) WithDefaults() Config {
+	c.Proxies = edge.ReadNetworks(c.TrustedProxies)
+	if !c.URL.IsZero() {
+		c.Allowed, c.Denied = edge.ReadRules(c.URL.TomcatPath(), c.Allow), edge.ReadRules(c.URL.TomcatPath(), c.Deny)
+	}
 	if len(c.Listen) == 0 && !c.URL.IsZero() {
 		c.Listen = []string{":" + strconv.Itoa(c.URL.Port())}
 	}
@@ -196,10 +213,15 @@ func (c Config) Servers() []Node {
 	return []Node{{Name: "bitbucket", Address: hostport.Bracket(u.Hostname()) + ":" + port}}
 }
 
+// Files are those that the proxy reads once, when it starts, besides certificates and keys.
+func (c Config) Files() []string {
+	return slices.DeleteFunc([]string{c.ClientCA, c.MaintenancePage}, func(path string) bool { return path == "" })
+}
+
 // Addresses are all that are listened on.
 func (c Config) Addresses() []string {
 	all := slices.Concat(c.Listen, c.RedirectListen)
-	for _, one := range []string{c.SSHListen, c.MetricsListen} {
+	for _, one := range []string{c.SSHListen, c.MetricsListen, c.HealthListen} {
 		if one != "" {
 			all = append(all, one)
 		}
@@ -221,19 +243,18 @@ func (c Config) SSHServers() []Node {
 }
 
 // Trusted reports whether addr is one of the trusted proxies.
-func (c *Config) Trusted(addr netip.Addr) bool {
-	for _, text := range c.TrustedProxies {
-		if network, err := parseNetwork(text); err == nil && network.Contains(addr.Unmap()) {
-			return true
-		}
-	}
-	return false
-}
+func (c *Config) Trusted(addr netip.Addr) bool { return c.Proxies.Contain(addr) }
 
-// parseNetwork reads 192.0.2.0/24, or one address.
-func parseNetwork(text string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(text); err == nil {
-		return addr.Unmap().Prefix(addr.Unmap().BitLen())
+// WithEdge is c with what an administrator said for either front.
+func (c Config) WithEdge(s edge.Settings) Config {
+	c.TrustedProxies, c.ProxyProtocol, c.KeepAliveTimeout, c.HSTS, c.MaxHeader = s.TrustedProxies, s.ProxyProtocol, s.KeepAlive, s.HSTS, s.MaxHeader
+	c.RedirectHosts, c.Hosts, c.Allow, c.Deny = s.RedirectHosts, s.ServeHosts, s.Allow, s.Deny
+	c.ClientCA, c.ClientCert, c.MaintenancePage, c.HealthListen = s.ClientCA, s.ClientCert, s.MaintenancePage, s.HealthListen
+	for _, h := range edge.ReadHeaders(s.ResponseHeaders) {
+		if c.ResponseHeaders == nil {
+			c.ResponseHeaders = map[string]string{}
+		}
+		c.ResponseHeaders[h.Name] = h.Value
 	}
-	return netip.ParsePrefix(text)
+	return c
 }

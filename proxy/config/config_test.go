@@ -105,7 +105,7 @@ func TestParseNamesLineAndKey(t *testing.T) {
 		{"head", small + "max-header: 100\n", []string{"line 4: max-header is 100, not between 4096 and 65536"}},
 		{"other hosts", small + "redirect-hosts: ['stash.example.com:443', git.example.com, stash]\n", []string{`redirect-hosts.0 "stash.example.com:443"`, `redirect-hosts.1 "git.example.com" is the public URL's own name`}},
 		{"framing by hand", small + "response-headers:\n  X-Frame-Options: DENY\n  Content-Length: '5'\n", []string{`response-headers.Content-Length`, "frames the answer"}},
-		{"malformed header", small + "response-headers: {'X Y': a, Z: \"a\\nb\"}\n", []string{`response-headers.X Y is not the name of a header`, `response-headers.Z`}},
+		{"malformed header", small + "response-headers: {'X Y': a, Z: \"a\\nb\"}\n", []string{`response-headers.X Y "X Y: a" is not a header`, `response-headers.Z`}},
 		{"handover", small + "handover: here.sock\n", []string{`line 4: handover "here.sock"`}},
 		{"metrics", small + "metrics-listen: unix:metrics.sock\n", []string{`line 4: metrics-listen "unix:metrics.sock"`}},
 		{
@@ -219,7 +219,7 @@ func TestServers(t *testing.T) {
 }
 
 func TestTrusted(t *testing.T) {
-	c := Config{TrustedProxies: []string{"10.0.0.0/8", "2001:db8::/32", "192.0.2.1"}}
+	c := Config{TrustedProxies: []string{"10.0.0.0/8", "2001:db8::/32", "192.0.2.1"}}.WithDefaults()
 	for addr, want := range map[string]bool{
 		"10.1.2.3": true, "::ffff:10.1.2.3": true, "11.0.0.1": false, "2001:db8:1::1": true, "2001:db9::1": false, "192.0.2.1": true, "192.0.2.2": false,
 	} {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"bitgate/internal/edge"
 	"bitgate/internal/hostport"
 	"bitgate/internal/node"
 )
@@ -22,7 +23,7 @@ func (c Config) validateNumbers(note noter) {
 	within("maxqueue", c.MaxQueue, 0, 100_000)
 	within("health-rise", c.HealthRise, 0, 100)
 	within("health-fall", c.HealthFall, 0, 100)
-	within("max-header", c.MaxHeader, 4<<10, 64<<10)
+	within("max-header", c.MaxHeader, edge.LeastHeader, edge.MostHeader)
 	within("max-connections", c.MaxConnections, 1, 1_000_000)
 	within("limit-connections", c.LimitConnections, 0, 100_000)
 	within("limit-burst", c.LimitBurst, 0, 1_000_000)
@@ -63,14 +64,48 @@ func (c Config) validateNumbers(note noter) {
 }
 
 func (c Config) validateHosts(note noter) {
-	for i, host := range c.RedirectHosts {
-		key := "redirect-hosts." + strconv.Itoa(i)
-		switch {
-		case host == "" || !printable(host) || strings.ContainsAny(host, ":/@[]") || strings.HasSuffix(host, "."):
-			note(key, "%q is not a host name such as stash.example.com, without port", host)
-		case strings.EqualFold(host, c.URL.Host()):
-			note(key, "%q is the public URL's own name", host)
+	for _, list := range []struct {
+		key   string
+		names []string
+	}{{"redirect-hosts", c.RedirectHosts}, {"hosts", c.Hosts}} {
+		for i, host := range list.names {
+			key := list.key + "." + strconv.Itoa(i)
+			if err := edge.ValidHost(host); err != nil {
+				note(key, "%v", err)
+			} else if strings.EqualFold(host, c.URL.Host()) {
+				note(key, "%q is the public URL's own name", host)
+			}
 		}
+	}
+	for i, host := range c.Hosts {
+		if slices.ContainsFunc(c.RedirectHosts, func(other string) bool { return strings.EqualFold(host, other) }) {
+			note("hosts."+strconv.Itoa(i), "%q is one of redirect-hosts, too", host)
+		}
+	}
+}
+
+// validateAccess judges who may ask for what.
+func (c Config) validateAccess(note noter) {
+	for _, list := range []struct {
+		key   string
+		rules []string
+	}{{"allow", c.Allow}, {"deny", c.Deny}} {
+		for i, rule := range list.rules {
+			if err := edge.ValidRule(rule); err != nil {
+				note(list.key+"."+strconv.Itoa(i), "%v", err)
+			}
+		}
+	}
+	for _, f := range []struct{ key, path string }{{"client-ca", c.ClientCA}, {"maintenance-page", c.MaintenancePage}} {
+		if f.path != "" && edge.ValidFile(f.path) != nil {
+			note(f.key, "%q is not a full path", f.path)
+		}
+	}
+	switch {
+	case c.ClientCert != "" && c.ClientCert != edge.Required && c.ClientCert != edge.Optional:
+		note("client-cert", "%q is neither %q nor %q", c.ClientCert, edge.Required, edge.Optional)
+	case c.ClientCert != "" && c.ClientCA == "":
+		note("client-cert", "needs client-ca: the authorities that clients' certificates are from")
 	}
 }
 
@@ -78,14 +113,8 @@ func (c Config) validateHosts(note noter) {
 func (c Config) validateHeaders(note noter) {
 	for _, name := range slices.Sorted(maps.Keys(c.ResponseHeaders)) {
 		key := "response-headers." + name
-		framing := []string{"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "date", "set-cookie"}
-		switch {
-		case !node.ValidName(name):
-			note(key, "is not the name of a header")
-		case slices.Contains(framing, strings.ToLower(name)):
-			note(key, "frames the answer or is the server's own: it cannot be set")
-		case strings.IndexFunc(c.ResponseHeaders[name], func(r rune) bool { return r < ' ' || r > '~' }) >= 0 || strings.TrimSpace(c.ResponseHeaders[name]) != c.ResponseHeaders[name]:
-			note(key, "is %q, which is not the value of a header", c.ResponseHeaders[name])
+		if err := edge.ValidHeader(name + ": " + c.ResponseHeaders[name]); err != nil {
+			note(key, "%v", err)
 		}
 	}
 }
@@ -125,10 +154,8 @@ func (c Config) validateServers(note noter) {
 // PROXY protocol, the admin address.
 func (c Config) validateClients(note noter) {
 	for i, text := range c.TrustedProxies {
-		if network, err := parseNetwork(text); err != nil {
-			note("trusted-proxies."+strconv.Itoa(i), "%q is not a network such as 10.0.0.0/8", text)
-		} else if network.Bits() == 0 {
-			note("trusted-proxies."+strconv.Itoa(i), "%q includes everyone, and anyone could then forge a client address", text)
+		if err := edge.ValidProxy(text); err != nil {
+			note("trusted-proxies."+strconv.Itoa(i), "%v", err)
 		}
 	}
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {

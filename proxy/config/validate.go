@@ -64,6 +64,7 @@ func (c Config) mistakes(note noter) {
 	c.validateServers(note)
 	c.validateHeaders(note)
 	c.validateHosts(note)
+	c.validateAccess(note)
 	c.validateClients(note)
 }
 
@@ -91,6 +92,9 @@ func (c Config) validateAddresses(note noter) {
 	}
 	if c.SSHListen != "" {
 		check("ssh-listen", c.SSHListen)
+	}
+	if c.HealthListen != "" {
+		check("health-listen", c.HealthListen)
 	}
 	if (c.SSHListen == "") != (c.SSHUpstream == "") {
 		note("ssh-listen", "and ssh-upstream must be given together")

@@ -121,9 +121,9 @@ func readsAll() (bool, error) {
 	return data[0].Permitted&(1<<unix.CAP_DAC_READ_SEARCH) != 0, nil
 }
 
-// keyFiles are the certificate files of c, each once.
+// keyFiles are the files that the proxy reads for c, each once.
 func keyFiles(c config.Config) []string {
-	var all []string
+	all := c.Files()
 	for _, p := range proxy.KeyPaths(c) {
 		for _, file := range []string{p.PEM, p.Cert, p.Chain, p.Key} {
 			if file != "" && !slices.Contains(all, file) {

@@ -55,6 +55,13 @@ func listen(c config.Config, passed *inherited) (proxy.Listeners, error) {
 		}
 		l.SSH = listener
 	}
+	if c.HealthListen != "" {
+		listener, err := bind(c.HealthListen)
+		if err != nil {
+			return proxy.Listeners{}, err
+		}
+		l.Health = listener
+	}
 	if c.MetricsListen != "" {
 		if l.Admin = passed.take(c.MetricsListen); l.Admin == nil {
 			listener, err := listenAdmin(c.MetricsListen)

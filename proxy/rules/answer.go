@@ -33,7 +33,7 @@ type Answer struct {
 // Reasons of the statuses that the proxy answers by itself.
 var reasons = map[int]string{
 	200: "OK", 301: "Moved Permanently", 302: "Found", 308: "Permanent Redirect",
-	400: "Bad Request", 405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large", 414: "URI Too Long", 417: "Expectation Failed",
+	400: "Bad Request", 403: "Forbidden", 405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large", 414: "URI Too Long", 417: "Expectation Failed",
 	421: "Misdirected Request", 429: "Too Many Requests", 431: "Request Header Fields Too Large",
 	501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
 }
@@ -82,6 +82,8 @@ func (a *Answer) Write(c *config.Config, r *Request, now time.Time) ([]h1.Field,
 		return append(fields, field("Content-Type", "text/plain; charset=utf-8")), a.Text + "\n"
 	case wantsJSON(c, r):
 		return append(fields, field("Content-Type", "application/json;charset=UTF-8")), a.json()
+	case a.Status == 503 && c.Page != "": // the administrator's, and his the risk
+		return append(fields, field("Content-Type", "text/html; charset=utf-8")), c.Page
 	}
 	return append(fields, field("Content-Type", "text/html; charset=utf-8"), field("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")), a.page()
 }

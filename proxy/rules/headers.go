@@ -24,6 +24,9 @@ func AppendRequest(to []byte, r *Request, u publicurl.URL) []byte {
 	if r.WebSocket {
 		to = append(to, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
 	}
+	for _, f := range r.Identity {
+		to = h1.AppendField(to, f.Name, f.Value)
+	}
 	to = append(r.Client.AppendTo(append(to, "X-Forwarded-For: "...)), "\r\n"...)
 	to = h1.AppendField(to, "X-Forwarded-Proto", "https")
 	to = h1.AppendField(to, "X-Forwarded-Host", u.Authority())

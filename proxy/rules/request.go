@@ -31,6 +31,7 @@ type Request struct {
 	WebSocket bool           // it asks for a tunnel
 	Remote    netip.AddrPort // of the connection; an IPv4 address as such
 	Client    netip.Addr
+	Identity  []h1.Field // what the client's certificate says, see IdentityFields
 	Agent     string
 	Accept    string
 	Started   time.Time

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"bitgate/internal/edge"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy/config"
 	"bitgate/proxy/record"
@@ -21,7 +22,7 @@ func Route(c *config.Config, r *Request) *Answer {
 	case redirected(c, r):
 		return redirect(MovedStatus(string(r.Method)), c.URL.Origin()+string(r.Target))
 	case statusPage(c.URL, r): // a balancer in front asks by address
-	case !ourHost(c.URL, r.Host) || r.Authority != "" && !ourHost(c.URL, r.Authority):
+	case !served(c, r.Host) || r.Authority != "" && !served(c, r.Authority):
 		return Refuse(421, "This server answers only under its own name, "+c.URL.Authority()+".")
 	case r.Path == "/" && context != "":
 		return redirect(302, c.URL.Origin()+c.URL.RedirectTarget())
@@ -29,7 +30,42 @@ func Route(c *config.Config, r *Request) *Answer {
 	if now := fromOldPath(c, r.Path); now != "" {
 		return redirect(MovedStatus(string(r.Method)), now+r.Query())
 	}
+	return forbidden(c, r)
+}
+
+// forbidden holds the request to the rules about who may ask for what.
+func forbidden(c *config.Config, r *Request) *Answer {
+	if len(c.Allowed)+len(c.Denied) == 0 {
+		return nil
+	}
+	plain, fine := edge.Plain(r.Path)
+	if !fine {
+		return Refuse(400, "The path of the request is written in a way that nothing can be told about it.")
+	}
+	for _, g := range c.Allowed {
+		if g.Covers(plain) && !g.Networks.Contain(r.Client) {
+			return Refuse(403, "This may not be asked for from "+r.Client.String()+".")
+		}
+	}
+	for _, g := range c.Denied {
+		if g.Covers(plain) && g.Networks.Contain(r.Client) {
+			return Refuse(403, "This may not be asked for from "+r.Client.String()+".")
+		}
+	}
 	return nil
+}
+
+// served reports whether a Host header is the public authority or another name that
+// is served as it.
+func served(c *config.Config, host string) bool {
+	if ourHost(c.URL, host) {
+		return true
+	}
+	name, port, found := strings.Cut(host, ":")
+	if len(c.Hosts) == 0 || found && port != c.URL.ProxyPort() {
+		return false
+	}
+	return slices.ContainsFunc(c.Hosts, func(h string) bool { return strings.EqualFold(h, strings.TrimSuffix(name, ".")) })
 }
 
 func redirect(status int, location string) *Answer {

@@ -36,6 +36,7 @@ type h1conn struct {
 
 	conn   clientConn
 	remote netip.AddrPort
+	shown  []h1.Field // what the client's certificate says
 	logged *exchange.LoginOf
 	p      *exchange.Common
 	asked  func()         // called when the first request begins; nil after that
@@ -72,15 +73,15 @@ func newH1Conn(p *exchange.Common, h *exchange.Host) *h1conn {
 }
 
 // attach lets c speak on conn.
-func (c *h1conn) attach(conn clientConn, remote netip.AddrPort, logged *exchange.LoginOf, asked func()) {
-	c.conn, c.remote, c.logged, c.asked = conn, remote, logged, asked
+func (c *h1conn) attach(conn clientConn, remote netip.AddrPort, shown []h1.Field, logged *exchange.LoginOf, asked func()) {
+	c.conn, c.remote, c.shown, c.logged, c.asked = conn, remote, shown, logged, asked
 	c.r, c.w = 0, 0
 	c.busy = false
 }
 
 // detach ends that between two requests.
 func (c *h1conn) detach() {
-	c.conn, c.logged, c.asked = clientConn{}, nil, nil
+	c.conn, c.shown, c.logged, c.asked = clientConn{}, nil, nil, nil
 	c.r, c.w = 0, 0
 	c.nextHead()
 	if cap(c.out) > maxOutput {
@@ -179,6 +180,7 @@ func (c *h1conn) describe(begun time.Time) *rules.Request {
 	h := &c.head
 	r := &c.request
 	*r = rules.FromHead(h, c.remote, begun)
+	r.Identity = c.shown
 	c.body.Start(h.Kind, h.Length)
 	c.got = c.body.Done()
 	c.answer, c.failed = h1.Answer{Minor: h.Minor, HEAD: r.IsHEAD(), Close: h.Close}, nil

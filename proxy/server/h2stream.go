@@ -122,7 +122,7 @@ func (x *h2stream) describe() *rules.Request {
 	r := &x.request
 	*r = rules.Request{
 		Method: h.Method, Target: h.Target, Host: string(h.Host), Proto: "HTTP/2.0", Remote: x.session.remote, Started: x.Now(),
-		Fields: h.Fields, Kind: h.Kind, Length: h.Length, Expect: h.Expect,
+		Fields: h.Fields, Kind: h.Kind, Length: h.Length, Expect: h.Expect, Identity: x.session.shown,
 	}
 	method := string(h.Method)
 	r.Explicit = h.Kind == h1.None && (h.Told || method == http.MethodPost || method == http.MethodPut)

@@ -14,11 +14,13 @@ import (
 	"bitgate/proxy/clients"
 	"bitgate/proxy/conns"
 	"bitgate/proxy/exchange"
+	"bitgate/proxy/h1"
 	"bitgate/proxy/inflight"
 	"bitgate/proxy/keys"
 	"bitgate/proxy/loop"
 	"bitgate/proxy/metrics"
 	"bitgate/proxy/record"
+	"bitgate/proxy/rules"
 )
 
 // loopConn is a client's connection on an event loop. Between two requests it is
@@ -29,6 +31,7 @@ type loopConn struct {
 	conn    *loop.Conn
 	tls     *tls.Conn
 	remote  netip.AddrPort // who was introduced
+	shown   []h1.Field     // what the client's certificate says
 	account clients.Account
 	first   *inflight.Entry // in Server.fresh; nil once it has asked for something
 	driver  *h1conn         // while an HTTP/1.1 request is under way
@@ -100,7 +103,13 @@ func (c *loopConn) begin() {
 	}
 	_ = c.conn.SetDeadline(time.Time{})
 	c.conn.QuickAck()
-	switch c.tls.ConnectionState().NegotiatedProtocol {
+	state := c.tls.ConnectionState()
+	if p.Config.ClientCA != "" {
+		if c.shown = rules.Unidentified; len(state.PeerCertificates) > 0 {
+			c.shown = rules.IdentityFields(state.PeerCertificates[0])
+		}
+	}
+	switch state.NegotiatedProtocol {
 	case "h2":
 		c.speakH2()
 		return
@@ -201,7 +210,7 @@ func (c *loopConn) speak(wait time.Duration) {
 		asked = c.asked
 	}
 	c.driver = h.driver()
-	c.driver.attach(clientConn{Conn: c.tls, under: c.conn}, c.remote, &c.login, asked)
+	c.driver.attach(clientConn{Conn: c.tls, under: c.conn}, c.remote, c.shown, &c.login, asked)
 	more := c.driver.next(wait)
 	for more && c.driver.pending() {
 		more = c.driver.next(wait)

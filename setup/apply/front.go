@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"bitgate/haproxy/live"
@@ -130,6 +131,9 @@ func askFront(ctx context.Context, p setup.Plan) error {
 		return err
 	}
 	resp, err := client.Do(req)
+	if err != nil && p.Answers.CertRequired() && strings.Contains(err.Error(), "remote error: tls:") {
+		return nil // it serves, and turns those away who have no certificate, as it is to
+	}
 	if err != nil {
 		return err
 	}
@@ -138,6 +142,9 @@ func askFront(ctx context.Context, p setup.Plan) error {
 		if sum := sha256.Sum256(resp.TLS.PeerCertificates[0].Raw); hex.EncodeToString(sum[:]) != want.Leaf {
 			return fmt.Errorf("it serves another certificate (%x) than the one of this run (%s)", sum, want.Leaf)
 		}
+	}
+	if resp.StatusCode == http.StatusForbidden && len(p.Answers.Allow)+len(p.Answers.Deny) > 0 {
+		return nil // it serves, and not this machine
 	}
 	var status struct{ State string }
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<16)).Decode(&status); err != nil || status.State == "" {

@@ -71,8 +71,10 @@ func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 		return nil
 	}
 	listens := append([]string{}, p.Answers.Listen...)
-	if p.Answers.SSHListen != "" {
-		listens = append(listens, p.Answers.SSHListen)
+	for _, one := range []string{p.Answers.SSHListen, p.Answers.HealthListen} {
+		if one != "" {
+			listens = append(listens, one)
+		}
 	}
 	if p.Answers.HTTPRedirect == setup.Always {
 		listens = append(listens, setup.RedirectAddresses(p.Answers)...)
