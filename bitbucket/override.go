@@ -17,6 +17,7 @@ var knownKeys = []string{
 	"server.port", "server.address", "server.context-path", "server.scheme", "server.secure",
 	"server.proxy-name", "server.proxy-port", "server.redirect-port", "server.require-ssl",
 	"server.forward-headers-strategy", "server.ssl.enabled",
+	"server.max-http-request-header-size", "server.max-http-header-size", "server.tomcat.max-http-request-header-size", "server.tomcat.max-http-header-size",
 	"plugin.ssh.port", "plugin.ssh.baseurl", "plugin.ssh.address", "setup.baseUrl",
 }
 

@@ -34,6 +34,7 @@ type Facts struct {
 	Port        Known  // the connector's port
 	OwnTLS      Known  // that this connector does TLS itself
 	PlainPort   string // an additional connector that does not, "" for none
+	HeadLimit   Known  // bytes of a request's head that it takes, where its files say so
 	StashConfig string // a properties file of Stash's that nobody has brought over, "" for none
 
 	HAProxy       live.Install

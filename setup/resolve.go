@@ -5,11 +5,13 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"bitgate/bitbucket"
 	"bitgate/haproxy/live"
+	"bitgate/internal/edge"
 	"bitgate/internal/hostport"
 	"bitgate/internal/publicurl"
 	"bitgate/internal/service"
@@ -74,6 +76,10 @@ func Resolve(f Facts, input Answers, inputSources Sources) (Answers, Sources) {
 	return r.a, r.src
 }
 
+// usualHead is Tomcat's own limit of a request's head, in bytes, and that of the
+// built-in proxy.
+const usualHead = 8 << 10
+
 type resolver struct {
 	a   Answers
 	src Sources
@@ -127,6 +133,10 @@ func (r *resolver) front(f Facts) {
 	if r.a.MaxConn == 0 {
 		r.a.MaxConn = 50
 		r.src["maxconn"] = Source{Default, "50 concurrent requests, as the documented page has it"}
+	}
+	if size, err := strconv.Atoi(f.HeadLimit.Value); err == nil && size > usualHead && r.a.MaxHeader == 0 {
+		r.a.MaxHeader = min(size, edge.MostHeader)
+		r.src["max-header"] = Source{Detected, f.HeadLimit.Why}
 	}
 	if a, found := f.WithKey(r.a); found {
 		r.src["key"] = Source{Detected, "it is the certificate's, by its public key"}

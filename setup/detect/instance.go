@@ -270,6 +270,10 @@ func (f *facts) readProperties() error {
 			}
 		}
 	}
+	f.readHeadLimit(headLimitKeys, func(key string) (value, why string) {
+		v, _ := props.Get(key)
+		return v.Value, at(key, f.Properties.Path, v.Line)
+	})
 	if v, ok := props.Get("server.proxy-name"); ok {
 		f.ProxyName = setup.Known{Value: v.Value, Set: true, Why: at("server.proxy-name", f.Properties.Path, v.Line)}
 	}
@@ -305,6 +309,9 @@ func (f *facts) readServerXML() error {
 	}
 	f.address = setup.Known{Value: conn.Attributes["address"], Set: true, Why: at("Connector address", f.ServerXML.Path, conn.Line)}
 	f.Port = setup.Known{Value: conn.Port, Set: true, Why: at("Connector port", f.ServerXML.Path, conn.Line)}
+	f.readHeadLimit(headLimitAttributes, func(key string) (value, why string) {
+		return conn.Attributes[key], at(key, f.ServerXML.Path, conn.Line)
+	})
 	if name := conn.Attributes["proxyName"]; name != "" {
 		f.ProxyName = setup.Known{Value: name, Set: true, Why: at("proxyName", f.ServerXML.Path, conn.Line)}
 	}
