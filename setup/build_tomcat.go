@@ -3,6 +3,7 @@ package setup
 import (
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ func validateTomcat(a Answers) (bad []string) {
 	add(a.RedirectOldPath != "", "--redirect-old-path with --front tomcat: Bitbucket answers under one path only; use haproxy or builtin")
 	add(a.HTTPRedirect == Always, "--http-redirect always with --front tomcat: Bitbucket's plain connector is closed to other machines; use haproxy or builtin")
 	add(a.Skips(StepConnector) || a.Skips(StepHAProxy), "--skip connector or haproxy with --front tomcat: both are the same file there")
+	add(!reflect.ValueOf(a.Settings).IsZero(), "the answers about what stands around a front (from --trusted-proxy on in bitgate setup --help) with --front tomcat: there is none; use haproxy or builtin")
 	add(len(a.Listen) > 1, "--listen twice with --front tomcat: Bitbucket's connector has one address")
 	if len(a.Listen) == 1 {
 		at, err := hostport.Parse(a.Listen[0])

@@ -134,7 +134,7 @@ func (r *resolver) front(f Facts) {
 		r.a.MaxConn = 50
 		r.src["maxconn"] = Source{Default, "50 concurrent requests, as the documented page has it"}
 	}
-	if size, err := strconv.Atoi(f.HeadLimit.Value); err == nil && size > usualHead && r.a.MaxHeader == 0 {
+	if size, err := strconv.Atoi(f.HeadLimit.Value); err == nil && size > usualHead && r.a.MaxHeader == 0 && where.Front != FrontTomcat {
 		r.a.MaxHeader = min(size, edge.MostHeader)
 		r.src["max-header"] = Source{Detected, f.HeadLimit.Why}
 	}
