@@ -105,7 +105,7 @@ func portHolder(f setup.Facts, a setup.Answers) (holder setup.Listener, taken bo
 		if at, err := hostport.Parse(l.Address); err != nil || !at.Overlaps(want) {
 			continue
 		}
-		ours := a.Front == setup.FrontHAProxy && l.Process == "haproxy" || a.Front == setup.FrontBuiltin && l.Process == "bitgate" ||
+		ours := a.Front == setup.FrontHAProxy && l.Process == "haproxy" || a.Front == setup.FrontBuiltin && l.Ours() ||
 			a.Front == setup.FrontTomcat && (l.Process == "haproxy" || l.PID > 0 && l.PID == f.Bitbucket.PID)
 		if !ours {
 			return l, true

@@ -39,10 +39,17 @@ func (b *builder) frontStep() (Step, error) {
 	} else {
 		err = b.builtin(&s, bundle)
 	}
-	if err == nil && len(s.Changes) == 0 && s.Skipped == "" {
+	if err != nil {
+		return s, err
+	}
+	if len(s.Changes) == 0 && s.Skipped == "" {
 		s.Skipped = "already as wanted"
 	}
-	return s, err
+	b.deployment(bundle)
+	if leaf := b.f.Certificate.Leaf; leaf != "" && s.certificateOnly() && (s.Changes[len(s.Changes)-1].Service != nil || b.proxyServes()) {
+		b.plan.Served = &Served{Leaf: leaf, Host: b.a.URL.Host(), Addresses: b.plan.Deployment.Dial()}
+	}
+	return s, nil
 }
 
 // certificate plans the PEM bundle and returns the path the front will read.
@@ -141,6 +148,9 @@ func (b *builder) builtin(s *Step, bundle string) error {
 		}
 		b.whole(s, b.f.ProxyUnit, []byte(unit))
 	}
+	if s.certificateOnly() && b.proxyServes() {
+		return nil // it looks for a changed certificate by itself
+	}
 	if len(s.Changes) > 0 {
 		verb := service.Start
 		if !b.f.ProxyUnit.Absent && b.f.Systemd {
@@ -152,6 +162,19 @@ func (b *builder) builtin(s *Step, bundle string) error {
 		b.serveFront(s, "proxy", verb)
 	}
 	return nil
+}
+
+// proxyServes: the built-in proxy runs, with the configuration that it is to have.
+func (b *builder) proxyServes() bool {
+	if b.a.Front != FrontBuiltin {
+		return false
+	}
+	for _, l := range b.a.Listen {
+		if h, held := Holder(b.f.Listeners, l); !held || !h.Ours() {
+			return false
+		}
+	}
+	return len(b.a.Listen) > 0
 }
 
 // handoverSocket lies in the unit's RuntimeDirectory.

@@ -65,17 +65,23 @@ func (b *builder) sorted() error {
 	return nil
 }
 
-// swap spares the reload where nothing but the certificate changes and HAProxy
-// takes that on its runtime socket ("set ssl cert", management guide 9.3). 2.2 knows it too, but forgets the good
-// certificate over a refused one.
+// swap spares the reload where nothing but the certificate changes.
 func (b *builder) swap(s *Step) {
-	socket, admin := b.f.HAProxyConfig.RuntimeSocket()
-	if len(s.Changes) != 2 || s.Changes[0].Certificate == nil || s.Changes[1].Service == nil ||
-		!admin || !strings.HasPrefix(socket, "unix:") || !b.f.HAProxy.Version.AtLeast(2, 4) {
-		return
+	if socket := b.swapSocket(); socket != "" && s.certificateOnly() {
+		last := s.Changes[len(s.Changes)-1].Service
+		last.Swap, last.SwapSocket = s.Changes[0].Certificate.Path, socket
 	}
-	last := &s.Changes[1]
-	last.Service.Swap = s.Changes[0].Certificate.Path
+}
+
+// certificateOnly: a certificate is written, and at most the front told of it.
+func (s *Step) certificateOnly() bool {
+	switch n := len(s.Changes); {
+	case n == 1:
+		return s.Changes[0].Certificate != nil
+	case n == 2:
+		return s.Changes[0].Certificate != nil && s.Changes[1].Service != nil
+	}
+	return false
 }
 
 func (b *builder) site(bundle string) haproxy.Site {

@@ -190,7 +190,11 @@ type Listener struct {
 	Address string // "0.0.0.0:443"
 	PID     int
 	Process string // "haproxy"
+	Proxy   bool   // it is the built-in proxy, whatever its program is called
 }
+
+// Ours reports whether the built-in proxy listens.
+func (l Listener) Ours() bool { return l.Proxy || l.Process == "bitgate" }
 
 // WithSettings returns the facts with what a logged-in administrator sees.
 func (f Facts) WithSettings(s bitbucket.Settings) Facts {

@@ -25,12 +25,16 @@ const PlanFormat = 1
 // belongs. Equal facts and answers give equal bytes. It holds no secret.
 type Plan struct {
 	Format  int               `json:"format"`
+	Kind    string            `json:"kind,omitempty"` // "" for a setup, or KindCertificate
 	Answers Answers           `json:"answers"`
 	Inputs  map[string]string `json:"inputs"` // path or name -> digest or value; apply refuses when one differs
 	Run     RunSettings       `json:"run"`
 	Steps   []Step            `json:"steps"`
 	Pending []string          `json:"pending,omitempty"` // left for a person, by their own choice or by necessity
 	Notes   []problem.Finding `json:"notes,omitempty"`
+
+	Deployment *Deployment `json:"deployment,omitempty"` // for the certificate-only runs to come
+	Served     *Served     `json:"served,omitempty"`     // what the front must show at the end
 }
 
 // RunSettings are what apply, undo and recover need to talk to the services.
@@ -125,8 +129,10 @@ type ServiceChange struct {
 	Node    string          `json:"node,omitempty"` // name of the node that is restarted
 	Verb    service.Verb    `json:"verb"`
 	Control service.Control `json:"control"`
-	Swap    string          `json:"swap,omitempty"` // a certificate file, handed over on the runtime socket; the verb where that fails
-	Effect  string          `json:"effect"`         // Notice, for those who read the JSON; never read back
+	Swap    string          `json:"swap,omitempty"` // a certificate file, handed over while HAProxy runs; the verb where that fails
+	// SwapSocket takes it; "" for RunSettings.HAProxySocket.
+	SwapSocket string `json:"swap-socket,omitempty"`
+	Effect     string `json:"effect"` // Notice, for those who read the JSON; never read back
 }
 
 // Reloads reports whether the service goes on serving meanwhile.

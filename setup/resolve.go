@@ -40,15 +40,21 @@ func Where(input Answers, h live.Install) Paths {
 	}
 	p.HAProxyCfg = cmp.Or(p.HAProxyCfg, "/etc/haproxy/haproxy.cfg")
 	if !input.URL.IsZero() {
-		dir := filepath.Dir(p.HAProxyCfg)
-		if p.Front == FrontBuiltin {
-			dir = filepath.Dir(p.ProxyConfig)
-		}
-		if p.Front != FrontTomcat { // which has a key store
-			p.Bundle = filepath.Join(dir, "bitgate-"+fileName(input.URL.Host())+".pem")
-		}
+		p.Bundle = p.bundle(input.URL.Host())
 	}
 	return p
+}
+
+// bundle lies beside the front's own file; Tomcat has a key store instead.
+func (p Paths) bundle(host string) string {
+	if p.Front == FrontTomcat {
+		return ""
+	}
+	dir := filepath.Dir(p.HAProxyCfg)
+	if p.Front == FrontBuiltin {
+		dir = filepath.Dir(p.ProxyConfig)
+	}
+	return filepath.Join(dir, "bitgate-"+fileName(host)+".pem")
 }
 
 // fileName makes a host usable as part of a file name (IPv6 has colons).

@@ -17,26 +17,23 @@ const (
 
 // Decision is what to do about a certificate now, and why in words for people.
 type Decision struct {
-	Act Act
-	At  time.Time // of Wait: when to look again
-	Why string
+	Act Act       `json:"act"`
+	At  time.Time `json:"at,omitzero"` // of Wait: when to look again
+	Why string    `json:"why"`
 }
 
-// ARI is what the authority said about one certificate, as it is kept.
+// ARI is what the authority said about one certificate.
 type ARI struct {
-	Leaf   string    `json:"leaf"`             // fingerprint of the certificate that was asked about
-	Asked  time.Time `json:"asked"`            // when
-	Again  time.Time `json:"again"`            // not to be asked before
-	Renew  time.Time `json:"renew"`            // chosen in the suggested window, once; zero when there was no answer
-	Reason string    `json:"reason,omitempty"` // explanationURL
+	Leaf  string    // fingerprint of the certificate that was asked about
+	Again time.Time // not to be asked before
+	Renew time.Time // drawn from the suggested window, once; zero when there was no answer
 }
 
 // Failures are the attempts since the last success.
 type Failures struct {
-	Count    int       `json:"count,omitempty"`
-	Last     time.Time `json:"last"`
-	NotUntil time.Time `json:"not-until"`         // the authority's Retry-After; zero for none
-	Message  string    `json:"message,omitempty"` // of the last one, for people
+	Count    int
+	Last     time.Time
+	NotUntil time.Time // the authority's Retry-After; zero for none
 }
 
 // Input is all that the policy looks at.
@@ -90,10 +87,11 @@ func (l Life) part() string {
 	return "a third"
 }
 
-// stale: nobody has asked about this certificate, or the answer is old. An answer
-// from the future was given before the clock was set back.
+// stale: nobody has asked about this certificate, or the answer is old. Nobody waits
+// for longer than a day (RFC 9773, 4.3.2); whoever should was told before the clock
+// was set back.
 func (a ARI) stale(leaf string, now time.Time) bool {
-	return a.Leaf != leaf || a.Asked.IsZero() || now.Before(a.Asked) || !now.Before(a.Again)
+	return a.Leaf != leaf || !now.Before(a.Again) || a.Again.Sub(now) > 24*time.Hour
 }
 
 // pauses between attempts; after the last one a day (Let's Encrypt, "Retrying

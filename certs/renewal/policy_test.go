@@ -15,10 +15,10 @@ var born = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 func lives(d time.Duration) Life { return Life{born, born.Add(d)} }
 
-// said is an answer of the authority: when it was asked, when it may be asked
-// again, and when to renew, all as ages of the certificate.
-func said(asked, again, renew time.Duration) ARI {
-	a := ARI{Leaf: "this", Asked: born.Add(asked), Again: born.Add(again)}
+// said is an answer of the authority: when it may be asked again, and when to
+// renew, as ages of the certificate.
+func said(again, renew time.Duration) ARI {
+	a := ARI{Leaf: "this", Again: born.Add(again)}
 	if renew != 0 {
 		a.Renew = born.Add(renew)
 	}
@@ -69,22 +69,22 @@ func TestPolicy(t *testing.T) {
 		{what: "an hour behind", life: 90 * day, at: -hour, act: Wait, till: 0, why: "clock"},
 		{what: "two days ahead of a life of one", life: day, at: 2 * day, act: Renew, why: "it has ended"},
 		{what: "set back behind an attempt", life: hour, at: 40 * time.Minute, fail: failed(3, 50*time.Minute, 0), act: Renew},
-		{what: "set back behind ARI's answer", life: 90 * day, asks: true, ari: said(10*day, 11*day, 60*day), at: 9 * day, act: AskARI},
+		{what: "set back behind ARI's answer", life: 90 * day, asks: true, ari: said(11*day, 60*day), at: 9 * day, act: AskARI},
 
 		// ARI.
 		{what: "never asked", life: 90 * day, asks: true, at: day, act: AskARI},
-		{what: "asked about another certificate", life: 90 * day, asks: true, ari: ARI{Leaf: "other", Asked: born, Again: born.Add(9 * day), Renew: born}, at: day, act: AskARI},
-		{what: "asked, young", life: 90 * day, asks: true, ari: said(day, day+6*hour, 59*day), at: day + hour, act: Wait, till: day + 6*hour, why: "2026-04-29"},
-		{what: "asked six hours ago", life: 90 * day, asks: true, ari: said(day, day+6*hour, 59*day), at: day + 6*hour, act: AskARI},
-		{what: "its time is before the next question", life: 6 * day, asks: true, ari: said(2*day, 3*day, 2*day+hour), at: 2 * day, act: Wait, till: 2*day + hour},
-		{what: "its time has come", life: 90 * day, asks: true, ari: said(59*day, 60*day, 59*day), at: 59 * day, act: Renew, why: "asks for it"},
-		{what: "it asks on the first day: revoked", life: 90 * day, asks: true, ari: said(day, 2*day, day), at: day, act: Renew, why: "asks for it"},
-		{what: "it says later than a third", life: 90 * day, asks: true, ari: said(61*day, 62*day, 70*day), at: 61 * day, act: Wait, till: 62 * day},
-		{what: "it says later than a sixth", life: 90 * day, asks: true, ari: said(75*day, 76*day, 89*day), at: 75 * day, act: Renew, why: "a sixth"},
-		{what: "it says later than a sixth, before", life: 90 * day, asks: true, ari: said(74*day, 80*day, 89*day), at: 74 * day, act: Wait, till: 75 * day},
-		{what: "no answer, young", life: 90 * day, asks: true, ari: said(day, day+6*hour, 0), at: day + hour, act: Wait, till: day + 6*hour, why: "did not say"},
-		{what: "no answer, a third", life: 90 * day, asks: true, ari: said(60*day, 60*day+6*hour, 0), at: 60 * day, act: Renew},
-		{what: "an authority without ARI has an old answer", life: 90 * day, ari: said(0, day, day), at: 2 * day, act: Wait, till: 60 * day},
+		{what: "asked about another certificate", life: 90 * day, asks: true, ari: ARI{Leaf: "other", Again: born.Add(2 * day), Renew: born}, at: day, act: AskARI},
+		{what: "asked, young", life: 90 * day, asks: true, ari: said(day+6*hour, 59*day), at: day + hour, act: Wait, till: day + 6*hour, why: "2026-04-29"},
+		{what: "asked six hours ago", life: 90 * day, asks: true, ari: said(day+6*hour, 59*day), at: day + 6*hour, act: AskARI},
+		{what: "its time is before the next question", life: 6 * day, asks: true, ari: said(3*day, 2*day+hour), at: 2 * day, act: Wait, till: 2*day + hour},
+		{what: "its time has come", life: 90 * day, asks: true, ari: said(60*day, 59*day), at: 59 * day, act: Renew, why: "asks for it"},
+		{what: "it asks on the first day: revoked", life: 90 * day, asks: true, ari: said(2*day, day), at: day, act: Renew, why: "asks for it"},
+		{what: "it says later than a third", life: 90 * day, asks: true, ari: said(62*day, 70*day), at: 61 * day, act: Wait, till: 62 * day},
+		{what: "it says later than a sixth", life: 90 * day, asks: true, ari: said(76*day, 89*day), at: 75 * day, act: Renew, why: "a sixth"},
+		{what: "it says later than a sixth, before", life: 90 * day, asks: true, ari: said(75*day+6*hour, 89*day), at: 74*day + 12*hour, act: Wait, till: 75 * day},
+		{what: "no answer, young", life: 90 * day, asks: true, ari: said(day+6*hour, 0), at: day + hour, act: Wait, till: day + 6*hour, why: "did not say"},
+		{what: "no answer, a third", life: 90 * day, asks: true, ari: said(60*day+6*hour, 0), at: 60 * day, act: Renew},
+		{what: "an authority without ARI has an old answer", life: 90 * day, ari: said(day, day), at: 2 * day, act: Wait, till: 60 * day},
 
 		// Failures.
 		{what: "first, 59 seconds ago", life: 90 * day, fail: failed(1, 60*day, 0), at: 60*day + 59*time.Second, act: Wait, till: 60*day + time.Minute, why: "1 attempts failed"},
@@ -127,7 +127,7 @@ func TestWaitingEndsInTime(t *testing.T) {
 					break
 				}
 				if d.Act == AskARI {
-					in.ARI = ARI{Leaf: "this", Asked: now, Again: now.Add(6 * hour)} // no answer
+					in.ARI = ARI{Leaf: "this", Again: now.Add(6 * hour)} // no answer
 					continue
 				}
 				if !d.At.After(now) {

@@ -19,7 +19,7 @@ func newCert(p *process) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newCertInspect(p), newCertBundle(p), newCertDev(p))
+	c.AddCommand(newCertInspect(p), newCertBundle(p), newCertDev(p), newCertRenew(p), newCertDeploy(p))
 	return c
 }
 

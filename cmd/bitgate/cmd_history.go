@@ -44,7 +44,11 @@ func printHistory(p *process, runs []journal.RunInfo) error {
 	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 	out(w, "RUN\tSTARTED\tSTATE\tCHANGES\tURL")
 	for _, r := range runs {
-		out(w, "%s\t%s\t%s\t%d\t%s", r.ID, r.Started.Local().Format(time.DateTime), r.State, r.Changes, r.URL)
+		what := r.URL
+		if r.Kind != "" {
+			what += " (" + r.Kind + ")"
+		}
+		out(w, "%s\t%s\t%s\t%d\t%s", r.ID, r.Started.Local().Format(time.DateTime), r.State, r.Changes, what)
 	}
 	return w.Flush()
 }

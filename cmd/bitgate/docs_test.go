@@ -16,6 +16,7 @@ import (
 	"bitgate/setup"
 	"bitgate/setup/apply"
 	"bitgate/setup/journal"
+	"bitgate/setup/renew"
 )
 
 // TestDocs: the tables of docs are what the program has, not a copy of it (-update).
@@ -114,7 +115,10 @@ var jsonShapes = []struct {
 		"found": "what was found", "why": "why it matters", "do": "what to do", "exit": "the exit code",
 	}},
 	{"", "`history` (a list)", journal.RunInfo{}, map[string]string{
-		"id": "of the run", "started": "when", "state": "as in `result`", "url": "public URL", "changes": "how many", "backups": "folder",
+		"id": "of the run", "kind": "`certificate` where the run only renewed one", "started": "when", "state": "as in `result`", "url": "public URL", "changes": "how many", "backups": "folder",
+	}},
+	{"", "`cert renew`, `cert deploy`", renew.Outcome{}, map[string]string{
+		"host": "of the certificate", "decision": "of an order: `act` (`wait`, `renew`), `at`, `why`", "result": "as of `apply`", "said": "what happened, in a line",
 	}},
 }
 

@@ -30,6 +30,8 @@ var quietly = map[string][][]string{
 	"bitgate cert inspect":          {{"cert", "inspect", "/nowhere"}},
 	"bitgate cert bundle":           {{"cert", "bundle", "/nowhere"}},
 	"bitgate cert dev":              {{"cert", "dev", "--help"}},
+	"bitgate cert renew":            {{"cert", "renew", "--state-dir", "/nowhere"}},
+	"bitgate cert deploy":           {{"cert", "deploy", "--state-dir", "/nowhere"}},
 	"bitgate demo":                  {{"demo", "--help"}},
 	"bitgate man":                   {{"man"}},
 	"bitgate version":               {{"version"}, {"--version"}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -64,9 +65,14 @@ func Worker(ctx context.Context, socket string) (string, error) {
 	return "", fmt.Errorf("%s does not say which process serves", socket)
 }
 
+// maxPayload is what a command may carry: all of it has to fit into one buffer
+// (tune.bufsize, 16 KB). What is longer gets an empty answer.
+const maxPayload = 15 << 10
+
 // SwapCertificate gives the running HAProxy (2.4 or newer) the PEM bundle of a
-// file that it has loaded, without a reload; connections are not touched. The
-// key travels over a UNIX socket only, whose level is to be admin.
+// file that it has loaded, without a reload; connections are not touched. socket is
+// its runtime socket of level admin, or its master's. The key travels over a UNIX
+// socket only.
 func SwapCertificate(ctx context.Context, socket, path string, pem []byte) error {
 	if !strings.HasPrefix(socket, "unix:") {
 		return fmt.Errorf("%s is no UNIX socket", socket)
@@ -78,17 +84,66 @@ func SwapCertificate(ctx context.Context, socket, path string, pem []byte) error
 		}
 	}
 	defer clear(payload)
+	if len(payload) > maxPayload {
+		return fmt.Errorf("%s is too long for HAProxy's runtime socket: %d bytes, of which it takes %d", path, len(payload), maxPayload)
+	}
+	to := ""
+	if isMaster(ctx, socket) {
+		to = "@1 " // its worker of now
+	}
+	name, err := certificateName(ctx, socket, to, path)
+	if err != nil {
+		return err
+	}
 	steps := []struct{ command, good string }{
-		{"set ssl cert " + path + " <<\n" + string(payload), "Transaction"},
-		{"commit ssl cert " + path, "Success!"},
+		{"set ssl cert " + name + " <<\n" + string(payload), "Transaction"},
+		{"commit ssl cert " + name, "Success!"},
 	}
 	for _, s := range steps {
-		answer, err := ask(ctx, socket, s.command)
+		answer, err := ask(ctx, socket, to+s.command)
 		if err == nil && strings.Contains(answer, s.good) {
 			continue
 		}
-		_, _ = ask(ctx, socket, "abort ssl cert "+path) // there may be nothing to abort
+		_, _ = ask(ctx, socket, to+"abort ssl cert "+name) // there may be nothing to abort
 		return problem.Wrap(err, fmt.Sprintf("HAProxy does not take %s on its runtime socket: %s", path, answer), "", "")
 	}
 	return nil
+}
+
+// isMaster: only a master lists processes ("show proc", management guide 9.4).
+func isMaster(ctx context.Context, socket string) bool {
+	answer, err := ask(ctx, socket, "show proc")
+	return err == nil && strings.Contains(answer, "master") && strings.Contains(answer, "worker")
+}
+
+// certificateName is what HAProxy calls a file that it has loaded: as its
+// configuration writes it, which may be relative to crt-base or to a folder.
+func certificateName(ctx context.Context, socket, to, path string) (string, error) {
+	answer, err := ask(ctx, socket, to+"show ssl cert")
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for name := range strings.Lines(answer) {
+		switch name = strings.TrimSpace(name); {
+		case name == path:
+			return name, nil
+		case strings.HasPrefix(name, "#") || strings.HasPrefix(name, "*"):
+		case strings.HasSuffix(path, "/"+strings.TrimPrefix(name, "./")), strings.HasPrefix(name, "/") && sameFile(name, path):
+			found = append(found, name)
+		}
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("HAProxy has not loaded %s", path)
+	}
+	return found[0], nil
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }

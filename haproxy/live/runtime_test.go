@@ -117,3 +117,57 @@ func TestWorkerOnBothSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Without a runtime socket the master's does the same, also after a reload and where
+// the configuration names the file below crt-base or in a folder.
+func TestCertificateIsSwappedByTheMaster(t *testing.T) {
+	t.Parallel()
+	in := installed(t)
+	if !in.Version.AtLeast(2, 4) {
+		t.Skip("SKIPPED: HAProxy 2.4 is the first that is given certificates on its socket")
+	}
+	for name, crt := range map[string]string{
+		"whole path": "crt {DIR}/bitgate.pem", "relative": "crt bitgate.pem", "folder": "crt {DIR}/certs/a.example.com.pem crt {DIR}/ours",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newTown(t)
+			path := filepath.Join(w.dir, "bitgate.pem")
+			if name == "folder" {
+				path = filepath.Join(w.dir, "ours", "bitgate.pem")
+				write(t, path, w.bundles[ourHost])
+			}
+			text := bytes.Replace([]byte(certificateOnly), []byte("    stats socket {DIR}/s level admin\n"), []byte("    crt-base {DIR}\n"), 1)
+			text = bytes.Replace(text, []byte("crt {DIR}/certs/a.example.com.pem crt {DIR}/bitgate.pem"), []byte(crt), 1)
+			cfg, master := filepath.Join(w.dir, "haproxy.cfg"), filepath.Join(w.dir, "m")
+			write(t, cfg, w.fill(string(text)))
+			cmd := w.master(t, exec.Command(in.Bin, "-W", "-db", "-S", master, "-f", cfg))
+			worker := ""
+			await(t, "the master tells of its worker", func() bool {
+				worker, _ = live.Worker(t.Context(), "unix:"+master)
+				return worker != ""
+			})
+			for range 2 {
+				before := w.presented(t, ourHost)
+				renewed, _ := certificate(t, ourHost)
+				if err := live.SwapCertificate(t.Context(), "unix:"+master, path, renewed); err != nil {
+					t.Fatal(err)
+				}
+				if now := w.presented(t, ourHost); bytes.Equal(now, before) || len(now) == 0 {
+					t.Error("the old certificate is still served")
+				}
+				if err := cmd.Process.Signal(syscall.SIGUSR2); err != nil {
+					t.Fatal(err)
+				}
+				await(t, "another worker", func() bool {
+					now, _ := live.Worker(t.Context(), "unix:"+master)
+					return now != "" && now != worker
+				})
+			}
+			long := append(bytes.Clone(w.bundles[ourHost]), bytes.Repeat(w.bundles[ourHost], 40)...)
+			if err := live.SwapCertificate(t.Context(), "unix:"+master, path, long); err == nil || !bytes.Contains([]byte(err.Error()), []byte("too long")) {
+				t.Errorf("%d bytes: %v", len(long), err)
+			}
+		})
+	}
+}

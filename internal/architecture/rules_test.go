@@ -21,6 +21,7 @@ var layers = map[string][]string{
 	"setup/detect":       {"setup", "setup/journal", "tomcat", "bitbucket", "haproxy", "haproxy/live", "certs"},
 	"setup/check":        {"haproxy/live/stage", "haproxy/rehearsal", "setup", "setup/journal", "bitbucket", "tomcat", "haproxy", "haproxy/live", "certs"},
 	"setup/apply":        {"setup", "setup/journal", "setup/detect", "setup/check", "bitbucket", "haproxy/live", "tomcat", "proxy/config", "certs"},
+	"setup/renew":        {"setup", "setup/journal", "setup/apply", "certs", "certs/acme", "certs/renewal", "certs/store"},
 	"proxy/process":      {"proxy", "proxy/config", "proxy/keys"},
 	"proxy":              {"proxy/server", "proxy/ssh", "proxy/exchange", "proxy/clients", "proxy/conns", "proxy/inflight", "proxy/accesslog", "proxy/keys", "proxy/config", "proxy/metrics", "proxy/pool", "proxy/rules", "certs"},
 	"proxy/server":       {"proxy/exchange", "proxy/clients", "proxy/conns", "proxy/inflight", "proxy/loop", "proxy/metrics", "proxy/record", "proxy/accesslog", "proxy/config", "proxy/keys", "proxy/h1", "proxy/h2", "proxy/rules"},

@@ -25,7 +25,18 @@ func StartHAProxy(t testing.TB, config string, addresses ...string) *HAProxy {
 // StartHAProxyOf is StartHAProxy for another program than Debian's.
 func StartHAProxyOf(t testing.TB, program, config string, addresses ...string) *HAProxy {
 	t.Helper()
-	cmd := exec.Command(program, "-W", "-db", "-f", config)
+	return startHAProxy(t, config, exec.Command(program, "-W", "-db", "-f", config), addresses)
+}
+
+// StartHAProxyWith is StartHAProxy with more arguments, such as -S for the master's
+// socket.
+func StartHAProxyWith(t testing.TB, config string, args []string, addresses ...string) *HAProxy {
+	t.Helper()
+	return startHAProxy(t, config, exec.Command(Path(t, "haproxy"), append([]string{"-W", "-db", "-f", config}, args...)...), addresses)
+}
+
+func startHAProxy(t testing.TB, config string, cmd *exec.Cmd, addresses []string) *HAProxy {
+	t.Helper()
 	h := &HAProxy{Process: Start(t, cmd), Config: config}
 	for _, a := range addresses {
 		h.waitReady(t, a)

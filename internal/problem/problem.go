@@ -11,13 +11,14 @@ import (
 type Kind int
 
 const (
-	Failed      Kind = iota // failed, refused or locked; nothing was changed
+	Failed      Kind = iota // failed or refused; nothing was changed
 	Usage                   // wrong or missing answers
 	Credentials             // Bitbucket refused the credentials
 	Verify                  // the end-to-end checks found a fault
 	TakenBack               // apply failed or was interrupted and was taken back
 	Incomplete              // taking back is incomplete; something is left to do
 	Cancelled               // cancelled before consent, or before the run had begun
+	Locked                  // another bitgate is at work; nothing was changed
 )
 
 // Error carries the three things a tired administrator needs. Found never

@@ -97,7 +97,7 @@ func (a *Applier) Apply(ctx context.Context, p setup.Plan) (setup.Result, error)
 
 // ready refuses what could not be carried out, before the first change.
 func (a *Applier) ready(ctx context.Context, p setup.Plan) error {
-	if p.Answers.Front == setup.FrontHAProxy {
+	if p.Answers.Front == setup.FrontHAProxy && p.Kind != setup.KindCertificate {
 		if err := portsFree(p); err != nil {
 			return err
 		}

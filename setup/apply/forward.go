@@ -34,6 +34,9 @@ func (a *Applier) forward(ctx context.Context, r *journal.Run, again bool) (setu
 	for {
 		err := a.lookThroughFront(ctx, r.Plan)
 		if err == nil {
+			err = a.proveServed(ctx, r.Plan.Served)
+		}
+		if err == nil {
 			break
 		}
 		switch a.decide(ctx, r.Plan, err) {

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -36,8 +37,10 @@ func (a *Applier) serveFront(ctx context.Context, p setup.Plan, i int, s *setup.
 		return a.Serve(ctx, p.Answers.ProxyConfig)
 	}
 	if s.Target == "haproxy" {
-		if err := portsFree(p); err != nil && s.Reloads() {
-			return err
+		if s.Swap == "" && s.Reloads() {
+			if err := portsFree(p); err != nil {
+				return err
+			}
 		}
 		return a.reloadHAProxy(ctx, p, i, s)
 	}
@@ -82,7 +85,7 @@ func (w *lineWriter) Write(b []byte) (int, error) {
 // until it answers as Bitbucket does. The certificate's trust is verify's
 // question: here no credential travels and only the answer's shape counts.
 func (a *Applier) lookThroughFront(ctx context.Context, p setup.Plan) error {
-	if !a.frontIsUp(p) {
+	if !a.frontIsUp(p) || p.Kind == setup.KindCertificate { // Bitbucket may be down: that is no reason to go back to an old certificate
 		return nil
 	}
 	a.tell(setup.Event{Kind: setup.EventStart, Step: "check", Title: "ask " + p.Run.PublicStatus + " through the front", Change: -1})
@@ -158,11 +161,14 @@ func askFront(ctx context.Context, p setup.Plan) error {
 // new process could not start, and the old one goes on as if nothing had been.
 func (a *Applier) reloadHAProxy(ctx context.Context, p setup.Plan, i int, s *setup.ServiceChange) error {
 	if s.Swap != "" {
-		err := swapCertificate(ctx, p, s.Swap)
+		err := swapCertificate(ctx, cmp.Or(s.SwapSocket, p.Run.HAProxySocket), s.Swap)
 		if err == nil {
 			return nil
 		}
 		a.tell(setup.Event{Kind: setup.EventLog, Change: i, Text: err.Error() + "; it is reloaded instead"})
+		if err := portsFree(p); err != nil {
+			return err
+		}
 	}
 	if s.Verb == service.Stop {
 		return service.Do(ctx, s.Control, s.Verb, a.log(i))
@@ -215,11 +221,11 @@ func portsFree(p setup.Plan) error {
 }
 
 // swapCertificate hands over what lies in the bundle's file.
-func swapCertificate(ctx context.Context, p setup.Plan, path string) error {
+func swapCertificate(ctx context.Context, socket, path string) error {
 	bundle, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	defer clear(bundle)
-	return live.SwapCertificate(ctx, p.Run.HAProxySocket, path, bundle)
+	return live.SwapCertificate(ctx, socket, path, bundle)
 }

@@ -106,6 +106,8 @@ func backText(r *journal.Run, c setup.Change, p journal.Progress) string {
 		return ""
 	}
 	s := *c.Service
-	s.Swap = "" // a reload reads every file that is back
+	if !r.CertificateOnly() {
+		s.Swap = "" // a reload reads every file that is back
+	}
 	return setup.Change{Service: &s}.Text()
 }

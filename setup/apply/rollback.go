@@ -165,7 +165,9 @@ func (t *rollback) front(ctx context.Context) error {
 		}
 		if c.Service.Target == "haproxy" {
 			back := *c.Service
-			back.Swap = "" // a reload reads every file that is back
+			if t.r.Plan.Kind != setup.KindCertificate || !bundleThere(back.Swap) {
+				back.Swap = "" // a reload reads every file that is back
+			}
 			if back.Verb == service.Stop {
 				back.Verb = service.Start
 			}

@@ -86,7 +86,7 @@ func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 		}
 		h, held := setup.Holder(f.Listeners, l)
 		front := p.Answers.Front == setup.FrontHAProxy && h.Process == "haproxy" ||
-			p.Answers.Front == setup.FrontBuiltin && h.Process == "bitgate"
+			p.Answers.Front == setup.FrontBuiltin && h.Ours()
 		switch {
 		case !held:
 			out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: "port " + l + " is free"})

@@ -1,7 +1,11 @@
 package detect
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"sort"
+	"strconv"
 
 	"bitgate/internal/sockets"
 	"bitgate/setup"
@@ -23,6 +27,7 @@ func Listeners(proc string) ([]setup.Listener, error) {
 	for inode, held := range sockets.Holders(proc, inodes...) {
 		l, last := byInode[inode], held[len(held)-1]
 		l.PID, l.Process = last.PID, last.Name
+		l.Proxy = isProxy(proc, last.PID)
 		byInode[inode] = l
 	}
 	out := make([]setup.Listener, 0, len(byInode))
@@ -36,4 +41,32 @@ func Listeners(proc string) ([]setup.Listener, error) {
 		return out[i].PID < out[j].PID
 	})
 	return out, nil
+}
+
+// proxyUnit is the built-in proxy's as a process has it among its control groups.
+const proxyUnit = "/bitgate-proxy.service"
+
+// isProxy recognises the built-in proxy by its unit, or by this program's file,
+// started as it is started. What a process calls itself is anybody's word, and the
+// file may have any name.
+func isProxy(proc string, pid int) bool {
+	dir := filepath.Join(proc, strconv.Itoa(pid))
+	groups, _ := os.ReadFile(filepath.Join(dir, "cgroup"))
+	for line := range bytes.Lines(groups) {
+		if bytes.HasSuffix(bytes.TrimSpace(line), []byte(proxyUnit)) {
+			return true
+		}
+	}
+	its, err := os.Stat(filepath.Join(dir, "exe"))
+	if err != nil {
+		return false
+	}
+	own, err := os.Stat("/proc/self/exe")
+	if err != nil || !os.SameFile(its, own) {
+		return false
+	}
+	words, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+	_, rest, _ := bytes.Cut(words, []byte{0})
+	first, _, _ := bytes.Cut(rest, []byte{0})
+	return string(first) == "proxy"
 }

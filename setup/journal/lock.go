@@ -54,7 +54,7 @@ func TakeLock(d Disk, stateDir string) (*lock, error) {
 func atWork(path string) error {
 	who, _ := os.ReadFile(path)
 	return problem.New("another bitgate is at work: "+strings.TrimSpace(string(who)),
-		"two runs at once could mix their changes", "wait until it has ended")
+		"two runs at once could mix their changes", "wait until it has ended").WithKind(problem.Locked)
 }
 
 // refuseLocked refuses while another bitgate holds the lock. It is for those who only

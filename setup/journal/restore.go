@@ -23,6 +23,9 @@ func (r *Run) Restore(path string, force bool) error {
 	if err != nil {
 		return err
 	}
+	if r.wiped(saved) && !now.Absent {
+		return nil
+	}
 	if now.DigestOrAbsent() != saved.Digest {
 		if err := r.swapBack(saved, now, force); err != nil {
 			return err
@@ -44,7 +47,7 @@ func (r *Run) syncFolderOf(f atomicfile.File) error {
 }
 
 func (r *Run) swapBack(saved savedFile, now atomicfile.File, force bool) error {
-	if !slices.Contains(r.digests(saved.Path), now.DigestOrAbsent()) {
+	if !r.made(saved.Path, now.DigestOrAbsent()) {
 		if !force {
 			return r.foreign(saved)
 		}
@@ -163,7 +166,12 @@ func ForeignEdits(stateDir, id string) ([]setup.FileDiff, error) {
 // isForeign: the file is neither as it was before the run nor as the run made it.
 func (r *Run) isForeign(saved savedFile) bool {
 	now := DigestOf(saved.Path)
-	return now != saved.Digest && !slices.Contains(r.digests(saved.Path), now)
+	return now != saved.Digest && !r.made(saved.Path, now)
+}
+
+// made: this run, or a renewal since, left the file with that digest.
+func (r *Run) made(path, digest string) bool {
+	return slices.Contains(r.digests(path), digest) || slices.Contains(r.renewed(path), digest)
 }
 
 // ForeignEdits refuses when a file is not what this run left.

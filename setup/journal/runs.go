@@ -53,27 +53,71 @@ func RefuseOpen(stateDir string) error {
 		"settle it first: bitgate recover")
 }
 
-// LastCommitted is the newest run that stands.
+// LastCommitted is the newest run that stands and set something up. Certificate-only
+// runs are no answer where a setup stands: they come by night, and whoever speaks of
+// the last run means his own.
 func LastCommitted(stateDir string) (string, error) {
 	all, err := ids(stateDir)
 	if err != nil {
 		return "", err
 	}
-	for i := len(all) - 1; i >= 0; i-- {
-		r, err := Load(Disk{}, stateDir, all[i], time.Now)
-		if err != nil {
+	certificate := ""
+	for _, id := range slices.Backward(all) {
+		r, err := Load(Disk{}, stateDir, id, time.Now)
+		switch {
+		case err != nil:
 			return "", err
-		}
-		if r.State() == setup.RunCommitted {
-			return all[i], nil
+		case r.State() != setup.RunCommitted:
+		case !r.CertificateOnly():
+			return id, nil
+		case certificate == "":
+			certificate = id
 		}
 	}
+	if certificate != "" {
+		return certificate, nil
+	}
 	return "", problem.New("there is no run to take back", "", "see bitgate history")
+}
+
+// LastDeployment is what the newest run that stands and set up a front says about its
+// certificate; false where there is none.
+func LastDeployment(stateDir string) (setup.Deployment, bool, error) {
+	all, err := ids(stateDir)
+	if err != nil {
+		return setup.Deployment{}, false, err
+	}
+	for _, id := range slices.Backward(all) {
+		r, err := Load(Disk{}, stateDir, id, time.Now)
+		if err != nil {
+			return setup.Deployment{}, false, err
+		}
+		if d, ok := setup.DeploymentOf(r.Plan); ok && r.State() == setup.RunCommitted {
+			return d, true, nil
+		}
+	}
+	return setup.Deployment{}, false, nil
+}
+
+// BundleDigests are those that the kept runs made of a bundle, the newest run first;
+// none where no run wrote it.
+func BundleDigests(stateDir, path string) ([]string, error) {
+	all, err := ids(stateDir)
+	var out []string
+	for _, id := range slices.Backward(all) {
+		r, lerr := Load(Disk{}, stateDir, id, time.Now)
+		if lerr != nil {
+			return nil, lerr
+		}
+		out = append(out, r.digests(path)...)
+	}
+	return out, err
 }
 
 // RunInfo is a line of `bitgate history`.
 type RunInfo struct {
 	ID      string         `json:"id"`
+	Kind    string         `json:"kind,omitempty"` // "" for a setup, or "certificate"
 	Started time.Time      `json:"started"`
 	State   setup.RunState `json:"state"`
 	URL     string         `json:"url"`
@@ -94,7 +138,7 @@ func History(stateDir string) ([]RunInfo, error) {
 			return nil, err
 		}
 		out = append(out, RunInfo{
-			ID: r.ID, Started: r.Records[0].At, State: r.State(),
+			ID: r.ID, Kind: r.Plan.Kind, Started: r.Records[0].At, State: r.State(),
 			URL: r.Plan.Answers.URL.BaseURL(), Changes: len(r.Plan.Ordered()), Backups: filepath.Join(r.Dir, "backups"),
 		})
 	}
@@ -121,8 +165,14 @@ func Plan(stateDir, id string) (setup.Plan, error) {
 	return r.Plan, nil
 }
 
-// keepRuns is how many settled runs keep their backups.
-const keepRuns = 10
+// keepRuns is how many settled runs keep their backups, keepCertificates how many of
+// those that only renewed a certificate: there are a hundred of them a year, and none
+// of them may push out a setup. keepKeys is how many old private keys stay in backups.
+const (
+	keepRuns         = 10
+	keepCertificates = 3
+	keepKeys         = 3
+)
 
 // Names in the folder of runs. What carries a prefix is on its way in or out;
 // a crash may leave it, and nobody needs it.
@@ -215,6 +265,12 @@ func Sweep(d Disk, stateDir string) error {
 	return nil
 }
 
+// Leftovers reports whether a crash left something that Sweep removes from the runs.
+func Leftovers(stateDir string) bool {
+	entries, _ := os.ReadDir(runsDir(stateDir))
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), ".") })
+}
+
 // discard removes a run's folder: at once by its name, then its content.
 func discard(d Disk, dir string) error {
 	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -227,20 +283,34 @@ func discard(d Disk, dir string) error {
 	return d.removeAll(old)
 }
 
-// Prune removes the oldest settled runs beyond the kept ones.
+// Prune removes the oldest settled runs beyond the kept ones, and wipes old private
+// keys from the backups of those that stay.
 func Prune(d Disk, stateDir string) error {
 	all, err := ids(stateDir)
 	if err != nil {
 		return err
 	}
-	for ; len(all) > keepRuns; all = all[1:] {
-		r, err := Load(d, stateDir, all[0], time.Now)
+	left := map[bool]int{true: keepCertificates, false: keepRuns}
+	keys := keepKeys
+	for _, id := range slices.Backward(all) {
+		r, err := Load(d, stateDir, id, time.Now)
 		if err != nil || !r.State().Settled() {
+			left[false]--
 			continue // never throw away what somebody may still need
 		}
-		if err := discard(d, r.Dir); err != nil {
+		if left[r.CertificateOnly()]--; left[r.CertificateOnly()] < 0 {
+			if err := r.wipeKeys(0); err != nil {
+				return err
+			}
+			if err := discard(d, r.Dir); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.wipeKeys(max(keys, 0)); err != nil {
 			return err
 		}
+		keys -= r.keys()
 	}
 	return nil
 }
@@ -260,6 +330,9 @@ func Newer(stateDir string, r *Run) (string, error) {
 		later, err := Load(Disk{}, stateDir, id, time.Now)
 		if err != nil {
 			return "", err
+		}
+		if later.CertificateOnly() && !r.CertificateOnly() {
+			continue // what it renewed goes with the setup
 		}
 		both := slices.ContainsFunc(later.Plan.TouchedPaths(), func(path string) bool { return slices.Contains(mine, path) })
 		if both && later.State() == setup.RunCommitted {

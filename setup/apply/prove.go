@@ -1,0 +1,74 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"bitgate/certs"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// proveServed compares what the front shows with what the run installed, on every
+// address, until it is that or patience ends. A command that reported success proves
+// nothing: another file of a folder, a second frontend or a process of before may be
+// what answers.
+func (a *Applier) proveServed(ctx context.Context, want *setup.Served) error {
+	if want == nil {
+		return nil
+	}
+	a.tell(setup.Event{Kind: setup.EventStart, Step: "check", Title: "compare the certificate that the front shows", Change: -1})
+	deadline := a.now().Add(frontWait)
+	for {
+		err := shows(ctx, want)
+		if err == nil {
+			a.tell(setup.Event{Kind: setup.EventDone, Step: "check", Change: -1})
+			return nil
+		}
+		if a.now().After(deadline) || ctx.Err() != nil {
+			return err
+		}
+		a.pause(ctx)
+	}
+}
+
+// looks is how often each address is asked: of several processes that listen on
+// it, any may answer.
+const looks = 3
+
+func shows(ctx context.Context, want *setup.Served) error {
+	for i, addresses := range [][]string{want.Addresses, want.Bare} {
+		host := want.Host
+		asked := "for " + host
+		if i == 1 {
+			host, asked = "", "for no name"
+		}
+		for _, address := range addresses {
+			for range looks {
+				leaf, err := certs.Served(ctx, address, host)
+				if err != nil {
+					return problem.Wrap(err, "the front does not answer at "+address+" any more", "nobody could reach it", "see the front's log")
+				}
+				if got := certs.Fingerprint(leaf); got != want.Leaf {
+					return problem.New(fmt.Sprintf("%s, asked %s, shows the certificate with the SHA-256 fingerprint %s (until %s), not the new one, %s",
+						address, asked, got, leaf.NotAfter.UTC().Format("2006-01-02 15:04 MST"), want.Leaf),
+						"clients go on getting the other one until it has ended",
+						"look for another certificate of that name in the front's configuration (a folder of certificates, a second frontend), or for an old process that still listens")
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Prove is proveServed for a run that had nothing to change.
+func (a *Applier) Prove(ctx context.Context, want *setup.Served) error {
+	return a.proveServed(ctx, want)
+}
+
+// bundleThere reports whether HAProxy can be given the bundle that lies there now.
+func bundleThere(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}

@@ -1,0 +1,127 @@
+package renew
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"syscall"
+
+	"bitgate/certs"
+	"bitgate/certs/store"
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+	"bitgate/setup/journal"
+)
+
+// deploy makes the front serve what the sources hold.
+func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, st store.State, o Options, out *Outcome) error {
+	if st.Order != nil {
+		path, err := r.store().Newest(out.Host)
+		if err != nil {
+			return err
+		}
+		if path != "" {
+			d.Cert, d.Key, d.Chain, d.PEM = "", "", "", path
+		}
+	}
+	m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{Cert: d.Cert, Key: d.Key, Chain: d.Chain, PEM: d.PEM})
+	if err != nil {
+		return err
+	}
+	if bad := problem.Failures(m.Inspect(out.Host, r.now())); len(bad) > 0 {
+		return bad[0].Err()
+	}
+	bundle, err := atomicfile.Read(d.Bundle)
+	if err != nil {
+		return err
+	}
+	defer clear(bundle.Data)
+	f := setup.Found{Before: bundle.DigestOrAbsent(), After: m.BundleDigest(), Sources: m.Info().Sources, Leaf: m.LeafDigest()}
+	if f.Before != f.After && !d.InPlace {
+		if err := r.mayReplace(d, f.Before, m, o); err != nil {
+			return err
+		}
+	}
+	unproved := r.look(ctx, d, &f)
+	out.Plan = d.Plan(f)
+	out.Plan.Pending = append(out.Plan.Pending, unproved...)
+	out.Said = said(d, out.Plan, m)
+	if o.DryRun {
+		out.Result = setup.Result{State: setup.RunNothing, Changes: len(out.Plan.Ordered()), Pending: out.Plan.Pending}
+		return nil
+	}
+	if out.Result, err = r.Applier.Apply(ctx, out.Plan); err == nil && out.Plan.Empty() {
+		err = r.Applier.Prove(ctx, out.Plan.Served)
+	}
+	return err
+}
+
+// said is what happens, in a line.
+func said(d setup.Deployment, p setup.Plan, m *certs.Material) string {
+	until := ", valid until " + clock(m.Info().NotAfter)
+	switch {
+	case p.Empty() && p.Served == nil:
+		return d.URL.Host() + " has the certificate of its source" + until
+	case p.Served == nil:
+		return d.URL.Host() + ": a new certificate" + until + ", for the front when it is started"
+	}
+	return d.URL.Host() + ": the front serves a new certificate" + until
+}
+
+// mayReplace refuses to replace a bundle that somebody else has changed, and one that
+// clients accept by one that they do not: an authority's rehearsal makes such.
+func (r *Renewer) mayReplace(d setup.Deployment, before string, m *certs.Material, o Options) error {
+	if o.Force || before == setup.Absent {
+		return nil
+	}
+	known, err := journal.BundleDigests(r.Applier.StateDir, d.Bundle)
+	if err != nil {
+		return err
+	}
+	if len(known) > 0 && !slices.Contains(known, before) {
+		return problem.New(d.Bundle+" was changed by somebody else", "it is neither what bitgate wrote nor what the sources hold, and would be lost",
+			"look at it (bitgate cert inspect --pem "+problem.ShellWord(d.Bundle)+"); --force replaces it")
+	}
+	old, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: d.Bundle})
+	if err == nil && old.Info().NotAfter.After(r.now()) && old.Trusted() && !m.Trusted() {
+		return problem.New("the new certificate comes from an authority that clients do not know ("+m.Info().Issuer+"), and the one in force from one that they do",
+			"browsers and git would refuse it; a rehearsal (staging) makes such certificates", "have it issued by the real authority; --force installs it")
+	}
+	return nil
+}
+
+// look asks the front on each address what it shows. What does not answer by TLS
+// cannot be proved, which is told.
+func (r *Renewer) look(ctx context.Context, d setup.Deployment, f *setup.Found) (unproved []string) {
+	f.Current = true
+	for _, address := range d.Dial() {
+		named, err := certs.Served(ctx, address, d.URL.Host())
+		switch {
+		case errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EADDRNOTAVAIL):
+			continue
+		case err != nil:
+			unproved = append(unproved, "what is served at "+address+" could not be compared: "+err.Error())
+			continue
+		}
+		f.Up = append(f.Up, address)
+		f.Current = f.Current && certs.Fingerprint(named) == f.Leaf
+		if bare, err := certs.Served(ctx, address, ""); err == nil && certs.Fingerprint(bare) == certs.Fingerprint(named) {
+			f.Bare = append(f.Bare, address)
+		}
+	}
+	f.Current = f.Current && len(f.Up) > 0
+	return unproved
+}
+
+// Sources are the files that a deployment's certificate comes from.
+func Sources(d setup.Deployment) string {
+	var out []string
+	for _, p := range []string{d.PEM, d.Cert, d.Chain, d.Key} {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,128 @@
+package renew
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"time"
+
+	"bitgate/certs"
+	"bitgate/certs/acme"
+	"bitgate/certs/renewal"
+	"bitgate/certs/store"
+	"bitgate/internal/problem"
+	"bitgate/setup/journal"
+)
+
+// order renews a certificate that bitgate orders itself, where that is due. Nobody
+// else orders or changes anything meanwhile.
+func (r *Renewer) order(ctx context.Context, st *store.State, o Options) (renewal.Decision, error) {
+	if r.Order == nil {
+		return renewal.Decision{}, problem.New("certificates cannot be ordered here", "", "")
+	}
+	if !o.DryRun {
+		l, err := journal.TakeLock(journal.Disk{Writer: r.Applier.Files}, r.Applier.StateDir)
+		if err != nil {
+			return renewal.Decision{}, err
+		}
+		defer l.Release()
+		l.Sign(journal.Disk{Writer: r.Applier.Files}, r.now())
+	}
+	leaf, err := r.issued(st.Host)
+	if err != nil {
+		return renewal.Decision{}, err
+	}
+	authority := r.Order(*st.Order)
+	d := r.decide(leaf, *st, o)
+	if d.Act == renewal.AskARI && !o.DryRun {
+		st.Renewal = r.ask(ctx, authority, leaf, st.Renewal)
+		d = r.decide(leaf, *st, o)
+	}
+	if d.Act != renewal.Renew || o.DryRun {
+		return d, nil
+	}
+	r.tell("ordering a certificate for %s: %s", st.Host, d.Why)
+	bundle, err := authority.Obtain(ctx, leaf)
+	if err != nil {
+		return d, err
+	}
+	defer clear(bundle)
+	_, err = r.store().Add(st.Host, bundle)
+	return d, err
+}
+
+// issued is the certificate that was ordered last, nil where there is none.
+func (r *Renewer) issued(host string) (*x509.Certificate, error) {
+	path, err := r.store().Newest(host)
+	if path == "" || err != nil {
+		return nil, err
+	}
+	m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: path})
+	if err != nil {
+		return nil, err
+	}
+	return m.Leaf(), nil
+}
+
+func (r *Renewer) decide(leaf *x509.Certificate, st store.State, o Options) renewal.Decision {
+	switch {
+	case o.Force:
+		return renewal.Decision{Act: renewal.Renew, Why: "on request"}
+	case leaf == nil:
+		if next := failures(st).Next(renewal.Life{}, r.now()); r.now().Before(next) {
+			return renewal.Decision{Act: renewal.Wait, At: next, Why: "the last attempt failed"}
+		}
+		return renewal.Decision{Act: renewal.Renew, Why: "there is none yet"}
+	}
+	in := renewal.Input{
+		Leaf: certs.Fingerprint(leaf), Life: renewal.Life{From: leaf.NotBefore, To: leaf.NotAfter}, AsksARI: true, Failures: failures(st),
+	}
+	if s := st.Renewal; s != nil {
+		in.ARI = renewal.ARI{Leaf: s.Leaf, Again: s.AskAgain, Renew: s.Selected}
+	}
+	return renewal.Decide(in, r.now())
+}
+
+// askAgain is when an authority that did not answer, or does not know of renewal
+// information, is asked once more.
+const askAgain = 6 * time.Hour
+
+// ask is the authority's word about a certificate. Where it has none, or cannot be
+// reached, the share of the life counts until it is asked again.
+func (r *Renewer) ask(ctx context.Context, authority Authority, leaf *x509.Certificate, known *store.Renewal) *store.Renewal {
+	said, err := authority.RenewalInfo(ctx, leaf, known)
+	if err == nil {
+		return &said
+	}
+	if !errors.Is(err, acme.ErrNoRenewalInfo) {
+		r.tell("%v", err)
+	}
+	return &store.Renewal{Leaf: certs.Fingerprint(leaf), AskAgain: r.now().Add(askAgain).UTC()}
+}
+
+// Ordered are orders by ACME.
+func Ordered(s store.Store, version string, log func(string), now func() time.Time) func(store.Order) Authority {
+	return func(o store.Order) Authority {
+		return authority{acme.Client{Store: s, Order: o, Version: version, Log: log, Now: now}}
+	}
+}
+
+type authority struct{ acme.Client }
+
+func (a authority) RenewalInfo(ctx context.Context, leaf *x509.Certificate, known *store.Renewal) (store.Renewal, error) {
+	return a.Client.RenewalInfo(ctx, leaf, known)
+}
+
+func (a authority) Obtain(ctx context.Context, replaces *x509.Certificate) ([]byte, error) {
+	var solver acme.Solver
+	switch a.Order.Challenge {
+	case acme.DNS01:
+		solver = acme.Hook{Program: a.Order.DNSHook}
+	case acme.TLSALPN01:
+		solver = acme.Folder{Dir: a.Order.Challenges, Group: -1}
+	default:
+		solver = acme.Standing(a.Order.Challenge)
+	}
+	issued, err := a.Client.Obtain(ctx, solver, replaces, nil)
+	return issued.Bundle, err
+}

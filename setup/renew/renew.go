@@ -1,0 +1,201 @@
+package renew
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"bitgate/certs"
+	"bitgate/certs/acme"
+	"bitgate/certs/renewal"
+	"bitgate/certs/store"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+	"bitgate/setup/apply"
+	"bitgate/setup/journal"
+)
+
+// Renewer renews and deploys.
+type Renewer struct {
+	Applier *apply.Applier // carries the certificate-only runs out; its StateDir is ours
+	Order   func(store.Order) Authority
+	Log     func(string)     // what happens, for people; may be nil
+	Now     func() time.Time // nil: time.Now
+}
+
+// Authority issues certificates for one order.
+type Authority interface {
+	// RenewalInfo says when leaf should be renewed; acme.ErrNoRenewalInfo where the
+	// authority does not.
+	RenewalInfo(ctx context.Context, leaf *x509.Certificate, known *store.Renewal) (store.Renewal, error)
+	// Obtain orders a certificate in the place of replaces (nil for none), and returns
+	// leaf, chain and key in PEM.
+	Obtain(ctx context.Context, replaces *x509.Certificate) ([]byte, error)
+}
+
+// Options of Renew.
+type Options struct {
+	DryRun bool // decide and look, change nothing, order nothing
+	Force  bool // renew although nothing is due, and whatever failed before
+}
+
+// Outcome is what Renew or Deploy came to.
+type Outcome struct {
+	Host     string           `json:"host,omitempty"`
+	Decision renewal.Decision `json:"decision,omitzero"` // of an order of ours
+	Plan     setup.Plan       `json:"-"`                 // of the certificate-only run, empty where nothing was to do
+	Result   setup.Result     `json:"result"`
+	Said     string           `json:"said"` // one line for people
+}
+
+func (r *Renewer) now() time.Time {
+	if r.Now == nil {
+		return time.Now()
+	}
+	return r.Now()
+}
+
+func (r *Renewer) tell(format string, args ...any) {
+	if r.Log != nil {
+		r.Log(fmt.Sprintf(format, args...))
+	}
+}
+
+func (r *Renewer) store() store.Store {
+	return store.Store{StateDir: r.Applier.StateDir, Writer: r.Applier.Files}
+}
+
+// Renew is what the timer runs. The kind of its error says how bad it is: Verify
+// where the certificate has little life left, Failed where it lasts, Locked where
+// somebody else is at work.
+func (r *Renewer) Renew(ctx context.Context, o Options) (Outcome, error) {
+	return r.attempt(ctx, o, true)
+}
+
+// Deploy installs what the sources hold now, without asking whether it is time: it is
+// for the hooks of programs that have just renewed them.
+func (r *Renewer) Deploy(ctx context.Context, o Options) (Outcome, error) {
+	return r.attempt(ctx, o, false)
+}
+
+// attempt does what both have in common; renews is Renew's part.
+func (r *Renewer) attempt(ctx context.Context, o Options, renews bool) (Outcome, error) {
+	if err := r.settle(ctx, o); err != nil {
+		return Outcome{}, err
+	}
+	d, found, err := journal.LastDeployment(r.Applier.StateDir)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{Host: d.URL.Host(), Result: setup.Result{State: setup.RunNothing}}
+	if !found {
+		out.Said = "no run here has set up a front: there is no certificate to renew"
+		return out, nil
+	}
+	st, err := r.store().State(out.Host)
+	if err != nil {
+		return out, err
+	}
+	before := st
+	if next := failures(st).Next(r.life(d), r.now()); renews && !o.Force && r.now().Before(next) {
+		out.Decision = renewal.Decision{Act: renewal.Wait, At: next, Why: "the last attempt failed: " + st.LastError}
+		out.Said = out.Host + ": not before " + clock(next) + ", because the last attempt failed: " + st.LastError
+		return out, nil
+	}
+	if renews && st.Order != nil {
+		out.Decision, err = r.order(ctx, &st, o)
+	}
+	if err == nil { // also where nothing is due: what was ordered before may not be served yet
+		err = r.deploy(ctx, d, st, o, &out)
+	}
+	if o.DryRun || problem.KindOf(err) == problem.Locked {
+		return out, err
+	}
+	return out, r.remember(before, st, d, out, err)
+}
+
+// settle takes back a certificate-only run whose process has ended. Any other open
+// run is a person's to settle.
+func (r *Renewer) settle(ctx context.Context, o Options) error {
+	id, err := journal.Unfinished(r.Applier.StateDir)
+	if err == nil && id == "" && !o.DryRun && journal.Leftovers(r.Applier.StateDir) {
+		_, err = r.Applier.Recover(ctx, false) // there may be an old key in it
+	}
+	if err != nil || id == "" {
+		return err
+	}
+	run, err := journal.Look(r.Applier.StateDir, id)
+	if err != nil {
+		return err
+	}
+	if !run.CertificateOnly() || run.State() == setup.RunIncomplete && o.DryRun {
+		return journal.RefuseOpen(r.Applier.StateDir)
+	}
+	if o.DryRun {
+		return nil
+	}
+	r.tell("run %s was cut off; it is taken back first", id)
+	_, err = r.Applier.Recover(ctx, false)
+	return err
+}
+
+// remember keeps what the next attempt and the status need. Where nothing happened
+// nothing is written.
+func (r *Renewer) remember(before, st store.State, d setup.Deployment, out Outcome, err error) error {
+	now := r.now().UTC()
+	switch {
+	case err != nil:
+		st.Failures++
+		st.LastTry, st.NextTry = now, acme.RetryAfter(err).UTC()
+		if st.NextTry.Year() < 2 {
+			st.NextTry = time.Time{}
+		}
+		st.LastError = err.Error()
+	case out.Result.State == setup.RunCommitted, before.Failures > 0:
+		st.Failures, st.LastError, st.NextTry = 0, "", time.Time{}
+		st.LastTry, st.LastGood = now, now
+	}
+	if st != before {
+		if serr := r.store().SaveState(st); serr != nil {
+			err = errors.Join(err, serr)
+		}
+	}
+	return r.graded(d, err)
+}
+
+// graded gives a failure the kind that says how urgent it is.
+func (r *Renewer) graded(d setup.Deployment, err error) error {
+	if err == nil || problem.KindOf(err) == problem.Incomplete {
+		return err
+	}
+	kind, why := problem.Failed, "the certificate of before is served on"
+	if m, lerr := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: d.Bundle}); lerr == nil {
+		life := m.Life()
+		why = "the certificate of before is served on; it ends in " + renewal.In(life.Left(r.now()))
+		if life.Left(r.now()) <= 0 {
+			why = "the certificate that is served has ended"
+		}
+		if life.Urgent(r.now()) {
+			kind = problem.Verify
+		}
+	}
+	return problem.Wrap(err, "the certificate of "+d.URL.Host()+" was not renewed", why, "").WithKind(kind)
+}
+
+// life of the certificate in force, for the pauses between attempts; that of a long
+// one where it cannot be read.
+func (r *Renewer) life(d setup.Deployment) renewal.Life {
+	m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: d.Bundle})
+	if err != nil {
+		return renewal.Life{From: r.now(), To: r.now().AddDate(0, 0, 90)}
+	}
+	return m.Life()
+}
+
+func failures(st store.State) renewal.Failures {
+	return renewal.Failures{Count: st.Failures, Last: st.LastTry, NotUntil: st.NextTry}
+}
+
+func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
