@@ -42,7 +42,7 @@ func (a *Applier) serveFront(ctx context.Context, p setup.Plan, i int, s *setup.
 				return err
 			}
 		}
-		return a.reloadHAProxy(ctx, p, i, s)
+		return a.reloadHAProxy(ctx, p, i, s, p.Served)
 	}
 	return a.driveProxy(ctx, i, s)
 }
@@ -159,7 +159,8 @@ func askFront(ctx context.Context, p setup.Plan) error {
 // reloadHAProxy reloads it, and asks on its runtime socket, where it has one,
 // whether the new configuration serves: a reload reports success although the
 // new process could not start, and the old one goes on as if nothing had been.
-func (a *Applier) reloadHAProxy(ctx context.Context, p setup.Plan, i int, s *setup.ServiceChange) error {
+// Without a socket the certificate that is to be shown, where it is known, tells it.
+func (a *Applier) reloadHAProxy(ctx context.Context, p setup.Plan, i int, s *setup.ServiceChange, want *setup.Served) error {
 	if s.Swap != "" {
 		err := swapCertificate(ctx, cmp.Or(s.SwapSocket, p.Run.HAProxySocket), s.Swap)
 		if err == nil {
@@ -178,13 +179,22 @@ func (a *Applier) reloadHAProxy(ctx context.Context, p setup.Plan, i int, s *set
 		before, _ = live.Worker(ctx, p.Run.HAProxySocket) // none: it is not running, or may not be asked
 	}
 	for range reloadTries {
-		if err := service.Do(ctx, s.Control, s.Verb, a.log(i)); err != nil || before == "" {
+		if err := service.Do(ctx, s.Control, s.Verb, a.log(i)); err != nil || before == "" && want == nil {
 			return err
+		}
+		if before == "" {
+			if a.shownWithin(ctx, want, frontWait/reloadTries) == nil {
+				return nil
+			}
+			continue
 		}
 		if now := a.newWorker(ctx, p.Run.HAProxySocket, before); now != "" {
 			a.tell(setup.Event{Kind: setup.EventLog, Change: i, Text: fmt.Sprintf("process %s serves the new configuration, in the place of %s", now, before)})
 			return nil
 		}
+	}
+	if before == "" {
+		return nil // the proof says what is shown instead
 	}
 	return problem.New(fmt.Sprintf("HAProxy was told to reload, but process %s still serves with the configuration it had", before),
 		"the new one passes haproxy -c, yet HAProxy did not start with it; a port that another program holds is the usual reason",

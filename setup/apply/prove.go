@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"bitgate/certs"
 	"bitgate/internal/problem"
@@ -19,18 +20,40 @@ func (a *Applier) proveServed(ctx context.Context, want *setup.Served) error {
 		return nil
 	}
 	a.tell(setup.Event{Kind: setup.EventStart, Step: "check", Title: "compare the certificate that the front shows", Change: -1})
-	deadline := a.now().Add(frontWait)
+	err := a.shownWithin(ctx, want, frontWait)
+	if err == nil {
+		a.tell(setup.Event{Kind: setup.EventDone, Step: "check", Change: -1})
+	}
+	return err
+}
+
+// shownWithin waits until the front shows what is wanted, and says what it shows
+// instead when patience is over.
+func (a *Applier) shownWithin(ctx context.Context, want *setup.Served, patience time.Duration) error {
+	deadline := a.now().Add(patience)
 	for {
 		err := shows(ctx, want)
-		if err == nil {
-			a.tell(setup.Event{Kind: setup.EventDone, Step: "check", Change: -1})
-			return nil
-		}
-		if a.now().After(deadline) || ctx.Err() != nil {
+		if err == nil || a.now().After(deadline) || ctx.Err() != nil {
 			return err
 		}
 		a.pause(ctx)
 	}
+}
+
+// servedBefore is what is to be shown after a certificate-only run was taken back: what
+// its bundle's file holds again. nil where nobody knows.
+func servedBefore(p setup.Plan) *setup.Served {
+	if p.Kind != setup.KindCertificate || p.Served == nil {
+		return nil
+	}
+	for _, ref := range p.Ordered() {
+		if c := p.At(ref).Certificate; c != nil {
+			if m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: c.Path}); err == nil {
+				return &setup.Served{Leaf: m.LeafDigest(), Host: p.Served.Host, Addresses: p.Served.Addresses}
+			}
+		}
+	}
+	return nil
 }
 
 // looks is how often each address is asked: of several processes that listen on

@@ -171,7 +171,7 @@ func (t *rollback) front(ctx context.Context) error {
 			if back.Verb == service.Stop {
 				back.Verb = service.Start
 			}
-			return t.a.reloadHAProxy(ctx, t.r.Plan, i, &back)
+			return t.a.reloadHAProxy(ctx, t.r.Plan, i, &back, servedBefore(t.r.Plan))
 		}
 		return t.a.driveProxy(ctx, i, c.Service)
 	})
