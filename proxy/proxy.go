@@ -98,6 +98,17 @@ func (p *Proxy) Logf(format string, args ...any) { p.common.Log.Event(format, ar
 // InFlight is how many requests, tunnels and SSH connections are open.
 func (p *Proxy) InFlight() int { return p.common.Open.Count() }
 
+// OpenSince is how many of them were open at that time already.
+func (p *Proxy) OpenSince(then time.Time) int {
+	now, n := time.Now(), 0
+	for _, o := range p.common.Open.List(now) {
+		if o.Age > now.Sub(then) {
+			n++
+		}
+	}
+	return n
+}
+
 func newServer(p *Proxy, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:                      h,

@@ -5,16 +5,20 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strconv"
+	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"bitgate/internal/child"
 	"bitgate/internal/node"
 	"bitgate/internal/problem"
+	"bitgate/internal/service"
 	"bitgate/proxy/config"
 	proxyd "bitgate/proxy/process"
 )
@@ -27,6 +31,7 @@ type proxyOptions struct {
 	user       string
 	withParent bool
 	replace    bool
+	stopping   bool
 	http2      bool
 }
 
@@ -68,11 +73,13 @@ an unprivileged user. SIGTERM lets open requests end first.`,
 	f.DurationVar(&o.flags.HSTS, "hsts", 0, "`DURATION` for which browsers come over https only; they cannot be made to forget (default: off)")
 	f.StringVar(&o.user, "user", "", "`NAME` to become after binding, when started as root")
 	f.BoolVar(&o.replace, "replace", false, "start this program in the place of the proxy that runs (handover), for the unit's ExecReload=")
+	f.BoolVar(&o.stopping, "stopping", false, "say to the proxy that runs whether its stop is half of a restart, for the unit's ExecStop=")
 	f.BoolVar(&o.withParent, "with-parent", false, "end when standard input ends")
 	// An override of the unit may still have it; an upgrade must not stop that proxy.
 	f.String("engine", "", "")
 	for name, err := range map[string]error{
 		"with-parent": f.MarkHidden("with-parent"),
+		"stopping":    f.MarkHidden("stopping"),
 		"engine":      f.MarkDeprecated("engine", "it is without effect, for the proxy has one engine: remove it"),
 	} {
 		if err != nil {
@@ -105,6 +112,9 @@ func reexec(env ...string) error {
 }
 
 func runProxy(c *cobra.Command, p *process, o proxyOptions) error {
+	if o.stopping {
+		return announceRestart(c.Context(), p)
+	}
 	cfg, err := proxyConfig(c, o)
 	if err != nil {
 		return err
@@ -151,6 +161,12 @@ func surroundings(p *process, o proxyOptions) proxyd.Surroundings {
 		s.Reload = p.Hangups
 	}
 	s.Notify = notifyManager
+	if p.env("NOTIFY_SOCKET") != "" {
+		s.Keep = func(name string, socket syscall.Conn) error { return keepSocket(p.env("NOTIFY_SOCKET"), name, socket) }
+		announced := make(chan os.Signal, 1)
+		signal.Notify(announced, restartSignal)
+		s.Restart = announced
+	}
 	s.Watchdog, _ = daemon.SdWatchdogEnabled(false) // 0 where it is no number
 	s.Sockets = func() []*os.File { return activation.Files(true) }
 	return s
@@ -160,6 +176,41 @@ func surroundings(p *process, o proxyOptions) proxyd.Surroundings {
 func notifyManager(state string) error {
 	_, err := daemon.SdNotify(false, state)
 	return err
+}
+
+// restartSignal is ignored by a program that does not know it, such as a bitgate of
+// before.
+const restartSignal = syscall.SIGWINCH
+
+// announceRestart is the unit's ExecStop=, which runs as root, for nobody else may ask
+// systemd everywhere: it tells the proxy that the stop that follows is half of a restart.
+func announceRestart(ctx context.Context, p *process) error {
+	pid, err := strconv.Atoi(p.env("MAINPID"))
+	if err != nil || pid <= 1 {
+		return usage("--stopping is for the unit's ExecStop=, which systemd gives the main process", "systemctl stop bitgate-proxy")
+	}
+	if !service.Restarting(ctx, pid) {
+		return nil
+	}
+	return syscall.Kill(pid, restartSignal)
+}
+
+// keepSocket gives the service manager a socket to keep, which go-systemd does not do.
+func keepSocket(manager, name string, socket syscall.Conn) error {
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return err
+	}
+	to, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(to)
+	var sent error
+	err = raw.Control(func(fd uintptr) { // File().Fd() would make the socket a blocking one
+		sent = unix.Sendmsg(to, []byte("FDSTORE=1\nFDNAME="+name), unix.UnixRights(int(fd)), &unix.SockaddrUnix{Name: manager}, 0) // "@" begins an abstract name
+	})
+	return errors.Join(err, sent)
 }
 
 // proxyConfig is the file's configuration with the given flags on top.

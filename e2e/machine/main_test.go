@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"bitgate/bitbucket/bitbuckettest"
 	"bitgate/internal/peers"
@@ -41,18 +42,52 @@ func beBitbucket(dir string) {
 	}
 }
 
-// downloads has transfers of as many bytes as the rest of the path says.
+// downloads has transfers of as many bytes as the rest of the path says. While there
+// is a file named hold in Bitbucket's folder, a download and a push stop half way.
 const downloads = "/bitbucket/download/"
 
-func download(w http.ResponseWriter, size string) {
+func download(dir string, w http.ResponseWriter, size string) {
 	n, err := strconv.ParseInt(size, 10, 64)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Length", size)
-	_, _ = io.CopyN(w, zeros{}, n)
+	_, _ = io.CopyN(w, zeros{}, n/2)
+	_ = http.NewResponseController(w).Flush()
+	held(dir, "download")
+	_, _ = io.CopyN(w, zeros{}, n-n/2)
 }
+
+// held waits until the file hold is gone, and says by another file that what is there.
+func held(dir, what string) {
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "hold")); err != nil {
+			return
+		}
+		_ = os.WriteFile(filepath.Join(dir, "held-"+what), nil, 0o600)
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// pushed is the body of a push.
+type pushed struct {
+	io.ReadCloser
+	dir  string
+	read int
+}
+
+func (p *pushed) Read(b []byte) (int, error) {
+	if p.read > heldPush {
+		held(p.dir, "push")
+	}
+	n, err := p.ReadCloser.Read(b)
+	p.read += n
+	return n, err
+}
+
+// heldPush is after how many bytes a push is held.
+const heldPush = 1 << 20
 
 type zeros struct{}
 
@@ -71,8 +106,11 @@ func bitbucketService(dir string) error {
 	o.Middleware = func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if size, is := strings.CutPrefix(r.URL.Path, downloads); is {
-				download(w, size)
+				download(dir, w, size)
 				return
+			}
+			if strings.HasSuffix(r.URL.Path, "/git-receive-pack") {
+				r.Body = &pushed{ReadCloser: r.Body, dir: dir}
 			}
 			next.ServeHTTP(w, r)
 			if now := s.BaseURL(); now != saved {

@@ -9,12 +9,23 @@ import (
 	"bitgate/internal/peers"
 )
 
-// aroundReload is a shell's loop of requests and one download, which last over what
-// the test does meanwhile: the download's speed is limited, not its time.
-const aroundReload = `cd /root; touch load
-(while [ -e load ]; do curl -sS --max-time 10 -o /dev/null --cacert ca.pem -w '%%{http_code}\n' %[1]s/status 2>&1; sleep 0.1; done >requests) &
-(curl -sS --cacert ca.pem --limit-rate 100k -o download -w '%%{http_code} %%{size_download}\n' %[2]s >downloaded 2>&1; echo $? >>downloaded) &
+// load is a shell's: requests, one download and one push, which last over what the
+// test does meanwhile: the server holds the last two.
+const load = `cd /root; touch load
+(while [ -e load ]; do curl -sS --max-time 60 -o /dev/null --cacert ca.pem -w '%%{http_code}\n' %[1]s/status 2>&1; sleep 0.1; done >requests) &
+(curl -sS --cacert ca.pem -o download -w '%%{http_code} %%{size_download}\n' %[2]s >downloaded 2>&1; echo $? >>downloaded) &
+(git -C work push -q origin HEAD:refs/heads/held >pushed 2>&1; echo $? >>pushed) &
 wait`
+
+// toPush makes what is pushed: more than is read before the push is held.
+const toPush = `cd /root; rm -rf work
+git -c http.sslCAInfo=/root/ca.pem clone -q https://admin:%[2]s@localhost/bitbucket/scm/proj/repo.git work
+cd work
+git config http.sslCAInfo /root/ca.pem
+git push -q origin :refs/heads/held 2>/dev/null
+head -c 3000000 /dev/urandom >big
+git add big
+git -c user.name=x -c user.email=x@localhost commit -q -m big`
 
 // TestReload: a new program and new settings, by `systemctl reload` and by `apply`,
 // with requests and a download under way: nothing is refused or cut.
@@ -78,6 +89,45 @@ func TestReload(t *testing.T) {
 			return "an apply"
 		})
 	})
+	s.step("a restart", func(t *testing.T, s site) {
+		s.withoutLoss(func() string {
+			s.Run(t, "systemctl", "restart", "--no-block", unit)
+			s.until("the old process to know", func() bool {
+				return strings.Contains(s.Run(t, "journalctl", "-q", "-o", "cat", "-u", unit), "restarting: serving on")
+			})
+			served := len(s.lines("/root/requests"))
+			s.until("requests that are served meanwhile", func() bool { return len(s.lines("/root/requests")) >= served+20 })
+			return "a restart"
+		})
+	})
+	s.step("killed", func(t *testing.T, s site) {
+		before := s.mainPID(unit)
+		s.Run(t, "kill", "-9", before)
+		// It is not refused although nobody listens for RestartSec.
+		s.Run(t, "curl", "-sS", "--max-time", "60", "--cacert", "/root/ca.pem", public+"/status")
+		if now := s.mainPID(unit); now == before || now == "0" {
+			t.Errorf("process %s answered", now)
+		}
+		s.Run(t, "systemctl", "reset-failed", unit)
+	})
+	s.step("an address that is given up", func(t *testing.T, s site) {
+		s.Run(t, "sed", "-i", "s/^listen:/listen:\\n  - 127.0.0.1:8443/", "/etc/bitgate/proxy.yaml")
+		s.Run(t, "systemctl", "reload", unit)
+		stored := func() string { return s.property(unit, "NFileDescriptorStore") }
+		more := stored()
+		s.Run(t, "sed", "-i", "/127.0.0.1:8443/d", "/etc/bitgate/proxy.yaml")
+		s.Run(t, "systemctl", "restart", unit)
+		s.serves()
+		if out, err := s.Try("curl", "-k", "-sS", "--max-time", "5", "https://127.0.0.1:8443/"); err == nil || !strings.Contains(out, "Failed to connect") {
+			t.Errorf("%s sockets, then %s: somebody has port 8443 still: %v %s", more, stored(), err, out)
+		}
+		s.Run(t, "systemctl", "stop", unit)
+		if out, err := s.Try("curl", "-k", "-sS", "--max-time", "5", public); err == nil || !strings.Contains(out, "Failed to connect") {
+			t.Errorf("the unit is stopped, and its port is open: %v %s", err, out)
+		}
+		s.Run(t, "systemctl", "start", unit)
+		s.serves()
+	})
 	s.step("a program that the unit cannot run", func(t *testing.T, s site) {
 		refused := func(program, says string, more ...string) {
 			t.Helper()
@@ -111,25 +161,30 @@ func TestReload(t *testing.T) {
 func (s site) withoutLoss(do func() string) {
 	s.t.Helper()
 	t, before := s.t, s.mainPID(unit)
-	size := int64(2_500_000)
-	s.Run(t, "rm", "-f", "/root/load", "/root/requests", "/root/downloaded")
-	load := s.Command("sh", "-c", fmt.Sprintf(aroundReload, public, "https://localhost"+downloads+strconv.FormatInt(size, 10)))
-	p := peers.Start(t, load)
-	s.until("twenty requests", func() bool { return len(s.lines("/root/requests")) >= 20 })
+	const size = 2_500_000
+	s.Run(t, "sh", "-c", fmt.Sprintf(toPush, public, password))
+	s.Run(t, "sh", "-c", "cd /root; rm -f load requests downloaded pushed; rm -f "+folder+"/held-*; touch "+folder+"/hold")
+	restarts := s.property(unit, "NRestarts")
+	p := peers.Start(t, s.Command("sh", "-c", fmt.Sprintf(load, public, "https://localhost"+downloads+strconv.Itoa(size))))
+	exists := func(file string) bool { _, err := s.Try("test", "-e", file); return err == nil }
+	s.until("twenty requests, half a download and half a push", func() bool {
+		return len(s.lines("/root/requests")) >= 20 && exists(folder+"/held-download") && exists(folder+"/held-push")
+	})
 	what := do()
-	now := s.mainPID(unit)
-	if now == before {
-		t.Errorf("%s: process %s is still the main one", what, now)
-	}
-	old := func() bool { _, err := s.Try("test", "-e", "/proc/"+before); return err == nil }
-	if !old() {
+	if !exists("/proc/" + before) {
 		t.Errorf("%s: the process before has not waited for the download", what)
 	}
-	s.until("the end of the download", func() bool { return len(s.lines("/root/downloaded")) == 2 })
-	s.until("the end of the process before", func() bool { return !old() })
+	s.Run(t, "rm", folder+"/hold")
+	s.until("the end of download and push", func() bool { return len(s.lines("/root/downloaded")) == 2 && len(s.lines("/root/pushed")) == 1 })
+	s.until("the end of the process before", func() bool { return !exists("/proc/" + before) })
+	served := len(s.lines("/root/requests"))
+	s.until("requests after that", func() bool { return len(s.lines("/root/requests")) >= served+5 })
 	s.Run(t, "rm", "/root/load")
 	s.until("the end of the load", func() bool { return !p.Running() })
-	requests := s.lines("/root/requests")
+	now, requests := s.mainPID(unit), s.lines("/root/requests")
+	if now == before || now == "0" {
+		t.Errorf("%s: process %s is still the main one", what, now)
+	}
 	for _, line := range requests {
 		if line != "200" {
 			t.Errorf("%s: a request: %s", what, line)
@@ -138,8 +193,12 @@ func (s site) withoutLoss(do func() string) {
 	if got, want := strings.Join(s.lines("/root/downloaded"), " "), fmt.Sprintf("200 %d 0", size); got != want {
 		t.Errorf("%s: the download: %s, not %s", what, got, want)
 	}
+	mine, its := s.Run(t, "git", "-C", "/root/work", "rev-parse", "HEAD"), s.Run(t, "git", "-C", "/root/work", "ls-remote", "origin", "refs/heads/held")
+	if got := strings.Join(s.lines("/root/pushed"), " "); got != "0" || !strings.HasPrefix(its, strings.TrimSpace(mine)) {
+		t.Errorf("%s: the push: %s; %s there, %s here", what, got, its, mine)
+	}
 	status := s.Run(t, "systemctl", "status", "--no-pager", unit)
-	if s.mainPID(unit) != now || !strings.Contains(status, "Main PID: "+now+" (bitgate)") || !strings.Contains(status, `Status: "https://`) || s.property(unit, "NRestarts") != "0" {
+	if s.mainPID(unit) != now || !strings.Contains(status, "Main PID: "+now+" (bitgate)") || !strings.Contains(status, `Status: "https://`) || s.property(unit, "NRestarts") != restarts {
 		t.Errorf("%s: not process %s, as before:\n%s", what, now, status)
 	}
 	t.Logf("%s: %d requests, process %s, then %s", what, len(requests), before, now)

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -41,6 +40,7 @@ const (
 type predecessor struct {
 	conn     *net.UnixConn
 	sockets  inherited
+	stale    []string      // names of sockets that this configuration has no more
 	watchdog time.Duration // how often the service manager wants a sign of life from it
 }
 
@@ -108,12 +108,9 @@ func (p *predecessor) receive(c config.Config) error {
 			p.sockets.close()
 			return err
 		}
-		if !slices.ContainsFunc(c.Addresses(), func(a string) bool { return sameAddress(a, l.Addr()) }) {
-			l.Close()
-			continue
-		}
 		p.sockets = append(p.sockets, l)
 	}
+	p.stale = p.sockets.forget(c)
 	return nil
 }
 

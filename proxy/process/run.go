@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"bitgate/internal/child"
@@ -24,6 +25,10 @@ type Surroundings struct {
 	Notify   func(state string) error // tells the service manager (sd_notify(3)); nil where there is none
 	Watchdog time.Duration            // how often it wants a sign of life (sd_watchdog_enabled(3)), 0 for never
 	Sockets  func() []*os.File        // takes over the bound sockets that it passed (sd_listen_fds(3)); nil for none
+	// Keep gives it a socket to pass to the next process (FDSTORE=1); nil where there is no store.
+	Keep func(name string, socket syscall.Conn) error
+	// Restart says that the stop that follows is half of a restart; nil is never.
+	Restart <-chan os.Signal
 
 	SpawnKeyOpener func(paths []string) child.Command // calls ServeKeys(paths) in a process of its own; nil: the proxy's user must be able to read a renewed key
 	Reexec         func(env ...string) error          // starts this program anew in this process, with more variables (execve(2))
@@ -56,11 +61,9 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 			return err
 		}
 	}
-	var passed inherited
-	if s.Sockets != nil {
-		if passed, err = inherit(s.Sockets()); err != nil {
-			return err
-		}
+	passed, stale, err := passedSockets(c, s)
+	if err != nil {
+		return err
 	}
 	before, err := takeOver(c)
 	if err != nil {
@@ -69,6 +72,7 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 	}
 	if before != nil {
 		passed = append(passed, before.sockets...)
+		stale = append(stale, before.stale...)
 		if s.Watchdog == 0 {
 			s.Watchdog = before.watchdog
 		}
@@ -117,7 +121,7 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 	}
 	ctx, retire := context.WithCancel(ctx)
 	defer retire()
-	manager := &notifier{notify: s.Notify, log: p.Logf}
+	manager := &notifier{notify: s.Notify, keep: s.Keep, log: p.Logf}
 	if offered != nil {
 		defer offered.Close()
 		go handOver(p, offered, listeners, s.Watchdog, func() {
@@ -130,11 +134,30 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 	}
 	p.Logf("%s listens on %s, server %s", c.URL, strings.Join(listeners.Addresses(), " "), serverNames(c))
 	defer tune()()
-	return serve(ctx, c, p, listeners, before, accessLog, manager, s)
+	return serve(ctx, c, p, listeners, before, stale, accessLog, manager, s)
+}
+
+// passedSockets are those that the service manager passes, from a .socket unit or from
+// its store. stale names those of the store that nobody wants any longer.
+func passedSockets(c config.Config, s Surroundings) (passed inherited, stale []string, err error) {
+	if s.Sockets == nil {
+		return nil, nil, nil
+	}
+	kept, others := stored(s.Sockets())
+	if passed, err = inherit(kept); err != nil {
+		return nil, nil, err
+	}
+	stale = passed.forget(c)
+	more, err := inherit(others)
+	if err != nil {
+		passed.close()
+		return nil, nil, err
+	}
+	return append(passed, more...), stale, nil
 }
 
 // serve serves until ctx ends, and drains.
-func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy.Listeners, before *predecessor, accessLog *logFile, manager *notifier, s Surroundings) error {
+func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy.Listeners, before *predecessor, stale []string, accessLog *logFile, manager *notifier, s Surroundings) error {
 	main, err := becomeMain(s.ReplaceFD)
 	if err != nil {
 		return err
@@ -163,15 +186,20 @@ func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy
 	drained := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(drained)
+		limit, cancel := context.WithTimeout(context.Background(), c.DrainTimeout)
+		defer cancel()
+		if !manager.isRetired() && p.InFlight() > 0 && restarting(s.Restart) {
+			p.Logf("restarting: serving on until what is open has ended, for at most %s", c.DrainTimeout)
+			serveOn(limit, p)
+		}
 		open := p.InFlight()
 		p.Logf("stopping: %d open, waiting for at most %s", open, c.DrainTimeout)
 		manager.send(fmt.Sprintf("STOPPING=1\nSTATUS=stopping, %d open", open))
-		limit, cancel := context.WithTimeout(context.Background(), c.DrainTimeout)
-		defer cancel()
 		if err := p.Drain(limit); err != nil {
 			p.Logf("stopped: %v", err)
 		}
 	})
+	manager.store(listeners, stale)
 	// The sockets are bound: clients that connect from here on are answered.
 	manager.send(readyState(c))
 	if before != nil {

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"sync"
+	"syscall"
 	"time"
 
 	"bitgate/proxy"
@@ -10,7 +11,8 @@ import (
 
 // notifier tells the service manager how the process is.
 type notifier struct {
-	notify func(state string) error // Surroundings.Notify
+	notify func(state string) error                     // Surroundings.Notify
+	keep   func(name string, socket syscall.Conn) error // Surroundings.Keep
 	log    func(format string, args ...any)
 
 	mu      sync.Mutex
@@ -22,6 +24,12 @@ func (n *notifier) retire() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.retired = true
+}
+
+func (n *notifier) isRetired() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.retired
 }
 
 // send says it in NAME=VALUE lines.

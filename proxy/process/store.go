@@ -1,0 +1,103 @@
+package process
+
+import (
+	"context"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"bitgate/proxy"
+	"bitgate/proxy/config"
+)
+
+// A restart without a closed port: systemd keeps a copy of each bound socket
+// (sd_notify(3), FDSTORE=1) for as long as the unit is wanted, and passes them to
+// the next process. Who connects meanwhile waits in the socket; a process that
+// crashes is succeeded in the same way. What the configuration names no longer is
+// taken out of the store, for there nobody would ever answer.
+
+// storePrefix begins the name of a stored socket; a .socket unit's have others.
+const storePrefix = "bitgate-"
+
+// storeName is the name of the socket that is bound there. A name has no colon
+// (systemd's FileDescriptorName=).
+func storeName(at net.Addr) string { return storePrefix + strings.ReplaceAll(at.String(), ":", ",") }
+
+// forget picks out the sockets that the configuration does not name, closes them and
+// returns their names in the store.
+func (i *inherited) forget(c config.Config) []string {
+	var names []string
+	*i = slices.DeleteFunc(*i, func(l net.Listener) bool {
+		if slices.ContainsFunc(c.Addresses(), func(a string) bool { return sameAddress(a, l.Addr()) }) {
+			return false
+		}
+		names = append(names, storeName(l.Addr()))
+		l.Close()
+		return true
+	})
+	return names
+}
+
+// store has the service manager keep what this process listens on, and drop stale.
+// A socket with a path is left out, for the process before removes the path.
+func (n *notifier) store(sockets proxy.Listeners, stale []string) {
+	if n.keep == nil {
+		return
+	}
+	for _, name := range stale {
+		n.send("FDSTOREREMOVE=1\nFDNAME=" + name)
+	}
+	for _, l := range sockets.All() {
+		socket, ok := l.(*net.TCPListener)
+		if !ok {
+			continue
+		}
+		if err := n.keep(storeName(l.Addr()), socket); err != nil {
+			n.log("the service manager does not keep the socket of %s, so that a restart closes it: %v", l.Addr(), err)
+		}
+	}
+}
+
+// stored are the sockets of files that were in the store, others those that a .socket
+// unit passes.
+func stored(files []*os.File) (kept, others []*os.File) {
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), storePrefix) {
+			kept = append(kept, f)
+		} else {
+			others = append(others, f)
+		}
+	}
+	return kept, others
+}
+
+// restarting reports whether a restart was announced. Signals that come together are
+// told in the order of their numbers, and not in that in which they came.
+func restarting(announced <-chan os.Signal) bool {
+	if announced == nil {
+		return false
+	}
+	select {
+	case <-announced:
+		return true
+	case <-time.After(100 * time.Millisecond):
+		return false
+	}
+}
+
+// serveOn is the first half of a stop that is half of a restart: the next process
+// cannot start before this one has ended, so this one serves on until what was open
+// when it was told to stop has ended, or ctx. Who comes after that waits in the
+// sockets for as long as what came meanwhile takes.
+func serveOn(ctx context.Context, p *proxy.Proxy) {
+	told := time.Now()
+	for p.OpenSince(told) > 0 {
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
