@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -144,6 +145,11 @@ func (p *predecessor) retire() error {
 func offer(path string) (*net.UnixListener, error) {
 	if path == "" {
 		return nil, nil
+	}
+	// A unit has this folder made (RuntimeDirectory=); whoever starts the proxy by hand
+	// with the same configuration has not.
+	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, cannotListen(path, err)
 	}
 	fresh := path + ".new" // moved over the old one's, which stays reachable until then
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
