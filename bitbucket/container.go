@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bitgate/internal/child"
+	"bitgate/internal/hostport"
 	"bitgate/internal/mountinfo"
 	"bitgate/internal/pattern"
 )
@@ -22,6 +23,9 @@ type Container struct {
 	Manager string // who made it, as far as that is known
 	Home    string // as the process names it, a path inside
 	Why     string // how it shows
+	// Published are the addresses of this machine that lead to ports inside, as the
+	// engine tells: "7990" to "127.0.0.1:8990".
+	Published map[string]string
 }
 
 // Managers of containers. "" is unknown.
@@ -65,7 +69,7 @@ func (p *process) container(ctx context.Context) *Container {
 	case strings.Contains(p.group, "kubepods") || p.variable("KUBERNETES_SERVICE_HOST") != "":
 		c.Manager = ByKubernetes
 	case c.ID != "":
-		c.Manager = managerOf(ctx, c.ID)
+		c.Manager, c.Published = inspect(ctx, c.ID)
 	}
 	return c
 }
@@ -83,33 +87,65 @@ func (p *process) engineGroup() string {
 // inspectTime is how long a container engine may take to answer.
 const inspectTime = 5 * time.Second
 
-// managerOf asks the engines for the labels of a container: what makes containers
-// from files marks them so.
-func managerOf(ctx context.Context, id string) string {
+// inspected is what an engine tells of a container.
+type inspected struct {
+	Config          struct{ Labels map[string]string }
+	NetworkSettings struct {
+		Ports map[string][]struct{ HostIp, HostPort string } //nolint:revive // as the engines spell it
+	}
+}
+
+// inspect asks the engines for the labels of a container, by which it shows what
+// made it, and for its ports.
+func inspect(ctx context.Context, id string) (manager string, published map[string]string) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTime)
 	defer cancel()
 	for _, engine := range []string{"docker", "podman"} {
-		out, err := child.Output(ctx, engine, "inspect", "--format", "{{json .Config.Labels}}", id)
+		out, err := child.Output(ctx, engine, "inspect", "--type", "container", id)
 		if err != nil {
 			continue // it is not installed, or does not know that container
 		}
-		labels := map[string]string{}
-		if json.Unmarshal(out, &labels) != nil {
+		var all []inspected
+		if json.Unmarshal(out, &all) != nil || len(all) != 1 {
 			continue
 		}
-		switch {
-		case labels["com.docker.swarm.service.name"] != "":
-			return BySwarm
-		case labels["io.kubernetes.pod.name"] != "":
-			return ByKubernetes
-		case labels["com.docker.compose.project"] != "" || labels["io.podman.compose.project"] != "":
-			return ByCompose
-		case labels["PODMAN_SYSTEMD_UNIT"] != "":
-			return "" // a unit, as Quadlet writes them
-		}
-		return ByHand
+		return all[0].manager(), all[0].published()
 	}
-	return ""
+	return "", nil
+}
+
+func (c inspected) manager() string {
+	labels := c.Config.Labels
+	switch {
+	case labels["com.docker.swarm.service.name"] != "":
+		return BySwarm
+	case labels["io.kubernetes.pod.name"] != "":
+		return ByKubernetes
+	case labels["com.docker.compose.project"] != "" || labels["io.podman.compose.project"] != "":
+		return ByCompose
+	case labels["PODMAN_SYSTEMD_UNIT"] != "":
+		return "" // a unit, as Quadlet writes them
+	}
+	return ByHand
+}
+
+// published are the TCP ports; one on all addresses is reached on loopback.
+func (c inspected) published() map[string]string {
+	out := map[string]string{}
+	for port, hosts := range c.NetworkSettings.Ports {
+		inside, isTCP := strings.CutSuffix(port, "/tcp")
+		for _, h := range hosts {
+			n, err := strconv.Atoi(h.HostPort)
+			at := hostport.Addr{Host: h.HostIp, Port: n}
+			if at.Wildcard() {
+				at.Host = "127.0.0.1"
+			}
+			if isTCP && err == nil && n > 0 && (out[inside] == "" || at.Host == "127.0.0.1") {
+				out[inside] = at.String()
+			}
+		}
+	}
+	return out
 }
 
 // containerOf says by what a process shows that it runs in a container, or "";

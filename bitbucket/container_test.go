@@ -3,6 +3,7 @@ package bitbucket
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -138,12 +139,36 @@ func TestManagerOfAContainer(t *testing.T) {
 		`null`:                                                       ByHand,
 		`{"PODMAN_SYSTEMD_UNIT":"bitbucket.service"}`:                "",
 	} {
-		script := "#!/bin/sh\n[ \"$1 $2 $4\" = \"inspect --format " + strings.Repeat("a", 64) + "\" ] || exit 1\ncat <<'END'\n" + labels + "\nEND\n"
-		if err := os.WriteFile(filepath.Join(bin, "docker"), []byte(script), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if got := managerOf(t.Context(), strings.Repeat("a", 64)); got != want {
+		inspectedAs(t, bin, `[{"Config":{"Labels":`+labels+`}}]`)
+		if got, _ := inspect(t.Context(), strings.Repeat("a", 64)); got != want {
 			t.Errorf("%s: %q, want %q", labels, got, want)
+		}
+	}
+}
+
+// inspectedAs makes a container engine that tells this of one container.
+func inspectedAs(t *testing.T, bin, text string) {
+	t.Helper()
+	script := "#!/bin/sh\n[ \"$1 $2 $3 $4\" = \"inspect --type container " + strings.Repeat("a", 64) + "\" ] || exit 1\ncat <<'END'\n" + text + "\nEND\n"
+	if err := os.WriteFile(filepath.Join(bin, "docker"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Where a container's ports are reached, the engine tells: Docker 20.10's and
+// podman 4's own words.
+func TestPublishedPorts(t *testing.T) {
+	bin := t.TempDir()
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	for text, want := range map[string]map[string]string{
+		`{"7990/tcp":[{"HostIp":"0.0.0.0","HostPort":"8990"},{"HostIp":"::","HostPort":"8990"}],"7999/tcp":null}`: {"7990": "127.0.0.1:8990"},
+		`{"7990/tcp":[{"HostIp":"","HostPort":"8990"}],"7999/tcp":[{"HostIp":"192.0.2.1","HostPort":"7999"}]}`:    {"7990": "127.0.0.1:8990", "7999": "192.0.2.1:7999"},
+		`{"7990/tcp":[{"HostIp":"::1","HostPort":"8990"}],"7990/udp":[{"HostIp":"","HostPort":"1"}]}`:             {"7990": "[::1]:8990"},
+		`{}`: {}, `null`: {},
+	} {
+		inspectedAs(t, bin, `[{"Config":{"Labels":{}},"NetworkSettings":{"Ports":`+text+`}}]`)
+		if _, got := inspect(t.Context(), strings.Repeat("a", 64)); !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", text, got, want)
 		}
 	}
 }

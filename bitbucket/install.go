@@ -203,8 +203,34 @@ func (in *Install) lookForTraps() {
 	if l, err := in.Layout(); err == nil && l.DeadXML != "" {
 		in.note("%s is not read by Bitbucket 5.0 and later: edits there have no effect", l.DeadXML)
 	}
+	in.noteUnread(shared)
 	if in.UID == imageUID && in.Container == nil {
 		in.note("the home directory belongs to uid %d, the user of Atlassian's container image: if Bitbucket runs in a container, its settings belong into the container's environment", imageUID)
+	}
+}
+
+// noteUnread tells of settings in files that this version does not read, where
+// people have put them by mistake or older versions had them.
+func (in *Install) noteUnread(shared string) {
+	l, err := in.Layout()
+	if err != nil {
+		return
+	}
+	reads := filepath.Base(l.Properties)
+	places := []string{filepath.Join(in.Home, reads)}
+	if in.Dir != "" {
+		places = append(places, filepath.Join(in.Dir, reads), filepath.Join(in.Dir, "conf", reads))
+	}
+	if filepath.Dir(l.Properties) != shared {
+		places = append(places, filepath.Join(shared, reads))
+	}
+	for _, path := range places {
+		if !samePath(path, l.Properties) && isFile(path) {
+			in.note("%s is not read: this version reads %s; move over what is still wanted, and the file away", path, l.Properties)
+		}
+	}
+	if scripts := filepath.Join(in.Dir, "conf", "scripts.cfg"); in.Dir != "" && l.ScriptsCfg == "" && isFile(scripts) {
+		in.note("%s is not read by this version: settings there have no effect", scripts)
 	}
 }
 

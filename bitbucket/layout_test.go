@@ -3,6 +3,8 @@ package bitbucket
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -105,5 +107,35 @@ func TestLayoutByInstallDirectory(t *testing.T) {
 	l, err := Install{Home: "/var/bb", Dir: root}.Layout()
 	if err != nil || l.Generation != "bitbucket-5" {
 		t.Errorf("got %+v, %v", l, err)
+	}
+}
+
+// Settings in files that the version does not read are told of, once each.
+func TestUnreadFilesAreTold(t *testing.T) {
+	for _, c := range []struct {
+		version string
+		files   map[string]string
+		want    []string
+	}{
+		{"8.19.1", map[string]string{"home/bitbucket.properties": "", "home/shared/bitbucket.properties": ""}, []string{"home/bitbucket.properties"}},
+		{"8.19.1", map[string]string{"home/shared/bitbucket.properties": ""}, nil},
+		{"7.21.0", map[string]string{"home/shared/": "", "program/conf/bitbucket.properties": "", "program/conf/scripts.cfg": ""}, []string{"program/conf/bitbucket.properties", "program/conf/scripts.cfg"}},
+		{"7.21.0", map[string]string{"home/shared/": "", "program/bitbucket.properties": ""}, []string{"program/bitbucket.properties"}},
+		{"4.14.3", map[string]string{"home/shared/": "", "home/bitbucket.properties": "", "program/conf/scripts.cfg": "", "program/conf/server.xml": "<Server/>"}, []string{"home/bitbucket.properties"}},
+		{"2.12.0", map[string]string{"home/stash-config.properties": "", "home/shared/stash-config.properties": "", "program/conf/server.xml": "<Server/>"}, []string{"home/shared/stash-config.properties"}},
+		{"3.5.0", map[string]string{"home/stash-config.properties": "", "home/shared/stash-config.properties": "", "program/conf/server.xml": "<Server/>"}, []string{"home/stash-config.properties"}},
+	} {
+		root := put(t, c.files)
+		in := Install{Home: filepath.Join(root, "home"), Dir: filepath.Join(root, "program"), Version: c.version}
+		in.lookForTraps()
+		var told []string
+		for _, n := range in.Notes {
+			if path, _, ok := strings.Cut(n, " is not read"); ok {
+				told = append(told, strings.TrimPrefix(path, root+"/"))
+			}
+		}
+		if !slices.Equal(told, c.want) {
+			t.Errorf("%s with %v: told of %q, want %q", c.version, c.files, told, c.want)
+		}
 	}
 }

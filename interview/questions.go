@@ -179,5 +179,10 @@ func runQuestions() []Question {
 			Why:  "A step that is left out is not looked at and not changed.",
 			Help: "leave a step out: context-path, base-url, connector, haproxy or ssh (repeat)",
 		}, func(a *setup.Answers) *[]string { return &a.Skip }, stepID),
+		listField(Question{
+			ID: "accept", Step: StepReview, Title: "Findings to accept", Arg: "ID",
+			Why:  "What a rehearsal finds stops the run. A person who knows better accepts it by its id, which holds for that finding alone.",
+			Help: "accept what a rehearsal found, by its id, e.g. rehearsal-1f3a9c20; the journal keeps it (repeat)",
+		}, func(a *setup.Answers) *[]string { return &a.Accept }, findingID),
 	}
 }

@@ -14,7 +14,7 @@ func sshQuestions() []Question {
 		{
 			ID: "ssh", Virtual: true, Step: setup.StepSSH, Title: "Forward SSH through the front", Kind: Confirm,
 			Why:   "Optional. The front can pass Git over SSH on as TCP. That is of use where clients cannot reach Bitbucket's own SSH port; the addresses of clones change.",
-			Asked: "always", keys: []string{"ssh-listen", "ssh-upstream", "skip"},
+			Asked: "always", keys: []string{"ssh-listen", "ssh-upstream", "no-ssh", "skip"},
 			Options: []Option{{"no", "No, the front takes no SSH"}, {"yes", "Yes, the front passes SSH on"}},
 			when:    func(iv *Interview) bool { return iv.Answers.Front != setup.FrontTomcat },
 			Get:     func(a setup.Answers) string { return yesNo(a.SSHListen != "" && !a.Skips(setup.StepSSH)) },
@@ -62,6 +62,13 @@ func sshQuestions() []Question {
 				return ""
 			},
 		}, func(a *setup.Answers) *string { return &a.SSHListen }, listenAddress),
+		yesField(Question{
+			ID: "no-ssh", Step: setup.StepSSH, Title: "No SSH through the front",
+			Why:     "What the front does with SSH stays as it is unless it is told to stop.",
+			Help:    "the front takes no SSH, and stops where it does",
+			Default: "no: it stays as it is",
+			Options: []Option{{"no", "As it is"}, {"yes", "The front takes no SSH"}},
+		}, func(a *setup.Answers) *bool { return &a.NoSSH }),
 		textField(Question{
 			ID: "ssh-upstream", Step: setup.StepSSH, Title: "Bitbucket's SSH address", Kind: Text, Arg: "ADDR", Example: "127.0.0.1:7999",
 			Why:     "Where Bitbucket's own SSH server listens.",
@@ -106,7 +113,7 @@ func ForwardsSSH(a setup.Answers) bool { return a.SSHListen != "" && !a.Skips(se
 
 // forwardSSH keeps the skip list as it is unless it stands in the way.
 func forwardSSH(a *setup.Answers, yes bool, listen string) {
-	if !yes {
+	if a.NoSSH = !yes; !yes {
 		if a.SSHListen != "" {
 			a.SSHListen, a.SSHUpstream = "", ""
 		}

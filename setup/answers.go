@@ -33,6 +33,7 @@ type Answers struct {
 	RedirectOldPath   string        `yaml:"redirect-old-path,omitempty" json:"redirect-old-path,omitempty"` // former context path ("/stash", "/"), "" for none
 	LocalOnly         bool          `yaml:"local-only,omitempty" json:"local-only"`
 	SSHListen         string        `yaml:"ssh-listen,omitempty" json:"ssh-listen,omitempty"`
+	NoSSH             bool          `yaml:"no-ssh,omitempty" json:"no-ssh,omitempty"`
 	SSHUpstream       string        `yaml:"ssh-upstream,omitempty" json:"ssh-upstream,omitempty"`
 	AdminUser         string        `yaml:"admin-user,omitempty" json:"admin-user,omitempty"`
 	AdminPasswordFile string        `yaml:"admin-password-file,omitempty" json:"-"`
@@ -43,6 +44,7 @@ type Answers struct {
 	OnFailure         string        `yaml:"on-failure,omitempty" json:"on-failure"`
 	CAFile            string        `yaml:"ca-file,omitempty" json:"ca-file,omitempty"`
 	Skip              []string      `yaml:"skip,omitempty" json:"skip,omitempty"`
+	Accept            []string      `yaml:"accept,omitempty" json:"accept,omitempty"` // ids of findings of a rehearsal
 	edge.Settings     `yaml:",inline"`
 }
 

@@ -111,6 +111,9 @@ func (r *resolver) bitbucket(f Facts) {
 	}
 	r.text("upstream", &r.a.Upstream, "http://127.0.0.1:"+DefaultPort, Default, "Bitbucket's own port unless it was changed")
 	r.text("base-url-method", &r.a.BaseURLMethod, Auto, Default, "through Bitbucket itself")
+	if now := f.ForwardsSSH(); now != "" && !r.a.NoSSH {
+		r.text("ssh-listen", &r.a.SSHListen, now, Detected, "the front takes SSH there today")
+	}
 	if r.a.SSHListen != "" {
 		if len(r.a.Nodes) > 0 {
 			r.text("ssh-upstream", &r.a.SSHUpstream, ":"+DefaultSSHPort, Default, "Bitbucket's own SSH port at each node unless it was changed")
@@ -227,7 +230,7 @@ func NeedsLogin(f Facts, a Answers) bool {
 // sshBaseURL is the public SSH address: the context path never appears in it
 // (Atlassian, "Setting up SSH port forwarding"), and port 22 is left out.
 func sshBaseURL(a Answers) string {
-	if a.SSHListen == "" {
+	if a.SSHListen == "" || a.Skips(StepSSH) {
 		return ""
 	}
 	listen, _ := hostport.Parse(a.SSHListen) // judged by validate

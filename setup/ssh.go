@@ -60,7 +60,7 @@ func (b *builder) sshNotes() {
 		b.plan.Notes = append(b.plan.Notes, problem.Finding{
 			ID: StepSSH, Level: problem.Warn, Found: "the front stops taking SSH on " + now,
 			Why: "clones, pushes and builds that use ssh://" + at.String() + " fail from then on",
-			Do:  "keep it with --ssh-listen " + now + "; otherwise set the SSH base URL back in Bitbucket (Administration, Server settings)",
+			Do:  "keep it by leaving out --no-ssh; otherwise set the SSH base URL back in Bitbucket (Administration, Server settings)",
 		})
 	default:
 		b.note(StepSSH, []string{"Git over SSH is not affected; securing it is a separate matter"})

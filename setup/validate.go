@@ -27,6 +27,9 @@ func validate(a Answers) error {
 			bad = append(bad, fmt.Sprintf("--%s %q: use %s", key, value, strings.Join(words, ", ")))
 		}
 	}
+	if a.NoSSH && a.SSHListen != "" {
+		bad = append(bad, "--no-ssh and --ssh-listen: give one of them")
+	}
 	oneOf("front", a.Front, FrontHAProxy, FrontBuiltin, FrontTomcat)
 	oneOf("haproxy-by-hand", a.HandMade, Leave, Adopt)
 	oneOf("http-redirect", a.HTTPRedirect, Auto, Always, Never)

@@ -158,7 +158,7 @@ func renderHAProxy(ctx context.Context, p *process, a setup.Answers) (string, er
 		site.Bundle = "/etc/haproxy/bitgate-" + a.URL.Host() + ".pem"
 	}
 	if a.URL.Port() == 443 && a.HTTPRedirect != setup.Never {
-		site.RedirectListen = []string{":80"}
+		site.RedirectListen = setup.RedirectAddresses(a)
 	}
 	return haproxy.Render(site)
 }

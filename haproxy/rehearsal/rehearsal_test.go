@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"bitgate/haproxy"
+	"bitgate/internal/problem"
 )
 
 const etc = "/etc/haproxy/haproxy.cfg"
@@ -200,6 +201,33 @@ func TestLineOf(t *testing.T) {
 	} {
 		if got := s.LineOf(Place{"/haproxy.cfg", line}, present); got != want {
 			t.Errorf("line %d of the candidate is told as %q, want %q", line, got, want)
+		}
+	}
+}
+
+// A finding is accepted by its id alone, which goes on being the same where only
+// lines move, and is another for another line or other requests.
+func TestAccepted(t *testing.T) {
+	stats := Finding{Bitbucket: true, What: "HAProxy answers 200 itself", Requests: []string{"page", "status"}, Cause: []string{"/haproxy.cfg, line 12: stats uri /"}}
+	moved, other, more, others := stats, stats, stats, stats
+	moved.Cause, other.Cause, more.Requests, others.Bitbucket = []string{"/haproxy.cfg, line 112: stats uri /"}, []string{"/haproxy.cfg, line 12: stats uri /x"}, []string{"page", "push"}, false
+	if moved.ID() != stats.ID() {
+		t.Errorf("%s is %s where lines moved", stats.ID(), moved.ID())
+	}
+	for _, f := range []Finding{other, more, others} {
+		if f.ID() == stats.ID() {
+			t.Errorf("%+v has the id of %+v", f, stats)
+		}
+	}
+	for accepted, want := range map[string]int{"": 2, stats.ID(): 1, "rehearsal": 2, "rehearsal-00000000": 2, other.ID(): 1} {
+		fails := 0
+		for _, f := range (Report{Rehearsed: true, Findings: []Finding{stats, other}}).List(accepted) {
+			if f.Level == problem.Fail {
+				fails++
+			}
+		}
+		if fails != want {
+			t.Errorf("--accept %q leaves %d, want %d", accepted, fails, want)
 		}
 	}
 }

@@ -1,7 +1,10 @@
 package rehearsal
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +35,24 @@ type Finding struct {
 	Requests  []string `json:"requests"`
 	Cause     []string `json:"cause,omitempty"` // lines without which it would be well
 }
+
+// ID names a finding by what goes wrong, for whom and by which lines, so that it is
+// the same as long as it is the same.
+func (f Finding) ID() string {
+	sum := sha256.New()
+	fmt.Fprintln(sum, f.Bitbucket, f.What)
+	for _, c := range f.Cause {
+		fmt.Fprintln(sum, lineNumber.ReplaceAllString(c, ""))
+	}
+	if f.Bitbucket {
+		names := slices.Clone(f.Requests)
+		slices.Sort(names)
+		fmt.Fprintln(sum, slices.Compact(names))
+	}
+	return fmt.Sprintf("rehearsal-%.8x", sum.Sum(nil)[:4])
+}
+
+var lineNumber = regexp.MustCompile(`, (before )?line \d+`)
 
 // OK reports whether nothing was found.
 func (r Report) OK() bool { return len(r.Findings) == 0 }
@@ -79,8 +100,8 @@ func count(n int, one, many string) string {
 }
 
 // List is the report for those who go through checks: first whether it went
-// well, then what did not.
-func (r Report) List() []problem.Finding {
+// well, then what did not. What a person has accepted, by its id, is a warning.
+func (r Report) List(accepted ...string) []problem.Finding {
 	first := problem.Finding{ID: "rehearsal", Level: problem.OK, Found: r.Summary()}
 	switch {
 	case !r.Rehearsed:
@@ -89,12 +110,18 @@ func (r Report) List() []problem.Finding {
 		first.Level = problem.Note
 	}
 	all := []problem.Finding{first}
-	for i, f := range r.Findings {
-		if i == shownFindings {
-			all = append(all, problem.Finding{ID: "rehearsal", Level: problem.Fail, Found: fmt.Sprintf("%d more kinds of answers are not what they should be", len(r.Findings)-i), Do: "see them all with bitgate rehearse --json"})
-			break
+	shown := 0
+	for _, f := range r.Findings {
+		one := f.finding()
+		if slices.Contains(accepted, one.ID) {
+			one.Level, one.Do = problem.Warn, "it was accepted (--accept "+one.ID+")"
+		} else if shown++; shown > shownFindings {
+			continue
 		}
-		all = append(all, f.finding())
+		all = append(all, one)
+	}
+	if shown > shownFindings {
+		all = append(all, problem.Finding{ID: "rehearsal", Level: problem.Fail, Found: fmt.Sprintf("%d more kinds of answers are not what they should be", shown-shownFindings), Do: "see them all with bitgate rehearse --json"})
 	}
 	for _, f := range r.Bound {
 		all = append(all, problem.Finding{
@@ -137,7 +164,7 @@ func (f Finding) causes() string {
 }
 
 func (f Finding) finding() problem.Finding {
-	out := problem.Finding{ID: "rehearsal", Level: problem.Fail}
+	out := problem.Finding{ID: f.ID(), Level: problem.Fail}
 	out.Do = "change what is named as the cause"
 	if f.Bitbucket {
 		out.Do += ", or give Bitbucket an address of its own (--listen, with the port in --url too)"
@@ -146,5 +173,6 @@ func (f Finding) finding() problem.Finding {
 		out.Found, out.Why = fmt.Sprintf("others would be answered differently (%s): %s", f.named(), f.What), "it was tried in the real HAProxy, with and without the change"
 	}
 	out.Found += f.causes()
+	out.Do += "; who knows that it is meant accepts it: --accept " + out.ID
 	return out
 }

@@ -42,7 +42,7 @@ func rehearse(ctx context.Context, f setup.Facts, p setup.Plan, present, set, ex
 	}
 	report := r.Run(ctx)
 	report.HTTP2 = nil // the plan's notes say so
-	return report.List()
+	return report.List(p.Answers.Accept...)
 }
 
 func sources(set []live.Candidate) []haproxy.Source {

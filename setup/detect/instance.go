@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -24,7 +25,7 @@ func (f *facts) detectInstance(ctx context.Context, p Probe) error {
 	if f.Bitbucket.Version == "" {
 		guess := up
 		if guess == "" {
-			guess = "http://127.0.0.1:" + setup.DefaultPort
+			guess = "http://" + cmp.Or(f.published(), "127.0.0.1:"+setup.DefaultPort)
 		}
 		f.Bitbucket.Version = askVersion(ctx, guess, f.contextCandidates(p))
 		if f.Bitbucket.Version != "" {
@@ -117,6 +118,9 @@ func (f *facts) port() (string, bool) {
 // ownAddress is Bitbucket's connector as this machine reaches it. The loopback
 // address belongs to a connector on all of them.
 func (f *facts) ownAddress() string {
+	if at := f.published(); at != "" {
+		return "http://" + at
+	}
 	host, port := "127.0.0.1", setup.DefaultPort
 	if f.OwnTLS.Set && f.PlainPort != "" {
 		return "http://" + host + ":" + f.PlainPort
@@ -128,6 +132,24 @@ func (f *facts) ownAddress() string {
 		host = hostport.Bracket(at.Host)
 	}
 	return "http://" + host + ":" + port
+}
+
+// published is where the connector of a Bitbucket in a container is reached from
+// here, "" where it runs in none or nobody tells.
+func (f *facts) published() string {
+	c := f.Bitbucket.Container
+	if c == nil {
+		return ""
+	}
+	inside := f.Port.Value
+	if o, ok := f.Bitbucket.Effective("server.port"); ok && o.Value != "" {
+		inside = o.Value
+	}
+	at := c.Published[cmp.Or(inside, setup.DefaultPort)]
+	if at != "" {
+		f.Port = setup.Known{Value: at[strings.LastIndexByte(at, ':')+1:], Set: true, Why: "the container's published ports"}
+	}
+	return at
 }
 
 func (f *facts) whyVersion(why string) {

@@ -18,6 +18,7 @@ func TestWhereBitbucketListens(t *testing.T) {
 		properties string
 		overrides  []bitbucket.Override
 		container  bool
+		published  map[string]string
 		want       string
 		tls        bool
 	}{
@@ -32,6 +33,9 @@ func TestWhereBitbucketListens(t *testing.T) {
 		"JSON":                     {overrides: []bitbucket.Override{{Key: "server.port", Where: json, Value: "3"}, {Key: "server.address", Where: json, Value: "127.0.0.3"}}, want: "http://127.0.0.3:3"},
 		"a placeholder":            {properties: "server.port=${PORT:7995}\n", want: "http://127.0.0.1:7995"},
 		"a placeholder without":    {properties: "server.port=${PORT}\n", want: "http://127.0.0.1:7990"},
+		"a published port":         {properties: "server.port=7991\n", container: true, published: map[string]string{"7991": "127.0.0.1:8990"}, want: "http://127.0.0.1:8990"},
+		"a published default port": {container: true, published: map[string]string{"7990": "192.0.2.1:8990"}, want: "http://192.0.2.1:8990"},
+		"another published port":   {container: true, published: map[string]string{"7999": "127.0.0.1:8999"}, want: "http://127.0.0.1:7990"},
 		"the port in a container":  {properties: "server.port=7991\n", container: true, want: "http://127.0.0.1:7991"},
 		"TLS":                      {properties: "server.ssl.enabled=true\n", want: "http://127.0.0.1:7990", tls: true},
 		"TLS by the environment":   {overrides: []bitbucket.Override{{Key: "server.ssl.enabled", Where: "environment of process 5, SERVER_SSL_ENABLED", Value: "true"}}, want: "http://127.0.0.1:7990", tls: true},
@@ -50,7 +54,7 @@ func TestWhereBitbucketListens(t *testing.T) {
 			file, text = "server.xml", fmt.Sprintf("<Server><Service>%s<Engine><Host><Context path=\"\"/></Host></Engine></Service></Server>", xml)
 		}
 		if c.container {
-			f.Bitbucket.Container = &bitbucket.Container{}
+			f.Bitbucket.Container = &bitbucket.Container{Published: c.published}
 		}
 		if err := os.WriteFile(filepath.Join(home, "shared", file), []byte(text), 0o644); err != nil {
 			t.Fatal(err)

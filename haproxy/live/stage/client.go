@@ -79,6 +79,9 @@ func (p *play) one(r rehearsal.Request, limit time.Duration) rehearsal.Answer {
 	if r.TLS {
 		secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: r.SNI, NextProtos: r.ALPN, MinVersion: tls.VersionTLS10}) //nolint:gosec // it is compared, not trusted
 		if err := secure.HandshakeContext(ctx); err != nil {
+			if failure(err) == closed { // before the handshake or after it: that is chance
+				return rehearsal.Answer{Failed: closed}
+			}
 			return rehearsal.Answer{Failed: "no TLS: " + failure(err)}
 		}
 		a = certificate(secure.ConnectionState(), r.SNI)
@@ -113,6 +116,9 @@ func dial(ctx context.Context, r rehearsal.Request) (net.Conn, error) {
 	return conn, err
 }
 
+// closed is how a connection failed that ended without an answer.
+const closed = "closed"
+
 // failure puts an error into words that are the same for the same cause.
 func failure(err error) string {
 	var alert tls.AlertError
@@ -124,7 +130,7 @@ func failure(err error) string {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return rehearsal.NoAnswer
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "closed"
+		return closed
 	}
 	if i := strings.Index(err.Error(), "tls: "); i >= 0 {
 		return err.Error()[i+5:]
