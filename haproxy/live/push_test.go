@@ -21,63 +21,6 @@ import (
 // distance is how long bytes take from a client to the front, one way.
 const distance = 25 * time.Millisecond
 
-// farAway passes connections on to an address after a while.
-func farAway(t *testing.T, to string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			near, err := l.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", to)
-			if err != nil {
-				near.Close()
-				continue
-			}
-			go travel(far, near)
-			go travel(near, far)
-		}
-	}()
-	return l.Addr().String()
-}
-
-// travel copies bytes, each of them later by the distance.
-func travel(to, from net.Conn) {
-	type parcel struct {
-		due  time.Time
-		data []byte
-	}
-	road := make(chan parcel, 4096)
-	go func() {
-		defer to.Close()
-		for p := range road {
-			time.Sleep(time.Until(p.due)) // what is tested, not a way to wait
-			if _, err := to.Write(p.data); err != nil {
-				break
-			}
-		}
-		for range road { // the sender must not wait for ever
-		}
-	}()
-	defer close(road)
-	for {
-		buf := make([]byte, 16<<10)
-		n, err := from.Read(buf)
-		if n > 0 {
-			road <- parcel{time.Now().Add(distance), buf[:n]}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
 // Pushes over HTTP/2 from far away end, of sizes at which libcurl 7.84.0 to 8.4.0
 // waits for ever where a window is used up near the end of the body.
 func TestPushesOverHTTP2End(t *testing.T) {
@@ -108,7 +51,7 @@ func TestPushesOverHTTP2End(t *testing.T) {
 	if !f.site.Version.AtLeast(2, 2) {
 		t.Skip("SKIPPED: HTTP/2 is offered from 2.2 on")
 	}
-	_, port, _ := net.SplitHostPort(farAway(t, f.addr))
+	_, port, _ := net.SplitHostPort(peers.FarAway(t, f.addr, distance))
 	roots := filepath.Join(t.TempDir(), "roots.pem")
 	bundle, err := os.ReadFile(f.site.Bundle)
 	if err != nil {
