@@ -36,6 +36,8 @@ type view struct {
 	BaseURL, Origin  string
 	Authority, Hosts string
 	Targets          string
+	Origins          string
+	Resolves         bool // a server's name is asked for again and again
 	Port             int
 	Context          string // "" for the root context
 	RootTarget       string
@@ -182,6 +184,7 @@ func (s Site) view(o options) (view, error) {
 	if v.Servers, err = s.spellServers(s.upstreams()); err != nil {
 		return view{}, err
 	}
+	v.Resolves = strings.Contains(fmt.Sprint(v.Servers), " resolvers ")
 	if s.SSHListen != "" {
 		v.SSHListen = spellAll([]string{s.SSHListen}, s.Version)[0]
 		v.SSHServers, err = s.spellServers(s.sshUpstreams())
@@ -207,10 +210,11 @@ func (v *view) hosts(u publicurl.URL) {
 	var targets []string
 	for _, scheme := range []string{"https://", "http://"} {
 		for _, name := range names {
-			targets = append(targets, scheme+name+"/")
+			targets = append(targets, scheme+name+"/", scheme+name+"?")
+			v.Origins += " " + scheme + name
 		}
 	}
-	v.Targets = strings.Join(targets, " ")
+	v.Targets, v.Origins = strings.Join(targets, " "), strings.TrimSpace(v.Origins)
 }
 
 // oldPath makes the rule that leads from the former context path to the new

@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // server is one server line.
-type server struct{ Name, Address string }
+type server struct{ Name, Address, Resolved string }
 
 // upstreams are the HTTP connectors: the nodes, or the one server under the
 // name that Atlassian's page gives it.
@@ -47,9 +48,27 @@ func (s Site) spellServers(nodes []node.Node) ([]server, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, server{n.Name, spellServer(e, s.Version)})
+		out = append(out, server{n.Name, spellServer(e, s.Version), s.resolved(e)})
 	}
 	return out, nil
+}
+
+// resolved are the words for a server that has a name. HAProxy starts although it
+// cannot be resolved yet, where else one name would keep all its sites down, and asks
+// again later, except for what stands in /etc/hosts: that it reads at its start only.
+func (s Site) resolved(e endpoint) string {
+	switch {
+	case e.addr.IsValid() || !s.Version.AtLeast(1, 7):
+		return ""
+	case !s.asks(e):
+		return " init-addr last,libc,none"
+	}
+	return " resolvers " + prefix + "_names resolve-prefer ipv4 init-addr last,libc,none"
+}
+
+// asks reports whether name servers are asked for a server's address.
+func (s Site) asks(e endpoint) bool {
+	return !s.NoResolver && !e.addr.IsValid() && s.Version.AtLeast(2, 0) && strings.Contains(e.host, ".") && !slices.ContainsFunc(s.Fixed, func(name string) bool { return strings.EqualFold(name, e.host) })
 }
 
 func spellServer(e endpoint, v Version) string {

@@ -52,9 +52,11 @@ type Site struct {
 	MaxConn        int         // concurrent requests to each server, page: 50
 	SSHListen      string      // "" when SSH is not forwarded
 	SSHUpstream    string      // with Nodes only ":7999", the port at each of them
+	Fixed          []string    // names that name servers need not be asked for, as /etc/hosts has them
 	OldPath        string      // former context path to redirect from, "" for none ("/" means root)
 	Thumbprint     string      // of an ACME account's key: authorities that validate by http-01 are answered with it; "" for none
 	Challenges     []string    // plain HTTP addresses where they ask, those of RedirectListen or more
+	NoResolver     bool        // the machine names no name server (/etc/resolv.conf)
 	Version        Version
 	Adopt          bool  // sections made by hand for Bitbucket are replaced where that is safe
 	Used           []int // ports that other programs listen on; the loopback address, where one is needed, keeps off them

@@ -87,7 +87,7 @@ func (s *Step) certificateOnly() bool {
 func (b *builder) site(bundle string) haproxy.Site {
 	u := strings.TrimPrefix(b.a.Upstream, "http://")
 	return haproxy.Site{
-		Settings: b.a.Settings, URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Bundle: bundle,
+		Settings: b.a.Settings, Fixed: b.f.HostNames, NoResolver: b.f.NoResolver, URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Bundle: bundle,
 		Upstream: u, Nodes: b.a.NodeList(), MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
 		OldPath: b.a.RedirectOldPath, Version: b.f.HAProxy.Version, Used: b.usedPorts(), Adopt: b.a.HandMade == Adopt,
 	}

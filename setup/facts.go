@@ -40,6 +40,8 @@ type Facts struct {
 	HAProxy       live.Install
 	HAProxyFiles  []atomicfile.File // its file set in load order
 	HAProxyConfig haproxy.Config    // the same bytes, parsed
+	HostNames     []string          // those of /etc/hosts
+	NoResolver    bool              // there is no /etc/resolv.conf
 	HandMade      []string          // its sections that look made by hand for Bitbucket
 	ProxyConfig   atomicfile.File   // proxy.yaml of the built-in front
 	ProxyUnit     atomicfile.File   // its systemd unit

@@ -30,6 +30,7 @@ const unitPath = "/etc/systemd/system/bitgate-proxy.service"
 // detectFront reads what stands in front of Bitbucket today: HAProxy and its
 // file set, the built-in proxy's files, the certificate that was named.
 func (f *facts) detectFront(ctx context.Context, p Probe) error {
+	f.readNames(p.Root)
 	var err error
 	f.HAProxy, err = live.Detect(ctx, live.Search{Bin: p.Input.HAProxyBin, Cfg: p.Input.HAProxyCfg, Root: p.Root})
 	if err != nil {
