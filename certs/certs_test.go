@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"bitgate/internal/peers"
 	"bitgate/internal/problem"
 )
 
@@ -218,18 +219,18 @@ func TestLoadRefuses(t *testing.T) {
 		many.WriteString(issue(t, nil, nil, nil).certPEM())
 	}
 	tests := []struct{ name, content, found, do string }{
-		{"PKCS#8 passphrase", s.certPEM() + "\n" + pemText("ENCRYPTED PRIVATE KEY", []byte{0x30, 0}), "passphrase", "openssl pkey"},
-		{"legacy passphrase", s.certPEM() + string(pem.EncodeToMemory(legacy)), "passphrase", "openssl pkey"},
+		{"damaged encrypted key", s.certPEM() + "\n" + pemText("ENCRYPTED PRIVATE KEY", []byte{0x30, 0}), "damaged", ""},
+		{"legacy passphrase", s.certPEM() + string(pem.EncodeToMemory(legacy)), "the private key is protected by a password", "openssl pkey"},
 		{"no key", s.certPEM(), "no private key", "key"},
 		{"no certificate", s.keyPEM(t), "no certificate", ""},
 		{"cut off", good[:len(good)-30], "damaged", ""},
 		{"damaged in the middle", strings.Replace(good, "\nM", "\n*", 1), "line 1: this", ""},
 		{"certificate of garbage", pemText("CERTIFICATE", []byte("hello")) + s.keyPEM(t), "cannot be read", ""},
-		{"DER", string(s.cert.Raw), "binary", "openssl x509 -inform der"},
-		{"PKCS#7", pemText("PKCS7", []byte{0x30, 0}), "PKCS#7", "openssl pkcs7"},
+		{"DER without a key", string(s.cert.Raw), "no private key", "key"},
+		{"PKCS#7", pemText("PKCS7", []byte{0x30, 0}), "neither a certificate", "PKCS#12"},
 		{"SSH key", s.certPEM() + pemText("OPENSSH PRIVATE KEY", []byte("x")), "SSH key", ""},
-		{"UTF-16", "\xff\xfe-\x00-\x00", "UTF-16", "save it"},
-		{"empty", "", "no PEM block", ""},
+		{"UTF-16", "\xff\xfe-\x00-\x00", "neither a certificate", "PEM"},
+		{"empty", "", "neither a certificate", "PEM"},
 		{"12 in the chain", many.String() + good, "certificates", "this one server"},
 		{"1000 certificates", strings.Repeat(s.certPEM(), 1000), "PEM blocks", ""},
 		{"10 MB", strings.Repeat("a", 10<<20), "larger than 1 MiB", ""},
@@ -423,16 +424,17 @@ func TestDev(t *testing.T) {
 	}
 }
 
-// FuzzPEM: whatever loads can be bundled, and the bundle loads to the same.
-func FuzzPEM(f *testing.F) {
+// FuzzLoad: whatever loads can be bundled, and the bundle loads to the same.
+func FuzzLoad(f *testing.F) {
+	peers.SeedKeyStores(f, "*.pfx", "*.p12", "utf16*", "*.p7b.pem", "p8.aes.key", "dek.aes256.key")
 	s := issue(f, nil, nil, nil)
 	f.Add([]byte(s.certPEM() + s.keyPEM(f)))
 	f.Add([]byte("\xef\xbb\xbfx\r\n" + strings.ReplaceAll(s.keyPEM(f)+s.certPEM(), "\n", "\r\n")))
 	f.Add([]byte(strings.TrimSuffix(s.certPEM(), "\n") + s.keyPEM(f)))
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := parsePEM("fuzz", data)
-		if err != nil {
+		got, err := parse("fuzz", data, [][]byte{[]byte("secret")})
+		if err != nil || got.choose("", host, true) != nil {
 			return
 		}
 		var m Material
@@ -444,7 +446,7 @@ func FuzzPEM(f *testing.F) {
 		if bytes.Contains(bundle, []byte("\n\n")) || !bytes.HasPrefix(bundle, []byte("-----BEGIN CERTIFICATE-----\n")) {
 			t.Fatalf("not a bundle:\n%s", bundle)
 		}
-		again, err := parsePEM("bundle", bundle)
+		again, err := parse("bundle", bundle, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -49,7 +49,7 @@ func Find(folders []string) []Pair {
 		if err != nil || len(data) > maxPEMFile || !bytes.Contains(data, beginMark) {
 			continue
 		}
-		if p, err := parsePEM(path, data); err == nil && len(p.certs)+len(p.keys) > 0 {
+		if p, err := parsePEM(path, data, nil); err == nil && len(p.certs)+len(p.keys) > 0 {
 			files = append(files, held{path, p})
 		}
 	}
@@ -163,23 +163,47 @@ func Check(part Part, path string) error {
 	if err != nil {
 		return err
 	}
-	p, err := parsePEM(path, data)
+	p, err := parse(path, data, nil)
 	if err != nil {
 		return err
 	}
-	want := len(p.certs)
-	if part == KeyPart {
-		want = len(p.keys)
+	have, haveKey := len(p.certs) > 0, len(p.keys) > 0 || p.locked != nil
+	for _, s := range p.stores {
+		have, haveKey = have || len(s.Certs()) > 0, haveKey || s.hasKeys()
 	}
 	switch {
-	case want > 0:
+	case part == KeyPart && haveKey, part != KeyPart && have:
 		return nil
-	case part == KeyPart && p.locked != "":
-		return p.lockedKey()
+	case part == CertPart && p.locked != nil && p.locked.store:
+		return nil // its password will show
 	case bytes.Contains(data, []byte("CERTIFICATE REQUEST-----")):
 		return problem.New(path+" is a certificate request, not a certificate", "an authority makes the certificate of it", "name the file that the authority sent back")
-	case len(p.keys) > 0:
+	case haveKey:
 		return problem.New(path+" holds a private key and no certificate", "", "name the file with the "+string(part))
 	}
 	return problem.New(path+" holds no "+string(part), "", "name the file with the "+string(part))
+}
+
+// Leaf is the server's certificate that a file shows without a password: the first
+// that is no authority's, else the first. Nil where it shows none.
+func Leaf(path string) *x509.Certificate {
+	data, _, err := read(OpenTrusted, path)
+	if err != nil {
+		return nil
+	}
+	p, err := parse(path, data, nil)
+	if err != nil {
+		return nil
+	}
+	all := p.certs
+	for _, s := range p.stores {
+		all = append(all, s.Certs()...)
+	}
+	if i := slices.IndexFunc(all, func(c *x509.Certificate) bool { return !c.IsCA }); i >= 0 {
+		return all[i]
+	}
+	if len(all) > 0 {
+		return all[0]
+	}
+	return nil
 }

@@ -103,9 +103,9 @@ func TestCheck(t *testing.T) {
 		{CertPart, dir, "is a folder"},
 		{KeyPart, filepath.Join(dir, "none"), "does not exist"},
 		{CertPart, put(t, dir, "csr.pem", []byte("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n")), "is a certificate request"},
-		{CertPart, put(t, dir, "der", []byte{0x30, 0x82, 1, 2, 3}), "is binary (DER or PKCS#12)"},
-		{KeyPart, put(t, dir, "locked.key", []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")), "protected by a passphrase"},
-		{CertPart, put(t, dir, "empty"), "holds no PEM block"},
+		{CertPart, put(t, dir, "der", []byte{0x30, 0x82, 1, 2, 3}), "damaged or cut off"},
+		{KeyPart, put(t, dir, "locked.key", []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")), "cannot be read"},
+		{CertPart, put(t, dir, "empty"), "neither a certificate, a key nor a key store"},
 	} {
 		err := Check(tt.part, tt.path)
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {

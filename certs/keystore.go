@@ -1,13 +1,10 @@
 package certs
 
 import (
-	"bytes"
-	"crypto"
 	"crypto/x509"
 	"slices"
 
-	"software.sslmate.com/src/go-pkcs12"
-
+	"bitgate/certs/keystore"
 	"bitgate/internal/problem"
 )
 
@@ -16,15 +13,15 @@ import (
 // and older ones read (3DES and SHA-1); what protects such a store is its file's mode,
 // as the password stands in the configuration beside it. Secret bytes.
 func (m *Material) PKCS12(password string, legacy bool) ([]byte, error) {
-	key, err := decodeKey(&m.key)
+	key, err := keystore.ParseKey(m.key.Bytes)
 	if err != nil {
 		return nil, err
 	}
-	encoder := pkcs12.Modern2023
+	profile := keystore.Modern
 	if legacy {
-		encoder = pkcs12.LegacyDES
+		profile = keystore.Legacy
 	}
-	out, err := encoder.Encode(key, m.leaf, m.intermediates, password)
+	out, err := keystore.WriteKey(profile, key, m.leaf, m.intermediates, []byte(password))
 	if err != nil {
 		return nil, problem.Wrap(err, "the certificate cannot be written as a key store", "", "use an RSA or ECDSA key")
 	}
@@ -34,10 +31,11 @@ func (m *Material) PKCS12(password string, legacy bool) ([]byte, error) {
 // InPKCS12 reports whether a key store holds this certificate, these intermediates and
 // this key, under that password.
 func (m *Material) InPKCS12(store []byte, password string) bool {
-	key, leaf, chain, err := pkcs12.DecodeChain(store, password)
-	signer, ok := key.(crypto.Signer)
-	if err != nil || !ok || !bytes.Equal(leaf.Raw, m.leaf.Raw) || !sameKey(signer.Public(), m.public) {
+	s, err := keystore.Read(store, []byte(password))
+	if err != nil || len(s.Entries) == 0 {
 		return false
 	}
-	return slices.EqualFunc(chain, m.intermediates, func(a, b *x509.Certificate) bool { return bytes.Equal(a.Raw, b.Raw) })
+	key := s.Entries[0].Key
+	return !key.IsZero() && sameKey(key.Public(), m.public) &&
+		slices.EqualFunc(s.Certs(), append([]*x509.Certificate{m.leaf}, m.intermediates...), (*x509.Certificate).Equal)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"bitgate/certs/keystore"
 	"bitgate/internal/problem"
 	"bitgate/internal/trusted"
 )
@@ -18,18 +19,63 @@ import (
 // denials of service by size).
 const maxFile = 1 << 20
 
-// Load reads and parses the files (at most 1 MiB each). The certificate that
-// the key belongs to is the leaf, wherever it stands; the chain is put in order.
+// Unlock is what opens files that are under a password, and chooses in those with
+// several keys.
+type Unlock struct {
+	// Ask gives the passwords to try after locked, which says whether others were
+	// tried; none ends the tries. Nil where nobody can be asked.
+	Ask func(locked error) ([][]byte, error)
+	// Host is whose key is meant where a store has several, "" for no preference.
+	Host string
+}
+
+// IsLocked reports whether err is for want of a password.
+func IsLocked(err error) bool {
+	var locked *keystore.LockedError
+	return errors.As(err, &locked)
+}
+
+// Refused reports whether passwords were tried and none of them fits.
+func Refused(err error) bool {
+	var locked *keystore.LockedError
+	return errors.As(err, &locked) && locked.Given
+}
+
+// Load reads and parses the files (at most 1 MiB each), in any format that bitgate
+// knows (package keystore), none under a password. The certificate that the key
+// belongs to is the leaf, wherever it stands; the chain is put in order.
 func Load(p Paths) (*Material, error) { return LoadBy(Open, p) }
 
 // LoadBy is Load for files that something else opens.
 func LoadBy(open func(path string) (*os.File, error), p Paths) (*Material, error) {
+	return LoadWith(open, p, Unlock{})
+}
+
+// LoadWith is LoadBy that asks for the passwords of what is locked.
+func LoadWith(open func(path string) (*os.File, error), p Paths, u Unlock) (*Material, error) {
+	var passwords [][]byte
+	for {
+		m, err := loadOnce(open, p, passwords, u)
+		if u.Ask == nil || !IsLocked(err) {
+			return m, err
+		}
+		more, asked := u.Ask(err)
+		if asked != nil {
+			return nil, asked
+		}
+		if len(more) == 0 {
+			return nil, err
+		}
+		passwords = more
+	}
+}
+
+func loadOnce(open func(path string) (*os.File, error), p Paths, passwords [][]byte, u Unlock) (*Material, error) {
 	paths, err := p.list()
 	if err != nil {
 		return nil, err
 	}
 	var all parsed
-	var locked error // about a key with a passphrase, which another may replace
 	m := &Material{sources: map[string]string{}}
 	for _, path := range paths {
 		if _, seen := m.sources[path]; seen {
@@ -41,27 +87,26 @@ func LoadBy(open func(path string) (*os.File, error), p Paths) (*Material, error
 		}
 		sum := sha256.Sum256(data)
 		m.sources[path] = hex.EncodeToString(sum[:])
-		got, err := parsePEM(path, data)
+		got, err := parse(path, data, passwords)
 		if err != nil {
 			return nil, err
 		}
-		if len(got.keys) > 0 && mode&0o077 != 0 {
+		if len(got.keys) > 0 && !got.opened && mode&0o077 != 0 {
 			m.exposed = append(m.exposed, fmt.Sprintf("%s (mode %04o)", path, mode))
 		}
-		all.certs = append(all.certs, got.certs...)
-		all.keys = append(all.keys, got.keys...)
-		if got.locked != "" {
-			locked = got.lockedKey()
-		}
+		all.join(got)
 	}
-	if locked != nil && len(all.keys) == 0 {
-		return nil, locked
+	if err := all.choose(p.Alias, u.Host, len(passwords) > 0); err != nil {
+		return nil, err
+	}
+	if all.locked != nil && (len(all.keys) == 0 || len(all.certs) == 0) {
+		return nil, all.locked.error(u.Ask != nil)
 	}
 	if err := m.arrange(all, strings.Join(paths, ", ")); err != nil {
 		return nil, err
 	}
-	if locked != nil && !sameKey(m.leaf.PublicKey, m.public) {
-		return nil, locked // the other key is not the certificate's
+	if all.locked != nil && !sameKey(m.leaf.PublicKey, m.public) {
+		return nil, all.locked.error(u.Ask != nil) // the other key is not the certificate's
 	}
 	return m, nil
 }
@@ -111,14 +156,14 @@ func read(open func(string) (*os.File, error), path string) ([]byte, os.FileMode
 		return nil, 0, problem.Wrap(err, path+" cannot be read", "", "")
 	}
 	if !info.Mode().IsRegular() {
-		return nil, 0, problem.New(path+" is not a regular file", "", "name a PEM file")
+		return nil, 0, problem.New(path+" is not a regular file", "", "name a certificate file")
 	}
 	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err != nil {
 		return nil, 0, problem.Wrap(err, path+" cannot be read", "", "")
 	}
 	if len(data) > maxFile {
-		return nil, 0, problem.New(path+" is larger than 1 MiB", "no certificate file is", "name the certificate's own PEM file")
+		return nil, 0, problem.New(path+" is larger than 1 MiB", "no certificate file is", "name the certificate's own file")
 	}
 	return data, info.Mode().Perm(), nil
 }

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 
+	"bitgate/certs/keystore"
 	"bitgate/internal/problem"
 )
 
@@ -20,12 +22,13 @@ const (
 	maxCerts  = 11
 )
 
-// parsed is what the PEM blocks of one file hold.
+// parsed is what one or several files hold.
 type parsed struct {
-	certs    []*x509.Certificate
-	keys     []privateKey
-	locked   string // where a key stands that needs a passphrase, "" where none does
-	lockedIn string // and the file of it
+	certs  []*x509.Certificate
+	keys   []privateKey
+	stores []namedStore
+	locked *lockedKey // a key that needs a password, nil where none does
+	opened bool       // a key was under a password
 }
 
 // privateKey is a key block as it stood in the file and its public half.
@@ -36,16 +39,13 @@ type privateKey struct {
 
 var beginMark = []byte("-----BEGIN ")
 
-// parsePEM reads all blocks of a file. Text between blocks, CRLF, byte order
+// parsePEM reads all blocks of a file, and keys under a password with one of those given. Text between blocks, CRLF, byte order
 // marks and blocks glued together ("-----END X----------BEGIN Y-----", what cat
 // makes of files without a final newline) are accepted. A block that cannot be
 // read is an error, never skipped: a silently lost intermediate is found by
 // clients only.
-func parsePEM(name string, data []byte) (parsed, error) {
+func parsePEM(name string, data []byte, passwords [][]byte) (parsed, error) {
 	var out parsed
-	if err := refuseForeign(name, data); err != nil {
-		return out, err
-	}
 	data = bytes.ReplaceAll(data, []byte("\xef\xbb\xbf"), nil)
 	data = bytes.ReplaceAll(data, []byte("-----"+string(beginMark)), []byte("-----\n"+string(beginMark)))
 	if n := bytes.Count(data, beginMark); n > maxBlocks {
@@ -64,7 +64,7 @@ func parsePEM(name string, data []byte) (parsed, error) {
 		if end == 0 {
 			end = len(data)
 		}
-		if err := out.add(fmt.Sprintf("%s, line %d", name, line), name, data[:end]); err != nil {
+		if err := out.add(fmt.Sprintf("%s, line %d", name, line), name, data[:end], passwords); err != nil {
 			return out, err
 		}
 		line += bytes.Count(data[:end], []byte("\n"))
@@ -74,7 +74,7 @@ func parsePEM(name string, data []byte) (parsed, error) {
 }
 
 // add reads the one block at the start of segment.
-func (p *parsed) add(where, file string, segment []byte) error {
+func (p *parsed) add(where, file string, segment []byte, passwords [][]byte) error {
 	block, _ := pem.Decode(segment)
 	if block == nil {
 		if bytes.Contains(segment, []byte(`\n`)) {
@@ -88,24 +88,27 @@ func (p *parsed) add(where, file string, segment []byte) error {
 	case kind == "CERTIFICATE" || kind == "X509 CERTIFICATE" || kind == "TRUSTED CERTIFICATE":
 		cert, err := parseCertificate(block.Bytes)
 		if err != nil {
+			// Windows labels a whole chain so, when it is asked for base64.
+			if s, storeErr := keystore.Read(block.Bytes); storeErr == nil && s.Format == keystore.PKCS7 {
+				p.stores = append(p.stores, namedStore{file, s})
+				return nil
+			}
 			why, do := cureOf(err)
 			return problem.Wrap(err, where+": this certificate cannot be read", why, do)
 		}
 		p.certs = append(p.certs, cert)
 	case kind == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
-		p.locked, p.lockedIn = where, file
+		return p.addLocked(where, file, block, passwords)
 	case kind == "OPENSSH PRIVATE KEY":
 		return problem.New(where+": this is an SSH key, not the key of a certificate", "", "name the key file that belongs to the certificate")
 	case strings.HasSuffix(kind, "PRIVATE KEY"):
-		key, err := parseKey(block)
+		key, err := keystore.ParseKey(block.Bytes)
 		if err != nil {
-			return problem.New(where+": this private key cannot be read",
-				err.Error(), "use an RSA (2048 bits or more), ECDSA P-256 or P-384 key in PEM form")
+			return unreadableKey(where, err)
 		}
-		p.keys = append(p.keys, key)
-	case kind == "PKCS7" || kind == "CMS":
-		return problem.New(where+": this is a PKCS#7 collection", "it cannot be served as it is",
-			"convert it: openssl pkcs7 -print_certs -in "+file+" -out chain.pem")
+		p.keys = append(p.keys, privateKey{pem.Block{Type: block.Type, Bytes: block.Bytes}, key.Public()})
+	case kind == "PKCS7" || kind == "CMS" || kind == "PKCS12":
+		return p.addStore(where, file, block.Bytes, passwords)
 	case !unneeded(kind):
 		return unknownLabel(where, block)
 	}
@@ -129,22 +132,38 @@ func unknownLabel(where string, block *pem.Block) error {
 	do := "take the block out, if it is neither a certificate nor a key"
 	if _, err := parseCertificate(block.Bytes); err == nil {
 		do = "it is a certificate: write CERTIFICATE in its BEGIN and END lines"
-	} else if _, err := parseKey(block); err == nil {
+	} else if _, err := keystore.ParseKey(block.Bytes); err == nil {
 		do = "it is a private key: write PRIVATE KEY in its BEGIN and END lines"
 	}
 	return problem.New(fmt.Sprintf("%s: no program knows a block labelled %q", where, block.Type), "servers skip such a block without a word, and what is in it is missing", do)
 }
 
-// lockedKey is what to do about a key that needs a passphrase. The certificates of a
-// combined file are not in what openssl writes, so that file stays named.
-func (p *parsed) lockedKey() error {
-	plain := p.lockedIn + ".plain"
-	then := " (and name that file as key)"
-	if len(p.certs) > 0 {
-		then = " (and name both files: --cert " + p.lockedIn + " --key " + plain + ")"
+// addLocked opens a key under a password, or remembers that it could not be opened.
+func (p *parsed) addLocked(where, file string, block *pem.Block, passwords [][]byte) error {
+	key, err := keystore.DecryptKey(block, passwords...)
+	var locked *keystore.LockedError
+	switch {
+	case errors.As(err, &locked):
+		p.locked = &lockedKey{file: file, where: where, cause: locked, certs: len(p.certs) > 0}
+		return nil
+	case err != nil:
+		return unreadableKey(where, err)
 	}
-	return problem.New(p.locked+": the private key is protected by a passphrase", "a server must be able to start without a person typing it",
-		"write it without: umask 077; openssl pkey -in "+p.lockedIn+" -out "+plain+then)
+	der, err := key.PKCS8()
+	if err != nil {
+		return unreadableKey(where, err)
+	}
+	p.opened = true
+	p.keys = append(p.keys, privateKey{pem.Block{Type: "PRIVATE KEY", Bytes: der}, key.Public()})
+	return nil
+}
+
+func unreadableKey(where string, err error) error {
+	const do = "use an RSA (2048 bits or more), ECDSA P-256 or P-384 key"
+	if told := (*problem.Error)(nil); errors.As(err, &told) {
+		return problem.New(where+": "+told.Found, told.Why, cmp.Or(told.Do, do))
+	}
+	return problem.New(where+": this private key cannot be read", err.Error(), do)
 }
 
 // cureOf says why crypto/x509 does not read a certificate that may be whole, and
@@ -161,21 +180,6 @@ func cureOf(err error) (why, do string) {
 	return "clients may not read it either", "have it issued again; copy the file again first, if it may be damaged"
 }
 
-// refuseForeign names the formats that people take for PEM.
-func refuseForeign(name string, data []byte) error {
-	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
-		return problem.New(name+" is UTF-16 text", "PEM files are plain ASCII", "save it again as ASCII or UTF-8")
-	}
-	if bytes.Contains(data, beginMark) {
-		return nil
-	}
-	if bytes.HasPrefix(data, []byte{0x30}) && len(data) > 2 && data[1] >= 0x80 {
-		return problem.New(name+" is binary (DER or PKCS#12), not PEM", "the front reads PEM text",
-			"convert it: openssl x509 -inform der -in "+name+" (certificate) or openssl pkcs12 -nodes -in "+name+" (.p12, .pfx)")
-	}
-	return problem.New(name+" holds no PEM block (-----BEGIN ...)", "", "name a certificate or key file in PEM form")
-}
-
 // parseCertificate also takes OpenSSL's TRUSTED CERTIFICATE: the certificate
 // followed by trust settings (openssl-x509(1), -trustout).
 func parseCertificate(der []byte) (*x509.Certificate, error) {
@@ -184,31 +188,4 @@ func parseCertificate(der []byte) (*x509.Certificate, error) {
 		der = first.FullBytes
 	}
 	return x509.ParseCertificate(der)
-}
-
-func parseKey(block *pem.Block) (privateKey, error) {
-	key, err := decodeKey(block)
-	if err != nil {
-		return privateKey{}, err
-	}
-	return privateKey{pem.Block{Type: block.Type, Bytes: block.Bytes}, key.Public()}, nil
-}
-
-func decodeKey(block *pem.Block) (crypto.Signer, error) {
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		if rsaKey, rsaErr := x509.ParsePKCS1PrivateKey(block.Bytes); rsaErr == nil {
-			key, err = rsaKey, nil
-		} else if ecKey, ecErr := x509.ParseECPrivateKey(block.Bytes); ecErr == nil {
-			key, err = ecKey, nil
-		}
-	}
-	if err != nil {
-		return nil, errors.New("it is of a kind that TLS servers do not use, or damaged")
-	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("it is of a kind that cannot sign")
-	}
-	return signer, nil
 }

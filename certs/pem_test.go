@@ -78,7 +78,7 @@ func TestAdviceForLockedKey(t *testing.T) {
 			}
 
 			other := put(t, dir, "other.pem", []byte(issue(t, nil, nil, nil).keyPEM(t)))
-			if _, err := Load(Paths{Cert: both, Key: other}); err == nil || !strings.Contains(err.Error(), "passphrase") {
+			if _, err := Load(Paths{Cert: both, Key: other}); err == nil || !IsLocked(err) {
 				t.Errorf("beside a key that is not the certificate's: %v", err)
 			}
 		})

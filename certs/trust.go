@@ -72,15 +72,17 @@ func (m *Material) acceptedHere(intermediates []*x509.Certificate) bool {
 	return m.verify(time.Now(), roots, sent) == nil
 }
 
-// verify leaves out what other checks report: name, and the leaf's own dates.
+// verify judges the chain at now, as clients do. It leaves out what other checks
+// report: name, and the leaf's own dates.
 func (m *Material) verify(now time.Time, roots, intermediates *x509.CertPool) error {
-	if now.After(m.leaf.NotAfter) {
-		now = m.leaf.NotAfter
+	leaf := *m.leaf // its signature is over other bytes than these dates
+	if now.After(leaf.NotAfter) {
+		leaf.NotAfter = now
 	}
-	if now.Before(m.leaf.NotBefore) {
-		now = m.leaf.NotBefore
+	if now.Before(leaf.NotBefore) {
+		leaf.NotBefore = now
 	}
-	_, err := m.leaf.Verify(x509.VerifyOptions{
+	_, err := leaf.Verify(x509.VerifyOptions{
 		Roots: roots, Intermediates: intermediates, CurrentTime: now,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
