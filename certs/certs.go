@@ -37,6 +37,7 @@ type Material struct {
 	unused        []*x509.Certificate // neither leaf nor in its chain
 	key           pem.Block           // as it stood in the file, without headers
 	public        crypto.PublicKey    // of key
+	alias         string              // of the key in its store
 	order         []string            // subjects in the order of the files
 	sources       map[string]string   // path -> sha256 hex
 	exposed       []string            // key files that others than the owner may read
@@ -59,6 +60,7 @@ type Info struct {
 	NotAfter   time.Time
 	KeyType    string // "ECDSA P-256", "RSA 2048", "Ed25519"
 	SelfSigned bool
+	Alias      string            // of the key in its key store
 	Sources    map[string]string // path -> sha256 hex of each file read
 }
 
@@ -72,6 +74,7 @@ func (m *Material) Info() Info {
 		NotAfter:   m.leaf.NotAfter,
 		KeyType:    keyType(m.leaf.PublicKey),
 		SelfSigned: selfSigned(m.leaf),
+		Alias:      m.alias,
 		Sources:    maps.Clone(m.sources),
 	}
 }
@@ -127,4 +130,10 @@ func keyType(public crypto.PublicKey) string {
 func sameKey(a, b crypto.PublicKey) bool {
 	k, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && k.Equal(b)
+}
+
+// MadeOf is m as made of other files than those it was loaded from.
+func (m *Material) MadeOf(sources map[string]string, alias string) *Material {
+	m.sources, m.alias, m.exposed = maps.Clone(sources), alias, nil
+	return m
 }

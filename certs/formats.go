@@ -105,6 +105,7 @@ func (p *parsed) choose(alias, host string, given bool) error {
 func (p *parsed) take(s namedStore, key *keystore.Entry, given bool) error {
 	var rest []keystore.Entry
 	if key != nil {
+		p.alias = key.Alias
 		if key.Locked {
 			p.locked = &lockedKey{file: s.file, where: s.file + keyOf(key.Alias), store: true, own: true,
 				cause: &keystore.LockedError{What: "the private key", Given: given}}
@@ -195,23 +196,54 @@ func (s namedStore) meant(alias, host string) (*keystore.Entry, error) {
 		if host != "" {
 			found += ", and none of them has a certificate for " + host
 		}
-		return nil, problem.New(found, "it has "+s.list(), "name the one that is to serve (--cert-alias)").WithKind(problem.Usage)
+		return nil, &SeveralError{
+			told: problem.New(found, "it has "+s.list(), "name the one that is to serve (--cert-alias)").WithKind(problem.Usage),
+			Keys: s.choices(),
+		}
 	}
 	return slices.MaxFunc(fit, func(a, b *keystore.Entry) int { return a.Certs[0].NotAfter.Compare(b.Certs[0].NotAfter) }), nil
 }
 
 func (s namedStore) hasKeys() bool { return slices.ContainsFunc(s.Entries, keystore.Entry.HasKey) }
 
-// list is the keys of a store in words.
-func (s namedStore) list() string {
-	var all []string
+// SeveralError says that one of several keys must be named.
+type SeveralError struct {
+	told *problem.Error
+	Keys []StoreKey
+}
+
+// StoreKey is a key of a store with what its certificate says.
+type StoreKey struct {
+	Alias    string
+	Names    []string
+	NotAfter time.Time // zero where it has no certificate
+}
+
+func (e *SeveralError) Error() string { return e.told.Error() }
+func (e *SeveralError) Unwrap() error { return e.told }
+
+func (s namedStore) choices() []StoreKey {
+	var all []StoreKey
 	for _, e := range s.Entries {
 		if !e.HasKey() {
 			continue
 		}
-		text := fmt.Sprintf("%q", printable.Text(e.Alias))
+		k := StoreKey{Alias: e.Alias}
 		if len(e.Certs) > 0 {
-			text += fmt.Sprintf(" for %s until %s", title(e.Certs[0]), e.Certs[0].NotAfter.UTC().Format(time.DateOnly))
+			k.Names, k.NotAfter = names(e.Certs[0]), e.Certs[0].NotAfter
+		}
+		all = append(all, k)
+	}
+	return all
+}
+
+// list is the keys of a store in words.
+func (s namedStore) list() string {
+	var all []string
+	for _, k := range s.choices() {
+		text := fmt.Sprintf("%q", printable.Text(k.Alias))
+		if !k.NotAfter.IsZero() {
+			text += fmt.Sprintf(" for %s until %s", strings.Join(k.Names, ", "), k.NotAfter.UTC().Format(time.DateOnly))
 		}
 		all = append(all, text)
 	}

@@ -108,6 +108,7 @@ func loadOnce(open func(path string) (*os.File, error), p Paths, passwords [][]b
 	if all.locked != nil && !sameKey(m.leaf.PublicKey, m.public) {
 		return nil, all.locked.error(u.Ask != nil) // the other key is not the certificate's
 	}
+	m.alias = all.alias
 	return m, nil
 }
 

@@ -29,6 +29,7 @@ type parsed struct {
 	stores []namedStore
 	locked *lockedKey // a key that needs a password, nil where none does
 	opened bool       // a key was under a password
+	alias  string     // of the key that choose has taken
 }
 
 // privateKey is a key block as it stood in the file and its public half.

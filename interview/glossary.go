@@ -15,7 +15,7 @@ var terms = map[string]string{
 	"front":                                "The program that clients connect to, here HAProxy or bitgate's own proxy. It speaks HTTPS with them and plain HTTP with Bitbucket behind it.",
 	"HSTS":                                 "A header by which browsers remember to use HTTPS only for a name. Until it has run out, they do not open plain HTTP under that name.",
 	"journal":                              "What a run notes before and after each change, beside the backups. With it a run can be taken back or settled after a power cut.",
-	"PEM":                                  "Certificates and keys as text, between lines of BEGIN and END. Files that end in .p12, .pfx or .der are something else and must be converted.",
+	"PEM":                                  "Certificates and keys as text, between lines of BEGIN and END. Files that end in .p12, .pfx, .jks, .p7b or .der hold the same in other forms, and are read too.",
 	"proxyName, proxyPort, scheme, secure": "The connector's settings that tell Bitbucket how clients reach it through the front. Without them its redirects lead to plain HTTP, and logins may be refused.",
 	"redirect":                             "An answer that sends a client to another address. Browsers follow it everywhere, git only at the start of a fetch or push, and other programs often not at all.",
 	"SNI":                                  "The host name that a client says before it gets a certificate. By it one address can serve several names.",

@@ -10,8 +10,9 @@ import (
 
 // Words of the interview that are no questions' keys.
 const (
-	PasswordID = "admin-password"
-	StepReview = "review"
+	PasswordID     = "admin-password"
+	CertPasswordID = "cert-password"
+	StepReview     = "review"
 )
 
 // MaxRefusals passwords are tried in a session; Bitbucket shows a CAPTCHA
@@ -44,6 +45,8 @@ type Machine struct {
 	Diffs func(f setup.Facts, p setup.Plan) []setup.FileDiff
 	// SignsIn: a password can be tried.
 	SignsIn bool
+	// Unlocks: a password of the certificate's files can be tried.
+	Unlocks bool
 	// Dir is where relative paths start, "" to leave them as they are.
 	Dir string
 }
@@ -53,7 +56,7 @@ type Machine struct {
 func New(m Machine, input setup.Answers, src setup.Sources, answered []string) *Interview {
 	iv := &Interview{machine: m, Input: input, inputSources: setup.Sources{}, Answers: input, Sources: src, done: map[string]bool{}}
 	for _, id := range answered {
-		iv.done[id] = id != PasswordID
+		iv.done[id] = !secret(id)
 	}
 	for k, v := range src {
 		iv.inputSources[k] = v
@@ -144,7 +147,7 @@ func (iv *Interview) After(q Question, visited bool) (Question, bool) {
 func (iv *Interview) Answered() []string {
 	var out []string
 	for _, q := range questions {
-		if iv.done[q.ID] && q.ID != PasswordID {
+		if iv.done[q.ID] && !secret(q.ID) {
 			out = append(out, q.ID)
 		}
 	}
@@ -267,6 +270,12 @@ func (iv *Interview) OutsideAnswers() int {
 // Done reports whether the question was answered, in this session or in the
 // one that it resumes.
 func (iv *Interview) Done(id string) bool { return iv.done[id] }
+
+// secret questions are asked in each session anew.
+func secret(id string) bool { return id == PasswordID || id == CertPasswordID }
+
+// Unlocked takes note that the certificate's files were opened.
+func (iv *Interview) Unlocked() { iv.done[CertPasswordID] = true }
 
 // SignIn takes note of the administrator whom Bitbucket let in.
 func (iv *Interview) SignIn(user string) { iv.SignedIn, iv.done[PasswordID] = user, true }

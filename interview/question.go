@@ -109,6 +109,10 @@ func (q Question) ScreenKind() Kind {
 	return q.Kind
 }
 
+// Judged reports whether an answer that the slow checks find unfit is asked for again:
+// files, and what is in them.
+func (q Question) Judged() bool { return q.ScreenKind() == Path || q.ID == "cert-alias" }
+
 // Writes lists the keys an answer may change.
 func (q Question) Writes() []string {
 	if len(q.keys) > 0 {

@@ -11,8 +11,8 @@ func certificateQuestions() []Question {
 	return []Question{
 		pathField(Question{
 			ID: "cert", Step: setup.StepHAProxy, Title: "Certificate file", Example: "/etc/letsencrypt/live/git.example.com/fullchain.pem",
-			Why:   "The certificate must be on this machine, as PEM. One file with certificate, chain and key is fine too.",
-			Help:  "certificate (PEM), with or without its chain",
+			Why:   "The certificate must be on this machine. PEM, PKCS#12 (.pfx, .p12), JKS, .p7b and DER are read; one file with certificate, chain and key is fine too.",
+			Help:  "certificate with or without its chain (PEM, DER, PKCS#7), or a key store with its key (PKCS#12, JKS, JCEKS)",
 			Asked: "always", keys: []string{"cert", "pem", "key"}, Slow: true, Looks: true, required: true,
 			when: func(*Interview) bool { return true },
 			show: func(f setup.Facts, a setup.Answers) string {
@@ -40,12 +40,48 @@ func certificateQuestions() []Question {
 				return oneLine(text)
 			},
 		}, func(a *setup.Answers) *string { return &a.Cert }),
+		{
+			ID: CertPasswordID, Virtual: true, Step: setup.StepHAProxy, Title: "Password of the certificate's files", Kind: Password,
+			Why:   "It opens the key store or the key on this machine, and is kept nowhere. The front gets a copy without it that only root can read.",
+			Asked: "when the files are under a password and none is given", required: true,
+			Get: func(setup.Answers) string { return "" }, Set: func(*setup.Answers, string) error { return nil },
+			when: func(iv *Interview) bool {
+				return iv.machine.Unlocks && iv.Facts.Certificate.Locked && iv.certificateSeen() && iv.Answers.CertPasswordFile == ""
+			},
+		},
+		textField(Question{
+			ID: "cert-alias", Step: setup.StepHAProxy, Title: "Which key of the store", Arg: "NAME", Kind: Text,
+			Why:   "A key store may hold several keys. The front serves one of them.",
+			Help:  "name of the key in a key store that has several",
+			Asked: "when a key store has several keys, none or several of them for the public URL's host", Slow: true, Looks: true, required: true,
+			when: func(iv *Interview) bool { return len(iv.Facts.Certificate.Aliases) > 0 && iv.certificateSeen() },
+			show: func(f setup.Facts, a setup.Answers) string {
+				if a.CertAlias == "" && len(f.Certificate.Aliases) > 0 {
+					return f.Certificate.Aliases[0].Alias
+				}
+				return a.CertAlias
+			},
+			Because: func(f setup.Facts, _ setup.Answers) string {
+				var all []string
+				for _, k := range f.Certificate.Aliases {
+					all = append(all, k.Alias+" ("+strings.Join(k.Names, ", ")+", until "+k.NotAfter+")")
+				}
+				return strings.Join(all, "; ")
+			},
+		}, func(a *setup.Answers) *string { return &a.CertAlias }, oneLine),
+		pathField(Question{
+			ID: "cert-password-file", Step: setup.StepHAProxy, Title: "File with the password",
+			Why:  "A password is never given as a flag's value: other users could read it in the process list. A key with a password of its own has it on a second line.",
+			Help: "file with the password of the certificate's files, - for standard input", Looks: true,
+		}, func(a *setup.Answers) *string { return &a.CertPasswordFile }),
 		pathField(Question{
 			ID: "key", Step: setup.StepHAProxy, Title: "Private key file", Example: "empty when the key is in the certificate file",
 			Why:   "The front signs with this key. Its bytes never appear on the screen, in a plan or in a log.",
-			Help:  "private key (PEM)",
+			Help:  "private key (PEM, DER), where it is not in the certificate's file",
 			Asked: "when it was not found beside the certificate", keys: []string{"key", "cert", "pem"}, Slow: true, Looks: true,
-			when: func(iv *Interview) bool { return iv.Facts.KeyOf(iv.Answers.Cert+iv.Answers.PEM) == "" },
+			when: func(iv *Interview) bool {
+				return iv.Facts.KeyOf(iv.Answers.Cert+iv.Answers.PEM) == "" && !(iv.certificateSeen() && iv.Facts.Certificate.WithKey)
+			},
 			enter: func(f setup.Facts, a *setup.Answers, text string) error {
 				a.Key = strings.TrimSpace(text)
 				switch {
@@ -60,7 +96,7 @@ func certificateQuestions() []Question {
 		pathField(Question{
 			ID: "chain", Step: setup.StepHAProxy, Title: "Chain file", Example: "empty when the certificate file has the chain",
 			Why:   "Git and Java clients refuse a certificate whose intermediate certificates are missing, even where browsers do not.",
-			Help:  "intermediate certificates (PEM), where the certificate file has none",
+			Help:  "intermediate certificates (PEM, DER, PKCS#7), where the certificate file has none",
 			Asked: "when the certificate file has no chain", Slow: true, Looks: true,
 			when: func(iv *Interview) bool { return iv.Answers.PEM == "" && chainMissing(iv.Facts, iv.Answers) },
 		}, func(a *setup.Answers) *string { return &a.Chain }),
@@ -70,6 +106,12 @@ func certificateQuestions() []Question {
 			Help: "one PEM with certificate, chain and key, instead of --cert and --key", Slow: true, Looks: true,
 		}, func(a *setup.Answers) *string { return &a.PEM }),
 	}
+}
+
+// certificateSeen reports whether what is known is about the certificate that is named.
+func (iv *Interview) certificateSeen() bool {
+	s := iv.Facts.Scope
+	return iv.Facts.Certificate.Given && s != nil && s.Cert == setup.CertPaths(iv.Answers)
 }
 
 // chainMissing reports whether the look at this certificate missed an intermediate.

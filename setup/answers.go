@@ -25,6 +25,8 @@ type Answers struct {
 	Cert              string        `yaml:"cert,omitempty" json:"cert,omitempty"`
 	Key               string        `yaml:"key,omitempty" json:"key,omitempty"`
 	Chain             string        `yaml:"chain,omitempty" json:"chain,omitempty"`
+	CertPasswordFile  string        `yaml:"cert-password-file,omitempty" json:"-"`
+	CertAlias         string        `yaml:"cert-alias,omitempty" json:"cert-alias,omitempty"`
 	PEM               string        `yaml:"pem,omitempty" json:"pem,omitempty"`
 	Nodes             []string      `yaml:"node,omitempty" json:"node,omitempty"` // NAME=HOST:PORT, see package node
 	PartialService    bool          `yaml:"partial-service,omitempty" json:"partial-service,omitempty"`

@@ -78,7 +78,7 @@ func (b *builder) certificate(s *Step) (string, error) {
 	}
 	change := &CertificateChange{
 		Path: path, Before: b.f.Bundle.DigestOrAbsent(), After: cert.Digest,
-		Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, Sources: cert.Sources,
+		Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, Alias: cert.Alias, Sources: cert.Sources,
 	}
 	if group := b.f.FrontReader.Group; b.a.Front == FrontHAProxy && group != "" {
 		change.Mode, change.Group = 0o640, group // HAProxy is started as that user and reads it so
@@ -209,5 +209,5 @@ func (b *builder) serveFront(s *Step, target string, verb service.Verb) {
 }
 
 func CertPaths(a Answers) certs.Paths {
-	return certs.Paths{Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM}
+	return certs.Paths{Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM, Alias: a.CertAlias}
 }

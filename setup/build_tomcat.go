@@ -162,7 +162,7 @@ func (b *builder) keyStore(s *Step) error {
 	major, _, _ := strings.Cut(b.a.Version, ".")
 	n, _ := strconv.Atoi(major) // an unknown one is old
 	s.Changes = append(s.Changes, Change{Phase: PhaseUpstreamFiles, KeyStore: &KeyStoreChange{
-		Path: have.Path, Before: have.Digest, Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, Sources: cert.Sources,
+		Path: have.Path, Before: have.Digest, Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, Alias: cert.Alias, Sources: cert.Sources,
 		Bundle: cert.Digest, Leaf: cert.Leaf, Config: config, Port: b.ownTLSWanted("").Port, Legacy: n < 8,
 		UID: b.f.Bitbucket.UID, GID: b.f.Bitbucket.GID,
 	}})

@@ -121,8 +121,12 @@ type Instance struct {
 // Certificate is the material named by the answers, without key bytes.
 type Certificate struct {
 	Given    bool
-	Error    string // why it could not be loaded
-	Do       string // and what to do about it, where that is known
+	Error    string             // why it could not be loaded
+	Locked   bool               // and that is for want of a password
+	WithKey  bool               // the key is in the certificate's own file
+	Alias    string             // of the key in a key store
+	Aliases  []CertificateAlias // the keys among which one must be named
+	Do       string             // and what to do about it, where that is known
 	Sources  map[string]string
 	Digest   string // SHA-256 of the bundle that would be written
 	Leaf     string // SHA-256 of the certificate alone
@@ -133,6 +137,13 @@ type Certificate struct {
 	Findings []problem.Finding
 	Renewer  Renewer // who makes a new one in the same files
 	Hooked   bool    // and makes the bundle again, too
+}
+
+// CertificateAlias is a key of a store with what its certificate says.
+type CertificateAlias struct {
+	Alias    string
+	Names    []string
+	NotAfter string // date
 }
 
 // Renewer is certs.Renewer.

@@ -19,11 +19,12 @@ type KeyStoreChange struct {
 	Key     string            `json:"key,omitempty"`
 	Chain   string            `json:"chain,omitempty"`
 	PEM     string            `json:"pem,omitempty"`
-	Sources map[string]string `json:"sources"` // path -> SHA-256
-	Bundle  string            `json:"bundle"`  // SHA-256 of certificate, chain and key as one PEM
-	Leaf    string            `json:"leaf"`    // SHA-256 of the certificate that clients are then shown
-	Config  string            `json:"config"`  // the file whose connector opens it
-	Port    int               `json:"port"`    // of that connector
+	Alias   string            `json:"alias,omitempty"` // of the key, where these files are a key store
+	Sources map[string]string `json:"sources"`         // path -> SHA-256
+	Bundle  string            `json:"bundle"`          // SHA-256 of certificate, chain and key as one PEM
+	Leaf    string            `json:"leaf"`            // SHA-256 of the certificate that clients are then shown
+	Config  string            `json:"config"`          // the file whose connector opens it
+	Port    int               `json:"port"`            // of that connector
 	Legacy  bool              `json:"legacy,omitempty"`
 	UID     int               `json:"uid"`
 	GID     int               `json:"gid"`

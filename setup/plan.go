@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"bitgate/certs"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/internal/splice"
@@ -109,9 +110,15 @@ type CertificateChange struct {
 	Key     string            `json:"key,omitempty"`
 	Chain   string            `json:"chain,omitempty"`
 	PEM     string            `json:"pem,omitempty"`
+	Alias   string            `json:"alias,omitempty"` // of the key in a key store
 	Sources map[string]string `json:"sources"`         // path -> SHA-256
 	Mode    uint32            `json:"mode,omitempty"`  // of a created file; 0600 where it is 0
 	Group   string            `json:"group,omitempty"` // of a created file, whose members read it; "" for none
+}
+
+// Files are the sources.
+func (c *CertificateChange) Files() certs.Paths {
+	return certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM, Alias: c.Alias}
 }
 
 // BaseURLChange is done through Bitbucket itself.

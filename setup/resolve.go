@@ -199,7 +199,7 @@ func Missing(f Facts, a Answers) []string {
 	need(a.Version == "" && upstreamSteps(a), "bitbucket-version")
 	if !a.Skips(StepHAProxy) {
 		need(a.PEM == "" && a.Cert == "", "cert")
-		need(a.PEM == "" && a.Key == "", "key")
+		need(a.PEM == "" && a.Key == "" && !f.Certificate.WithKey, "key")
 	}
 	if NeedsLogin(f, a) {
 		need(a.AdminUser == "", "admin-user")

@@ -19,6 +19,7 @@ type askScreen struct {
 	prefill   string // what stood in the field at first
 	invalid   string // why the last Enter was refused
 	signingIn bool
+	unlocking bool
 	judging   bool // Enter was pressed; the answer is being looked at
 	preview   interview.Preview
 	advice    []problem.Finding
@@ -75,7 +76,7 @@ func (s *askScreen) refreshPreview() {
 }
 
 func (s *askScreen) key(msg tea.KeyMsg) tea.Cmd {
-	if s.signingIn || s.judging {
+	if s.signingIn || s.unlocking || s.judging {
 		return nil
 	}
 	switch msg.String() {
@@ -124,8 +125,11 @@ func (s *askScreen) back() tea.Cmd {
 // submit is Enter on the question.
 func (s *askScreen) submit() tea.Cmd {
 	text := s.field.text
-	if s.q.ID == interview.PasswordID {
+	switch s.q.ID {
+	case interview.PasswordID:
 		return s.signIn(text)
+	case interview.CertPasswordID:
+		return s.unlock(text)
 	}
 	if err := s.iv.Answer(s.q, text); err != nil {
 		s.invalid = err.Error()
@@ -136,7 +140,7 @@ func (s *askScreen) submit() tea.Cmd {
 		cmds = append(cmds, s.look())
 	}
 	cmds = append(cmds, s.checkNow(s.q, text))
-	if s.q.ScreenKind() == interview.Path && (s.looking || s.checks[s.q.ID].running) {
+	if s.q.Judged() && (s.looking || s.checks[s.q.ID].running) {
 		s.judging = true
 		return tea.Batch(cmds...)
 	}
@@ -151,7 +155,7 @@ func (s *askScreen) judged() tea.Cmd {
 	}
 	s.judging = false
 	for _, f := range s.checks[s.q.ID].findings {
-		if f.Level == problem.Fail && s.q.ScreenKind() == interview.Path {
+		if f.Level == problem.Fail && s.q.Judged() {
 			s.invalid = strings.Join(append([]string{f.Found}, nonEmpty(f.Do)...), "; ")
 			s.iv.Reopen(s.q.ID)
 			return nil

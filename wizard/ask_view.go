@@ -109,7 +109,7 @@ func (s *askScreen) stepHeading(w int) []string {
 	var before []interview.Question
 	width := 0
 	for _, q := range interview.Questions() {
-		answered := s.iv.Done(q.ID) && s.iv.Open(q) || q.ID == interview.PasswordID && s.iv.SignedIn != "" && s.iv.Done(q.ID)
+		answered := s.iv.Done(q.ID) && s.iv.Open(q) || q.ID == interview.PasswordID && s.iv.SignedIn != "" && s.iv.Done(q.ID) || q.ID == interview.CertPasswordID && s.iv.Done(q.ID)
 		if q.ID != s.q.ID && q.Step == s.q.Step && answered {
 			before = append(before, q)
 			width = max(width, len(q.Title))
@@ -138,6 +138,10 @@ func (s *askScreen) questionLines(w int) []string {
 	switch {
 	case s.signingIn:
 		lines = append(lines, s.spinner()+"signing in as "+s.iv.Answers.AdminUser)
+	case s.unlocking:
+		lines = append(lines, s.spinner()+"opening "+s.iv.Answers.Cert+s.iv.Answers.PEM)
+	case s.judging && q.ScreenKind() == interview.Password:
+		lines = append(lines, s.spinner()+"looking at "+s.iv.Answers.Cert+s.iv.Answers.PEM)
 	case s.judging:
 		lines = append(lines, s.spinner()+"looking at "+s.field.text)
 	case s.invalid != "":

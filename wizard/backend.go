@@ -36,6 +36,10 @@ type Backend struct {
 	// Credentials. The session stays on the backend's side; the wizard
 	// overwrites password when Login returns.
 	Login func(ctx context.Context, user string, password []byte) error
+	// Unlock tries a password of the certificate's files once. A refusal is an
+	// error; the backend keeps what fits until the run has ended, and the wizard
+	// overwrites password when Unlock returns.
+	Unlock func(ctx context.Context, a setup.Answers, password []byte) error
 	// Apply carries the plan out. When ctx ends it takes back what was done.
 	Apply func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error)
 	// Verify checks from outside, after apply.
@@ -135,5 +139,5 @@ type Outcome struct {
 
 // interviewWith is the interview of one session at b.
 func interviewWith(b Backend, input setup.Answers, src setup.Sources, o Options) *interview.Interview {
-	return interview.New(interview.Machine{Resolve: b.Resolve, Build: b.Build, Diffs: b.Diffs, SignsIn: b.Login != nil, Dir: o.Dir}, input, src, o.Resumed.Answered)
+	return interview.New(interview.Machine{Resolve: b.Resolve, Build: b.Build, Diffs: b.Diffs, SignsIn: b.Login != nil, Unlocks: b.Unlock != nil, Dir: o.Dir}, input, src, o.Resumed.Answered)
 }

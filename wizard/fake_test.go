@@ -21,6 +21,8 @@ import (
 type machine struct {
 	facts    setup.Facts
 	password string
+	keyStore string // the password of the certificate's file, which then holds two keys; "" for PEM
+	unlocked bool
 	wrong    error // of CheckPlan's findings
 	failWith error // of Apply
 	decision []setup.Decision
@@ -56,7 +58,15 @@ func (m *machine) backend() Backend {
 	return Backend{
 		Detect: func(ctx context.Context, input setup.Answers) (setup.Facts, error) {
 			m.detected++
-			return m.facts, ctx.Err()
+			f := m.facts
+			if m.keyStore != "" && input.Cert != "" {
+				f.Scope = &setup.Scope{Cert: setup.CertPaths(input)}
+				f.Certificate.Given, f.Certificate.WithKey, f.Certificate.Locked = true, true, !m.unlocked
+				if m.unlocked && input.CertAlias == "" {
+					f.Certificate.Aliases = []setup.CertificateAlias{{Alias: "old", Names: []string{"git.example.com"}, NotAfter: "2027-01-01"}, {Alias: "tomcat"}}
+				}
+			}
+			return f, ctx.Err()
 		},
 		Resolve: fakeResolve, Build: fakeBuild, Diffs: fakeDiffs,
 		Check: func(_ context.Context, id string, _ setup.Facts, a setup.Answers) []problem.Finding {
@@ -78,6 +88,12 @@ func (m *machine) backend() Backend {
 			m.logins++
 			if string(password) != m.password {
 				return problem.New("Bitbucket refused the password of "+user, "", "").WithKind(problem.Credentials)
+			}
+			return nil
+		},
+		Unlock: func(_ context.Context, _ setup.Answers, password []byte) error {
+			if m.unlocked = string(password) == m.keyStore; !m.unlocked {
+				return problem.New("/c.pfx: the password does not open the PKCS#12 key store", "", "try again")
 			}
 			return nil
 		},

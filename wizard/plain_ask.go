@@ -20,8 +20,11 @@ func (p *prompter) ask(q interview.Question) error {
 		p.say("", title)
 	}
 	p.say("", q.Why, p.o.Notes[q.ID])
-	if q.ID == interview.PasswordID {
+	switch q.ID {
+	case interview.PasswordID:
 		return p.signIn()
+	case interview.CertPasswordID:
+		return p.unlock(q)
 	}
 	prefill := p.iv.Prefill(q)
 	if candidate, err := p.iv.Preview(q, prefill); err == nil || q.ID != "url" {
@@ -121,7 +124,7 @@ func (p *prompter) follow(q interview.Question) (fit bool, err error) {
 	}
 	findings := p.b.Check(p.ctx, q.ID, p.iv.Facts, p.iv.Answers)
 	p.findings(findings)
-	return q.ScreenKind() != interview.Path || interview.Failures(findings) == 0, p.ctxErr()
+	return !q.Judged() || interview.Failures(findings) == 0, p.ctxErr()
 }
 
 func (p *prompter) ctxErr() error {

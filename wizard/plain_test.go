@@ -61,6 +61,14 @@ var runs = map[string]struct {
 			return slices.Equal(a.Nodes, []string{"one=10.0.0.1:7990", "two=10.0.0.2:7990"}) && a.PartialService
 		},
 	},
+	"a key store": {
+		machine: func(m *machine) { m.keyStore = "secret" },
+		typed: map[string]string{
+			"url": "git.example.com", "admin-user": "admin", interview.PasswordID: "correct horse", "cert": "/c.pfx",
+			interview.CertPasswordID: "secret", "cert-alias": "tomcat",
+		},
+		want: func(a setup.Answers) bool { return a.Cert == "/c.pfx" && a.Key == "" && a.CertAlias == "tomcat" },
+	},
 	"little found": {
 		machine: func(m *machine) {
 			m.facts.Bitbucket.Home, m.facts.Bitbucket.Version, m.facts.Instance.Version = "", "", ""

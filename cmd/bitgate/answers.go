@@ -139,6 +139,9 @@ func answersText(a setup.Answers, comment string) ([]byte, error) {
 	if a.AdminPasswordFile == "-" {
 		a.AdminPasswordFile = "" // nobody stands at the other end of the pipe next time
 	}
+	if a.CertPasswordFile == "-" {
+		a.CertPasswordFile = ""
+	}
 	var text bytes.Buffer
 	text.WriteString("# Answers for bitgate. The keys are the names of its flags; there is no secret in here.\n" + comment)
 	e := yaml.NewEncoder(&text)

@@ -9,34 +9,38 @@ import (
 	"strings"
 
 	"bitgate/bitbucket"
+	"bitgate/certs"
 	"bitgate/cmd/bitgate/view"
 	"bitgate/internal/child"
 	"bitgate/internal/problem"
 	"bitgate/setup"
-	"bitgate/setup/check"
 	"bitgate/setup/detect"
 	"bitgate/wizard"
 )
 
 // backend is the machine as the wizard sees it.
 func (ses *session) backend(v verifyFlags) wizard.Backend {
+	ses.creds.cert.prompt = nil // the wizard asks
 	var result setup.Result
 	var end view.End
 	b := wizard.Backend{
 		Detect: func(ctx context.Context, said setup.Answers) (setup.Facts, error) {
 			probe := ses.probe
-			probe.Input = said
+			probe.Input, probe.Unlock = said, ses.creds.cert.ask(ctx)
 			f, err := detect.Facts(ctx, probe)
 			ses.facts = ses.known(f)
 			ses.creds.home = vouched(f)
 			return ses.facts, err
 		},
-		Resolve:   setup.Resolve,
-		Build:     setup.Build,
-		Diffs:     setup.Diffs,
-		Check:     ses.check,
-		CheckPlan: check.Plan,
-		Login:     ses.login,
+		Resolve: setup.Resolve,
+		Build:   setup.Build,
+		Diffs:   setup.Diffs,
+		Check:   ses.check,
+		CheckPlan: func(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
+			return ses.prover(ctx).Plan(ctx, f, p)
+		},
+		Login:  ses.login,
+		Unlock: ses.unlock,
 		Apply: func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error) {
 			a := ses.applier(ctx, notify)
 			a.Ask = ask
@@ -99,6 +103,20 @@ func (ses *session) login(ctx context.Context, user string, password []byte) err
 	ses.settings = &settings
 	ses.creds.keep(user, secret, base, s)
 	return nil
+}
+
+// unlock tries the password that was typed, beside those before it: a key may have
+// one of its own.
+func (ses *session) unlock(ctx context.Context, a setup.Answers, password []byte) error {
+	ses.creds.cert.keep(bytes.Clone(password))
+	u := certs.Unlock{Ask: ses.creds.cert.ask(ctx)}
+	if !a.URL.IsZero() {
+		u.Host = a.URL.Host()
+	}
+	if _, err := certs.LoadWith(certs.OpenTrusted, setup.CertPaths(a), u); certs.IsLocked(err) {
+		return err
+	}
+	return nil // what else is wrong, the look at the machine says
 }
 
 // savePlan writes the plan into the current directory under a name of its own.

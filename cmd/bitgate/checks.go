@@ -25,8 +25,8 @@ func (ses *session) check(ctx context.Context, question string, _ setup.Facts, a
 		return []problem.Finding{checkName(ctx, a)}
 	case "upstream":
 		return []problem.Finding{ses.checkUpstream(ctx, a)}
-	case "cert", "key", "chain", "pem":
-		return checkCertificate(question, a, time.Now())
+	case "cert", "cert-alias", "key", "chain", "pem":
+		return checkCertificate(question, a, time.Now(), ses.creds.cert.ask(ctx))
 	case "node", "ssh-upstream":
 		return ses.checkNodes(ctx, question, a)
 	}

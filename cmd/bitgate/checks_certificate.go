@@ -1,10 +1,7 @@
 package main
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -15,7 +12,7 @@ import (
 
 // checkCertificate looks at the file that the question is about, and, where that
 // is fit, at what stands so far.
-func checkCertificate(question string, a setup.Answers, now time.Time) []problem.Finding {
+func checkCertificate(question string, a setup.Answers, now time.Time, unlock func(error) ([][]byte, error)) []problem.Finding {
 	file := a.Cert + a.PEM
 	switch {
 	case file == "":
@@ -31,7 +28,7 @@ func checkCertificate(question string, a setup.Answers, now time.Time) []problem
 			return unfit(err)
 		}
 	}
-	return checkMaterial(a, now)
+	return checkMaterial(a, now, unlock)
 }
 
 // unfit is an error with its cure as a finding.
@@ -48,13 +45,9 @@ func checkCertificateFile(a setup.Answers, file string) []problem.Finding {
 	if err := certs.Check(certs.CertPart, file); err != nil {
 		return unfit(err)
 	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return unfit(err)
-	}
-	leaf, found := firstCertificate(data)
-	if !found {
-		return nil
+	leaf := certs.Leaf(file)
+	if leaf == nil {
+		return nil // its password shows it
 	}
 	names := strings.Join(leaf.DNSNames, ", ")
 	if !a.URL.IsZero() && leaf.VerifyHostname(a.URL.Host()) != nil {
@@ -66,25 +59,16 @@ func checkCertificateFile(a setup.Answers, file string) []problem.Finding {
 	return []problem.Finding{{ID: "certificate", Level: problem.OK, Found: fmt.Sprintf("for %s, until %s", names, leaf.NotAfter.Format(time.DateOnly))}}
 }
 
-// firstCertificate is the first that is no authority's, else the first.
-func firstCertificate(data []byte) (first *x509.Certificate, found bool) {
-	for {
-		block, rest := pem.Decode(data)
-		if block == nil {
-			return first, first != nil
-		}
-		if cert, err := x509.ParseCertificate(block.Bytes); block.Type == "CERTIFICATE" && err == nil {
-			if first == nil || first.IsCA && !cert.IsCA {
-				first = cert
-			}
-		}
-		data = rest
-	}
-}
-
 // checkMaterial looks at certificate, chain and key together.
-func checkMaterial(a setup.Answers, now time.Time) []problem.Finding {
-	m, err := certs.Load(setup.CertPaths(a))
+func checkMaterial(a setup.Answers, now time.Time, unlock func(error) ([][]byte, error)) []problem.Finding {
+	u := certs.Unlock{Ask: unlock}
+	if !a.URL.IsZero() {
+		u.Host = a.URL.Host()
+	}
+	m, err := certs.LoadWith(certs.Open, setup.CertPaths(a), u)
+	if certs.IsLocked(err) && !certs.Refused(err) {
+		return nil // its password is asked for next
+	}
 	if err != nil {
 		return unfit(err)
 	}

@@ -118,7 +118,7 @@ func (ses *session) planFor(ctx context.Context, file string, extra []string) (s
 		return plan, err
 	}
 	said := plan.Answers
-	said.AdminPasswordFile = ses.input.AdminPasswordFile
+	said.AdminPasswordFile, said.CertPasswordFile = ses.input.AdminPasswordFile, ses.input.CertPasswordFile
 	if ses.input.AdminUser != "" {
 		said.AdminUser = ses.input.AdminUser
 	}
@@ -128,7 +128,7 @@ func (ses *session) planFor(ctx context.Context, file string, extra []string) (s
 	if err := ses.detect(ctx); err != nil {
 		return plan, err
 	}
-	ses.answers.AdminPasswordFile = said.AdminPasswordFile
+	ses.answers.AdminPasswordFile, ses.answers.CertPasswordFile = said.AdminPasswordFile, said.CertPasswordFile
 	if plan.Empty() {
 		return plan, nil
 	}
@@ -170,7 +170,7 @@ func (ses *session) compare(plan *setup.Plan) error {
 // prove checks the plan before anything changes. Only what is not well is told,
 // and not what the plan's own notes said already.
 func (ses *session) prove(ctx context.Context, plan setup.Plan, show view.Run) error {
-	found, err := check.Plan(ctx, ses.facts, plan)
+	found, err := ses.prover(ctx).Plan(ctx, ses.facts, plan)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -23,33 +24,46 @@ func newCert(p *process) *cobra.Command {
 	return c
 }
 
-// certPaths gives c the flags that name certificate files.
-func certFlags(c *cobra.Command) *certs.Paths {
-	var f certs.Paths
-	c.Flags().StringVar(&f.Cert, "cert", "", "certificate `FILE` (PEM)")
-	c.Flags().StringVar(&f.Key, "key", "", "private key `FILE` (PEM)")
-	c.Flags().StringVar(&f.Chain, "chain", "", "`FILE` with intermediate certificates (PEM)")
-	c.Flags().StringVar(&f.PEM, "pem", "", "one `FILE` with certificate, chain and key")
-	return &f
+// certFiles are the flags that name certificate files, in any format.
+type certFiles struct {
+	certs.Paths
+	passwordFile string
 }
 
-func loadCert(f *certs.Paths) (*certs.Material, error) {
+func (f *certFiles) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.Cert, "cert", "", "certificate `FILE` (PEM, DER, PKCS#7), or a key store with its key (PKCS#12, JKS, JCEKS)")
+	c.Flags().StringVar(&f.Key, "key", "", "private key `FILE` (PEM, DER), where it is not in the certificate's")
+	c.Flags().StringVar(&f.Chain, "chain", "", "`FILE` with intermediate certificates (PEM, DER, PKCS#7)")
+	c.Flags().StringVar(&f.PEM, "pem", "", "one `FILE` with certificate, chain and key")
+	f.addUnlock(c)
+}
+
+func (f *certFiles) addUnlock(c *cobra.Command) {
+	c.Flags().StringVar(&f.passwordFile, "cert-password-file", "", "`FILE` with the password of the certificate's files, - for standard input")
+	c.Flags().StringVar(&f.Alias, "cert-alias", "", "`NAME` of the key in a key store that has several")
+}
+
+// load reads the files; host, if not "", chooses among several keys.
+func (f *certFiles) load(ctx context.Context, p *process, host string) (*certs.Material, error) {
 	if f.PEM == "" && f.Cert == "" {
-		return nil, usage("missing: --cert and --key, or --pem", "")
+		return nil, usage("missing: --cert, with --key where the key is not in it, or --pem", "")
 	}
-	return certs.Load(*f)
+	password := newCertPassword(p, f.passwordFile)
+	defer password.wipe()
+	return certs.LoadWith(certs.Open, f.Paths, certs.Unlock{Ask: password.ask(ctx), Host: host})
 }
 
 func newCertInspect(p *process) *cobra.Command {
 	var host string
-	var files *certs.Paths
+	var files certFiles
 	c := &cobra.Command{
-		Use:     "inspect",
-		Short:   "Report what clients would reject",
-		Example: `  bitgate cert inspect --cert fullchain.pem --key privkey.pem --host git.example.com`,
-		Args:    args(0, 0),
-		RunE: func(*cobra.Command, []string) error {
-			m, err := loadCert(files)
+		Use:   "inspect",
+		Short: "Report what clients would reject",
+		Example: `  bitgate cert inspect --cert fullchain.pem --key privkey.pem --host git.example.com
+  bitgate cert inspect --cert server.pfx`,
+		Args: args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			m, err := files.load(c.Context(), p, host)
 			if err != nil {
 				return err
 			}
@@ -57,7 +71,7 @@ func newCertInspect(p *process) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&host, "host", "", "the public host `NAME` it must be for")
-	files = certFlags(c)
+	files.add(c)
 	return c
 }
 
@@ -85,17 +99,17 @@ func inspectCert(p *process, m *certs.Material, host string) error {
 
 func newCertBundle(p *process) *cobra.Command {
 	var file string
-	var files *certs.Paths
+	var files certFiles
 	c := &cobra.Command{
 		Use:     "bundle",
 		Short:   "Write the one PEM file that HAProxy loads",
 		Example: `  bitgate cert bundle --cert cert.pem --chain chain.pem --key privkey.pem -o /etc/haproxy/git.pem`,
 		Args:    args(0, 0),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			if file == "" {
 				return usage("missing: --out", "the bundle holds the private key, so it is written to a file of mode 0600 only")
 			}
-			m, err := loadCert(files)
+			m, err := files.load(c.Context(), p, "")
 			if err != nil {
 				return err
 			}
@@ -112,7 +126,7 @@ func newCertBundle(p *process) *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&file, "out", "o", "", "write the bundle to `FILE` (mode 0600)")
-	files = certFlags(c)
+	files.add(c)
 	return c
 }
 

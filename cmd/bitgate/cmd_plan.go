@@ -104,7 +104,7 @@ func (ses *session) showObstacles(ctx context.Context, plan setup.Plan, asJSON b
 	if asJSON || plan.Empty() {
 		return nil
 	}
-	found, err := check.Plan(ctx, ses.facts, plan)
+	found, err := ses.prover(ctx).Plan(ctx, ses.facts, plan)
 	if err != nil {
 		return err
 	}

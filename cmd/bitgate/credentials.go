@@ -39,6 +39,8 @@ type credentials struct {
 	typed    int
 	refused  error
 	sessions map[string]*bitbucket.Session // by base
+
+	cert *certPassword // of the certificate's files; another secret, with the same life
 }
 
 // newCredentials finds out where a password can come from; it reads none yet.
@@ -73,6 +75,7 @@ func newCredentials(p *process, a setup.Answers) *credentials {
 			return readPassword(bytes.NewReader(b), file)
 		}
 	}
+	c.cert = newCertPassword(p, a.CertPasswordFile)
 	return c
 }
 
@@ -83,12 +86,23 @@ func exists(file string) bool {
 
 // readPassword takes all of r but one line end.
 func readPassword(r io.Reader, name string) ([]byte, error) {
+	b, err := readAll(r, name)
+	if err == nil && bytes.ContainsRune(b, '\n') {
+		clear(b)
+		return nil, usage(name+" does not hold one password on one line", "")
+	}
+	return b, err
+}
+
+// readAll takes all of r but one line end; there must be something that can be passwords.
+func readAll(r io.Reader, name string) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxPassword+1))
 	if err != nil {
 		return nil, err
 	}
 	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
-	if len(b) == 0 || len(b) > maxPassword || bytes.ContainsAny(b, "\n\x00") {
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")) // as Windows' editors begin a file
+	if len(b) == 0 || len(b) > maxPassword || bytes.ContainsRune(b, 0) {
 		clear(b)
 		return nil, usage(name+" does not hold one password on one line", "")
 	}
@@ -182,5 +196,6 @@ func (c *credentials) wipe() {
 	}
 	c.secret.Wipe()
 	c.have = false
+	c.cert.wipe()
 	clear(c.sessions)
 }

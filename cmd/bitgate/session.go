@@ -10,6 +10,7 @@ import (
 	"bitgate/internal/problem"
 	"bitgate/setup"
 	"bitgate/setup/apply"
+	"bitgate/setup/check"
 	"bitgate/setup/detect"
 	"bitgate/wizard"
 )
@@ -38,6 +39,9 @@ func newSession(p *process, s *sharedFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if input.AdminPasswordFile == "-" && input.CertPasswordFile == "-" {
+		return nil, usage("both passwords are to come from standard input", "give one of them as a file")
+	}
 	return &session{
 		p: p, input: input, inputSources: inputSources, creds: newCredentials(p, input),
 		probe: detect.Probe{
@@ -49,7 +53,7 @@ func newSession(p *process, s *sharedFlags) (*session, error) {
 // look detects with what was said as hints.
 func (ses *session) look(ctx context.Context, said setup.Answers) (setup.Facts, error) {
 	probe := ses.probe
-	probe.Input = said
+	probe.Input, probe.Unlock = said, ses.creds.cert.ask(ctx)
 	f, err := detect.Facts(ctx, probe)
 	if err != nil {
 		return f, err
@@ -82,6 +86,11 @@ func shellWord(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// prover proves plans with the session's passwords.
+func (ses *session) prover(ctx context.Context) check.Prover {
+	return check.Prover{Unlock: ses.creds.cert.ask(ctx)}
 }
 
 // detect looks and resolves.
@@ -163,7 +172,7 @@ func (ses *session) plan(ctx context.Context, extra ...string) (setup.Plan, erro
 // applier carries the session's plan out.
 func (ses *session) applier(ctx context.Context, notify func(setup.Event)) *apply.Applier {
 	ses.p.changing.Store(true)
-	a := &apply.Applier{StateDir: ses.probe.StateDir, Notify: notify, Serve: ses.serve}
+	a := &apply.Applier{StateDir: ses.probe.StateDir, Notify: notify, Serve: ses.serve, Unlock: ses.creds.cert.ask(ctx)}
 	if ses.creds.available() {
 		a.Login = ses.creds.Login
 	}

@@ -20,7 +20,9 @@ type Applier struct {
 	StateDir string
 	// Login gives an administrator's session under the upstream base; nil
 	// where no credentials were given.
-	Login  func(ctx context.Context, base string) (*bitbucket.Session, error)
+	Login func(ctx context.Context, base string) (*bitbucket.Session, error)
+	// Unlock gives the passwords of certificate files that have one; see certs.Unlock.
+	Unlock func(locked error) ([][]byte, error)
 	Serve  func(ctx context.Context, config string) error // starts the built-in front beside this run; nil: by hand
 	Ask    setup.Ask                                      // nil without a terminal
 	Notify func(setup.Event)                              // may be nil
@@ -81,7 +83,7 @@ func (a *Applier) Apply(ctx context.Context, p setup.Plan) (setup.Result, error)
 				return setup.Result{}, err
 			}
 		}
-		p, made, err := prepare(p)
+		p, made, err := a.prepare(p)
 		if err != nil {
 			return setup.Result{}, err
 		}

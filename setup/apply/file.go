@@ -105,7 +105,7 @@ func groupID(name string) (int, error) {
 // writeBundle makes the PEM bundle from its sources, readable by root and, where
 // the front is started as another user, by that one.
 func (a *Applier) writeBundle(c *setup.CertificateChange) error {
-	m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM})
+	m, err := certs.LoadWith(certs.OpenTrusted, c.Files(), certs.Unlock{Ask: a.Unlock})
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 // key store, in the file that gets it, and the key store. It returns the plan with the
 // digests of both, which journal, recover and undo go by, and their bytes by the number
 // of the change.
-func prepare(p setup.Plan) (setup.Plan, map[int][]byte, error) {
+func (a *Applier) prepare(p setup.Plan) (setup.Plan, map[int][]byte, error) {
 	c := p.KeyStoreOf()
 	if c == nil {
 		return p, nil, nil
@@ -44,7 +44,7 @@ func prepare(p setup.Plan) (setup.Plan, map[int][]byte, error) {
 			made[i], e.After = data, atomicfile.Digest(data)
 		}
 	}
-	store, err := keyStore(c, data)
+	store, err := a.keyStore(c, data)
 	if err != nil {
 		return p, nil, err
 	}
@@ -90,8 +90,8 @@ func withPassword(e *setup.FileEdit, password string) []splice.Splice {
 
 // keyStore makes the key store from its sources, for the password that stands in the
 // configuration.
-func keyStore(c *setup.KeyStoreChange, config []byte) ([]byte, error) {
-	m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM})
+func (a *Applier) keyStore(c *setup.KeyStoreChange, config []byte) ([]byte, error) {
+	m, err := certs.LoadWith(certs.OpenTrusted, certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM, Alias: c.Alias}, certs.Unlock{Ask: a.Unlock})
 	if err != nil {
 		return nil, err
 	}

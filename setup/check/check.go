@@ -20,6 +20,16 @@ import (
 // copy, free ports, writable folders, the certificate, Bitbucket's state. A
 // finding of level Fail forbids apply.
 func Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
+	return Prover{}.Plan(ctx, f, p)
+}
+
+// Prover is Plan with the passwords of certificate files that have one.
+type Prover struct {
+	Unlock func(locked error) ([][]byte, error) // see certs.Unlock; nil where there are none
+}
+
+// Plan is the function of that name.
+func (pr Prover) Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
 	var out []problem.Finding
 	out = append(out, checkBitbucket(f, p)...)
 	out = append(out, checkNodes(f, p)...)
@@ -30,7 +40,7 @@ func Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, 
 	out = append(out, Host(ctx, f.Root, p.Answers)...)
 	out = append(out, checkSystemd(ctx, f, p)...)
 	if p.Answers.Front == setup.FrontHAProxy && f.HAProxy.Bin != "" && !p.Answers.Skips(setup.StepHAProxy) {
-		found, err := checkHAProxy(ctx, f, p)
+		found, err := pr.checkHAProxy(ctx, f, p)
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +116,7 @@ func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 // checkHAProxy runs the real program over the set as it will be. What bitgate
 // adds may mend the present set (the first listener, the end of the last line),
 // so that one is looked at only to tell whose fault a refusal is.
-func checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
+func (pr Prover) checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
 	var set, present, extra []live.Candidate
 	for _, file := range f.HAProxyFiles {
 		after, err := p.Applied(file.Path, file.Data)
@@ -122,7 +132,7 @@ func checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.F
 	}
 	for _, r := range p.Ordered() {
 		if c := p.At(r).Certificate; c != nil {
-			m, err := certs.Load(certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM})
+			m, err := certs.LoadWith(certs.Open, c.Files(), certs.Unlock{Ask: pr.Unlock})
 			if err != nil {
 				return nil, err
 			}

@@ -21,6 +21,7 @@ type Probe struct {
 	Proc     string // process table
 	Program  string // path of this binary, for the systemd unit
 	Now      time.Time
+	Unlock   func(locked error) ([][]byte, error) // see certs.Unlock; nil where nobody can be asked
 }
 
 // facts are being gathered.

@@ -55,18 +55,22 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 		return err
 	}
 	f.findReader()
-	material := f.loadCertificate(input, where, p.Now)
+	if where.Bundle != "" {
+		if f.Bundle, err = atomicfile.Read(where.Bundle); err != nil {
+			return err
+		}
+	}
+	material := f.loadCertificate(input, where, p)
 	if where.Front == setup.FrontTomcat && !input.URL.IsZero() && f.Layout.Properties != "" {
 		if err := f.readKeyStore(ctx, input, material); err != nil {
 			return err
 		}
 	}
 	if where.Bundle != "" {
-		if f.Bundle, err = atomicfile.Read(where.Bundle); err == nil && !f.Bundle.Absent && where.Front == setup.FrontHAProxy &&
-			f.FrontReader.User != "" && !readable(where.Bundle, f.FrontReader) {
+		if !f.Bundle.Absent && where.Front == setup.FrontHAProxy && f.FrontReader.User != "" && !readable(where.Bundle, f.FrontReader) {
 			f.FrontReader.Unreadable = append(f.FrontReader.Unreadable, where.Bundle)
 		}
-		if err == nil && !f.Bundle.Absent && f.Certificate.Error == "" && !trusted.User(uint32(f.Bundle.UID)) {
+		if !f.Bundle.Absent && f.Certificate.Error == "" && !trusted.User(uint32(f.Bundle.UID)) {
 			f.Certificate.Error = fmt.Sprintf("the bundle would replace %s, which belongs to %s", where.Bundle, trusted.Who(uint32(f.Bundle.UID)))
 			f.Certificate.Do = "look at that file and remove it, or let root own it"
 		}
@@ -115,24 +119,22 @@ func (f *facts) findCertificates(p Probe) {
 
 // loadCertificate reads the certificate only to describe it; keys do not stay in the
 // facts. It is nil where there is none that can be read.
-func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, now time.Time) *certs.Material {
+func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, p Probe) *certs.Material {
 	if a.PEM == "" && a.Cert == "" {
 		return nil
 	}
 	f.Certificate.Given = true
-	m, err := certs.LoadBy(certs.OpenTrusted, setup.CertPaths(a))
+	m, err := f.material(a, p)
 	if err != nil {
-		f.Certificate.Error = err.Error()
-		var told *problem.Error
-		if errors.As(err, &told) {
-			f.Certificate.Do = told.Do
-		}
+		f.notLoaded(a, err)
 		return nil
 	}
+	f.Certificate.WithKey = a.Key == "" && a.PEM == ""
 	info := m.Info()
 	f.Certificate.Sources = info.Sources
 	f.Certificate.Digest = m.BundleDigest()
 	f.Certificate.Leaf = m.LeafDigest()
+	f.Certificate.Alias = info.Alias
 	f.Certificate.Names = info.Names
 	f.Certificate.Subject = info.Subject
 	renewer := certs.RenewerOf(a.PEM + a.Cert)
@@ -142,9 +144,26 @@ func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, now time.Tim
 		f.Certificate.InPlace = a.PEM // already exactly what HAProxy wants
 	}
 	if !a.URL.IsZero() {
-		f.Certificate.Findings = m.Inspect(a.URL.Host(), now)
+		f.Certificate.Findings = m.Inspect(a.URL.Host(), p.Now)
 	}
 	return m
+}
+
+// notLoaded says why the certificate cannot be used, and what can be asked for.
+func (f *facts) notLoaded(a setup.Answers, err error) {
+	f.Certificate.Error, f.Certificate.Locked = err.Error(), certs.IsLocked(err)
+	f.Certificate.WithKey = a.Key == "" && a.PEM == "" && f.Certificate.Locked
+	if told, is := errors.AsType[*problem.Error](err); is {
+		f.Certificate.Do = told.Do
+	}
+	several, is := errors.AsType[*certs.SeveralError](err)
+	if !is {
+		return
+	}
+	f.Certificate.WithKey = true
+	for _, k := range several.Keys {
+		f.Certificate.Aliases = append(f.Certificate.Aliases, setup.CertificateAlias{Alias: k.Alias, Names: k.Names, NotAfter: k.NotAfter.Format(time.DateOnly)})
+	}
 }
 
 // findReader says as whom HAProxy's service reads the bundle. A group that its unit

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+
+	"bitgate/bitbucket"
+	"bitgate/certs"
+	"bitgate/internal/problem"
+)
+
+// certPassword is what opens the certificate's files, on its way from a file, a
+// prompt, standard input or systemd. It is read when a file turns out to be locked,
+// once, and kept until the run has ended.
+type certPassword struct {
+	read   func() ([]byte, error)                                   // nil: no file given
+	prompt func(ctx context.Context, prompt string) ([]byte, error) // nil: no terminal
+	say    func(error)                                              // a refusal, before asking again
+
+	secrets []bitbucket.Secret
+	typed   int
+}
+
+// newCertPassword finds out where a password can come from; it reads none yet.
+func newCertPassword(p *process, file string) *certPassword {
+	c := &certPassword{prompt: p.ReadPassword, say: func(err error) { printError(*p, err) }}
+	if file == "" {
+		if dir := p.env("CREDENTIALS_DIRECTORY"); dir != "" { // https://systemd.io/CREDENTIALS/
+			if f := filepath.Join(dir, "cert-password"); exists(f) {
+				file = f
+			}
+		}
+	}
+	switch file {
+	case "":
+	case "-":
+		c.read = func() ([]byte, error) { return readAll(p.lines, "standard input") }
+	default:
+		c.read = func() ([]byte, error) {
+			b, err := readTrusted("the certificate's password file", file)
+			if err != nil {
+				return nil, err
+			}
+			defer clear(b)
+			return readAll(bytes.NewReader(b), file)
+		}
+	}
+	return c
+}
+
+// ask is certs.Unlock's way to the passwords; see there.
+func (c *certPassword) ask(ctx context.Context) func(locked error) ([][]byte, error) {
+	return func(locked error) ([][]byte, error) {
+		if c == nil {
+			return nil, nil
+		}
+		switch {
+		case !certs.Refused(locked) && len(c.secrets) > 0:
+		case c.read != nil:
+			text, err := c.read()
+			c.read = nil
+			if err != nil {
+				return nil, err
+			}
+			for line := range bytes.Lines(text) {
+				c.keep(bytes.Clone(bytes.TrimRight(line, "\r\n")))
+			}
+			clear(text)
+		case c.prompt != nil && c.typed < tries:
+			if certs.Refused(locked) {
+				c.say(locked)
+			}
+			c.typed++
+			text, err := c.prompt(ctx, "Password ("+problem.Explain(locked).Found[0]+"): ")
+			if ctx.Err() != nil || err == nil && len(text) == 0 {
+				return nil, cancelled()
+			}
+			if err != nil {
+				return nil, err
+			}
+			c.keep(text) // beside those before: a store and its key may have different ones
+		default:
+			return nil, nil
+		}
+		return c.reveal(), nil
+	}
+}
+
+// keep takes over a password.
+func (c *certPassword) keep(text []byte) {
+	c.secrets = append(c.secrets, bitbucket.NewSecret(text))
+}
+
+func (c *certPassword) reveal() [][]byte {
+	var all [][]byte
+	for _, s := range c.secrets {
+		all = append(all, s.Reveal())
+	}
+	return all
+}
+
+func (c *certPassword) wipe() {
+	if c == nil {
+		return
+	}
+	for _, s := range c.secrets {
+		s.Wipe()
+	}
+	c.secrets = nil
+}
