@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"strings"
@@ -87,6 +88,9 @@ func runVerify(ctx context.Context, p *process, shared *sharedFlags, v verifyFla
 // verifiedPlan is the last run's plan with what was said now on top.
 func (ses *session) verifiedPlan() (setup.Plan, error) {
 	plan, err := journal.Plan(ses.probe.StateDir, "")
+	if errors.Is(err, fs.ErrPermission) && ses.input.URL.IsZero() {
+		return plan, problem.Wrap(err, "the public URL is not known", "the last run tells it to root alone", "run it as root, or name the site: --url").WithKind(problem.Usage)
+	}
 	if err != nil && ses.input.URL.IsZero() {
 		return plan, usage("missing: --url", "no run is known here, so say which public URL to examine")
 	}

@@ -131,11 +131,7 @@ func (t *rollback) baseURL(ctx context.Context, i int, c setup.Change) error {
 		return nil // it was never known, so it was never changed by us
 	}
 	if err := t.a.restoreBaseURL(ctx, t.r, t.p[i], c.BaseURL); err != nil {
-		what := "the base URL must be set back to " + t.p[i].OldURL
-		if c.BaseURL.SSHNew != "" {
-			what += " and the SSH base URL to " + t.p[i].OldSSH
-		}
-		return problem.Wrap(err, what+" on "+t.r.Plan.Run.UpstreamBefore+"/admin/server-settings", "", "bitgate recover").WithKind(problem.KindOf(err))
+		return problem.Wrap(err, setURLsBack(c, t.p[i])+" on "+t.r.Plan.Run.UpstreamBefore+"/admin/server-settings", "", "bitgate recover").WithKind(problem.KindOf(err))
 	}
 	return nil
 }

@@ -191,7 +191,11 @@ const maxRecord = 256 << 20
 // is done without another look when a run is taken back. The folder of runs is
 // judged with it, even an empty one: the next run's backups go there.
 func trustedState(stateDir string) error {
-	return trusted.Folder("the state folder", runsDir(stateDir))
+	err := trusted.Folder("the state folder", runsDir(stateDir))
+	if errors.Is(err, fs.ErrPermission) {
+		return problem.Wrap(err, "the runs of this machine cannot be read", "they hold backups of private files, so they are root's alone", "run it as root")
+	}
+	return err
 }
 
 // ids lists the runs, oldest first.

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// What only root may read is said so, with what to do, by every command that asks
+// for it.
+func TestOrdinaryUserIsToldOfRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root has runs that others may not read")
+	}
+	state := t.TempDir()
+	if err := os.Chmod(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range []string{"history", "undo", "recover", "verify", "plan --url https://git.example.com --front builtin"} {
+		t.Run(args, func(t *testing.T) {
+			cmd, tmp, output := bitgate(t, append(strings.Fields(args), "--state-dir", state)...)
+			asNobody(t, cmd, tmp)
+			if err := cmd.Run(); err == nil || !strings.Contains(output.String(), "do:  run it as root") {
+				t.Errorf("%v, and it says:\n%s", err, output)
+			}
+		})
+	}
+}
