@@ -30,7 +30,8 @@ func lookBaseURL(ctx context.Context, p *probe) verdict {
 			because("Bitbucket tells it only to an administrator").
 			doing("verify again with --admin-user, or look under Administration, Server settings: it must be " + want)
 	case stored != want:
-		return fail(fmt.Sprintf("%s, but the public URL is %s (%s)", stored, want, how))
+		return fail(fmt.Sprintf("%s, but the public URL is %s (%s)", stored, want, how)).
+			doing(fmt.Sprintf("open %s/admin/server-settings and set Base URL to %s (bitgate apply does it, too)", want, want))
 	}
 	return ok(fmt.Sprintf("%s (%s)", stored, how))
 }

@@ -24,6 +24,7 @@ type Target struct {
 	RedirectOptional bool     // the redirect was set up only if the port was free
 	SSHAddr          string   // host:port where SSH is forwarded, "" for none
 	Nodes            []string // names of a cluster's nodes, as the front's cookie has them
+	Direct           string   // "http://127.0.0.1:7990", Bitbucket past the front, "" where it cannot be asked
 	OldPath          string   // former context path, "/" for the root, "" when it did not change
 
 	Repo        string // "PROJ/repo" or a clone URL under URL, "" for no git check
@@ -31,6 +32,8 @@ type Target struct {
 	GitPassword bitbucket.Secret
 
 	Session *bitbucket.Session // administrator's session where there is one, to read the base URL
+
+	Causes []problem.Finding // what Causes found on the machine; checks that fail because of one say so
 }
 
 // check is one examination: data plus one function.
@@ -62,7 +65,7 @@ func checks() []check {
 	var all []check
 	for _, family := range [][]check{
 		tlsChecks, redirectChecks, statusChecks, nodeChecks, baseURLChecks, cookieChecks,
-		cloneChecks, gitChecks, sshChecks, oldPathChecks,
+		cloneChecks, clientChecks, gitChecks, sshChecks, oldPathChecks,
 	} {
 		all = append(all, family...)
 	}
@@ -74,6 +77,7 @@ func checks() []check {
 func Run(ctx context.Context, t Target, notify func(problem.Finding)) []problem.Finding {
 	p := newProbe(t)
 	defer p.close()
+	because := explained(t.Causes)
 	var findings []problem.Finding
 	for _, c := range checks() {
 		if c.when != nil && !c.when(t) {
@@ -83,6 +87,15 @@ func Run(ctx context.Context, t Target, notify func(problem.Finding)) []problem.
 			break
 		}
 		f := c.run(ctx, p)
+		if f.Level == "" {
+			continue // another check says that there is nothing to see
+		}
+		if cause := because[c.id]; cause != "" && (f.Level == problem.Warn || f.Level == problem.Fail) {
+			f.Why, f.Do = "that follows from what stands above: "+cause, "do what is said there first, then bitgate verify"
+		}
+		if c.id == "base-url" && f.Level == problem.Fail && because["clone-url"] == "" {
+			because["clone-url"] = c.title
+		}
 		findings = append(findings, f)
 		if notify != nil {
 			notify(f)

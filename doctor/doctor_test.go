@@ -118,6 +118,35 @@ func TestSpoilt(t *testing.T) {
 		{"REST is an HTML page", func(f *front) { f.handle["/bitbucket/rest/api/1.0/repos"] = answer(200, `<html>`) }, "clone-url", problem.Fail, "not JSON"},
 		{"REST broken", func(f *front) { f.handle["/bitbucket/rest/api/1.0/repos"] = answer(500, ``) }, "clone-url", problem.Fail, "HTTP 500"},
 
+		{"XSRF", func(f *front) {
+			f.handle["/bitbucket/rest/api/1.0/application-properties"] = answer(403, `{"errors":[{"message":"XSRF check failed"}]}`)
+		}, "xsrf", problem.Fail, "XSRF check failed"},
+		{"token ignored", func(f *front) {
+			f.handle["/bitbucket/rest/api/1.0/application-properties"] = answer(200, `{"version":"9.4.16"}`)
+		}, "auth", problem.Fail, "as if there were none"},
+		{"old Stash knows no tokens", func(f *front) {
+			f.handle["/bitbucket/rest/api/1.0/application-properties"] = answer(200, `{"version":"4.14.12"}`)
+		}, "auth", problem.OK, "knows no access tokens"},
+		{"password of the front", func(f *front) {
+			f.handle["/bitbucket/rest/api/1.0/application-properties"] = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("WWW-Authenticate", "Basic")
+				w.WriteHeader(401)
+			}
+		}, "auth", problem.Fail, "a password of its own"},
+		{"body limit", func(f *front) { f.handle["/bitbucket/scm/bitgate/check.git/git-receive-pack"] = answer(413, "") }, "push", problem.Fail, "HTTP 413"},
+		{"body wanted", func(f *front) {
+			f.handle["/bitbucket/scm/bitgate/check.git/git-receive-pack"] = func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) }
+		}, "push", problem.OK, "may be sent"},
+		{"no chunks", func(f *front) { f.handle["/bitbucket/scm/bitgate/check.git/git-receive-pack"] = answer(411, "") }, "push.chunked", problem.Fail, "HTTP 411"},
+		{"small header fields", func(f *front) {
+			f.handle["/bitbucket/status"] = func(w http.ResponseWriter, r *http.Request) {
+				if len(r.Header.Get("X-Bitgate-Check")) > 4096 {
+					w.WriteHeader(400)
+				}
+				io.WriteString(w, `{"state":"RUNNING"}`)
+			}
+		}, "header", problem.Fail, "6 KiB is answered HTTP 400"},
+
 		{"old path gone", func(f *front) { f.target = oldPath("/stash") }, "old-path", problem.Warn, "HTTP 404"},
 		{"old root path gone", func(f *front) { f.target = oldPath("/") }, "old-path", problem.Warn, "HTTP 404"},
 		{"old path redirected", func(f *front) {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,7 @@ type front struct {
 	target  func(*Target)
 
 	origin string
+	ssh    int // port of an SSH server of Bitbucket's kind
 	mu     sync.Mutex
 	sent   []http.Header // of every request
 }
@@ -64,6 +66,14 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, `{"state":"RUNNING"}`)
 	case f.context + "/rest/applinks/1.0/manifest":
 		io.WriteString(w, `<manifest><typeId>stash</typeId><version>5.4</version><url>`+f.origin+f.context+`</url></manifest>`)
+	case f.context + "/rest/api/1.0/application-properties":
+		if r.Header.Get("Authorization") != "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		io.WriteString(w, `{"version":"9.4.16","displayName":"Bitbucket"}`)
+	case f.context + "/scm/bitgate/check.git/git-receive-pack":
+		w.WriteHeader(http.StatusUnauthorized)
 	case f.context + "/rest/api/1.0/repos":
 		io.WriteString(w, `{"values":[`+f.repoJSON(f.origin)+`]}`)
 	default:
@@ -72,7 +82,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *front) repoJSON(origin string) string {
-	return `{"links":{"clone":[{"href":"ssh://git@git.test:7999/proj/repo.git","name":"ssh"},` +
+	return `{"links":{"clone":[{"href":"ssh://git@git.test:` + strconv.Itoa(f.ssh) + `/proj/repo.git","name":"ssh"},` +
 		`{"href":"` + origin + f.context + `/scm/proj/repo.git","name":"http"}],"self":[{"href":"` + origin + f.context + `/projects/PROJ/repos/repo/browse"}]}}`
 }
 
@@ -99,6 +109,7 @@ func (f *front) start(t *testing.T) Target {
 	s.StartTLS()
 	t.Cleanup(s.Close)
 
+	f.ssh = sshServer(t)
 	address := s.Listener.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
 	f.origin = "https://git.test:" + port
@@ -117,6 +128,27 @@ func (f *front) start(t *testing.T) Target {
 		f.target(&target)
 	}
 	return target
+}
+
+// sshServer says what Bitbucket's says, to everybody.
+func sshServer(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			io.WriteString(conn, "SSH-2.0-APACHE-SSHD-2.12.0\r\n")
+			conn.Close()
+		}
+	}()
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 // find returns the finding of one check; a check that was not made fails the test.

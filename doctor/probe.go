@@ -207,8 +207,13 @@ func (p *probe) get(ctx context.Context, address string) (answer, error) {
 }
 
 func (p *probe) do(ctx context.Context, req *http.Request) (answer, error) {
+	return ask(p.http(ctx), req)
+}
+
+// ask sends one request and reads its answer.
+func ask(c *http.Client, req *http.Request) (answer, error) {
 	req.Header.Set("User-Agent", "bitgate-verify")
-	res, err := p.http(ctx).Do(req)
+	res, err := c.Do(req)
 	if err != nil {
 		var u *url.Error
 		if errors.As(err, &u) {

@@ -3,6 +3,7 @@ package bitbuckettest
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -97,6 +98,10 @@ func (x *exchange) scm() {
 		x.fail(http.StatusUnauthorized, "Authentication required")
 		return
 	}
+	if rest == "/info/lfs/objects/batch" {
+		x.lfsBatch()
+		return
+	}
 	r := x.r.Clone(x.r.Context())
 	r.URL = &url.URL{Path: "/1" + rest, RawQuery: x.r.URL.RawQuery}
 	r.Header.Del("Authorization") // must not show in the environment of a process
@@ -117,6 +122,34 @@ func (x *exchange) scm() {
 		Stderr: logWriter{x.i.srv},
 	}
 	backend.ServeHTTP(x.w, r)
+}
+
+// lfsBatch says where objects would go (git-lfs, "Batch API"): addresses are made of
+// what Tomcat believes of the request. It stores nothing.
+func (x *exchange) lfsBatch() {
+	var ask struct {
+		Operation string `json:"operation"`
+		Objects   []struct {
+			OID  string `json:"oid"`
+			Size int64  `json:"size"`
+		} `json:"objects"`
+	}
+	if err := json.NewDecoder(io.LimitReader(x.r.Body, 1<<20)).Decode(&ask); err != nil {
+		x.fail(http.StatusUnprocessableEntity, "the request cannot be read")
+		return
+	}
+	if x.user == "" {
+		x.challenge()
+		x.fail(http.StatusUnauthorized, "Authentication required")
+		return
+	}
+	objects := []map[string]any{}
+	for _, o := range ask.Objects {
+		href := x.belief.origin() + x.i.cfg.context + "/scm/proj/repo.git/info/lfs/objects/" + url.PathEscape(o.OID)
+		objects = append(objects, map[string]any{"oid": o.OID, "size": o.Size, "actions": map[string]any{ask.Operation: map[string]any{"href": href}}})
+	}
+	x.w.Header().Set("Content-Type", "application/vnd.git-lfs+json")
+	_ = json.NewEncoder(x.w).Encode(map[string]any{"transfer": "basic", "objects": objects}) // a client that has gone needs no answer
 }
 
 // mayRead answers 401 to those who may not see the repository.

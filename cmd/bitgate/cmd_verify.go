@@ -15,6 +15,7 @@ import (
 
 	"bitgate/cmd/bitgate/view"
 	"bitgate/doctor"
+	"bitgate/doctor/local"
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -25,8 +26,9 @@ import (
 
 // verifyFlags say what else to look at, and from where.
 type verifyFlags struct {
-	connect string
-	repo    string
+	connect   string
+	repo      string
+	nginxConf string
 }
 
 func (v *verifyFlags) add(c *cobra.Command) {
@@ -52,6 +54,7 @@ examines what the last run set up.`,
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print findings as JSON")
 	v.add(c)
+	c.Flags().StringVar(&v.nginxConf, "nginx-conf", "", "the nginx.conf of a front made by hand on this machine, where it is not found by itself: `FILE`")
 	shared = addShared(c)
 	return c
 }
@@ -136,11 +139,16 @@ func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags,
 		}
 	}
 	var host []problem.Finding
-	if v.connect == "" { // else the front is another machine's
-		host = append(check.Causes(ctx, plan), nameElsewhere(ctx, plan.Answers)...)
+	if ses.onThisMachine(ctx, plan, v) {
+		m := local.Look(ctx, ses.where(plan, v))
+		host = doctor.Causes(ctx, t, m, notify)
+		t.Causes = host
+		if len(m.Instance.Home) > 0 { // elsewhere the address may be reached by the front alone
+			t.Direct = m.Upstream
+		}
 	}
-	host = append(host, check.Host(ctx, ses.probe.Root, plan.Answers)...)
-	for _, f := range host {
+	for _, f := range append(ses.nameElsewhere(ctx, plan, v), check.Host(ctx, ses.probe.Root, plan.Answers)...) {
+		host = append(host, f)
 		if notify != nil {
 			notify(f)
 		}
@@ -163,9 +171,10 @@ func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags,
 }
 
 // nameElsewhere is for a public name that clients here do not find, or, on a
-// machine with the front of a run, find at another one.
-func nameElsewhere(ctx context.Context, a setup.Answers) []problem.Finding {
-	if net.ParseIP(strings.Trim(a.URL.Host(), "[]")) != nil {
+// machine with a front for it, find at another one.
+func (*session) nameElsewhere(ctx context.Context, plan setup.Plan, v verifyFlags) []problem.Finding {
+	a := plan.Answers
+	if v.connect != "" || net.ParseIP(strings.Trim(a.URL.Host(), "[]")) != nil {
 		return nil
 	}
 	f := checkName(ctx, a)

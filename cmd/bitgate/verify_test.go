@@ -127,7 +127,8 @@ func TestNameElsewhere(t *testing.T) {
 		"https://127.0.0.1":            "",
 		"https://[::1]":                "",
 	} {
-		found := nameElsewhere(background(t), setup.Answers{URL: parseURL(t, url), Listen: []string{":443"}})
+		ses := session{}
+		found := ses.nameElsewhere(background(t), setup.Plan{Answers: setup.Answers{URL: parseURL(t, url), Listen: []string{":443"}}}, verifyFlags{})
 		if want == "" && len(found) > 0 || want != "" && (len(found) != 1 || found[0].Level != problem.Fail || !strings.Contains(found[0].Found, want) || found[0].Do == "") {
 			t.Errorf("%s: %+v, want %q", url, found, want)
 		}

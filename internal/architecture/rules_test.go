@@ -15,7 +15,9 @@ const module = "bitgate/"
 var layers = map[string][]string{
 	"interview":          {"setup"},
 	"wizard":             {"interview", "setup"}, // setup's types; cmd hands it a Backend for the deeds
-	"doctor":             {"bitbucket", "haproxy/live", "certs", "certs/renewal"},
+	"doctor":             {"doctor/local", "bitbucket", "certs/renewal"},
+	"doctor/local":       {"bitbucket", "tomcat", "haproxy", "haproxy/live", "nginx"},
+	"nginx":              {},
 	"setup":              {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
 	"setup/journal":      {"setup"},
 	"setup/detect":       {"setup", "setup/journal", "tomcat", "bitbucket", "haproxy", "haproxy/live", "certs"},
@@ -61,7 +63,7 @@ var layers = map[string][]string{
 // pure packages touch no file, network or process, and import of ours only what
 // does not either, or pureNames.
 var pure = []string{
-	"setup", "certs/renewal", "certs/keystore", "tomcat", "haproxy", "haproxy/rehearsal", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "interview", "wizard",
+	"setup", "certs/renewal", "certs/keystore", "tomcat", "haproxy", "haproxy/rehearsal", "nginx", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "interview", "wizard",
 	"internal/edge", "internal/fieldnames", "internal/hostport", "internal/node", "internal/pattern", "internal/printable", "internal/problem", "internal/publicurl", "internal/splice",
 }
 

@@ -9,9 +9,10 @@ import (
 	"testing"
 
 	"bitgate/bitbucket/bitbuckettest"
+	"bitgate/doctor"
+	"bitgate/doctor/local"
 	"bitgate/internal/problem"
 	"bitgate/setup"
-	"bitgate/setup/check"
 )
 
 // What is broken on purpose is the first failure that is found on the front's
@@ -24,9 +25,13 @@ func TestCauses(t *testing.T) {
 			p := m.checked()
 			_, err := m.applier().Apply(t.Context(), p)
 			m.must(err)
+			where := local.Where{
+				URL: p.Answers.URL, Root: m.Dir, Home: p.Answers.Home, Install: p.Answers.Install, Version: version, HAProxyCfg: p.Answers.HAProxyCfg,
+				Upstream: m.BB.Upstream(), Front: "haproxy", Listen: p.Answers.Listen, StartBitbucket: p.Answers.Restart, RestartBitbucket: p.Answers.Restart,
+			}
 			first := func(want ...string) problem.Finding {
 				t.Helper()
-				found := check.Causes(t.Context(), p)
+				found := doctor.Causes(t.Context(), doctor.Target{URL: p.Answers.URL}, local.Look(t.Context(), where), nil)
 				if len(want) == 0 {
 					if len(found) > 0 {
 						t.Fatalf("all is well, and found is %+v", found)
@@ -85,11 +90,11 @@ func TestCauses(t *testing.T) {
 					wrongPath, wrongPort = "server.context-path=/stash", "server.proxy-port=8443"
 				}
 				spoil(contextPath, wrongPath)
-				if f := first(`"/stash"`, `"/bitbucket"`, path, "line "); f.Level != problem.Fail || f.Line == 0 {
+				if f := first("serves /stash", "has /bitbucket", path, "line "); f.Level != problem.Fail || f.Line == 0 {
 					t.Errorf("%+v", f)
 				}
 				spoil(proxyPort, wrongPort)
-				if f := first(`"8443"`, port, path, "line "); f.Level != problem.Warn || f.Line == 0 {
+				if f := first(" is 8443", port, path, "line "); f.Level != problem.Fail || f.Line == 0 {
 					t.Errorf("%+v", f)
 				}
 				m.must(os.WriteFile(path, good, 0o640))
@@ -98,7 +103,7 @@ func TestCauses(t *testing.T) {
 			}
 
 			m.HAProxy.Stop()
-			first("The front on this machine: HAProxy is not running: nothing listens on "+p.Answers.Listen[0], "start HAProxy")
+			first("The front on this machine: HAProxy is not running: nothing listens on "+p.Answers.Listen[0], "haproxy -W -D -f "+p.Answers.HAProxyCfg)
 		})
 	}
 }

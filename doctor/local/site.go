@@ -1,0 +1,281 @@
+package local
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
+	"bitgate/internal/service"
+	"bitgate/internal/sockets"
+)
+
+// Site is what the front does with requests for the public URL, in terms that
+// hold for every program.
+type Site struct {
+	Program string // "haproxy", "nginx", "apache", "bitgate", another's name; "" where nothing was found
+	PID     int    // of who listens; 0: nobody does
+	Config  string // main configuration file
+	Doubt   string // why the configuration could not be read, or says nothing of the name
+
+	Start, Reload string // commands
+
+	Servers  []Server  // where requests go
+	Sticky   bool      // a client stays with its server
+	Read     Setting   // longest silence of Bitbucket; Value is a duration ("1m0s")
+	Client   Setting   // longest silence of the client
+	Body     Setting   // largest body in bytes, "0" for none
+	Header   Setting   // largest header line in bytes
+	Rewrites []Setting // lines that change the path
+	Decodes  []Setting // lines that decode or normalize what is encoded in it
+	Chunked  []Setting // lines that refuse bodies without a length
+	Expect   []Setting // lines that refuse or drop Expect
+	Auth     []Setting // lines that take the Authorization field
+	Slow     []Setting // lines that limit how fast answers go
+	Compress []Setting // lines that compress
+	Host     Setting   // Host sent on; Value "" where it is the client's
+	From     Setting   // X-Forwarded-For: Value "", "appended", "set"
+	Health   Setting   // path that decides whether Bitbucket is used; "" without one
+	Caches   []Setting // lines that keep answers
+	SSH      SSH
+
+	Missing map[string]Cure // what to add for a setting that no file says, by the name of the field
+}
+
+// Server is one place that requests go to.
+type Server struct {
+	Setting        // Value is host:port
+	Scheme  string // "http" or "https"
+	Local   bool   // written as localhost
+}
+
+// SSH is where git's SSH connections go through the front.
+type SSH struct {
+	Listen  Setting // Value is the address
+	Server  Setting
+	Idle    Setting // longest silence
+	Missing Cure
+}
+
+// Duration is the value of a timeout, 0 for none.
+func (s Setting) Duration() time.Duration {
+	d, _ := time.ParseDuration(s.Value) // made by this package
+	return d
+}
+
+// Number is the value of a size, 0 for none.
+func (s Setting) Number() int64 {
+	n, _ := strconv.ParseInt(s.Value, 10, 64) // made by this package
+	return n
+}
+
+// findSite finds the program and reads its configuration.
+func findSite(ctx context.Context, w Where) Site {
+	s := Site{Missing: map[string]Cure{}}
+	h := listener(w)
+	s.PID, s.Program = h.pid, h.program
+	if s.Program == "" || w.HAProxyCfg != "" || w.NginxConf != "" || w.Apache != "" {
+		s.Program = named(w, s.Program)
+	}
+	switch s.Program {
+	case "haproxy":
+		readHAProxy(ctx, w, h, &s)
+	case "nginx":
+		readNginx(w, h, &s)
+	case "apache":
+		readApache(w, h, &s)
+	case "bitgate", "tomcat":
+	default:
+		return s
+	}
+	if w.StartFront != "" {
+		s.Start = w.StartFront
+	}
+	if w.ReloadFront != "" {
+		s.Reload = w.ReloadFront
+	}
+	return s
+}
+
+// named is the program whose configuration is known, or lies where it usually does
+// and speaks of the name.
+func named(w Where, running string) string {
+	switch {
+	case w.HAProxyCfg != "":
+		return "haproxy"
+	case w.NginxConf != "":
+		return "nginx"
+	case w.Apache != "":
+		return "apache"
+	case w.Front != "":
+		return w.Front
+	case running != "":
+		return running
+	}
+	for _, usual := range []struct{ program, path string }{
+		{"haproxy", "/etc/haproxy/haproxy.cfg"}, {"nginx", "/etc/nginx/nginx.conf"}, {"apache", "/etc/apache2/apache2.conf"}, {"apache", "/etc/httpd/conf/httpd.conf"},
+	} {
+		if _, err := os.Stat(filepath.Join(w.Root, usual.path)); err != nil {
+			continue
+		}
+		trial := Site{Missing: map[string]Cure{}}
+		switch usual.program {
+		case "haproxy":
+			readHAProxy(context.Background(), w, holder{}, &trial)
+		case "nginx":
+			readNginx(w, holder{}, &trial)
+		case "apache":
+			readApache(w, holder{}, &trial)
+		}
+		if len(trial.Servers) > 0 && trial.Doubt == "" {
+			return usual.program
+		}
+	}
+	return ""
+}
+
+// holder is who listens on the public port.
+type holder struct {
+	program string
+	pid     int
+	args    []string
+	dir     string
+}
+
+// listener looks who listens on the port of the public URL, or of the addresses of
+// a run, here.
+func listener(w Where) holder {
+	all, err := sockets.Listening(w.Proc, uint16(w.URL.Port()))
+	if err != nil {
+		return holder{}
+	}
+	var inodes []string
+	for _, s := range all {
+		inodes = append(inodes, s.Inode)
+	}
+	for _, held := range sockets.Holders(w.Proc, inodes...) {
+		p := held[len(held)-1]
+		h := holder{program: programOf(p.Name), pid: p.PID}
+		h.args = arguments(w.Proc, p.PID)
+		h.dir, _ = os.Readlink(filepath.Join(w.Proc, strconv.Itoa(p.PID), "cwd"))
+		return h
+	}
+	if len(all) > 0 {
+		return holder{program: "", pid: -1} // somebody, who may not be seen
+	}
+	return holder{}
+}
+
+func programOf(name string) string {
+	switch name {
+	case "apache2", "httpd":
+		return "apache"
+	}
+	return name
+}
+
+// arguments are the words a process was started with. nginx writes over its own:
+// "nginx: master process /usr/sbin/nginx -c FILE", whose worker has none.
+func arguments(proc string, pid int) []string {
+	read := func(pid int) string {
+		data, _ := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "cmdline")) // a process may have ended
+		return string(data)
+	}
+	line := read(pid)
+	if strings.HasPrefix(line, "nginx: worker") {
+		line = read(parent(proc, pid))
+	}
+	if rest, ok := strings.CutPrefix(line, "nginx: master process "); ok {
+		return strings.Fields(strings.ReplaceAll(rest, "\x00", " "))
+	}
+	return strings.FieldsFunc(line, func(r rune) bool { return r == 0 })
+}
+
+// parent is the id of the parent of a process (proc_pid_status(5)).
+func parent(proc string, pid int) int {
+	data, _ := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "status"))
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, "PPid:"); ok {
+			n, _ := strconv.Atoi(strings.TrimSpace(rest))
+			return n
+		}
+	}
+	return 0
+}
+
+// comm is what a process calls itself.
+func comm(proc string, pid int) string {
+	data, _ := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "comm")) // it may have ended
+	return strings.TrimSpace(string(data))
+}
+
+// option is the value of a process's option, -f FILE or -fFILE; "" without it.
+func option(args []string, name string) string {
+	for i, a := range args {
+		if a == name && i+1 < len(args) {
+			return args[i+1]
+		}
+		if rest, ok := strings.CutPrefix(a, name); ok && len(name) == 2 && rest != "" && i > 0 {
+			return strings.TrimPrefix(rest, "=")
+		}
+	}
+	return ""
+}
+
+// largest configuration file that is read.
+const largest = 16 << 20
+
+func readFile(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && info.Size() > largest {
+		return nil, problem.New(path+" is larger than 16 MiB", "", "")
+	}
+	f, err := atomicfile.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	return f.Data, nil
+}
+
+// glob are the files a pattern names, in order; hidden ones only where it says so.
+func glob(root, dir, pattern string) []string {
+	if !filepath.IsAbs(pattern) {
+		pattern = filepath.Join(dir, pattern)
+	} else {
+		pattern = filepath.Join(root, pattern)
+	}
+	found, _ := filepath.Glob(pattern) // a pattern that is none names nothing
+	return found
+}
+
+// unitOf is the systemd unit that started a process or that there is for a
+// program, as commands to start and reload it.
+func unitOf(root string, pid int, names ...string) (start, reload string) {
+	if c, ok := service.UnitOf(root, pid); ok && pid > 0 && c.How == service.Systemd && isUnitOf(c.Name, names) {
+		return "systemctl start " + c.Name, "systemctl reload " + c.Name
+	}
+	if !service.HasSystemd(root) {
+		return "", ""
+	}
+	for _, n := range names {
+		for _, dir := range []string{"/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"} {
+			if _, err := os.Stat(filepath.Join(root, dir, n+".service")); err == nil {
+				return "systemctl start " + n, "systemctl reload " + n
+			}
+		}
+	}
+	return "", ""
+}
+
+// isUnitOf: a shell that started the program by hand has a unit as well.
+func isUnitOf(unit string, names []string) bool {
+	for _, n := range names {
+		if strings.HasPrefix(unit, n) {
+			return true
+		}
+	}
+	return false
+}

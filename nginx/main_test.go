@@ -1,0 +1,9 @@
+package nginx
+
+import (
+	"testing"
+
+	"bitgate/internal/peers"
+)
+
+func TestMain(m *testing.M) { peers.Suite{}.Main(m) }
