@@ -21,6 +21,8 @@ import (
 	"bitgate/bitbucket/bitbuckettest"
 	"bitgate/certs"
 	"bitgate/internal/peers"
+	"bitgate/setup"
+	"bitgate/setup/detect"
 	"bitgate/tomcat"
 )
 
@@ -109,16 +111,21 @@ func newAlone(t *testing.T, version string) (alone, *bitbuckettest.Server) {
 	must(t, err)
 	must(t, bb.Start())
 	t.Cleanup(bb.Close)
+	port := peers.FreePort(t)
+	a.url, a.address, a.plain = fmt.Sprintf("https://localhost:%d/bitbucket", port), fmt.Sprintf("localhost:%d", port), strings.TrimPrefix(bb.Upstream(), "http://")
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		err := bb.Restart()
+		if held, _ := detect.Listeners("/proc"); err != nil {
+			if h, is := setup.Holder(held, a.address); is && h.Process == "haproxy" {
+				t.Errorf("Bitbucket was restarted while HAProxy still had its port: %v", err)
+			}
+		}
 		if err != nil && !peers.Within(time.Minute, func() bool { err = bb.Start(); return err == nil || strings.Contains(err.Error(), "keystore") }) {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
 	}))
 	t.Cleanup(service.Close)
 	must(t, os.WriteFile(filepath.Join(a.dir, "password"), []byte(doorPassword+"\n"), 0o600))
-	port := peers.FreePort(t)
-	a.url, a.address, a.plain = fmt.Sprintf("https://localhost:%d/bitbucket", port), fmt.Sprintf("localhost:%d", port), strings.TrimPrefix(bb.Upstream(), "http://")
 	a.flags = []string{
 		"--home", bb.Home(), "--install", bb.InstallDir(), "--bitbucket-version", version, "--front", "tomcat", "--url", a.url,
 		"--haproxy-cfg", filepath.Join(a.dir, "haproxy.cfg"), "--proxy-config", filepath.Join(a.dir, "etc", "proxy.yaml"),
@@ -274,4 +281,60 @@ func port(t *testing.T, address string) int {
 	_, err = fmt.Sscan(text, &n)
 	must(t, err)
 	return n
+}
+
+// From HAProxy to Bitbucket's own TLS and back, on the same port: each gives it up
+// before the other takes it, other sites of that HAProxy are served throughout, and
+// Git clones at every stop.
+func TestBetweenHAProxyAndOwnTLS(t *testing.T) {
+	for _, version := range []string{"4.14.12", "8.19.1"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			a, bb := newAlone(t, version)
+			a.certificate(t)
+			cfg, other := filepath.Join(a.dir, "haproxy.cfg"), peers.FreeAddress(t)
+			shipped := "global\n    maxconn 200\n\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s\n\n" +
+				"frontend other\n    bind " + other + "\n    monitor-uri /alive\n"
+			must(t, os.WriteFile(cfg, []byte(shipped), 0o600))
+			h := peers.StartHAProxy(t, cfg, other)
+			a.flags = append(a.flags, "--reload", h.ReloadCommand())
+			behind := a
+			behind.flags = slices.Clone(a.flags)
+			behind.flags[slices.Index(behind.flags, "tomcat")] = "haproxy"
+
+			stop := func(who alone, holder string) {
+				t.Helper()
+				who.does(t, 0, "apply", "--yes")
+				held, err := detect.Listeners("/proc")
+				must(t, err)
+				if l, _ := setup.Holder(held, a.address); l.Process != holder {
+					t.Errorf("%s is held by %q, want %q", a.address, l.Process, holder)
+				}
+				who.clone(t, bb.RepoPath())
+				if out := who.does(t, 0, "plan", "--exit-code"); !strings.Contains(out, "Nothing to do") {
+					t.Errorf("the second time there is something to do:\n%s", out)
+				}
+				resp, err := http.Get("http://" + other + "/alive")
+				must(t, err)
+				must(t, resp.Body.Close())
+			}
+			stop(behind, "haproxy")
+			one, err := os.ReadFile(cfg)
+			must(t, err)
+			stop(a, "e2e.test")
+			if now, err := os.ReadFile(cfg); err != nil || string(now) != shipped {
+				t.Errorf("haproxy.cfg is not without bitgate's sections: %v\n%s", err, now)
+			}
+			stop(behind, "haproxy")
+			if now, err := os.ReadFile(cfg); err != nil || !bytes.Equal(now, one) {
+				t.Errorf("haproxy.cfg is not as it was behind HAProxy: %v\n%s", err, now)
+			}
+			for range 3 {
+				a.does(t, 0, "undo", "--yes", "--admin-password-file", filepath.Join(a.dir, "password"))
+			}
+			if got := a.plainly(t, "/status"); got != http.StatusOK {
+				t.Errorf("after everything was taken back plain HTTP answers %d", got)
+			}
+		})
+	}
 }

@@ -71,7 +71,7 @@ func (b *builder) connector() (Step, error) {
 		return s, err
 	}
 	if s = b.tomcatResult(s, cleared); len(s.Changes) > 0 {
-		b.note(s.ID, []string{tlsTurnedOff})
+		b.tlsTurnedOff(s, xml.TLSPort(ownKeyStore))
 		if xml, err = tomcat.ParseServerXML(b.f.ServerXML.Path, cleared.After); err != nil {
 			return s, err
 		}
@@ -136,12 +136,17 @@ func (b *builder) frontedProperties(s Step, c tomcat.Connector) (Step, error) {
 	if len(gone) == 0 {
 		return b.setProperties(s, tomcat.ConnectorProperties(c))
 	}
-	b.note(s.ID, []string{tlsTurnedOff})
+	port, _ := props.Get("server.port")
+	b.tlsTurnedOff(s, port.Value)
 	return b.editProperties(s, props, append(plain, tomcat.ConnectorProperties(c)...), gone)
 }
 
-// tlsTurnedOff is said to those who come back behind a front.
-const tlsTurnedOff = "Bitbucket's own TLS is turned off; its plain port stays closed to other machines (127.0.0.1), and the key store stays where it is, unused"
+// tlsTurnedOff tells those who come back behind a front, which can have the port when
+// Bitbucket was restarted.
+func (b *builder) tlsTurnedOff(s Step, port string) {
+	b.plan.Run.GivesUp = port
+	b.note(s.ID, []string{"Bitbucket's own TLS is turned off; its plain port stays closed to other machines (127.0.0.1), and the key store stays where it is, unused"})
+}
 
 // editProperties sets keys and comments others out.
 func (b *builder) editProperties(s Step, props *tomcat.Properties, set []tomcat.Property, gone []string) (Step, error) {

@@ -48,6 +48,7 @@ type RunSettings struct {
 	BaseURLMethod  string          `json:"base-url-method"`
 	Bitbucket      service.Control `json:"bitbucket"`
 	Front          service.Control `json:"front"`
+	GivesUp        string          `json:"gives-up,omitempty"` // port of a TLS connector that Bitbucket's restart ends
 	HAProxyBin     string          `json:"haproxy-bin,omitempty"`
 	HAProxyFiles   []string        `json:"haproxy-files,omitempty"`  // the set in load order
 	HAProxySocket  string          `json:"haproxy-socket,omitempty"` // where it is asked which process serves

@@ -185,6 +185,16 @@ func (s *ServerXML) ClearTLS(ours func(store string) bool) (Result, error) {
 	return s.editElements(changes)
 }
 
+// TLSPort is the port of the first of them, "" for none.
+func (s *ServerXML) TLSPort(ours func(store string) bool) string {
+	for _, i := range s.connectors() {
+		if store, _, ok := s.storeOf(i); ok && ours(store) {
+			return s.info(i).Port
+		}
+	}
+	return ""
+}
+
 // KeyStore returns the key store of the TLS connector on port and its password.
 func (s *ServerXML) KeyStore(port int) (store Found, password string, ok bool) {
 	for _, i := range s.connectors() {

@@ -42,7 +42,10 @@ func (a *Applier) serveFront(ctx context.Context, p setup.Plan, i int, s *setup.
 				return err
 			}
 		}
-		return a.reloadHAProxy(ctx, p, i, s, p.Served)
+		if err := a.reloadHAProxy(ctx, p, i, s, p.Served); err != nil || p.Answers.Front != setup.FrontTomcat {
+			return err
+		}
+		return a.portsReleased(ctx, p)
 	}
 	return a.driveProxy(ctx, i, s)
 }
@@ -228,6 +231,28 @@ func portsFree(p setup.Plan) error {
 		return f.Err()
 	}
 	return nil
+}
+
+// portsReleased waits until no front holds the ports that Bitbucket is about to take: a
+// reload is done a moment after it was asked for, and Bitbucket tries once.
+func (a *Applier) portsReleased(ctx context.Context, p setup.Plan) error {
+	deadline := a.now().Add(frontWait)
+	for {
+		held, err := detect.Listeners("/proc")
+		if err != nil {
+			return nil //nolint:nilerr // Bitbucket's own start will say
+		}
+		i := slices.IndexFunc(p.Answers.Listen, func(l string) bool {
+			h, is := setup.Holder(held, l)
+			return is && (h.Process == "haproxy" || h.Ours())
+		})
+		if i < 0 {
+			return nil
+		}
+		if a.now().After(deadline) || !a.pause(ctx) {
+			return problem.New("the front still holds "+p.Answers.Listen[i]+" after it was to give it up", "Bitbucket could not start there", "see the front's log")
+		}
+	}
 }
 
 // swapCertificate hands over what lies in the bundle's file.

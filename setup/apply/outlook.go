@@ -66,13 +66,17 @@ func Foresee(stateDir, id string, forward bool) (Outlook, error) {
 		return o, nil
 	}
 	// takeBack's order: the base URL, Bitbucket's files, its restart, the front.
-	for _, group := range []func(setup.Change) bool{
+	groups := []func(setup.Change) bool{
 		func(c setup.Change) bool { return c.BaseURL != nil },
 		func(c setup.Change) bool { return c.Phase == setup.PhaseUpstreamFiles },
 		setup.Change.RestartsBitbucket,
 		func(c setup.Change) bool { return c.Phase == setup.PhaseFrontFiles },
 		func(c setup.Change) bool { return c.Service != nil && !c.RestartsBitbucket() },
-	} {
+	}
+	if r.Plan.Run.GivesUp != "" {
+		groups = []func(setup.Change) bool{groups[0], groups[1], groups[3], groups[4], groups[2]}
+	}
+	for _, group := range groups {
 		for i, ref := range slices.Backward(r.Plan.Ordered()) {
 			if c := r.Plan.At(ref); group(c) && progress[i].Begun && !progress[i].Undone {
 				say(backText(r, c, progress[i]), c)

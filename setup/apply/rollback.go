@@ -63,7 +63,8 @@ var errNotYet = errors.New("not yet")
 
 // takeBack reverses what was done, in the order that keeps Bitbucket reachable:
 // the base URL while Bitbucket answers, its files, its restart, the base URL if
-// it could not be done before, the front last. It returns what is left to do.
+// it could not be done before, the front last; before Bitbucket, where it has a port
+// that Bitbucket's own TLS gave up for it. It returns what is left to do.
 func (t *rollback) takeBack(ctx context.Context) (left []string) {
 	isURL := func(c setup.Change) bool { return c.BaseURL != nil }
 	// Without a journal the files go first: they show later which way it went.
@@ -72,7 +73,14 @@ func (t *rollback) takeBack(ctx context.Context) (left []string) {
 		url = t.each(ctx, isURL, t.baseURL)
 	}
 	upstream := t.each(ctx, func(c setup.Change) bool { return c.Phase == setup.PhaseUpstreamFiles }, t.file)
-	if upstream == nil {
+	var front error
+	frontFirst := t.r.Plan.Run.GivesUp != ""
+	if frontFirst {
+		if front = t.front(ctx); front == nil {
+			front = t.a.portsReleased(ctx, t.r.Plan)
+		}
+	}
+	if upstream == nil && front == nil {
 		t.noticeRestart(ctx)
 		upstream = t.each(ctx, setup.Change.RestartsBitbucket, t.restart)
 	}
@@ -84,7 +92,9 @@ func (t *rollback) takeBack(ctx context.Context) (left []string) {
 	if errors.Is(url, errNotYet) {
 		url = nil // what stopped the files is named, and recover does the rest
 	}
-	front := t.front(ctx)
+	if !frontFirst {
+		front = t.front(ctx)
+	}
 	for _, err := range []error{url, upstream, front} {
 		if err != nil {
 			left = append(left, describeError(err))

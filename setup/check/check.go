@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"bitgate/bitbucket"
 	"bitgate/certs"
 	"bitgate/haproxy/live"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/setup"
@@ -97,9 +99,12 @@ func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 		h, held := setup.Holder(f.Listeners, l)
 		front := p.Answers.Front == setup.FrontHAProxy && h.Process == "haproxy" ||
 			p.Answers.Front == setup.FrontBuiltin && h.Ours()
+		at, _ := hostport.Parse(l) // judged by validate
 		switch {
 		case !held:
 			out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: "port " + l + " is free"})
+		case p.Run.GivesUp == strconv.Itoa(at.Port):
+			out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: "port " + l + " is held by Bitbucket, which gives it up when it is restarted"})
 		case front:
 			out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: fmt.Sprintf("port %s is held by %s, which will be reloaded", l, h.Process)})
 		default:

@@ -34,7 +34,7 @@ func checkTomcat(f setup.Facts, p setup.Plan) []problem.Finding {
 		out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: "port " + listen + " is held by HAProxy, which gives it up in this run"})
 	default:
 		do := "stop that program, or choose another port (--listen, with it in --url)"
-		if h.Process == "bitgate" {
+		if h.Ours() {
 			do = "stop the built-in proxy first, or take its run back (bitgate undo): systemctl stop bitgate-proxy.service; systemctl disable bitgate-proxy.service"
 		}
 		out = append(out, problem.Finding{
