@@ -183,8 +183,14 @@ func TestBitbucketTerminatesTLSItself(t *testing.T) {
 			if got := strings.Join(changes, ", "); got != "write, restart" {
 				t.Errorf("a renewal plans %q, want the key store and the restart", got)
 			}
+			if code, out := a.bitgate(t, "cert", "deploy", "--state-dir", filepath.Join(a.dir, "state")); code == 0 || !strings.Contains(out, "only when it starts") {
+				t.Errorf("a hook of a renewal ends with %d, and does not say that a restart is needed:\n%s", code, out)
+			}
 			a.does(t, 0, "apply", "--yes")
 			a.serves(t, second, "after the renewal")
+			if code, out := a.bitgate(t, "cert", "deploy", "--state-dir", filepath.Join(a.dir, "state")); code != 0 {
+				t.Errorf("a hook of a renewal ends with %d although all is served:\n%s", code, out)
+			}
 			a.clone(t, bb.RepoPath())
 
 			a.does(t, 0, "undo", "--yes", "--admin-password-file", filepath.Join(a.dir, "password"))
@@ -207,6 +213,27 @@ func TestBitbucketTerminatesTLSItself(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Where nobody restarts Bitbucket, the run leaves that to a person and says so, and the
+// next one restarts it although every file is right.
+func TestOwnTLSThatNobodyRestarted(t *testing.T) {
+	a, _ := newAlone(t, "8.19.1")
+	first := a.certificate(t)
+	a.does(t, 0, "apply", "--yes")
+	second := a.certificate(t)
+	never := a
+	never.flags = slices.Clone(a.flags)
+	never.flags[slices.Index(never.flags, "--restart")+1] = "never"
+	if out := never.does(t, 0, "apply", "--yes"); !strings.Contains(out, "restart Bitbucket") {
+		t.Errorf("the restart that is left is not named:\n%s", out)
+	}
+	a.serves(t, first, "while nobody restarted Bitbucket")
+	if out := a.does(t, 3, "plan", "--exit-code"); strings.Contains(out, "key store") {
+		t.Errorf("the key store is to be written again:\n%s", out)
+	}
+	a.does(t, 0, "apply", "--yes")
+	a.serves(t, second, "after the restart")
 }
 
 func (a alone) clone(t *testing.T, repo string) {

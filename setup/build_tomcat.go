@@ -152,6 +152,9 @@ func (b *builder) keyStore(s *Step) error {
 	secret := slices.ContainsFunc(b.plan.Steps, func(s Step) bool {
 		return slices.ContainsFunc(s.Changes, func(c Change) bool { return c.File != nil && c.File.Secret })
 	})
+	if (b.servesOldCertificate() || !have.Current || secret) && b.plan.Run.Bitbucket.How != service.Never {
+		b.plan.Served = &Served{Leaf: cert.Leaf, Host: b.a.URL.Host(), Addresses: (Deployment{Listen: b.a.Listen}).Dial()}
+	}
 	if have.Current && !secret {
 		return nil
 	}

@@ -87,8 +87,10 @@ func (b *builder) swapSocket() string {
 func DeploymentOf(p Plan) (Deployment, bool) {
 	a := p.Answers
 	switch {
-	case p.Kind == KindCertificate || a.Skips(StepHAProxy) || a.URL.IsZero() || a.Front == FrontTomcat:
+	case p.Kind == KindCertificate || a.Skips(StepHAProxy) || a.URL.IsZero():
 		return Deployment{}, false
+	case a.Front == FrontTomcat: // whose key store is a matter of a run that restarts Bitbucket
+		return Deployment{URL: a.URL, Front: a.Front, Listen: a.Listen, Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM}, true
 	case p.Deployment != nil:
 		return *p.Deployment, true
 	}

@@ -3,15 +3,10 @@ package detect
 import (
 	"archive/zip"
 	"context"
-	"crypto/sha256"
-	"crypto/tls"
-	"encoding/hex"
 	"io"
-	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"bitgate/certs"
 	"bitgate/internal/atomicfile"
@@ -38,7 +33,9 @@ func (f *facts) readKeyStore(ctx context.Context, a setup.Answers, m *certs.Mate
 		f.KeyStore.Current = m.InPKCS12(file.Data, password)
 	}
 	clear(file.Data)
-	f.Served = servedLeaf(ctx, listen.Local().String(), a.URL.Host())
+	if leaf, err := certs.Served(ctx, listen.Local().String(), a.URL.Host()); err == nil {
+		f.Served = certs.Fingerprint(leaf)
+	}
 	return nil
 }
 
@@ -50,21 +47,6 @@ func (f *facts) keyStorePassword(path string, port int) (string, bool) {
 	}
 	store, password, ok := tomcat.KeyStore(config.Path, config.Data, port)
 	return password, ok && store.Value == path
-}
-
-// servedLeaf is the SHA-256 of the certificate that answers at address, "" where none
-// does. Whether clients trust it is verify's question.
-func servedLeaf(ctx context.Context, address, host string) string {
-	ctx, done := context.WithTimeout(ctx, 3*time.Second)
-	defer done()
-	d := tls.Dialer{NetDialer: &net.Dialer{}, Config: &tls.Config{ServerName: host, InsecureSkipVerify: true}} //nolint:gosec // it is looked at, nothing is sent
-	conn, err := d.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return ""
-	}
-	defer conn.Close()
-	sum := sha256.Sum256(conn.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw)
-	return hex.EncodeToString(sum[:])
 }
 
 // tomcatVersion is the major version of the Tomcat in an installation of Stash to

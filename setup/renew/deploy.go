@@ -33,6 +33,9 @@ func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, st store.State
 	if bad := problem.Failures(m.Inspect(out.Host, r.now())); len(bad) > 0 {
 		return bad[0].Err()
 	}
+	if d.Front == setup.FrontTomcat {
+		return r.ownTLS(ctx, d, m, out)
+	}
 	bundle, err := atomicfile.Read(d.Bundle)
 	if err != nil {
 		return err
@@ -56,6 +59,20 @@ func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, st store.State
 		err = r.Applier.Prove(ctx, out.Plan.Served)
 	}
 	return err
+}
+
+// ownTLS only tells where Bitbucket terminates TLS itself: it reads its key store when it
+// starts, and nobody restarts it at any hour.
+func (r *Renewer) ownTLS(ctx context.Context, d setup.Deployment, m *certs.Material, out *Outcome) error {
+	f := setup.Found{Leaf: m.LeafDigest()}
+	r.look(ctx, d, &f)
+	if len(f.Up) == 0 || f.Current {
+		out.Said = d.URL.Host() + " has the certificate of its source, valid until " + clock(m.Info().NotAfter)
+		return nil
+	}
+	out.Said = d.URL.Host() + ": Bitbucket does not serve the certificate of its source yet"
+	return problem.New(out.Said, "it terminates TLS itself, and reads its key store only when it starts",
+		"run bitgate apply with the answers of before, when Bitbucket may be restarted")
 }
 
 // said is what happens, in a line.
