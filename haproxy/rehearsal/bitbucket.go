@@ -18,6 +18,8 @@ type Bitbucket struct {
 	OldPath     string   // former context path that is redirected, "" for none ("/" means root)
 	SSHListen   string   // "" when SSH is not forwarded
 	SSHUpstream []string
+	Names       []string // other host names that are its own
+	ClientCA    string   // of the certificates that its clients need, and no rehearsal has
 }
 
 // Agents are what clients call themselves.

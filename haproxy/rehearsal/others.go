@@ -81,8 +81,10 @@ func (b Bitbucket) owns(r Request) bool {
 
 func (b Bitbucket) named(host string) bool {
 	host = strings.ToLower(host)
-	name := strings.ToLower(b.URL.Host())
-	return host == name || strings.HasPrefix(host, name+":")
+	return slices.ContainsFunc(append(b.Names, b.URL.Host()), func(name string) bool {
+		name = strings.ToLower(name)
+		return host == name || strings.HasPrefix(host, name+":")
+	})
 }
 
 func under(path, parent string) bool {

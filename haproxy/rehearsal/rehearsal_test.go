@@ -9,6 +9,7 @@ import (
 
 	"bitgate/haproxy"
 	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
 )
 
 const etc = "/etc/haproxy/haproxy.cfg"
@@ -229,5 +230,32 @@ func TestAccepted(t *testing.T) {
 		if fails != want {
 			t.Errorf("--accept %q leaves %d, want %d", accepted, fails, want)
 		}
+	}
+}
+
+// Certificates of clients, which no rehearsal has, are not asked for where
+// Bitbucket's own clients have them, and nowhere else.
+func TestClientCertificates(t *testing.T) {
+	text := "frontend a\n    bind :443 ssl crt /a.pem ca-file /ca.pem verify required\nfrontend b\n    bind :444 ssl crt /a.pem ca-file /other.pem verify required\n"
+	s := NewStage(set(text), Surroundings{ClientCA: "/ca.pem"})
+	if got := string(s.Files[0].Data); !strings.Contains(got, "ca-file /ca.pem verify optional") || !strings.Contains(got, "ca-file /other.pem verify required") || len(s.Said) != 1 {
+		t.Errorf("%s\n%q", got, s.Said)
+	}
+}
+
+// What becomes of another name that is Bitbucket's own is no change for others.
+func TestOwnNames(t *testing.T) {
+	s := NewStage(set("frontend a\n    bind :80\n"), Surroundings{})
+	url, err := publicurl.Parse("https://git.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Request{Host: "Stash.example.com:80", Target: "/x", Method: "GET"}
+	is := Answer{Status: 301, Header: []Field{{"Location", "https://git.example.com/x"}}}
+	if what := (Bitbucket{URL: url}).Compare(s, s, r, Answer{Failed: "refused"}, is); what == "" {
+		t.Error("a permanent redirect of another's name is no change")
+	}
+	if what := (Bitbucket{URL: url, Names: []string{"stash.example.com"}}).Compare(s, s, r, Answer{Failed: "refused"}, is); what != "" {
+		t.Errorf("its own name: %s", what)
 	}
 }

@@ -48,6 +48,8 @@ type Surroundings struct {
 	Env   map[string]string // the environment of the service
 	Local []string          // addresses of this machine
 	Drop  []Cut             // lines and words that are left out
+
+	ClientCA string // Bitbucket.ClientCA
 }
 
 // Place is a line of a file, from 1.
@@ -252,6 +254,12 @@ func (w *writer) bind(l line) {
 	}
 	w.cutOption(l, 2, "interface", 2)
 	w.cutOption(l, 2, "namespace", 2)
+	if at := slices.Index(l.texts, "ca-file"); w.around.ClientCA != "" && at > 0 && at+1 < len(l.texts) && l.texts[at+1] == w.around.ClientCA {
+		if verify := slices.Index(l.texts, "verify"); verify > 0 && verify+1 < len(l.texts) && l.texts[verify+1] == "required" {
+			w.replace(l, verify+1, "optional")
+			w.Said = append(w.Said, fmt.Sprintf("%s, line %d: that clients have certificates is not rehearsed", w.config.files[l.file].path, l.index+1))
+		}
+	}
 }
 
 func (w *writer) cutOption(l line, from int, name string, count int) {

@@ -44,7 +44,7 @@ type side struct {
 	live  *Stage
 	drop  []rehearsal.Cut // what cannot be loaded on the stage
 	said  []string
-	idle  bool // it listens on nothing, which is why HAProxy does not start
+	idle  bool // it listens on no address, so that there is nobody to ask
 }
 
 // Run rehearses. A report that is not Rehearsed says why.
@@ -68,11 +68,15 @@ func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
 	if err != nil {
 		return rehearsal.Report{}, err
 	}
-	if before.live == nil && len(r.Before) > 0 && !before.idle {
+	if before.live == nil && !before.idle {
 		return rehearsal.Report{}, errors.New("HAProxy does not start with the present configuration: " + strings.Join(before.said, "; "))
 	}
 	report := rehearsal.Report{Rehearsed: true, Skipped: slices.Compact(slices.Concat(after.stage.Said, after.said))}
-	if after.live == nil {
+	switch {
+	case after.idle:
+		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: "HAProxy listens on no address", Requests: []string{"all"}}}
+		return report, nil
+	case after.live == nil:
 		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: "HAProxy does not start: " + strings.Join(after.said, "; "), Requests: []string{"all"}}}
 		return report, nil
 	}
@@ -96,7 +100,7 @@ func (s *side) rewrite(set []haproxy.Source, cuts []rehearsal.Cut) {
 		name, value, _ := strings.Cut(e, "=")
 		env[name] = value
 	}
-	s.stage = rehearsal.NewStage(set, rehearsal.Surroundings{Env: env, Local: s.Local, Drop: slices.Concat(s.drop, cuts)})
+	s.stage = rehearsal.NewStage(set, rehearsal.Surroundings{Env: env, Local: s.Local, Drop: slices.Concat(s.drop, cuts), ClientCA: s.Bitbucket.ClientCA})
 }
 
 func (s *side) close() {
@@ -115,7 +119,7 @@ func (s *side) memory() int64 {
 // open starts the stage and HAProxy on it. live is nil where HAProxy does not
 // start; said tells why.
 func (s *side) open(ctx context.Context) error {
-	if len(s.set) == 0 {
+	if s.idle = len(s.stage.Doors) == 0; s.idle {
 		return nil
 	}
 	live, err := Open(ctx, s.Program, s.scenery())
@@ -130,7 +134,6 @@ func (s *side) open(ctx context.Context) error {
 		}
 		if !s.dropRefused(loaded.Output) {
 			s.said = append(s.said, firstAlert(loaded.Output))
-			s.idle = len(s.stage.Doors) == 0 && strings.Contains(strings.ToLower(loaded.Output), "no enabled listener")
 			break
 		}
 		s.rewrite(s.set, nil)

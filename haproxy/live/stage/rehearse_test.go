@@ -254,6 +254,24 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestNobodyListened: the file that a distribution ships listens on nothing but its
+// socket, so that there is nobody to compare with, and Bitbucket's requests are tried.
+func TestNobodyListened(t *testing.T) {
+	stock := strings.Replace(top, "maxconn 100", "stats socket /run/haproxy/admin.sock mode 660 level admin\n    chroot /var/lib/haproxy", 1)
+	for name, before := range map[string]string{"socket": stock, "nothing": top, "backends": top + backends, "UNIX socket": top + "frontend local\n    bind /run/local.sock\n    default_backend site\n" + backends} {
+		t.Run(name, func(t *testing.T) {
+			after := before + "frontend git\n    bind :443 ssl crt DIR/git.pem\n    default_backend bitbucket\n" + bitbucket
+			r := rehearse(t, map[string]string{"haproxy.cfg": before}, map[string]string{"haproxy.cfg": after}, nil)
+			if !r.Rehearsed || !r.OK() || r.Others != 0 {
+				t.Errorf("%s: %+v", r.Summary(), r)
+			}
+			if r := rehearse(t, map[string]string{"haproxy.cfg": before}, map[string]string{"haproxy.cfg": before}, nil); !r.Rehearsed || r.OK() {
+				t.Errorf("a candidate that listens on nothing: %s", r.Summary())
+			}
+		})
+	}
+}
+
 // TestListedAddresses: a section that lets in only some clients serves Bitbucket
 // to those; that is told, and is nothing to stop for.
 func TestListedAddresses(t *testing.T) {
