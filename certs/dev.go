@@ -9,10 +9,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"net"
 	"time"
-
-	"golang.org/x/net/idna"
 
 	"bitgate/internal/problem"
 )
@@ -77,19 +74,7 @@ func devLeaf(hosts []string) (*x509.Certificate, error) {
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
 	}
-	for _, host := range hosts {
-		if ip := net.ParseIP(host); ip != nil {
-			leaf.IPAddresses = append(leaf.IPAddresses, ip)
-			continue
-		}
-		name, err := idna.Lookup.ToASCII(host)
-		if err != nil || name == "" {
-			return nil, problem.New(fmt.Sprintf("%q is neither a host name nor an address", host), "", "give names such as localhost or 127.0.0.1").WithKind(problem.Usage)
-		}
-		leaf.DNSNames = append(leaf.DNSNames, name)
-	}
-	if len(hosts) == 0 {
-		return nil, problem.New("a certificate needs at least one name", "", "give names such as localhost or 127.0.0.1").WithKind(problem.Usage)
-	}
-	return leaf, nil
+	var err error
+	leaf.DNSNames, leaf.IPAddresses, err = sanOf(hosts)
+	return leaf, err
 }

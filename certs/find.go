@@ -184,6 +184,27 @@ func Check(part Part, path string) error {
 	return problem.New(path+" holds no "+string(part), "", "name the file with the "+string(part))
 }
 
+// Roots are the authorities that stand in a file and signed themselves, which is what
+// clients are told to trust.
+func Roots(path string) ([]*x509.Certificate, error) {
+	data, _, err := read(Open, path)
+	if err != nil {
+		return nil, err
+	}
+	p, err := parse(path, data, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range p.stores {
+		p.certs = append(p.certs, s.Certs()...)
+	}
+	roots := slices.DeleteFunc(distinct(p.certs), func(c *x509.Certificate) bool { return !c.IsCA || !selfSigned(c) })
+	if len(roots) == 0 {
+		return nil, problem.New(path+" holds no root certificate", "clients are told to trust the authority at the top, which signed itself", "ask the authority for it, or take ca.pem of bitgate cert dev")
+	}
+	return roots, nil
+}
+
 // Leaf is the server's certificate that a file shows without a password: the first
 // that is no authority's, else the first. Nil where it shows none.
 func Leaf(path string) *x509.Certificate {

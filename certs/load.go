@@ -1,8 +1,11 @@
 package certs
 
 import (
+	"crypto"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +28,9 @@ type Unlock struct {
 	// Ask gives the passwords to try after locked, which says whether others were
 	// tried; none ends the tries. Nil where nobody can be asked.
 	Ask func(locked error) ([][]byte, error)
+	// Keys finds the key of a certificate that came without one, nil where there is
+	// none; nil where none is kept.
+	Keys func(public crypto.PublicKey) (crypto.Signer, error)
 	// Host is whose key is meant where a store has several, "" for no preference.
 	Host string
 }
@@ -53,9 +59,18 @@ func LoadBy(open func(path string) (*os.File, error), p Paths) (*Material, error
 
 // LoadWith is LoadBy that asks for the passwords of what is locked.
 func LoadWith(open func(path string) (*os.File, error), p Paths, u Unlock) (*Material, error) {
+	paths, err := p.list()
+	if err != nil {
+		return nil, err
+	}
+	return LoadAll(open, paths, p.Alias, u)
+}
+
+// LoadAll is LoadWith for files of which nobody says what each is.
+func LoadAll(open func(path string) (*os.File, error), paths []string, alias string, u Unlock) (*Material, error) {
 	var passwords [][]byte
 	for {
-		m, err := loadOnce(open, p, passwords, u)
+		m, err := loadOnce(open, paths, alias, passwords, u)
 		if u.Ask == nil || !IsLocked(err) {
 			return m, err
 		}
@@ -70,11 +85,7 @@ func LoadWith(open func(path string) (*os.File, error), p Paths, u Unlock) (*Mat
 	}
 }
 
-func loadOnce(open func(path string) (*os.File, error), p Paths, passwords [][]byte, u Unlock) (*Material, error) {
-	paths, err := p.list()
-	if err != nil {
-		return nil, err
-	}
+func loadOnce(open func(path string) (*os.File, error), paths []string, alias string, passwords [][]byte, u Unlock) (*Material, error) {
 	var all parsed
 	m := &Material{sources: map[string]string{}}
 	for _, path := range paths {
@@ -96,7 +107,10 @@ func loadOnce(open func(path string) (*os.File, error), p Paths, passwords [][]b
 		}
 		all.join(got)
 	}
-	if err := all.choose(p.Alias, u.Host, len(passwords) > 0); err != nil {
+	if err := all.choose(alias, u.Host, len(passwords) > 0); err != nil {
+		return nil, err
+	}
+	if err := all.findKeys(u); err != nil {
 		return nil, err
 	}
 	if all.locked != nil && (len(all.keys) == 0 || len(all.certs) == 0) {
@@ -110,6 +124,31 @@ func loadOnce(open func(path string) (*os.File, error), p Paths, passwords [][]b
 	}
 	m.alias = all.alias
 	return m, nil
+}
+
+// findKeys adds kept keys where the files have none.
+func (p *parsed) findKeys(u Unlock) error {
+	if u.Keys == nil || len(p.keys) > 0 || p.locked != nil {
+		return nil
+	}
+	for _, c := range p.certs {
+		if c.IsCA {
+			continue
+		}
+		signer, err := u.Keys(c.PublicKey)
+		if err != nil {
+			return err
+		}
+		if signer == nil {
+			continue
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(signer)
+		if err != nil {
+			return err
+		}
+		p.keys = append(p.keys, privateKey{pem.Block{Type: "PRIVATE KEY", Bytes: der}, signer.Public()})
+	}
+	return nil
 }
 
 func (p Paths) list() ([]string, error) {

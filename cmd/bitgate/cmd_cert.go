@@ -20,7 +20,7 @@ func newCert(p *process) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newCertInspect(p), newCertBundle(p), newCertDev(p), newCertRenew(p), newCertDeploy(p))
+	c.AddCommand(newCertInspect(p), newCertBundle(p), newCertDev(p), newCertImport(p), newCertRequest(p), newCertTrust(p), newCertRenew(p), newCertDeploy(p))
 	return c
 }
 
@@ -98,7 +98,7 @@ func inspectCert(p *process, m *certs.Material, host string) error {
 }
 
 func newCertBundle(p *process) *cobra.Command {
-	var file string
+	var file, fetch string
 	var files certFiles
 	c := &cobra.Command{
 		Use:     "bundle",
@@ -111,6 +111,9 @@ func newCertBundle(p *process) *cobra.Command {
 			}
 			m, err := files.load(c.Context(), p, "")
 			if err != nil {
+				return err
+			}
+			if err := fetchChain(c.Context(), p, m, fetch); err != nil {
 				return err
 			}
 			if bad := problem.Failures(m.Inspect(hostOf(m), time.Now())); len(bad) > 0 {
@@ -126,6 +129,7 @@ func newCertBundle(p *process) *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&file, "out", "o", "", "write the bundle to `FILE` (mode 0600)")
+	addFetchChain(c, &fetch)
 	files.add(c)
 	return c
 }
