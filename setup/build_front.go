@@ -137,31 +137,38 @@ func (b *builder) builtin(s *Step, bundle string) error {
 	}
 	b.whole(s, b.f.ProxyConfig, text)
 	if b.f.Systemd {
-		unit, err := templates.SystemdUnit(templates.Unit{Program: b.f.ProgramPath, Config: b.f.ProxyConfig.Path})
-		if err != nil {
-			return err
-		}
 		for _, fault := range []*problem.Finding{b.f.ProgramFault, b.f.ConfigFault} {
 			if fault != nil {
 				return fault.Err()
 			}
 		}
-		b.whole(s, b.f.ProxyUnit, []byte(unit))
+		if b.f.PackagedUnit.Path == "" {
+			unit, err := templates.SystemdUnit(templates.Unit{Program: b.f.ProgramPath, Config: b.f.ProxyConfig.Path})
+			if err != nil {
+				return err
+			}
+			b.whole(s, b.f.ProxyUnit, []byte(unit))
+		}
 	}
 	if s.certificateOnly() && b.proxyServes() {
 		return nil // it looks for a changed certificate by itself
 	}
-	if len(s.Changes) > 0 {
-		verb := service.Start
-		if !b.f.ProxyUnit.Absent && b.f.Systemd {
-			// It runs already, with the old configuration.
-			if verb = service.Restart; b.handsOver() {
-				verb = service.Reload
-			}
-		}
+	if verb := b.proxyVerb(); len(s.Changes) > 0 || verb == service.Start && b.f.PackagedUnit.Path != "" {
 		b.serveFront(s, "proxy", verb)
 	}
 	return nil
+}
+
+// proxyVerb is what makes the proxy serve with the files that were planned.
+func (b *builder) proxyVerb() service.Verb {
+	packaged := b.f.PackagedUnit
+	switch {
+	case !b.f.Systemd, packaged.Path != "" && !packaged.Enabled, packaged.Path == "" && b.f.ProxyUnit.Absent:
+		return service.Start
+	case b.handsOver():
+		return service.Reload
+	}
+	return service.Restart // it runs already, with the old configuration
 }
 
 // proxyServes: the built-in proxy runs, with the configuration that it is to have.

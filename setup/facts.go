@@ -44,7 +44,8 @@ type Facts struct {
 	NoResolver    bool              // there is no /etc/resolv.conf
 	HandMade      []string          // its sections that look made by hand for Bitbucket
 	ProxyConfig   atomicfile.File   // proxy.yaml of the built-in front
-	ProxyUnit     atomicfile.File   // its systemd unit
+	ProxyUnit     atomicfile.File   // its systemd unit, where setup writes one
+	PackagedUnit  PackagedUnit      // the package's, zero where it is not what would start this front
 	Systemd       bool
 	BitbucketCtl  service.Control
 	HAProxyCtl    service.Control
@@ -90,6 +91,13 @@ func (f Facts) stale(a Answers) error {
 	}
 	return problem.New("the machine was looked at for another public URL, certificate, front or list of nodes",
 		"what was found then may not hold for this one", "look again: go back to the question and answer it, or start again")
+}
+
+// PackagedUnit is a systemd unit that came with the program. It is used as it is, so
+// that the next version of the package brings its own.
+type PackagedUnit struct {
+	Path    string // "" for none
+	Enabled bool   // it is started at boot
 }
 
 // Reader is the user as whom a service reads its files; the zero one is root.

@@ -97,7 +97,7 @@ func backText(r *journal.Run, c setup.Change, p journal.Progress) string {
 		return setURLsBack(c, p)
 	case c.Service == nil:
 		return ""
-	case c.Service.Target == "proxy" && r.FrontCreated():
+	case startsProxy(r, c.Service):
 		if c.Service.Control.How != service.Systemd {
 			return ""
 		}

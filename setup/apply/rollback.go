@@ -157,7 +157,7 @@ func (t *rollback) file(_ context.Context, _ int, c setup.Change) error {
 func (t *rollback) front(ctx context.Context) error {
 	isService := func(c setup.Change) bool { return c.Service != nil && !c.RestartsBitbucket() } // one that made way for Bitbucket's TLS, too
 	isFile := func(c setup.Change) bool { return c.Phase == setup.PhaseFrontFiles }
-	own := func(c setup.Change) bool { return isService(c) && c.Service.Target == "proxy" && t.r.FrontCreated() }
+	own := func(c setup.Change) bool { return isService(c) && startsProxy(t.r, c.Service) }
 	if err := t.each(ctx, own, t.stopFront); err != nil {
 		return err
 	}
@@ -194,6 +194,11 @@ func (t *rollback) noticeReload() {
 			t.p[i].Begun = true
 		}
 	}
+}
+
+// startsProxy: before this run there was no built-in proxy, or it was not started.
+func startsProxy(r *journal.Run, s *setup.ServiceChange) bool {
+	return s.Target == "proxy" && (r.FrontCreated() || s.Verb == service.Start)
 }
 
 func (t *rollback) stopFront(ctx context.Context, i int, c setup.Change) error {

@@ -21,6 +21,7 @@ import (
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/internal/trusted"
+	"bitgate/internal/unit"
 	"bitgate/setup"
 )
 
@@ -54,6 +55,9 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 	if f.ProxyUnit, err = atomicfile.Read(filepath.Join(p.Root, unitPath)); err != nil {
 		return err
 	}
+	if f.Systemd && f.ProxyUnit.Absent {
+		f.PackagedUnit = packagedUnit(p, where.ProxyConfig)
+	}
 	f.findReader()
 	if where.Bundle != "" {
 		if f.Bundle, err = atomicfile.Read(where.Bundle); err != nil {
@@ -76,6 +80,19 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 		}
 	}
 	return err
+}
+
+// packagedUnit is the unit of the package that this program is from, if it starts
+// this program with that configuration.
+func packagedUnit(p Probe, config string) setup.PackagedUnit {
+	name := filepath.Base(unitPath)
+	s, found := unit.Load(p.Root, name)
+	want := []string{p.Program, "proxy", "--config", strings.TrimPrefix(config, p.Root)}
+	if !found || !slices.Equal(s.Exec, want) {
+		return setup.PackagedUnit{}
+	}
+	_, err := os.Lstat(filepath.Join(p.Root, filepath.Dir(unitPath), "multi-user.target.wants", name))
+	return setup.PackagedUnit{Path: s.Path, Enabled: err == nil}
 }
 
 // readHAProxyFiles reads the whole set in load order; a file of the set that

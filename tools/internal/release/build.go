@@ -9,24 +9,21 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 )
 
 // identify finds out which release this is, and refuses what is none.
 func (r *release) identify(snapshot bool) error {
-	var err error
-	if r.commit, err = r.git("rev-parse", "HEAD"); err != nil {
+	head, err := r.git("log", "-1", "--format=%H %ct")
+	if err != nil && snapshot {
+		head = "unknown 0" // a tree without its history, or of another user's
+	} else if err != nil {
 		return err
 	}
-	when, err := r.git("log", "-1", "--format=%ct")
-	if err != nil {
-		return err
-	}
-	seconds, err := strconv.ParseInt(when, 10, 64)
-	if err != nil {
-		return err
+	var seconds int64
+	if _, err := fmt.Sscan(head, &r.commit, &seconds); err != nil {
+		return fmt.Errorf("git log: %q: %w", head, err)
 	}
 	r.date = time.Unix(seconds, 0).UTC()
 	if snapshot {

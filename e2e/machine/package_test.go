@@ -1,0 +1,162 @@
+package machine
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"bitgate/internal/peers"
+)
+
+// madePackage makes the Debian package of a version in a folder of its own.
+func madePackage(t *testing.T, version string) string {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command("../../tools/release", "-snapshot", "-version", version, "-arch", runtime.GOARCH, "-only", "deb", "-out", dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("tools/release: %v\n%s", err, out)
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*.deb"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("not one package: %v %v", found, err)
+	}
+	return found[0]
+}
+
+// TestPackage: a life with the Debian package: installed, set up, upgraded under load,
+// rebooted, removed, purged, installed again, and taken back.
+func TestPackage(t *testing.T) {
+	t.Parallel()
+	peers.Need(t, "dpkg")
+	peers.Need(t, "curl")
+	s := newSite(t) // or skip
+	old, again, next := madePackage(t, "0.9.0"), madePackage(t, "0.9.0"), madePackage(t, "0.9.1")
+	first, err := os.ReadFile(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := os.ReadFile(again); err != nil || !bytes.Equal(first, second) {
+		t.Errorf("two builds of a commit differ (%v)", err)
+	}
+	s.Run(t, "rm", "/usr/local/bin/bitgate")
+	s.Copy(t, old, "/root/old.deb")
+	s.Copy(t, next, "/root/next.deb")
+	before := s.files()
+	s.step("installed", func(t *testing.T, s site) {
+		s.Run(t, "dpkg", "-i", "/root/old.deb")
+		s.idle()
+		if out := s.Run(t, "bitgate", "--version"); !strings.HasPrefix(out, "bitgate 0.9.0 (commit ") {
+			t.Error(out)
+		}
+		for _, page := range []string{"man1/bitgate.1", "man1/bitgate-apply.1", "man5/bitgate-proxy.yaml.5", "man5/bitgate-answers.yaml.5"} {
+			if out := s.Run(t, "zcat", "/usr/share/man/"+page+".gz"); !strings.Contains(out, `"bitgate 0.9.0"`) {
+				t.Errorf("%s: %.200s", page, out)
+			}
+		}
+	})
+	s.step("set up", func(t *testing.T, s site) {
+		s.apply("--front", "builtin")
+		s.serves()
+		if path := s.property(unit, "FragmentPath"); !strings.HasPrefix(path, "/lib/") && !strings.HasPrefix(path, "/usr/lib/") {
+			t.Errorf("the unit is not the package's, but %s", path)
+		}
+		if out := s.apply("--front", "builtin"); !strings.Contains(out, "Nothing to do") {
+			t.Errorf("a second run:\n%s", out)
+		}
+	})
+	s.step("upgraded", func(t *testing.T, s site) {
+		s.withoutLoss(func() string {
+			s.Run(t, "dpkg", "-i", "/root/next.deb")
+			return "an upgrade"
+		})
+		if exe := s.Run(t, "readlink", "/proc/"+s.mainPID(unit)+"/exe"); strings.TrimSpace(exe) != "/usr/bin/bitgate" {
+			t.Errorf("the front runs %s", exe)
+		}
+	})
+	s.step("rebooted", func(t *testing.T, s site) {
+		s.Reboot(t)
+		s.serves()
+	})
+	s.step("removed and purged", func(t *testing.T, s site) {
+		out := s.Run(t, "dpkg", "-r", "bitgate")
+		if !strings.Contains(out, "a run is in force") || !strings.Contains(out, "is stopped") {
+			t.Errorf("it does not warn:\n%s", out)
+		}
+		if s.answers(public + "/status") {
+			t.Error("the front serves on")
+		}
+		out = s.Run(t, "dpkg", "-P", "bitgate")
+		for _, dir := range []string{"/var/lib/bitgate", "/etc/bitgate"} {
+			if _, err := s.Try("test", "-e", dir); err != nil || !strings.Contains(out, dir+" stays") {
+				t.Errorf("%s is gone, or nothing is said of it: %v\n%s", dir, err, out)
+			}
+		}
+		if _, err := s.Try("test", "-L", "/etc/systemd/system/multi-user.target.wants/"+unit); err == nil {
+			t.Error("the unit is enabled, and not there")
+		}
+	})
+	s.step("installed again and taken back", func(t *testing.T, s site) {
+		s.Run(t, "dpkg", "-i", "/root/next.deb")
+		s.idle()
+		out := s.apply("--front", "builtin")
+		if !strings.Contains(out, "start the built-in proxy") {
+			t.Errorf("the front is not started:\n%s", out)
+		}
+		s.serves()
+		for range 2 {
+			s.Run(t, "bitgate", "undo", "--yes", "--admin-user", "admin", "--admin-password-file", "/root/password")
+			s.idle()
+		}
+		s.as(before)
+		if out := s.Run(t, "dpkg", "-P", "bitgate"); strings.Contains(out, "in force") || !strings.Contains(out, "/var/lib/bitgate stays") {
+			t.Errorf("a purge after undo:\n%s", out)
+		}
+	})
+}
+
+// idle wants the front neither started nor enabled.
+func (s site) idle() {
+	s.t.Helper()
+	active, _ := s.Try("systemctl", "is-active", unit)
+	enabled, _ := s.Try("systemctl", "is-enabled", unit)
+	if got := strings.Fields(active + enabled); strings.Join(got, " ") != "inactive disabled" {
+		s.t.Errorf("the front is %s", got)
+	}
+}
+
+// TestPlaces: from wherever the program and the certificate lie, the front starts, or
+// the plan says what keeps it from that and how to cure it.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Run(t, "sh", "-c", "cd /etc/ssl/git; cat cert.pem key.pem >all.pem; chmod 600 all.pem; install -d -m 755 /home/admin; install -m 600 all.pem /home/admin/all.pem")
+	s.Run(t, "mv", "/usr/local/bin/bitgate", "/srv/bitgate")
+	for _, place := range []struct {
+		dir  string
+		runs bool
+	}{{"/home/admin", false}, {"/root", false}, {"/tmp", false}, {"/opt", true}, {"/usr/local/bin", true}, {"/usr/bin", true}} {
+		for _, pem := range []string{"/home/admin/all.pem", "/etc/ssl/git/all.pem"} {
+			s.step(fmt.Sprintf("program in %s, certificate %s", place.dir, pem), func(t *testing.T, s site) {
+				program := place.dir + "/bitgate"
+				s.Run(t, "install", "-m", "755", "/srv/bitgate", program)
+				defer s.Run(t, "rm", program)
+				front := []string{"--front", "builtin", "--url", "https://localhost", "--pem", pem, "--skip", "context-path,base-url,connector", "--ca-file", "/root/ca.pem"}
+				if !place.runs {
+					out, err := s.Try(append([]string{program, "plan"}, front...)...)
+					if err == nil || !strings.Contains(out, "install -m 755 -t /usr/local/bin "+program) {
+						t.Errorf("it is not refused with the cure: %v\n%s", err, out)
+					}
+					return
+				}
+				s.Run(t, append([]string{program, "apply", "--yes"}, front...)...)
+				s.until("an answer", func() bool { return s.answers("https://localhost/status") })
+				s.Run(t, program, "undo", "--yes")
+			})
+		}
+	}
+}
