@@ -163,10 +163,12 @@ func (p Plan) Empty() bool {
 func (p Plan) Ordered() []Ref {
 	var refs []Ref
 	for phase := PhaseUpstreamFiles; phase <= PhaseFrontService; phase++ {
-		for si, s := range p.Steps {
-			for ci, c := range s.Changes {
-				if c.Phase == phase {
-					refs = append(refs, Ref{si, ci})
+		for _, store := range []bool{true, false} { // a key store comes before the file that names it: the machine may be started in between
+			for si, s := range p.Steps {
+				for ci, c := range s.Changes {
+					if c.Phase == phase && (c.KeyStore != nil) == store {
+						refs = append(refs, Ref{si, ci})
+					}
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package apply_test
 import (
 	"iter"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"bitgate/bitbucket/bitbuckettest"
@@ -103,7 +104,7 @@ func eachTrial(t *testing.T, run func(t *testing.T, x *trial, n int)) {
 		make func(*testing.T, string, string) *trial
 	}{{"apply", applyTrial}, {"undo", undoTrial}} {
 		for _, version := range generations {
-			for _, front := range []string{setup.FrontBuiltin, setup.FrontHAProxy} {
+			for _, front := range []string{setup.FrontBuiltin, setup.FrontHAProxy, setup.FrontTomcat} {
 				this := n
 				n++
 				t.Run(kind.name+" "+version+" "+front, func(t *testing.T) {
@@ -150,6 +151,9 @@ func TestKilledAtEveryAct(t *testing.T) {
 			x.agrees(what, res.result)
 			if res.err == nil {
 				recovered++
+				if made, _ := filepath.Glob(filepath.Join(x.Probe.StateDir, "runs", "*", "made")); len(made) > 0 {
+					t.Errorf("%s: secrets are left in %s", what, made)
+				}
 			}
 			x.start.back()
 		}

@@ -1,13 +1,16 @@
 package apply_test
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 
+	"bitgate/certs"
 	"bitgate/internal/atomicfile"
+	"bitgate/tomcat"
 )
 
 // fingerprint is what must be the same after undo: bytes, mode and owner of
@@ -37,7 +40,7 @@ func (m *machine) fingerprint() map[string]string {
 				if err != nil {
 					return err
 				}
-				line += " " + atomicfile.Digest(data)
+				line += " " + m.content(path, data)
 			}
 			out[path] = line
 			return nil
@@ -47,6 +50,33 @@ func (m *machine) fingerprint() map[string]string {
 		}
 	}
 	return out
+}
+
+// content tells files apart by their bytes, and those with a secret that is made anew in
+// each run by all else: a key store by what it holds, under the password that the
+// configuration says.
+func (m *machine) content(path string, data []byte) string {
+	if _, password, ok := tomcat.KeyStore(path, data, 0); ok && password != "" {
+		data = bytes.ReplaceAll(data, []byte(password), []byte("PASSWORD"))
+	}
+	if filepath.Ext(path) == ".p12" {
+		own, err := certs.Load(certs.Paths{Cert: m.Probe.Input.Cert, Key: m.Probe.Input.Key})
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		config := filepath.Join(filepath.Dir(path), "server.xml")
+		if file, err := os.ReadFile(config); err != nil || len(file) == 0 {
+			config = filepath.Join(filepath.Dir(path), "bitbucket.properties")
+		}
+		file, err := os.ReadFile(config)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		if _, password, ok := tomcat.KeyStore(config, file, 0); ok && own.InPKCS12(data, password) {
+			return "the certificate"
+		}
+	}
+	return atomicfile.Digest(data)
 }
 
 func (m *machine) same(before map[string]string) {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"bitgate/certs"
 	"bitgate/setup"
 	"bitgate/setup/journal"
 )
@@ -35,7 +36,11 @@ func (m *machine) seen() string {
 		return "down"
 	}
 	res.Body.Close()
-	return res.Header.Get("Location")
+	served := ""
+	if leaf, err := certs.Served(m.t.Context(), m.Probe.Input.Listen[0], "localhost"); m.Front == setup.FrontTomcat && err == nil {
+		served = " with TLS " + certs.Fingerprint(leaf)
+	}
+	return res.Header.Get("Location") + served
 }
 
 // is says how the world differs from another, "" for not at all.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
@@ -42,6 +43,28 @@ func (r *Run) Made(change int, digest string) ([]byte, error) {
 		return nil, problem.New(r.madePath(change)+" is damaged", "its checksum does not fit", "take the run back: bitgate recover")
 	}
 	return data, nil
+}
+
+// forgetAllMade removes what runs have left that are settled: their process may have ended
+// just before it did.
+func forgetAllMade(d Disk, stateDir string) error {
+	all, err := ids(stateDir)
+	if err != nil {
+		return err
+	}
+	for _, id := range all {
+		if _, err := os.Lstat(filepath.Join(runsDir(stateDir), id, madeDir)); err != nil {
+			continue
+		}
+		r, err := Load(d, stateDir, id, time.Now)
+		if err != nil || !r.State().Settled() {
+			continue // what may still be needed
+		}
+		if err := r.ForgetMade(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ForgetMade removes it.

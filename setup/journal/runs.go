@@ -266,7 +266,7 @@ func Sweep(d Disk, stateDir string) error {
 			}
 		}
 	}
-	return nil
+	return forgetAllMade(d, stateDir)
 }
 
 // Leftovers reports whether a crash left something that Sweep removes from the runs.
