@@ -57,6 +57,8 @@ func ServiceName(target string) string {
 		return "HAProxy"
 	case "proxy":
 		return "built-in proxy"
+	case "renewal":
+		return "renewal timer"
 	}
 	return target
 }

@@ -42,12 +42,15 @@ func (b *builder) frontStep() (Step, error) {
 	if err != nil {
 		return s, err
 	}
-	if len(s.Changes) == 0 && s.Skipped == "" {
-		s.Skipped = "already as wanted"
-	}
 	b.deployment(bundle)
 	if leaf := b.f.Certificate.Leaf; leaf != "" && s.certificateOnly() && (s.Changes[len(s.Changes)-1].Service != nil || b.proxyServes()) {
 		b.plan.Served = &Served{Leaf: leaf, Host: b.a.URL.Host(), Addresses: b.plan.Deployment.Dial()}
+	}
+	if err := b.renewalTimer(&s, bundle); err != nil {
+		return s, err
+	}
+	if len(s.Changes) == 0 && s.Skipped == "" {
+		s.Skipped = "already as wanted"
 	}
 	return s, nil
 }
@@ -196,11 +199,15 @@ func (b *builder) handsOver() bool {
 
 // whole replaces the content of a file that is entirely ours.
 func (b *builder) whole(s *Step, file atomicfile.File, text []byte) {
+	b.wholeIn(PhaseFrontFiles, s, file, text)
+}
+
+func (b *builder) wholeIn(phase Phase, s *Step, file atomicfile.File, text []byte) {
 	if string(file.Data) == string(text) && !file.Absent {
 		return
 	}
 	edit := []splice.Splice{{Offset: 0, Old: string(file.Data), New: string(text)}}
-	s.Changes = append(s.Changes, *b.fileChange(PhaseFrontFiles, file, text, edit))
+	s.Changes = append(s.Changes, *b.fileChange(phase, file, text, edit))
 }
 
 func (b *builder) serveFront(s *Step, target string, verb service.Verb) {

@@ -52,12 +52,15 @@ type Facts struct {
 	Certificate   Certificate
 	Certificates  []CertificateFile // certificates with their keys that lie in the usual places
 	FrontReader   Reader            // who reads the bundle
+	Timer         Timer             // what renews the certificate
 	Bundle        atomicfile.File   // what lies at the bundle's path today
 	KeyStore      KeyStore          // the same without a front
 	Served        string            // without a front: SHA-256 of the certificate that Bitbucket serves now, "" where it serves none
 	Tomcat        int               // major version of a Tomcat that Bitbucket came with or was moved to, 0 where it is not known
 	Listeners     []Listener
 	ProgramPath   string           // this binary, for the unit
+	StateDir      string           // with journals and what is kept of certificates
+	RenewFault    *problem.Finding // why no timer can run this binary from there
 	ProgramFault  *problem.Finding // why a unit must not or cannot run it from there
 	ConfigFault   *problem.Finding // why a unit cannot read its configuration where it is to be
 	OpenRun       string           // id of an unfinished earlier run, "" for none

@@ -74,6 +74,7 @@ const (
 	PhaseRestart
 	PhaseFrontFiles
 	PhaseFrontService
+	PhaseRenewal // the timer that renews the certificate
 )
 
 // Change is exactly one of its pointers.
@@ -133,7 +134,7 @@ type BaseURLChange struct {
 
 // ServiceChange restarts, reloads or starts a service.
 type ServiceChange struct {
-	Target  string          `json:"target"`         // "bitbucket", "haproxy", "proxy"
+	Target  string          `json:"target"`         // "bitbucket", "haproxy", "proxy", "renewal"
 	Node    string          `json:"node,omitempty"` // name of the node that is restarted
 	Verb    service.Verb    `json:"verb"`
 	Control service.Control `json:"control"`
@@ -162,7 +163,7 @@ func (p Plan) Empty() bool {
 // Ordered lists the changes in the order in which apply does them.
 func (p Plan) Ordered() []Ref {
 	var refs []Ref
-	for phase := PhaseUpstreamFiles; phase <= PhaseFrontService; phase++ {
+	for phase := PhaseUpstreamFiles; phase <= PhaseRenewal; phase++ {
 		for _, store := range []bool{true, false} { // a key store comes before the file that names it: the machine may be started in between
 			for si, s := range p.Steps {
 				for ci, c := range s.Changes {
@@ -178,6 +179,9 @@ func (p Plan) Ordered() []Ref {
 
 // At returns the change r names.
 func (p Plan) At(r Ref) Change { return p.Steps[r.Step].Changes[r.Change] }
+
+// OfFront reports whether the service is the front's.
+func (s *ServiceChange) OfFront() bool { return s.Target == "haproxy" || s.Target == "proxy" }
 
 func (c Change) RestartsBitbucket() bool { return c.Service != nil && c.Service.Target == "bitbucket" }
 
@@ -201,7 +205,7 @@ func (p Plan) ServesFront() bool {
 
 func (p Plan) TouchesFront() bool {
 	for _, r := range p.Ordered() {
-		if p.At(r).Phase >= PhaseFrontFiles {
+		if ph := p.At(r).Phase; ph == PhaseFrontFiles || ph == PhaseFrontService {
 			return true
 		}
 	}

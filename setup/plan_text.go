@@ -104,6 +104,8 @@ func (s *ServiceChange) text() string {
 		name = "HAProxy"
 	case "proxy":
 		name = "the built-in proxy"
+	case "renewal":
+		return fmt.Sprintf("%s the timer that renews the certificate (%s)", s.Verb, s.Control)
 	}
 	if s.Node != "" {
 		name += " on node " + s.Node

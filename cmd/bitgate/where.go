@@ -36,7 +36,7 @@ func (ses *session) where(plan setup.Plan, v verifyFlags) local.Where {
 	if plan.Run.UpstreamAfter == "" {
 		return w
 	}
-	front := func(s *setup.ServiceChange) bool { return s.Target != "bitbucket" }
+	front := func(s *setup.ServiceChange) bool { return s.OfFront() }
 	bitbucket := func(s *setup.ServiceChange) bool { return s.Target == "bitbucket" }
 	w.StartBitbucket, w.RestartBitbucket = serviceCommand(plan, service.Start, bitbucket), serviceCommand(plan, service.Restart, bitbucket)
 	if a.Skips(setup.StepHAProxy) {

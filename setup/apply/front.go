@@ -28,6 +28,9 @@ const frontWait = 30 * time.Second
 
 // serveFront reloads or starts the front.
 func (a *Applier) serveFront(ctx context.Context, p setup.Plan, i int, s *setup.ServiceChange) error {
+	if s.Target == "renewal" {
+		return service.Do(ctx, s.Control, s.Verb, a.log(i))
+	}
 	if s.Target == "proxy" && s.Control.How == service.Manual {
 		if a.Serve == nil {
 			return nil // a person starts it; the result lists the command
@@ -110,7 +113,7 @@ func (a *Applier) frontIsUp(p setup.Plan) bool {
 		return slices.ContainsFunc(p.Ordered(), func(r setup.Ref) bool { return p.At(r).RestartsBitbucket() })
 	}
 	for _, r := range p.Ordered() {
-		if s := p.At(r).Service; s != nil && s.Target != "bitbucket" {
+		if s := p.At(r).Service; s != nil && s.OfFront() {
 			return s.Control.How != service.Manual || a.Serve != nil
 		}
 	}

@@ -70,11 +70,12 @@ func Foresee(stateDir, id string, forward bool) (Outlook, error) {
 		func(c setup.Change) bool { return c.BaseURL != nil },
 		func(c setup.Change) bool { return c.Phase == setup.PhaseUpstreamFiles },
 		setup.Change.RestartsBitbucket,
+		func(c setup.Change) bool { return c.Phase == setup.PhaseRenewal },
 		func(c setup.Change) bool { return c.Phase == setup.PhaseFrontFiles },
-		func(c setup.Change) bool { return c.Service != nil && !c.RestartsBitbucket() },
+		func(c setup.Change) bool { return c.Service != nil && c.Service.OfFront() },
 	}
 	if r.Plan.Run.GivesUp != "" {
-		groups = []func(setup.Change) bool{groups[0], groups[1], groups[3], groups[4], groups[2]}
+		groups = []func(setup.Change) bool{groups[0], groups[1], groups[3], groups[4], groups[5], groups[2]}
 	}
 	for _, group := range groups {
 		for i, ref := range slices.Backward(r.Plan.Ordered()) {
@@ -97,6 +98,8 @@ func backText(r *journal.Run, c setup.Change, p journal.Progress) string {
 		return setURLsBack(c, p)
 	case c.Service == nil:
 		return ""
+	case c.Service.Target == "renewal" && r.Created(setup.RenewTimer):
+		return fmt.Sprintf("stop the timer that renews the certificate (%s)", c.Service.Control)
 	case startsProxy(r, c.Service):
 		if c.Service.Control.How != service.Systemd {
 			return ""

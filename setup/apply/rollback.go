@@ -155,13 +155,19 @@ func (t *rollback) file(_ context.Context, _ int, c setup.Change) error {
 // front stops a front of our own before its files go, and reloads a foreign
 // one after its file is back.
 func (t *rollback) front(ctx context.Context) error {
-	isService := func(c setup.Change) bool { return c.Service != nil && !c.RestartsBitbucket() } // one that made way for Bitbucket's TLS, too
+	if err := t.renewal(ctx); err != nil {
+		return err
+	}
+	isService := func(c setup.Change) bool { return c.Service != nil && c.Service.OfFront() } // one that made way for Bitbucket's TLS, too
 	isFile := func(c setup.Change) bool { return c.Phase == setup.PhaseFrontFiles }
 	own := func(c setup.Change) bool { return isService(c) && startsProxy(t.r, c.Service) }
 	if err := t.each(ctx, own, t.stopFront); err != nil {
 		return err
 	}
 	if err := t.each(ctx, isFile, t.file); err != nil {
+		return err
+	}
+	if err := t.forgetUnits(ctx); err != nil {
 		return err
 	}
 	t.noticeReload()
@@ -181,6 +187,40 @@ func (t *rollback) front(ctx context.Context) error {
 		}
 		return t.a.driveProxy(ctx, i, c.Service)
 	})
+}
+
+// renewal stops the timer that the run has started, or starts the one of before.
+func (t *rollback) renewal(ctx context.Context) error {
+	isTimer := func(c setup.Change) bool { return c.Service != nil && c.Service.Target == "renewal" }
+	isFile := func(c setup.Change) bool { return c.Phase == setup.PhaseRenewal && c.Service == nil }
+	created := t.r.Created(setup.RenewTimer)
+	if created {
+		if err := t.each(ctx, isTimer, func(ctx context.Context, i int, c setup.Change) error {
+			return service.Do(ctx, c.Service.Control, service.Stop, t.a.log(i))
+		}); err != nil {
+			return err
+		}
+	}
+	if err := t.each(ctx, isFile, t.file); err != nil || created {
+		return err
+	}
+	return t.each(ctx, isTimer, func(ctx context.Context, i int, c setup.Change) error {
+		return service.Do(ctx, c.Service.Control, service.Start, t.a.log(i))
+	})
+}
+
+// forgetUnits has systemd forget the units whose files are gone.
+func (t *rollback) forgetUnits(ctx context.Context) error {
+	for i, ref := range t.r.Plan.Ordered() {
+		s := t.r.Plan.At(ref).Service
+		if s == nil || !t.p[i].Begun || s.Control.How != service.Systemd {
+			continue
+		}
+		if s.Target == "renewal" && t.r.Created(setup.RenewTimer) || s.Target == "proxy" && t.r.FrontCreated() {
+			return service.ReadUnits(ctx, t.a.log(-1))
+		}
+	}
+	return nil
 }
 
 // noticeReload: a front whose file was swapped may have read it although the

@@ -38,6 +38,7 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 		p.Proc = "/proc"
 	}
 	f := facts{Facts: setup.Facts{Root: p.Root, ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
+	f.StateDir, f.RenewFault = p.StateDir, ProgramFault(p.Program)
 	if f.Systemd {
 		f.ProgramFault = ProgramFault(p.Program)
 	}

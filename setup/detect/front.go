@@ -58,6 +58,9 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 	if f.Systemd && f.ProxyUnit.Absent {
 		f.PackagedUnit = packagedUnit(p, where.ProxyConfig)
 	}
+	if err := f.findTimer(p.Root); err != nil {
+		return err
+	}
 	f.findReader()
 	if where.Bundle != "" {
 		if f.Bundle, err = atomicfile.Read(where.Bundle); err != nil {
@@ -181,6 +184,28 @@ func (f *facts) notLoaded(a setup.Answers, err error) {
 	for _, k := range several.Keys {
 		f.Certificate.Aliases = append(f.Certificate.Aliases, setup.CertificateAlias{Alias: k.Alias, Names: k.Names, NotAfter: k.NotAfter.Format(time.DateOnly)})
 	}
+}
+
+// findTimer reads what has certificates renewed: units of systemd, else a file of
+// cron's where cron is installed.
+func (f *facts) findTimer(root string) (err error) {
+	read := func(path string) atomicfile.File {
+		file, rerr := atomicfile.Read(filepath.Join(root, path))
+		err = errors.Join(err, rerr)
+		return file
+	}
+	if f.Systemd {
+		f.Timer.Service, f.Timer.Timer = read(setup.RenewServicePath), read(setup.RenewTimerPath)
+		return err
+	}
+	for _, cron := range []string{"/usr/sbin/cron", "/usr/sbin/crond"} {
+		if info, serr := os.Stat(filepath.Join(root, cron)); serr == nil && info.Mode().IsRegular() {
+			if info, serr := os.Stat(filepath.Join(root, filepath.Dir(setup.RenewCronPath))); serr == nil && info.IsDir() {
+				f.Timer.Cron = read(setup.RenewCronPath)
+			}
+		}
+	}
+	return err
 }
 
 // findReader says as whom HAProxy's service reads the bundle. A group that its unit

@@ -140,6 +140,11 @@ func (r *Run) FrontCreated() bool {
 	return false
 }
 
+// Created reports whether this run made the file with that name.
+func (r *Run) Created(name string) bool {
+	return slices.ContainsFunc(r.Files, func(f savedFile) bool { return filepath.Base(f.Path) == name && f.Digest == setup.Absent })
+}
+
 // ForeignEdits shows what was done since to the files of a run ("" = the last
 // that stands), by whoever: an undo would throw it away. Secrets are masked,
 // and a certificate bundle is never shown.

@@ -1,0 +1,46 @@
+package templates
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// RenewUnit is what the renewal's unit depends on. Paths are absolute.
+type RenewUnit struct {
+	Program  string   // of bitgate
+	StateDir string   // with the journal
+	Writable []string // what it writes to besides
+}
+
+// RenewService returns the unit that renews the certificate of a front once.
+func RenewService(u RenewUnit) (string, error) {
+	var words []string
+	for _, p := range append([]string{u.Program, u.StateDir, u.StateDir}, u.Writable...) {
+		word, err := execWord(p)
+		if err != nil {
+			return "", err
+		}
+		words = append(words, word)
+	}
+	return fill("bitgate-renew.service.tmpl", RenewUnit{Program: words[0], StateDir: words[1], Writable: words[2:]})
+}
+
+// RenewTimer returns the timer of that unit (systemd.timer(5)). Without systemd's
+// FixedRandomDelay= (247) the minute is another one each time.
+func RenewTimer() (string, error) { return fill("bitgate-renew.timer.tmpl", nil) }
+
+// RenewCron is the same for cron, as a file of /etc/cron.d (crontab(5)). What bitgate
+// says of a good run is for nobody; cron mails the rest.
+func RenewCron(u RenewUnit, minute int) (string, error) {
+	for _, p := range []string{u.Program, u.StateDir} {
+		if !path.IsAbs(p) || strings.ContainsAny(p, "\n\r\x00%") { // cron makes a line end of "%"
+			return "", fmt.Errorf("%q cannot stand in a crontab", p)
+		}
+	}
+	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+	return fmt.Sprintf(`# Written by bitgate; "bitgate setup" rewrites it.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+%d * * * * root %s cert renew --state-dir %s >/dev/null
+`, minute, quote(u.Program), quote(u.StateDir)), nil
+}

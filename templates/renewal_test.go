@@ -1,0 +1,69 @@
+package templates
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"bitgate/internal/peers"
+)
+
+// systemd itself accepts the units that renew, and rates the service.
+func TestRenewUnitsAreAccepted(t *testing.T) {
+	analyze := peers.Path(t, "systemd-analyze")
+	text, err := RenewService(RenewUnit{Program: "/bin/true", StateDir: "/var/lib/bitgate", Writable: []string{"/etc/my front", "/run"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	timer, err := RenewTimer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"ExecStart=/bin/true cert renew --state-dir /var/lib/bitgate\n", `-/var/lib/bitgate -"/etc/my front" -/run`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"bitgate-renew.service": text, "bitgate-renew.timer": timer} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"bitgate-renew.service", "bitgate-renew.timer"} {
+		file := filepath.Join(dir, name)
+		if out, err := exec.Command(analyze, "verify", file).CombinedOutput(); strings.Contains(string(out), file+":") {
+			t.Errorf("systemd complains (%v):\n%s", err, out)
+		}
+	}
+	out, err := exec.Command(analyze, "security", "--offline=true", filepath.Join(dir, "bitgate-renew.service")).CombinedOutput()
+	m := regexp.MustCompile(`exposure level for \S+: ([\d.]+)`).FindSubmatch(out)
+	if m == nil {
+		t.Fatalf("no rating (%v):\n%s", err, out)
+	}
+	t.Logf("%s", m[0])
+	if level, _ := strconv.ParseFloat(string(m[1]), 64); level > 6 {
+		t.Errorf("exposure %.1f: it is root, and was 5.5\n%s", level, out)
+	}
+	if out, err := exec.Command(analyze, "calendar", "hourly").CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestRenewCron(t *testing.T) {
+	text, err := RenewCron(RenewUnit{Program: "/opt/it's/bitgate", StateDir: "/var/lib/bitgate"}, 17)
+	if err != nil || !strings.Contains(text, `
+17 * * * * root '/opt/it'\''s/bitgate' cert renew --state-dir '/var/lib/bitgate' >/dev/null
+`) {
+		t.Errorf("%v\n%s", err, text)
+	}
+	for _, bad := range []string{"/x\n* * * * * root evil", "bitgate", "/100%/bitgate"} {
+		if text, err := RenewCron(RenewUnit{Program: bad, StateDir: "/x"}, 1); err == nil {
+			t.Errorf("%q was accepted:\n%s", bad, text)
+		}
+	}
+}
