@@ -109,6 +109,9 @@ func (in *Install) findFiles(s Search) {
 	in.Why["Files"] = why
 	in.Loads = paths
 	// One file of the service's set stands for the set: what the others bind matters too.
+	if s.Cfg != "" {
+		in.spellAs(filepath.Clean(s.Cfg), paths)
+	}
 	if given := filepath.Clean(s.Cfg); s.Cfg != "" && !slices.Contains(paths, given) && !slices.Contains(in.Files, given) {
 		if in.memberToBe(given) {
 			in.addMember(given)
@@ -121,6 +124,29 @@ func (in *Install) findFiles(s Search) {
 	if len(in.Files) == 0 {
 		in.Files = []string{filepath.Join(s.Root, DefaultCfg)}
 		in.Why["Files"] = "the usual place"
+	}
+}
+
+// spellAs gives a file of the set, and the folder it lies in, the name by which the
+// caller knows it: links lead to one file by several.
+func (in *Install) spellAs(given string, paths []string) {
+	for i, path := range paths {
+		if sameFile(path, given) {
+			paths[i] = given
+			for j, f := range in.Files {
+				if f == path {
+					in.Files[j] = given
+				}
+			}
+		}
+		if dir := filepath.Clean(path); sameFile(dir, filepath.Dir(given)) {
+			paths[i] = filepath.Dir(given)
+			for j, f := range in.Files {
+				if filepath.Dir(f) == dir {
+					in.Files[j] = filepath.Join(paths[i], filepath.Base(f))
+				}
+			}
+		}
 	}
 }
 

@@ -102,7 +102,16 @@ func TestMemberToBe(t *testing.T) {
 	for _, name := range []string{"haproxy.cfg", "conf.d/20-wiki.cfg", "conf.d/60-jira.cfg"} {
 		write(t, filepath.Join(root, "etc/haproxy", name), nil)
 	}
+	if err := os.Symlink("conf.d", filepath.Join(root, "etc/haproxy/link.d")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("haproxy.cfg", filepath.Join(root, "etc/haproxy/link.cfg")); err != nil {
+		t.Fatal(err)
+	}
 	for cfg, want := range map[string]string{
+		"link.d/50-bitbucket.cfg": "haproxy.cfg link.d/20-wiki.cfg link.d/50-bitbucket.cfg link.d/60-jira.cfg",
+		"link.d/20-wiki.cfg":      "haproxy.cfg link.d/20-wiki.cfg link.d/60-jira.cfg link.d/zz-bitgate.cfg",
+		"link.cfg":                "link.cfg conf.d/20-wiki.cfg conf.d/60-jira.cfg conf.d/zz-bitgate.cfg",
 		"conf.d/50-bitbucket.cfg": "haproxy.cfg conf.d/20-wiki.cfg conf.d/50-bitbucket.cfg conf.d/60-jira.cfg",
 		"conf.d/90-bitbucket.cfg": "haproxy.cfg conf.d/20-wiki.cfg conf.d/60-jira.cfg conf.d/90-bitbucket.cfg",
 		"conf.d/./70.cfg":         "haproxy.cfg conf.d/20-wiki.cfg conf.d/60-jira.cfg conf.d/70.cfg",

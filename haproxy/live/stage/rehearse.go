@@ -76,6 +76,8 @@ func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
 	case after.idle:
 		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: "HAProxy listens on no address", Requests: []string{"all"}}}
 		return report, nil
+	case after.live == nil && before.idle: // haproxy -c tells whose fault it is
+		return rehearsal.Report{}, errors.New("HAProxy does not start apart from the machine: " + strings.Join(after.said, "; "))
 	case after.live == nil:
 		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: "HAProxy does not start: " + strings.Join(after.said, "; "), Requests: []string{"all"}}}
 		return report, nil
