@@ -102,7 +102,7 @@ func (s *reviewScreen) showTab(i int) {
 	var lines []string
 	s.signs = ""
 	for _, l := range s.tabs[s.at].Lines {
-		parts := s.wrapLine(s.tabs[s.at], l)
+		parts := s.wrapLine(s.tabs[s.at], foldLists(l))
 		lines = append(lines, parts...)
 		s.signs += strings.Repeat(sign(l), len(parts))
 	}

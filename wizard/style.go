@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"fmt"
 	"io"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/muesli/termenv"
 
+	"bitgate/internal/pattern"
 	"bitgate/internal/printable"
 	"bitgate/internal/problem"
 )
@@ -124,18 +126,40 @@ func hardWrap(line string, w int) []string {
 	return strings.Split(ansi.Hardwrap(strings.ReplaceAll(line, "\t", "    "), max(w, 8), true), "\n")
 }
 
-// hangWrap is hardWrap with an indent that tells the rest of a line from the next line.
+// hangWrap breaks a line of code at blanks as far as it can, with an indent that tells
+// the rest of it from the next line.
 func hangWrap(line string, w int) []string {
 	const indent = "        "
-	if ansi.StringWidth(strings.ReplaceAll(line, "\t", "    ")) <= w || w < 2*len(indent) {
+	line = strings.ReplaceAll(line, "\t", "    ")
+	if ansi.StringWidth(line) <= w || w < 2*len(indent) {
 		return hardWrap(line, w)
 	}
-	first := hardWrap(line, w)[0]
-	rest := hardWrap(strings.ReplaceAll(line, "\t", "    ")[len(first):], w-len(indent))
-	for i := range rest {
-		rest[i] = indent + rest[i]
+	var lines []string
+	for lead := ""; line != ""; lead = indent {
+		part := hardWrap(line, w-len(lead))[0]
+		// A word that has no room to speak of on this line begins the next one.
+		if at := strings.LastIndexByte(part, ' '); len(part) < len(line) && line[len(part)] != ' ' && at > len(part)/2 {
+			part = part[:at+1]
+		}
+		line = strings.TrimLeft(line[len(part):], " ")
+		lines = append(lines, lead+strings.TrimRight(part, " "))
 	}
-	return append([]string{first}, rest...)
+	return lines
+}
+
+// longList is a list of names with colons between them, as of ciphers.
+var longList = pattern.Lazy(`[A-Z0-9][A-Za-z0-9_-]+(:[A-Za-z0-9_-]+){3,}`)
+
+// foldLists shortens lists of ciphers and the like to their first name and how many
+// follow; the pager shows all of them.
+func foldLists(line string) string {
+	return longList().ReplaceAllStringFunc(line, func(list string) string {
+		if len(list) < 60 {
+			return list
+		}
+		first, rest, _ := strings.Cut(list, ":")
+		return fmt.Sprintf("%s:(%d more)", first, strings.Count(rest, ":")+1)
+	})
 }
 
 // clip cuts a line at w columns and says so.
