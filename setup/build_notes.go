@@ -131,11 +131,29 @@ func (b *builder) hostNote() {
 	if !ours {
 		return // somebody else serves the old name, and goes on
 	}
-	b.plan.Notes = append(b.plan.Notes, problem.Finding{
+	sent := slices.ContainsFunc(b.a.RedirectHosts, func(h string) bool { return strings.EqualFold(h, old.Host()) })
+	held := CertificateFile{Names: b.f.Certificate.Names}.For(old.Host())
+	note := problem.Finding{
 		ID: "host", Level: problem.Warn, Found: old.Origin() + " stops answering: the public host name changes from " + old.Host() + " to " + b.a.URL.Host(),
 		Why: "clone URLs, webhooks, bookmarks and CI jobs under the old name break",
 		Do:  "change them first, or keep something that redirects the old name, with a certificate for it",
-	})
+	}
+	switch {
+	case sent && held:
+		note.Level = problem.Note
+		note.Found = "the public host name changes from " + old.Host() + " to " + b.a.URL.Host() + ", and requests for the old one are sent on"
+		note.Why, note.Do = "", ""
+	case sent:
+		note.Found = "requests for " + old.Host() + " are to be sent on, and the certificate does not name it"
+		note.Why = "clients refuse the certificate before they see where they are sent"
+		note.Do = "have a certificate issued that names both, " + b.a.URL.Host() + " and " + old.Host()
+	case b.a.Front == FrontTomcat:
+	case held:
+		note.Do = "send its requests on, for the certificate names it, too: --redirect-host " + old.Host()
+	default:
+		note.Do = "change them first, or have a certificate issued that names both, and send requests for the old name on: --redirect-host " + old.Host()
+	}
+	b.plan.Notes = append(b.plan.Notes, note)
 }
 
 // pathNote says what a changed context path breaks.

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -36,6 +37,9 @@ func validateTomcat(a Answers) (bad []string) {
 	add(a.HTTPRedirect == Always, "--http-redirect always with --front tomcat: Bitbucket's plain connector is closed to other machines; use haproxy or builtin")
 	add(a.Skips(StepConnector) || a.Skips(StepHAProxy), "--skip connector or haproxy with --front tomcat: both are the same file there")
 	add(!reflect.ValueOf(a.Settings).IsZero(), "the answers about what stands around a front (from --trusted-proxy on in bitgate setup --help) with --front tomcat: there is none; use haproxy or builtin")
+	for _, key := range frontOnly(a) {
+		add(true, "--"+key+" with --front tomcat: only a front does that; use haproxy or builtin")
+	}
 	add(len(a.Listen) > 1, "--listen twice with --front tomcat: Bitbucket's connector has one address")
 	if len(a.Listen) == 1 {
 		at, err := hostport.Parse(a.Listen[0])
@@ -43,6 +47,18 @@ func validateTomcat(a Answers) (bad []string) {
 			fmt.Sprintf("--listen %s with --front tomcat: port %d is that of Bitbucket's plain connector, which stays for this machine; take another, such as 8443 (with --url https://%s:8443)", a.Listen[0], at.Port, hostport.Bracket(a.URL.Host())))
 	}
 	return bad
+}
+
+// frontOnly are the keys of what was said of a front's behaviour.
+func frontOnly(a Answers) []string {
+	said := map[string]bool{
+		"trusted-proxy": len(a.TrustedProxies) > 0, "proxy-protocol": a.ProxyProtocol, "keep-alive": a.KeepAlive != 0,
+		"redirect-host": len(a.RedirectHosts) > 0, "serve-host": len(a.ServeHosts) > 0, "allow": len(a.Allow) > 0, "deny": len(a.Deny) > 0,
+		"response-header": len(a.ResponseHeaders) > 0, "hsts": a.HSTS != 0, "max-header": a.MaxHeader != 0,
+		"client-ca": a.ClientCA != "", "client-cert": a.ClientCert != "", "maintenance-page": a.MaintenancePage != "", "health-listen": a.HealthListen != "",
+	}
+	maps.DeleteFunc(said, func(_ string, is bool) bool { return !is })
+	return slices.Sorted(maps.Keys(said))
 }
 
 // ownTLSWanted is the connector that is to terminate TLS.
