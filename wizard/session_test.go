@@ -56,6 +56,7 @@ exec bitgate apply --yes \
   --admin-user admin \
   --cert /etc/ssl/git.pem \
   --key /etc/ssl/git.key \
+  --no-ssh \
   --admin-password-file "${1:?the file with the password of admin}"
 `
 	if got := p.machine.script; got != want {

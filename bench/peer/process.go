@@ -4,7 +4,9 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
@@ -79,10 +81,21 @@ func (p *Process) CPU() (time.Duration, error) {
 
 // Memory of the process and its children in bytes: what is resident, shared pages
 // divided among those who share them (Pss), and how much of it is anonymous: the
-// rest is pages of files, which the system can drop and read again (proc(5)).
+// rest is pages of files, which the system can drop and read again (proc(5)). Of a
+// process that may not be dumped, as bitgate is, an ordinary user sees VmRSS and
+// RssAnon alone, in which shared pages count whole.
 func (p *Process) Memory() (resident, anonymous int64, err error) {
 	for _, proc := range p.tree() {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", proc.PID))
+		if errors.Is(err, fs.ErrPermission) {
+			status, err := proc.NewStatus()
+			if err != nil {
+				return 0, 0, err
+			}
+			resident += int64(status.VmRSS)
+			anonymous += int64(status.RssAnon)
+			continue
+		}
 		if err != nil {
 			return 0, 0, err
 		}
