@@ -88,6 +88,7 @@ func binary(t testing.TB) string {
 	built.Do(func() {
 		_, err := peers.BuildBitgate(binDir)
 		must(t, err)
+		must(t, os.Setenv("PATH", binDir+":"+os.Getenv("PATH"))) // as it is installed
 	})
 	return filepath.Join(binDir, "bitgate")
 }

@@ -29,6 +29,8 @@ type process struct {
 	OutTTY   bool
 	Env      func(name string) (string, bool)
 	Program  string // path of this binary, to start children of itself
+	Called   string // how a person starts it, "" for by its name
+	NotRoot  bool
 	Root     string // "" or, in tests, a prefix before system paths
 	Proc     string // the process table, "/proc"
 
@@ -84,6 +86,7 @@ func osProcess() process {
 		},
 	}
 	p.Program, _ = os.Executable()
+	p.Called, p.NotRoot = calledAs(os.Args[0], p.Program), os.Geteuid() != 0
 	if p.InTTY {
 		p.ReadPassword = readPasswordTTY
 	}
@@ -186,10 +189,12 @@ func (p process) style() view.Style { return view.Style{Color: p.color()} }
 
 // text prints for people on standard output, errorText on standard error.
 func (p process) text() *view.Text {
-	return &view.Text{W: p.Out, Style: p.style(), Width: p.columns()}
+	return &view.Text{W: p.Out, Style: p.style(), Width: p.columns(), Spell: p.asCalled}
 }
 
-func (p process) errorText() *view.Text { return &view.Text{W: p.Err, Width: p.columns()} }
+func (p process) errorText() *view.Text {
+	return &view.Text{W: p.Err, Width: p.columns(), Spell: p.asCalled}
+}
 
 // columns is the width of the terminal, 0 where there is none: what a program or
 // a file gets is not broken into lines.

@@ -70,11 +70,11 @@ func (ses *session) again(args ...string) string {
 	if ses.probe.StateDir != defaultStateDir {
 		args = append(args, "--state-dir", ses.probe.StateDir)
 	}
-	line := "bitgate"
+	line := programName
 	for _, a := range args {
 		line += " " + shellWord(a)
 	}
-	return line
+	return ses.p.asCalled(line)
 }
 
 // shellWord quotes what a shell would not take as it is.

@@ -38,6 +38,9 @@ type Text struct {
 	Style Style
 	Width int // columns at which sentences are broken, 0 for never
 
+	// Spell writes the commands in a text as they can be typed here; nil: as they are.
+	Spell func(text string) string
+
 	now string // the change under way, named when it takes long enough to tell of
 }
 
