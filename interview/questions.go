@@ -15,6 +15,7 @@ var questions = concat(
 	connectorQuestions(),
 	frontQuestions(),
 	certificateQuestions(),
+	orderQuestions(),
 	sshQuestions(),
 	runQuestions(),
 	edgeQuestions(),

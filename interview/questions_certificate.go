@@ -1,6 +1,7 @@
 package interview
 
 import (
+	"cmp"
 	"strings"
 
 	"bitgate/internal/problem"
@@ -11,11 +12,14 @@ func certificateQuestions() []Question {
 	return []Question{
 		pathField(Question{
 			ID: "cert", Step: setup.StepHAProxy, Title: "Certificate file", Example: "/etc/letsencrypt/live/git.example.com/fullchain.pem",
-			Why:   "The certificate must be on this machine. PEM, PKCS#12 (.pfx, .p12), JKS, .p7b and DER are read; one file with certificate, chain and key is fine too.",
+			Why:   "The certificate must be on this machine. PEM, PKCS#12 (.pfx, .p12), JKS, .p7b and DER are read; one file with certificate, chain and key is fine too. Type - to have one ordered, and renewed, from an authority such as Let's Encrypt (ACME).",
 			Help:  "certificate with or without its chain (PEM, DER, PKCS#7), or a key store with its key (PKCS#12, JKS, JCEKS)",
-			Asked: "always", keys: []string{"cert", "pem", "key"}, Slow: true, Looks: true, required: true,
+			Asked: "always", keys: []string{"cert", "pem", "key", "chain", "acme-ca"}, Slow: true, Looks: true, required: true, Dash: true,
 			when: func(*Interview) bool { return true },
 			show: func(f setup.Facts, a setup.Answers) string {
+				if a.Orders() {
+					return "-"
+				}
 				if named := a.Cert + a.PEM; named != "" {
 					return named
 				}
@@ -25,13 +29,18 @@ func certificateQuestions() []Question {
 				return ""
 			},
 			Because: func(f setup.Facts, a setup.Answers) string {
-				if found := f.CertificatesFor(a.URL.Host()); a.Cert+a.PEM == "" && len(found) > 0 {
+				if found := f.CertificatesFor(a.URL.Host()); a.Cert+a.PEM == "" && len(found) > 0 && !a.Orders() {
 					return "found: " + certificateWords(found[0])
 				}
 				return ""
 			},
 			enter: func(f setup.Facts, a *setup.Answers, text string) error {
-				if text = strings.TrimSpace(text); text != a.PEM {
+				if text = strings.TrimSpace(text); text == "-" {
+					a.Cert, a.PEM, a.Key, a.Chain = "", "", "", ""
+					a.ACME = cmp.Or(a.ACME, "letsencrypt")
+					return nil
+				}
+				if a.ACME = ""; text != a.PEM {
 					a.Cert, a.PEM = text, ""
 				}
 				if f.KeyOf(text) != "" {
@@ -80,7 +89,7 @@ func certificateQuestions() []Question {
 			Help:  "private key (PEM, DER), where it is not in the certificate's file",
 			Asked: "when it was not found beside the certificate", keys: []string{"key", "cert", "pem"}, Slow: true, Looks: true,
 			when: func(iv *Interview) bool {
-				return iv.Facts.KeyOf(iv.Answers.Cert+iv.Answers.PEM) == "" && !(iv.certificateSeen() && iv.Facts.Certificate.WithKey)
+				return !iv.Answers.Orders() && iv.Facts.KeyOf(iv.Answers.Cert+iv.Answers.PEM) == "" && !(iv.certificateSeen() && iv.Facts.Certificate.WithKey)
 			},
 			enter: func(f setup.Facts, a *setup.Answers, text string) error {
 				a.Key = strings.TrimSpace(text)
@@ -98,7 +107,9 @@ func certificateQuestions() []Question {
 			Why:   "Git and Java clients refuse a certificate whose intermediate certificates are missing, even where browsers do not.",
 			Help:  "intermediate certificates (PEM, DER, PKCS#7), where the certificate file has none",
 			Asked: "when the certificate file has no chain", Slow: true, Looks: true,
-			when: func(iv *Interview) bool { return iv.Answers.PEM == "" && chainMissing(iv.Facts, iv.Answers) },
+			when: func(iv *Interview) bool {
+				return iv.Answers.PEM == "" && !iv.Answers.Orders() && chainMissing(iv.Facts, iv.Answers)
+			},
 		}, func(a *setup.Answers) *string { return &a.Chain }),
 		pathField(Question{
 			ID: "pem", Step: setup.StepHAProxy, Title: "Bundle file",

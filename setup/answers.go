@@ -28,6 +28,14 @@ type Answers struct {
 	CertPasswordFile  string        `yaml:"cert-password-file,omitempty" json:"-"`
 	CertAlias         string        `yaml:"cert-alias,omitempty" json:"cert-alias,omitempty"`
 	PEM               string        `yaml:"pem,omitempty" json:"pem,omitempty"`
+	ACME              string        `yaml:"acme-ca,omitempty" json:"acme-ca,omitempty"` // the authority that the certificate is ordered from
+	ACMETerms         string        `yaml:"acme-terms,omitempty" json:"acme-terms,omitempty"`
+	ACMEChallenge     string        `yaml:"acme-challenge,omitempty" json:"acme-challenge,omitempty"`
+	ACMEHook          string        `yaml:"acme-dns-hook,omitempty" json:"acme-dns-hook,omitempty"`
+	ACMEBindingID     string        `yaml:"acme-eab-id,omitempty" json:"acme-eab-id,omitempty"`
+	ACMEBindingFile   string        `yaml:"acme-eab-file,omitempty" json:"acme-eab-file,omitempty"`
+	ACMEProfile       string        `yaml:"acme-profile,omitempty" json:"acme-profile,omitempty"`
+	ACMEKey           string        `yaml:"acme-key,omitempty" json:"acme-key,omitempty"`
 	Nodes             []string      `yaml:"node,omitempty" json:"node,omitempty"` // NAME=HOST:PORT, see package node
 	PartialService    bool          `yaml:"partial-service,omitempty" json:"partial-service,omitempty"`
 	MaxConn           int           `yaml:"maxconn,omitempty" json:"maxconn"`

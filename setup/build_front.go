@@ -58,6 +58,14 @@ func (b *builder) frontStep() (Step, error) {
 // certificate plans the PEM bundle and returns the path the front will read.
 func (b *builder) certificate(s *Step) (string, error) {
 	cert := b.f.Certificate
+	if b.a.Orders() {
+		if err := b.order(s); err != nil {
+			return "", err
+		}
+		if !cert.Given {
+			cert.Digest = Ordered
+		}
+	}
 	if cert.Error != "" {
 		return "", b.noCertificate()
 	}
@@ -81,7 +89,7 @@ func (b *builder) certificate(s *Step) (string, error) {
 	}
 	change := &CertificateChange{
 		Path: path, Before: b.f.Bundle.DigestOrAbsent(), After: cert.Digest,
-		Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, Alias: cert.Alias, Sources: cert.Sources,
+		Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM + cert.Store, Alias: cert.Alias, Sources: cert.Sources,
 	}
 	if group := b.f.FrontReader.Group; b.a.Front == FrontHAProxy && group != "" {
 		change.Mode, change.Group = 0o640, group // HAProxy is started as that user and reads it so
@@ -125,6 +133,13 @@ func (b *builder) builtin(s *Step, bundle string) error {
 	c := config.Config{
 		URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Upstream: b.a.Upstream, PEM: bundle,
 		MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream, OldPath: old,
+		Thumbprint: b.thumbprint(), ChallengeFolder: b.challengeFolder(),
+	}
+	if c.Thumbprint != "" && len(c.RedirectListen) == 0 {
+		if err := b.challengePort(); err != nil {
+			return err
+		}
+		c.RedirectListen, c.ChallengesOnly = RedirectAddresses(b.a), true
 	}
 	c = c.WithEdge(b.a.Settings)
 	if nodes := b.a.NodeList(); len(nodes) > 0 {
@@ -206,7 +221,11 @@ func (b *builder) wholeIn(phase Phase, s *Step, file atomicfile.File, text []byt
 	if string(file.Data) == string(text) && !file.Absent {
 		return
 	}
-	edit := []splice.Splice{{Offset: 0, Old: string(file.Data), New: string(text)}}
+	now := b.current(file)
+	if string(now) == string(text) {
+		return
+	}
+	edit := []splice.Splice{{Offset: 0, Old: string(now), New: string(text)}}
 	s.Changes = append(s.Changes, *b.fileChange(phase, file, text, edit))
 }
 

@@ -27,7 +27,10 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 	if err := b.sorted(); err != nil {
 		return err
 	}
-	merged, err := b.f.HAProxyConfig.Merge(b.site(bundle))
+	if err := b.challengePort(); err != nil {
+		return err
+	}
+	merged, err := b.haproxyNow().Merge(b.site(bundle))
 	if err != nil {
 		return err
 	}
@@ -50,6 +53,18 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 		b.swap(s)
 	}
 	return nil
+}
+
+// haproxyNow is the configuration as the changes so far leave it.
+func (b *builder) haproxyNow() haproxy.Config {
+	if len(b.edited) == 0 {
+		return b.f.HAProxyConfig
+	}
+	var set []haproxy.Source
+	for _, f := range b.f.HAProxyFiles {
+		set = append(set, haproxy.Source{Path: f.Path, Data: b.current(f)})
+	}
+	return haproxy.ParseSetFor(set, b.f.HAProxy.Service.Env)
 }
 
 // sorted refuses a file that is to be made among those that are loaded after it.
@@ -90,6 +105,7 @@ func (b *builder) site(bundle string) haproxy.Site {
 		Settings: b.a.Settings, Fixed: b.f.HostNames, NoResolver: b.f.NoResolver, URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Bundle: bundle,
 		Upstream: u, Nodes: b.a.NodeList(), MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
 		OldPath: b.a.RedirectOldPath, Version: b.f.HAProxy.Version, Used: b.usedPorts(), Adopt: b.a.HandMade == Adopt,
+		Thumbprint: b.thumbprint(), Challenges: b.challenges(),
 	}
 }
 
@@ -102,6 +118,14 @@ func (b *builder) redirectListen() []string {
 		return RedirectAddresses(b.a)
 	}
 	return nil
+}
+
+// challenges are the addresses where an authority asks by http-01.
+func (b *builder) challenges() []string {
+	if b.thumbprint() == "" {
+		return nil
+	}
+	return RedirectAddresses(b.a)
 }
 
 // RedirectAddresses are the front's addresses with port 80.

@@ -50,6 +50,8 @@ type Facts struct {
 	BitbucketCtl  service.Control
 	HAProxyCtl    service.Control
 	Certificate   Certificate
+	Account       string            // thumbprint of the key of our accounts at authorities, "" before there is one
+	Authority     Authority         // what the one says that a certificate is to be ordered from
 	Certificates  []CertificateFile // certificates with their keys that lie in the usual places
 	FrontReader   Reader            // who reads the bundle
 	Timer         Timer             // what renews the certificate
@@ -74,6 +76,7 @@ type Scope struct {
 	Port  int
 	Paths Paths
 	Cert  certs.Paths
+	Order string // how a certificate is ordered, "" where none is
 	Nodes string
 }
 
@@ -82,6 +85,10 @@ func ScopeOf(a Answers, h live.Install) Scope {
 	s := Scope{Paths: Where(a, h), Cert: CertPaths(a), Nodes: strings.Join(a.Nodes, " ")}
 	if !a.URL.IsZero() {
 		s.Host, s.Port = a.URL.Host(), a.URL.Port()
+	}
+	if a.Orders() {
+		o := a.Order()
+		s.Order = strings.Join([]string{o.Directory, o.KeyType, o.Profile}, " ")
 	}
 	return s
 }
@@ -141,6 +148,7 @@ type Certificate struct {
 	Sources  map[string]string
 	Digest   string // SHA-256 of the bundle that would be written
 	Leaf     string // SHA-256 of the certificate alone
+	Store    string // path of the bundle, where it was issued on our order
 	InPlace  string // path of a --pem that can be used as it is
 	Names    []string
 	Subject  string
@@ -155,6 +163,22 @@ type CertificateAlias struct {
 	Alias    string
 	Names    []string
 	NotAfter string // date
+}
+
+// Authority is what an authority says of itself; the zero one where none was asked.
+type Authority struct {
+	Asked    bool
+	Error    string // why it did not answer
+	Do       string
+	Terms    string   // URL of its terms of service, "" for none
+	Bound    bool     // it makes accounts for those alone who have one with it already
+	Profiles []string // by name
+	Account  bool     // we have an account there
+}
+
+// Agreed reports whether its terms are agreed to, or need not be.
+func (f Facts) Agreed(a Answers) bool {
+	return !f.Authority.Asked || f.Authority.Account || f.Authority.Terms == "" || a.ACMETerms == f.Authority.Terms || a.ACMETerms == AgreeTerms
 }
 
 // Renewer is certs.Renewer.

@@ -69,8 +69,12 @@ type Phase int
 
 // Phases of a run.
 const (
-	PhaseUpstreamFiles Phase = iota + 1 // inert until the restart
-	PhaseBaseURL                        // while Bitbucket answers as before
+	PhaseChallengeFiles   Phase = iota - 3 // what an authority is answered by, where the front runs already
+	PhaseChallengeService                  // the front takes that
+	PhaseObtain                            // the certificate is ordered
+	_
+	PhaseUpstreamFiles // inert until the restart
+	PhaseBaseURL       // while Bitbucket answers as before
 	PhaseRestart
 	PhaseFrontFiles
 	PhaseFrontService
@@ -82,6 +86,7 @@ type Change struct {
 	Phase       Phase              `json:"phase"`
 	What        string             `json:"what"` // Text, for those who read the JSON; never read back
 	File        *FileEdit          `json:"file,omitempty"`
+	Obtain      *ObtainChange      `json:"obtain,omitempty"`
 	Certificate *CertificateChange `json:"certificate,omitempty"`
 	KeyStore    *KeyStoreChange    `json:"key-store,omitempty"`
 	BaseURL     *BaseURLChange     `json:"base-url,omitempty"`
@@ -163,7 +168,7 @@ func (p Plan) Empty() bool {
 // Ordered lists the changes in the order in which apply does them.
 func (p Plan) Ordered() []Ref {
 	var refs []Ref
-	for phase := PhaseUpstreamFiles; phase <= PhaseRenewal; phase++ {
+	for phase := PhaseChallengeFiles; phase <= PhaseRenewal; phase++ {
 		for _, store := range []bool{true, false} { // a key store comes before the file that names it: the machine may be started in between
 			for si, s := range p.Steps {
 				for ci, c := range s.Changes {
@@ -182,6 +187,11 @@ func (p Plan) At(r Ref) Change { return p.Steps[r.Step].Changes[r.Change] }
 
 // OfFront reports whether the service is the front's.
 func (s *ServiceChange) OfFront() bool { return s.Target == "haproxy" || s.Target == "proxy" }
+
+// OfFrontFile reports whether c writes a file of the front's, for an authority or for good.
+func (c Change) OfFrontFile() bool {
+	return c.Phase == PhaseFrontFiles || c.Phase == PhaseChallengeFiles
+}
 
 func (c Change) RestartsBitbucket() bool { return c.Service != nil && c.Service.Target == "bitbucket" }
 

@@ -19,6 +19,8 @@ func (c Change) Text() string {
 	switch {
 	case c.File != nil:
 		return c.File.text()
+	case c.Obtain != nil:
+		return c.Obtain.text()
 	case c.Certificate != nil:
 		return c.Certificate.text()
 	case c.KeyStore != nil:
@@ -78,7 +80,11 @@ func (c *CertificateChange) text() string {
 	if c.Group != "" {
 		access = fmt.Sprintf("mode %04o, group %s", c.Mode, c.Group)
 	}
-	return fmt.Sprintf("write the certificate bundle %s (%s) from %s", c.Path, access, sourceNames(c.PEM, c.Cert, c.Chain, c.Key))
+	from := sourceNames(c.PEM, c.Cert, c.Chain, c.Key)
+	if c.After == Ordered {
+		from = "the order"
+	}
+	return fmt.Sprintf("write the certificate bundle %s (%s) from %s", c.Path, access, from)
 }
 
 func (c *BaseURLChange) text() string {

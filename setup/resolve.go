@@ -13,6 +13,7 @@ import (
 	"bitgate/haproxy/live"
 	"bitgate/internal/edge"
 	"bitgate/internal/hostport"
+	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/internal/service"
 )
@@ -198,8 +199,14 @@ func Missing(f Facts, a Answers) []string {
 	need((a.Home == "" || f.Bitbucket.Doubt != "") && upstreamSteps(a), "home")
 	need(a.Version == "" && upstreamSteps(a), "bitbucket-version")
 	if !a.Skips(StepHAProxy) {
-		need(a.PEM == "" && a.Cert == "", "cert")
-		need(a.PEM == "" && a.Key == "" && !f.Certificate.WithKey, "key")
+		need(a.PEM == "" && a.Cert == "" && !a.Orders(), "cert")
+		need(a.PEM == "" && a.Key == "" && !f.Certificate.WithKey && !a.Orders(), "key")
+	}
+	if a.Orders() && !a.Skips(StepHAProxy) && f.Authority.Error == "" {
+		bound := f.Authority.Bound && !f.Authority.Account
+		need(!f.Agreed(a), "acme-terms "+problem.ShellWord(f.Authority.Terms))
+		need(bound && a.ACMEBindingID == "", "acme-eab-id")
+		need(bound && a.ACMEBindingFile == "", "acme-eab-file")
 	}
 	if NeedsLogin(f, a) {
 		need(a.AdminUser == "", "admin-user")

@@ -35,6 +35,9 @@ func validate(a Answers) error {
 	oneOf("http-redirect", a.HTTPRedirect, Auto, Always, Never)
 	oneOf("base-url-method", a.BaseURLMethod, Auto, "confapi", "form", Manual, MethodSkip)
 	oneOf("on-failure", a.OnFailure, FailBack, FailKeep)
+	oneOf("acme-challenge", a.ACMEChallenge, Auto, HTTP01, TLSALPN01, DNS01, DNSPersist01)
+	oneOf("acme-key", a.ACMEKey, "ecdsa", "rsa")
+	bad = append(bad, validateOrder(a)...)
 	for _, s := range a.Skip {
 		oneOf("skip", s, StepContextPath, StepBaseURL, StepConnector, StepHAProxy, StepSSH)
 	}

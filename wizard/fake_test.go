@@ -216,7 +216,7 @@ func fakeBuild(f setup.Facts, a setup.Answers) (setup.Plan, error) {
 	if a.URL.IsZero() {
 		return setup.Plan{}, errors.New("the public URL is missing")
 	}
-	if !a.Skips(setup.StepHAProxy) && a.Cert == "" && a.PEM == "" {
+	if !a.Skips(setup.StepHAProxy) && a.Cert == "" && a.PEM == "" && !a.Orders() {
 		return setup.Plan{}, problem.New("no certificate was given", "", "--cert FILE --key FILE")
 	}
 	p := setup.Plan{Format: setup.PlanFormat, Answers: a}

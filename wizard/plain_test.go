@@ -69,6 +69,18 @@ var runs = map[string]struct {
 		},
 		want: func(a setup.Answers) bool { return a.Cert == "/c.pfx" && a.Key == "" && a.CertAlias == "tomcat" },
 	},
+	"ordered": {
+		machine: func(m *machine) {
+			m.facts.Authority = setup.Authority{Asked: true, Terms: "https://ca.example.com/terms", Bound: true}
+		}, typed: map[string]string{
+			"url": "git.example.com", "admin-user": "admin", interview.PasswordID: "correct horse", "cert": "-", "acme-ca": "https://ca.example.com/directory", "acme-terms": "yes",
+			"acme-challenge": setup.DNS01, "acme-dns-hook": "/usr/local/sbin/hook", "acme-eab-id": "kid-1", "acme-eab-file": "/etc/eab",
+		},
+		want: func(a setup.Answers) bool {
+			return a.ACME == "https://ca.example.com/directory" && a.ACMETerms == "https://ca.example.com/terms" && a.Challenge() == setup.DNS01 && a.ACMEHook == "/usr/local/sbin/hook" &&
+				a.ACMEBindingID == "kid-1" && a.ACMEBindingFile == "/etc/eab" && a.Cert+a.PEM+a.Key == ""
+		},
+	},
 	"little found": {
 		machine: func(m *machine) {
 			m.facts.Bitbucket.Home, m.facts.Bitbucket.Version, m.facts.Instance.Version = "", "", ""

@@ -80,8 +80,7 @@ func (c *Client) account(ctx context.Context, info Info, binding *Binding) (acme
 	}
 	wanted := acme.Account{PrivateKey: key, TermsOfServiceAgreed: info.Terms != ""}
 	if binding == nil && info.Bound {
-		return acme.Account{}, problem.New("the authority makes accounts only for those who have one with it already", "it gives them a key id and a key for that (external account binding)",
-			"get both from the authority, then --acme-eab-id ID --acme-eab-file FILE").WithKind(problem.Usage)
+		return acme.Account{}, unbound()
 	}
 	if binding != nil {
 		if err := wanted.SetExternalAccountBinding(ctx, c.acme.Client, acme.EAB{KeyID: binding.ID, MACKey: binding.mac}); err != nil {
@@ -94,6 +93,11 @@ func (c *Client) account(ctx context.Context, info Info, binding *Binding) (acme
 	}
 	c.tell("account " + made.Location)
 	return made, c.Store.SaveAccount(store.Account{Directory: c.Order.Directory, URL: made.Location, Terms: info.Terms, Key: id, Made: c.now().UTC()})
+}
+
+func unbound() error {
+	return problem.New("the authority makes accounts only for those who have one with it already", "it gives them a key id and a key for that (external account binding)",
+		"get both from the authority, then --acme-eab-id ID --acme-eab-file FILE").WithKind(problem.Usage)
 }
 
 // agreed: no account is made under terms that nobody has agreed to.

@@ -4,9 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/mholt/acmez/v3"
@@ -16,36 +13,6 @@ import (
 	"bitgate/internal/problem"
 	"bitgate/internal/trusted"
 )
-
-// Authorities that are known by a word.
-var Authorities = map[string]string{
-	"letsencrypt":         "https://acme-v02.api.letsencrypt.org/directory",
-	"letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
-	"zerossl":             "https://acme.zerossl.com/v2/DV90",
-	"google":              "https://dv.acme-v02.api.pki.goog/directory",
-}
-
-// Rehearsals are the authorities where an order can be tried that counts against no
-// limit of the real one, by their directories.
-var Rehearsals = map[string]string{Authorities["letsencrypt"]: Authorities["letsencrypt-staging"]}
-
-// Directory is the URL of an authority that is given as a word or a URL.
-func Directory(authority string) (string, error) {
-	if known, is := Authorities[authority]; is {
-		return known, nil
-	}
-	u, err := url.Parse(authority)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-		words := make([]string, 0, len(Authorities))
-		for w := range Authorities {
-			words = append(words, w)
-		}
-		slices.Sort(words)
-		return "", problem.New("the authority "+problem.ShellWord(authority)+" is neither known by name nor an https URL", "certificates are ordered at its ACME directory",
-			"give one of "+strings.Join(words, ", ")+", or the URL of the directory").WithKind(problem.Usage)
-	}
-	return u.String(), nil
-}
 
 // Client orders at one authority, with what is kept in a store.
 type Client struct {

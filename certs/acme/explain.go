@@ -45,11 +45,33 @@ func RetryAfter(err error) time.Time {
 	return time.Time{}
 }
 
+// AboutTheName reports whether an order failed because of the name or of how it was
+// shown whose it is: another authority would find the same.
+func AboutTheName(err error) bool {
+	var own solverError
+	var r *refusal
+	switch {
+	case errors.As(err, &own):
+		return true
+	case !errors.As(err, &r):
+		return false
+	}
+	if _, challenged := r.Resource.(acme.Authorization); challenged {
+		return true
+	}
+	return r.Type == acme.ProblemTypeRejectedIdentifier || r.Type == acme.ProblemTypeUnsupportedIdentifier
+}
+
+// solverError is what a solver itself failed with.
+type solverError struct{ error }
+
+func (e solverError) Unwrap() error { return e.error }
+
 // explain makes an error for people of what the library says.
 func (c *Client) explain(err error, found string) error {
 	var told *problem.Error
 	if errors.As(err, &told) {
-		return problem.Wrap(told, found, "", "").WithKind(told.Kind) // a solver's own
+		return problem.Wrap(solverError{told}, found, "", "").WithKind(told.Kind)
 	}
 	request, until := c.talk.refused()
 	var p acme.Problem
@@ -161,9 +183,23 @@ func (c *Client) challengeAdvice(p acme.Problem, a acme.Authorization) (why, do 
 			"see that the hook changes the zone that the whole world sees, and returns only when all its servers have the record"
 	case DNSPersist01:
 		return "the authority did not find the record at _validation-persist." + strings.TrimPrefix(name, "*."),
-			"set the record that bitgate cert acme --record prints"
+			"set it once, and leave it: " + c.persistRecord(name)
 	}
 	return "", ""
+}
+
+// persistRecord is the record of dns-persist-01 as a zone file has it.
+func (c *Client) persistRecord(name string) string {
+	account, _, err := c.Store.Account(c.Order.Directory)
+	dir, derr := c.acme.GetDirectory(context.Background()) // it is known by now
+	if err != nil || derr != nil || dir.Meta == nil || len(dir.Meta.CAAIdentities) == 0 {
+		return "_validation-persist." + strings.TrimPrefix(name, "*.") + ". TXT, with the authority's name and accounturi= of the account"
+	}
+	fqdn, value, err := PersistRecord(name, dir.Meta.CAAIdentities[0], account.URL)
+	if err != nil {
+		return err.Error()
+	}
+	return fqdn + `. TXT "` + value + `"`
 }
 
 func orElse(s, other string) string {

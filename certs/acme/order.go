@@ -62,6 +62,26 @@ func (c *Client) Obtain(ctx context.Context, solver Solver, replaces *x509.Certi
 	}
 }
 
+// Orderable reports, without an order or an account being made, what would keep the
+// authority from either: it does not answer, its terms are not agreed to, it has no
+// such profile, it wants a binding.
+func (c *Client) Orderable(ctx context.Context, binding *Binding) error {
+	info, err := c.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.profile(info); err != nil {
+		return err
+	}
+	if _, found, err := c.Store.Account(c.Order.Directory); found || err != nil {
+		return err
+	}
+	if binding == nil && info.Bound {
+		return unbound()
+	}
+	return c.agreed(info)
+}
+
 // profile: an unknown one is refused before anything counts.
 func (c *Client) profile(info Info) error {
 	if _, known := info.Profiles[c.Order.Profile]; known || c.Order.Profile == "" {
@@ -90,6 +110,11 @@ func (c *Client) order(ctx context.Context, account acme.Account, solver Solver,
 	params.Profile, params.Replaces = c.Order.Profile, replaces
 	c.acme.ChallengeSolvers = map[string]acmez.Solver{solver.Type(): &watched{Solver: solver, tell: c.tell}}
 	c.tell("order for " + strings.Join(c.Order.Names, ", "))
+	if solver.Type() == DNSPersist01 {
+		for _, name := range c.Order.Names {
+			c.tell("the authority looks for " + c.persistRecord(name))
+		}
+	}
 	chains, err := c.acme.ObtainCertificate(ctx, params)
 	if err != nil && replaces != nil && c.refusedReplacing(err) {
 		c.tell("the authority does not take this order as a renewal; it is made as a new one")

@@ -18,7 +18,7 @@ import (
 // acme-challenges): NAME.pem, a certificate that is good for nothing else, with its key.
 type Folder struct {
 	Dir   string
-	Group int // whose members read the files; -1 for none
+	Group int // whose members read the files; -1 for everybody: they prove nothing to anybody else
 }
 
 // Type is Solver's.
@@ -44,7 +44,7 @@ func (f Folder) Present(_ context.Context, c acme.Challenge) error {
 	if err != nil {
 		return problem.Wrap(err, "the challenge's certificate cannot be put into "+f.Dir, "the proxy shows it to the authority", "check the folder")
 	}
-	mode := os.FileMode(0o600)
+	mode := os.FileMode(0o644)
 	if f.Group >= 0 {
 		mode = 0o640
 	}

@@ -131,7 +131,7 @@ func runRecover(ctx context.Context, p *process, o backOptions) error {
 		result := setup.Result{State: setup.RunNothing}
 		if len(runs) > 0 { // a crash after the end of a run may have left a temporary file
 			p.changing.Store(true)
-			result, err = (&apply.Applier{StateDir: dir}).Recover(ctx, false)
+			result, err = (&apply.Applier{StateDir: dir, Version: thisBuild().Version}).Recover(ctx, false)
 		}
 		return told(show, result, err)
 	}

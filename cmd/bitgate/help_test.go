@@ -231,7 +231,6 @@ func TestFlagsInTextsExist(t *testing.T) {
 	for _, foreign := range []string{
 		"help", "public", // of every command; of the hidden stand-in
 		"quiet", "bare", "stdin", "global", "system", "no-create-home", "shell", "state", "query-port", "query-service", "add-port", "permanent", "env-add", "install-cert", "reloadcmd", // git, useradd, firewall-cmd, docker, acme.sh
-		"acme-ca", "acme-terms", "acme-challenge", "acme-profile", "acme-key", "acme-eab-id", "acme-eab-file", "acme-dns-hook", "record", // of setup, once it orders certificates
 	} {
 		known[foreign] = true
 	}

@@ -172,7 +172,7 @@ func (ses *session) plan(ctx context.Context, extra ...string) (setup.Plan, erro
 // applier carries the session's plan out.
 func (ses *session) applier(ctx context.Context, notify func(setup.Event)) *apply.Applier {
 	ses.p.changing.Store(true)
-	a := &apply.Applier{StateDir: ses.probe.StateDir, Notify: notify, Serve: ses.serve, Unlock: ses.creds.cert.ask(ctx)}
+	a := &apply.Applier{StateDir: ses.probe.StateDir, Notify: notify, Serve: ses.serve, Unlock: ses.creds.cert.ask(ctx), Version: thisBuild().Version}
 	if ses.creds.available() {
 		a.Login = ses.creds.Login
 	}

@@ -5,11 +5,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -26,7 +28,7 @@ import (
 type Pebble struct {
 	*Process
 	Directory string // its URL
-	CAFile    string // the root of its own https
+	CAFile    string // the roots of its own https and of what it issues
 	HTTPPort  int    // where it validates http-01
 	TLSPort   int    // and tls-alpn-01
 	DNS       string // address of the DNS server
@@ -38,6 +40,7 @@ type PebbleOptions struct {
 	HTTPPort, TLSPort int               // 0: free ones
 	Address           string            // where it listens; "" is 127.0.0.1
 	Bindings          map[string]string // id -> MAC key of external accounts; none needed where it is nil
+	DNS               string            // where its DNS server listens; "" is a free port
 	Nonces            int               // percent of nonces that are refused; 0 is 20, below is none
 	Env               []string
 }
@@ -58,13 +61,17 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 	if o.Nonces == 0 {
 		o.Nonces = 20
 	}
-	p := &Pebble{HTTPPort: o.HTTPPort, TLSPort: o.TLSPort, CAFile: filepath.Join(dir, "root.pem"), DNS: FreeAddress(t), dnsAdmin: FreeAddress(t)}
+	if o.DNS == "" {
+		o.DNS = FreeAddress(t)
+	}
+	p := &Pebble{HTTPPort: o.HTTPPort, TLSPort: o.TLSPort, CAFile: filepath.Join(dir, "root.pem"), DNS: o.DNS, dnsAdmin: FreeAddress(t)}
 	Start(t, exec.Command(tool(t, "pebble-challtestsrv"), "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "",
 		"-dnsserver", p.DNS, "-management", p.dnsAdmin, "-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "")).waitReady(t, p.dnsAdmin)
+	admin := FreeAddress(t)
 	listen := net.JoinHostPort(o.Address, fmt.Sprint(FreePort(t)))
 	writeServerCertificate(t, p.CAFile, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), o.Address)
 	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
-		"listenAddress": listen, "managementListenAddress": FreeAddress(t),
+		"listenAddress": listen, "managementListenAddress": admin,
 		"certificate": filepath.Join(dir, "cert.pem"), "privateKey": filepath.Join(dir, "key.pem"),
 		"httpPort": o.HTTPPort, "tlsPort": o.TLSPort, "ocspResponderURL": "",
 		"externalAccountBindingRequired": o.Bindings != nil, "externalAccountMACKeys": o.Bindings,
@@ -88,8 +95,32 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 	cmd.Env = append(cmd.Env, o.Env...)
 	p.Process = Start(t, cmd)
 	p.waitReady(t, listen)
+	p.waitReady(t, admin)
+	p.keepRoot(t, admin)
 	p.Directory = "https://" + listen + "/dir"
 	return p
+}
+
+// keepRoot adds the root that issues, which is a new one at each start, to CAFile.
+func (p *Pebble) keepRoot(t testing.TB, admin string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // it was started by this test
+	resp, err := client.Get("https://" + admin + "/roots/0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	root, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := os.ReadFile(p.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.CAFile, append(own, root...), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // SetDNS asks the DNS server's administrator: path such as "/set-aaaa", body its JSON.
@@ -126,20 +157,39 @@ esac
 	return path
 }
 
-// tool is the path of a program that tools/go.mod pins, built at its first use.
+// BuildPebble builds it, for tests that are to start it where no module can be
+// fetched any more.
+func BuildPebble() error {
+	for _, name := range []string{"pebble", "pebble-challtestsrv"} {
+		if _, err := toolPath(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func tool(t testing.TB, name string) string {
 	t.Helper()
+	path, err := toolPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// toolPath is where a program lies that tools/go.mod pins, built at its first use.
+func toolPath(name string) (string, error) {
 	mod, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
-		t.Fatalf("go env GOMOD: %v", err)
+		return "", fmt.Errorf("go env GOMOD: %w", err)
 	}
 	cmd := exec.Command("go", "tool", "-modfile=tools/go.mod", "-n", name)
 	cmd.Dir = filepath.Dir(strings.TrimSpace(string(mod)))
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go tool %s: %v", name, err)
+		return "", fmt.Errorf("go tool %s: %w", name, err)
 	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(string(out)), nil
 }
 
 // writeServerCertificate makes a root and a certificate for one address.

@@ -22,13 +22,14 @@ type Applier struct {
 	// where no credentials were given.
 	Login func(ctx context.Context, base string) (*bitbucket.Session, error)
 	// Unlock gives the passwords of certificate files that have one; see certs.Unlock.
-	Unlock func(locked error) ([][]byte, error)
-	Serve  func(ctx context.Context, config string) error // starts the built-in front beside this run; nil: by hand
-	Ask    setup.Ask                                      // nil without a terminal
-	Notify func(setup.Event)                              // may be nil
-	Now    func() time.Time                               // nil: time.Now
-	Files  atomicfile.Writer                              // its Fault is for tests
-	Poll   time.Duration                                  // between two looks at /status; 0: 500 ms
+	Unlock  func(locked error) ([][]byte, error)
+	Serve   func(ctx context.Context, config string) error // starts the built-in front beside this run; nil: by hand
+	Ask     setup.Ask                                      // nil without a terminal
+	Notify  func(setup.Event)                              // may be nil
+	Now     func() time.Time                               // nil: time.Now
+	Files   atomicfile.Writer                              // its Fault is for tests
+	Poll    time.Duration                                  // between two looks at /status; 0: 500 ms
+	Version string                                         // of bitgate, which authorities are told
 	// Timeout bounds one talk with Bitbucket (a login and what it is for); 0
 	// leaves it to the limits of single requests.
 	Timeout time.Duration
@@ -83,6 +84,10 @@ func (a *Applier) Apply(ctx context.Context, p setup.Plan) (setup.Result, error)
 				return setup.Result{}, err
 			}
 		}
+		p, err := a.withAccount(p)
+		if err != nil {
+			return setup.Result{}, err
+		}
 		p, made, err := a.prepare(p)
 		if err != nil {
 			return setup.Result{}, err
@@ -133,6 +138,8 @@ func (a *Applier) able(ctx context.Context, p setup.Plan, c setup.Change) error 
 		defer done()
 		_, err = a.Login(talk, base)
 		return err
+	case c.Obtain != nil:
+		return a.orderable(ctx, c.Obtain)
 	case c.RestartsBitbucket() && c.Service.Control.How == service.Manual && a.Ask == nil:
 		return problem.New("--restart manual needs a terminal", "somebody must say when Bitbucket was restarted",
 			"use --restart never and restart it afterwards").WithKind(problem.Usage)

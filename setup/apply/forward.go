@@ -111,6 +111,8 @@ func (a *Applier) act(ctx context.Context, r *journal.Run, i int, c setup.Change
 	switch {
 	case c.File != nil:
 		return a.editFile(ctx, r, i, c.File)
+	case c.Obtain != nil:
+		return a.obtain(ctx, r, i, c.Obtain)
 	case c.Certificate != nil:
 		return a.writeBundle(c.Certificate)
 	case c.KeyStore != nil:

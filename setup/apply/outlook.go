@@ -71,7 +71,7 @@ func Foresee(stateDir, id string, forward bool) (Outlook, error) {
 		func(c setup.Change) bool { return c.Phase == setup.PhaseUpstreamFiles },
 		setup.Change.RestartsBitbucket,
 		func(c setup.Change) bool { return c.Phase == setup.PhaseRenewal },
-		func(c setup.Change) bool { return c.Phase == setup.PhaseFrontFiles },
+		setup.Change.OfFrontFile,
 		func(c setup.Change) bool { return c.Service != nil && c.Service.OfFront() },
 	}
 	if r.Plan.Run.GivesUp != "" {

@@ -24,7 +24,7 @@ func (a *Applier) prepare(p setup.Plan) (setup.Plan, map[int][]byte, error) {
 	if c == nil {
 		return p, nil, nil
 	}
-	p = copied(p)
+	p = p.Copy()
 	c = p.KeyStoreOf()
 	made, password := map[int][]byte{}, rand.Text()
 	config, err := atomicfile.Read(c.Config)
@@ -54,26 +54,6 @@ func (a *Applier) prepare(p setup.Plan) (setup.Plan, map[int][]byte, error) {
 		}
 	}
 	return p, made, nil
-}
-
-// copied is a plan whose changes can be altered without altering p's.
-func copied(p setup.Plan) setup.Plan {
-	p.Steps = slices.Clone(p.Steps)
-	for i := range p.Steps {
-		changes := slices.Clone(p.Steps[i].Changes)
-		for k, c := range changes {
-			if c.File != nil {
-				e := *c.File
-				changes[k].File = &e
-			}
-			if c.KeyStore != nil {
-				s := *c.KeyStore
-				changes[k].KeyStore = &s
-			}
-		}
-		p.Steps[i].Changes = changes
-	}
-	return p
 }
 
 // withPassword are the splices of an edit with a password in the place of its mark.

@@ -159,12 +159,11 @@ func (t *rollback) front(ctx context.Context) error {
 		return err
 	}
 	isService := func(c setup.Change) bool { return c.Service != nil && c.Service.OfFront() } // one that made way for Bitbucket's TLS, too
-	isFile := func(c setup.Change) bool { return c.Phase == setup.PhaseFrontFiles }
 	own := func(c setup.Change) bool { return isService(c) && startsProxy(t.r, c.Service) }
 	if err := t.each(ctx, own, t.stopFront); err != nil {
 		return err
 	}
-	if err := t.each(ctx, isFile, t.file); err != nil {
+	if err := t.each(ctx, setup.Change.OfFrontFile, t.file); err != nil {
 		return err
 	}
 	if err := t.forgetUnits(ctx); err != nil {
@@ -229,7 +228,7 @@ func (t *rollback) noticeReload() {
 	swapped := false
 	for i, ref := range t.r.Plan.Ordered() {
 		c := t.r.Plan.At(ref)
-		swapped = swapped || c.Phase == setup.PhaseFrontFiles && c.File != nil && t.p[i].Begun || c.File != nil && slices.Contains(t.r.Plan.Run.HAProxyFiles, c.File.Path) && t.p[i].Begun
+		swapped = swapped || c.OfFrontFile() && c.File != nil && t.p[i].Begun || c.File != nil && slices.Contains(t.r.Plan.Run.HAProxyFiles, c.File.Path) && t.p[i].Begun
 		if swapped && c.Service != nil && c.Service.Target == "haproxy" {
 			t.p[i].Begun = true
 		}

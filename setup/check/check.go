@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"bitgate/bitbucket"
 	"bitgate/certs"
@@ -136,7 +137,13 @@ func (pr Prover) checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) 
 		}
 	}
 	for _, r := range p.Ordered() {
-		if c := p.At(r).Certificate; c != nil {
+		if c := p.At(r).Certificate; c != nil && c.After == setup.Ordered {
+			stand, err := standIn(p)
+			if err != nil {
+				return nil, err
+			}
+			extra = append(extra, live.Candidate{Path: c.Path, Data: stand})
+		} else if c != nil {
 			m, err := certs.LoadWith(certs.Open, c.Files(), certs.Unlock{Ask: pr.Unlock})
 			if err != nil {
 				return nil, err
@@ -163,6 +170,12 @@ func (pr Prover) checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) 
 	}
 	accepted := problem.Finding{ID: "haproxy", Level: problem.OK, Found: "haproxy -c accepts the merged configuration"}
 	return append([]problem.Finding{accepted}, rehearse(ctx, f, p, present, set, extra)...), nil
+}
+
+// standIn is a bundle for the certificate that is still to be issued.
+func standIn(p setup.Plan) ([]byte, error) {
+	_, cert, key, err := certs.Dev([]string{p.Answers.URL.Host()}, 1, time.Now())
+	return append(cert, key...), err
 }
 
 // brokenBefore tells of every line that HAProxy refuses in the file as it is, and

@@ -29,7 +29,7 @@ func rehearse(ctx context.Context, f setup.Facts, p setup.Plan, present, set, ex
 		r.New = append(r.New, stage.File(e))
 	}
 	a := p.Answers
-	r.Bitbucket = rehearsal.Bitbucket{URL: a.URL, Listen: a.Listen, OldPath: a.RedirectOldPath, Names: slices.Concat(a.RedirectHosts, a.ServeHosts), ClientCA: a.ClientCA}
+	r.Bitbucket = rehearsal.Bitbucket{URL: a.URL, Listen: a.Listen, OldPath: a.RedirectOldPath, Names: slices.Concat(a.RedirectHosts, a.ServeHosts), ClientCA: a.ClientCA, Thumbprint: setup.Thumbprint(f, a)}
 	r.Bitbucket.Upstreams = []string{strings.TrimPrefix(a.Upstream, "http://")}
 	if !a.Skips(setup.StepSSH) {
 		r.Bitbucket.SSHListen, r.Bitbucket.SSHUpstream = a.SSHListen, []string{a.SSHUpstream}

@@ -68,6 +68,9 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 		}
 	}
 	material := f.loadCertificate(input, where, p)
+	if err := f.findIssued(ctx, p, input); err != nil {
+		return err
+	}
 	if where.Front == setup.FrontTomcat && !input.URL.IsZero() && f.Layout.Properties != "" {
 		if err := f.readKeyStore(ctx, input, material); err != nil {
 			return err

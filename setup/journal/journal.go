@@ -22,6 +22,7 @@ const (
 	Begin      recordKind = "begin"      // plan and backups are on disk
 	Doing      recordKind = "doing"      // change N is about to be done
 	Done       recordKind = "done"       // change N was done
+	Issued     recordKind = "issued"     // change N brought the bundle at Text, whose digests Digest and Bundle are
 	Commit     recordKind = "commit"     // the run stands
 	UndoBegin  recordKind = "undo-begin" // everything is being taken back
 	Undone     recordKind = "undone"     // change N was taken back
@@ -37,6 +38,8 @@ type Record struct {
 	Change int            `json:"change"` // index in Plan.Ordered(), -1 for none
 	State  setup.RunState `json:"state,omitempty"`
 	Text   string         `json:"text,omitempty"`
+	Digest string         `json:"digest,omitempty"`  // SHA-256 of the file at Text
+	Bundle string         `json:"bundle,omitempty"`  // and of the bundle that is made of it
 	OldURL string         `json:"old-url,omitempty"` // base URL before change N
 	OldSSH string         `json:"old-ssh,omitempty"`
 	Forced bool           `json:"forced,omitempty"`

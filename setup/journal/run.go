@@ -146,7 +146,15 @@ func (r *Run) Write(rec Record) error {
 		return err
 	}
 	r.Records = append(r.Records, rec)
+	r.note(rec)
 	return nil
+}
+
+// note has the plan name the certificate that was issued: it could not before.
+func (r *Run) note(rec Record) {
+	if rec.Kind == Issued {
+		r.Plan = r.Plan.WithIssued(rec.Text, rec.Digest, rec.Bundle)
+	}
 }
 
 // Load reads a run's folder back.
@@ -176,6 +184,9 @@ func Load(d Disk, stateDir, id string, now func() time.Time) (*Run, error) {
 	}
 	if err != nil {
 		return nil, problem.Wrap(err, filepath.Join(r.Dir, journalName)+" cannot be read", "", "compare the files with the backups beside it by hand, then move that folder away")
+	}
+	for _, rec := range r.Records {
+		r.note(rec)
 	}
 	return r, nil
 }
