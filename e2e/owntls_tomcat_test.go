@@ -21,6 +21,7 @@ import (
 // restart, the plain connector is for this machine alone, and undo brings plain HTTP
 // back to the byte.
 func TestTomcatTerminatesTLSItself(t *testing.T) {
+	t.Parallel()
 	peers.Need(t, "curl", "git", "openssl")
 	c := peers.NewTomcat(t, peers.TomcatOptions{})
 	src, err := os.ReadFile(c.ServerXML())

@@ -28,7 +28,7 @@ func Build(f Facts, a Answers) (Plan, error) {
 	if err := f.stale(a); err != nil {
 		return Plan{}, err
 	}
-	for _, refuse := range []func() error{b.stashConfig, b.ownTLS} {
+	for _, refuse := range []func() error{b.stashConfig, b.ownTLS, b.ownPort} {
 		if err := refuse(); err != nil {
 			return Plan{}, err
 		}

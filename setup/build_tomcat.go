@@ -41,12 +41,21 @@ func validateTomcat(a Answers) (bad []string) {
 		add(true, "--"+key+" with --front tomcat: only a front does that; use haproxy or builtin")
 	}
 	add(len(a.Listen) > 1, "--listen twice with --front tomcat: Bitbucket's connector has one address")
-	if len(a.Listen) == 1 {
-		at, err := hostport.Parse(a.Listen[0])
-		add(err == nil && at.Port == UpstreamPort(a.Upstream),
-			fmt.Sprintf("--listen %s with --front tomcat: port %d is that of Bitbucket's plain connector, which stays for this machine; take another, such as 8443 (with --url https://%s:8443)", a.Listen[0], at.Port, hostport.Bracket(a.URL.Host())))
-	}
 	return bad
+}
+
+// ownPort refuses a port for TLS that the plain connector has, which stays for this
+// machine.
+func (b *builder) ownPort() error {
+	if b.a.Front != FrontTomcat {
+		return nil
+	}
+	at, err := hostport.Parse(b.a.Listen[0])
+	if err != nil || at.Port != UpstreamPort(b.a.Upstream) {
+		return nil //nolint:nilerr // judged by validate
+	}
+	return problem.New(fmt.Sprintf("port %d is that of Bitbucket's plain connector", at.Port), "it stays for this machine, and two connectors cannot have one port",
+		fmt.Sprintf("take another for TLS, such as --url https://%s:8443", hostport.Bracket(b.a.URL.Host()))).WithKind(problem.Usage)
 }
 
 // frontOnly are the keys of what was said of a front's behaviour.

@@ -218,7 +218,7 @@ func (b *builder) stashConfig() error {
 // ownTLS refuses to lead the front, which speaks plain HTTP to Bitbucket, to a
 // connector that does TLS.
 func (b *builder) ownTLS() error {
-	if !b.f.OwnTLS.Set || b.a.Skips(StepHAProxy) || b.a.Front == FrontTomcat || strconv.Itoa(UpstreamPort(b.a.Upstream)) != b.f.Port.Value {
+	if !b.f.OwnTLS.Set || b.a.Skips(StepHAProxy) || strconv.Itoa(UpstreamPort(b.a.Upstream)) != b.f.Port.Value {
 		return nil
 	}
 	file := b.f.Properties.Path
@@ -229,6 +229,10 @@ func (b *builder) ownTLS() error {
 	case !b.f.Layout.UsesProperties():
 		plain = "add a plain Connector with address=\"127.0.0.1\" and a port of its own to " + b.f.ServerXML.Path + ", restart it, then name that port with --upstream"
 	}
+	why := "the front speaks plain HTTP to Bitbucket and gets no answer from it"
+	if b.a.Front == FrontTomcat {
+		why = "bitgate speaks plain HTTP to Bitbucket on this machine and gets no answer from it"
+	}
 	return problem.New(fmt.Sprintf("Bitbucket's connector on port %s does TLS itself (%s)", b.f.Port.Value, b.f.OwnTLS.Why),
-		"the front speaks plain HTTP to Bitbucket and gets no answer from it", plain)
+		why, plain)
 }
