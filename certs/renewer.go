@@ -15,6 +15,7 @@ type Renewer struct {
 	Standalone bool   // it opens port 80 itself to be asked by the authority
 	Hooks      string // certbot's folder of programs that run after a renewal
 	Option     string // where the others are told what to run after a renewal
+	Timer      string // what runs it regularly, "" where nothing was found
 }
 
 var (
@@ -47,7 +48,43 @@ func RenewerOf(path string) Renewer {
 	if target, err := os.Readlink(path); err == nil && file == "fullchain.pem" && dehydratedFile().MatchString(filepath.Base(target)) {
 		return Renewer{Name: "dehydrated", Option: "deploy_cert in dehydrated's HOOK"}
 	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(dir), "private", name, "key.pem")); err == nil && file == "cert.pem" {
+		return Renewer{Name: "uacme", Option: "uacme's hook (-h)"}
+	}
 	return Renewer{}
+}
+
+// timers are what runs each renewer, as its packages and installers lay it out: names
+// of systemd's timers, and files of cron's. acme.sh writes root's own crontab.
+var timers = map[string]struct{ units, crons []string }{
+	"certbot":    {[]string{"certbot.timer", "certbot-renew.timer", "snap.certbot.renew.timer"}, []string{"/etc/cron.d/certbot"}},
+	"acme.sh":    {[]string{"acme-sh.timer", "acme.sh.timer", "acme_letsencrypt.timer"}, []string{"/etc/cron.d/acme.sh", "/etc/cron.d/acme-sh"}},
+	"lego":       {[]string{"lego.timer"}, []string{"/etc/cron.d/lego"}},
+	"dehydrated": {[]string{"dehydrated.timer"}, []string{"/etc/cron.d/dehydrated"}},
+	"uacme":      {[]string{"uacme.timer"}, []string{"/etc/cron.d/uacme", "/etc/cron.daily/uacme"}},
+}
+
+// TimerBelow is what runs the renewer regularly, on the machine below root: an enabled
+// timer, or a file of cron's. "" where nothing was found.
+func (r Renewer) TimerBelow(root string) string {
+	known := timers[r.Name]
+	for _, name := range known.units {
+		if _, err := os.Lstat(filepath.Join(root, "/etc/systemd/system/timers.target.wants", name)); err == nil {
+			return name
+		}
+	}
+	for _, name := range known.crons {
+		if _, err := os.Stat(filepath.Join(root, name)); err == nil {
+			return name
+		}
+	}
+	for _, name := range []string{"/etc/crontab", "/var/spool/cron/crontabs/root", "/var/spool/cron/root"} {
+		data, _, err := read(OpenTrusted, filepath.Join(root, name))
+		if err == nil && r.Name != "" && bytes.Contains(data, []byte(r.Name)) {
+			return name
+		}
+	}
+	return ""
 }
 
 // Deploys reports whether one of certbot's hooks makes a bundle again.
@@ -55,7 +92,7 @@ func (r Renewer) Deploys(bundle string) bool {
 	hooks, _ := os.ReadDir(r.Hooks)
 	for _, h := range hooks {
 		data, _, err := read(OpenTrusted, filepath.Join(r.Hooks, h.Name()))
-		if err == nil && bytes.Contains(data, []byte("cert bundle")) && bytes.Contains(data, []byte(bundle)) {
+		if err == nil && (bytes.Contains(data, []byte("cert deploy")) || bytes.Contains(data, []byte("cert bundle")) && bytes.Contains(data, []byte(bundle))) {
 			return true
 		}
 	}

@@ -25,6 +25,9 @@ func TestRenewerOf(t *testing.T) {
 	file("dehydrated/git.test/fullchain-1700000000.pem", "")
 	file("live/git.test/fullchain.pem", "")
 	file("own/git.conf", "x=1\n")
+	file("uacme/git.test/cert.pem", "")
+	file("uacme/private/git.test/key.pem", "")
+	file("uacme/old.test/cert.pem", "")
 	if err := os.Symlink("fullchain-1700000000.pem", filepath.Join(dir, "dehydrated/git.test/fullchain.pem")); err != nil {
 		t.Fatal(err)
 	}
@@ -42,10 +45,38 @@ func TestRenewerOf(t *testing.T) {
 		"lego/certificates/other.test.crt":    {},
 		"dehydrated/git.test/fullchain.pem":   {"dehydrated", false},
 		"own/git.pem":                         {},
+		"uacme/git.test/cert.pem":             {"uacme", false},
+		"uacme/old.test/cert.pem":             {},
 		"dehydrated/git.test/nothing-there.x": {},
 	} {
 		if got := RenewerOf(filepath.Join(dir, path)); got.Name != want.name || got.Standalone != want.standalone {
 			t.Errorf("%s: %+v", path, got)
+		}
+	}
+}
+
+// TestTimerBelow: what runs a renewer regularly, as packages and installers leave it.
+func TestTimerBelow(t *testing.T) {
+	for name, c := range map[string]struct{ renewer, file, text, want string }{
+		"Debian's certbot":     {"certbot", "etc/systemd/system/timers.target.wants/certbot.timer", "", "certbot.timer"},
+		"Red Hat's":            {"certbot", "etc/systemd/system/timers.target.wants/certbot-renew.timer", "", "certbot-renew.timer"},
+		"without systemd":      {"certbot", "etc/cron.d/certbot", "", "/etc/cron.d/certbot"},
+		"root's crontab":       {"acme.sh", "var/spool/cron/crontabs/root", "7 0 * * * /root/.acme.sh/acme.sh --cron\n", "/var/spool/cron/crontabs/root"},
+		"another's timer":      {"lego", "etc/systemd/system/timers.target.wants/certbot.timer", "", ""},
+		"not enabled":          {"certbot", "lib/systemd/system/certbot.timer", "", ""},
+		"nobody renews":        {"", "etc/crontab", "7 0 * * * root certbot renew\n", ""},
+		"the system's crontab": {"dehydrated", "etc/crontab", "7 0 * * * root dehydrated -c\n", "/etc/crontab"},
+	} {
+		root := t.TempDir()
+		path := filepath.Join(root, c.file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := (Renewer{Name: c.renewer}).TimerBelow(root); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -114,6 +114,8 @@ func (b *builder) redirectListen() []string {
 	switch {
 	case b.a.HTTPRedirect == Never || b.a.HTTPRedirect == Auto && b.a.URL.Port() != 443:
 		return nil
+	case b.a.HTTPRedirect == Auto && b.f.Certificate.Renewer.Standalone:
+		return nil // free now, and opened at each renewal
 	case b.a.HTTPRedirect == Always || b.port80Holder() == "":
 		return RedirectAddresses(b.a)
 	}

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"path/filepath"
 	"strings"
 
@@ -19,8 +20,16 @@ func (b *builder) renewalNotes() {
 	case b.a.Front == FrontTomcat:
 		b.keyStoreNote()
 		return
-	case !b.f.Certificate.Hooked:
+	case b.plan.hasRenewal() || b.f.Certificate.Hooked:
+		b.renewerNote()
+	default:
 		b.copyNote()
+	}
+	if by.Standalone && b.a.HTTPRedirect == Auto && b.a.URL.Port() == 443 {
+		b.plan.Notes = append(b.plan.Notes, problem.Finding{
+			ID: "renewal", Level: problem.Note, Found: "port 80 is left to " + by.Name + ", which opens it itself at each renewal (standalone): nothing sends http://" + b.a.URL.Host() + " on to https",
+			Why: "the renewal would fail while the front has that port", Do: "have it prove the name by DNS, then --http-redirect always",
+		})
 	}
 	if by.Standalone && len(b.redirectListen()) > 0 {
 		b.plan.Notes = append(b.plan.Notes, problem.Finding{
@@ -29,6 +38,43 @@ func (b *builder) renewalNotes() {
 			Do:  "leave port 80 to it (--http-redirect never), or have it prove the name by DNS",
 		})
 	}
+}
+
+// renewerNote says who renews and who has the front serve it; and where nothing was
+// found that runs the renewer, that.
+func (b *builder) renewerNote() {
+	by := b.f.Certificate.Renewer
+	f := problem.Finding{ID: "renewal", Level: problem.Note, Found: by.Name + " renews this certificate (" + cmp.Or(by.Timer, "nothing that runs it was found") + ")", Why: "bitgate installs what it has renewed and orders nothing itself"}
+	if by.Option != "" {
+		f.Do = "at once instead of within the hour: bitgate cert deploy (" + by.Option + ")"
+	}
+	if by.Timer == "" {
+		f.Level, f.Why, f.Do = problem.Warn, "nobody renews the certificate unless somebody runs "+by.Name, "enable its timer"
+		if by.Name == "certbot" {
+			f.Do = "systemctl enable --now certbot.timer"
+		}
+	}
+	b.plan.Notes = append(b.plan.Notes, f)
+}
+
+// deployHook plans the program that certbot runs after each renewal.
+func (b *builder) deployHook(s *Step) {
+	hook := b.f.Certificate.Hook
+	if hook.Path == "" || b.f.RenewFault != nil || b.f.ProgramPath == "" || b.f.StateDir == "" || b.f.Certificate.InPlace != "" {
+		return
+	}
+	text := "#!/bin/sh\n# Written by bitgate: the front serves what certbot has just renewed.\n" +
+		"exec " + problem.ShellWord(b.f.ProgramPath) + " cert deploy --state-dir " + problem.ShellWord(b.f.StateDir) + "\n"
+	before := len(s.Changes)
+	b.wholeIn(PhaseRenewal, s, hook, []byte(text))
+	if len(s.Changes) > before && hook.Absent {
+		s.Changes[before].File.Mode = 0o755
+	}
+}
+
+// hasRenewal: the plan installs, or the machine has, what deploys renewed certificates.
+func (p Plan) hasRenewal() bool {
+	return p.Deployment != nil && p.Deployment.Timed
 }
 
 // keyStoreNote: a key store is made again by a run, which restarts Bitbucket, so that

@@ -19,6 +19,7 @@ type Deployment struct {
 	Listen     []string        `json:"listen"`
 	Bundle     string          `json:"bundle"`             // the file that the front reads
 	InPlace    bool            `json:"in-place,omitempty"` // it is the source itself
+	Timed      bool            `json:"timed,omitempty"`    // a timer of bitgate's looks for a new one
 	Mode       uint32          `json:"mode,omitempty"`     // as in CertificateChange
 	Group      string          `json:"group,omitempty"`
 	Cert       string          `json:"cert,omitempty"`

@@ -156,6 +156,8 @@ type Certificate struct {
 	Findings []problem.Finding
 	Renewer  Renewer // who makes a new one in the same files
 	Hooked   bool    // and makes the bundle again, too
+
+	Hook atomicfile.File // what certbot is to run after a renewal; no path where it is not certbot
 }
 
 // CertificateAlias is a key of a store with what its certificate says.
@@ -187,6 +189,7 @@ type Renewer struct {
 	Standalone bool   // it opens port 80 itself to be asked by the authority
 	Hooks      string // certbot's folder of programs that run after a renewal
 	Option     string // where the others are told what to run after a renewal
+	Timer      string // what runs it regularly, "" where nothing was found
 }
 
 // CertificateFile is a certificate that was found with its key.

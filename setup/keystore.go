@@ -44,7 +44,7 @@ type KeyStore struct {
 // KeyStorePath is where bitgate keeps the key store for a public URL: beside the
 // properties, which every generation has in a folder of Bitbucket's own.
 func KeyStorePath(l bitbucket.Layout, u publicurl.URL) string {
-	return filepath.Join(filepath.Dir(l.Properties), "bitgate-"+fileName(u.Host())+".p12")
+	return filepath.Join(filepath.Dir(l.Properties), "bitgate-"+FileName(u.Host())+".p12")
 }
 
 // ownKeyStore reports whether a key store is one that bitgate made.

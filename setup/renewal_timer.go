@@ -30,6 +30,8 @@ func (b *builder) renewalTimer(s *Step, bundle string) error {
 	if b.f.Certificate.InPlace != "" || b.f.RenewFault != nil || b.f.ProgramPath == "" || b.f.StateDir == "" || !b.f.Systemd && !cron {
 		return nil
 	}
+	b.plan.Deployment.Timed = true
+	b.deployHook(s)
 	unit := templates.RenewUnit{Program: b.f.ProgramPath, StateDir: b.f.StateDir, Writable: []string{filepath.Dir(bundle)}}
 	if cron {
 		sum := fnv.New32()

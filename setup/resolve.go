@@ -55,11 +55,11 @@ func (p Paths) bundle(host string) string {
 	if p.Front == FrontBuiltin {
 		dir = filepath.Dir(p.ProxyConfig)
 	}
-	return filepath.Join(dir, "bitgate-"+fileName(host)+".pem")
+	return filepath.Join(dir, "bitgate-"+FileName(host)+".pem")
 }
 
-// fileName makes a host usable as part of a file name (IPv6 has colons).
-func fileName(host string) string {
+// FileName makes a host usable as part of a file name (IPv6 has colons).
+func FileName(host string) string {
 	out := []byte(host)
 	for i, c := range out {
 		if c == ':' {

@@ -93,7 +93,8 @@ func TestRenewalHook(t *testing.T) {
 	if !exists(reloaded) {
 		t.Error("HAProxy was not reloaded")
 	}
-	if again := renewals(); len(again) != 1 || !strings.Contains(again[0].Found, "port 80") {
+	again := renewals() // whether a timer runs certbot depends on the machine
+	if len(again) != 2 || !strings.Contains(again[0].Found, "certbot renews this certificate (") || !strings.Contains(again[1].Found, "port 80") {
 		t.Errorf("with the hook in place: %+v", again)
 	}
 }

@@ -161,7 +161,14 @@ func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, p Probe) *ce
 	f.Certificate.Names = info.Names
 	f.Certificate.Subject = info.Subject
 	renewer := certs.RenewerOf(a.PEM + a.Cert)
+	renewer.Timer = renewer.TimerBelow(f.Root)
 	f.Certificate.Renewer, f.Certificate.Hooked = setup.Renewer(renewer), renewer.Deploys(where.Bundle)
+	if renewer.Hooks != "" && !a.URL.IsZero() {
+		hook, err := atomicfile.Read(filepath.Join(renewer.Hooks, "bitgate-"+setup.FileName(a.URL.Host())))
+		if err == nil { // else it stays the administrator's
+			f.Certificate.Hook = hook
+		}
+	}
 	f.Certificate.NotAfter = info.NotAfter.UTC().Format(time.RFC3339)
 	if a.PEM != "" && where.Front != setup.FrontTomcat && info.Sources[a.PEM] == m.BundleDigest() && f.stays(a.PEM, where) {
 		f.Certificate.InPlace = a.PEM // already exactly what HAProxy wants

@@ -1,0 +1,121 @@
+package setup
+
+import (
+	"strings"
+	"testing"
+
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
+)
+
+// renewing is a builder for a certificate that another program renews, on a machine
+// with systemd.
+func renewing(t *testing.T, by Renewer, redirect string) (*builder, *Step) {
+	t.Helper()
+	u, err := publicurl.Parse("https://git.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &builder{
+		a: Answers{URL: u, Front: FrontBuiltin, Listen: []string{":443"}, HTTPRedirect: redirect, ProxyConfig: "/etc/bitgate/proxy.yaml"},
+		f: Facts{
+			Systemd: true, ProgramPath: "/usr/local/bin/bitgate", StateDir: "/var/lib/bitgate", Certificate: Certificate{Renewer: by},
+			Timer: Timer{Service: atomicfile.File{Path: RenewServicePath, Absent: true}, Timer: atomicfile.File{Path: RenewTimerPath, Absent: true}},
+		},
+	}
+	if by.Hooks != "" {
+		b.f.Certificate.Hook = atomicfile.File{Path: by.Hooks + "/bitgate-git.example.com", Absent: true}
+	}
+	b.deployment("/etc/bitgate/bitgate-git.example.com.pem")
+	s := &Step{ID: StepHAProxy}
+	if err := b.renewalTimer(s, b.plan.Deployment.Bundle); err != nil {
+		t.Fatal(err)
+	}
+	b.renewalNotes()
+	return b, s
+}
+
+// TestOtherRenewers: a program that renews the certificate keeps port 80, has the front
+// served by a hook where it has a place for one, and is told of in any case; where
+// nothing runs it, that is a warning.
+func TestOtherRenewers(t *testing.T) {
+	const hooks = "/etc/letsencrypt/renewal-hooks/deploy"
+	for name, c := range map[string]struct {
+		by       Renewer
+		redirect string
+		port80   bool
+		changes  string
+		notes    []string // level and a part of each
+	}{
+		"certbot, webroot":             {Renewer{Name: "certbot", Hooks: hooks, Timer: "certbot.timer"}, Auto, true, "bitgate-git.example.com bitgate-renew.service bitgate-renew.timer start", []string{"note certbot renews this certificate (certbot.timer)"}},
+		"certbot, standalone":          {Renewer{Name: "certbot", Hooks: hooks, Timer: "certbot.timer", Standalone: true}, Auto, false, "bitgate-git.example.com bitgate-renew.service bitgate-renew.timer start", []string{"note certbot renews", "note port 80 is left to certbot"}},
+		"certbot, standalone, insists": {Renewer{Name: "certbot", Hooks: hooks, Timer: "certbot.timer", Standalone: true}, Always, true, "bitgate-git.example.com bitgate-renew.service bitgate-renew.timer start", []string{"note certbot renews", "warn certbot opens port 80 itself"}},
+		"acme.sh":                      {Renewer{Name: "acme.sh", Option: "--reloadcmd", Timer: "/var/spool/cron/crontabs/root"}, Auto, true, "bitgate-renew.service bitgate-renew.timer start", []string{"note acme.sh renews this certificate (/var/spool/cron/crontabs/root)"}},
+		"lego, run by nobody":          {Renewer{Name: "lego", Option: "its hook"}, Never, false, "bitgate-renew.service bitgate-renew.timer start", []string{"warn lego renews this certificate (nothing that runs it was found)"}},
+		"a bought one":                 {Renewer{}, Auto, true, "bitgate-renew.service bitgate-renew.timer start", nil},
+	} {
+		b, s := renewing(t, c.by, c.redirect)
+		if got := len(b.redirectListen()) > 0; got != c.port80 {
+			t.Errorf("%s: the front takes port 80: %v", name, got)
+		}
+		var changes, notes []string
+		for _, ch := range s.Changes {
+			if ch.Phase != PhaseRenewal {
+				t.Errorf("%s: phase %d", name, ch.Phase)
+			}
+			if ch.Service != nil {
+				changes = append(changes, string(ch.Service.Verb))
+				continue
+			}
+			changes = append(changes, ch.File.Path[strings.LastIndexByte(ch.File.Path, '/')+1:])
+			text := ch.File.Splices[0].New
+			if strings.Contains(ch.File.Path, "hooks") && (ch.File.Mode != 0o755 || !strings.Contains(text, "\nexec /usr/local/bin/bitgate cert deploy --state-dir /var/lib/bitgate\n")) {
+				t.Errorf("%s: mode %o\n%s", name, ch.File.Mode, text)
+			}
+		}
+		if got := strings.Join(changes, " "); got != c.changes {
+			t.Errorf("%s: %s", name, got)
+		}
+		for _, n := range b.plan.Notes {
+			notes = append(notes, string(n.Level)+" "+n.Found)
+		}
+		if len(notes) != len(c.notes) {
+			t.Errorf("%s: %q", name, notes)
+			continue
+		}
+		for i, want := range c.notes {
+			if !strings.HasPrefix(notes[i], want) {
+				t.Errorf("%s: %q, want %q", name, notes[i], want)
+			}
+		}
+	}
+}
+
+// TestNoTimer: nothing is installed that could not run, or has nothing to do.
+func TestNoTimer(t *testing.T) {
+	for name, spoil := range map[string]func(*builder){
+		"in place":         func(b *builder) { b.f.Certificate.InPlace = "/etc/haproxy/git.pem" },
+		"program in /tmp":  func(b *builder) { b.f.RenewFault = &problem.Finding{} },
+		"neither of both":  func(b *builder) { b.f.Systemd = false },
+		"no state folder":  func(b *builder) { b.f.StateDir = "" },
+		"already in place": func(b *builder) {},
+	} {
+		b, first := renewing(t, Renewer{}, Auto)
+		for _, c := range first.Changes {
+			if c.File != nil && name == "already in place" {
+				file := atomicfile.File{Path: c.File.Path, Data: []byte(c.File.Splices[0].New)}
+				if strings.HasSuffix(file.Path, ".timer") {
+					b.f.Timer.Timer = file
+				} else {
+					b.f.Timer.Service = file
+				}
+			}
+		}
+		spoil(b)
+		s := &Step{}
+		if err := b.renewalTimer(s, b.plan.Deployment.Bundle); err != nil || len(s.Changes) > 0 {
+			t.Errorf("%s: %v, %v", name, s.Changes, err)
+		}
+	}
+}
