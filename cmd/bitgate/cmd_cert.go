@@ -20,7 +20,7 @@ func newCert(p *process) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newCertInspect(p), newCertBundle(p), newCertDev(p), newCertImport(p), newCertRequest(p), newCertTrust(p), newCertRenew(p), newCertDeploy(p))
+	c.AddCommand(newCertInspect(p), newCertBundle(p), newCertDev(p), newCertImport(p), newCertRequest(p), newCertTrust(p), newCertRenew(p), newCertDeploy(p), newCertStatus(p))
 	return c
 }
 

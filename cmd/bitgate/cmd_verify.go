@@ -147,6 +147,14 @@ func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags,
 			t.Direct = m.Upstream
 		}
 	}
+	if ses.onThisMachine(ctx, plan, v) {
+		for _, f := range ses.renewalFindings(ctx, plan.Answers.URL.Host()) {
+			host = append(host, f)
+			if notify != nil {
+				notify(f)
+			}
+		}
+	}
 	for _, f := range append(ses.nameElsewhere(ctx, plan, v), check.Host(ctx, ses.probe.Root, plan.Answers)...) {
 		host = append(host, f)
 		if notify != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +75,7 @@ func draftAnswered(file string) []string {
 // a default.
 func (ses *session) recallLastRun() {
 	runs, err := journal.History(ses.probe.StateDir)
+	runs = slices.DeleteFunc(runs, func(r journal.RunInfo) bool { return r.Kind != "" }) // renewals come by night
 	if err != nil || len(runs) == 0 {
 		return // detection says what is wrong with the folder
 	}

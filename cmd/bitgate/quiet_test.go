@@ -34,6 +34,7 @@ var quietly = map[string][][]string{
 	"bitgate cert request":          {{"cert", "request"}},
 	"bitgate cert trust":            {{"cert", "trust", "/nowhere"}},
 	"bitgate cert renew":            {{"cert", "renew", "--state-dir", "/nowhere"}},
+	"bitgate cert status":           {{"cert", "status"}, {"cert", "status", "--json"}},
 	"bitgate cert deploy":           {{"cert", "deploy", "--state-dir", "/nowhere"}},
 	"bitgate demo":                  {{"demo", "--help"}},
 	"bitgate man":                   {{"man"}},

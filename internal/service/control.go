@@ -82,6 +82,12 @@ func ReadUnits(ctx context.Context, log io.Writer) error {
 	return runLogged(ctx, log, "systemctl", "daemon-reload")
 }
 
+// Active reports whether systemd runs a unit, and in the case of a timer waits for its time.
+func Active(ctx context.Context, unit string) bool {
+	_, err := child.Output(ctx, "systemctl", "is-active", "--quiet", unit)
+	return err == nil
+}
+
 // doSystemd goes through systemctl. A unit that is not running cannot be
 // reloaded, systemctl says; then the configuration is new to it anyway and
 // starting it is what was meant.

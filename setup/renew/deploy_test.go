@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"bitgate/certs"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 	"bitgate/setup/apply"
@@ -290,5 +291,53 @@ func TestOldKeysDoNotPileUp(t *testing.T) {
 	}
 	if out, err := s.renewer().Renew(t.Context(), Options{}); err != nil || !strings.Contains(out.Said, "no run here") {
 		t.Errorf("after undo: %+v, %v", out, err)
+	}
+}
+
+// TestStatus: one state tells of the source, the file, what is shown, and what failed.
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, setup.FrontHAProxy, options{})
+	look := func() (Status, string) {
+		t.Helper()
+		st, found, err := s.renewer().Status(t.Context(), s.path("root"))
+		if err != nil || !found {
+			t.Fatal(found, err)
+		}
+		text := ""
+		for _, f := range st.Findings(s.renewer().now()) {
+			text += string(f.Level) + " " + f.Found + "\n"
+		}
+		return st, text
+	}
+	st, found := look()
+	if st.Leaf != s.held(s.bundle()) || st.New != st.Leaf || len(st.Shown) != 1 || st.Shown[0].Leaf != st.Leaf || st.Days != 89 || st.Left < 0.9 || !strings.HasPrefix(found, "note nobody renews") {
+		t.Errorf("%+v\n%s", st, found)
+	}
+	s.issue(time.Now(), 90*day)
+	if st, _ = look(); st.New == st.Leaf {
+		t.Errorf("a renewed source is not seen: %+v", st)
+	}
+	// The file is new, and HAProxy was not told.
+	m, err := certs.Load(certs.Paths{Cert: s.cert(), Key: s.key()})
+	s.must(err)
+	s.write("front/bitgate-git.example.com.pem", m.Bundle())
+	if st, found = look(); st.Leaf == st.Shown[0].Leaf || !strings.Contains(found, "warn "+s.address+" shows the certificate "+st.Shown[0].Leaf) {
+		t.Errorf("%+v\n%s", st, found)
+	}
+	s.must(os.Remove(s.key()))
+	if _, err := s.renewer().Renew(t.Context(), Options{}); err == nil {
+		t.Error("it succeeded without a key")
+	}
+	if st, found = look(); st.Failures != 1 || !strings.Contains(st.Error, "privkey.pem") || !strings.Contains(found, "warn 1 attempts have failed") {
+		t.Errorf("%+v\n%s", st, found)
+	}
+	s.moved.Store(int64(70 * day))
+	if _, found = look(); !strings.Contains(found, "warn nobody renews this certificate") {
+		t.Error(found)
+	}
+	s.moved.Store(int64(88*day + 12*time.Hour))
+	if _, found = look(); !strings.Contains(found, "fail 1 attempts") {
+		t.Error(found)
 	}
 }

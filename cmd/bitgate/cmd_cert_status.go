@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bitgate/certs/renewal"
+	"bitgate/cmd/bitgate/view"
+	"bitgate/internal/problem"
+	"bitgate/setup/renew"
+)
+
+func newCertStatus(p *process) *cobra.Command {
+	var dir string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show how the front's certificate stands and who renews it",
+		Long: `Shows the certificate that the front reads, the one that each of its addresses shows,
+where it comes from, who renews it, when that is due, and how the last attempt went.
+It changes nothing.`,
+		Args: args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runCertStatus(c.Context(), p, stateDirOf(p, dir), asJSON)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print the status as JSON")
+	addStateDir(c, &dir)
+	return c
+}
+
+func runCertStatus(ctx context.Context, p *process, stateDir string, asJSON bool) error {
+	s, found, err := newRenewer(p, stateDir, nil, nil).Status(ctx, p.Root)
+	switch {
+	case err != nil:
+		return err
+	case asJSON && !found:
+		return view.Value(p.Out, []renew.Status{})
+	case asJSON:
+		return view.Value(p.Out, []renew.Status{s})
+	case !found:
+		out(p.Out, "No run here has set up a front.")
+		return nil
+	}
+	printCertStatus(p, s, time.Now())
+	return nil
+}
+
+func printCertStatus(p *process, s renew.Status, now time.Time) {
+	line := func(name, text string) { out(p.Out, "  %-9s %s", name, text) }
+	out(p.Out, "%s", s.Host)
+	line("Source", s.Source)
+	line("File", s.Bundle)
+	if s.Leaf != "" {
+		line("", fmt.Sprintf("valid until %s: %s, %.0f %% of its life", s.Until.Local().Format("2006-01-02 15:04"), renewal.In(s.Life().Left(now)), 100*s.Left))
+		line("", "SHA-256 "+s.Leaf)
+	}
+	for _, shown := range s.Shown {
+		text := shown.Address + ": the same"
+		switch {
+		case shown.Error != "":
+			text = shown.Address + ": " + shown.Error
+		case shown.Leaf != s.Leaf:
+			text = shown.Address + ": another, SHA-256 " + shown.Leaf
+		}
+		line("Shown at", text)
+	}
+	by := s.Renewer
+	if by == "" {
+		by = "nobody that is known"
+	}
+	if s.Runs != "" {
+		by += " (" + s.Runs + ")"
+	}
+	line("Renewed", "by "+by+", due "+s.Next.Local().Format("2006-01-02 15:04"))
+	timer := "none: bitgate cert deploy installs a renewed one"
+	if s.Timer != "" {
+		timer = s.Timer
+		if !s.Alive {
+			timer += ", which does not run"
+		}
+	}
+	line("Installed", "by "+timer)
+	if !s.LastGood.IsZero() {
+		line("Last", s.LastGood.Local().Format("2006-01-02 15:04"))
+	}
+	p.text().Findings(s.Findings(now))
+}
+
+// renewalFindings tell verify of the renewal, from the same state as cert status.
+func (ses *session) renewalFindings(ctx context.Context, host string) []problem.Finding {
+	s, found, err := newRenewer(ses.p, ses.probe.StateDir, nil, nil).Status(ctx, ses.probe.Root)
+	if err != nil || !found || s.Host != host {
+		return nil
+	}
+	return s.Findings(time.Now())
+}

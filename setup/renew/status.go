@@ -1,0 +1,159 @@
+package renew
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"bitgate/certs"
+	"bitgate/certs/renewal"
+	"bitgate/internal/problem"
+	"bitgate/internal/service"
+	"bitgate/setup"
+	"bitgate/setup/journal"
+)
+
+// Status is how the certificate of a front stands: what its source holds, what the
+// front reads and shows, who renews it and how that went.
+type Status struct {
+	Host     string    `json:"host"`
+	Source   string    `json:"source"`         // files, or the authority that bitgate orders from
+	New      string    `json:"new,omitempty"`  // fingerprint of what the source holds; "" where it cannot be read
+	Bundle   string    `json:"bundle"`         // the file that the front reads
+	Leaf     string    `json:"leaf,omitempty"` // fingerprint of its certificate
+	From     time.Time `json:"from,omitzero"`  // its life
+	Until    time.Time `json:"until,omitzero"`
+	Days     int       `json:"days"`            // that are left of it
+	Left     float64   `json:"left"`            // share of its life that is left
+	Shown    []Shown   `json:"shown"`           // by the front, on each address
+	Renewer  string    `json:"renewer"`         // "bitgate", "certbot", ...; "" for nobody that is known
+	Runs     string    `json:"runs,omitempty"`  // what runs the renewer
+	Timer    string    `json:"timer,omitempty"` // of bitgate's: unit or file
+	Alive    bool      `json:"alive"`           // it runs
+	Next     time.Time `json:"next,omitzero"`   // when the certificate is due
+	Why      string    `json:"why,omitempty"`
+	LastTry  time.Time `json:"last-try,omitzero"`
+	LastGood time.Time `json:"last-good,omitzero"`
+	Failures int       `json:"failures,omitempty"` // since then
+	Error    string    `json:"error,omitempty"`    // of the last one
+
+	inPlace bool
+}
+
+// Shown is what an address of the front shows.
+type Shown struct {
+	Address string    `json:"address"`
+	Leaf    string    `json:"leaf,omitempty"` // fingerprint
+	Until   time.Time `json:"until,omitzero"`
+	Error   string    `json:"error,omitempty"` // why nothing was seen
+}
+
+// Status looks at the front of the last run that set one up; false where there is none.
+func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error) {
+	d, found, err := journal.LastDeployment(r.Applier.StateDir)
+	if err != nil || !found {
+		return Status{}, false, err
+	}
+	st, err := r.store().State(d.URL.Host())
+	if err != nil {
+		return Status{}, false, err
+	}
+	s := Status{
+		Host: d.URL.Host(), Source: Sources(d), Bundle: d.Bundle, Shown: []Shown{}, inPlace: d.InPlace,
+		LastTry: st.LastTry, LastGood: st.LastGood, Failures: st.Failures, Error: st.LastError,
+	}
+	by := certs.RenewerOf(d.PEM + d.Cert)
+	s.Renewer, s.Runs = by.Name, by.TimerBelow(root)
+	paths := certs.Paths{Cert: d.Cert, Key: d.Key, Chain: d.Chain, PEM: d.PEM}
+	if st.Order != nil {
+		s.Source, s.Renewer, s.Runs = st.Order.Directory+" ("+st.Order.Challenge+")", "bitgate", ""
+		if path, err := r.store().Newest(s.Host); err == nil && path != "" {
+			paths = certs.Paths{PEM: path}
+		}
+	}
+	if m, err := certs.LoadBy(certs.OpenTrusted, paths); err == nil {
+		s.New = m.LeafDigest()
+	}
+	if m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: d.Bundle}); err == nil {
+		life := m.Life()
+		s.Leaf, s.From, s.Until, s.Next = m.LeafDigest(), life.From.UTC(), life.To.UTC(), life.Due().UTC()
+		s.Days, s.Left = int(max(0, life.Left(r.now()))/(24*time.Hour)), life.Share(r.now())
+	}
+	if st.Order != nil {
+		if leaf, err := r.issued(s.Host); err == nil {
+			dec := r.decide(leaf, st, Options{})
+			s.Next, s.Why = dec.At.UTC(), dec.Why
+			if dec.Act != renewal.Wait {
+				s.Next = r.now().UTC()
+			}
+		}
+	}
+	for _, address := range d.Dial() {
+		one := Shown{Address: address}
+		if leaf, err := certs.Served(ctx, address, s.Host); err != nil {
+			one.Error = err.Error()
+		} else {
+			one.Leaf, one.Until = certs.Fingerprint(leaf), leaf.NotAfter.UTC()
+		}
+		s.Shown = append(s.Shown, one)
+	}
+	s.Timer, s.Alive = timer(ctx, root)
+	return s, true, nil
+}
+
+// timer is what runs bitgate cert renew, and whether it does.
+func timer(ctx context.Context, root string) (string, bool) {
+	there := func(path string) bool { _, err := os.Stat(filepath.Join(root, path)); return err == nil }
+	switch {
+	case service.HasSystemd(root) && there(setup.RenewTimerPath):
+		return setup.RenewTimer, service.Active(ctx, setup.RenewTimer)
+	case !service.HasSystemd(root) && there(setup.RenewCronPath):
+		return setup.RenewCronPath, true
+	}
+	return "", false
+}
+
+// Life of the certificate that the front reads.
+func (s Status) Life() renewal.Life { return renewal.Life{From: s.From, To: s.Until} }
+
+// Findings are what is wrong with the renewal of the certificate; none where all is well.
+func (s Status) Findings(now time.Time) []problem.Finding {
+	var out []problem.Finding
+	add := func(level problem.Level, found, why, do string) {
+		out = append(out, problem.Finding{ID: "renewal", Level: level, Title: "Renewal of the certificate", Found: found, Why: why, Do: do})
+	}
+	ends := "the certificate ends in " + renewal.In(s.Life().Left(now))
+	switch {
+	case s.Leaf == "":
+		add(problem.Warn, s.Bundle+" cannot be read as a certificate", "what the front does at its next start is not known", "bitgate cert inspect --pem "+problem.ShellWord(s.Bundle))
+		return out
+	case s.Failures > 0:
+		level := problem.Warn
+		if s.Life().Urgent(now) {
+			level = problem.Fail
+		}
+		add(level, fmt.Sprintf("%d attempts have failed, the last on %s: %s", s.Failures, clock(s.LastTry), s.Error), ends, "mend what it says, then bitgate cert renew --force")
+	}
+	for _, shown := range s.Shown {
+		if shown.Leaf != "" && shown.Leaf != s.Leaf {
+			add(problem.Warn, fmt.Sprintf("%s shows the certificate %s, and %s holds %s", shown.Address, shown.Leaf, s.Bundle, s.Leaf),
+				"clients get another certificate than the one that is renewed", "bitgate cert deploy")
+		}
+	}
+	automatic := s.Alive && (s.Renewer == "bitgate" || s.Runs != "" || s.Renewer == "")
+	switch {
+	case s.Timer != "" && !s.Alive:
+		add(problem.Warn, s.Timer+" does not run", ends+", and nothing looks after it", "systemctl enable --now "+s.Timer)
+	case s.Renewer == "" && s.Life().Overdue(now):
+		add(problem.Warn, "nobody renews this certificate", ends, "have a new one issued into "+s.Source+", or have bitgate order it")
+	case s.Renewer == "" && !automatic && !s.inPlace:
+		add(problem.Note, "nobody renews this certificate, and nothing installs a new one", ends, "after a renewal: bitgate cert deploy")
+	case s.Renewer != "" && s.Renewer != "bitgate" && s.Runs == "":
+		add(problem.Warn, s.Renewer+" made this certificate, and nothing that runs it was found", ends, "enable its timer")
+	case s.Renewer != "" && s.New != "" && s.New != s.Leaf && !automatic:
+		add(problem.Warn, s.Renewer+" has renewed the certificate, and the front has the one of before", ends, "bitgate cert deploy")
+	}
+	return out
+}
