@@ -41,7 +41,7 @@ func TestCompletePath(t *testing.T) {
 // one of files is left to file names.
 func TestCompletion(t *testing.T) {
 	for _, tt := range []struct{ typed, want string }{
-		{"setup --front ", "haproxy builtin"},
+		{"setup --front ", "haproxy builtin tomcat"},
 		{"apply --restart ", "manual never auto"},
 		{"plan --base-url-method ", "auto manual skip confapi form"},
 		{"plan --http-redirect ", "auto always never"},
@@ -52,7 +52,7 @@ func TestCompletion(t *testing.T) {
 		{"demo --front ", "haproxy builtin"},
 		{"render ", "haproxy systemd server.xml properties"},
 
-		{"man cert ", "bundle dev inspect"},
+		{"man cert ", "bundle deploy dev import inspect renew request status trust"},
 	} {
 		words := strings.Split(tt.typed, " ")
 		_, out, _ := inProcess(t, nil, "", append([]string{"__completeNoDesc"}, words...)...)
