@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"bitgate/internal/fieldnames"
 	"bitgate/internal/hostport"
@@ -334,3 +335,17 @@ func (s Site) checkAddresses() error {
 	}
 	return nil
 }
+
+// Rendered reports whether a line is one that Render writes whatever the site is. Who
+// looks for the cause of a failure knows by it what is none.
+func Rendered(line string) bool { return renderedLines()[strings.TrimSpace(line)] }
+
+var renderedLines = sync.OnceValue(func() map[string]bool {
+	lines := map[string]bool{}
+	for line := range strings.Lines(templates.HAProxyText()) {
+		if line = strings.TrimSpace(line); line != "" && !strings.Contains(line, "{{") {
+			lines[line] = true
+		}
+	}
+	return lines
+})

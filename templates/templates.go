@@ -28,3 +28,12 @@ func fill(name string, data any) (string, error) {
 // HAProxy returns the sections of haproxy.cfg for data, which package haproxy
 // prepares.
 func HAProxy(data any) (string, error) { return fill("haproxy.cfg.tmpl", data) }
+
+// HAProxyText is the template of HAProxy itself.
+func HAProxyText() string {
+	text, err := texts.ReadFile("haproxy.cfg.tmpl")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(text)
+}

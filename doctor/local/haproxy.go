@@ -410,14 +410,17 @@ func haServer(l haLine) Server {
 }
 
 // rules looks at what a section does to a request and its answer. A rule that
-// concerns the name of another site is none of ours.
+// concerns the name of another site is none of ours, and one that bitgate writes is no
+// cause of anything.
 func (c haConfig) rules(section *haSection, s *Site) {
 	for _, from := range []*haSection{section.defaults, section} {
 		if from == nil {
 			continue
 		}
 		for _, l := range from.lines {
-			c.rule(l, s)
+			if !haproxy.Rendered(l.text) {
+				c.rule(l, s)
+			}
 		}
 	}
 }
