@@ -95,7 +95,7 @@ func TestLinksOfTheProxysUserLeadNowhere(t *testing.T) {
 	})
 }
 
-// A log that was moved away is opened anew by SIGHUP.
+// A log that was moved away is opened anew by SIGHUP, and by SIGUSR1.
 func TestLogIsOpenedAnew(t *testing.T) {
 	r, c, dir := processRig(t)
 	logs := dir
@@ -110,22 +110,23 @@ func TestLogIsOpenedAnew(t *testing.T) {
 		return strings.Contains(string(text), "GET /bitbucket")
 	}
 	until(t, "an answer, and its line", func() bool { return r.once(false) == nil && has(c.AccessLog) })
-	old := c.AccessLog + ".1"
-	if err := os.Rename(c.AccessLog, old); err != nil {
-		t.Fatal(err)
+	for s, old := range map[syscall.Signal]string{syscall.SIGHUP: c.AccessLog + ".1", syscall.SIGUSR1: c.AccessLog + ".2"} {
+		if err := os.Rename(c.AccessLog, old); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(p.PID(), s); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "lines in the new file", func() bool {
+			_ = r.once(false)
+			return has(c.AccessLog)
+		})
+		if !has(old) {
+			t.Errorf("%s: the old file lost its lines", s)
+		}
 	}
-	if err := syscall.Kill(p.PID(), syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
-	until(t, "lines in the new file", func() bool {
-		_ = r.once(false)
-		return has(c.AccessLog)
-	})
 	p.Stop()
 	endsWell(t, p)
-	if !has(old) {
-		t.Error("the old file lost its lines")
-	}
 }
 
 // A log that nobody reads neither keeps the proxy from starting for ever nor from

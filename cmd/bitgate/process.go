@@ -44,7 +44,8 @@ type process struct {
 	Abandon func(code int)
 	// changing is true while a run is under way, which must end whole.
 	changing *atomic.Bool
-	// Hangups are SIGHUP alone, for a daemon, to which it means "reload".
+	// Hangups are SIGHUP alone, for a daemon, to which it means "reload"; a proxy is
+	// given SIGUSR1, too, which is about its log.
 	Hangups <-chan os.Signal
 
 	lines *bufio.Reader // of In; line prompts share it
@@ -89,6 +90,9 @@ func osProcess() process {
 	p.Called, p.NotRoot = calledAs(os.Args[0], p.Program), os.Geteuid() != 0
 	if p.InTTY {
 		p.ReadPassword = readPasswordTTY
+	}
+	if p.serves() { // what logrotate's examples send, and what kills who does not expect it
+		signal.Notify(hangups, syscall.SIGUSR1)
 	}
 	return p
 }

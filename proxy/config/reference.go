@@ -49,7 +49,7 @@ func Settings() []Setting {
 		{"`trusted-proxies`", "networks whose `X-Forwarded-For` is believed, with ports and brackets too, or else `Forwarded` (RFC 7239)", "none"},
 		{"`proxy-protocol`", "trusted proxies speak the PROXY protocol to us, on all addresses, and must (`accept-proxy`)", "no"},
 		{"`ssh-proxy-protocol`", "`v1` or `v2` towards Bitbucket's SSH (`send-proxy`, `send-proxy-v2`)", "none"},
-		{"`access-log`, `access-log-format`", "file, which SIGHUP opens anew (logrotate), `-` for standard error; `httplog` (HAProxy's `option httplog` with the user agent captured; queries left out; why something was refused follows, with the name asked for) or `json`", "-, httplog"},
+		{"`access-log`, `access-log-format`", "file, which SIGHUP and SIGUSR1 open anew (logrotate), `-` for standard error; `httplog` (HAProxy's `option httplog` with the user agent captured; queries left out; why something was refused follows, with the name asked for) or `json`", "-, httplog"},
 		{"`metrics-listen`", "address, or `unix:/path`, of `/metrics` (Prometheus), `/` (status page) and `/healthz`", "none"},
 		{"`http2`", "`false` offers HTTP/1.1 only; see \"When a push hangs\"", "`true`"},
 		{"`handover`", "path of a socket, `/run/bitgate/handover.sock` for one, at which the next process is given the bound sockets (`expose-fd listeners`, `-x`)", "none"},
