@@ -110,6 +110,7 @@ func bitbucketService(dir string) error {
 				return
 			}
 			if strings.HasSuffix(r.URL.Path, "/git-receive-pack") {
+				r = r.WithContext(r.Context()) // a copy: the server itself has to know its own body
 				r.Body = &pushed{ReadCloser: r.Body, dir: dir}
 			}
 			next.ServeHTTP(w, r)
