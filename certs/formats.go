@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -170,7 +171,12 @@ func keyOf(alias string) string {
 // Java writes aliases in lower case, whatever was typed.
 func (s namedStore) meant(alias, host string) (*keystore.Entry, error) {
 	var keys []*keystore.Entry
+	nameless := 0
 	for i, e := range s.Entries {
+		if e.HasKey() && e.Alias == "" {
+			nameless++ // Java calls them 1, 2, 3
+			e.Alias = strconv.Itoa(nameless)
+		}
 		if e.HasKey() && (alias == "" || strings.EqualFold(e.Alias, alias)) {
 			keys = append(keys, &s.Entries[i])
 		}

@@ -10,12 +10,47 @@ import (
 
 func certificateQuestions() []Question {
 	return []Question{
+		choiceField(Question{
+			ID: "cert-source", Step: setup.StepHAProxy, Title: "Where the certificate comes from", Arg: "file|bitbucket|request",
+			Why:  "The front needs a certificate and its key. Bitbucket serves one itself today, which can move to the front.",
+			Help: "where the certificate comes from", Default: "file",
+			Asked: "when Bitbucket serves a key store itself, and no certificate is named", Looks: true,
+			Options: []Option{
+				{setup.SourceBitbucket, "The one that Bitbucket serves itself today"},
+				{setup.SourceFile, "Files that I name"},
+				{setup.SourceRequest, "My company's authority: requested with cert request, a placeholder until it comes"},
+			},
+			when: func(iv *Interview) bool {
+				return iv.Facts.OwnStore.Path != "" && iv.Answers.Front != setup.FrontTomcat && !iv.Answers.Orders() && iv.inputSources["cert"].From == "" && iv.inputSources["pem"].From == ""
+			},
+			show: func(f setup.Facts, a setup.Answers) string {
+				if a.CertSource != "" {
+					return a.CertSource
+				}
+				return setup.SourceBitbucket
+			},
+			Because: func(f setup.Facts, a setup.Answers) string {
+				if a.CertSource == "" && f.OwnStore.Path != "" {
+					return "found: " + f.OwnStore.Path + " (" + f.OwnStore.Why + ")"
+				}
+				return ""
+			},
+		}, func(a *setup.Answers) *string { return &a.CertSource }),
+		choiceField(Question{
+			ID: "own-tls", Step: setup.StepHAProxy, Title: "TLS of Bitbucket's own", Arg: "off|keep",
+			Why:  "Once the front does TLS, Bitbucket's own TLS connector is of no use, and a way around the front.",
+			Help: "whether Bitbucket's own TLS connector is turned off or kept, with --cert-source bitbucket", Default: "off",
+			Options: []Option{{setup.TLSOff, "Turn it off"}, {setup.TLSKeep, "Keep it"}},
+		}, func(a *setup.Answers) *string { return &a.OwnTLS }),
 		pathField(Question{
 			ID: "cert", Step: setup.StepHAProxy, Title: "Certificate file", Example: "/etc/letsencrypt/live/git.example.com/fullchain.pem",
 			Why:   "The certificate must be on this machine. PEM, PKCS#12 (.pfx, .p12), JKS, .p7b and DER are read; one file with certificate, chain and key is fine too. Type - to have one ordered, and renewed, from an authority such as Let's Encrypt (ACME).",
 			Help:  "certificate with or without its chain (PEM, DER, PKCS#7), or a key store with its key (PKCS#12, JKS, JCEKS)",
-			Asked: "always", keys: []string{"cert", "pem", "key", "chain", "acme-ca"}, Slow: true, Looks: true, required: true, Dash: true,
-			when: func(*Interview) bool { return true },
+			Asked: "unless it comes from elsewhere", keys: []string{"cert", "pem", "key", "chain", "acme-ca"}, Slow: true, Looks: true, required: true, Dash: true,
+			when: func(iv *Interview) bool {
+				s := iv.Answers.CertSource
+				return s != setup.SourceBitbucket && s != setup.SourceRequest
+			},
 			show: func(f setup.Facts, a setup.Answers) string {
 				if a.Orders() {
 					return "-"
@@ -89,7 +124,7 @@ func certificateQuestions() []Question {
 			Help:  "private key (PEM, DER), where it is not in the certificate's file",
 			Asked: "when it was not found beside the certificate", keys: []string{"key", "cert", "pem"}, Slow: true, Looks: true,
 			when: func(iv *Interview) bool {
-				return !iv.Answers.Orders() && iv.Facts.KeyOf(iv.Answers.Cert+iv.Answers.PEM) == "" && !(iv.certificateSeen() && iv.Facts.Certificate.WithKey)
+				return !iv.Answers.Orders() && iv.Answers.CertSource != setup.SourceRequest && iv.Facts.KeyOf(iv.Answers.Cert+iv.Answers.PEM) == "" && !(iv.certificateSeen() && iv.Facts.Certificate.WithKey)
 			},
 			enter: func(f setup.Facts, a *setup.Answers, text string) error {
 				a.Key = strings.TrimSpace(text)

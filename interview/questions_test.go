@@ -57,6 +57,7 @@ var samples = map[string]struct{ good, bad string }{
 	"proxy-config": {"/etc/bitgate/proxy.yaml", "/a\nb"}, "listen": {":443, [::1]:8443", ":https"}, "http-redirect": {"never", "sometimes"}, "haproxy-by-hand": {"adopt", "delete"},
 	"node": {"a=10.0.0.1:7990, b=[2001:db8::1]:7990", "a=10.0.0.1:7990, a=10.0.0.2:7990"}, "partial-service": {"yes", "perhaps"},
 	"maxconn": {"50", "none"}, "reload": {"never", "a\nb"}, "cert": {"/c.pem", "/a\nb"}, "key": {"/k.pem", "/a\nb"}, "chain": {"/i.pem", "/a\nb"},
+	"cert-source": {"bitbucket", "heaven"}, "own-tls": {"keep", "perhaps"},
 	CertPasswordID: {"", ""}, "cert-password-file": {"/run/secret", "/a\nb"}, "cert-alias": {"tomcat", "a\nb"},
 	"pem": {"/all.pem", "/a\nb"}, "ca-file": {"/ca.pem", "/a\nb"}, "ssh": {"yes", "perhaps"}, "ssh-listen": {":7998", "7998"},
 	"trusted-proxy": {"10.0.0.0/8, 2001:db8::1", "0.0.0.0/0"}, "proxy-protocol": {"yes", "perhaps"}, "keep-alive": {"1m15s", "soon"},

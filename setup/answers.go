@@ -25,6 +25,8 @@ type Answers struct {
 	Cert              string        `yaml:"cert,omitempty" json:"cert,omitempty"`
 	Key               string        `yaml:"key,omitempty" json:"key,omitempty"`
 	Chain             string        `yaml:"chain,omitempty" json:"chain,omitempty"`
+	CertSource        string        `yaml:"cert-source,omitempty" json:"cert-source,omitempty"`
+	OwnTLS            string        `yaml:"own-tls,omitempty" json:"own-tls,omitempty"`
 	CertPasswordFile  string        `yaml:"cert-password-file,omitempty" json:"-"`
 	CertAlias         string        `yaml:"cert-alias,omitempty" json:"cert-alias,omitempty"`
 	PEM               string        `yaml:"pem,omitempty" json:"pem,omitempty"`
@@ -60,18 +62,23 @@ type Answers struct {
 
 // Words an answer may have.
 const (
-	FrontHAProxy        = "haproxy"
-	FrontBuiltin        = "builtin"
-	FrontTomcat         = "tomcat" // none: Bitbucket terminates TLS itself
-	Auto         string = "auto"   // --restart, --reload, --http-redirect, --base-url-method
-	Manual       string = "manual" // --restart, --base-url-method
-	Never        string = "never"  // --restart, --reload, --http-redirect
-	Always       string = "always" // --http-redirect
-	Leave               = "leave"  // --haproxy-by-hand
-	Adopt               = "adopt"  // --haproxy-by-hand
-	MethodSkip          = "skip"   // --base-url-method
-	FailBack            = "back"   // --on-failure
-	FailKeep            = "keep"
+	FrontHAProxy           = "haproxy"
+	FrontBuiltin           = "builtin"
+	FrontTomcat            = "tomcat"    // none: Bitbucket terminates TLS itself
+	Auto            string = "auto"      // --restart, --reload, --http-redirect, --base-url-method
+	Manual          string = "manual"    // --restart, --base-url-method
+	Never           string = "never"     // --restart, --reload, --http-redirect
+	Always          string = "always"    // --http-redirect
+	Leave                  = "leave"     // --haproxy-by-hand
+	Adopt                  = "adopt"     // --haproxy-by-hand
+	MethodSkip             = "skip"      // --base-url-method
+	SourceFile             = "file"      // --cert-source: files that are named
+	SourceBitbucket        = "bitbucket" // the key store that Bitbucket itself serves
+	SourceRequest          = "request"   // cert request and cert import
+	TLSOff                 = "off"       // --own-tls
+	TLSKeep                = "keep"
+	FailBack               = "back" // --on-failure
+	FailKeep               = "keep"
 )
 
 // Origin says which door or source a value came from.

@@ -66,11 +66,14 @@ func (b *builder) inputs() {
 // considerations are the page's "important considerations" as they apply here.
 func (b *builder) considerations() {
 	for _, f := range b.f.Findings {
-		if f.ID != tomcat.OwnTLS || b.a.Front != FrontTomcat {
+		if f.ID != tomcat.OwnTLS || b.a.Front != FrontTomcat && !(b.f.OwnStore.Path != "" && b.goingStore(b.f.OwnStore.Path)) {
 			b.plan.Notes = append(b.plan.Notes, f)
 		}
 	}
 	b.plan.Notes = append(b.plan.Notes, b.f.Certificate.Findings...)
+	if b.a.CertSource == SourceRequest && strings.Contains(b.f.Certificate.Subject, "placeholder") {
+		b.plan.Pending = append(b.plan.Pending, "send the certificate request to your authority, then: bitgate cert import FILE..., bitgate cert deploy")
+	}
 	for _, n := range b.f.Bitbucket.Notes {
 		b.note("bitbucket", []string{n})
 	}

@@ -66,12 +66,12 @@ func (b *builder) connector() (Step, error) {
 	if err != nil {
 		return s, err
 	}
-	cleared, err := xml.ClearTLS(ownKeyStore)
+	cleared, err := xml.ClearTLS(b.goingStore)
 	if err != nil {
 		return s, err
 	}
 	if s = b.tomcatResult(s, cleared); len(s.Changes) > 0 {
-		b.tlsTurnedOff(s, xml.TLSPort(ownKeyStore))
+		b.tlsTurnedOff(s, xml.TLSPort(b.goingStore))
 		if xml, err = tomcat.ParseServerXML(b.f.ServerXML.Path, cleared.After); err != nil {
 			return s, err
 		}
@@ -132,13 +132,19 @@ func (b *builder) frontedProperties(s Step, c tomcat.Connector) (Step, error) {
 	if err != nil {
 		return s, err
 	}
-	plain, gone := props.PlainProperties(ownKeyStore)
+	plain, gone := props.PlainProperties(b.goingStore)
 	if len(gone) == 0 {
 		return b.setProperties(s, tomcat.ConnectorProperties(c))
 	}
 	port, _ := props.Get("server.port")
 	b.tlsTurnedOff(s, port.Value)
 	return b.editProperties(s, props, append(plain, tomcat.ConnectorProperties(c)...), gone)
+}
+
+// goingStore reports whether the TLS connector with this key store is turned off:
+// bitgate's own, and the one whose certificate moves to the front.
+func (b *builder) goingStore(path string) bool {
+	return OwnKeyStore(path) || b.a.CertSource == SourceBitbucket && b.a.OwnTLS == TLSOff
 }
 
 // tlsTurnedOff tells those who come back behind a front, which can have the port when

@@ -29,13 +29,15 @@ type Facts struct {
 	ServerXML  atomicfile.File // the layout's server.xml, zero from 5.0 on
 	ScriptsCfg atomicfile.File // conf/scripts.cfg of 3.x and 4.x
 
-	ContextPath Known  // the path Bitbucket has now, "" = root
-	ProxyName   Known  // what the connector says today
-	Port        Known  // the connector's port
-	OwnTLS      Known  // that this connector does TLS itself
-	PlainPort   string // an additional connector that does not, "" for none
-	HeadLimit   Known  // bytes of a request's head that it takes, where its files say so
-	StashConfig string // a properties file of Stash's that nobody has brought over, "" for none
+	ContextPath Known    // the path Bitbucket has now, "" = root
+	ProxyName   Known    // what the connector says today
+	Port        Known    // the connector's port
+	OwnTLS      Known    // that this connector does TLS itself
+	OwnStore    OwnStore // the key store of Bitbucket's own TLS
+	Imported    string   // bundle of cert import, or the placeholder of cert request, for the host
+	PlainPort   string   // an additional connector that does not, "" for none
+	HeadLimit   Known    // bytes of a request's head that it takes, where its files say so
+	StashConfig string   // a properties file of Stash's that nobody has brought over, "" for none
 
 	HAProxy       live.Install
 	HAProxyFiles  []atomicfile.File // its file set in load order
@@ -158,6 +160,31 @@ type Certificate struct {
 	Hooked   bool    // and makes the bundle again, too
 
 	Hook atomicfile.File // what certbot is to run after a renewal; no path where it is not certbot
+}
+
+// OwnStore is the key store that a connector of Bitbucket's serves today.
+type OwnStore struct {
+	Path  string // "" for none
+	Alias string // of its key, "" where the configuration names none
+	Port  string // of the connector
+	Why   string // where it is configured
+}
+
+// WithSource names the files that the source of the certificate stands for.
+func (f Facts) WithSource(a Answers) Answers {
+	if a.Cert+a.PEM != "" {
+		return a
+	}
+	switch a.CertSource {
+	case SourceBitbucket:
+		a.Cert = f.OwnStore.Path
+		if a.CertAlias == "" {
+			a.CertAlias = f.OwnStore.Alias
+		}
+	case SourceRequest:
+		a.PEM = f.Imported
+	}
+	return a
 }
 
 // CertificateAlias is a key of a store with what its certificate says.

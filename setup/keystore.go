@@ -47,8 +47,8 @@ func KeyStorePath(l bitbucket.Layout, u publicurl.URL) string {
 	return filepath.Join(filepath.Dir(l.Properties), "bitgate-"+FileName(u.Host())+".p12")
 }
 
-// ownKeyStore reports whether a key store is one that bitgate made.
-func ownKeyStore(path string) bool {
+// OwnKeyStore reports whether a key store is one that bitgate made.
+func OwnKeyStore(path string) bool {
 	name := filepath.Base(path)
 	return strings.HasPrefix(name, "bitgate-") && strings.HasSuffix(name, ".p12")
 }

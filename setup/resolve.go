@@ -148,6 +148,17 @@ func (r *resolver) front(f Facts) {
 		r.a.MaxHeader = min(size, edge.MostHeader)
 		r.src["max-header"] = Source{Detected, f.HeadLimit.Why}
 	}
+	if a := f.WithSource(r.a); a.Cert+a.PEM != r.a.Cert+r.a.PEM {
+		why := f.OwnStore.Why
+		if a.PEM != "" {
+			why = "what cert import and cert request keep"
+		}
+		r.src["cert"], r.src["pem"] = Source{Detected, why}, Source{Detected, why}
+		r.a = a
+	}
+	if r.a.CertSource == SourceBitbucket {
+		r.text("own-tls", &r.a.OwnTLS, TLSOff, Default, "the front does TLS from now on")
+	}
 	if a, found := f.WithKey(r.a); found {
 		r.src["key"] = Source{Detected, "it is the certificate's, by its public key"}
 		if a.PEM != "" {

@@ -173,7 +173,7 @@ func fakeResolve(f setup.Facts, input setup.Answers, given setup.Sources) (setup
 	for k, v := range given {
 		src[k] = v
 	}
-	a := input
+	a := f.WithSource(input)
 	fill := func(key string, field *string, value string, from setup.Origin, why string) {
 		if *field == "" && value != "" {
 			*field, src[key] = value, setup.Source{From: from, Why: why}

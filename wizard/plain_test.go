@@ -61,6 +61,11 @@ var runs = map[string]struct {
 			return slices.Equal(a.Nodes, []string{"one=10.0.0.1:7990", "two=10.0.0.2:7990"}) && a.PartialService
 		},
 	},
+	"Bitbucket's own key store": {
+		machine: func(m *machine) { m.facts.OwnStore = setup.OwnStore{Path: "/b/ssl-keystore"} },
+		typed:   map[string]string{"url": "git.example.com", "admin-user": "admin", interview.PasswordID: "correct horse", "cert-source": setup.SourceBitbucket},
+		want:    func(a setup.Answers) bool { return a.CertSource == setup.SourceBitbucket },
+	},
 	"a key store": {
 		machine: func(m *machine) { m.keyStore = "secret" },
 		typed: map[string]string{

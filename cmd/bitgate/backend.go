@@ -28,8 +28,7 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 			probe := ses.probe
 			probe.Input, probe.Unlock = said, ses.creds.cert.ask(ctx)
 			f, err := detect.Facts(ctx, probe)
-			ses.facts = ses.known(f)
-			ses.creds.home = vouched(f)
+			ses.took(ses.known(f))
 			return ses.facts, err
 		},
 		Resolve: setup.Resolve,

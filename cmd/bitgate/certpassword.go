@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"path/filepath"
+	"strings"
 
 	"bitgate/bitbucket"
 	"bitgate/certs"
@@ -19,6 +20,8 @@ type certPassword struct {
 	say    func(error)                                              // a refusal, before asking again
 
 	secrets []bitbucket.Secret
+	own     string   // Bitbucket's own key store, "" for none
+	found   [][]byte // what its configuration opens that one with
 	typed   int
 }
 
@@ -57,6 +60,8 @@ func (c *certPassword) ask(ctx context.Context) func(locked error) ([][]byte, er
 		}
 		switch {
 		case !certs.Refused(locked) && len(c.secrets) > 0:
+		case !certs.Refused(locked) && c.own != "" && strings.Contains(locked.Error(), c.own):
+			return c.found, nil
 		case c.read != nil:
 			text, err := c.read()
 			c.read = nil

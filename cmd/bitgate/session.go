@@ -99,10 +99,17 @@ func (ses *session) detect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ses.facts = f
-	ses.creds.home = vouched(f)
+	ses.took(f)
 	ses.answers, ses.sources = setup.Resolve(f, ses.input, ses.inputSources)
 	return nil
+}
+
+// took takes over what was found.
+func (ses *session) took(f setup.Facts) {
+	ses.facts, ses.creds.home = f, vouched(f)
+	if c := ses.creds.cert; c != nil && f.OwnStore.Path != "" {
+		c.own, c.found = f.OwnStore.Path, detect.StorePasswords(f)
+	}
 }
 
 // vouched is the home that root's files or the administrator named.

@@ -1,13 +1,17 @@
 package detect
 
 import (
+	"fmt"
 	"maps"
+	"path/filepath"
 	"strings"
 
 	"bitgate/certs"
+	"bitgate/certs/store"
 	"bitgate/internal/atomicfile"
 	"bitgate/setup"
 	"bitgate/setup/journal"
+	"bitgate/tomcat"
 )
 
 // material loads the certificate that the answers name. Of files under a password the
@@ -17,6 +21,15 @@ func (f *facts) material(a setup.Answers, p Probe) (*certs.Material, error) {
 	unlock := certs.Unlock{}
 	if !a.URL.IsZero() {
 		unlock.Host = a.URL.Host()
+	}
+	if a.Cert != "" && a.Cert == f.OwnStore.Path { // its password stands beside it
+		found := StorePasswords(f.Facts)
+		unlock.Ask = func(locked error) ([][]byte, error) {
+			if certs.Refused(locked) {
+				return nil, nil
+			}
+			return found, nil
+		}
 	}
 	m, err := certs.LoadWith(certs.OpenTrusted, setup.CertPaths(a), unlock)
 	if !certs.IsLocked(err) {
@@ -30,6 +43,56 @@ func (f *facts) material(a setup.Answers, p Probe) (*certs.Material, error) {
 		unlock.Ask = func(error) ([][]byte, error) { return nil, nil }
 	}
 	return certs.LoadWith(certs.OpenTrusted, setup.CertPaths(a), unlock)
+}
+
+// findSources looks for what the certificate can come from besides files that are named.
+func (f *facts) findSources(p Probe) {
+	if !p.Input.URL.IsZero() {
+		// What cannot be read there is told by the commands that write it.
+		f.Imported, _ = store.Store{StateDir: p.StateDir}.Installed(p.Input.URL.Host())
+	}
+	config := f.Properties
+	if !f.Layout.UsesProperties() {
+		config = f.ServerXML
+	}
+	if config.Absent || len(config.Data) == 0 {
+		return
+	}
+	found, _, ok := tomcat.KeyStore(config.Path, config.Data, 0)
+	path := strings.TrimPrefix(strings.TrimPrefix(found.Value, "file:"), "//")
+	if !ok || !filepath.IsAbs(path) || setup.OwnKeyStore(path) {
+		return
+	}
+	f.OwnStore = setup.OwnStore{Path: path, Why: fmt.Sprintf("%s, line %d", config.Path, found.Line)}
+	if f.Layout.UsesProperties() {
+		if props, err := tomcat.ParseProperties(config.Path, config.Data); err == nil {
+			alias, _ := props.Get("server.ssl.key-alias")
+			f.OwnStore.Alias = alias.Value
+		}
+	}
+}
+
+// StorePasswords are what the configuration of Bitbucket's own TLS opens its key store
+// and key with, Java's usual one among them.
+func StorePasswords(f setup.Facts) [][]byte {
+	if f.OwnStore.Path == "" {
+		return nil
+	}
+	return append(tomcat.StorePasswords(f.Properties.Path, f.Properties.Data, f.ServerXML.Path, f.ServerXML.Data), []byte("changeit"))
+}
+
+// noSource says why a source that was named gives no certificate.
+func (f *facts) noSource(a setup.Answers) {
+	switch a.CertSource {
+	case setup.SourceBitbucket:
+		f.Certificate.Error = "Bitbucket serves no key store itself: neither server.ssl.key-store nor keystoreFile was found"
+		f.Certificate.Do = "name the files: --cert, with --key where the key is not in it"
+	case setup.SourceRequest:
+		if !a.URL.IsZero() {
+			f.Certificate.Error = "no certificate was requested for " + a.URL.Host()
+			f.Certificate.Do = "make the request first: bitgate cert request --host " + a.URL.Host()
+		}
+	}
 }
 
 // madeBefore is what the bundle holds, where a run's journal says that it was made of

@@ -39,7 +39,8 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 	}
 	f.HAProxyCtl, _ = service.FindHAProxy(ctx, p.Root)
 	f.findCertificates(p)
-	input, _ := f.WithKey(p.Input)
+	f.findSources(p)
+	input, _ := f.WithKey(f.WithSource(p.Input))
 	scope := setup.ScopeOf(input, f.HAProxy)
 	f.Scope = &scope
 	where := scope.Paths
@@ -144,6 +145,7 @@ func (f *facts) findCertificates(p Probe) {
 // facts. It is nil where there is none that can be read.
 func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, p Probe) *certs.Material {
 	if a.PEM == "" && a.Cert == "" {
+		f.noSource(a)
 		return nil
 	}
 	f.Certificate.Given = true
@@ -170,7 +172,7 @@ func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, p Probe) *ce
 		}
 	}
 	f.Certificate.NotAfter = info.NotAfter.UTC().Format(time.RFC3339)
-	if a.PEM != "" && where.Front != setup.FrontTomcat && info.Sources[a.PEM] == m.BundleDigest() && f.stays(a.PEM, where) {
+	if a.PEM != "" && where.Front != setup.FrontTomcat && info.Sources[a.PEM] == m.BundleDigest() && a.PEM != f.Imported && f.stays(a.PEM, where) {
 		f.Certificate.InPlace = a.PEM // already exactly what HAProxy wants
 	}
 	if !a.URL.IsZero() {
