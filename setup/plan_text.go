@@ -144,6 +144,8 @@ func (s ServiceChange) Notice() string {
 		return "the built-in proxy is restarted, for it was set up before it could hand over its ports: until its open requests have ended (10 minutes at most), new connections are refused"
 	case s.Target == "proxy":
 		return "the built-in proxy starts"
+	case s.Target == "renewal":
+		return "the certificate's files are looked at every hour"
 	}
 	return ""
 }

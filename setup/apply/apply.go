@@ -33,6 +33,8 @@ type Applier struct {
 	// Timeout bounds one talk with Bitbucket (a login and what it is for); 0
 	// leaves it to the limits of single requests.
 	Timeout time.Duration
+
+	untimed *problem.Finding // why the timer that renews the certificate does not run
 }
 
 func (a *Applier) now() time.Time {

@@ -138,9 +138,13 @@ func (a *Applier) commit(ctx context.Context, r *journal.Run) (setup.Result, err
 	if err := journal.Prune(a.disk(), a.StateDir); err != nil {
 		a.tell(setup.Event{Kind: setup.EventLog, Change: -1, Text: "old runs could not be removed: " + err.Error()})
 	}
+	notes := r.Plan.Notes
+	if a.untimed != nil {
+		notes = append(slices.Clone(notes), *a.untimed)
+	}
 	return setup.Result{
 		Run: r.ID, State: setup.RunCommitted, Changes: len(r.Plan.Ordered()), Pending: a.pending(r.Plan),
-		Backups: r.Backups(), Notes: r.Plan.Notes,
+		Backups: r.Backups(), Notes: notes,
 	}, nil
 }
 

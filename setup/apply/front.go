@@ -29,7 +29,7 @@ const frontWait = 30 * time.Second
 // serveFront reloads or starts the front.
 func (a *Applier) serveFront(ctx context.Context, p setup.Plan, i int, s *setup.ServiceChange) error {
 	if s.Target == "renewal" {
-		return service.Do(ctx, s.Control, s.Verb, a.log(i))
+		return a.startTimer(ctx, i, s)
 	}
 	if s.Target == "proxy" && s.Control.How == service.Manual {
 		if a.Serve == nil {
@@ -49,6 +49,21 @@ func (a *Applier) serveFront(ctx context.Context, p setup.Plan, i int, s *setup.
 		return a.portsReleased(ctx, p)
 	}
 	return a.driveProxy(ctx, i, s)
+}
+
+// startTimer has the certificate renewed by the hour. Where the service manager does
+// not do that, the site works all the same: a person is told, and the run stands.
+func (a *Applier) startTimer(ctx context.Context, i int, s *setup.ServiceChange) error {
+	err := service.Do(ctx, s.Control, s.Verb, a.log(i))
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	a.untimed = &problem.Finding{
+		ID: "renewal", Level: problem.Warn, Found: "the timer that renews the certificate does not run: " + strings.Join(problem.Explain(err).Found, ": "),
+		Why: "the front serves a copy, and a renewed certificate would not reach it", Do: "systemctl enable --now " + s.Control.Name + ", or have bitgate cert renew run every hour",
+	}
+	a.tell(setup.Event{Kind: setup.EventLog, Change: i, Text: a.untimed.Found})
+	return nil
 }
 
 // driveProxy starts, reloads or restarts the built-in proxy's unit, by its text of now.
