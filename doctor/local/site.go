@@ -78,6 +78,9 @@ func findSite(ctx context.Context, w Where) Site {
 	s := Site{Missing: map[string]Cure{}}
 	h := listener(w)
 	s.PID, s.Program = h.pid, h.program
+	if w.Front == "tomcat" {
+		s.Program = w.Front // whose process is Bitbucket's
+	}
 	if s.Program == "" || w.HAProxyCfg != "" || w.NginxConf != "" || w.Apache != "" {
 		s.Program = named(w, s.Program)
 	}
