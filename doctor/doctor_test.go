@@ -67,6 +67,7 @@ func TestSpoilt(t *testing.T) {
 		{"old protocol only", func(f *front) { f.config.MinVersion, f.config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, "tls.connect", problem.Fail, "protocol version"},
 
 		{"no redirect of /", func(f *front) { f.handle["/"] = answer(404, "") }, "redirect.root", problem.Fail, "no redirect"},
+		{"/ is another application's", func(f *front) { f.handle["/"] = answer(200, "portal") }, "redirect.root", problem.Note, "something else has the root"},
 		{"/ leads elsewhere", func(f *front) { f.handle["/"] = to("http://git.test:7990/bitbucket/") }, "redirect.root", problem.Fail, "http://git.test:7990"},
 		{"path with the same beginning", func(f *front) { f.handle["/"] = to("/bitbucket2/") }, "redirect.root", problem.Fail, "/bitbucket2/"},
 		{"connector leaks its port", func(f *front) { f.handle["/bitbucket/"] = to("http://git.test:7990/bitbucket/login") }, "redirect.landing", problem.Fail, "http://git.test:7990"},

@@ -36,6 +36,11 @@ func lookRoot(ctx context.Context, p *probe) verdict {
 		return fail(err.Error())
 	}
 	to := a.location()
+	if a.status/100 == 2 { // applications may share a name by path, and / is nobody's or another's
+		return note("/ answers " + a.line() + ": something else has the root of this name").
+			because("who types the bare host name comes there, and not to Bitbucket").
+			doing("if / is nobody's, let the front redirect it to " + p.t.URL.PropertyPath())
+	}
 	if to == nil {
 		return fail("/ answers " + a.line() + ", no redirect")
 	}

@@ -38,7 +38,7 @@ func (p *play) load(l Load) (Loaded, error) {
 	began := time.Now()
 	p.end()
 	for _, f := range append(l.Files, File{ownConfig, []byte(l.Limits)}) {
-		if err := write(f); err != nil {
+		if err := p.write(f); err != nil {
 			return Loaded{}, err
 		}
 	}
@@ -61,13 +61,17 @@ func (p *play) load(l Load) (Loaded, error) {
 	return Loaded{Running: running, Output: h.output.String(), Took: time.Since(began)}, nil
 }
 
-// write replaces a file in memory, and keeps the mode it had.
-func write(f File) error {
-	mode := os.FileMode(0o600)
-	if info, err := os.Stat(f.Path); err == nil {
-		mode = info.Mode().Perm()
+// write replaces a file in memory, and keeps its mode and owner; a new one is for
+// the user that HAProxy starts as, as its present and future owner makes it.
+func (p *play) write(f File) error {
+	_, err := os.Stat(f.Path)
+	if err := os.WriteFile(f.Path, f.Data, 0o600); err != nil {
+		return err
 	}
-	return os.WriteFile(f.Path, f.Data, mode)
+	if u := p.setup.User; u != nil && err != nil {
+		return os.Chown(f.Path, int(u.UID), int(u.GID))
+	}
+	return nil
 }
 
 func (p *play) start(args []string) (*running, error) {

@@ -1,0 +1,104 @@
+package machine
+
+import (
+	"strings"
+	"testing"
+)
+
+// hardened is how administrators run HAProxy as an unprivileged user, with its
+// variables in a file and its sections in a folder.
+const hardened = `[Service]
+User=haproxy
+Group=haproxy
+RuntimeDirectory=haproxy
+EnvironmentFile=/etc/default/site
+Environment=PIDFILE=/run/haproxy/haproxy.pid
+AmbientCapabilities=CAP_NET_BIND_SERVICE
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE
+NoNewPrivileges=true
+ProtectHome=true
+ProtectSystem=full
+PrivateTmp=true
+PrivateDevices=true
+`
+
+const (
+	hardenedMain = `global
+    stats socket /run/haproxy/admin.sock mode 660 level admin
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+`
+	hardenedWiki = `frontend www
+    bind "*:${SITE_PORT}" ssl crt "${SITE_CERT}"
+    http-request deny if { path_beg /admin } !{ src 127.0.0.0/8 }
+    default_backend wiki
+backend wiki
+    server self 127.0.0.1:9000
+frontend application
+    bind 127.0.0.1:9000
+    http-request return status 200 content-type text/plain string wiki
+`
+)
+
+// The service runs as a user of its own, sandboxed, with a folder of files and
+// variables from a file: what is written reaches it, as what it may read, everybody
+// else is served as before, and undo leaves no trace.
+func TestHardenedHAProxy(t *testing.T) {
+	s := newSite(t)
+	s.Run(t, "systemctl", "stop", "haproxy")
+	s.Write(t, "/etc/haproxy/haproxy.cfg", []byte(hardenedMain), 0o644)
+	s.Write(t, "/etc/haproxy/conf.d/20-wiki.cfg", []byte(hardenedWiki), 0o644)
+	s.Write(t, "/etc/default/site", []byte("SITE_PORT=443\nSITE_CERT='/etc/haproxy/wiki.pem'\n"), 0o644)
+	s.Write(t, "/etc/default/haproxy", []byte("EXTRAOPTS=\"-S /run/haproxy/master.sock -f /etc/haproxy/conf.d\"\n"), 0o644)
+	s.Write(t, "/etc/systemd/system/haproxy.service.d/hardened.conf", []byte(hardened), 0o644)
+	s.Run(t, "sh", "-c", "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=wiki.localhost -addext subjectAltName=DNS:wiki.localhost -keyout /root/k -out /root/c 2>/dev/null && cat /root/c /root/k >/etc/haproxy/wiki.pem && chgrp haproxy /etc/haproxy/wiki.pem && chmod 640 /etc/haproxy/wiki.pem")
+	s.Run(t, "systemctl", "daemon-reload")
+	s.Run(t, "systemctl", "restart", "haproxy")
+	wiki := func() bool {
+		for range 5 { // each over a new connection
+			out, _ := s.Try("curl", "-sSk", "--max-time", "5", "https://wiki.localhost/page")
+			if out != "wiki" {
+				return false
+			}
+		}
+		return true
+	}
+	s.until("the wiki", wiki)
+	before := s.files()
+
+	out := s.apply("--front", "haproxy")
+	if !strings.Contains(out, "rehearsed: ") || strings.Contains(out, "not rehearsed") {
+		t.Errorf("it was not rehearsed:\n%s", out)
+	}
+	s.serves()
+	if !wiki() {
+		t.Error("the wiki is not served as before")
+	}
+	if user := s.Run(t, "ps", "-o", "user=", "-p", s.mainPID("haproxy.service")); strings.TrimSpace(user) != "haproxy" {
+		t.Errorf("HAProxy runs as %q", user)
+	}
+	s.Run(t, "setpriv", "--reuid=haproxy", "--regid=haproxy", "--clear-groups", "sh", "-c", "cat /etc/haproxy/bitgate-*.pem >/dev/null")
+	if mode := s.Run(t, "sh", "-c", "stat -c %a /etc/haproxy/bitgate-*.pem"); strings.TrimSpace(mode) != "640" {
+		t.Errorf("the bundle has the mode %q", mode)
+	}
+	s.Run(t, "systemctl", "restart", "haproxy") // what -c as root says is not what the service can read
+	s.serves()
+	s.bitgate("verify", "--ca-file", "/root/ca.pem")
+	if again := s.apply("--front", "haproxy"); !strings.Contains(again, "Nothing to do") {
+		t.Errorf("the second run does something:\n%s", again)
+	}
+
+	s.bitgate("undo", "--yes", "--admin-password-file", "/root/password")
+	s.until("the wiki", wiki)
+	for name, was := range before {
+		if is := s.files()[name]; is != was {
+			t.Errorf("%s after undo:\n%s", name, is)
+		}
+	}
+	if left, err := s.Try("sh", "-c", "ls /etc/haproxy/bitgate-*.pem /etc/haproxy/conf.d/zz-bitgate.cfg"); err == nil {
+		t.Errorf("undo leaves %s", left)
+	}
+}
