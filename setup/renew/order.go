@@ -117,7 +117,7 @@ func (a authority) Obtain(ctx context.Context, replaces *x509.Certificate) ([]by
 	var solver acme.Solver
 	switch a.Order.Challenge {
 	case acme.DNS01:
-		solver = acme.Hook{Program: a.Order.DNSHook}
+		solver = acme.Hook{Program: a.Order.DNSHook, Tell: a.Log}
 	case acme.TLSALPN01:
 		solver = acme.Folder{Dir: a.Order.Challenges, Group: -1}
 	default:

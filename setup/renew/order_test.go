@@ -1,0 +1,134 @@
+package renew
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"bitgate/certs"
+	"bitgate/certs/acme"
+	"bitgate/certs/store"
+	"bitgate/internal/peers"
+	"bitgate/setup"
+)
+
+// ordered makes bitgate order the site's certificate.
+func (s *site) ordered(o store.Order) {
+	s.t.Helper()
+	s.must(s.renewer().store().SaveState(store.State{Host: host, Order: &o}))
+}
+
+// TestOrderedByPebble: a certificate that bitgate orders is there after the first look,
+// is not ordered again while it is young, and is replaced on request.
+func TestOrderedByPebble(t *testing.T) {
+	t.Parallel()
+	p := peers.StartPebble(t, peers.PebbleOptions{})
+	s := newSite(t, setup.FrontHAProxy, options{})
+	s.ordered(store.Order{
+		Names: []string{host}, Directory: p.Directory, Challenge: acme.DNS01, DNSHook: p.DNSHook(t), CAFile: p.CAFile, Profile: "shortlived",
+		Terms: acme.AnyTerms,
+	})
+	r := s.renewer()
+	r.Order = func(o store.Order) Authority {
+		return impatient{authority{acme.Client{Store: r.store(), Order: o, Log: r.Log}}}
+	}
+	var shown []string
+	for i, o := range []Options{{}, {}, {Force: true}} {
+		out, err := r.Renew(t.Context(), o)
+		if err != nil {
+			t.Fatalf("%d: %v\n%s", i, err, s.log.String())
+		}
+		if now := s.shown(); now != s.held(s.bundle()) {
+			t.Fatalf("%d: %s is shown", i, now)
+		}
+		shown = append(shown, s.shown())
+		if i == 1 && (out.Decision.Act != "wait" || out.Result.State != setup.RunNothing) {
+			t.Errorf("a young certificate: %+v", out)
+		}
+	}
+	if shown[0] == s.held(s.cert()) || shown[0] != shown[1] || shown[1] == shown[2] {
+		t.Errorf("shown: %q", shown)
+	}
+	st, err := r.store().State(host)
+	if err != nil || st.Failures != 0 || st.LastGood.IsZero() {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+// impatient does not look whether the record is seen in the world's DNS, where there is
+// no such name.
+type impatient struct{ authority }
+
+func (a impatient) Obtain(ctx context.Context, replaces *x509.Certificate) ([]byte, error) {
+	issued, err := a.Client.Obtain(ctx, acme.Hook{Program: a.Order.DNSHook, Patience: -1}, replaces, nil)
+	return issued.Bundle, err
+}
+
+// fakeAuthority issues for an hour from the site's time, fails as told, and counts.
+type fakeAuthority struct {
+	s      *site
+	life   time.Duration
+	issued int
+	down   func(now time.Time) bool
+}
+
+func (f *fakeAuthority) RenewalInfo(context.Context, *x509.Certificate, *store.Renewal) (store.Renewal, error) {
+	return store.Renewal{}, acme.ErrNoRenewalInfo
+}
+
+func (f *fakeAuthority) Obtain(context.Context, *x509.Certificate) ([]byte, error) {
+	now := f.s.renewer().now()
+	if f.down != nil && f.down(now) {
+		return nil, errors.New("the authority is down")
+	}
+	f.issued++
+	certPEM, keyPEM := selfMade(f.s.t, now, f.life, host)
+	return append(certPEM, keyPEM...), nil
+}
+
+// TestUnattendedForDays: a timer that looks every ten minutes keeps a certificate of
+// one hour current for days, over hours in which the authority is down for a while,
+// and none is ordered before half of its life is over.
+func TestUnattendedForDays(t *testing.T) {
+	t.Parallel()
+	days := 2
+	if torture {
+		days = 30
+	}
+	s := newSite(t, setup.FrontHAProxy, options{life: time.Hour})
+	began := time.Now()
+	f := &fakeAuthority{s: s, life: time.Hour, down: func(now time.Time) bool { m := int(now.Sub(began).Minutes()) % 360; return m >= 330 && m < 345 }}
+	s.ordered(store.Order{Names: []string{host}, Directory: "https://ca.test/", Challenge: acme.DNS01})
+	r := s.renewer()
+	r.Order = func(store.Order) Authority { return f }
+	looks, failed := 0, 0
+	for at := time.Duration(0); at < time.Duration(days)*day; at += 10 * time.Minute {
+		s.moved.Store(int64(at))
+		looks++
+		if _, err := r.Renew(t.Context(), Options{}); err != nil {
+			if failed++; !strings.Contains(err.Error(), "the authority is down") {
+				t.Fatalf("after %s: %v\n%s", at, err, s.log.String())
+			}
+		}
+		leaf, err := certs.Served(t.Context(), s.address, host)
+		s.must(err)
+		if now := r.now(); now.After(leaf.NotAfter) {
+			t.Fatalf("after %s the certificate that is shown ended at %s", at, leaf.NotAfter)
+		}
+	}
+	least, most := days*24, days*24*2
+	if f.issued < least || f.issued > most+1 {
+		t.Errorf("%d certificates in %d days", f.issued, days)
+	}
+	if failed == 0 {
+		t.Error("the authority was never down")
+	}
+	gens, err := r.store().Generations(host)
+	if err != nil || len(gens) != store.Kept {
+		t.Errorf("%v, %v", gens, err)
+	}
+	t.Logf("%d days, %d looks, %d certificates, %d failed attempts", days, looks, f.issued, failed)
+}
