@@ -30,6 +30,9 @@ func (s Service) Check(ctx context.Context, bin string, set []Candidate, extra [
 	if err := trusted.Check("HAProxy's program", bin); err != nil {
 		return Report{}, err
 	}
+	if err := s.wouldWrite(set); err != nil {
+		return Report{}, err
+	}
 	c := copies{}
 	defer c.close()
 	args, err := c.add(set, extra)
