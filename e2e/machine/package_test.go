@@ -13,11 +13,11 @@ import (
 	"bitgate/internal/peers"
 )
 
-// madePackage makes the Debian package of a version in a folder of its own.
+// madePackage makes the Debian package of a version, and the tarball beside it.
 func madePackage(t *testing.T, version string) string {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.Command("../../tools/release", "-snapshot", "-version", version, "-arch", runtime.GOARCH, "-only", "deb", "-out", dir)
+	cmd := exec.Command("../../tools/release", "-snapshot", "-version", version, "-arch", runtime.GOARCH, "-only", "deb,tar", "-out", dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("tools/release: %v\n%s", err, out)
 	}
@@ -117,6 +117,7 @@ func TestPackage(t *testing.T) {
 			t.Errorf("a purge after undo:\n%s", out)
 		}
 	})
+	s.step("as README prints it", func(t *testing.T, s site) { s.readme(filepath.Dir(next)) })
 }
 
 // idle wants the front neither started nor enabled.
