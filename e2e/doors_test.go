@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -79,6 +80,7 @@ func (d *door) stand(t *testing.T, restart func(*bitbuckettest.Server) error) {
 		{"front", "builtin"},
 		{"cert", filepath.Join(d.dir, "cert.pem")},
 		{"key", filepath.Join(d.dir, "key.pem")},
+		{"no-ssh", "true"}, // a guided session records the No
 	}
 }
 
@@ -177,7 +179,7 @@ func TestEachDoorGivesTheSamePlan(t *testing.T) {
 func (d door) byFlags(t *testing.T) string {
 	var flags []string
 	for _, a := range d.answers {
-		flags = append(flags, "--"+a[0], a[1])
+		flags = append(flags, "--"+a[0]+"="+a[1])
 	}
 	return d.run(t, "", "flags", d.args("flags", "plan", append(flags, "--json")...)...)
 }
@@ -185,7 +187,11 @@ func (d door) byFlags(t *testing.T) string {
 func (d door) byFile(t *testing.T) string {
 	var text strings.Builder
 	for _, a := range d.answers {
-		fmt.Fprintf(&text, "%s: %q\n", a[0], a[1])
+		value := strconv.Quote(a[1])
+		if a[1] == "true" {
+			value = a[1]
+		}
+		fmt.Fprintf(&text, "%s: %s\n", a[0], value)
 	}
 	path := filepath.Join(d.dir, "answers.yaml")
 	must(t, os.WriteFile(path, []byte(text.String()), 0o600))
