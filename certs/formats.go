@@ -108,8 +108,10 @@ func (p *parsed) take(s namedStore, key *keystore.Entry, given bool) error {
 	if key != nil {
 		p.alias = key.Alias
 		if key.Locked {
-			p.locked = &lockedKey{file: s.file, where: s.file + keyOf(key.Alias), store: true, own: true,
-				cause: &keystore.LockedError{What: "the private key", Given: given}}
+			p.locked = &lockedKey{
+				file: s.file, where: s.file + keyOf(key.Alias), store: true, own: true,
+				cause: &keystore.LockedError{What: "the private key", Given: given},
+			}
 		}
 		if err := p.addEntry(s, *key); err != nil {
 			return err

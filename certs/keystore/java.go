@@ -121,7 +121,7 @@ func (u *unlocker) javaEntry(f *fields, version int) (Entry, error) {
 			certificate()
 		}
 		if f.err != nil {
-			return e, nil
+			return e, nil //nolint:nilerr // f.err is the caller's
 		}
 		var err error
 		if e.Key, err = u.javaKey(blob); isLocked(err) {

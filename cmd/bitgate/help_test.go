@@ -115,7 +115,8 @@ func TestManPages(t *testing.T) {
 // TestFlags holds flags, environment and answers file to the same list.
 func TestFlags(t *testing.T) {
 	samples := map[string]string{
-		"url": "https://git.example.com/bitbucket", "upstream": "http://127.0.0.1:7777", "listen": "127.0.0.1:8443",
+		"acme-terms": "https://ca.example.com/terms",
+		"url":        "https://git.example.com/bitbucket", "upstream": "http://127.0.0.1:7777", "listen": "127.0.0.1:8443",
 		"ssh-listen": "127.0.0.1:7998", "ssh-upstream": "127.0.0.1:7999", "maxconn": "77", "restart-timeout": "2m",
 		"redirect-old-path": "/stash", "skip": "ssh", "accept": "rehearsal-1f3a9c20", "no-ssh": "yes", "local-only": "yes", "node": "one=10.0.0.1:7990", "partial-service": "yes",
 		"trusted-proxy": "10.0.0.0/8", "proxy-protocol": "yes", "keep-alive": "2m", "redirect-host": "stash.example.com", "serve-host": "code.example.com", "allow": "/admin=10.0.0.0/8", "deny": "/=10.0.0.1",
