@@ -16,6 +16,7 @@ import (
 // The log of a day on which everything goes wrong once: each fault leaves one line
 // that says who, what, why and whose fault it was, as HAProxy's manual has it (8.5).
 func TestLogOfADay(t *testing.T) {
+	t.Parallel()
 	bitbucket := tcpServer(t, func(conn net.Conn) {
 		buf := make([]byte, 4096)
 		n, _ := conn.Read(buf)
@@ -33,7 +34,7 @@ func TestLogOfADay(t *testing.T) {
 		}
 	})
 	r := start(t, bitbucket, func(c *config.Config) {
-		c.OldPath, c.RequestTimeout, c.IdleTimeout = "/stash", 300*time.Millisecond, 700*time.Millisecond
+		c.OldPath, c.RequestTimeout, c.IdleTimeout = "/stash", 4*time.Second, 3*time.Second
 		c.RedirectHosts, c.Allow = []string{"stash.example.com"}, []string{"/admin=10.0.0.0/8"}
 	})
 	say := func(addr, text string) {
