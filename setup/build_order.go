@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"bitgate/haproxy"
@@ -28,8 +29,10 @@ func (b *builder) order(s *Step) error {
 	var err error
 	switch o.Challenge {
 	case HTTP01:
+		o.Asked = local(RedirectAddresses(b.a))
 		err = b.answerHTTP(s, o)
 	case TLSALPN01:
+		o.Asked = local(b.a.Listen)
 		o.Challenges = b.challengeFolder()
 		err = b.answerTLS(s, o)
 	}
@@ -42,6 +45,17 @@ func (b *builder) order(s *Step) error {
 	}
 	s.Changes = append(s.Changes, Change{Phase: PhaseObtain, Obtain: o})
 	return nil
+}
+
+// local are addresses as they are dialled on this machine.
+func local(listen []string) []string {
+	var out []string
+	for _, l := range listen {
+		if a, err := hostport.Parse(l); err == nil && !slices.Contains(out, a.Local().String()) {
+			out = append(out, a.Local().String())
+		}
+	}
+	return out
 }
 
 // Thumbprint is what the front answers http-01 with, "" where it is not asked.

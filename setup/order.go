@@ -28,6 +28,7 @@ type Order struct {
 type ObtainChange struct {
 	Order
 	Answer      []string `json:"answer,omitempty"`    // addresses where bitgate answers by itself meanwhile, for no front does yet
+	Asked       []string `json:"asked,omitempty"`     // addresses of this machine where the front answers
 	Rehearsal   string   `json:"rehearsal,omitempty"` // directory where the order is tried first
 	BindingID   string   `json:"binding-id,omitempty"`
 	BindingFile string   `json:"binding-file,omitempty"`

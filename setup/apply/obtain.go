@@ -122,6 +122,9 @@ func (a *Applier) order(ctx context.Context, i int, o *setup.ObtainChange, order
 	if err != nil {
 		return err
 	}
+	if len(o.Answer) == 0 && len(o.Asked) > 0 {
+		solver = acme.Fronted{Solver: solver, Addresses: o.Asked, Tell: a.says(i)}
+	}
 	defer func() { err = errors.Join(err, end()) }()
 	if o.Rehearsal != "" {
 		if err := a.rehearse(ctx, i, o, order, solver); err != nil {
