@@ -440,8 +440,6 @@ func (c haConfig) rule(l haLine, s *Site) {
 	case l.word(0) != "http-request":
 	case action == "normalize-uri" || strings.Contains(all, "url_dec"):
 		s.Decodes = append(s.Decodes, l.setting(action))
-	case action == "set-uri" && strings.Contains(all, "!{ url_beg / }"):
-		// makes the usual form of an absolute target
 	case action == "set-path" || action == "replace-path" || action == "set-uri" || action == "replace-uri" || action == "set-pathq" || action == "replace-pathq":
 		s.Rewrites = append(s.Rewrites, l.setting(action))
 	case action == "del-header" && l.deletes("Authorization"):
@@ -464,8 +462,6 @@ func (c haConfig) denial(l haLine, all string, s *Site) {
 		// refuses others than chunked ones
 	case strings.Contains(all, "transfer-encoding"):
 		s.Chunked = append(s.Chunked, l.setting(l.word(1)))
-	case strings.Contains(all, "(expect)") && strings.Contains(all, "100-continue") && strings.Contains(all, "!"):
-		// refuses others than that one
 	case strings.Contains(all, "(expect)"):
 		s.Expect = append(s.Expect, l.setting(l.word(1)))
 	case strings.Contains(all, "content-length") || strings.Contains(all, "req.body_size"):
