@@ -24,7 +24,7 @@ import (
 
 // pack makes the packages and tarballs.
 func (r *release) pack() error {
-	if err := errors.Join(r.compressPages(), r.changelog(), r.settle()); err != nil {
+	if err := errors.Join(r.compressPages(), r.changelog(), r.scripts(), r.settle()); err != nil {
 		return err
 	}
 	for _, arch := range r.archs {
@@ -84,6 +84,26 @@ func (r *release) changelog() error {
 }
 
 const maintainer = "The bitgate authors <bitgate@example.com>"
+
+// scripts stages the packages' own: mode and time of what lies in the checkout are in
+// an .apk, and differ from machine to machine.
+func (r *release) scripts() error {
+	found, err := filepath.Glob(filepath.Join(r.root, "packaging", "*.sh"))
+	if err != nil {
+		return err
+	}
+	for _, path := range found {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		staged := filepath.Join(r.stage, filepath.Base(path))
+		if err := errors.Join(os.WriteFile(staged, text, 0o755), os.Chmod(staged, 0o755)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // settle gives every staged file the time of the commit.
 func (r *release) settle() error {
