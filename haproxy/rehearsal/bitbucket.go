@@ -52,6 +52,9 @@ const (
 	deep       = "/projects/PROJ/repos/repo/browse/src/main/java/com/example/application/configuration/VeryOrdinaryConfigurationOfAnApplicationFactoryBean.java"
 )
 
+// SentOfMore is how much is sent of what is announced and not sent whole, in bytes.
+const SentOfMore = large
+
 // gigabytes is the length of a push of a large repository, or of an LFS object; 32
 // bits hold it.
 const gigabytes = 2_000_000_000
@@ -126,7 +129,7 @@ func catalogue() []Request {
 			chunked(asked(name+" push of much", agent, "POST", repository+"/git-receive-pack", push, basic, pack("receive-pack", "request"))),
 		)
 	}
-	huge := asked("LFS upload of gigabytes", lfs, "PUT", objects, large, basic, Field{"Content-Type", "application/octet-stream"})
+	huge := asked("LFS upload of gigabytes", lfs, "PUT", objects, SentOfMore, basic, Field{"Content-Type", "application/octet-stream"})
 	huge.Said = gigabytes
 	return append(all, huge,
 		asked("LFS batch", lfs, "POST", repository+"/info/lfs/objects/batch", small, basic, lfsJSON),
