@@ -26,7 +26,7 @@ func (s *site) ordered(o store.Order) {
 func TestOrderedByPebble(t *testing.T) {
 	t.Parallel()
 	p := peers.StartPebble(t, peers.PebbleOptions{})
-	s := newSite(t, setup.FrontHAProxy, options{})
+	s := newSite(t, setup.FrontHAProxy, options{order: true})
 	s.ordered(store.Order{
 		Names: []string{host}, Directory: p.Directory, Challenge: acme.DNS01, DNSHook: p.DNSHook(t), CAFile: p.CAFile, Profile: "shortlived",
 		Terms: acme.AnyTerms,
@@ -98,7 +98,7 @@ func TestUnattendedForDays(t *testing.T) {
 	if torture {
 		days = 30
 	}
-	s := newSite(t, setup.FrontHAProxy, options{life: time.Hour})
+	s := newSite(t, setup.FrontHAProxy, options{life: time.Hour, order: true})
 	began := time.Now()
 	f := &fakeAuthority{s: s, life: time.Hour, down: func(now time.Time) bool { m := int(now.Sub(began).Minutes()) % 360; return m >= 330 && m < 345 }}
 	s.ordered(store.Order{Names: []string{host}, Directory: "https://ca.test/", Challenge: acme.DNS01})
@@ -131,4 +131,30 @@ func TestUnattendedForDays(t *testing.T) {
 		t.Errorf("%v, %v", gens, err)
 	}
 	t.Logf("%d days, %d looks, %d certificates, %d failed attempts", days, looks, f.issued, failed)
+}
+
+// TestOrderOfAnEarlierRun: who has gone back to files, by another run or by undo, has
+// their certificate shown, and nothing more is ordered.
+func TestOrderOfAnEarlierRun(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, setup.FrontBuiltin, options{})
+	f := &fakeAuthority{s: s, life: time.Hour}
+	bundle, err := f.Obtain(t.Context(), nil)
+	s.must(err)
+	_, err = s.renewer().store().Add(host, bundle)
+	s.must(err)
+	s.ordered(store.Order{Names: []string{host}, Directory: "https://ca.test/", Challenge: acme.DNS01})
+	r, ordered := s.renewer(), f.issued
+	r.Order = func(store.Order) Authority { return f }
+	for _, o := range []Options{{}, {Force: true}} {
+		if _, err := r.Renew(t.Context(), o); err != nil {
+			t.Fatalf("%+v: %v\n%s", o, err, s.log.String())
+		}
+	}
+	if f.issued != ordered || s.shown() != s.held(s.cert()) {
+		t.Errorf("%d ordered, and %s is shown instead of %s", f.issued-ordered, s.shown(), s.held(s.cert()))
+	}
+	if st, _, err := r.Status(t.Context(), ""); err != nil || strings.Contains(st.Source, "ca.test") {
+		t.Errorf("the status has %q, %v", st.Source, err)
+	}
 }

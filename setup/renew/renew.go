@@ -94,7 +94,7 @@ func (r *Renewer) attempt(ctx context.Context, o Options, renews bool) (Outcome,
 		out.Said = "no run here has set up a front: there is no certificate to renew"
 		return out, nil
 	}
-	st, err := r.store().State(out.Host)
+	st, err := r.state(d)
 	if err != nil {
 		return out, err
 	}
@@ -114,6 +114,16 @@ func (r *Renewer) attempt(ctx context.Context, o Options, renews bool) (Outcome,
 		return out, err
 	}
 	return out, r.remember(before, st, d, out, err)
+}
+
+// state is what is known of the renewals of d. What was ordered counts no longer once
+// a later run, or an undo, has the front serve files of the administrator's.
+func (r *Renewer) state(d setup.Deployment) (store.State, error) {
+	st, err := r.store().State(d.URL.Host())
+	if d.Cert+d.PEM != "" {
+		st.Order = nil
+	}
+	return st, err
 }
 
 // settle takes back a certificate-only run whose process has ended. Any other open

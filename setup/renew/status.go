@@ -56,7 +56,7 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 	if err != nil || !found {
 		return Status{}, false, err
 	}
-	st, err := r.store().State(d.URL.Host())
+	st, err := r.state(d)
 	if err != nil {
 		return Status{}, false, err
 	}

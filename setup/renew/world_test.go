@@ -64,6 +64,7 @@ type options struct {
 	life   time.Duration
 	skip   bool // the front is not started
 	repo   bool // the server behind it has a repository
+	order  bool // no files were named: bitgate orders the certificate
 }
 
 func newSite(t *testing.T, front string, o options) *site {
@@ -98,6 +99,9 @@ func newSite(t *testing.T, front string, o options) *site {
 		s.startHAProxy(&d, o)
 	} else if !o.skip {
 		s.startProxy()
+	}
+	if o.order {
+		d.Cert, d.Key = "", ""
 	}
 	s.setUp(d)
 	return s
