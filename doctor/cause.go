@@ -245,7 +245,7 @@ func lookUpstream(_ context.Context, s *scene) []problem.Finding {
 		f.Found = "Bitbucket is not running: nothing answers at " + address
 		f.Do = local.Cure{local.Run(cmp.Or(s.Instance.Start, s.Instance.Restart), "start Bitbucket, and wait until "+status+" says RUNNING")}.String()
 		if s.Instance.LastError != "" {
-			f.Why += "; the last error in " + s.Instance.Log + ": " + problem.Mask(s.Instance.LastError)
+			f.Why += "; " + s.Instance.Log + " has errors near its end"
 		}
 	case s.state == "" && s.detail != "":
 		f.Level, f.Found, f.Why = problem.Note, "not checked: "+s.detail, ""
