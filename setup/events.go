@@ -49,6 +49,7 @@ const (
 type Result struct {
 	Run     string            `json:"run,omitempty"` // id, e.g. "20261122-1"
 	State   RunState          `json:"state"`
+	Changed bool              `json:"changed"` // the machine is not as it was before this command
 	Changes int               `json:"changes"`
 	Pending []string          `json:"pending,omitempty"`
 	Backups string            `json:"backups,omitempty"` // folder

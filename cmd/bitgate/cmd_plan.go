@@ -18,6 +18,7 @@ type planOptions struct {
 	out      string
 	json     bool
 	exitCode bool
+	quiet    bool
 }
 
 func newPlan(p *process) *cobra.Command {
@@ -35,6 +36,7 @@ change. It writes nothing but the file named with -o.`,
 	c.Flags().StringVarP(&o.out, "out", "o", "", "write the plan to `FILE`, for bitgate apply FILE")
 	c.Flags().BoolVar(&o.json, "json", false, "print the plan as JSON")
 	c.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with 3 when there is something to do")
+	c.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "print nothing but errors; for --exit-code and -o")
 	o.sharedFlags = addShared(c)
 	return c
 }
@@ -52,11 +54,13 @@ func runPlan(ctx context.Context, p *process, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := ses.showPlan(plan, o.json); err != nil {
-		return err
-	}
-	if err := ses.showObstacles(ctx, plan, o.json); err != nil {
-		return err
+	if !o.quiet {
+		if err := ses.showPlan(plan, o.json); err != nil {
+			return err
+		}
+		if err := ses.showObstacles(ctx, plan, o.json); err != nil {
+			return err
+		}
 	}
 	if o.out != "" {
 		if err := writePlan(o.out, plan); err != nil {

@@ -39,7 +39,7 @@ func (v *verifyFlags) add(c *cobra.Command) {
 func newVerify(p *process) *cobra.Command {
 	var v verifyFlags
 	var shared *sharedFlags
-	var asJSON bool
+	var asJSON, quiet bool
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Prove from outside that it works",
@@ -50,16 +50,17 @@ examines what the last run set up.`,
   bitgate verify --url https://git.example.com/bitbucket --repo PROJ/repo
   bitgate verify --url https://git.example.com --connect 10.0.0.5:443   before DNS is changed`,
 		Args: args(0, 0),
-		RunE: func(c *cobra.Command, _ []string) error { return runVerify(c.Context(), p, shared, v, asJSON) },
+		RunE: func(c *cobra.Command, _ []string) error { return runVerify(c.Context(), p, shared, v, asJSON, quiet) },
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print findings as JSON")
+	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print only what is not well")
 	v.add(c)
 	c.Flags().StringVar(&v.nginxConf, "nginx-conf", "", "the nginx.conf of a front made by hand on this machine, where it is not found by itself: `FILE`")
 	shared = addShared(c)
 	return c
 }
 
-func runVerify(ctx context.Context, p *process, shared *sharedFlags, v verifyFlags, asJSON bool) error {
+func runVerify(ctx context.Context, p *process, shared *sharedFlags, v verifyFlags, asJSON, quiet bool) error {
 	ses, err := newSession(p, shared)
 	if err != nil {
 		return err
@@ -73,8 +74,15 @@ func runVerify(ctx context.Context, p *process, shared *sharedFlags, v verifyFla
 		ses.creds.prompt = nil
 	}
 	notify := p.text().Finding
-	if asJSON {
+	switch {
+	case asJSON:
 		notify = nil
+	case quiet:
+		notify = func(f problem.Finding) {
+			if f.Level == problem.Warn || f.Level == problem.Fail {
+				p.text().Finding(f)
+			}
+		}
 	}
 	found := ses.examine(ctx, plan, v, notify)
 	if err := ctx.Err(); err != nil {

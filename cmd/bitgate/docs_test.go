@@ -108,7 +108,7 @@ var jsonShapes = []struct {
 		setup.Result
 		view.End
 	}{}, map[string]string{
-		"run": "id", "state": "`nothing-to-do`, `committed`, `taken-back`, `undone`, `incomplete` or `open`", "changes": "how many", "pending": "what is left for a person", "backups": "folder", "notes": "findings",
+		"run": "id", "state": "`nothing-to-do`, `committed`, `taken-back`, `undone`, `incomplete` or `open`", "changes": "how many", "changed": "the machine is not as it was before this command", "pending": "what is left for a person", "backups": "folder", "notes": "findings",
 		"url": "public URL", "checks": "what the look from outside found, in a sentence", "then": "command, when what is pending has been done", "answers": "file", "again": "command that repeats the run", "back": "command that takes it back",
 	}},
 	{"error", "`apply`, `undo`, `recover`", view.Message{}, map[string]string{
@@ -116,6 +116,11 @@ var jsonShapes = []struct {
 	}},
 	{"", "`history` (a list)", journal.RunInfo{}, map[string]string{
 		"id": "of the run", "kind": "`certificate` where the run only renewed one", "started": "when", "state": "as in `result`", "url": "public URL", "changes": "how many", "backups": "folder",
+	}},
+	{"", "`history RUN`", journal.Story{}, map[string]string{
+		"id": "of the run", "kind": "`certificate` where the run only renewed one", "started": "when", "state": "as in `result`", "url": "public URL", "changes": "how many", "backups": "folder",
+		"by": "who started it", "ended": "when it was settled", "reason": "why it was taken back, or what is left", "steps": "the changes in their order: `what`, `file`, `state` (`done`, `taken back`, `begun`, `not begun`), `at`",
+		"undo": "id to name to `undo`, where there is something to take back", "then": "what the run went through: `at`, `what`",
 	}},
 	{"", "`cert renew`, `cert deploy`", renew.Outcome{}, map[string]string{
 		"host": "of the certificate", "decision": "of an order: `act` (`wait`, `renew`), `at`, `why`", "result": "as of `apply`", "said": "what happened, in a line",

@@ -61,6 +61,17 @@ func UserName(uid uint32) string {
 	return id
 }
 
+// Invoker is who runs this process, for people: "root", or "root by sudo of ada (uid
+// 1000)". It decides nothing.
+func Invoker() string {
+	me := UserName(uint32(os.Geteuid()))
+	by, err := strconv.ParseUint(os.Getenv("SUDO_UID"), 10, 32)
+	if err != nil || os.Geteuid() != 0 || by == 0 {
+		return me
+	}
+	return me + " by sudo of " + Who(uint32(by))
+}
+
 // judge says why what st describes cannot be believed. what names the whole
 // thing for people ("the plan"), path the part of its path that st is of.
 func judge(what, path string, st *unix.Stat_t) error {

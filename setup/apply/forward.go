@@ -167,7 +167,7 @@ func (a *Applier) failed(ctx context.Context, r *journal.Run, cause error) (setu
 	t := a.rollback(r, false)
 	if begun {
 		// From here on there is only the way back. A full disk does not stop it.
-		if err := r.Write(journal.Record{Kind: journal.UndoBegin, Change: -1}); err != nil {
+		if err := r.Write(journal.Record{Kind: journal.UndoBegin, Change: -1, Text: problem.Mask(cause.Error())}); err != nil {
 			cause, t.blind = errors.Join(cause, err), true
 		}
 	}

@@ -44,6 +44,7 @@ type Record struct {
 	OldSSH string         `json:"old-ssh,omitempty"`
 	Forced bool           `json:"forced,omitempty"`
 	Boot   string         `json:"boot,omitempty"` // the machine's boot id when the run began
+	By     string         `json:"by,omitempty"`   // who began the run
 }
 
 // journal is the open journal.jsonl of a run.

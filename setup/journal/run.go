@@ -89,7 +89,7 @@ func (r *Run) save(made map[int][]byte) error {
 		}
 		r.Files = append(r.Files, saved)
 	}
-	begin := Record{Format: JournalFormat, At: r.now().UTC(), Kind: Begin, Change: -1, Boot: bootID()}
+	begin := Record{Format: JournalFormat, At: r.now().UTC(), Kind: Begin, Change: -1, Boot: bootID(), By: trusted.Invoker()}
 	r.Records = []Record{begin}
 	line, err := json.Marshal(begin)
 	if err != nil {

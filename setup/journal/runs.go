@@ -137,12 +137,16 @@ func History(stateDir string) ([]RunInfo, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, RunInfo{
-			ID: r.ID, Kind: r.Plan.Kind, Started: r.Records[0].At, State: r.State(),
-			URL: r.Plan.Answers.URL.BaseURL(), Changes: len(r.Plan.Ordered()), Backups: filepath.Join(r.Dir, "backups"),
-		})
+		out = append(out, r.info())
 	}
 	return out, nil
+}
+
+func (r *Run) info() RunInfo {
+	return RunInfo{
+		ID: r.ID, Kind: r.Plan.Kind, Started: r.Records[0].At, State: r.State(),
+		URL: r.Plan.Answers.URL.BaseURL(), Changes: len(r.Plan.Ordered()), Backups: r.Backups(),
+	}
 }
 
 // Look returns a run ("" = the last that stands) for reading.

@@ -120,6 +120,7 @@ func (v JSON) Finding(f problem.Finding) { v.line("finding", f) }
 
 // Result prints how the run ended.
 func (v JSON) Result(r setup.Result, end End) {
+	r.Changed = r.State != setup.RunNothing && r.State != setup.RunTakenBack
 	v.line("result", struct {
 		setup.Result
 		End
