@@ -59,8 +59,9 @@ func TestLikeHAProxy(t *testing.T) {
 type pair struct{ bitgate, haproxy side }
 
 // newPair has limits of a fraction of a second, times a factor.
-func newPair(t *testing.T, lanes int, factor time.Duration) pair {
-	request, keepAlive, idle := factor*400*time.Millisecond, factor*150*time.Millisecond, factor*600*time.Millisecond
+func newPair(t *testing.T, lanes, factor int) pair {
+	scaled := func(ms int) time.Duration { return time.Duration(factor*ms) * time.Millisecond }
+	request, keepAlive, idle := scaled(400), scaled(150), scaled(600)
 	ms := func(setting string, d time.Duration) string {
 		return fmt.Sprintf("timeout %s %dms", setting, d.Milliseconds())
 	}

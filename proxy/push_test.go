@@ -17,8 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"bitgate/internal/peers"
 	"bitgate/proxy/config"
 )
@@ -157,9 +155,9 @@ func TestPushesHangWithASmallWindow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: g, TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}}}
-	if err := http2.ConfigureServer(s, &http2.Server{MaxUploadBufferPerStream: 1 << 20, MaxUploadBufferPerConnection: 1 << 20}); err != nil {
-		t.Fatal(err)
+	s := &http.Server{
+		Handler: g, TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}},
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 1 << 20, MaxReceiveBufferPerConnection: 1 << 20},
 	}
 	go func() { _ = s.ServeTLS(listener, "", "") }()
 	t.Cleanup(func() { s.Close() })

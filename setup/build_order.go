@@ -40,8 +40,10 @@ func (b *builder) order(s *Step) error {
 		return err
 	}
 	if b.a.ACME == "letsencrypt-staging" {
-		b.plan.Notes = append(b.plan.Notes, problem.Finding{ID: "acme", Level: problem.Warn, Found: "certificates of letsencrypt-staging are accepted by no client",
-			Why: "it is there to try an order", Do: "--acme-ca letsencrypt when that works"})
+		b.plan.Notes = append(b.plan.Notes, problem.Finding{
+			ID: "acme", Level: problem.Warn, Found: "certificates of letsencrypt-staging are accepted by no client",
+			Why: "it is there to try an order", Do: "--acme-ca letsencrypt when that works",
+		})
 	}
 	s.Changes = append(s.Changes, Change{Phase: PhaseObtain, Obtain: o})
 	return nil

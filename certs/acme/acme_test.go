@@ -308,8 +308,10 @@ func TestOutOfOrder(t *testing.T) {
 	}
 	at := time.Date(2026, 11, 30, 3, 0, 0, 0, time.UTC)
 	ask := func(path string) (*Client, error) {
-		c := &Client{Store: store.Store{StateDir: privateDir(t)}, Version: "test", Now: func() time.Time { return at },
-			Order: store.Order{Names: []string{"git.example.test"}, Directory: s.URL + path, CAFile: ca, Challenge: HTTP01, Terms: AnyTerms}}
+		c := &Client{
+			Store: store.Store{StateDir: privateDir(t)}, Version: "test", Now: func() time.Time { return at },
+			Order: store.Order{Names: []string{"git.example.test"}, Directory: s.URL + path, CAFile: ca, Challenge: HTTP01, Terms: AnyTerms},
+		}
 		_, err := c.Obtain(t.Context(), Standing(HTTP01), nil, nil)
 		return c, err
 	}
@@ -327,7 +329,7 @@ func TestOutOfOrder(t *testing.T) {
 	answer = func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		block := bytes.Repeat([]byte(" "), 64<<10)
-		for sent = 0; sent < 512; sent++ {
+		for sent = range 512 {
 			if _, err := w.Write(block); err != nil {
 				return
 			}

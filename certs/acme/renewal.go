@@ -13,7 +13,7 @@ import (
 	"bitgate/certs/store"
 )
 
-// ErrNoRenewalInfo: the authority does not say when to renew; see certs/renewal.
+// ErrNoRenewalInfo says that the authority does not tell when to renew; see certs/renewal.
 var ErrNoRenewalInfo = errors.New("the authority has no renewal information")
 
 // Bounds of how often renewal information is asked for (RFC 9773, 4.3.2; Let's

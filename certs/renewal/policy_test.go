@@ -147,11 +147,20 @@ func TestWhatPeopleAreTold(t *testing.T) {
 		life, age       time.Duration
 		overdue, urgent bool
 	}{
-		{90 * day, 59 * day, false, false}, {90 * day, 61 * day, true, false}, {90 * day, 76 * day, true, true},
-		{6 * day, 2 * day, false, false}, {6 * day, 4 * day, true, false}, {6 * day, 5*day + hour, true, true},
-		{day, hour, false, false}, {day, 13 * hour, true, false}, {day, 21 * hour, true, true},
-		{45 * day, 15 * day, false, false}, {45 * day, 31 * day, true, false},
-		{398 * day, 300 * day, false, false}, {398 * day, 369 * day, true, true}, {398 * day, 330 * day, false, false},
+		{90 * day, 59 * day, false, false},
+		{90 * day, 61 * day, true, false},
+		{90 * day, 76 * day, true, true},
+		{6 * day, 2 * day, false, false},
+		{6 * day, 4 * day, true, false},
+		{6 * day, 5*day + hour, true, true},
+		{day, hour, false, false},
+		{day, 13 * hour, true, false},
+		{day, 21 * hour, true, true},
+		{45 * day, 15 * day, false, false},
+		{45 * day, 31 * day, true, false},
+		{398 * day, 300 * day, false, false},
+		{398 * day, 369 * day, true, true},
+		{398 * day, 330 * day, false, false},
 	} {
 		l, now := lives(c.life), born.Add(c.age)
 		if l.Overdue(now) != c.overdue || l.Urgent(now) != c.urgent {

@@ -312,7 +312,7 @@ var hands = []struct {
 }{
 	{regexp.MustCompile("^in line (\\d+) of (\\S+) write `([^`]*)`$"), func(d *desk, m []string) { d.line(m[2], m[1], func(string) []string { return []string{m[3]} }) }},
 	{regexp.MustCompile("^below line (\\d+) of (\\S+) add `([^`]*)`$"), func(d *desk, m []string) { d.line(m[2], m[1], func(l string) []string { return []string{l, m[3]} }) }},
-	{regexp.MustCompile("^take line (\\d+) of (\\S+) out$"), func(d *desk, m []string) { d.line(m[2], m[1], func(string) []string { return nil }) }},
+	{regexp.MustCompile(`^take line (\d+) of (\S+) out$`), func(d *desk, m []string) { d.line(m[2], m[1], func(string) []string { return nil }) }},
 	{regexp.MustCompile(`^(?:then )?(?:re)?start Bitbucket`), func(d *desk, _ []string) { d.must(d.bb.Restart()) }},
 	{regexp.MustCompile(`^then reload (HAProxy|nginx)$`), func(d *desk, _ []string) { d.reload() }},
 	{regexp.MustCompile(`^wait until (\S+) says RUNNING, then bitgate verify$`), func(d *desk, _ []string) { d.bb.SetState("RUNNING") }},

@@ -289,10 +289,10 @@ func (c nginxConfig) servers(pass nginx.Directive, s *Site) {
 	if !ok {
 		return
 	}
-	name, path := rest, ""
+	name := rest
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
-		name, path = rest[:i], rest[i:]
-		s.Decodes = append(s.Decodes, nginxSetting(pass, path))
+		name = rest[:i]
+		s.Decodes = append(s.Decodes, nginxSetting(pass, rest[i:]))
 	}
 	for _, u := range nginx.All(c.http.Block, "upstream") {
 		if u.Arg(0) != name {

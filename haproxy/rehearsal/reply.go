@@ -14,7 +14,9 @@ type Reply struct {
 func ReplyTo(host, target string, authorization, upgrade bool) Reply {
 	path, query, _ := strings.Cut(target, "?")
 	r := Reply{200, []Field{
-		{"Cache-Control", "no-store"}, {"Content-Type", "text/html;charset=UTF-8"}, {"X-Arequestid", "@rehearsal"},
+		{"Cache-Control", "no-store"},
+		{"Content-Type", "text/html;charset=UTF-8"},
+		{"X-Arequestid", "@rehearsal"},
 		{"Set-Cookie", "BITBUCKETSESSIONID=rehearsal; Path=/rehearsal; Secure; HttpOnly"},
 	}}
 	switch {

@@ -26,13 +26,16 @@ type Redirector struct {
 func (d Redirector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	w.Header().Set("Connection", "close")
-	status, location, backend := http.StatusOK, "", "redirect"
+	status, backend := http.StatusOK, "redirect"
 	answer, asked := d.Config.KeyAuthorization(r.Method, r.URL.Path)
 	if asked {
 		backend = record.Challenge
 		w.Header().Set("Content-Type", "text/plain")
-	} else if status, location = d.answer(r); location != "" {
-		w.Header().Set("Location", location)
+	} else {
+		var location string
+		if status, location = d.answer(r); location != "" {
+			w.Header().Set("Location", location)
+		}
 	}
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, answer)               // a client that is gone wants none

@@ -197,8 +197,10 @@ func (r *release) tarball(arch string) (err error) {
 		all = append(all, struct{ name, from string }{name, filepath.Join(r.root, name)})
 	}
 	for _, glob := range []struct{ dir, from, what string }{
-		{"docs", filepath.Join(r.root, "docs"), "*.md"}, {"docs/pictures", filepath.Join(r.root, "docs/pictures"), "*.svg"},
-		{"man", filepath.Join(r.stage, "man"), "man?/*[0-9]"}, {"completion", r.stage, "completion.*"},
+		{"docs", filepath.Join(r.root, "docs"), "*.md"},
+		{"docs/pictures", filepath.Join(r.root, "docs/pictures"), "*.svg"},
+		{"man", filepath.Join(r.stage, "man"), "man?/*[0-9]"},
+		{"completion", r.stage, "completion.*"},
 	} {
 		found, err := filepath.Glob(filepath.Join(glob.from, glob.what))
 		if err != nil {
