@@ -69,7 +69,7 @@ func TestApplyJoinsAPortInUse(t *testing.T) {
 			args := []string{"--front", "haproxy", "--reload", fmt.Sprintf("kill -USR2 %d", master.Process.Pid), "--yes"}
 			for _, a := range d.answers {
 				if a[0] != "front" {
-					args = append(args, "--"+a[0], a[1])
+					args = append(args, "--"+a[0]+"="+a[1])
 				}
 			}
 			out := d.run(t, "", "apply", d.args("merge", "apply", args...)...)

@@ -33,7 +33,7 @@ func (s Store) path(elem ...string) string {
 // read returns a file's bytes, nil where it does not exist. Nobody but trusted users
 // can have written it.
 func (s Store) read(elem ...string) ([]byte, error) {
-	data, err := trusted.ReadFile("the store of certificates", s.path(elem...), maxFile)
+	data, err := trusted.ReadFile("the state folder's store of certificates", s.path(elem...), maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -59,7 +59,7 @@ func (s Store) write(data []byte, elem ...string) error {
 
 // folder makes a folder below the state folder and judges all that is there.
 func (s Store) folder(dir string) error {
-	if err := trusted.Folder("the store of certificates", dir); err != nil {
+	if err := trusted.Folder("the state folder's store of certificates", dir); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

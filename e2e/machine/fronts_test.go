@@ -108,7 +108,7 @@ func TestBuiltinService(t *testing.T) {
 	s.as(before)
 	s.until("Bitbucket as before", func() bool { return s.answers("http://127.0.0.1:7990/status") })
 	if s.property(unit, "LoadState") != "not-found" || s.property(unit, "ActiveState") != "inactive" {
-		t.Errorf("the unit is still there: %s", s.Run(t, "systemctl", "show", "-p", "LoadState,ActiveState", unit))
+		t.Errorf("the unit is still there: %s", s.Run(t, "systemctl", "show", "-p", "LoadState,ActiveState,FragmentPath,DropInPaths,NeedDaemonReload,NFileDescriptorStore,Job", unit))
 	}
 	if out, err := s.Try("pgrep", "-x", "bitgate"); err == nil {
 		t.Errorf("processes of bitgate after undo: %s", out)

@@ -45,7 +45,7 @@ func TestRenewalTimer(t *testing.T) {
 				s.serves()
 			})
 			s.step("fires", func(t *testing.T, s site) {
-				s.Write(t, "/etc/systemd/system/"+renewTimer+".d/often.conf", []byte("[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\nAccuracySec=100ms\n"), 0o644)
+				s.Write(t, "/etc/systemd/system/"+renewTimer+".d/often.conf", []byte("[Timer]\nOnCalendar=\nOnCalendar=*:*:0/4\nRandomizedDelaySec=0\nAccuracySec=100ms\n"), 0o644)
 				s.Run(t, "systemctl", "daemon-reload")
 				s.Run(t, "systemctl", "restart", renewTimer)
 				s.certificate()
