@@ -43,6 +43,8 @@ func (b Bitbucket) harmless(before *Stage, r Request, was, is Answer) bool {
 // changed compares two answers.
 func changed(before, after *Stage, was, is Answer) string {
 	switch {
+	case mute(was) && mute(is):
+		return ""
 	case was.Failed != is.Failed:
 		return fmt.Sprintf("%s, and would be: %s", before.told(was), after.told(is))
 	case was.Failed != "":
@@ -77,6 +79,9 @@ func changed(before, after *Stage, was, is Answer) string {
 	}
 	return ""
 }
+
+// mute: the connection is taken, and no answer comes.
+func mute(a Answer) bool { return a.Failed == "no answer" || a.Failed == "closed" }
 
 // told is who answers and how, in short.
 func (s *Stage) told(a Answer) string {

@@ -45,9 +45,7 @@ func failed(what string) string {
 	switch what {
 	case "refused":
 		return "nobody listens there"
-	case "closed":
-		return "the connection is closed without an answer"
-	case "no answer":
+	case "closed", "no answer": // which of both is a matter of how long it is waited for
 		return "there is no answer"
 	}
 	return what
