@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -294,12 +295,30 @@ func TestRefusals(t *testing.T) {
 // TestOutOfOrder: busy and broken authorities, and what is none at all.
 func TestOutOfOrder(t *testing.T) {
 	t.Parallel()
-	var answer http.HandlerFunc
+	var sent atomic.Int64
+	answers := http.NewServeMux()
+	answers.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(429)
+		fmt.Fprint(w, `{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many of these, see the manual","status":429}`)
+	})
+	answers.HandleFunc("/endless", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		block := bytes.Repeat([]byte(" "), 64<<10)
+		for range 512 {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+			sent.Add(1)
+		}
+	})
+	answers.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>welcome</html>") })
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("User-Agent") == "" || !strings.HasPrefix(r.Header.Get("User-Agent"), "bitgate/test") {
+		if !strings.HasPrefix(r.Header.Get("User-Agent"), "bitgate/test") {
 			t.Errorf("User-Agent %q", r.Header.Get("User-Agent"))
 		}
-		answer(w, r)
+		answers.ServeHTTP(w, r)
 	}))
 	defer s.Close()
 	ca := filepath.Join(privateDir(t), "ca.pem")
@@ -315,30 +334,13 @@ func TestOutOfOrder(t *testing.T) {
 		_, err := c.Obtain(t.Context(), Standing(HTTP01), nil, nil)
 		return c, err
 	}
-	answer = func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/problem+json")
-		w.Header().Set("Retry-After", "3600")
-		w.WriteHeader(429)
-		fmt.Fprint(w, `{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many of these, see the manual","status":429}`)
-	}
 	_, err := ask("/busy")
 	if until := RetryAfter(err); !until.Equal(at.Add(time.Hour)) || !strings.Contains(err.Error(), "too many of these") || !strings.Contains(strings.Join(problem.Explain(err).Do, ""), "2026-11-30 04:00 UTC") {
 		t.Errorf("%v, again %v, %v", err, until, problem.Explain(err).Do)
 	}
-	sent := 0
-	answer = func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		block := bytes.Repeat([]byte(" "), 64<<10)
-		for sent = range 512 {
-			if _, err := w.Write(block); err != nil {
-				return
-			}
-		}
+	if _, err := ask("/endless"); err == nil || !strings.Contains(err.Error(), "larger than 1024 KiB") || sent.Load() > 256 {
+		t.Errorf("endless: %v after %d blocks", err, sent.Load())
 	}
-	if _, err := ask("/endless"); err == nil || !strings.Contains(err.Error(), "larger than 1024 KiB") || sent > 256 {
-		t.Errorf("endless: %v after %d blocks", err, sent)
-	}
-	answer = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>welcome</html>") }
 	if _, err := ask("/page"); err == nil || len(problem.Explain(err).Do) == 0 {
 		t.Errorf("a page: %v", err)
 	}
