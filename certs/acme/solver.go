@@ -39,6 +39,18 @@ func (Standing) Present(context.Context, acme.Challenge) error { return nil }
 // CleanUp is Solver's.
 func (Standing) CleanUp(context.Context, acme.Challenge) error { return nil }
 
+// Standing is what answers for the order without a run: the program that sets records,
+// the folder that the proxy looks in, or what stands already.
+func (c *Client) Standing() Solver {
+	switch c.Order.Challenge {
+	case DNS01:
+		return Hook{Program: c.Order.DNSHook, Tell: c.Log}
+	case TLSALPN01:
+		return Folder{Dir: c.Order.Challenges, Group: -1}
+	}
+	return Standing(c.Order.Challenge)
+}
+
 // watched is a solver as the library wants it, cleaned up also after an interruption.
 type watched struct {
 	Solver

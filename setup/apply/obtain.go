@@ -182,11 +182,9 @@ func (a *Applier) solver(o *setup.ObtainChange, i int) (s acme.Solver, end func(
 		if err := os.MkdirAll(o.Challenges, 0o755); err != nil {
 			return nil, end, problem.Wrap(err, "the folder "+o.Challenges+" cannot be made", "the proxy finds there what it shows the authority", "")
 		}
-		return acme.Folder{Dir: o.Challenges, Group: -1}, end, nil
-	case o.Challenge == acme.DNS01:
-		return acme.Hook{Program: o.DNSHook, Tell: a.says(i)}, end, nil
-	case o.Challenge == acme.DNSPersist01, o.Challenge == acme.HTTP01:
-		return acme.Standing(o.Challenge), end, nil
+	case o.Challenge == acme.DNS01, o.Challenge == acme.DNSPersist01, o.Challenge == acme.HTTP01:
+	default:
+		return nil, end, fmt.Errorf("%q is no challenge", o.Challenge)
 	}
-	return nil, end, fmt.Errorf("%q is no challenge", o.Challenge)
+	return a.client(storeOrder(o.Order), i).Standing(), end, nil
 }

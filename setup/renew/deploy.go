@@ -17,16 +17,11 @@ import (
 
 // deploy makes the front serve what the sources hold.
 func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, st store.State, o Options, out *Outcome) error {
-	if st.Order != nil {
-		path, err := r.store().Newest(out.Host)
-		if err != nil {
-			return err
-		}
-		if path != "" {
-			d.Cert, d.Key, d.Chain, d.PEM = "", "", "", path
-		}
+	d, err := r.sourced(d, st)
+	if err != nil {
+		return err
 	}
-	m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{Cert: d.Cert, Key: d.Key, Chain: d.Chain, PEM: d.PEM})
+	m, err := certs.LoadBy(certs.OpenTrusted, sourcePaths(d))
 	if err != nil {
 		return err
 	}
@@ -59,6 +54,23 @@ func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, st store.State
 		err = r.Applier.Prove(ctx, out.Plan.Served)
 	}
 	return err
+}
+
+// sourced is d with the files that its certificate comes from now: where bitgate orders
+// it, those of the last order.
+func (r *Renewer) sourced(d setup.Deployment, st store.State) (setup.Deployment, error) {
+	if st.Order == nil {
+		return d, nil
+	}
+	path, err := r.store().Newest(d.URL.Host())
+	if err == nil && path != "" {
+		d.Cert, d.Key, d.Chain, d.PEM = "", "", "", path
+	}
+	return d, err
+}
+
+func sourcePaths(d setup.Deployment) certs.Paths {
+	return certs.Paths{Cert: d.Cert, Key: d.Key, Chain: d.Chain, PEM: d.PEM}
 }
 
 // ownTLS only tells where Bitbucket terminates TLS itself: it reads its key store when it

@@ -103,26 +103,13 @@ func (r *Renewer) ask(ctx context.Context, authority Authority, leaf *x509.Certi
 // Ordered are orders by ACME.
 func Ordered(s store.Store, version string, log func(string), now func() time.Time) func(store.Order) Authority {
 	return func(o store.Order) Authority {
-		return authority{acme.Client{Store: s, Order: o, Version: version, Log: log, Now: now}}
+		return authority{&acme.Client{Store: s, Order: o, Version: version, Log: log, Now: now}}
 	}
 }
 
-type authority struct{ acme.Client }
-
-func (a authority) RenewalInfo(ctx context.Context, leaf *x509.Certificate, known *store.Renewal) (store.Renewal, error) {
-	return a.Client.RenewalInfo(ctx, leaf, known)
-}
+type authority struct{ *acme.Client }
 
 func (a authority) Obtain(ctx context.Context, replaces *x509.Certificate) ([]byte, error) {
-	var solver acme.Solver
-	switch a.Order.Challenge {
-	case acme.DNS01:
-		solver = acme.Hook{Program: a.Order.DNSHook, Tell: a.Log}
-	case acme.TLSALPN01:
-		solver = acme.Folder{Dir: a.Order.Challenges, Group: -1}
-	default:
-		solver = acme.Standing(a.Order.Challenge)
-	}
-	issued, err := a.Client.Obtain(ctx, solver, replaces, nil)
+	issued, err := a.Client.Obtain(ctx, a.Standing(), replaces, nil)
 	return issued.Bundle, err
 }

@@ -33,7 +33,7 @@ func TestOrderedByPebble(t *testing.T) {
 	})
 	r := s.renewer()
 	r.Order = func(o store.Order) Authority {
-		return impatient{authority{acme.Client{Store: r.store(), Order: o, Log: r.Log}}}
+		return impatient{authority{&acme.Client{Store: r.store(), Order: o, Log: r.Log}}}
 	}
 	var shown []string
 	for i, o := range []Options{{}, {}, {Force: true}} {

@@ -66,14 +66,11 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 	}
 	by := certs.RenewerOf(d.PEM + d.Cert)
 	s.Renewer, s.Runs = by.Name, by.TimerBelow(root)
-	paths := certs.Paths{Cert: d.Cert, Key: d.Key, Chain: d.Chain, PEM: d.PEM}
 	if st.Order != nil {
 		s.Source, s.Renewer, s.Runs = st.Order.Directory+" ("+st.Order.Challenge+")", "bitgate", ""
-		if path, err := r.store().Newest(s.Host); err == nil && path != "" {
-			paths = certs.Paths{PEM: path}
-		}
 	}
-	if m, err := certs.LoadBy(certs.OpenTrusted, paths); err == nil {
+	source, _ := r.sourced(d, st) // a store that cannot be read shows in the attempts
+	if m, err := certs.LoadBy(certs.OpenTrusted, sourcePaths(source)); err == nil {
 		s.New = m.LeafDigest()
 	}
 	if m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: d.Bundle}); err == nil {
