@@ -4,47 +4,13 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"bitgate/haproxy"
 	"bitgate/haproxy/live"
 	"bitgate/internal/hostport"
 )
-
-// haSection is one section with its lines, those of bitgate's among them, and the
-// defaults it inherits from.
-type haSection struct {
-	keyword, name string
-	lines         []haLine
-	defaults      *haSection
-	place         Place // of its own line
-}
-
-type haLine struct {
-	Place
-	text  string
-	words []string
-}
-
-func (l haLine) word(i int) string {
-	if i < len(l.words) {
-		return l.words[i]
-	}
-	return ""
-}
-
-func (l haLine) setting(value string) Setting {
-	return Setting{Place: l.Place, Text: l.text, Value: value}
-}
-
-// starts reports whether the line begins with these words.
-func (l haLine) starts(words ...string) bool {
-	return len(l.words) >= len(words) && slices.Equal(l.words[:len(words)], words)
-}
 
 // readHAProxy finds the files of the process, or the installed ones, and in them
 // the frontend on the public port and the backend that the name leads to.
@@ -135,69 +101,6 @@ func cfgFiles(dir, path string) []string {
 	return []string{path}
 }
 
-func haSections(path string, data []byte) []*haSection {
-	f := haproxy.Parse(data)
-	first := map[int]haproxy.Section{}
-	for _, s := range f.Sections {
-		first[s.First] = s
-	}
-	var out []*haSection
-	for i, l := range f.Lines {
-		if len(l.Words) == 0 {
-			continue
-		}
-		line := haLine{Place: Place{path, i + 1}, text: strings.TrimSpace(string(l.Raw))}
-		for _, word := range l.Words {
-			line.words = append(line.words, word.Text)
-		}
-		if s, is := first[i]; is {
-			out = append(out, &haSection{keyword: s.Keyword, name: s.Name, place: line.Place})
-		}
-		if len(out) > 0 {
-			last := out[len(out)-1]
-			last.lines = append(last.lines, line)
-		}
-	}
-	return out
-}
-
-// inherit gives each proxy the defaults before it, or those it names ("from").
-func inherit(sections []*haSection) {
-	var last *haSection
-	named := map[string]*haSection{}
-	for _, s := range sections {
-		if s.keyword == "defaults" {
-			last = s
-			named[s.name] = s
-			continue
-		}
-		s.defaults = last
-		own := s.lines[0].words
-		if i := slices.Index(own, "from"); i >= 0 && i+1 < len(own) {
-			s.defaults = named[own[i+1]]
-		}
-	}
-}
-
-// last is the last line that begins with the words, of the section or of what it
-// inherits.
-func (s *haSection) last(words ...string) (haLine, bool) {
-	for _, from := range []*haSection{s, s.defaults} {
-		if from == nil {
-			continue
-		}
-		for _, l := range slices.Backward(from.lines) {
-			if l.starts(words...) {
-				return l, true
-			}
-			if l.starts(append([]string{"no"}, words...)...) {
-				return haLine{}, false
-			}
-		}
-	}
-	return haLine{}, false
-}
-
 type haConfig struct {
 	sections []*haSection
 	w        Where
@@ -259,8 +162,8 @@ func (c haConfig) backends(front *haSection) []*haSection {
 		}
 	}
 	for _, l := range front.lines {
-		if !l.starts("use_backend") {
-			continue
+		if !l.starts("use_backend") || len(l.words) < 2 {
+			continue // or the line is broken, which may be why nobody listens
 		}
 		if slices.ContainsFunc(l.words[2:], func(word string) bool { return acls[word] }) || c.speaks(l.words[2:]) {
 			if b := c.backend(l.word(1)); b != nil && !slices.Contains(out, b) {
@@ -296,31 +199,6 @@ func (c haConfig) backend(name string) *haSection {
 		}
 	}
 	return nil
-}
-
-// haTime is a time as HAProxy reads it: milliseconds without a unit.
-func haTime(text string) (time.Duration, bool) {
-	if n, err := strconv.Atoi(text); err == nil {
-		return time.Duration(n) * time.Millisecond, true
-	}
-	if n, ok := strings.CutSuffix(text, "d"); ok {
-		days, err := strconv.Atoi(n)
-		return time.Duration(days) * 24 * time.Hour, err == nil
-	}
-	d, err := time.ParseDuration(text)
-	return d, err == nil
-}
-
-func (s *haSection) timeout(name string) Setting {
-	l, ok := s.last("timeout", name)
-	if !ok {
-		return Setting{}
-	}
-	d, ok := haTime(l.word(2))
-	if !ok {
-		return Setting{}
-	}
-	return l.setting(d.String())
 }
 
 // read takes what the frontend and the backends say. Of several backends the first
@@ -407,120 +285,6 @@ func haServer(l haLine) Server {
 		out.Local = at.Host == "localhost"
 	}
 	return out
-}
-
-// rules looks at what a section does to a request and its answer. A rule that
-// concerns the name of another site is none of ours, and one that bitgate writes is no
-// cause of anything.
-func (c haConfig) rules(section *haSection, s *Site) {
-	for _, from := range []*haSection{section.defaults, section} {
-		if from == nil {
-			continue
-		}
-		for _, l := range from.lines {
-			if !haproxy.Rendered(l.text) {
-				c.rule(l, s)
-			}
-		}
-	}
-}
-
-func (c haConfig) rule(l haLine, s *Site) {
-	action := strings.ToLower(l.word(1))
-	all := strings.ToLower(strings.Join(l.words, " "))
-	switch {
-	case l.starts("compression", "algo"):
-		s.Compress = append(s.Compress, l.setting(l.word(2)))
-	case l.word(0) == "filter" && strings.HasPrefix(action, "bwlim-"):
-		s.Slow = append(s.Slow, l.setting(action))
-	case l.starts("option", "http-buffer-request"):
-		s.Chunked = append(s.Chunked, l.setting(action))
-	case l.starts("http-request", "cache-use"):
-		s.Caches = append(s.Caches, l.setting(action))
-	case l.word(0) != "http-request":
-	case action == "normalize-uri" || strings.Contains(all, "url_dec"):
-		s.Decodes = append(s.Decodes, l.setting(action))
-	case action == "set-path" || action == "replace-path" || action == "set-uri" || action == "replace-uri" || action == "set-pathq" || action == "replace-pathq":
-		s.Rewrites = append(s.Rewrites, l.setting(action))
-	case action == "del-header" && l.deletes("Authorization"):
-		s.Auth = append(s.Auth, l.setting(action))
-	case action == "auth":
-		s.Auth = append(s.Auth, l.setting(action))
-	case action == "set-header" && strings.EqualFold(l.word(2), "host"):
-		s.Host = l.setting(l.word(3))
-	case action == "del-header" && l.deletes("Expect"):
-		s.Expect = append(s.Expect, l.setting(action))
-	case action == "deny" || action == "tarpit" || action == "reject" || action == "return":
-		c.denial(l, all, s)
-	}
-}
-
-// denial sorts a rule that refuses by what it looks at.
-func (c haConfig) denial(l haLine, all string, s *Site) {
-	switch {
-	case strings.Contains(all, "transfer-encoding") && strings.Contains(all, "chunked") && strings.Contains(all, "!"):
-		// refuses others than chunked ones
-	case strings.Contains(all, "transfer-encoding"):
-		s.Chunked = append(s.Chunked, l.setting(l.word(1)))
-	case strings.Contains(all, "(expect)"):
-		s.Expect = append(s.Expect, l.setting(l.word(1)))
-	case strings.Contains(all, "content-length") || strings.Contains(all, "req.body_size"):
-		for _, word := range l.words {
-			if n, err := strconv.ParseInt(word, 10, 64); err == nil && n > 999 {
-				s.Body = l.setting(strconv.FormatInt(n, 10))
-			}
-		}
-	}
-}
-
-// forwarded judges X-Forwarded-For: HAProxy appends a second field to what the
-// client sends, unless that is taken away first.
-func (c haConfig) forwarded(front, back *haSection, s *Site) {
-	removed := false
-	for _, section := range []*haSection{front, back} {
-		for _, l := range section.lines {
-			switch {
-			case l.starts("http-request", "del-header") && l.deletes("X-Forwarded-For"):
-				removed = true
-			case l.starts("http-request", "set-header") && strings.EqualFold(l.word(2), "x-forwarded-for"):
-				s.From = l.setting("set")
-				return
-			}
-		}
-	}
-	for _, section := range []*haSection{front, back} {
-		l, ok := section.last("option", "forwardfor")
-		if !ok {
-			continue
-		}
-		s.From = l.setting("appended")
-		if removed {
-			s.From.Value = "set"
-		}
-		s.Missing["Spoofable"] = Cure{Add(front.place, "    http-request del-header X-Forwarded-For")}
-		return
-	}
-}
-
-// deletes reports whether a del-header takes the field: "NAME [-m str|beg|end|sub|reg]".
-func (l haLine) deletes(field string) bool {
-	name, how := strings.ToLower(l.word(2)), "str"
-	field = strings.ToLower(field)
-	if i := slices.Index(l.words, "-m"); i > 0 {
-		how = l.word(i + 1)
-	}
-	switch how {
-	case "beg":
-		return strings.HasPrefix(field, name)
-	case "end":
-		return strings.HasSuffix(field, name)
-	case "sub":
-		return strings.Contains(field, name)
-	case "reg":
-		re, err := regexp.Compile("(?i)" + l.word(2))
-		return err == nil && re.MatchString(field)
-	}
-	return name == field
 }
 
 // readSSH finds the section that forwards bytes to port 7999, or that is named so.

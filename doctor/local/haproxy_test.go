@@ -33,3 +33,11 @@ func TestOurOwnLinesAreNoCause(t *testing.T) {
 		}
 	}
 }
+
+// A file that HAProxy does not start with is what verify is asked about.
+func TestBrokenLinesAreRead(t *testing.T) {
+	s, _ := site(t, "https://git.example.com", "haproxy.cfg", "defaults\n    option\nfrontend f\n    bind :443\n    bind\n    acl\n    use_backend\n    timeout\n    http-request\n    http-request del-header\n    default_backend b\nbackend b\n    server\n    cookie\n    option httpchk\n    http-check send meth GET uri\n")
+	if s.Doubt != "" || len(s.Servers) != 1 {
+		t.Errorf("%+v", s)
+	}
+}
