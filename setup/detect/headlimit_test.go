@@ -1,9 +1,6 @@
 package detect
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -30,26 +27,7 @@ func TestHeadLimitIsBitbuckets(t *testing.T) {
 		"server.xml":            {properties: "XML" + `<Connector port="7990" maxHttpHeaderSize="65536"/>`, want: 65536, why: "maxHttpHeaderSize"},
 		"another connector's":   {properties: "XML" + `<Connector port="7990"/><Connector port="8009" protocol="AJP/1.3" maxHttpHeaderSize="65536"/>`},
 	} {
-		home := t.TempDir()
-		if err := os.Mkdir(filepath.Join(home, "shared"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		f := facts{Facts: setup.Facts{Bitbucket: bitbucket.Install{Home: home, Version: "9.4.16", Overrides: c.overrides}}}
-		file, text := "bitbucket.properties", c.properties
-		if xml, ok := strings.CutPrefix(text, "XML"); ok {
-			f.Bitbucket.Version = "4.14.3"
-			file, text = "server.xml", fmt.Sprintf("<Server><Service>%s<Engine><Host><Context path=\"\"/></Host></Engine></Service></Server>", xml)
-		}
-		if err := os.WriteFile(filepath.Join(home, "shared", file), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		if f.Layout, err = f.Bitbucket.Layout(); err == nil {
-			err = f.readUpstreamFiles()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		f := configured(t, c.properties, c.overrides, nil)
 		a, src := setup.Resolve(f.Facts, setup.Answers{}, nil)
 		if a.MaxHeader != c.want || !strings.Contains(src["max-header"].Why, c.why) {
 			t.Errorf("%s: %d (%s), want %d", name, a.MaxHeader, src["max-header"].Why, c.want)

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,33 +44,38 @@ func TestWhereBitbucketListens(t *testing.T) {
 		"server.xml with address":  {want: "http://127.0.0.9:7992", properties: "XML" + `<Connector port="7992" address="127.0.0.9"/>`},
 		"server.xml with TLS only": {want: "http://127.0.0.1:8443", properties: "XML" + `<Connector port="8443" SSLEnabled="true"/>`, tls: true},
 	} {
-		home := t.TempDir()
-		if err := os.Mkdir(filepath.Join(home, "shared"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		f := facts{Facts: setup.Facts{Bitbucket: bitbucket.Install{Home: home, Version: "9.4.16", Overrides: c.overrides}}}
-		file, text := "bitbucket.properties", c.properties
-		if xml, ok := strings.CutPrefix(text, "XML"); ok {
-			f.Bitbucket.Version = "4.14.3"
-			file, text = "server.xml", fmt.Sprintf("<Server><Service>%s<Engine><Host><Context path=\"\"/></Host></Engine></Service></Server>", xml)
-		}
+		var container *bitbucket.Container
 		if c.container {
-			f.Bitbucket.Container = &bitbucket.Container{Published: c.published}
+			container = &bitbucket.Container{Published: c.published}
 		}
-		if err := os.WriteFile(filepath.Join(home, "shared", file), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		layout, err := f.Bitbucket.Layout()
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.Layout = layout
-		if err := f.readUpstreamFiles(); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
+		f := configured(t, c.properties, c.overrides, container)
 		f.readOverrides()
 		if got := f.ownAddress(); got != c.want || (f.OwnTLS.Set && strings.EqualFold(f.OwnTLS.Value, "true")) != c.tls {
 			t.Errorf("%s: %s, TLS %+v; want %s", name, got, f.OwnTLS, c.want)
 		}
 	}
+}
+
+// configured is a Bitbucket with these settings, of which the files have been read: its
+// properties or, behind "XML", the Connectors of its server.xml.
+func configured(t *testing.T, settings string, overrides []bitbucket.Override, container *bitbucket.Container) facts {
+	t.Helper()
+	home := t.TempDir()
+	f := facts{Facts: setup.Facts{Bitbucket: bitbucket.Install{Home: home, Version: "9.4.16", Overrides: overrides, Container: container}}}
+	file := "bitbucket.properties"
+	if xml, ok := strings.CutPrefix(settings, "XML"); ok {
+		f.Bitbucket.Version = "4.14.3"
+		file, settings = "server.xml", fmt.Sprintf("<Server><Service>%s<Engine><Host><Context path=\"\"/></Host></Engine></Service></Server>", xml)
+	}
+	err := errors.Join(os.Mkdir(filepath.Join(home, "shared"), 0o755), os.WriteFile(filepath.Join(home, "shared", file), []byte(settings), 0o644))
+	if err == nil {
+		f.Layout, err = f.Bitbucket.Layout()
+	}
+	if err == nil {
+		err = f.readUpstreamFiles()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
