@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -19,9 +18,6 @@ const (
 func TestRenewalTimer(t *testing.T) {
 	for _, front := range []string{"haproxy", "builtin"} {
 		t.Run(front, func(t *testing.T) {
-			if front == "builtin" && os.Getenv("BITGATE_TORTURE") == "" {
-				t.Skip("its long form: a look that falls between two files is repeated after a minute")
-			}
 			t.Parallel()
 			peers.Need(t, "haproxy", "curl")
 			s, service := newSite(t), unit

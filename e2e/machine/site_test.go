@@ -57,8 +57,11 @@ func (s site) certificate() {
 		s.t.Fatal(err)
 	}
 	s.Write(s.t, "/root/ca.pem", ca, 0o644)
-	s.Write(s.t, "/etc/ssl/git/cert.pem", append(cert, ca...), 0o644)
-	s.Write(s.t, "/etc/ssl/git/key.pem", key, 0o600)
+	// At once: a renewal that finds one without the other fails, and is not tried again
+	// for a minute.
+	s.Write(s.t, "/etc/ssl/git/cert.pem.new", append(cert, ca...), 0o644)
+	s.Write(s.t, "/etc/ssl/git/key.pem.new", key, 0o600)
+	s.Run(s.t, "sh", "-c", "cd /etc/ssl/git && mv cert.pem.new cert.pem && mv key.pem.new key.pem")
 }
 
 // apply is a whole setup without questions.

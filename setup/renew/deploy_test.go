@@ -1,6 +1,7 @@
 package renew
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -339,5 +340,29 @@ func TestStatus(t *testing.T) {
 	s.moved.Store(int64(88*day + 12*time.Hour))
 	if _, found = look(); !strings.Contains(found, "fail 1 attempts") {
 		t.Error(found)
+	}
+}
+
+// TestInterruptionIsNoFailure: a renewal that is cut off is taken back, and the next one
+// has the certificate shown without waiting.
+func TestInterruptionIsNoFailure(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, setup.FrontBuiltin, options{})
+	s.issue(time.Now(), 90*day)
+	ctx, stop := context.WithCancel(t.Context())
+	r := s.renewer()
+	r.Applier.Notify = func(e setup.Event) {
+		if e.Kind == setup.EventDone {
+			stop()
+		}
+	}
+	if _, err := r.Renew(ctx, Options{}); err == nil || s.shown() == s.held(s.cert()) {
+		t.Fatalf("it was not interrupted: %v\n%s", err, s.log.String())
+	}
+	if st, err := r.store().State(host); err != nil || st.Failures != 0 {
+		t.Errorf("it counts as a failure: %+v, %v", st, err)
+	}
+	if _, err := s.renewer().Renew(t.Context(), Options{}); err != nil || s.shown() != s.held(s.cert()) {
+		t.Errorf("the next one: %v\n%s", err, s.log.String())
 	}
 }

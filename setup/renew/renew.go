@@ -110,7 +110,9 @@ func (r *Renewer) attempt(ctx context.Context, o Options, renews bool) (Outcome,
 	if err == nil { // also where nothing is due: what was ordered before may not be served yet
 		err = r.deploy(ctx, d, st, o, &out)
 	}
-	if o.DryRun || problem.KindOf(err) == problem.Locked {
+	// An interruption, as when the machine goes down, is no failure that the next look
+	// would have to wait for.
+	if o.DryRun || problem.KindOf(err) == problem.Locked || ctx.Err() != nil {
 		return out, err
 	}
 	return out, r.remember(before, st, d, out, err)
