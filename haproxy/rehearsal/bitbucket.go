@@ -171,6 +171,26 @@ func (b Bitbucket) Requests(doors []Door) []Request {
 	return out
 }
 
+// Bursts ask a listener for what one client asks at once, which a limit of rates or
+// connections may take for an attack: a page brings 40 requests over a browser's six
+// connections, Git LFS asks for a hundred objects over eight
+// (lfs.concurrenttransfers), and from a build server each fetch has its own.
+func (b Bitbucket) Bursts(doors []Door) []Request {
+	page := asked("a page with all that it loads (40 requests)", browser, "GET", "/s/d41d8cd98f00b204e9800998ecf8427e-CDN/1/_/download/contextbatch/js/_super/batch.js", 0, session)
+	page.Burst = &Burst{Times: 40, Connections: 6}
+	build := asked("ten git fetches at once (40 requests)", git, "GET", refs+"git-upload-pack", 0, basic, Field{"Git-Protocol", "version=2"})
+	build.Burst = &Burst{Times: 40, Connections: 10}
+	objects := asked("LFS download of 100 files", lfs, "GET", objects, 0, basic)
+	objects.Burst = &Burst{Times: 100, Connections: 8}
+	var out []Request
+	for i, d := range doors {
+		for n, r := range []Request{page, build, objects} {
+			out = append(out, b.at(d, i, 251+n, r)) // from addresses that ask nothing else
+		}
+	}
+	return out
+}
+
 // old asks for what is below the former context path. Of the root others may
 // have a part, so that nothing is certain there.
 func (b Bitbucket) old(d Door, door int) []Request {

@@ -36,6 +36,14 @@ type Request struct {
 	Body    int      `json:"body,omitempty"` // its length in bytes
 	Said    int64    `json:"said,omitempty"` // the length that is announced, where no more than Body is sent of it
 	Chunked bool     `json:"chunked,omitempty"`
+	Burst   *Burst   `json:"burst,omitempty"` // nil: it is asked once
+}
+
+// Burst is how often one client asks at once, and over how many connections, each
+// of which it keeps.
+type Burst struct {
+	Times       int `json:"times"`
+	Connections int `json:"connections"`
 }
 
 // Kind says by what a request is judged.

@@ -66,36 +66,48 @@ func (p *play) ask(requests []rehearsal.Request, limit time.Duration) []rehearsa
 }
 
 func (p *play) one(r rehearsal.Request, limit time.Duration) rehearsal.Answer {
+	if r.Burst != nil {
+		return p.burst(r, limit)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	conn, err := dial(ctx, r)
-	if err != nil {
-		return rehearsal.Answer{Failed: failure(err)}
+	conn, a := connect(ctx, r)
+	if conn == nil {
+		return a
 	}
 	defer conn.Close()
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline) // a TCP connection has one
-	var a rehearsal.Answer
-	if r.TLS {
-		secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: r.SNI, NextProtos: r.ALPN, MinVersion: tls.VersionTLS10}) //nolint:gosec // it is compared, not trusted
-		if err := secure.HandshakeContext(ctx); err != nil {
-			if failure(err) == closed { // before the handshake or after it: that is chance
-				return rehearsal.Answer{Failed: closed}
-			}
-			return rehearsal.Answer{Failed: "no TLS: " + failure(err)}
-		}
-		a = certificate(secure.ConnectionState(), r.SNI)
-		conn = secure
-	}
 	switch {
 	case r.Banner:
 		p.banner(conn, &a)
 	case a.Protocol == "h2":
 		p.http2(ctx, conn, r, &a)
 	default:
-		p.http1(conn, r, &a)
+		p.http1(conn, bufio.NewReader(conn), r, &a)
 	}
 	return a
+}
+
+// connect opens the connection for a request, with TLS where that has it. Without
+// one, the answer says why.
+func connect(ctx context.Context, r rehearsal.Request) (net.Conn, rehearsal.Answer) {
+	conn, err := dial(ctx, r)
+	if err != nil {
+		return nil, rehearsal.Answer{Failed: failure(err)}
+	}
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline) // a TCP connection has one
+	if !r.TLS {
+		return conn, rehearsal.Answer{}
+	}
+	secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: r.SNI, NextProtos: r.ALPN, MinVersion: tls.VersionTLS10}) //nolint:gosec // it is compared, not trusted
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		if failure(err) == closed { // before the handshake or after it: that is chance
+			return nil, rehearsal.Answer{Failed: closed}
+		}
+		return nil, rehearsal.Answer{Failed: "no TLS: " + failure(err)}
+	}
+	return secure, certificate(secure.ConnectionState(), r.SNI)
 }
 
 func dial(ctx context.Context, r rehearsal.Request) (net.Conn, error) {
@@ -160,9 +172,10 @@ func (p *play) banner(conn net.Conn, a *rehearsal.Answer) {
 	}
 }
 
-func (p *play) http1(conn net.Conn, r rehearsal.Request, a *rehearsal.Answer) {
+// http1 asks over a connection of which in is what comes, and reports whether that
+// can be asked again.
+func (p *play) http1(conn net.Conn, in *bufio.Reader, r rehearsal.Request, a *rehearsal.Answer) (kept bool) {
 	go func() { _, _ = conn.Write(spell(r)) }() // an answer may come before all is sent
-	in := bufio.NewReader(conn)
 	req := &http.Request{Method: r.Method}
 	response, err := http.ReadResponse(in, req) //nolint:bodyclose // answered reads and closes it
 	for err == nil && response.StatusCode == http.StatusContinue {
@@ -170,13 +183,14 @@ func (p *play) http1(conn net.Conn, r rehearsal.Request, a *rehearsal.Answer) {
 	}
 	if err != nil {
 		a.Failed = failure(err)
-		return
+		return false
 	}
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		line, _ := in.ReadString('\n') // an empty one names no arrival
 		response.Body = io.NopCloser(strings.NewReader(line))
 	}
 	p.answered(response, a)
+	return !response.Close
 }
 
 // spell writes a request of HTTP/1.1.

@@ -56,7 +56,14 @@ func (p *production) rehearse() error {
 			return err
 		}
 	}
-	bad, bound, err := p.listed(bad)
+	// Last, so that what counts requests counts none of these among the others.
+	bursts := b.Bursts(b.Doors(p.after.stage.Doors))
+	refused, err := p.reached(bursts)
+	if err != nil {
+		return err
+	}
+	p.report.Bitbucket += len(bursts)
+	bad, bound, err := p.listed(append(bad, refused...))
 	if err != nil {
 		return err
 	}

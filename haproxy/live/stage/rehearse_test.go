@@ -203,6 +203,8 @@ func TestFaults(t *testing.T) {
 		{name: "canonical host", rules: "    http-request redirect prefix https://www.example.org unless { hdr(host) -i www.example.org }\n", cause: "redirect prefix https://www.example.org"},
 		{name: "backend for everything", rules: "    use_backend site if { ssl_fc }\n", cause: "use_backend site"},
 		{name: "client certificates", rules: "    http-request deny unless { ssl_c_used }\n", cause: "ssl_c_used"},
+		{name: "limit of requests", rules: counted + "    http-request deny deny_status 429 if { sc_http_req_rate(0) gt 60 }\n", cause: "deny_status 429"},
+		{name: "limit of connections", rules: "    tcp-request connection reject if { src_conn_rate gt 8 }\n    stick-table type ip size 100k expire 1m store conn_rate(10s)\n    tcp-request connection track-sc1 src\n", cause: "tcp-request connection reject"},
 		{name: "only HTTP/2", after: strings.Replace(joined, "git.pem", "git.pem proto h2", 1), cause: "bind", both: true},
 		{name: "second bind in a new file", after: front, more: map[string]string{"50-bitbucket.cfg": "frontend git\n    mode http\n    bind :443 ssl crt DIR/git.pem\n    default_backend bitbucket\n"}, cause: "50-bitbucket.cfg, line 3", both: true},
 		{name: "path sharing", rules: "    use_backend site if { path_beg /jira }\n", after: "frontend www\n    bind :443 ssl crt DIR/www.pem crt DIR/git.pem\n    use_backend bitbucket if { hdr(host) -m beg -i git.example.com }\n%s    default_backend site\n", cause: "use_backend bitbucket", others: true},
@@ -253,6 +255,9 @@ func TestFaults(t *testing.T) {
 		})
 	}
 }
+
+// counted are lines that count what each client asks.
+const counted = "    stick-table type ip size 100k expire 1m store http_req_rate(10s)\n    http-request track-sc0 src\n"
 
 // TestNobodyListened: the file that a distribution ships listens on nothing but its
 // socket, so that there is nobody to compare with, and Bitbucket's requests are tried.
