@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"iter"
 	"net/netip"
 	"path"
 	"regexp"
@@ -151,19 +152,36 @@ func (m *mentions) expression(words []string, lists Lists) {
 	}
 }
 
-// listed is how many values of one file are looked at.
-const listed = 200
+// Listed is how many values of one file are asked for.
+const Listed = 200
 
+// Values counts what a list has.
+func Values(data []byte) int {
+	n := 0
+	for range values(data) {
+		n++
+	}
+	return n
+}
+
+// values are the words of each line of a list that is no comment.
+func values(data []byte) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		for l := range strings.Lines(string(data)) {
+			if f := strings.Fields(l); len(f) > 0 && !strings.HasPrefix(f[0], "#") && !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// list adds values of a list, evenly spread where there are many.
 func (m *mentions) list(data []byte, kind, argument string) {
 	kind, match, _ := strings.Cut(kind, "/")
-	n := 0
-	for l := range strings.Lines(string(data)) {
-		f := strings.Fields(l)
-		if len(f) == 0 || strings.HasPrefix(f[0], "#") {
+	step, n := max((Values(data)+Listed-1)/Listed, 1), -1
+	for f := range values(data) {
+		if n++; n%step != 0 {
 			continue
-		}
-		if n++; n > listed {
-			return
 		}
 		for _, w := range f { // of a crt-list, names stand behind the file
 			if !strings.HasPrefix(w, "/") || kind == "path" {

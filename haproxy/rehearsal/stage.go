@@ -19,6 +19,7 @@ type Stage struct {
 	Paths   []string // absolute paths that the files mention
 	Said    []string // what is not rehearsed, for people
 	Limits  string   // a file to load first
+	Asked   string   // address of the name server that answers for all others
 
 	config *config
 	used   bool // Bitbucket's name is mentioned
@@ -70,6 +71,7 @@ func NewStage(set []haproxy.Source, around Surroundings) *Stage {
 	w := writer{Stage: s, around: around, edits: make([][]edit, len(set))}
 	w.findDoors()
 	w.port = w.freePort()
+	s.Asked = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 91, 0, 53}), uint16(w.port)).String()
 	s.config.each(w.rewrite)
 	s.Limits = limits(s.config)
 	for i, src := range set {
@@ -187,6 +189,8 @@ func (w *writer) rewrite(at section, s haproxy.Section, l line) {
 		w.blank(l)
 	case t[0] == "bind" && len(t) > 1:
 		w.bind(l)
+	case s.Keyword == "resolvers":
+		w.resolvers(l)
 	case s.Keyword == "peers" || s.Keyword == "mailers":
 		w.names(t[1:]...)
 	case t[0] == "server" && len(t) > 2:
@@ -197,6 +201,20 @@ func (w *writer) rewrite(at section, s haproxy.Section, l line) {
 		w.server(at, s, l, 1)
 	case t[0] == "default-server":
 		w.serverWords(l)
+	}
+}
+
+// resolvers leads questions for names to the stage's own name server.
+func (w *writer) resolvers(l line) {
+	switch {
+	case l.texts[0] == "parse-resolv-conf":
+		w.replace(l, 0, "nameserver resolv.conf "+w.Asked)
+	case l.texts[0] == "nameserver" && len(l.texts) > 2:
+		to := w.Asked
+		if strings.HasPrefix(l.texts[2], "tcp") {
+			to = "tcp4@" + to
+		}
+		w.replace(l, 2, to)
 	}
 }
 

@@ -4,17 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-func owner(info fs.FileInfo) *syscall.Stat_t {
-	s, _ := info.Sys().(*syscall.Stat_t)
-	return s
-}
 
 // Run is the life of the stage: it reads what to do from in and answers on out,
 // until in ends.
@@ -50,6 +43,7 @@ func Run(in io.Reader, out io.Writer) error {
 type play struct {
 	setup     Setup
 	recorders *recorders
+	names     nameServer
 	proxy     *running // nil: none runs
 	memory    int64
 }

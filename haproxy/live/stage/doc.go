@@ -32,7 +32,7 @@ type Setup struct {
 	Env    []string `json:"env"`
 	Dir    string   `json:"dir"`            // working directory
 	Bound  []string `json:"bound"`          // files and directories that are seen as they are
-	Copied []string `json:"copied"`         // directories that are copied to memory
+	Memory []string `json:"memory"`         // directories in which files are written
 	User   *User    `json:"user,omitempty"` // that the service starts HAProxy as; nil: root
 	Unix   bool     `json:"unix"`           // a user namespace is part of it
 }
@@ -56,6 +56,7 @@ type Load struct {
 	Config    []string `json:"config"`    // arguments that load the files, "-f", ...
 	Recorders []string `json:"recorders"` // addresses of the servers
 	Hosts     []string `json:"hosts"`     // names that resolve
+	Asked     string   `json:"asked"`     // address of the name server
 	Doors     []string `json:"doors"`     // addresses of which one is waited for
 }
 

@@ -48,6 +48,9 @@ func (p *play) load(l Load) (Loaded, error) {
 	if err := p.recorders.listen(l.Recorders); err != nil {
 		return Loaded{}, err
 	}
+	if err := p.names.listen(l.Asked); err != nil {
+		return Loaded{}, err
+	}
 	h, err := p.start(slices.Concat([]string{"-f", ownConfig}, l.Config))
 	if err != nil {
 		return Loaded{}, err
@@ -61,17 +64,25 @@ func (p *play) load(l Load) (Loaded, error) {
 	return Loaded{Running: running, Output: h.output.String(), Took: time.Since(began)}, nil
 }
 
-// write replaces a file in memory, and keeps its mode and owner; a new one is for
-// the user that HAProxy starts as, as its present and future owner makes it.
+// write puts a file into memory, in the place of the link to the machine's where
+// there is one, with the mode and owner of that; a new one is for the user that
+// HAProxy starts as, as its present and future owner makes it.
 func (p *play) write(f File) error {
-	_, err := os.Stat(f.Path)
+	was, err := os.Stat(f.Path)
+	_ = os.Remove(f.Path) // what keeps it keeps the next line from working
 	if err := os.WriteFile(f.Path, f.Data, 0o600); err != nil {
 		return err
 	}
-	if u := p.setup.User; u != nil && err != nil {
-		return os.Chown(f.Path, int(u.UID), int(u.GID))
+	if err != nil {
+		if u := p.setup.User; u != nil {
+			return os.Chown(f.Path, int(u.UID), int(u.GID))
+		}
+		return nil
 	}
-	return nil
+	if owner, ok := was.Sys().(*syscall.Stat_t); ok {
+		_ = os.Chown(f.Path, int(owner.Uid), int(owner.Gid)) // an owner that the namespace does not know
+	}
+	return os.Chmod(f.Path, was.Mode().Perm())
 }
 
 func (p *play) start(args []string) (*running, error) {

@@ -34,7 +34,7 @@ func buildRoot(s Setup) error {
 		}
 	}
 	for _, path := range slices.Concat(systemDirs, []string{"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"}, outermost(s.Bound)) {
-		if err := show(path); err != nil {
+		if err := show(path, newRoot+path); err != nil {
 			return err
 		}
 	}
@@ -53,16 +53,80 @@ func buildRoot(s Setup) error {
 	return nil
 }
 
-// fill puts in what is in memory alone: copies of directories.
+// originals is where the directories lie on the stage in whose places memory is.
+const originals = "/originals"
+
+// fill puts memory in the place of directories, so that files in them may be
+// written. What lies there already is seen by links, for there may be thousands of
+// certificates.
 func fill(s Setup) error {
-	dirs := slices.Clone(s.Copied)
-	slices.SortFunc(dirs, func(a, b string) int { return len(a) - len(b) })
-	for _, dir := range slices.Compact(dirs) {
-		if err := copyDir(dir); err != nil {
+	dirs := withBetween(s.Memory)
+	for i, dir := range dirs {
+		if !below(dir, dirs[:i]) {
+			if err := show(dir, newRoot+originals+dir); err != nil {
+				return err
+			}
+		}
+		if err := os.MkdirAll(newRoot+dir, 0o755); err != nil {
+			return err
+		}
+		if err := memory(newRoot + dir); err != nil {
+			return err
+		}
+		if err := link(dir, dirs); err != nil {
 			return err
 		}
 	}
+	if _, err := os.Lstat(newRoot + s.Dir); err == nil {
+		return nil
+	}
 	return os.MkdirAll(newRoot+s.Dir, 0o755)
+}
+
+// withBetween are directories, and those on the way to them from another, or from
+// one that is there: those above first.
+func withBetween(dirs []string) []string {
+	var out []string
+	for _, dir := range dirs {
+		out = append(out, dir)
+		for at := dir; at != "/" && (absent(at) || below(filepath.Dir(at), dirs)); {
+			at = filepath.Dir(at)
+			out = append(out, at)
+		}
+	}
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(dir string) bool { return dir == "/" }) // that is memory
+}
+
+func absent(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// link makes the entries of a directory, except for those that are made themselves.
+func link(dir string, made []string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		to := originals + path
+		switch {
+		case slices.Contains(made, path):
+			continue
+		case e.Type()&fs.ModeSymlink != 0:
+			if to, err = os.Readlink(path); err != nil {
+				continue // gone meanwhile
+			}
+		case !e.IsDir() && !e.Type().IsRegular():
+			continue
+		}
+		if err := os.Symlink(to, newRoot+path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func memory(dir string) error {
@@ -90,10 +154,10 @@ func below(path string, dirs []string) bool {
 	return slices.ContainsFunc(dirs, func(d string) bool { return path == d || strings.HasPrefix(path, d+"/") })
 }
 
-// show binds a file or directory of the machine to its own path in the new root,
-// read-only. What is absent stays absent, and what is neither, a socket, is not
+// show binds a file or directory of the machine to a path in the new root, its own
+// mostly, read-only. What is absent stays absent, and what is neither, a socket, is not
 // shown.
-func show(path string) error {
+func show(path, at string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return nil
@@ -101,7 +165,6 @@ func show(path string) error {
 	if err != nil {
 		return err
 	}
-	at := newRoot + path
 	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		return err
 	}
@@ -142,61 +205,4 @@ func bind(path, at string, info fs.FileInfo) error {
 		return fmt.Errorf("show %s read-only (Linux 5.12 or newer does): %w", path, err)
 	}
 	return nil
-}
-
-// copyLimit is the largest file that is copied to memory; larger ones are bound.
-const copyLimit = 1 << 20
-
-// copyDir puts memory in the place of a directory, with the same entries.
-func copyDir(dir string) error {
-	at := newRoot + dir
-	if err := os.MkdirAll(at, 0o755); err != nil {
-		return err
-	}
-	if err := memory(at); err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if err := copyEntry(filepath.Join(dir, e.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func copyEntry(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return nil //nolint:nilerr // gone meanwhile
-	}
-	at := newRoot + path
-	switch {
-	case info.Mode()&fs.ModeSymlink != 0:
-		to, err := os.Readlink(path)
-		if err != nil {
-			return err
-		}
-		return os.Symlink(to, at)
-	case info.Mode().IsRegular() && info.Size() <= copyLimit:
-		return copyFile(path, at, info)
-	}
-	return bind(path, at, info)
-}
-
-func copyFile(path, at string, info fs.FileInfo) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil //nolint:nilerr // HAProxy will say that it cannot read it either
-	}
-	if err := os.WriteFile(at, data, 0o600); err != nil {
-		return err
-	}
-	if owner := owner(info); owner != nil {
-		_ = os.Chown(at, int(owner.Uid), int(owner.Gid)) // an owner that the namespace does not know
-	}
-	return os.Chmod(at, info.Mode().Perm())
 }

@@ -44,7 +44,9 @@ type side struct {
 	live  *Stage
 	drop  []rehearsal.Cut // what cannot be loaded on the stage
 	said  []string
-	idle  bool // it listens on no address, so that there is nobody to ask
+	read  rehearsal.Lists
+	notes []string // what is rehearsed in part
+	idle  bool     // it listens on no address, so that there is nobody to ask
 }
 
 // Run rehearses. A report that is not Rehearsed says why.
@@ -71,14 +73,16 @@ func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
 	if before.live == nil && !before.idle {
 		return rehearsal.Report{}, errors.New("HAProxy does not start with the present configuration: " + strings.Join(before.said, "; "))
 	}
-	report := rehearsal.Report{Rehearsed: true, Skipped: slices.Compact(slices.Concat(after.stage.Said, after.said))}
+	report := rehearsal.Report{Rehearsed: true, Skipped: slices.Compact(slices.Concat(after.stage.Said, after.said, after.notes))}
 	switch {
 	case after.idle:
+		report.Bitbucket = 1
 		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: "HAProxy listens on no address", Requests: []string{"all"}}}
 		return report, nil
 	case after.live == nil && before.idle: // haproxy -c tells whose fault it is
 		return rehearsal.Report{}, errors.New("HAProxy does not start apart from the machine: " + strings.Join(after.said, "; "))
 	case after.live == nil:
+		report.Bitbucket = 1
 		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: "HAProxy does not start: " + strings.Join(after.said, "; "), Requests: []string{"all"}}}
 		return report, nil
 	}
@@ -164,7 +168,7 @@ func (s *side) dropRefused(output string) bool {
 }
 
 func (s *side) load() (Loaded, error) {
-	l := Load{Limits: s.stage.Limits, Files: slices.Clone(s.files), Hosts: s.stage.Names}
+	l := Load{Limits: s.stage.Limits, Files: slices.Clone(s.files), Hosts: s.stage.Names, Asked: s.stage.Asked}
 	for _, f := range s.stage.Files {
 		l.Files = append(l.Files, File{f.Path, f.Data})
 		l.Config = append(l.Config, "-f", f.Path)
@@ -185,13 +189,13 @@ func (s *side) scenery() Setup {
 		up.Dir = "/"
 	}
 	for _, f := range s.set {
-		up.Copied = append(up.Copied, filepath.Dir(f.Path))
+		up.Memory = append(up.Memory, filepath.Dir(f.Path))
 	}
 	for _, f := range s.files {
-		up.Copied = append(up.Copied, filepath.Dir(f.Path))
+		up.Memory = append(up.Memory, filepath.Dir(f.Path))
 	}
-	slices.Sort(up.Copied)
-	up.Copied = slices.Compact(up.Copied)
+	slices.Sort(up.Memory)
+	up.Memory = slices.Compact(up.Memory)
 	for _, path := range slices.Concat(s.stage.Paths, s.inLists()) {
 		if shown(path) {
 			up.Bound = append(up.Bound, path)
@@ -216,24 +220,40 @@ func shown(path string) bool {
 	return info.IsDir() && strings.Count(filepath.Clean(path), "/") > 1 && !below(filepath.Clean(path), []string{"/run", "/var/run", "/dev", "/proc", "/sys", "/var/lib"})
 }
 
-// maxList is the size of the largest list that is read, in bytes.
-const maxList = 4 << 20
+// maxLists is how much of lists is read, in bytes.
+const maxLists = 8 << 20
 
-// lists reads the files that conditions and maps use.
+// lists reads the files that conditions and maps use, once, and notes of which not
+// every value is asked for.
 func (s *side) lists() rehearsal.Lists {
+	if s.read != nil {
+		return s.read
+	}
 	lists := rehearsal.Lists{}
+	room := int64(maxLists)
 	for _, name := range s.stage.ListFiles() {
 		path := name
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(cmpOr(s.Dir, "/"), path)
 		}
-		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > maxList {
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if data, err := os.ReadFile(path); err == nil {
-			lists[name] = data
+		if room -= info.Size(); room < 0 {
+			s.notes = append(s.notes, fmt.Sprintf("%s is not read for values to ask for: more than %d MB of lists are too many", path, maxLists>>20))
+			continue
 		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue // HAProxy says so
+		}
+		if n := rehearsal.Values(data); n > rehearsal.Listed {
+			s.notes = append(s.notes, fmt.Sprintf("%s has %d lines: the values of about %d are asked for", path, n, rehearsal.Listed))
+		}
+		lists[name] = data
 	}
+	s.read = lists
 	return lists
 }
 

@@ -302,6 +302,47 @@ func TestListedAddresses(t *testing.T) {
 	}
 }
 
+// TestNamesAreAnswered: what HAProxy asks its name servers has an answer on the
+// stage, so that rules which go by it do what they do.
+func TestNamesAreAnswered(t *testing.T) {
+	for name, server := range map[string]string{"TCP": "nameserver dns tcp@10.0.0.53:53", "UDP, the system's": "parse-resolv-conf"} {
+		t.Run(name, func(t *testing.T) {
+			rules := "    http-request do-resolve(txn.to,names,ipv4) hdr(host),field(1,:)\n    http-request deny deny_status 502 unless { var(txn.to) -m found }\n    http-request deny if { var(txn.to) -m ip 10.0.0.0/8 127.0.0.0/8 }\n"
+			text := top + "resolvers names\n    " + server + "\n    timeout resolve 1s\n    timeout retry 1s\n"
+			fill := func(text string) string { return strings.Replace(text, "%s", rules, 1) }
+			site := "backend site\n    server s app.example.org:8080 resolvers names init-addr none\n"
+			r := rehearse(t, map[string]string{"haproxy.cfg": text + fill(front) + site}, map[string]string{"haproxy.cfg": text + fill(joined) + site + bitbucket}, nil)
+			if !r.Rehearsed || !r.OK() || len(r.Skipped) > 0 {
+				t.Errorf("%s: %+v", r.Summary(), r)
+			}
+		})
+	}
+}
+
+// TestManyFiles: thousands of certificates in the folder of the candidate's, and a map
+// of thousands of names, are neither copied nor asked for one by one, and that is told.
+func TestManyFiles(t *testing.T) {
+	extra := map[string]string{"many.map": ""}
+	var names strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&names, "n%d.example.org site\n", i)
+	}
+	extra["many.map"] = names.String()
+	pem := string(bundle(t, "www.example.org"))
+	for i := range 3000 {
+		extra[fmt.Sprintf("c%d.pem", i)] = pem
+	}
+	before := top + strings.Replace(front, "%s", "    use_backend %[req.hdr(host),lower,map(DIR/many.map,site)] if { hdr(host) -m end .example.org }\n", 1) + backends
+	after := strings.Replace(strings.Replace(before, "crt DIR/www.pem", "crt DIR/www.pem crt DIR/git.pem", 1), "    use_backend %[", use+"    use_backend %[", 1) + bitbucket
+	r := rehearse(t, map[string]string{"haproxy.cfg": before}, map[string]string{"haproxy.cfg": after}, extra)
+	if !r.Rehearsed || !r.OK() || r.Sampled == 0 {
+		t.Errorf("%s: %+v", r.Summary(), r)
+	}
+	if len(r.Skipped) != 1 || !strings.HasSuffix(r.Skipped[0], "many.map has 20000 lines: the values of about 200 are asked for") {
+		t.Errorf("told: %q", r.Skipped)
+	}
+}
+
 // TestSecretsAreNotTold: what a front adds for its servers is in no finding.
 func TestSecretsAreNotTold(t *testing.T) {
 	rule := "    http-request set-header Authorization \"Basic c2VjcmV0LXBhc3N3b3Jk\"\n    http-request set-header X-Api-Key Secret-Key\n"
