@@ -28,7 +28,7 @@ var layers = map[string][]string{
 	"proxy":              {"proxy/server", "proxy/ssh", "proxy/exchange", "proxy/clients", "proxy/conns", "proxy/inflight", "proxy/accesslog", "proxy/keys", "proxy/config", "proxy/metrics", "proxy/pool", "proxy/rules", "certs"},
 	"proxy/server":       {"proxy/exchange", "proxy/clients", "proxy/conns", "proxy/inflight", "proxy/loop", "proxy/metrics", "proxy/record", "proxy/accesslog", "proxy/config", "proxy/keys", "proxy/h1", "proxy/h2", "proxy/rules"},
 	"proxy/ssh":          {"proxy/exchange", "proxy/clients", "proxy/conns", "proxy/inflight", "proxy/accesslog", "proxy/config"},
-	"proxy/exchange":     {"proxy/clients", "proxy/conns", "proxy/inflight", "proxy/accesslog", "proxy/loop", "proxy/config", "proxy/h1", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
+	"proxy/exchange":     {"proxy/clients", "proxy/limit", "proxy/conns", "proxy/inflight", "proxy/accesslog", "proxy/loop", "proxy/config", "proxy/h1", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules"},
 	"proxy/clients":      {"proxy/conns", "proxy/accesslog", "proxy/config", "proxy/limit", "proxy/metrics"},
 	"proxy/inflight":     {"proxy/accesslog", "proxy/metrics"},
 	"proxy/accesslog":    {"proxy/config", "proxy/record"},

@@ -2,10 +2,12 @@ package exchange
 
 import (
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
 	"bitgate/proxy/config"
+	"bitgate/proxy/limit"
 	"bitgate/proxy/pool"
 )
 
@@ -51,8 +53,8 @@ func newAdmission(c config.Config) *Admission {
 // enter takes a slot or a position; sticky is the server that the client's
 // cookie names; wake is called when there is news. Without an error the caller
 // calls wait and then leave.
-func (a *Admission) enter(p *place, sticky string, wake func(), now time.Time) error {
-	p.Sticky, p.Wake = sticky, wake
+func (a *Admission) enter(p *place, client netip.Addr, sticky string, wake func(), now time.Time) error {
+	p.Client, p.Sticky, p.Wake = limit.Key(client), sticky, wake
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch a.pool.Enter(&p.Request, now) {
@@ -79,6 +81,8 @@ func (a *Admission) wait(e *exchange) error {
 		switch state := a.state(e.place); {
 		case state == pool.At:
 			return nil
+		case state == pool.Full:
+			return errQueueFull
 		case state != pool.Waiting:
 			return errQueueTimeout
 		case e.left():

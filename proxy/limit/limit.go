@@ -60,7 +60,7 @@ func (l *Limiter) Connect(addr netip.Addr, now time.Time) bool {
 
 // Disconnect ends a connection that Connect let in.
 func (l *Limiter) Disconnect(addr netip.Addr) {
-	if c := l.clients[key(addr)]; c != nil && c.conns > 0 {
+	if c := l.clients[Key(addr)]; c != nil && c.conns > 0 {
 		c.conns--
 	}
 }
@@ -90,7 +90,7 @@ func (l *Limiter) Clients() int { return len(l.clients) }
 // is no room it forgets who was seen longest ago and has no connection; nil when
 // there is nobody to forget.
 func (l *Limiter) client(addr netip.Addr, now time.Time) *client {
-	k := key(addr)
+	k := Key(addr)
 	c := l.clients[k]
 	if c == nil {
 		if len(l.clients) >= l.max && !l.forget() {
@@ -124,9 +124,9 @@ func (l *Limiter) forget() bool {
 	return false
 }
 
-// key is what counts as one client: an IPv4 address, or the /64 that an IPv6
+// Key is what counts as one client: an IPv4 address, or the /64 that an IPv6
 // customer gets at least (RFC 6177) and can fill with addresses at will.
-func key(addr netip.Addr) netip.Prefix {
+func Key(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := 64
 	if addr.Is4() {

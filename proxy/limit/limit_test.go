@@ -100,7 +100,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Fatalf("%d clients remembered, %d in the list", n, l.recent.Len())
 		}
 	}
-	if c := l.clients[key(one)]; c == nil || c.conns != 1 {
+	if c := l.clients[Key(one)]; c == nil || c.conns != 1 {
 		t.Error("a client with an open connection was forgotten")
 	}
 }
@@ -121,7 +121,7 @@ func TestFullOfOpenConnectionsRefusesStrangers(t *testing.T) {
 	}
 	l.Disconnect(addr)
 	l.Connect(one, start) // looks at a few of the remembered only
-	if !l.Connect(one, start) && l.clients[key(one)] == nil {
+	if !l.Connect(one, start) && l.clients[Key(one)] == nil {
 		t.Error("refused though there is room")
 	}
 }

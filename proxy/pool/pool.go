@@ -1,11 +1,12 @@
 // Package pool decides which server a request goes to and when: at most so many
-// at a server at a time, the others first come, first served. It is HAProxy's
-// admission (maxconn, timeout queue, balance, cookie, redispatch, slowstart) as
-// a state machine: it is given the time, starts no goroutine, moves no byte, and
-// must not be used from two goroutines at once.
+// at a server at a time, the others in turn, client by client. It is HAProxy's
+// admission (maxconn, timeout queue, balance, cookie, redispatch, slowstart) as a
+// state machine: it is given the time, starts no goroutine, moves no byte, and must
+// not be used from two goroutines at once.
 package pool
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -40,7 +41,9 @@ const turnAround = time.Second
 type Pool struct {
 	o       Options
 	servers []*server
-	queue   queue  // requests that any server may take
+	queue   queue // requests that any server may take
+	queues  []*queue
+	turns   turns  // of all that wait
 	arrival uint64 // the last request's number in the order of arrival
 	picks   uint64 // the last choice's number, for turns
 }
@@ -57,9 +60,13 @@ type server struct {
 // New makes a pool of the named servers, all up. Names are the values of the
 // stickiness cookie.
 func New(names []string, o Options) *Pool {
-	p := &Pool{o: o}
+	p := &Pool{o: o, turns: turns{clients: map[netip.Prefix]*waiter{}}}
 	for _, name := range names {
 		p.servers = append(p.servers, &server{name: name, health: NewHealth(o.Checks)})
+	}
+	p.queues = []*queue{&p.queue}
+	for _, s := range p.servers {
+		p.queues = append(p.queues, &s.queue)
 	}
 	return p
 }
@@ -69,7 +76,7 @@ func New(names []string, o Options) *Pool {
 func (p *Pool) Enter(r *Request, now time.Time) State {
 	p.dispatch(now) // a warming server's share may have grown
 	p.arrival++
-	r.arrival, r.deadline = p.arrival, now.Add(p.o.QueueTimeout)
+	r.arrival, r.turn, r.deadline = p.arrival, 0, now.Add(p.o.QueueTimeout)
 	return p.place(r, nil, now)
 }
 
@@ -104,19 +111,44 @@ func (p *Pool) place(r *Request, avoid *server, now time.Time) State {
 }
 
 func (p *Pool) enqueue(r *Request, q *queue) State {
-	if p.waiting() >= p.o.MaxQueue {
+	if p.waiting() >= p.o.MaxQueue && !p.makeRoom(r) {
 		r.state = Full
 		return Full
 	}
 	r.ServerQueue, r.PoolQueue = 0, 0
-	if q == &p.queue {
-		r.PoolQueue = q.n
+	p.turns.take(r)
+	if ahead := q.insert(r); q == &p.queue {
+		r.PoolQueue = ahead
 	} else {
-		r.ServerQueue = q.n
+		r.ServerQueue = ahead
 	}
 	r.state = Waiting
-	q.insert(r)
 	return Waiting
+}
+
+// makeRoom refuses the newest request of the client that has most of them waiting,
+// unless r's client has as many.
+func (p *Pool) makeRoom(r *Request) bool {
+	client, found := p.turns.crowd(r)
+	if !found {
+		return false
+	}
+	var last *Request
+	for _, q := range p.queues {
+		if one := q.newest(client); one != nil && (last == nil || last.before(one)) {
+			last = one
+		}
+	}
+	p.dequeue(last)
+	last.state = Full
+	last.wake()
+	return true
+}
+
+// dequeue takes a request out of its queue.
+func (p *Pool) dequeue(r *Request) {
+	r.in.remove(r)
+	p.turns.done(r)
 }
 
 func (p *Pool) waiting() int {
@@ -132,7 +164,7 @@ func (p *Pool) waiting() int {
 func (p *Pool) Leave(r *Request, now time.Time) {
 	switch r.state {
 	case Waiting:
-		r.in.remove(r)
+		p.dequeue(r)
 	case At:
 		r.server.active--
 	case Outside, Full, Down, TimedOut, Left:
@@ -159,7 +191,10 @@ func (p *Pool) Failed(r *Request, now time.Time) (State, time.Duration) {
 	old := r.server
 	old.active--
 	r.Sticky, r.Redispatched = "", true
-	// Its arrival and deadline stay: it goes before all who came later.
+	if r.turn == 0 {
+		r.turn = max(p.turns.now, 1)
+	}
+	// Its turn, arrival and deadline stay: it goes before all who came later.
 	state := p.place(r, old, now)
 	p.dispatch(now)
 	switch {
@@ -189,12 +224,12 @@ func (p *Pool) redispatch(r *Request) bool {
 // called, their state is TimedOut), and the growing share of a warming server is
 // given out.
 func (p *Pool) Tick(now time.Time) {
-	for _, q := range p.queues() {
-		for r := q.first; r != nil && !now.Before(r.deadline); r = q.first {
-			q.remove(r)
+	for _, q := range p.queues {
+		q.expire(now, func(r *Request) {
+			p.turns.done(r)
 			r.state = TimedOut
 			r.wake()
-		}
+		})
 	}
 	p.dispatch(now)
 }
@@ -207,12 +242,9 @@ func (p *Pool) Next(now time.Time) (time.Time, bool) {
 			next = t
 		}
 	}
-	if first := p.queue.first; first != nil {
-		earlier(first.deadline)
-	}
-	for _, s := range p.servers {
-		if first := s.queue.first; first != nil {
-			earlier(first.deadline)
+	for _, q := range p.queues {
+		if q.n > 0 {
+			earlier(q.due)
 		}
 	}
 	if next.IsZero() {
@@ -226,15 +258,7 @@ func (p *Pool) Next(now time.Time) (time.Time, bool) {
 	return next, true
 }
 
-func (p *Pool) queues() []*queue {
-	all := []*queue{&p.queue}
-	for _, s := range p.servers {
-		all = append(all, &s.queue)
-	}
-	return all
-}
-
-// dispatch gives free places to those who wait, the oldest first.
+// dispatch gives free places to those who wait, in turn.
 func (p *Pool) dispatch(now time.Time) {
 	for {
 		var next *Request
@@ -252,7 +276,8 @@ func (p *Pool) dispatch(now time.Time) {
 		if next == nil {
 			return
 		}
-		next.in.remove(next)
+		p.dequeue(next)
+		p.turns.now = max(p.turns.now, next.turn)
 		p.grant(next, at)
 		next.wake()
 	}

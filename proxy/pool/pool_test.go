@@ -3,6 +3,7 @@ package pool
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -350,4 +351,63 @@ func consistent(p *Pool, open []*Request, now time.Time) error {
 		return fmt.Errorf("somebody waits though a place is free")
 	}
 	return nil
+}
+
+// Who sends many requests waits for their own turns; others do not stand behind them.
+func TestClientsTakeTurns(t *testing.T) {
+	o := options()
+	o.MaxConn, o.MaxQueue = 1, 6
+	p := New([]string{"a"}, o)
+	from := func(client string, want State) *Request {
+		t.Helper()
+		r := &Request{Client: netip.MustParsePrefix(client)}
+		if p.Enter(r, start); r.State() != want {
+			t.Fatalf("a request of %s: %d, want %d", client, r.State(), want)
+		}
+		return r
+	}
+	const crowd, ada, bob = "192.0.2.1/32", "192.0.2.2/32", "2001:db8::/64"
+	at := from(crowd, At)
+	var names []string
+	of := map[*Request]string{}
+	for i := range 6 {
+		of[from(crowd, Waiting)] = fmt.Sprint("crowd", i)
+	}
+	from(crowd, Full)
+	a := from(ada, Waiting) // in the place of the crowd's last
+	b := from(bob, Waiting)
+	of[a], of[b], of[from(ada, Waiting)] = "ada0", "bob0", "ada1"
+	from(ada, Full) // no client has many more than she has
+	from(crowd, Full)
+	if a.PoolQueue != 1 || b.PoolQueue != 2 {
+		t.Errorf("%d stand before Ada's first, %d before Bob's", a.PoolQueue, b.PoolQueue)
+	}
+	for range 6 {
+		p.Leave(at, start)
+		at = nil
+		for r := range of {
+			if r.State() == At {
+				names, at = append(names, of[r]), r
+			}
+		}
+		if at == nil {
+			t.Fatalf("nobody is next after %v", names)
+		}
+	}
+	if got, want := fmt.Sprint(names), "[crowd0 ada0 bob0 crowd1 ada1 crowd2]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	refused := 0
+	for r := range of {
+		if r.State() == Full {
+			refused++
+		}
+	}
+	if refused != 3 {
+		t.Errorf("%d requests of the crowd gave way, want 3", refused)
+	}
+	if p.Leave(at, start); len(p.turns.clients) != 0 {
+		t.Errorf("remembered without need: %v", p.turns.clients)
+	}
+	from(ada, At) // and nothing is owed
 }
