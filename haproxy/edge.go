@@ -9,13 +9,8 @@ import (
 	"bitgate/internal/problem"
 )
 
-// usualHead is the size of a head up to which HAProxy takes one as it comes: its buffer
-// (tune.bufsize, 16384) without what is kept free for rewriting (tune.maxrewrite,
-// 1024).
-const (
-	usualHead  = 15 << 10
-	headMargin = 2 << 10 // what a buffer has beyond the largest head
-)
+// headMargin is what a buffer has beyond the largest head.
+const headMargin = 2 << 10
 
 // edgeRules fills in what package edge has settings for.
 func (v *view) edgeRules(s Site) {
@@ -44,7 +39,7 @@ func (v *view) edgeRules(s Site) {
 			v.Verify = " ca-file " + Quote(s.ClientCA) + " verify optional"
 		}
 	}
-	if s.MaxHeader > usualHead {
+	if s.MaxHeader > edge.UsualHead {
 		v.Buffer = (s.MaxHeader + headMargin + 1023) &^ 1023
 	}
 	if s.HealthListen != "" {
@@ -155,10 +150,10 @@ func (s Site) checkEdge() error {
 func (m *merger) edgeNotes(b bindings, complete bool) []string {
 	s := m.site
 	var out []string
-	if s.MaxHeader > usualHead && !complete {
+	if s.MaxHeader > edge.UsualHead && !complete {
 		size := (s.MaxHeader + headMargin + 1023) &^ 1023
 		if _, set := m.setting("tune.bufsize"); set == "" {
-			out = append(out, fmt.Sprintf("heads of requests above %d KiB are refused here, and Bitbucket takes them: %q in the global section lets them pass", usualHead>>10, fmt.Sprintf("tune.bufsize %d", size)))
+			out = append(out, fmt.Sprintf("heads of requests above %d KiB are refused here, and Bitbucket takes them: %q in the global section lets them pass", edge.UsualHead>>10, fmt.Sprintf("tune.bufsize %d", size)))
 		}
 	}
 	if len(b.shared) == 0 {

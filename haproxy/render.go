@@ -51,6 +51,7 @@ type view struct {
 	Shared           bool     // a frontend of the administrator's leads here
 	Joined           bool     // the rules are those for such requests
 	Strangers        bool     // there are other sites: plain requests for their names are not ours
+	Literal          string   // what finds an IPv6 address that is our name, in other spellings; "" for a name
 	PlainHosts       string   // what our name may be in a plain request
 	Front            bool     // we have a TLS frontend
 	Loop             string   // where our TLS frontend takes TLS that was passed through
@@ -206,6 +207,12 @@ func (v *view) hosts(u publicurl.URL) {
 		for _, name := range names {
 			v.Aliases += " " + strings.Replace(name, host, host+".", 1)
 		}
+	} else {
+		port := ":" + strconv.Itoa(u.Port())
+		if u.Port() == 443 {
+			port = "(" + port + ")?"
+		}
+		v.Literal = fmt.Sprintf(`req.fhdr(Host),'regsub("^[[]([0-9a-fA-F:.]+)[]]%s$","\1")' -m ip %s`, port, u.Host())
 	}
 	v.PlainHosts = host + " " + host + ":80"
 	var targets []string

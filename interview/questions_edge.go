@@ -67,7 +67,7 @@ func edgeQuestions() []Question {
 			ID: "max-header", Step: setup.StepHAProxy, Title: "Largest head of a request", Arg: "BYTES",
 			Why:     "Kerberos tickets and single sign-on make heads that are larger than usual; the front must take what Bitbucket takes.",
 			Help:    "bytes of a request's line and headers that the front takes",
-			Default: "what Bitbucket's own files say, else 8192 (builtin) or HAProxy's own",
+			Default: "what Bitbucket's own files say, else 15360",
 		}, func(a *setup.Answers) *int { return &a.MaxHeader }, edge.LeastHeader, edge.MostHeader),
 		pathField(Question{
 			ID: "client-ca", Step: setup.StepHAProxy, Title: "Authorities of clients' certificates",

@@ -334,3 +334,33 @@ func TestWebSocket(t *testing.T) {
 		}
 	}
 }
+
+// A server that gives up waiting for a request may say so while one is on its way: the
+// answer is about the connection, and the request is sent again (RFC 9110, 15.5.9).
+func TestLateWordOnAKeptConnection(t *testing.T) {
+	r := start(t, tcpServer(t, func(conn net.Conn) {
+		in := bufio.NewReader(conn)
+		for n := 0; ; n++ {
+			q, err := http.ReadRequest(in)
+			switch {
+			case err != nil:
+				return
+			case n > 0 && strings.HasSuffix(q.URL.Path, "/late"), strings.HasSuffix(q.URL.Path, "/always"):
+				fmt.Fprint(conn, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 3\r\nConnection: close\r\n\r\nown")
+				return
+			}
+			fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		}
+	}), nil)
+	for _, http2 := range []bool{false, true} {
+		c := r.client(http2)
+		for _, ask := range []struct {
+			path, body string
+			status     int
+		}{{"/first", "ok", 200}, {"/late", "ok", 200}, {"/late", "ok", 200}, {"/always", "own", 408}} {
+			if res, body := r.do(c, "GET", "/bitbucket"+ask.path, nil); res.StatusCode != ask.status || body != ask.body {
+				t.Errorf("%s, HTTP/2 %v: %s %q", ask.path, http2, res.Status, body)
+			}
+		}
+	}
+}

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -46,6 +47,7 @@ type either struct {
 // frontRow is one row of the table. A play tells what it saw in a few words.
 type frontRow struct {
 	id       string
+	url      string // "" is that of the test's host
 	settings edge.Settings
 	global   string // of HAProxy's configuration: what a note of the plan asks for
 	play     func(t *testing.T, f *either) string
@@ -102,6 +104,9 @@ func told(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, " %s=%s", strings.TrimPrefix(name, "X-SSL-Client-"), v)
 		}
 	}
+	if v := r.Header.Get("Upgrade"); v != "" {
+		fmt.Fprintf(w, " upgrade=%s", v)
+	}
 	if v := r.Header.Get("Client-Cert"); v != "" {
 		fmt.Fprintf(w, " cert=%s..%s", v[:3], v[len(v)-1:])
 	}
@@ -114,7 +119,7 @@ func builtinFront(t *testing.T, row frontRow) *either {
 	f := &either{t: t, checks: s.checks, health: row.settings.HealthListen}
 	r := startWith(t, s.server.Listener.Addr().String(), func(c *config.Config) {
 		*c = c.WithEdge(row.settings)
-		c.URL, _ = publicurl.Parse("https://" + behaviourHost + "/bitbucket")
+		c.URL, _ = publicurl.Parse(cmp.Or(row.url, "https://"+behaviourHost+"/bitbucket"))
 		c.SSHListen, c.SSHUpstream = "127.0.0.1:0", greeter
 		c.HealthPath, c.HealthInterval = "", 50*time.Millisecond
 	}, func(l *proxy.Listeners) {
@@ -133,7 +138,7 @@ func builtinFront(t *testing.T, row frontRow) *either {
 func haproxyFront(t *testing.T, row frontRow) *either {
 	t.Helper()
 	s := newStage(t, behaviour{handle: told})
-	url, err := publicurl.Parse("https://" + behaviourHost + "/bitbucket")
+	url, err := publicurl.Parse(cmp.Or(row.url, "https://"+behaviourHost+"/bitbucket"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,6 +401,26 @@ func nameRows() []frontRow {
 				"GET https://code.example.com/bitbucket/x of code.example.com: " + told + "; GET /bitbucket/x of git.example.com.: " + told + "; GET /bitbucket/x of git.example.com.:443: " + told + "; " +
 				"GET /bitbucket/x of code.example.com.evil.example: 421; GET /bitbucket/x of code.example.com:8443: 421; GET /bitbucket/x of evil-git: 421",
 		},
+		{
+			id: "no name", play: func(_ *testing.T, f *either) string {
+				const noHost = "X-No-Host: 1\r\n" // which keeps ask from naming one
+				var s seen
+				for _, line := range []string{"OPTIONS / HTTP/1.0", "GET /bitbucket/x HTTP/1.0", "GET https://evil.example/bitbucket/x HTTP/1.0"} {
+					s.add(line, strings.Replace(f.ask("", line+"\r\n"+noHost), "302 https://"+behaviourHost, "302 ", 1))
+				}
+				return s.String()
+			}, want: "OPTIONS / HTTP/1.0: 302 /bitbucket/; GET /bitbucket/x HTTP/1.0: " + told + "; GET https://evil.example/bitbucket/x HTTP/1.0: 421",
+		},
+		{
+			id: "an address in other spellings", url: "https://[2001:db8::7]:8443/bitbucket", play: func(_ *testing.T, f *either) string {
+				var s seen
+				for _, host := range []string{"[2001:db8::7]:8443", "[2001:DB8:0:0:0:0:0:7]:8443", "[2001:db8::0007]:8443", "[2001:db8::8]:8443", "[2001:db8:0::7]"} {
+					s.add(host, f.get("/bitbucket/x", "Host: "+host))
+				}
+				return s.String()
+			}, want: strings.NewReplacer("TOLD", "127.0.0.1 [2001:db8::7]:8443 /bitbucket/x").Replace(
+				"[2001:db8::7]:8443: TOLD; [2001:DB8:0:0:0:0:0:7]:8443: TOLD; [2001:db8::0007]:8443: TOLD; [2001:db8::8]:8443: 421; [2001:db8:0::7]: 421"),
+		},
 	}
 }
 
@@ -462,6 +487,32 @@ func headerRows() []frontRow {
 				`a refusal: [DENY] [frame-ancestors 'none'; report-uri /%7Ex?a="b" #c] [max-age=31536000]`,
 				`the redirect: [DENY] [frame-ancestors 'none'; report-uri /%7Ex?a="b" #c] [max-age=31536000]`,
 			}, "; "),
+		},
+		{
+			id: "heads of a usual Kerberos token",
+			play: func(_ *testing.T, f *either) string {
+				var s seen
+				for _, size := range []int{9_000, 14_500, 16_000} {
+					got := f.get("/bitbucket/x", "Authorization: Negotiate "+strings.Repeat("x", size))
+					if strings.HasPrefix(got, "127.") {
+						got = "passed"
+					}
+					s.add(fmt.Sprint(size), got)
+				}
+				return s.String()
+			}, want: "9000: passed; 14500: passed; 16000: 431", haproxy: "9000: passed; 14500: passed; 16000: 400",
+			why: "HAProxy answers what does not fit into its buffer with 400, whatever was too long",
+		},
+		{
+			id: "a WebSocket among other protocols",
+			play: func(_ *testing.T, f *either) string {
+				var s seen
+				for _, protocols := range []string{"websocket", "WebSocket, foo", "h2c,websocket", "h2c", "websockets, foo"} {
+					s.add(protocols, f.get("/bitbucket/x", "Connection: keep-alive, Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Upgrade: "+protocols))
+				}
+				return s.String()
+			}, want: strings.NewReplacer("TOLD", "127.0.0.1 git.example.com /bitbucket/x").Replace(
+				"websocket: TOLD upgrade=websocket; WebSocket, foo: TOLD upgrade=websocket; h2c,websocket: TOLD upgrade=websocket; h2c: TOLD; websockets, foo: TOLD"),
 		},
 		{
 			id: "large heads", settings: edge.Settings{MaxHeader: 32 << 10}, global: "    tune.bufsize 34816\n",

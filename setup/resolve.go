@@ -83,10 +83,6 @@ func Resolve(f Facts, input Answers, inputSources Sources) (Answers, Sources) {
 	return r.a, r.src
 }
 
-// usualHead is Tomcat's own limit of a request's head, in bytes, and that of the
-// built-in proxy.
-const usualHead = 8 << 10
-
 type resolver struct {
 	a   Answers
 	src Sources
@@ -144,7 +140,7 @@ func (r *resolver) front(f Facts) {
 		r.a.MaxConn = 50
 		r.src["maxconn"] = Source{Default, "50 concurrent requests, as the documented page has it"}
 	}
-	if size, err := strconv.Atoi(f.HeadLimit.Value); err == nil && size > usualHead && r.a.MaxHeader == 0 && where.Front != FrontTomcat {
+	if size, err := strconv.Atoi(f.HeadLimit.Value); err == nil && size > edge.UsualHead && r.a.MaxHeader == 0 && where.Front != FrontTomcat {
 		r.a.MaxHeader = min(size, edge.MostHeader)
 		r.src["max-header"] = Source{Detected, f.HeadLimit.Why}
 	}

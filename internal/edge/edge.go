@@ -39,6 +39,12 @@ const (
 	Optional = "optional"
 )
 
+// UsualHead is how many bytes of a request's head either front takes by itself:
+// HAProxy's buffer (tune.bufsize, 16384) without what is kept free for rewriting
+// (tune.maxrewrite, 1024). Tomcat takes 8 KiB unless told otherwise, and says itself
+// what is too much for it.
+const UsualHead = 15 << 10
+
 // Limits of MaxHeader, in bytes: less than Bitbucket takes itself makes no sense,
 // and more takes memory for each connection.
 const (

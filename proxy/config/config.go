@@ -131,7 +131,6 @@ const (
 	defaultRetries        = 3
 	defaultMaxQueue       = 1024 // nobody would wait for the thousandth place
 	defaultMaxConnections = 10_000
-	defaultMaxHeader      = 8 << 10 // Tomcat's; larger only where Bitbucket's was raised
 	defaultConnect        = 5 * time.Second
 	defaultRequest        = 10 * time.Second
 	defaultKeepAlive      = 75 * time.Second // longer than the minute of balancers in front (AWS: "Edit attributes"), so that they close first
@@ -159,7 +158,7 @@ func (c Config) WithDefaults() Config {
 	for _, n := range []struct {
 		field *int
 		value int
-	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.MaxConnections, defaultMaxConnections}, {&c.MaxHeader, defaultMaxHeader}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
+	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.MaxConnections, defaultMaxConnections}, {&c.MaxHeader, edge.UsualHead}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
 		if *n.field == 0 {
 			*n.field = n.value
 		}

@@ -37,8 +37,11 @@ func (e *exchange) answer(u *upstreamConn) error {
 		}
 		u.start(e.r.IsHEAD())
 	}
-	if res.Status == http.StatusSwitchingProtocols {
+	switch {
+	case res.Status == http.StatusSwitchingProtocols:
 		return e.tunnel(u)
+	case res.Status == http.StatusRequestTimeout && u.reused && e.r.Repeatable():
+		return errLate // about the connection, not this request (RFC 9110, 15.5.9)
 	}
 	return e.final(u)
 }

@@ -113,7 +113,7 @@ func (e *exchange) serve() {
 // admit waits for one of the slots at a server and forwards.
 func (e *exchange) admit() {
 	a := e.p.Admission
-	if err := a.enter(&e.own, e.sticky.Take(&e.p.Config, e.r), e.ring, e.Now()); err != nil {
+	if err := a.enter(&e.own, e.r.Client, e.sticky.Take(&e.p.Config, e.r), e.ring, e.Now()); err != nil {
 		e.notAdmitted(err)
 		return
 	}
@@ -235,7 +235,7 @@ func (e *exchange) attempt(u *upstreamConn) (again bool) {
 		u.abandon()
 	}
 	u.Close()
-	if u.reused && !u.spoke && e.r.Repeatable() && !e.left() && !conns.IsTimeout(err) {
+	if u.reused && (!u.spoke || errors.Is(err, errLate)) && e.r.Repeatable() && !e.left() && !conns.IsTimeout(err) {
 		return true
 	}
 	e.failed(err, fault)

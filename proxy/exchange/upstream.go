@@ -33,6 +33,9 @@ var (
 	errSwitched   = errors.New("it switches to a protocol that was not asked for")
 )
 
+// errLate is what a server says on a kept connection that it closes at that moment.
+var errLate = errors.New("it waited too long for a request on this connection")
+
 // upstream is one loop's connections to the servers. Only requests that can be sent
 // again get a kept one: the server may be closing it just then, and what was
 // sent must never be sent twice.

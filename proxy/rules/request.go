@@ -47,7 +47,7 @@ func FromHead(h *h1.Request, remote netip.AddrPort, started time.Time) Request {
 	if h.Minor == 0 {
 		r.Proto = "HTTP/1.0"
 	}
-	r.WebSocket = h1.Is(h.Upgrade, "websocket") && string(h.Method) == "GET" && h.Kind == h1.None
+	r.WebSocket = h1.Lists(h.Upgrade, "websocket") && string(h.Method) == "GET" && h.Kind == h1.None
 	r.Split()
 	return r
 }

@@ -22,7 +22,7 @@ func Route(c *config.Config, r *Request) *Answer {
 	case redirected(c, r):
 		return redirect(MovedStatus(string(r.Method)), c.URL.Origin()+string(r.Target))
 	case statusPage(c.URL, r): // a balancer in front asks by address
-	case !served(c, r.Host) || r.Authority != "" && !served(c, r.Authority):
+	case !served(c, r.Host) && !nameless(r) || r.Authority != "" && !served(c, r.Authority):
 		return Refuse(421, "This server answers only under its own name, "+c.URL.Authority()+".")
 	case r.Path == "/" && context != "":
 		return redirect(302, c.URL.Origin()+c.URL.RedirectTarget())
@@ -67,6 +67,10 @@ func served(c *config.Config, host string) bool {
 	}
 	return slices.ContainsFunc(c.Hosts, func(h string) bool { return strings.EqualFold(h, strings.TrimSuffix(name, ".")) })
 }
+
+// nameless reports whether the request names no host, as HTTP/1.0 allows: a balancer's
+// check ("OPTIONS / HTTP/1.0") or an old client.
+func nameless(r *Request) bool { return r.Host == "" && r.Proto == "HTTP/1.0" }
 
 func redirect(status int, location string) *Answer {
 	return &Answer{Status: status, Cause: record.Local, Location: location}

@@ -16,8 +16,10 @@ import (
 
 const (
 	maxFields = 100 // of a request's head; beyond: 431
-	// The head's buffer; behind the head there is room for a full TLS record.
-	bodyRoom = 16 << 10
+	// A buffer has room for a usual head and a full TLS record behind it; it grows for
+	// a longer head.
+	usualHead = 8 << 10
+	bodyRoom  = 16 << 10
 	// Bytes of a body that come at once: then there are many.
 	largeUpload = 12 << 10
 	// What an idle driver keeps of its output buffer.
@@ -67,7 +69,7 @@ type h1conn struct {
 }
 
 func newH1Conn(p *exchange.Common, h *exchange.Host) *h1conn {
-	c := &h1conn{Worker: exchange.NewWorker(h), p: p, limit: p.Config.IdleTimeout, in: make([]byte, p.Config.MaxHeader+bodyRoom)}
+	c := &h1conn{Worker: exchange.NewWorker(h), p: p, limit: p.Config.IdleTimeout, in: make([]byte, usualHead+bodyRoom)}
 	c.head.MaxHead, c.head.MaxFields = p.Config.MaxHeader, maxFields
 	return c
 }
@@ -86,6 +88,17 @@ func (c *h1conn) detach() {
 	c.nextHead()
 	if cap(c.out) > maxOutput {
 		c.out = nil
+	}
+	if len(c.in) > usualHead+bodyRoom {
+		c.in = make([]byte, usualHead+bodyRoom)
+	}
+}
+
+// grow makes room for a head that is longer than most; nothing is a view of the buffer
+// before the head has ended.
+func (c *h1conn) grow() {
+	if most := c.p.Config.MaxHeader + bodyRoom; c.w >= usualHead && len(c.in) < most {
+		c.in = append(c.in, make([]byte, most-len(c.in))...)
 	}
 }
 
@@ -163,6 +176,7 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 				return r, broken == nil
 			}
 		}
+		c.grow()
 		c.deadline(limit)
 		n, err := c.conn.Read(c.in[c.w:])
 		c.w += n

@@ -39,7 +39,7 @@ func newLoopHost(p *Server, sessions *inflight.Set) (*loopHost, error) {
 		return nil, err
 	}
 	h := &loopHost{p: p, sessions: sessions, holders: map[*h2session]struct{}{}, budget: h2Budget / runtime.GOMAXPROCS(0)}
-	h.Host, h.buffers, h.outputs = exchange.NewHost(p.Config, l), exchange.NewBuffers(p.Config.MaxHeader+bodyRoom), exchange.NewBuffers(outputBuffer)
+	h.Host, h.buffers, h.outputs = exchange.NewHost(p.Config, l), exchange.NewBuffers(usualHead+bodyRoom), exchange.NewBuffers(outputBuffer)
 	return h, nil
 }
 
