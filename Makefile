@@ -1,5 +1,5 @@
 # What a developer types. `make test` is what counts: it is ./test.
-.PHONY: bench-start bench bench-quick bench-growth bench-tool pictures build release test fresh race lint vulncheck golden fuzz smoke torture
+.PHONY: bench-start bench bench-pages bench-quick bench-growth bench-tool pictures build release test fresh race lint vulncheck golden fuzz smoke torture
 
 FUZZTIME ?= 20s
 
@@ -54,6 +54,9 @@ bench-quick: # whether all of that works, not how fast it is
 
 bench-growth: # over connections, slots and loops, as plots
 	$(BENCH) -growth -rounds 3 -out $(CURDIR)/bench
+
+bench-pages: # what a person waits for: a page in Chromium, and Git, from several distances; needs chromium and root
+	$(BENCH) -pages -rounds 7 -peers bitgate,haproxy-page,haproxy,nginx,caddy
 
 bench-tool: # the command line itself
 	$(BENCH) -tool -rounds 20 -peers bitgate

@@ -48,6 +48,7 @@ func run(args []string) error {
 	o := options{}
 	flags.BoolVar(&o.quick, "quick", false, "one short round: whether everything works, not how fast it is")
 	flags.BoolVar(&o.growth, "growth", false, "measure how the cost grows with connections, slots and loops, and draw it")
+	flags.BoolVar(&o.pages, "pages", false, "measure what a person waits for instead: a page in Chromium, and Git, from several distances; give -peers, haproxy-page for HAProxy as documented")
 	flags.BoolVar(&o.tool, "tool", false, "measure the command line instead: its start, and plans over large files")
 	flags.IntVar(&o.rounds, "rounds", 9, "rounds of each measurement; up to three times as many more of a load while its goal may be met or missed")
 	flags.StringVar(&o.only, "only", "", "regular expression of the measurements to make (default: all)")
@@ -64,10 +65,10 @@ func run(args []string) error {
 }
 
 type options struct {
-	quick, growth, tool       bool
-	rounds                    int
-	only, peers, bitgate, out string
-	from                      string
+	quick, growth, tool, pages bool
+	rounds                     int
+	only, peers, bitgate, out  string
+	from                       string
 }
 
 // together reports several runs that were made before.
@@ -119,6 +120,9 @@ func (o options) run(ctx context.Context) error {
 		return err
 	}
 	defer backend.Stop()
+	if o.pages {
+		return b.pages(ctx, dir, os.Stdout)
+	}
 	if o.growth {
 		return b.grow(ctx, o.out)
 	}

@@ -46,6 +46,7 @@ type Peer struct {
 // program says how one peer is started; the variant is for its configuration.
 type program struct {
 	name, config, variant string
+	pages                 bool // for pages alone
 	argv                  func(s Settings, config, address string) []string
 	env                   []string
 }
@@ -60,6 +61,7 @@ func programs() []program {
 		}},
 		{name: Reference, config: "haproxy.cfg.tmpl", variant: "keep-alive", argv: haproxy},
 		{name: "haproxy-documented", config: "haproxy.cfg.tmpl", variant: "documented", argv: haproxy},
+		{name: "haproxy-page", config: "haproxy.cfg.tmpl", variant: "page", argv: haproxy, pages: true},
 		{name: "haproxy-64k", config: "haproxy.cfg.tmpl", variant: "64k", argv: haproxy},
 		{name: "nginx", config: "nginx.conf.tmpl", argv: func(_ Settings, config, _ string) []string {
 			return []string{"nginx", "-c", config, "-e", config + ".error"}
@@ -73,11 +75,13 @@ func programs() []program {
 	}
 }
 
-// Names of the peers, in the table's order.
+// Names of the peers whose cost is measured, in the table's order.
 func Names() []string {
 	var names []string
 	for _, p := range programs() {
-		names = append(names, p.name)
+		if !p.pages {
+			names = append(names, p.name)
+		}
 	}
 	return names
 }
