@@ -46,6 +46,8 @@ func Tabs(plan setup.Plan, diffs []setup.FileDiff, iv *Interview) []Tab {
 			base = append(append(base, c.Text(), ""), baseURLLines(c.BaseURL)...)
 		case c.Service != nil:
 			services = append(services, serviceLines(c)...)
+		case c.Program != nil:
+			services = append(services, c.Text(), "")
 		case c.Certificate != nil, c.KeyStore != nil:
 			bundle = append(bundle, c.Text())
 		}

@@ -160,6 +160,7 @@ func (b *builder) builtin(s *Step, bundle string) error {
 				return fault.Err()
 			}
 		}
+		b.installProgram(s)
 		if b.f.PackagedUnit.Path == "" {
 			unit, err := templates.SystemdUnit(templates.Unit{Program: b.f.ProgramPath, Config: b.f.ProxyConfig.Path})
 			if err != nil {

@@ -106,7 +106,7 @@ func (b *builder) copyNote() {
 // bundleAgain is the command that makes the front's copy of the certificate again,
 // and has HAProxy read it. The built-in proxy looks by itself.
 func (b *builder) bundleAgain() string {
-	words := []string{b.f.ProgramPath, "cert", "bundle"}
+	words := []string{b.f.RunsFrom(), "cert", "bundle"}
 	if words[0] == "" {
 		words[0] = "bitgate"
 	}

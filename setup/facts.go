@@ -62,7 +62,8 @@ type Facts struct {
 	Served        string            // without a front: SHA-256 of the certificate that Bitbucket serves now, "" where it serves none
 	Tomcat        int               // major version of a Tomcat that Bitbucket came with or was moved to, 0 where it is not known
 	Listeners     []Listener
-	ProgramPath   string           // this binary, for the unit
+	ProgramPath   string           // this binary, for the unit: where it lies, or will lie
+	Installation  *Installation    // how it gets there; nil where it is there
 	StateDir      string           // with journals and what is kept of certificates
 	RenewFault    *problem.Finding // why no timer can run this binary from there
 	ProgramFault  *problem.Finding // why a unit must not or cannot run it from there
@@ -284,6 +285,14 @@ func (f Facts) WithSettings(s bitbucket.Settings) Facts {
 	}
 	f.Instance.AppLinks = s.AppLinks
 	return f
+}
+
+// RunsFrom is where the program lies that works just now.
+func (f Facts) RunsFrom() string {
+	if f.Installation != nil {
+		return f.Installation.From
+	}
+	return f.ProgramPath
 }
 
 // files maps every file that was read by its path.

@@ -69,7 +69,8 @@ type Phase int
 
 // Phases of a run.
 const (
-	PhaseChallengeFiles   Phase = iota - 3 // what an authority is answered by, where the front runs already
+	PhaseProgram          Phase = iota - 4 // what the other changes have started
+	PhaseChallengeFiles                    // what an authority is answered by, where the front runs already
 	PhaseChallengeService                  // the front takes that
 	PhaseObtain                            // the certificate is ordered
 	_
@@ -89,6 +90,7 @@ type Change struct {
 	Obtain      *ObtainChange      `json:"obtain,omitempty"`
 	Certificate *CertificateChange `json:"certificate,omitempty"`
 	KeyStore    *KeyStoreChange    `json:"key-store,omitempty"`
+	Program     *ProgramChange     `json:"program,omitempty"`
 	BaseURL     *BaseURLChange     `json:"base-url,omitempty"`
 	Service     *ServiceChange     `json:"service,omitempty"`
 }
@@ -168,7 +170,7 @@ func (p Plan) Empty() bool {
 // Ordered lists the changes in the order in which apply does them.
 func (p Plan) Ordered() []Ref {
 	var refs []Ref
-	for phase := PhaseChallengeFiles; phase <= PhaseRenewal; phase++ {
+	for phase := PhaseProgram; phase <= PhaseRenewal; phase++ {
 		for _, store := range []bool{true, false} { // a key store comes before the file that names it: the machine may be started in between
 			for si, s := range p.Steps {
 				for ci, c := range s.Changes {
@@ -204,6 +206,8 @@ func (c Change) Writes() (path, before, after string) {
 		return c.Certificate.Path, c.Certificate.Before, c.Certificate.After
 	case c.KeyStore != nil:
 		return c.KeyStore.Path, c.KeyStore.Before, c.KeyStore.After
+	case c.Program != nil:
+		return c.Program.Path, c.Program.Before, c.Program.After
 	}
 	return "", "", ""
 }
@@ -222,11 +226,11 @@ func (p Plan) TouchesFront() bool {
 	return false
 }
 
-// TouchedPaths lists every file the plan writes, bundles included.
+// TouchedPaths lists every file the plan writes, bundles and the program included.
 func (p Plan) TouchedPaths() []string {
 	out := p.EditedPaths()
 	for _, r := range p.Ordered() {
-		if c := p.At(r); c.Certificate != nil || c.KeyStore != nil {
+		if c := p.At(r); c.Certificate != nil || c.KeyStore != nil || c.Program != nil {
 			path, _, _ := c.Writes()
 			out = append(out, path)
 		}

@@ -25,6 +25,8 @@ func (c Change) Text() string {
 		return c.Certificate.text()
 	case c.KeyStore != nil:
 		return c.KeyStore.text()
+	case c.Program != nil:
+		return c.Program.text()
 	case c.BaseURL != nil:
 		return c.BaseURL.text()
 	case c.Service != nil:

@@ -31,6 +31,7 @@ func (b *builder) renewalTimer(s *Step, bundle string) error {
 		return nil
 	}
 	b.plan.Deployment.Timed = true
+	b.installProgram(s)
 	b.deployHook(s)
 	unit := templates.RenewUnit{Program: b.f.ProgramPath, StateDir: b.f.StateDir, Writable: []string{filepath.Dir(bundle)}}
 	if cron {

@@ -36,7 +36,7 @@ func shortChange(c setup.Change) string {
 	switch {
 	case c.File != nil:
 		return path.Base(c.File.Path)
-	case c.Certificate != nil, c.KeyStore != nil:
+	case c.Certificate != nil, c.KeyStore != nil, c.Program != nil:
 		file, _, _ := c.Writes()
 		return path.Base(file)
 	case c.BaseURL != nil:

@@ -67,8 +67,14 @@ func (s site) certificate() {
 // apply is a whole setup without questions.
 func (s site) apply(more ...string) string {
 	s.t.Helper()
-	return s.bitgate(append([]string{
-		"apply", "--yes", "--url", public, "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem", "--ca-file", "/root/ca.pem",
+	return s.applyBy("bitgate", more...)
+}
+
+// applyBy is apply by a program that lies anywhere.
+func (s site) applyBy(program string, more ...string) string {
+	s.t.Helper()
+	return s.Run(s.t, append([]string{
+		program, "apply", "--yes", "--url", public, "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem", "--ca-file", "/root/ca.pem",
 		"--admin-user", "admin", "--admin-password-file", "/root/password", "--redirect-old-path", "/", "--restart-timeout", "2m",
 	}, more...)...)
 }

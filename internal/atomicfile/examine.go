@@ -21,10 +21,15 @@ func blocked(found, why, do string) problem.Finding {
 // Examine looks for everything that would make replacing the file at path (or
 // creating it) fail or be unsafe. It writes nothing. No obstacle is no promise:
 // a disk can fill up in the next second.
-func Examine(path string) (out []problem.Finding) {
+func Examine(path string) []problem.Finding { return examineUpTo(path, MaxSize) }
+
+// ExamineProgram is Examine for a file that may be as large as a program.
+func ExamineProgram(path string) []problem.Finding { return examineUpTo(path, MaxProgram) }
+
+func examineUpTo(path string, limit int64) (out []problem.Finding) {
 	path = filepath.Clean(path)
 	err := AsOwner(path, func() error {
-		out = examine(path)
+		out = examine(path, limit)
 		return nil
 	})
 	if err != nil {
@@ -33,12 +38,13 @@ func Examine(path string) (out []problem.Finding) {
 	return out
 }
 
-func examine(path string) []problem.Finding {
+func examine(path string, limit int64) []problem.Finding {
 	p, err := find(path)
 	if err != nil {
 		return obstacle(err, path)
 	}
 	defer p.close()
+	p.limit = limit
 	if p.missing != "" {
 		return []problem.Finding{blocked(
 			"the folder "+p.missing+" does not exist", path+" cannot be created without it",

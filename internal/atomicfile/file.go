@@ -34,6 +34,7 @@ type File struct {
 	Digest string // SHA-256 of Data, hex
 	Links  uint64
 	id     identity
+	limit  int64 // up to which it was read, in bytes
 }
 
 // identity is what must not have changed between reading and replacing.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -17,12 +18,20 @@ import (
 // small, and a wrong path must not fill the memory.
 const MaxSize = 16 << 20
 
+// MaxProgram is the largest program that is read, in bytes.
+const MaxProgram = 256 << 20
+
 // Read reads path with its identity. A file that does not exist is not an
 // error: Absent is set. Symbolic links that can be trusted are followed and
 // kept: Target is where the bytes are. What is not a regular file is refused,
 // and so is what another user may have put there to have it read by root.
 // Errors are *problem.Error.
-func Read(path string) (File, error) {
+func Read(path string) (File, error) { return readUpTo(path, MaxSize) }
+
+// ReadProgram is Read for a file that may be as large as a program.
+func ReadProgram(path string) (File, error) { return readUpTo(path, MaxProgram) }
+
+func readUpTo(path string, limit int64) (File, error) {
 	path = filepath.Clean(path)
 	var f File
 	err := AsOwner(path, func() error {
@@ -31,6 +40,7 @@ func Read(path string) (File, error) {
 			return err
 		}
 		defer p.close()
+		p.limit = limit
 		f, err = p.read()
 		return err
 	})
@@ -39,7 +49,7 @@ func Read(path string) (File, error) {
 
 // read reads the file at a place, relative to its open folder.
 func (p *place) read() (File, error) {
-	absent := File{Path: p.asked, Target: p.target(), Absent: true, UID: -1, GID: -1}
+	absent := File{Path: p.asked, Target: p.target(), Absent: true, UID: -1, GID: -1, limit: p.limit}
 	if p.missing != "" {
 		return absent, nil
 	}
@@ -51,12 +61,12 @@ func (p *place) read() (File, error) {
 		return File{}, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	data, err := io.ReadAll(io.LimitReader(f, p.limit+1))
 	if err != nil {
 		return File{}, err
 	}
-	if len(data) > MaxSize {
-		return File{}, tooLarge(p.asked)
+	if int64(len(data)) > p.limit {
+		return File{}, tooLarge(p.asked, p.limit)
 	}
 	var after unix.Stat_t
 	if err := fstat(int(f.Fd()), &after); err != nil {
@@ -68,7 +78,7 @@ func (p *place) read() (File, error) {
 	return File{
 		Path: p.asked, Target: p.target(), Data: data, Digest: Digest(data),
 		Mode: fileMode(st.Mode), UID: int(st.Uid), GID: int(st.Gid), Links: uint64(st.Nlink),
-		id: identityOf(st),
+		id: identityOf(st), limit: p.limit,
 	}, nil
 }
 
@@ -114,7 +124,7 @@ func Open(path string) (f *os.File, err error) {
 		if p.missing != "" {
 			return &fs.PathError{Op: "open", Path: path, Err: unix.ENOENT}
 		}
-		p.anySize = true
+		p.limit = math.MaxInt64
 		f, _, err = p.open()
 		return err
 	})
@@ -125,8 +135,8 @@ func (p *place) acceptable(st *unix.Stat_t) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return notRegular(p.asked, st.Mode)
 	}
-	if st.Size > MaxSize && !p.anySize {
-		return tooLarge(p.asked)
+	if st.Size > p.limit {
+		return tooLarge(p.asked, p.limit)
 	}
 	if err := p.theirs(st); err != nil {
 		return err
@@ -134,8 +144,8 @@ func (p *place) acceptable(st *unix.Stat_t) error {
 	return p.planted(st)
 }
 
-func tooLarge(path string) error {
-	return problem.New(fmt.Sprintf("%s is larger than %d MiB", path, MaxSize>>20), "a configuration file is not that large", "check the path")
+func tooLarge(path string, limit int64) error {
+	return problem.New(fmt.Sprintf("%s is larger than %d MiB", path, limit>>20), "a configuration file is not that large", "check the path")
 }
 
 func notRegular(path string, mode uint32) error {

@@ -107,6 +107,7 @@ func openDesk(p *place) (desk, error) {
 
 // still compares the file in the open folder with what was read.
 func (p *place) still(old File) error {
+	p.limit = max(p.limit, old.limit)
 	now, err := p.read()
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ type place struct {
 	name     string
 	missing  string   // the first folder on the way that does not exist
 	linked   bool     // a symbolic link was followed
-	anySize  bool     // MaxSize does not count
+	limit    int64    // of what is read, in bytes
 	sponsors []uint32 // users whose links were followed: the file must be theirs
 }
 
@@ -41,7 +41,7 @@ func find(path string) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := walk{place: place{asked: path}, todo: names(abs)}
+	w := walk{place: place{asked: path, limit: MaxSize}, todo: names(abs)}
 	if err := w.run(); err != nil {
 		w.close()
 		return nil, err

@@ -117,6 +117,8 @@ func (a *Applier) act(ctx context.Context, r *journal.Run, i int, c setup.Change
 		return a.writeBundle(c.Certificate)
 	case c.KeyStore != nil:
 		return a.writeKeyStore(r, i, c.KeyStore)
+	case c.Program != nil:
+		return a.installProgram(c.Program)
 	case c.Service != nil:
 		return a.serveFront(ctx, r.Plan, i, c.Service)
 	}

@@ -72,15 +72,21 @@ func Foresee(stateDir, id string, forward bool) (Outlook, error) {
 		setup.Change.RestartsBitbucket,
 		func(c setup.Change) bool { return c.Phase == setup.PhaseRenewal },
 		setup.Change.OfFrontFile,
+		func(c setup.Change) bool { return c.Program != nil && c.Program.Before != setup.Absent },
 		func(c setup.Change) bool { return c.Service != nil && c.Service.OfFront() },
+		func(c setup.Change) bool { return c.Program != nil },
 	}
 	if r.Plan.Run.GivesUp != "" {
-		groups = []func(setup.Change) bool{groups[0], groups[1], groups[3], groups[4], groups[5], groups[2]}
+		groups = []func(setup.Change) bool{groups[0], groups[1], groups[3], groups[4], groups[5], groups[6], groups[7], groups[2]}
 	}
 	for _, group := range groups {
 		for i, ref := range slices.Backward(r.Plan.Ordered()) {
 			if c := r.Plan.At(ref); group(c) && progress[i].Begun && !progress[i].Undone {
-				say(backText(r, c, progress[i]), c)
+				text, err := backText(r, c, progress[i])
+				if err != nil {
+					return Outlook{}, err
+				}
+				say(text, c)
 			}
 		}
 	}
@@ -88,7 +94,16 @@ func Foresee(stateDir, id string, forward bool) (Outlook, error) {
 }
 
 // backText is one line about how a change is taken back, "" where nothing is done.
-func backText(r *journal.Run, c setup.Change, p journal.Progress) string {
+func backText(r *journal.Run, c setup.Change, p journal.Progress) (string, error) {
+	if c.Program != nil {
+		if why, err := r.ProgramStays(); why != "" || err != nil {
+			return "leave " + c.Program.Path + ": " + why, err
+		}
+	}
+	return backOf(r, c, p), nil
+}
+
+func backOf(r *journal.Run, c setup.Change, p journal.Progress) string {
 	switch path, before, _ := c.Writes(); {
 	case path != "" && before == setup.Absent:
 		return "remove " + path

@@ -153,7 +153,8 @@ func (t *rollback) file(_ context.Context, _ int, c setup.Change) error {
 }
 
 // front stops a front of our own before its files go, and reloads a foreign
-// one after its file is back.
+// one after its file is back. The program that its unit starts is back before that;
+// one that was not there goes last, for until then it may be what settles the run.
 func (t *rollback) front(ctx context.Context) error {
 	if err := t.renewal(ctx); err != nil {
 		return err
@@ -170,6 +171,17 @@ func (t *rollback) front(ctx context.Context) error {
 		return err
 	}
 	t.noticeReload()
+	if err := t.programs(ctx, true); err != nil {
+		return err
+	}
+	if err := t.services(ctx, isService); err != nil {
+		return err
+	}
+	return t.programs(ctx, false)
+}
+
+// services has the picked services of the front work with the files that are back.
+func (t *rollback) services(ctx context.Context, isService func(setup.Change) bool) error {
 	return t.each(ctx, isService, func(ctx context.Context, i int, c setup.Change) error {
 		if c.Service.Control.How == service.Manual {
 			return nil

@@ -265,11 +265,16 @@ func checkSystemd(ctx context.Context, f setup.Facts, p setup.Plan) []problem.Fi
 // made, the first folder to be made is examined in its stead.
 func checkFiles(p setup.Plan) []problem.Finding {
 	var out []problem.Finding
+	program := p.ProgramOf()
 	for _, path := range p.TouchedPaths() {
+		examine := atomicfile.Examine
+		if program != nil && program.Path == path {
+			examine = atomicfile.ExamineProgram
+		}
 		if made := journal.MissingDirs(filepath.Dir(path)); len(made) > 0 {
 			path = made[0]
 		}
-		for _, o := range atomicfile.Examine(path) {
+		for _, o := range examine(path) {
 			if !slices.Contains(out, o) { // two files in one folder, and the folder is the obstacle
 				out = append(out, o)
 			}

@@ -20,7 +20,7 @@ const Rehearsal = "rehearsal"
 // rehearse tries the set as it is and as it will be in the real HAProxy. What
 // would not reach Bitbucket, and what would change for others, forbids apply.
 func rehearse(ctx context.Context, f setup.Facts, p setup.Plan, present, set, extra []live.Candidate) []problem.Finding {
-	r, err := stage.Of(f.HAProxy, f.ProgramPath)
+	r, err := stage.Of(f.HAProxy, f.RunsFrom())
 	if err != nil {
 		return rehearsal.Report{Why: err.Error()}.List()
 	}

@@ -38,10 +38,7 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 		p.Proc = "/proc"
 	}
 	f := facts{Facts: setup.Facts{Root: p.Root, ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
-	f.StateDir, f.RenewFault = p.StateDir, ProgramFault(p.Program)
-	if f.Systemd {
-		f.ProgramFault = ProgramFault(p.Program)
-	}
+	f.StateDir = p.StateDir
 	var err error
 	f.Bitbucket, err = bitbucket.Detect(ctx, bitbucket.Search{
 		Home: p.Input.Home, Install: p.Input.Install, Version: p.Input.Version, Proc: p.Proc, Root: p.Root,
@@ -64,6 +61,9 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 		})
 	}
 	if err := f.detectFront(ctx, p); err != nil {
+		return f.Facts, err
+	}
+	if err := f.findProgram(p); err != nil {
 		return f.Facts, err
 	}
 	f.rememberSSH(p.StateDir)

@@ -14,12 +14,16 @@ import (
 // CertificateOnly reports whether the run only renewed or deployed a certificate.
 func (r *Run) CertificateOnly() bool { return r.Plan.Kind == setup.KindCertificate }
 
+// holdsKey: it is a bundle or a key store.
+func (r *Run) holdsKey(path string) bool {
+	return !slices.Contains(r.Plan.EditedPaths(), path) && !r.isProgram(path)
+}
+
 // bundles are the saved files that hold a private key and have a backup.
 func (r *Run) bundles() []savedFile {
-	edited := r.Plan.EditedPaths()
 	var out []savedFile
 	for _, f := range r.Files {
-		if f.Backup != "" && !slices.Contains(edited, f.Path) {
+		if f.Backup != "" && r.holdsKey(f.Path) {
 			out = append(out, f)
 		}
 	}
@@ -76,7 +80,7 @@ func (r *Run) wipe(path string) error {
 
 // wiped reports whether a saved file was an old key that is gone by now.
 func (r *Run) wiped(saved savedFile) bool {
-	if saved.Backup == "" || slices.Contains(r.Plan.EditedPaths(), saved.Path) {
+	if saved.Backup == "" || !r.holdsKey(saved.Path) {
 		return false
 	}
 	_, err := os.Lstat(filepath.Join(r.Backups(), saved.Backup))
@@ -89,7 +93,7 @@ func (r *Run) renewed(path string) []string {
 	if r.CertificateOnly() {
 		return nil
 	}
-	stateDir := filepath.Dir(filepath.Dir(r.Dir))
+	stateDir := r.stateDir()
 	all, err := ids(stateDir)
 	if err != nil {
 		return nil

@@ -19,8 +19,11 @@ func (r *Run) Restore(path string, force bool) error {
 		return problem.New("the run has no backup of "+path, "", "")
 	}
 	saved := r.Files[i]
-	now, err := atomicfile.Read(path)
+	now, err := atomicfile.ReadProgram(path)
 	if err != nil {
+		return err
+	}
+	if why, err := r.programStays(saved, now.DigestOrAbsent()); why != "" || err != nil {
 		return err
 	}
 	if r.wiped(saved) && !now.Absent {
@@ -170,6 +173,9 @@ func ForeignEdits(stateDir, id string) ([]setup.FileDiff, error) {
 
 // isForeign: the file is neither as it was before the run nor as the run made it.
 func (r *Run) isForeign(saved savedFile) bool {
+	if r.isProgram(saved.Path) {
+		return false // who has installed another one since takes nothing of this run's away
+	}
 	now := DigestOf(saved.Path)
 	return now != saved.Digest && !r.made(saved.Path, now)
 }

@@ -116,7 +116,7 @@ func (r *Run) save(made map[int][]byte) error {
 // backup copies a file as it is now, readable by root alone, and notes owner
 // and mode for the way back.
 func (r *Run) backup(path string) (savedFile, error) {
-	f, err := atomicfile.Read(path)
+	f, err := atomicfile.ReadProgram(path)
 	if err != nil {
 		return savedFile{}, err
 	}
@@ -204,6 +204,9 @@ func bootID() string {
 	}
 	return strings.TrimSpace(string(id))
 }
+
+// stateDir is the folder in whose runs this one is.
+func (r *Run) stateDir() string { return filepath.Dir(filepath.Dir(r.Dir)) }
 
 func (r *Run) Backups() string { return filepath.Join(r.Dir, "backups") }
 
@@ -306,7 +309,7 @@ func (r *Run) AsJournalled() error {
 // DigestOf is the digest of a file now, Absent when it is not there, and the
 // error text when it cannot be read (which equals no digest).
 func DigestOf(path string) string {
-	f, err := atomicfile.Read(path)
+	f, err := atomicfile.ReadProgram(path)
 	if err != nil {
 		return err.Error()
 	}
