@@ -49,12 +49,16 @@
 //
 // libcurl from 7.84.0 to 8.4.0, which most git clients of those years have, never
 // ends an upload that flow control stops shortly before its end (curl#12363). So
-// no upload is ever stopped by it: the connection and every stream begin with a
-// window of 2^31-1 bytes, which is given back when half of it is used. What holds
+// none of its uploads is ever stopped by it: the connection and every stream begin
+// with a window of 2^31-1 bytes, which is given back when half of it is used. What holds
 // a client back is TCP: when more than Limits.Ahead bytes of bodies wait for their
 // readers, the connection is Ahead, and its driver receives nothing more until
 // some were consumed. That bounds what is kept, and as long as the connection has
 // one stream, as a push has, it harms nobody.
+//
+// A client that names itself as something else, such as a browser or git-lfs, has
+// many streams and no such fault: at its first request the windows become narrow
+// (below), before it has sent much, and stay so.
 //
 // Where there are others, or after a while, for others may stand behind the
 // unread bytes, the driver has the connection Narrow its windows: SETTINGS takes

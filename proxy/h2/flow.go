@@ -1,7 +1,10 @@
 package h2
 
 import (
+	"bytes"
 	"encoding/binary"
+
+	"bitgate/proxy/h1"
 )
 
 // smallUpdate is what no client gives back a window by, unless to have each byte
@@ -55,6 +58,27 @@ func (c *Conn) moveWindows(by int) {
 }
 
 // How the bodies of requests are held back; the package comment says why.
+
+// meet narrows the windows for good at the first request of a client that names
+// itself and is not built on libcurl.
+func (c *Conn) meet(h *Head) {
+	if c.ordinary || h.mayBeLibcurl() {
+		return
+	}
+	c.ordinary = true
+	c.Narrow()
+}
+
+// mayBeLibcurl reports whether the request may be one of libcurl's, which sends no
+// User-Agent unless its program gives one.
+func (h *Head) mayBeLibcurl() bool {
+	for _, f := range h.Fields {
+		if h1.Is(f.Name, "user-agent") {
+			return bytes.HasPrefix(f.Value, []byte("git/")) || bytes.Contains(bytes.ToLower(f.Value), []byte("curl"))
+		}
+	}
+	return true
+}
 
 // countData counts a DATA frame in the connection's window, and gives it back long
 // before it is used up (RFC 9113, 5.2), whether somebody reads it or not: else
@@ -120,7 +144,7 @@ func (c *Conn) Narrow() {
 
 // widen offers the large windows again, once no stream is open.
 func (c *Conn) widen() {
-	if !c.narrow || len(c.settling) > 0 || c.failed != nil || c.leaving != staying {
+	if !c.narrow || c.ordinary || len(c.settling) > 0 || c.failed != nil || c.leaving != staying {
 		return
 	}
 	c.narrow = false

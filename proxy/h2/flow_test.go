@@ -2,6 +2,7 @@ package h2_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"bitgate/proxy/h2"
@@ -218,6 +219,47 @@ func TestNarrowWindows(t *testing.T) {
 	c.post(7)
 	c.upload(7, 5)
 	c.expect("and so they are")
+}
+
+// Only what may be libcurl needs large windows: whoever names itself otherwise has
+// narrow ones from its first request on.
+func TestWindowsSuitTheClient(t *testing.T) {
+	for agent, narrow := range map[string]bool{
+		"":                                false, // libcurl's own
+		"git/2.39.2":                      false,
+		"curl/8.1.0":                      false,
+		"PycURL/7.45.2 libcurl/7.88.1":    false,
+		"Mozilla/5.0 (X11; Linux x86_64)": true,
+		"git-lfs/3.3.0 (GitHub; linux amd64; go 1.19.8)": true,
+		"Go-http-client/2.0":                             true,
+		"JGit/6.7.0":                                     true,
+	} {
+		c := newClient(t, h2.Limits{})
+		c.framer.WriteSettingsAck()
+		var fields []string
+		if agent != "" {
+			fields = []string{"user-agent", agent}
+		}
+		for id := uint32(1); id < 5; id += 2 {
+			s := c.post(id, fields...)
+			if told := slices.Contains(c.frames(), "SETTINGS"); told != (narrow && id == 1) {
+				t.Errorf("%q, stream %d: told of other windows: %v", agent, id, told)
+			}
+			if id == 1 && narrow {
+				c.framer.WriteSettingsAck()
+				c.send()
+			}
+			s.Respond(200, nil, 0)
+			s.End()
+			s.Release()
+			c.forget()
+		}
+		s := c.post(5, fields...)
+		c.upload(5, 5)
+		if stopped := s.Err() != nil; stopped != narrow {
+			t.Errorf("%q: what it may send at first is bounded: %v", agent, stopped)
+		}
+	}
 }
 
 // A client that sends on although it knows of narrow windows, or never says that it

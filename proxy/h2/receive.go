@@ -337,6 +337,7 @@ func (c *Conn) request(s *Stream, l *list) {
 	h.Refusal = h.refusal(l, l.pseudo[scheme].of(s.head))
 	s.announced, s.headSize = true, 2*len(s.head) // parts are copied
 	c.heads += s.headSize
+	c.meet(h)
 	c.tell(Request, s)
 	if c.block.end {
 		s.endBody()
