@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"bitgate/haproxy/rehearsal"
 )
@@ -38,29 +39,50 @@ func (p *production) patiently(late []wrong, well func([]rehearsal.Request) ([]b
 	return out, nil
 }
 
+// slower is how much longer a late answer may take than the slowest that came.
+const slower = 20
+
+// learn keeps how long the slowest answer took that came: what keeps a busy machine
+// keeps all of them.
+func (p *production) learn(requests []rehearsal.Request, answers []rehearsal.Answer) {
+	for i, a := range answers {
+		if !a.Late() && a.Failed == "" && !requests[i].Banner { // a server that speaks first waits for the client
+			p.slowest = max(p.slowest, a.Took)
+		}
+	}
+}
+
+// enough is how long to wait for an answer that should have come, at least and at most.
+func (p *production) enough(least, most time.Duration) time.Duration {
+	if p.slowest == 0 {
+		return most
+	}
+	return min(max(slower*p.slowest, least), most)
+}
+
 // still keeps what goes wrong again, at least once of some times: a connection may
 // go one way or the other by chance, but a machine that is busy is no finding.
 func (p *production) still(bad []wrong) ([]wrong, error) {
-	var many []rehearsal.Request
-	for i := range again * len(bad) {
-		r := bad[i/again].Request
-		r.Source = other(r.Source, i)
-		many = append(many, r)
-	}
-	if len(bad) == 0 {
-		return nil, nil
-	}
-	answers, err := p.after.live.Ask(many, answerTime)
-	if err != nil {
-		return nil, err
-	}
 	var out []wrong
-	for i, w := range bad {
-		if slices.ContainsFunc(answers[i*again:(i+1)*again], func(a rehearsal.Answer) bool {
-			return p.Bitbucket.Reached(p.after.stage, w.Request, a) != ""
-		}) {
-			out = append(out, w)
+	for round := 0; round < again && len(bad) > 0; round++ {
+		var once []rehearsal.Request
+		for i, w := range bad {
+			w.Source = other(w.Source, round*len(bad)+i)
+			once = append(once, w.Request)
 		}
+		answers, err := p.after.live.Ask(once, answerTime)
+		if err != nil {
+			return nil, err
+		}
+		var well []wrong
+		for i, w := range bad {
+			if p.Bitbucket.Reached(p.after.stage, w.Request, answers[i]) != "" {
+				out = append(out, w)
+			} else {
+				well = append(well, w)
+			}
+		}
+		bad = well
 	}
 	return out, nil
 }

@@ -27,7 +27,7 @@ import (
 	"bitgate/internal/hostport"
 )
 
-// How long one request may take: answerTime, and patience where no answer came
+// How long one request may take: answerTime, and up to patience where no answer came
 // and it is asked again, so that a busy machine is no finding.
 const (
 	answerTime = 2 * time.Second
@@ -51,7 +51,9 @@ func (p *play) ask(requests []rehearsal.Request, limit time.Duration) []rehearsa
 				if late.Load() > workers { // nobody waits as long for each of hundreds
 					wait = min(limit, shortTime)
 				}
-				if answers[i] = p.one(requests[i], wait); answers[i].Late() {
+				began := time.Now()
+				answers[i] = p.one(requests[i], wait)
+				if answers[i].Took = time.Since(began); answers[i].Late() {
 					late.Add(1)
 				}
 			}

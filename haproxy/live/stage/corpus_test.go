@@ -57,6 +57,7 @@ func tlsPort(data []byte) string {
 var owner = regexp.MustCompile(`(?m)^(\s*(?:user|group)\s+)\S+\s*$`)
 
 func corpusFile(t *testing.T, in live.Install, data []byte, listen string) {
+	t.Parallel()
 	dir := folder(t)
 	www := filepath.Join(dir, "www.pem")
 	if err := os.WriteFile(www, bundle(t, "www.example.org", "*.example.org"), 0o600); err != nil {
@@ -83,7 +84,7 @@ func corpusFile(t *testing.T, in live.Install, data []byte, listen string) {
 		t.Fatal(err)
 	}
 	r := stage.Rehearsal{
-		Program: self(t), Bin: in.Bin, Before: []haproxy.Source{src}, After: []haproxy.Source{{Path: src.Path, Data: m.After}},
+		Program: program, Bin: in.Bin, Before: []haproxy.Source{src}, After: []haproxy.Source{{Path: src.Path, Data: m.After}},
 		New:       []stage.File{{Path: pem, Data: bundle(t, "git.example.com")}},
 		Bitbucket: rehearsal.Bitbucket{URL: url, Upstreams: []string{"127.0.0.1:7990"}, Listen: []string{listen}},
 	}.Run(t.Context())

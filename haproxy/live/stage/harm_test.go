@@ -112,14 +112,10 @@ func TestNoHarm(t *testing.T) {
 		New:       []stage.File{{Path: filepath.Join(dir, "git.pem"), Data: bundle(t, "git.example.com")}},
 		Bitbucket: rehearsal.Bitbucket{URL: url, Upstreams: []string{"127.0.0.1:7990"}},
 	}
-	program, err := peers.BuildBitgate(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
 	passed := 0
 	for n := range rounds {
 		if n%(rounds/kills) == 0 {
-			killed(t, program, dir)
+			killed(t, dir)
 			continue
 		}
 		report := r.Run(t.Context())
@@ -248,7 +244,7 @@ func watchAll(t *testing.T, dir string) func() []string {
 
 // killed rehearses in a process that is killed at some point. The suite finds
 // what it leaves running.
-func killed(t *testing.T, program, dir string) {
+func killed(t *testing.T, dir string) {
 	t.Helper()
 	cmd := exec.Command(program, "rehearse", "--haproxy-cfg", filepath.Join(dir, "haproxy.cfg"), "--candidate", filepath.Join(dir, "haproxy.cfg"), "--url", "https://git.example.com/bitbucket")
 	if err := cmd.Start(); err != nil {

@@ -74,6 +74,12 @@ func self(t *testing.T) string {
 // text is that folder.
 func rehearse(t *testing.T, before, after map[string]string, extra map[string]string) rehearsal.Report {
 	t.Helper()
+	return rehearseOn(t, program, before, after, extra)
+}
+
+// rehearseOn is rehearse on the stage of a program.
+func rehearseOn(t *testing.T, program string, before, after map[string]string, extra map[string]string) rehearsal.Report {
+	t.Helper()
 	dir := folder(t)
 	put := func(name string, data []byte) {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
@@ -104,7 +110,7 @@ func rehearse(t *testing.T, before, after map[string]string, extra map[string]st
 		git = bundle(t, strings.Fields(names)...)
 	}
 	r := stage.Rehearsal{
-		Program: self(t), Bin: peers.Path(t, "haproxy"), Before: set(before), After: set(after),
+		Program: program, Bin: peers.Path(t, "haproxy"), Before: set(before), After: set(after),
 		New:       []stage.File{{Path: filepath.Join(dir, "git.pem"), Data: git}},
 		Bitbucket: rehearsal.Bitbucket{URL: url, Upstreams: []string{"127.0.0.1:7990"}},
 	}.Run(t.Context())
@@ -139,7 +145,7 @@ const bitbucket = `backend bitbucket
 func TestOrdinary(t *testing.T) {
 	before := top + "frontend www\n    bind :443 ssl crt DIR/www.pem\n    http-request deny if { path_beg /admin } { hdr(host) -i www.example.org }\n    default_backend site\n" + backends
 	after := top + "frontend www\n    bind :443 ssl crt DIR/www.pem crt DIR/git.pem\n    http-request deny if { path_beg /admin } { hdr(host) -i www.example.org }\n    use_backend bitbucket if { req.hdr(host),field(1,:) -i git.example.com } { path_beg /bitbucket/ }\n    default_backend site\n" + backends + bitbucket
-	r := rehearse(t, map[string]string{"haproxy.cfg": before}, map[string]string{"haproxy.cfg": after}, nil)
+	r := rehearseOn(t, self(t), map[string]string{"haproxy.cfg": before}, map[string]string{"haproxy.cfg": after}, nil)
 	if !r.Rehearsed || !r.OK() {
 		t.Errorf("not passed: %+v", r)
 	}
@@ -215,6 +221,7 @@ func TestFaults(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			head, site := tt.top, backends
 			if head == "" {
 				head = top
@@ -265,6 +272,7 @@ func TestNobodyListened(t *testing.T) {
 	stock := strings.Replace(top, "maxconn 100", "stats socket /run/haproxy/admin.sock mode 660 level admin\n    chroot /var/lib/haproxy", 1)
 	for name, before := range map[string]string{"socket": stock, "nothing": top, "backends": top + backends, "UNIX socket": top + "frontend local\n    bind /run/local.sock\n    default_backend site\n" + backends} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			after := before + "frontend git\n    bind :443 ssl crt DIR/git.pem\n    default_backend bitbucket\n" + bitbucket
 			r := rehearse(t, map[string]string{"haproxy.cfg": before}, map[string]string{"haproxy.cfg": after}, nil)
 			if !r.Rehearsed || !r.OK() || r.Others != 0 {
@@ -287,6 +295,7 @@ func TestListedAddresses(t *testing.T) {
 		"git":     "    acl lan src 10.0.0.0/8\n    http-request deny if { path_sub .git } !lan\n",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			fill := func(text string) string { return strings.Replace(text, "%s", rule, 1) }
 			r := rehearse(t, map[string]string{"haproxy.cfg": top + fill(front) + backends}, map[string]string{"haproxy.cfg": top + fill(joined) + backends + bitbucket},
 				map[string]string{"lan.lst": "10.0.0.0/8\n", "lan.map": "10.0.0.0/8 yes\n"})
