@@ -1,6 +1,8 @@
 package setup
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 
 	"bitgate/bitbucket"
@@ -9,6 +11,7 @@ import (
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/internal/splice"
+	"bitgate/setup/redact"
 )
 
 // Build makes the plan from facts and resolved answers. It is pure: the same
@@ -146,10 +149,11 @@ func (b *builder) fileChange(phase Phase, file atomicfile.File, after []byte, sp
 	if len(splices) == 0 {
 		return nil
 	}
-	before := file.DigestOrAbsent()
-	if prev, ok := b.edited[file.Path]; ok {
-		before = atomicfile.Digest(prev)
+	before, now := file.DigestOrAbsent(), b.current(file)
+	if _, ok := b.edited[file.Path]; ok {
+		before = atomicfile.Digest(now)
 	}
+	splices = b.untold(file.Path, now, splices)
 	if b.edited == nil {
 		b.edited = map[string][]byte{}
 	}
@@ -159,6 +163,26 @@ func (b *builder) fileChange(phase Phase, file atomicfile.File, after []byte, sp
 		edit.Mode, edit.UID, edit.GID = 0o644, -1, -1
 	}
 	return &Change{Phase: phase, File: edit}
+}
+
+// untold takes out of splices what others may not see of the file as it is.
+func (b *builder) untold(path string, now []byte, splices []splice.Splice) []splice.Splice {
+	kind := redact.KindOf(path)
+	if slices.ContainsFunc(b.f.HAProxyFiles, func(f atomicfile.File) bool { return f.Path == path }) {
+		kind = redact.HAProxy
+	}
+	if kind == redact.XML { // attributes that bitgate manages, and no others
+		return splices
+	}
+	out := slices.Clone(splices)
+	for i, s := range out {
+		first := bytes.LastIndexByte(now[:s.Offset], '\n') + 1
+		whole := string(now[first : s.Offset+len(s.Old)])
+		if s.Old != "" && strings.Join(redact.Lines(kind, whole), "\n") != whole {
+			out[i] = s.Untold()
+		}
+	}
+	return out
 }
 
 // current returns the bytes of a file as the changes so far leave them.

@@ -1,13 +1,16 @@
 package setup
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
 
+	"bitgate/haproxy"
 	"bitgate/internal/pattern"
 	"bitgate/internal/printable"
+	"bitgate/setup/redact"
 )
 
 // FileDiff is one file before and after all changes of the plan.
@@ -27,67 +30,112 @@ func Diffs(f Facts, p Plan) []FileDiff {
 		if err != nil {
 			continue // a stale plan: apply says so, with the reason
 		}
-		out = append(out, FileDiff{Path: path, Unified: unified(path, string(before), string(after), true)})
+		d := diff{kind: p.kindOf(path), before: string(before), after: string(after)}
+		d.ours = p.written(path, before, d.before)
+		out = append(out, FileDiff{Path: path, Unified: d.unified(path)})
 	}
 	return out
 }
 
-// Unified is a diff for people of what others have changed: values are hidden (see
-// hide), and what a terminal would obey is written out.
-func Unified(path string, before, after []byte) string {
-	return unified(path, string(before), string(after), false)
+// Unified is a diff for people of what others have changed in a file of the plan:
+// values are hidden (see redact), and what a terminal would obey is written out.
+func (p Plan) Unified(path string, before, after []byte) string {
+	d := diff{kind: p.kindOf(path), before: string(before), after: string(after)}
+	return d.unified(path)
+}
+
+func (p Plan) kindOf(path string) redact.Kind {
+	if slices.Contains(p.Run.HAProxyFiles, path) {
+		return redact.HAProxy
+	}
+	return redact.KindOf(path)
+}
+
+// written are the lines of a file after the plan, by index, all of whose bytes are
+// bitgate's and that were not there before.
+func (p Plan) written(path string, data []byte, before string) map[int]bool {
+	mine := make([]bool, len(data))
+	for _, r := range p.Ordered() {
+		e := p.At(r).File
+		if e == nil || e.Path != path {
+			continue
+		}
+		var text []byte
+		var marks []bool
+		at := 0
+		for _, s := range e.Splices {
+			text, marks = append(text, data[at:s.Offset]...), append(marks, mine[at:s.Offset]...)
+			text, marks = append(text, s.New...), append(marks, slices.Repeat([]bool{true}, len(s.New))...)
+			at = s.End()
+		}
+		data, mine = append(text, data[at:]...), append(marks, mine[at:]...)
+	}
+	known := map[string]bool{}
+	for line := range strings.SplitSeq(before, "\n") {
+		known[line] = true
+	}
+	ours := map[int]bool{}
+	at := 0
+	for i, line := range strings.Split(string(data), "\n") {
+		if !known[line] && !slices.Contains(mine[at:at+len(line)], false) {
+			ours[i] = true
+		}
+		at += len(line) + 1
+	}
+	return ours
+}
+
+// diff is one that is still to be made.
+type diff struct {
+	kind          redact.Kind
+	before, after string
+	ours          map[int]bool // lines of after that bitgate writes
+}
+
+// shown are the lines as they are shown. A line of ours is, whole, unless the
+// administrator's text may be in it: one that became a comment, or a key whose value
+// was left alone.
+func (d diff) shown(text string, ours map[int]bool) []string {
+	lines := redact.Lines(d.kind, text)
+	if len(ours) == 0 {
+		return lines
+	}
+	for i, line := range strings.Split(text, "\n") {
+		if !ours[i] {
+			continue
+		}
+		switch d.kind {
+		case redact.XML:
+		case redact.Properties:
+			if strings.HasPrefix(line, "#") {
+				lines[i] = line
+			}
+		default:
+			if !haproxy.Adopted(line) {
+				lines[i] = line
+			}
+		}
+	}
+	return lines
 }
 
 // hunk is the head of a part of a diff: where it begins in both files.
 var hunk = pattern.Lazy(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@`)
 
-// needed are the lines of both files that a diff shows, by index.
-func needed(diff string) (was, is map[int]bool) {
-	was, is = map[int]bool{}, map[int]bool{}
-	from, to := 0, 0
-	for line := range strings.Lines(diff) {
-		m := hunk().FindStringSubmatch(line)
-		switch {
-		case m != nil:
-			from, _ = strconv.Atoi(m[1])
-			to, _ = strconv.Atoi(m[2])
-			from, to = max(from, 1), max(to, 1)
-		case from+to == 0 || line[0] == '\\':
-		case line[0] == '+':
-			is[to-1] = true
-			to++
-		case line[0] == '-':
-			was[from-1] = true
-			from++
-		default:
-			was[from-1], is[to-1] = true, true
-			from++
-			to++
-		}
-	}
-	return was, is
-}
-
-// unified makes a diff and then hides what is the administrator's in it: before,
-// a changed value would be hidden on both sides and the change with it. own says
-// that new lines are bitgate's.
-func unified(path, before, after string, own bool) string {
-	diff := udiff.Unified(path, path+" (after)", before, after)
-	wasNeeded, isNeeded := needed(diff)
-	was, is := hide(path, before, wasNeeded), hide(path, after, isNeeded)
-	known := map[string]bool{}
-	for line := range strings.SplitSeq(before, "\n") {
-		known[line] = true
-	}
+// unified makes the diff and then hides what is the administrator's in it: before,
+// a changed value would be hidden on both sides and the change with it.
+func (d diff) unified(path string) string {
+	was, is := d.shown(d.before, nil), d.shown(d.after, d.ours)
 	var out strings.Builder
 	from, to := 0, 0
-	pick := func(lines []string, n int) string {
-		if n < 1 || n > len(lines) {
-			return hidden
+	pick := func(lines []string, n *int) string {
+		*n++
+		if *n > len(lines)+1 {
+			return redact.Hidden
 		}
-		return lines[n-1]
+		return lines[*n-2]
 	}
-	for line := range strings.Lines(diff) {
+	for line := range strings.Lines(udiff.Unified(path, path+" (after)", d.before, d.after)) {
 		text, end := strings.CutSuffix(line, "\n")
 		switch m := hunk().FindStringSubmatch(text); {
 		case m != nil:
@@ -97,19 +145,12 @@ func unified(path, before, after string, own bool) string {
 			from, to = max(from, 1), max(to, 1)
 		case from+to == 0, strings.HasPrefix(text, "\\"): // the head; "\ No newline at end of file"
 		case strings.HasPrefix(text, "+"):
-			if own && !known[text[1:]] {
-				text = "+" + mask(text[1:]) // a line of somebody's that became a comment may hold a secret
-			} else {
-				text = "+" + pick(is, to)
-			}
-			to++
+			text = "+" + pick(is, &to)
 		case strings.HasPrefix(text, "-"):
-			text = "-" + pick(was, from)
-			from++
+			text = "-" + pick(was, &from)
 		default:
-			text = " " + pick(was, from)
+			text = " " + pick(is, &to)
 			from++
-			to++
 		}
 		out.WriteString(text)
 		if end {

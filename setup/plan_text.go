@@ -49,7 +49,7 @@ func (e *FileEdit) text() string {
 	var keys []string
 	added, removed, onlyKeys := 0, 0, strings.HasSuffix(e.Path, ".properties")
 	for _, s := range e.Splices {
-		removed += lineCount(s.Old)
+		removed += lineCount(s.Old) + s.Lines
 		for line := range strings.Lines(s.New) {
 			added++
 			line = strings.TrimSpace(line)

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"strings"
+	"sync"
 	"text/template"
 )
 
@@ -37,3 +38,28 @@ func HAProxyText() string {
 	}
 	return string(text)
 }
+
+// lines are those of all templates that are the same for everybody.
+var lines = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
+	files, err := texts.ReadDir(".")
+	if err != nil {
+		panic(err) // they are embedded
+	}
+	for _, f := range files {
+		text, err := texts.ReadFile(f.Name())
+		if err != nil {
+			panic(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if line = strings.TrimSpace(line); line != "" && !strings.Contains(line, "{{") {
+				all[line] = true
+			}
+		}
+	}
+	return all
+})
+
+// Writes reports whether a line, however indented, is one that a template writes to
+// the letter: then it holds nothing of anybody's.
+func Writes(line string) bool { return lines()[strings.TrimSpace(line)] }

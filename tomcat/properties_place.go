@@ -94,3 +94,6 @@ func (p *Properties) endsWithBlock() bool {
 	return string(p.src[c.at:c.end]) == blockTitle && strings.HasSuffix(tail, eol) &&
 		!strings.Contains(tail, eol+eol) && !strings.Contains(tail, `\`+eol)
 }
+
+// OwnComment reports whether a line of a properties file is a comment of bitgate's.
+func OwnComment(line string) bool { return line == blockTitle }

@@ -18,7 +18,8 @@ var layers = map[string][]string{
 	"doctor":             {"doctor/local", "bitbucket", "certs/renewal"},
 	"doctor/local":       {"bitbucket", "tomcat", "haproxy", "haproxy/live", "nginx"},
 	"nginx":              {},
-	"setup":              {"tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
+	"setup":              {"setup/redact", "tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
+	"setup/redact":       {"haproxy", "proxy/config", "tomcat"},
 	"setup/journal":      {"setup"},
 	"setup/detect":       {"setup", "setup/journal", "tomcat", "bitbucket", "haproxy", "haproxy/live", "certs", "certs/acme", "certs/store"},
 	"setup/check":        {"haproxy/live/stage", "haproxy/rehearsal", "setup", "setup/journal", "bitbucket", "tomcat", "haproxy", "haproxy/live", "certs"},
@@ -63,7 +64,7 @@ var layers = map[string][]string{
 // pure packages touch no file, network or process, and import of ours only what
 // does not either, or pureNames.
 var pure = []string{
-	"setup", "certs/renewal", "certs/keystore", "tomcat", "haproxy", "haproxy/rehearsal", "nginx", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "interview", "wizard",
+	"setup", "setup/redact", "certs/renewal", "certs/keystore", "tomcat", "haproxy", "haproxy/rehearsal", "nginx", "proxy/config", "proxy/h1", "proxy/h2", "proxy/limit", "proxy/metrics", "proxy/pool", "proxy/record", "proxy/rules", "templates", "interview", "wizard",
 	"internal/edge", "internal/fieldnames", "internal/hostport", "internal/node", "internal/pattern", "internal/printable", "internal/problem", "internal/publicurl", "internal/splice",
 }
 

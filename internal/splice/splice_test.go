@@ -24,7 +24,7 @@ func TestApply(t *testing.T) {
 }
 
 func TestJSONKeepsEveryByte(t *testing.T) {
-	for _, s := range []Splice{{3, "a\r\nb", "ü\x00"}, {0, "\xe4\xff", "plain"}} {
+	for _, s := range []Splice{{Offset: 3, Old: "a\r\nb", New: "ü\x00"}, {Offset: 0, Old: "\xe4\xff", New: "plain"}, Splice{Offset: 1, Old: "a\nb", New: "c"}.Untold()} {
 		text, err := json.Marshal(s)
 		if err != nil {
 			t.Fatal(err)
@@ -33,5 +33,23 @@ func TestJSONKeepsEveryByte(t *testing.T) {
 		if err := json.Unmarshal(text, &back); err != nil || back != s {
 			t.Errorf("%+v -> %s -> %+v, %v", s, text, back, err)
 		}
+	}
+}
+
+// TestUntold: an edit that does not tell what it replaces is the same edit.
+func TestUntold(t *testing.T) {
+	src := []byte("port=7990\nsecret=x\nlast\n")
+	s := Splice{Offset: 10, Old: "secret=x\nla", New: "a=b\nfir"}
+	u := s.Untold()
+	told, err := Apply(src, []Splice{s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	untold, err := Apply(src, []Splice{u})
+	if err != nil || string(untold) != string(told) || u.Old != "" || u.Lines != 2 {
+		t.Errorf("%+v: %q, %v; not %q", u, untold, err, told)
+	}
+	if _, err := Apply(src[:12], []Splice{u}); err == nil {
+		t.Error("beyond the end: no error")
 	}
 }

@@ -130,3 +130,8 @@ func (c Config) Marshal() ([]byte, error) {
 	}
 	return out.Bytes(), enc.Close()
 }
+
+// OwnComment reports whether a line is of the comment that Marshal writes.
+func OwnComment(line string) bool {
+	return strings.HasPrefix(line, "#") && strings.Contains(header, line+"\n")
+}

@@ -220,5 +220,5 @@ func (r *Run) foreignDiff(saved savedFile) string {
 	if err != nil {
 		return "(" + err.Error() + ")\n"
 	}
-	return setup.Unified(saved.Path, after, now.Data)
+	return r.Plan.Unified(saved.Path, after, now.Data)
 }

@@ -1,0 +1,134 @@
+// Package redact shows configuration files to others than their administrator:
+// in diffs, in reports. Which value is a secret nobody can tell by its name, so of
+// every kind of file it is known what is shown: what bitgate manages and what cannot
+// be a credential. Of all else the key is shown and a mark for the value, and of
+// comments and free text of others nothing. Pure.
+package redact
+
+import (
+	"cmp"
+	"path/filepath"
+	"strings"
+
+	"bitgate/haproxy"
+	"bitgate/internal/pattern"
+	"bitgate/templates"
+)
+
+// Hidden stands for what is not shown.
+const Hidden = "********"
+
+// Kind is how a file is read.
+type Kind int
+
+// Kinds of files.
+const (
+	Other       Kind = iota // of which nothing is known
+	Properties              // bitbucket.properties
+	XML                     // server.xml
+	HAProxy                 // haproxy.cfg
+	Proxy                   // proxy.yaml
+	Unit                    // of systemd, and drop-ins
+	Environment             // NAME=value, for systemd or a shell
+)
+
+// KindOf tells it by a file's name. HAProxy's files may have any; those that are
+// known as such are named by the caller.
+func KindOf(path string) Kind {
+	switch ext := filepath.Ext(path); ext {
+	case ".properties":
+		return Properties
+	case ".xml":
+		return XML
+	case ".cfg":
+		return HAProxy
+	case ".yaml", ".yml":
+		return Proxy
+	case ".service", ".timer", ".socket", ".slice", ".mount", ".path", ".target":
+		return Unit
+	case ".conf":
+		if strings.HasSuffix(filepath.Dir(path), ".d") && KindOf(strings.TrimSuffix(filepath.Dir(path), ".d")) == Unit {
+			return Unit
+		}
+	case ".env":
+		return Environment
+	}
+	switch filepath.Base(filepath.Dir(path)) {
+	case "default", "sysconfig", "conf.d":
+		return Environment
+	}
+	return Other
+}
+
+// Lines are the lines of a text as they are shown, one for one.
+func Lines(kind Kind, text string) []string {
+	switch kind {
+	case Properties:
+		return properties(text)
+	case XML:
+		return strings.Split(xml(text), "\n")
+	case Proxy:
+		return proxy(text)
+	case Unit:
+		return unit(text)
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		switch kind {
+		case HAProxy:
+			lines[i] = haproxy.Shown(line)
+		case Environment:
+			lines[i] = environment(line)
+		default:
+			lines[i] = other(line)
+		}
+	}
+	return lines
+}
+
+// ours is a command of bitgate's as units, hooks and crontabs have it.
+var ours = pattern.Lazy(`^(?:exec )?[+\-!@:]*(?:"/[^"]*"|'/[^']*'|/\S*) (?:proxy|cert renew|cert deploy)(?: --replace| --stopping| --(?:config|state-dir) (?:"/[^"]*"|'/[^']*'|/\S*))*$`)
+
+// other shows what bitgate itself writes.
+func other(line string) string {
+	if bare := strings.TrimSpace(line); bare == "" || bare == "#!/bin/sh" || templates.Writes(line) || ours().MatchString(bare) {
+		return line
+	}
+	return indent(line) + Hidden + end(line)
+}
+
+var variable = pattern.Lazy(`^\s*(?:export\s+)?[A-Za-z_]\w*=`)
+
+func environment(line string) string {
+	bare := strings.TrimSpace(line)
+	if bare == "" || templates.Writes(line) {
+		return line
+	}
+	if strings.HasPrefix(bare, "#") {
+		return indent(line) + "# " + Hidden + end(line)
+	}
+	return cmp.Or(variable().FindString(line), indent(line)) + Hidden + end(line)
+}
+
+func indent(line string) string { return line[:len(line)-len(strings.TrimLeft(line, " \t\f"))] }
+
+// end is the carriage return that ends a line.
+func end(line string) string {
+	if strings.HasSuffix(line, "\r") {
+		return "\r"
+	}
+	return ""
+}
+
+// oneWord reports whether a value is one, as everything that bitgate manages is.
+func oneWord(value string) bool {
+	return strings.IndexFunc(value, func(r rune) bool { return r <= ' ' || r == '\\' }) < 0
+}
+
+func words(text string) map[string]bool {
+	all := map[string]bool{}
+	for _, w := range strings.Fields(text) {
+		all[w] = true
+	}
+	return all
+}
