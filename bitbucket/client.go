@@ -54,7 +54,7 @@ func NewClient(base string, o Options) (*Client, error) {
 	}
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
 	if o.CAFile != "" {
-		if tlsConfig.RootCAs, err = rootsWith(o.CAFile); err != nil {
+		if tlsConfig.RootCAs, err = Roots(o.CAFile); err != nil {
 			return nil, err
 		}
 	}
@@ -84,7 +84,9 @@ func parseBase(base string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: path}, nil
 }
 
-func rootsWith(file string) (*x509.CertPool, error) {
+// Roots are the system's authorities and those of a PEM file, which nobody but
+// trusted users can have written.
+func Roots(file string) (*x509.CertPool, error) {
 	pem, err := trusted.ReadFile("the CA file", file, maxAnswer)
 	var told *problem.Error
 	if errors.As(err, &told) {

@@ -11,10 +11,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
+	"bitgate/bitbucket"
 	"bitgate/internal/hostport"
 )
 
@@ -44,24 +44,9 @@ func (h *handshake) trusted() bool { return h.err == nil && h.chainErr == nil &&
 func newProbe(t Target) *probe {
 	p := &probe{t: t}
 	if t.CAFile != "" {
-		p.extra, p.caErr = poolWith(t.CAFile)
+		p.extra, p.caErr = bitbucket.Roots(t.CAFile)
 	}
 	return p
-}
-
-func poolWith(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no PEM certificate", file)
-	}
-	return pool, nil
 }
 
 func (p *probe) close() {
