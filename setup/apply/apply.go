@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bitgate/bitbucket"
+	"bitgate/haproxy/live/stage"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
@@ -34,7 +35,8 @@ type Applier struct {
 	// leaves it to the limits of single requests.
 	Timeout time.Duration
 
-	untimed *problem.Finding // why the timer that renews the certificate does not run
+	noticed    []problem.Finding // what a person is told and the run stands with
+	neighbours *stage.Neighbours // nil until HAProxy is reloaded
 }
 
 func (a *Applier) now() time.Time {

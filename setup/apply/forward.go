@@ -37,6 +37,9 @@ func (a *Applier) forward(ctx context.Context, r *journal.Run, again bool) (setu
 			err = a.proveServed(ctx, r.Plan.Served)
 		}
 		if err == nil {
+			err = a.askNeighbours(ctx, r.Plan)
+		}
+		if err == nil {
 			break
 		}
 		switch a.decide(ctx, r.Plan, err) {
@@ -47,7 +50,7 @@ func (a *Applier) forward(ctx context.Context, r *journal.Run, again bool) (setu
 			if cerr != nil {
 				return res, cerr
 			}
-			return res, problem.Wrap(err, "the changes were kept although the front does not answer", "", "bitgate undo "+r.ID+" takes them back").WithKind(problem.Verify)
+			return res, problem.Wrap(err, "the changes were kept although the front does not answer as it should", "", "bitgate undo "+r.ID+" takes them back").WithKind(problem.Verify)
 		}
 		return a.failed(ctx, r, err)
 	}
@@ -140,10 +143,7 @@ func (a *Applier) commit(ctx context.Context, r *journal.Run) (setup.Result, err
 	if err := journal.Prune(a.disk(), a.StateDir); err != nil {
 		a.tell(setup.Event{Kind: setup.EventLog, Change: -1, Text: "old runs could not be removed: " + err.Error()})
 	}
-	notes := r.Plan.Notes
-	if a.untimed != nil {
-		notes = append(slices.Clone(notes), *a.untimed)
-	}
+	notes := slices.Concat(r.Plan.Notes, a.noticed)
 	return setup.Result{
 		Run: r.ID, State: setup.RunCommitted, Changes: len(r.Plan.Ordered()), Pending: a.pending(r.Plan),
 		Backups: r.Backups(), Notes: notes,

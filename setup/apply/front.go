@@ -43,6 +43,7 @@ func (a *Applier) serveFront(ctx context.Context, p setup.Plan, i int, s *setup.
 				return err
 			}
 		}
+		a.meetNeighbours(p, s)
 		if err := a.reloadHAProxy(ctx, p, i, s, p.Served); err != nil || p.Answers.Front != setup.FrontTomcat {
 			return err
 		}
@@ -58,11 +59,12 @@ func (a *Applier) startTimer(ctx context.Context, i int, s *setup.ServiceChange)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	a.untimed = &problem.Finding{
+	untimed := problem.Finding{
 		ID: "renewal", Level: problem.Warn, Found: "the timer that renews the certificate does not run: " + strings.Join(problem.Explain(err).Found, ": "),
 		Why: "the front serves a copy, and a renewed certificate would not reach it", Do: "systemctl enable --now " + s.Control.Name + ", or have bitgate cert renew run every hour",
 	}
-	a.tell(setup.Event{Kind: setup.EventLog, Change: i, Text: a.untimed.Found})
+	a.noticed = append(a.noticed, untimed)
+	a.tell(setup.Event{Kind: setup.EventLog, Change: i, Text: untimed.Found})
 	return nil
 }
 

@@ -24,7 +24,7 @@ func TestTimerThatDoesNotStartIsTold(t *testing.T) {
 	if err := a.serveFront(t.Context(), setup.Plan{}, 0, s); err != nil {
 		t.Fatalf("the run ends by it: %v", err)
 	}
-	if f := a.untimed; f == nil || !strings.Contains(f.Found, "does not run") || !strings.Contains(f.Do, "systemctl enable --now bitgate-renew.timer") {
+	if f := a.noticed; len(f) != 1 || !strings.Contains(f[0].Found, "does not run") || !strings.Contains(f[0].Do, "systemctl enable --now bitgate-renew.timer") {
 		t.Errorf("it is told as %+v", f)
 	}
 	stopped, stop := context.WithCancel(t.Context())

@@ -28,22 +28,30 @@ func rehearse(ctx context.Context, f setup.Facts, p setup.Plan, present, set, ex
 	for _, e := range extra {
 		r.New = append(r.New, stage.File(e))
 	}
-	a := p.Answers
-	r.Bitbucket = rehearsal.Bitbucket{URL: a.URL, Listen: a.Listen, OldPath: a.RedirectOldPath, Names: slices.Concat(a.RedirectHosts, a.ServeHosts), ClientCA: a.ClientCA, Thumbprint: setup.Thumbprint(f, a)}
-	r.Bitbucket.Upstreams = []string{strings.TrimPrefix(a.Upstream, "http://")}
-	if !a.Skips(setup.StepSSH) {
-		r.Bitbucket.SSHListen, r.Bitbucket.SSHUpstream = a.SSHListen, []string{a.SSHUpstream}
-	}
-	for i, n := range a.NodeList() {
-		if i == 0 {
-			r.Bitbucket.Upstreams, r.Bitbucket.SSHUpstream = nil, nil
-		}
-		r.Bitbucket.Upstreams = append(r.Bitbucket.Upstreams, n.Address)
-		r.Bitbucket.SSHUpstream = append(r.Bitbucket.SSHUpstream, n.At(a.SSHUpstream))
-	}
+	r.Bitbucket = Bitbucket(p.Answers)
+	r.Bitbucket.Thumbprint = setup.Thumbprint(f, p.Answers)
 	report := r.Run(ctx)
 	report.HTTP2 = nil // the plan's notes say so
 	return report.List(p.Answers.Accept...)
+}
+
+// Bitbucket is what the answers say of it to whoever asks a front for it and for others.
+func Bitbucket(a setup.Answers) rehearsal.Bitbucket {
+	b := rehearsal.Bitbucket{
+		URL: a.URL, Listen: a.Listen, OldPath: a.RedirectOldPath, Names: slices.Concat(a.RedirectHosts, a.ServeHosts), ClientCA: a.ClientCA,
+		Upstreams: []string{strings.TrimPrefix(a.Upstream, "http://")},
+	}
+	if !a.Skips(setup.StepSSH) {
+		b.SSHListen, b.SSHUpstream = a.SSHListen, []string{a.SSHUpstream}
+	}
+	for i, n := range a.NodeList() {
+		if i == 0 {
+			b.Upstreams, b.SSHUpstream = nil, nil
+		}
+		b.Upstreams = append(b.Upstreams, n.Address)
+		b.SSHUpstream = append(b.SSHUpstream, n.At(a.SSHUpstream))
+	}
+	return b
 }
 
 func sources(set []live.Candidate) []haproxy.Source {

@@ -153,8 +153,11 @@ func (r *recorders) add(a rehearsal.Arrival) int {
 	return len(r.arrivals)
 }
 
-// arrival is the one with a number, nil when there is none.
+// arrival is the one with a number, nil when there is none, and where nothing is recorded.
 func (r *recorders) arrival(number int) *rehearsal.Arrival {
+	if r == nil {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if number < 1 || number > len(r.arrivals) {
