@@ -20,6 +20,9 @@ func ParseSet(set []Source) Config {
 	return c
 }
 
+// Files are those of the set, in load order.
+func (c Config) Files() []*File { return c.files }
+
 // check refuses a set whose marker comments do not make one region.
 func (c Config) check() error {
 	ours := ""

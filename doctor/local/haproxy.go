@@ -3,11 +3,13 @@ package local
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"bitgate/haproxy"
 	"bitgate/haproxy/live"
 	"bitgate/internal/hostport"
 )
@@ -28,20 +30,24 @@ func readHAProxy(ctx context.Context, w Where, h holder, s *Site) {
 			s.Reload = haReload(w.Proc, h.pid)
 		}
 	}
-	var sections []*haSection
+	var set []haproxy.Source
 	for _, path := range files {
 		data, err := readFile(path)
 		if err != nil {
 			s.Doubt = err.Error()
 			return
 		}
-		sections = append(sections, haSections(path, data)...)
+		set = append(set, haproxy.Source{Path: path, Data: data})
+	}
+	var sections []*haSection
+	for _, f := range haproxy.ParseSetFor(set, haEnvironment(w, h, files)).Files() {
+		sections = append(sections, haSections(f)...)
 	}
 	inherit(sections)
 	c := haConfig{sections: sections, w: w}
 	front := c.frontend()
 	if front == nil {
-		s.Doubt = fmt.Sprintf("%s binds nothing on port %d", s.Config, w.URL.Port())
+		s.Doubt = fmt.Sprintf("%s binds nothing on port %d", strings.Join(files, ", "), w.URL.Port())
 		return
 	}
 	backs := c.backends(front)
@@ -66,11 +72,8 @@ func haReload(proc string, pid int) string {
 }
 
 func haFiles(ctx context.Context, w Where, h holder) []string {
-	if w.HAProxyCfg != "" && h.program != "haproxy" {
-		return cfgFiles("", w.HAProxyCfg)
-	}
 	var out []string
-	for i := 1; i < len(h.args); i++ {
+	for i := 1; h.program == "haproxy" && i < len(h.args); i++ {
 		if h.args[i] == "--" { // files follow
 			for _, f := range h.args[i+1:] {
 				out = append(out, cfgFiles(h.dir, f)...)
@@ -86,7 +89,18 @@ func haFiles(ctx context.Context, w Where, h holder) []string {
 		return out
 	}
 	in, _ := live.Detect(ctx, live.Search{Cfg: w.HAProxyCfg, Root: w.Root}) // also without a program there are files
-	return in.Files
+	return slices.DeleteFunc(in.Files, func(path string) bool {             // the one of a folder that would be bitgate's
+		_, err := os.Stat(path)
+		return filepath.Base(path) == haproxy.OwnFile && err != nil
+	})
+}
+
+// haEnvironment is what HAProxy reads variables from: the process's, else its unit's.
+func haEnvironment(w Where, h holder, files []string) []string {
+	if data, err := os.ReadFile(filepath.Join(w.Proc, strconv.Itoa(h.pid), "environ")); err == nil && h.pid > 0 {
+		return strings.Split(string(data), "\x00")
+	}
+	return live.ServiceOfSet(w.Root, files).Env
 }
 
 // cfgFiles are the files of one -f: of a folder those that end in .cfg (manual, 3).

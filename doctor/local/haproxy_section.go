@@ -40,8 +40,7 @@ func (l haLine) starts(words ...string) bool {
 	return len(l.words) >= len(words) && slices.Equal(l.words[:len(words)], words)
 }
 
-func haSections(path string, data []byte) []*haSection {
-	f := haproxy.Parse(data)
+func haSections(f *haproxy.File) []*haSection {
 	first := map[int]haproxy.Section{}
 	for _, s := range f.Sections {
 		first[s.First] = s
@@ -51,7 +50,7 @@ func haSections(path string, data []byte) []*haSection {
 		if len(l.Words) == 0 {
 			continue
 		}
-		line := haLine{Place: Place{path, i + 1}, text: strings.TrimSpace(string(l.Raw))}
+		line := haLine{Place: Place{f.Path, i + 1}, text: strings.TrimSpace(string(l.Raw))}
 		for _, word := range l.Words {
 			line.words = append(line.words, word.Text)
 		}

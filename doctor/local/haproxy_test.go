@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"bitgate/internal/publicurl"
 )
 
 // What bitgate itself writes is no cause of any failure, in any version of HAProxy.
@@ -39,5 +41,41 @@ func TestBrokenLinesAreRead(t *testing.T) {
 	s, _ := site(t, "https://git.example.com", "haproxy.cfg", "defaults\n    option\nfrontend f\n    bind :443\n    bind\n    acl\n    use_backend\n    timeout\n    http-request\n    http-request del-header\n    default_backend b\nbackend b\n    server\n    cookie\n    option httpchk\n    http-check send meth GET uri\n")
 	if s.Doubt != "" || len(s.Servers) != 1 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// The set is judged as the service loads it: haproxy.cfg, the folder beside it and the
+// variables of its unit, whether the file of a run is named or not, and whether it runs.
+func TestSetOfTheService(t *testing.T) {
+	const unit = "[Service]\nEnvironment=PORT=443\nEnvironmentFile=/etc/default/haproxy\nExecStart=/usr/sbin/haproxy -Ws -f /etc/haproxy/haproxy.cfg $EXTRAOPTS\n"
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"lib/systemd/system/haproxy.service": unit,
+		"etc/default/haproxy":                "EXTRAOPTS='-f /etc/haproxy/conf.d'\n",
+		"etc/haproxy/haproxy.cfg":            "global\n    maxconn 100\ndefaults\n    mode http\n    timeout client 7s\n",
+		"etc/haproxy/conf.d/20-wiki.cfg":     "frontend www\n    bind \"*:${PORT}\"\n    use_backend bitgate_bitbucket if { path_beg /bitbucket/ }\n    default_backend wiki\nbackend wiki\n    server self 127.0.0.1:9000\n",
+		"etc/haproxy/conf.d/zz-bitgate.cfg":  "backend bitgate_bitbucket\n    timeout server 9s\n    server bitbucket01 127.0.0.1:7990\n",
+	} {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	url, err := publicurl.Parse("https://git.example.com/bitbucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cfg := range []string{"", "etc/haproxy/haproxy.cfg", "etc/haproxy/conf.d/zz-bitgate.cfg"} {
+		w := Where{URL: url, Root: root, Proc: t.TempDir(), Front: "haproxy"}
+		if cfg != "" {
+			w.HAProxyCfg = filepath.Join(root, cfg)
+		}
+		s := Look(t.Context(), w).Site
+		if s.Doubt != "" || len(s.Servers) != 1 || s.Servers[0].Value != "127.0.0.1:7990" || s.Client.Value != "7s" || s.Read.Value != "9s" {
+			t.Errorf("%q is judged as %q, %+v, client %v, server %v", cfg, s.Doubt, s.Servers, s.Client, s.Read)
+		}
 	}
 }

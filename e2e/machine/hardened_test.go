@@ -69,13 +69,34 @@ func TestHardenedHAProxy(t *testing.T) {
 	s.until("the wiki", wiki)
 	before := s.files()
 
+	s.inSandbox(wiki)
+	s.as(before)
+
+	// A chroot that HAProxy enters as that user.
+	s.Write(t, "/etc/haproxy/haproxy.cfg", []byte(strings.Replace(hardenedMain, "global\n", "global\n    chroot /var/lib/haproxy\n", 1)), 0o644)
+	s.Write(t, "/etc/systemd/system/haproxy.service.d/hardened.conf", []byte(strings.ReplaceAll(hardened, "CAP_NET_BIND_SERVICE\n", "CAP_NET_BIND_SERVICE CAP_SYS_CHROOT\n")), 0o644)
+	s.Run(t, "systemctl", "daemon-reload")
+	s.Run(t, "systemctl", "restart", "haproxy")
+	s.until("the wiki", wiki)
+	before = s.files()
+	s.inSandbox(wiki)
+	s.as(before)
+}
+
+// inSandbox sets HAProxy up where its service is a user of its own, and takes it back.
+func (s site) inSandbox(wiki func() bool) {
+	t := s.t
+	t.Helper()
 	setup := []string{
-		"bitgate", "apply", "--yes", "--front", "haproxy", "--url", public, "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem",
+		"apply", "--yes", "--front", "haproxy", "--url", public, "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem",
 		"--ca-file", "/root/ca.pem", "--admin-user", "admin", "--admin-password-file", "/root/password", "--restart-timeout", "2m",
 	}
-	out, _ := s.Try(setup...) // what verify says of Bitbucket itself is tested elsewhere
+	out := s.bitgate(setup...)
 	if !strings.Contains(out, "rehearsed: ") || strings.Contains(out, "not rehearsed") {
 		t.Errorf("it was not rehearsed:\n%s", out)
+	}
+	if !strings.Contains(out, "names and paths of others are answered as before the reload") {
+		t.Errorf("nobody else was asked again:\n%s", out)
 	}
 	s.serves()
 	if !wiki() {
@@ -90,21 +111,49 @@ func TestHardenedHAProxy(t *testing.T) {
 	}
 	s.Run(t, "systemctl", "restart", "haproxy") // what -c as root says is not what the service can read
 	s.serves()
-	if told, _ := s.Try("bitgate", "verify", "--ca-file", "/root/ca.pem"); !strings.Contains(told, "ok  Bitbucket answers through the front") {
+	if told := s.bitgate("verify", "--ca-file", "/root/ca.pem"); !strings.Contains(told, "ok  Bitbucket answers through the front") {
 		t.Errorf("verify:\n%s", told)
 	}
-	if again, _ := s.Try(setup...); !strings.Contains(again, "Nothing to do") {
+	if again := s.bitgate(setup...); !strings.Contains(again, "Nothing to do") {
 		t.Errorf("the second run does something:\n%s", again)
 	}
 
 	s.bitgate("undo", "--yes", "--admin-password-file", "/root/password")
 	s.until("the wiki", wiki)
-	for name, was := range before {
-		if is := s.files()[name]; is != was {
-			t.Errorf("%s after undo:\n%s", name, is)
-		}
-	}
 	if left, err := s.Try("sh", "-c", "ls /etc/haproxy/conf.d/bitgate-*.pem /etc/haproxy/conf.d/zz-bitgate.cfg"); err == nil {
 		t.Errorf("undo leaves %s", left)
 	}
+}
+
+// An address that floats between two machines is not up on the one that waits. There
+// HAProxy can bind it where the kernel allows that, and is told why where it does not.
+func TestFloatingAddress(t *testing.T) {
+	s := newSite(t)
+	s.Write(t, "/etc/haproxy/haproxy.cfg", []byte(hardenedMain+"frontend health\n    bind 127.0.0.1:8404\n    http-request return status 200\n"), 0o644)
+	s.Run(t, "systemctl", "restart", "haproxy")
+	before := s.files()
+	setup := []string{
+		"bitgate", "apply", "--yes", "--front", "haproxy", "--url", public, "--listen", "198.51.100.7:443", "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem",
+		"--ca-file", "/root/ca.pem", "--admin-user", "admin", "--admin-password-file", "/root/password", "--restart-timeout", "2m",
+	}
+	s.Run(t, "sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=0")
+	if out, err := s.Try(setup...); err == nil || !strings.Contains(out, "198.51.100.7 is not an address of this machine now, and net.ipv4.ip_nonlocal_bind is 0") {
+		t.Errorf("nobody can bind it: %v\n%s", err, out)
+	}
+	s.as(before)
+
+	s.Run(t, "sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1")
+	out, _ := s.Try(setup...) // the name leads to where the address is
+	if !strings.Contains(out, "is done") || !strings.Contains(out, "198.51.100.7:443 is not up on this machine") {
+		t.Errorf("the machine that waits is not set up:\n%s", out)
+	}
+	s.Run(t, "ip", "address", "add", "198.51.100.7/32", "dev", "lo")
+	floats := func() bool {
+		out, _ := s.Try("curl", "-sS", "--max-time", "5", "--cacert", "/root/ca.pem", "--connect-to", "::198.51.100.7:443", public+"/status")
+		return strings.Contains(out, `"RUNNING"`)
+	}
+	s.until("an answer at the address that came", floats)
+	s.Run(t, "ip", "address", "del", "198.51.100.7/32", "dev", "lo")
+	s.bitgate("undo", "--yes", "--admin-password-file", "/root/password")
+	s.as(before)
 }

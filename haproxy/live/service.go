@@ -14,6 +14,7 @@ type Service struct {
 	Dir         string   // WorkingDirectory=, "" for the root directory
 	User, Group string   // "" for root
 	Binds       bool     // as that user it may take ports below 1024
+	Chroots     bool     // as that user it may enter a chroot
 }
 
 // ServiceOf reads haproxy.service and what it names; without one, the defaults of
@@ -22,6 +23,7 @@ func ServiceOf(root string) Service {
 	if u, ok := unit.Load(root, "haproxy.service"); ok && u.Program() != "" {
 		s := Service{Args: meaning(u.Args()), User: u.User, Group: u.Group}
 		s.Binds = strings.Contains(u.AmbientCapabilities, "CAP_NET_BIND_SERVICE")
+		s.Chroots = strings.Contains(u.AmbientCapabilities, "CAP_SYS_CHROOT")
 		if dir := strings.TrimPrefix(u.WorkingDirectory, "-"); strings.HasPrefix(dir, "/") {
 			s.Dir = dir
 		}

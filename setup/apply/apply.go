@@ -60,6 +60,12 @@ func (a *Applier) tell(e setup.Event) {
 	}
 }
 
+// notice keeps for the result what a person is told and the run stands with.
+func (a *Applier) notice(f problem.Finding) {
+	a.noticed = append(a.noticed, f)
+	a.tell(setup.Event{Kind: setup.EventLog, Change: -1, Text: f.Found})
+}
+
 func (a *Applier) disk() journal.Disk { return journal.Disk{Writer: a.Files} }
 
 // Apply carries out p: journal and backups first, then the changes in order,

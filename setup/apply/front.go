@@ -59,12 +59,10 @@ func (a *Applier) startTimer(ctx context.Context, i int, s *setup.ServiceChange)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	untimed := problem.Finding{
+	a.notice(problem.Finding{
 		ID: "renewal", Level: problem.Warn, Found: "the timer that renews the certificate does not run: " + strings.Join(problem.Explain(err).Found, ": "),
 		Why: "the front serves a copy, and a renewed certificate would not reach it", Do: "systemctl enable --now " + s.Control.Name + ", or have bitgate cert renew run every hour",
-	}
-	a.noticed = append(a.noticed, untimed)
-	a.tell(setup.Event{Kind: setup.EventLog, Change: i, Text: untimed.Found})
+	})
 	return nil
 }
 
@@ -107,6 +105,13 @@ func (w *lineWriter) Write(b []byte) (int, error) {
 // question: here no credential travels and only the answer's shape counts.
 func (a *Applier) lookThroughFront(ctx context.Context, p setup.Plan) error {
 	if !a.frontIsUp(p) || p.Kind == setup.KindCertificate { // Bitbucket may be down: that is no reason to go back to an old certificate
+		return nil
+	}
+	if check.Down(p.Run.FrontAddress) {
+		a.notice(problem.Finding{
+			ID: "address", Level: problem.Note, Found: p.Run.FrontAddress + " is not up on this machine, so Bitbucket was not asked through the front",
+			Why: "the front serves it from when the address comes here", Do: "bitgate verify, once it is here",
+		})
 		return nil
 	}
 	a.tell(setup.Event{Kind: setup.EventStart, Step: "check", Title: "ask " + p.Run.PublicStatus + " through the front", Change: -1})

@@ -77,12 +77,13 @@ func (a *Applier) askNeighbours(ctx context.Context, p setup.Plan) error {
 			"see what else was changed in HAProxy's files since it was last reloaded; bitgate plan names what the run itself would change")
 	}
 	if len(changed.All) > 0 {
-		a.noticed = append(a.noticed, problem.Finding{
+		a.notice(problem.Finding{
 			ID: "neighbours", Level: problem.Warn, Found: "since the reload others are not answered as before: " + told(changed.All),
 			Why: "the page of each may have been written anew meanwhile, or come from another of its servers", Do: "look at these pages",
 		})
 	}
-	a.tell(setup.Event{Kind: setup.EventDone, Step: "check", Change: -1})
+	done := fmt.Sprintf("%d names and paths of others are answered as before the reload", len(a.neighbours.All)-len(changed.All))
+	a.tell(setup.Event{Kind: setup.EventDone, Step: "check", Title: done, Change: -1})
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"bitgate/certs"
 	"bitgate/internal/problem"
 	"bitgate/setup"
+	"bitgate/setup/check"
 )
 
 // proveServed compares what the front shows with what the run installed, on every
@@ -68,6 +69,9 @@ func shows(ctx context.Context, want *setup.Served) error {
 			host, asked = "", "for no name"
 		}
 		for _, address := range addresses {
+			if check.Down(address) {
+				continue // it is told where Bitbucket is asked
+			}
 			for range looks {
 				leaf, err := certs.Served(ctx, address, host)
 				if err != nil {

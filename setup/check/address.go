@@ -5,32 +5,43 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 )
 
+// Down reports whether an address is one of another machine now, or of none, so that
+// nobody can ask there whether it serves.
+func Down(listen string) bool {
+	_, down := down(listen)
+	return down
+}
+
+func down(listen string) (netip.Addr, bool) {
+	at, err := hostport.Parse(listen)
+	if err != nil {
+		return netip.Addr{}, false // judged by validate
+	}
+	addr, err := netip.ParseAddr(at.Host)
+	if err != nil || addr.IsUnspecified() || addr.IsLoopback() {
+		return netip.Addr{}, false
+	}
+	mine, err := net.InterfaceAddrs()
+	return addr, err == nil && !slices.ContainsFunc(mine, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(addr.AsSlice())
+	})
+}
+
 // absentAddress is for an address that no interface has now, such as a floating one
 // on the machine that waits: Linux lets nobody bind it unless ip_nonlocal_bind is on
 // (ip-sysctl). haproxy -c binds nothing and does not see that.
 func absentAddress(listen string) (problem.Finding, bool) {
-	at, err := hostport.Parse(listen)
-	if err != nil {
-		return problem.Finding{}, false // judged by validate
-	}
-	addr, err := netip.ParseAddr(at.Host)
-	if err != nil || addr.IsUnspecified() || addr.IsLoopback() {
+	addr, down := down(listen)
+	if !down {
 		return problem.Finding{}, false
-	}
-	mine, err := net.InterfaceAddrs()
-	if err != nil {
-		return problem.Finding{}, false
-	}
-	for _, a := range mine {
-		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(addr.AsSlice()) {
-			return problem.Finding{}, false
-		}
 	}
 	name := "net.ipv4.ip_nonlocal_bind"
 	if addr.Is6() {

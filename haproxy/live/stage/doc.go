@@ -41,6 +41,7 @@ type Setup struct {
 type User struct {
 	UID, GID uint32
 	Binds    bool // with the right to take ports below 1024
+	Chroots  bool // with the right to enter a chroot
 }
 
 // File is written before HAProxy starts.

@@ -94,7 +94,10 @@ func (p *play) start(args []string) (*running, error) {
 	if u := p.setup.User; u != nil {
 		c.Credential = &syscall.Credential{Uid: u.UID, Gid: u.GID}
 		if u.Binds {
-			c.AmbientCaps = []uintptr{unix.CAP_NET_BIND_SERVICE}
+			c.AmbientCaps = append(c.AmbientCaps, unix.CAP_NET_BIND_SERVICE)
+		}
+		if u.Chroots {
+			c.AmbientCaps = append(c.AmbientCaps, unix.CAP_SYS_CHROOT)
 		}
 	}
 	var err error

@@ -29,7 +29,7 @@ func Of(in live.Install, program string) (Rehearsal, error) {
 		}
 		gid = g.Gid
 	}
-	r.User = &User{UID: id(u.Uid), GID: id(gid), Binds: s.Binds}
+	r.User = &User{UID: id(u.Uid), GID: id(gid), Binds: s.Binds, Chroots: s.Chroots}
 	return r, nil
 }
 
