@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"bitgate/bitbucket"
-	"bitgate/haproxy/live/stage"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
@@ -36,7 +35,7 @@ type Applier struct {
 	Timeout time.Duration
 
 	noticed    []problem.Finding // what a person is told and the run stands with
-	neighbours *stage.Neighbours // nil until HAProxy is reloaded
+	neighbours *check.Neighbours // nil until HAProxy is reloaded
 }
 
 func (a *Applier) now() time.Time {
