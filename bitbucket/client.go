@@ -108,6 +108,9 @@ func Roots(file string) (*x509.CertPool, error) {
 // Base is the address the client uses, without a trailing slash.
 func (c *Client) Base() string { return c.base.String() }
 
+// Host is the base's host name.
+func (c *Client) Host() string { return c.base.Hostname() }
+
 // at returns the URL of a path under the base ("/status").
 func (c *Client) at(path string) *url.URL {
 	u := *c.base

@@ -142,7 +142,7 @@ func (s *Session) backAtLogin(ctx context.Context, to *url.URL) error {
 
 func (s *Session) judgeLoginPage(page []byte) error {
 	if asksCaptcha(page) {
-		return captcha(s.base(), s.user)
+		return captcha(s.base(), s.user, loginURL("", s.base()))
 	}
 	return wrongPassword(s.base(), s.user, s.password)
 }

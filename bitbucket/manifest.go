@@ -5,25 +5,36 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 )
 
+// ErrNotTold: the instance answers, and does not tell its base URL to everybody.
+var ErrNotTold = errors.New("the applinks manifest is not served to anonymous clients")
+
 // PublicBaseURL reads the base URL anonymously from the manifest that
-// application links exchange, version 1.0 and then 3.0 of that resource.
-// known is false where the instance does not tell; that is no error.
-func (c *Client) PublicBaseURL(ctx context.Context) (baseURL string, known bool) {
+// application links exchange, version 1.0 and then 3.0 of that resource. The error
+// is ErrNotTold, or says why Bitbucket could not be asked.
+func (c *Client) PublicBaseURL(ctx context.Context) (string, error) {
+	why := ErrNotTold
 	for _, version := range []string{"1.0", "3.0"} {
 		a, err := c.get(ctx, "/rest/applinks/"+version+"/manifest", "application/json, application/xml;q=0.9")
-		if err != nil || a.status != http.StatusOK {
-			continue
+		if err == nil && a.status == http.StatusOK {
+			if baseURL, known := parseManifest(a.body); known {
+				return baseURL, nil
+			}
 		}
-		if baseURL, known = parseManifest(a.body); known {
-			return baseURL, true
+		if err == nil && (a.status >= 500 || a.status == http.StatusTooManyRequests) {
+			err = fmt.Errorf("%s answers HTTP %d", a.url, a.status)
+		}
+		if err != nil {
+			why = err
 		}
 	}
-	return "", false
+	return "", why
 }
 
 // parseManifest takes the url out of a manifest, XML or JSON.

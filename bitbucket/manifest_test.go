@@ -46,8 +46,8 @@ func TestPublicBaseURLTriesBothVersions(t *testing.T) {
 			_, _ = w.Write([]byte(`<html>no such resource</html>`))
 		}
 	}), "/bb")
-	if got, known := c.PublicBaseURL(t.Context()); !known || got != "https://git.example.com/bb" {
-		t.Errorf("got %q, %v", got, known)
+	if got, err := c.PublicBaseURL(t.Context()); err != nil || got != "https://git.example.com/bb" {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 

@@ -43,10 +43,19 @@ func wrongPassword(base, user string, password Secret) *problem.Error {
 		"check both, and try again")
 }
 
-func captcha(base, user string) *problem.Error {
+func captcha(base, user, login string) *problem.Error {
 	return refuse(ErrCaptcha, fmt.Sprintf("Bitbucket at %s wants a CAPTCHA from %s", base, user),
 		"the account failed to log in too often; every further try fails, even with the right password",
-		fmt.Sprintf("log in once in a browser at %s/login, or let another administrator clear the CAPTCHA in the user's settings", base))
+		fmt.Sprintf("log in once in a browser at %s, or let another administrator clear the CAPTCHA in the user's settings", login))
+}
+
+// loginURL is the page that Bitbucket names beside its refusal, "CAPTCHA_CHALLENGE;
+// login-url=https://...", and else the one under base.
+func loginURL(denied, base string) string {
+	if _, page, ok := strings.Cut(denied, "login-url="); ok && isWebAddress(strings.TrimSpace(page)) {
+		return strings.TrimSpace(page)
+	}
+	return base + "/login"
 }
 
 func basicOff(base string) *problem.Error {
@@ -87,8 +96,8 @@ func noPassword(base, user string) *problem.Error {
 // It returns nil where the answer says nothing of the kind. The header of a
 // CAPTCHA comes with redirects and pages, too.
 func refusalIn(a answer, base, user string) *problem.Error {
-	if strings.Contains(strings.ToUpper(a.header.Get("X-Authentication-Denied-Reason")), "CAPTCHA") {
-		return captcha(base, user)
+	if denied := a.header.Get("X-Authentication-Denied-Reason"); strings.Contains(strings.ToUpper(denied), "CAPTCHA") {
+		return captcha(base, user, loginURL(denied, base))
 	}
 	if a.status != http.StatusUnauthorized && a.status != http.StatusForbidden {
 		return nil
@@ -96,7 +105,7 @@ func refusalIn(a answer, base, user string) *problem.Error {
 	body := bytes.ToLower(a.body)
 	switch {
 	case bytes.Contains(body, []byte("captcha")) && a.contentType() != "text/html":
-		return captcha(base, user)
+		return captcha(base, user, loginURL("", base))
 	case bytes.Contains(body, []byte("basic authentication has been disabled")):
 		return basicOff(base)
 	case asksSecondFactor(a.body):

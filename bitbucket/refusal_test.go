@@ -212,9 +212,9 @@ func TestRedirectsToOtherOriginsAreNotFollowed(t *testing.T) {
 }
 
 func TestParseAppLinks(t *testing.T) {
-	for body, want := range map[string][]string{
-		`{"list":[{"application":{"name":"Jira","displayUrl":"https://jira.example.com","rpcUrl":"http://x"}},{"application":{"name":"CI","rpcUrl":"https://ci.example.com"}}]}`: {"CI (https://ci.example.com)", "Jira (https://jira.example.com)"},
-		`[{"name":"Jira","displayUrl":"https://jira.example.com"},{"name":"Jira","displayUrl":"https://jira.example.com"}]`:                                                      {"Jira (https://jira.example.com)"},
+	for body, want := range map[string][]AppLink{
+		`{"list":[{"application":{"name":"Jira","typeId":"jira","displayUrl":"https://jira.example.com","rpcUrl":"http://x"}},{"application":{"name":"CI","rpcUrl":"https://ci.example.com"}}]}`: {{"CI", "", "https://ci.example.com", "https://ci.example.com"}, {"Jira", "jira", "https://jira.example.com", "http://x"}},
+		`[{"name":"Jira","displayUrl":"https://jira.example.com"},{"name":"Jira","displayUrl":"https://jira.example.com"}]`:                                                                      {{"Jira", "", "https://jira.example.com", ""}},
 		`{"list":[]}`: nil,
 		`<html>`:      nil,
 		`{"name":"x","displayUrl":"https://u:p@x"}`: nil,

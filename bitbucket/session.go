@@ -89,7 +89,7 @@ func (s *Session) origin(ctx context.Context) string {
 		return s.seenAs
 	}
 	if s.client.base.Scheme == "http" && s.cookies.anySecure() {
-		if text, known := s.client.PublicBaseURL(ctx); known && strings.HasPrefix(text, "https:") {
+		if text, err := s.client.PublicBaseURL(ctx); err == nil && strings.HasPrefix(text, "https:") {
 			if u, err := url.Parse(text); err == nil {
 				return originOf(u)
 			}

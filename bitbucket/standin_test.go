@@ -77,8 +77,8 @@ func TestChangeAndTakeBack(t *testing.T) {
 			if got, _, err := c.Version(t.Context()); err != nil || got != version {
 				t.Errorf("version %q, %v", got, err)
 			}
-			if got, known := c.PublicBaseURL(t.Context()); known == o.NoManifest || known && got != srv.BaseURL() {
-				t.Errorf("base URL %q, known %v", got, known)
+			if got, err := c.PublicBaseURL(t.Context()); errors.Is(err, bitbucket.ErrNotTold) != o.NoManifest || err == nil && got != srv.BaseURL() {
+				t.Errorf("base URL %q, %v", got, err)
 			}
 			before := srv.Fields()
 			s := logIn(t, srv, bitbucket.MethodAuto)
@@ -87,7 +87,7 @@ func TestChangeAndTakeBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got.BaseURL != before["baseURL"] || !got.SSHEnabled || got.SSHBaseURL != "ssh://127.0.0.1:"+before["sshPort"] ||
-				got.Method != bitbucket.MethodForm || len(got.AppLinks) != 2 || got.AppLinks[1] != "Jira (https://jira.example.com)" {
+				got.Method != bitbucket.MethodForm || len(got.AppLinks) != 2 || got.AppLinks[1].String() != "Jira (https://jira.example.com)" {
 				t.Errorf("settings %+v", got)
 			}
 			if err := s.SetURLs(t.Context(), newURL, newSSHURL); err != nil {

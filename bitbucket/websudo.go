@@ -103,7 +103,7 @@ func (s *Session) judgeWebSudo(a answer) error {
 		return noSession(s.base(), s.user)
 	case leadsTo(to, "websudo"), a.status == http.StatusOK && isWebSudoPage(a.body):
 		if asksCaptcha(a.body) {
-			return captcha(s.base(), s.user)
+			return captcha(s.base(), s.user, loginURL("", s.base()))
 		}
 		return webSudoRefused(s.base(), s.user, "it asks again")
 	case to != nil, a.status >= 200 && a.status < 300:

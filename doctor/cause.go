@@ -60,10 +60,13 @@ func Causes(ctx context.Context, t Target, m local.Machine, notify func(problem.
 	return out
 }
 
+// nameCause is found by the caller, who knows what the name should lead to.
+var nameCause = cause{id: "name", explains: []string{"tls.connect", "redirect.http", "ssh"}}
+
 // explained are the checks that the causes among found explain, with the title of the cause.
 func explained(found []problem.Finding) map[string]string {
 	out := map[string]string{}
-	for _, c := range causes() {
+	for _, c := range append(causes(), nameCause) {
 		for _, f := range found {
 			if f.ID != "cause."+c.id || f.Level == problem.Note {
 				continue

@@ -25,9 +25,12 @@ type cookieSeen struct {
 func isSession(name string) bool { return strings.HasSuffix(strings.ToUpper(name), "SESSIONID") }
 
 func lookCookies(ctx context.Context, p *probe) verdict {
-	seen := p.follow(ctx, p.t.URL.BaseURL()+"/").cookies
-	seen = append(seen, p.follow(ctx, p.t.URL.BaseURL()+"/login").cookies...)
+	start, login := p.follow(ctx, p.t.URL.BaseURL()+"/"), p.follow(ctx, p.t.URL.BaseURL()+"/login")
+	seen := append(start.cookies, login.cookies...)
 	if len(seen) == 0 {
+		if login.err == nil && login.last.status >= 500 {
+			return note("not checked, because the front answers " + login.last.line())
+		}
 		return note("no cookie was set on the start and login pages")
 	}
 	var good []string

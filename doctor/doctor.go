@@ -33,6 +33,10 @@ type Target struct {
 
 	Session *bitbucket.Session // administrator's session where there is one, to read the base URL
 
+	// LinkLogin names an administrator of a linked application by its host, where one
+	// was given. May be nil.
+	LinkLogin func(host string) (user string, password bitbucket.Secret, known bool)
+
 	Causes []problem.Finding // what Causes found on the machine; checks that fail because of one say so
 }
 
@@ -64,7 +68,7 @@ const limit = 30 * time.Second
 func checks() []check {
 	var all []check
 	for _, family := range [][]check{
-		tlsChecks, redirectChecks, statusChecks, nodeChecks, baseURLChecks, cookieChecks,
+		tlsChecks, redirectChecks, statusChecks, nodeChecks, baseURLChecks, appLinkChecks, cookieChecks,
 		cloneChecks, clientChecks, gitChecks, sshChecks, oldPathChecks,
 	} {
 		all = append(all, family...)
@@ -90,7 +94,7 @@ func Run(ctx context.Context, t Target, notify func(problem.Finding)) []problem.
 		if f.Level == "" {
 			continue // another check says that there is nothing to see
 		}
-		if cause := because[c.id]; cause != "" && (f.Level == problem.Warn || f.Level == problem.Fail) {
+		if cause := because[c.id]; cause != "" && f.Level != problem.OK && f.Do != "" {
 			f.Why, f.Do = "that follows from what stands above: "+cause, "do what is said there first, then bitgate verify"
 		}
 		if c.id == "base-url" && f.Level == problem.Fail && because["clone-url"] == "" {

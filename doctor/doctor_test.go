@@ -94,7 +94,12 @@ func TestSpoilt(t *testing.T) {
 		{"base URL is not told", func(f *front) {
 			f.handle["/bitbucket/rest/applinks/1.0/manifest"] = answer(401, "")
 			f.handle["/bitbucket/rest/applinks/3.0/manifest"] = answer(401, "")
-		}, "base-url", problem.Note, "unknown"},
+		}, "base-url", problem.Note, "unknown: the applinks manifest is not served"},
+		{"nobody to ask for the base URL", func(f *front) {
+			f.handle["/bitbucket/rest/applinks/1.0/manifest"] = answer(503, "")
+			f.handle["/bitbucket/rest/applinks/3.0/manifest"] = answer(503, "")
+		}, "base-url", problem.Note, "not checked: "},
+		{"base URL over TLS that is not trusted", func(f *front) { f.chain = false }, "base-url", problem.Note, "not checked: "},
 
 		{"session without Secure", func(f *front) { f.handle["/bitbucket/"] = cookie(false, true) }, "cookie", problem.Fail, "lacks Secure"},
 		{"session without HttpOnly", func(f *front) { f.handle["/bitbucket/"] = cookie(true, false) }, "cookie", problem.Fail, "lacks HttpOnly"},
@@ -107,6 +112,9 @@ func TestSpoilt(t *testing.T) {
 				http.SetCookie(w, &http.Cookie{Name: "remember", Value: "1"})
 			}
 		}, "cookie", problem.Warn, "remember"},
+		{"nobody to set a cookie", func(f *front) {
+			f.handle["/bitbucket/"], f.handle["/bitbucket/login"] = answer(503, ""), answer(503, "")
+		}, "cookie", problem.Note, "not checked, because the front answers HTTP 503"},
 		{"no cookie", func(f *front) { f.handle["/bitbucket/"] = answer(200, "") }, "cookie", problem.Note, "no cookie"},
 
 		{"clone address of the connector", func(f *front) {

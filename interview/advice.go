@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"bitgate/bitbucket"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 )
@@ -187,8 +188,8 @@ func linksAdvice(f setup.Facts, a setup.Answers) problem.Finding {
 	}
 	return problem.Finding{
 		Level: problem.Warn,
-		Found: fmt.Sprintf("%d %s the old URL: %s", len(links), noun, strings.Join(links, ", ")),
-		Do:    "change them afterwards: Administration, Application links, on both sides",
+		Found: fmt.Sprintf("%d %s the old URL: %s", len(links), noun, bitbucket.LinkNames(links)),
+		Do:    "change them afterwards, on the other side; the review says on which page of each",
 	}
 }
 

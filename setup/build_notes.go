@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"bitgate/bitbucket"
 	"bitgate/haproxy"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -103,9 +104,9 @@ func (b *builder) considerations() {
 	if links := b.f.Instance.AppLinks; len(links) > 0 {
 		b.plan.Notes = append(b.plan.Notes, problem.Finding{
 			ID: "application-links", Level: problem.Warn,
-			Found: "application links: " + strings.Join(links, ", "),
-			Why:   "existing links with other applications still use the old URL",
-			Do:    "reconfigure each of them with " + b.a.URL.BaseURL() + " afterwards",
+			Found: "application links: " + bitbucket.LinkNames(links),
+			Why:   "the other applications keep the address that they were linked with",
+			Do:    "afterwards " + bitbucket.LinkCures(links, b.a.URL.BaseURL()),
 		})
 	}
 	if b.f.Bitbucket.UID == 0 {

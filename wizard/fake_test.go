@@ -41,7 +41,7 @@ func standardMachine() *machine {
 		Instance: setup.Instance{
 			Upstream: "http://127.0.0.1:7990", Base: "http://127.0.0.1:7990", State: bitbucket.Running, Version: "8.19.1",
 			BaseURL:  setup.Known{Value: "http://git.example.com:7990", Set: true, Why: "the application links' manifest"},
-			AppLinks: []string{"Jira (https://jira.example.com)", "Bamboo (https://bamboo.example.com)"},
+			AppLinks: []bitbucket.AppLink{{Name: "Jira", Display: "https://jira.example.com"}, {Name: "Bamboo", Display: "https://bamboo.example.com"}},
 		},
 		ContextPath:  setup.Known{Value: "", Set: true, Why: "shared/bitbucket.properties, line 12"},
 		ProxyName:    setup.Known{},

@@ -30,10 +30,11 @@ type Options struct {
 	NoWebSudo     bool   // feature.websudo=false (9.0 and later have it on)
 	Basic         *bool  // Basic authentication; nil is on before 10.0, off from 10.0
 
-	NoManifest        bool // anonymous callers get no application link manifest
-	ConfAPI           bool // the ConfAPI plugin is installed
-	PublicRepo        bool // the repository can be read anonymously
-	RelativeRedirects bool // as Tomcat 10 does by default; else absolute as Tomcat 8 and 9
+	AppLinks          map[string]string // addresses of linked applications by name; nil is a Jira and a Bamboo of example.com
+	NoManifest        bool              // anonymous callers get no application link manifest
+	ConfAPI           bool              // the ConfAPI plugin is installed
+	PublicRepo        bool              // the repository can be read anonymously
+	RelativeRedirects bool              // as Tomcat 10 does by default; else absolute as Tomcat 8 and 9
 
 	State      string        // state after the first start; "" is RUNNING
 	StartDelay time.Duration // how long it answers STARTING after each start

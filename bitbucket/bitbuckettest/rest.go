@@ -3,8 +3,11 @@ package bitbuckettest
 import (
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -89,21 +92,28 @@ func (x *exchange) manifest() {
 	_, _ = x.w.Write(append([]byte(xml.Header), data...))
 }
 
-// applicationLinks lists two links, in the two spellings of the plugin.
+// applicationLinks lists the links, in the two spellings of the plugin.
 func (x *exchange) applicationLinks(resource string) {
 	if !x.adminREST() {
 		return
 	}
-	link := func(id, name, kind, address string) map[string]any {
-		return map[string]any{"id": id, "name": name, "typeId": kind, "displayUrl": address, "rpcUrl": address, "isPrimary": true, "isSystem": false}
+	linked := x.i.srv.o.AppLinks
+	if linked == nil {
+		linked = map[string]string{"Jira": "https://jira.example.com", "Bamboo": "https://bamboo.example.com/bamboo"}
 	}
-	jira := link("1c2b3a4d-0000-3000-8000-000000000001", "Jira", "jira", "https://jira.example.com")
-	bamboo := link("1c2b3a4d-0000-3000-8000-000000000002", "Bamboo", "bamboo", "https://bamboo.example.com/bamboo")
+	plain, wrapped := []any{}, []any{}
+	for n, name := range slices.Sorted(maps.Keys(linked)) {
+		link := map[string]any{
+			"id": fmt.Sprintf("1c2b3a4d-0000-3000-8000-%012d", n+1), "name": name, "typeId": strings.ToLower(name),
+			"displayUrl": linked[name], "rpcUrl": linked[name], "isPrimary": true, "isSystem": false,
+		}
+		plain, wrapped = append(plain, link), append(wrapped, map[string]any{"application": link})
+	}
 	if resource == "applicationlink" {
-		x.json(http.StatusOK, map[string]any{"applicationLinks": []any{jira, bamboo}})
+		x.json(http.StatusOK, map[string]any{"applicationLinks": plain})
 		return
 	}
-	x.json(http.StatusOK, map[string]any{"list": []any{map[string]any{"application": jira}, map[string]any{"application": bamboo}}})
+	x.json(http.StatusOK, map[string]any{"list": wrapped})
 }
 
 func (x *exchange) sshSettings() {

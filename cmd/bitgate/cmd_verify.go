@@ -19,6 +19,7 @@ import (
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
+	"bitgate/interview"
 	"bitgate/setup"
 	"bitgate/setup/check"
 	"bitgate/setup/journal"
@@ -29,6 +30,8 @@ type verifyFlags struct {
 	connect   string
 	repo      string
 	nginxConf string
+	netrc     string
+	logins    netrc // read from it
 }
 
 func (v *verifyFlags) add(c *cobra.Command) {
@@ -56,6 +59,7 @@ examines what the last run set up.`,
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print only what is not well")
 	v.add(c)
 	c.Flags().StringVar(&v.nginxConf, "nginx-conf", "", "the nginx.conf of a front made by hand on this machine, where it is not found by itself: `FILE`")
+	c.Flags().StringVar(&v.netrc, "app-links-netrc", "", "netrc `FILE` with administrators of linked applications (Jira, Bamboo): the link that each has to Bitbucket is read back there; needs --admin-user")
 	shared = addShared(c)
 	return c
 }
@@ -66,6 +70,12 @@ func runVerify(ctx context.Context, p *process, shared *sharedFlags, v verifyFla
 		return err
 	}
 	defer ses.creds.wipe()
+	if v.netrc != "" {
+		if v.logins, err = readNetrc(v.netrc); err != nil {
+			return err
+		}
+		defer v.logins.wipe()
+	}
 	plan, err := ses.verifiedPlan()
 	if err != nil {
 		return err
@@ -130,45 +140,30 @@ const verifyTime = 2 * time.Minute
 // examine runs the doctor on what plan set up.
 func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notify func(problem.Finding)) []problem.Finding {
 	t := target(plan, v)
-	if ses.creds.have || givenPassword(ses.creds) {
-		base := plan.Run.UpstreamAfter
-		if base == "" {
-			base = plan.Answers.URL.BaseURL()
-		}
-		// Without a session the base URL is read anonymously, or unknown.
-		if s, err := ses.creds.Login(ctx, base); err == nil {
-			t.Session = s
-			t.GitUser, t.GitPassword = ses.creds.user, ses.creds.secret
-		} else {
-			f := problem.Finding{ID: "login", Level: problem.Note, Title: "Administrator", Found: err.Error()}
-			if notify != nil {
-				notify(f)
-			}
-		}
-	}
 	var host []problem.Finding
-	if ses.onThisMachine(ctx, plan, v) {
-		m := local.Look(ctx, ses.where(plan, v))
-		host = doctor.Causes(ctx, t, m, notify)
-		t.Causes = host
-		if len(m.Instance.Home) > 0 { // elsewhere the address may be reached by the front alone
-			t.Direct = m.Upstream
-		}
-	}
-	if ses.onThisMachine(ctx, plan, v) {
-		for _, f := range ses.renewalFindings(ctx, plan.Answers.URL.Host()) {
+	tell := func(found []problem.Finding) {
+		for _, f := range found {
 			host = append(host, f)
 			if notify != nil {
 				notify(f)
 			}
 		}
 	}
-	for _, f := range append(ses.nameElsewhere(ctx, plan, v), check.Host(ctx, ses.probe.Root, plan.Answers)...) {
-		host = append(host, f)
-		if notify != nil {
-			notify(f)
+	here := ses.onThisMachine(ctx, plan, v)
+	if here {
+		m := local.Look(ctx, ses.where(plan, v))
+		host = doctor.Causes(ctx, t, m, notify)
+		if len(m.Instance.Home) > 0 { // elsewhere the address may be reached by the front alone
+			t.Direct = m.Upstream
 		}
 	}
+	tell(ses.nameElsewhere(ctx, plan, v))
+	t.Causes = host
+	tell(ses.administrator(ctx, plan, v, &t))
+	if here {
+		tell(ses.renewalFindings(ctx, plan.Answers.URL.Host()))
+	}
+	tell(check.Host(ctx, ses.probe.Root, plan.Answers))
 	patience := cmp.Or(ses.patience, verifyTime)
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errSlow)
 	defer cancel()
@@ -184,6 +179,28 @@ func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags,
 		}
 	}
 	return found
+}
+
+// administrator gives t the administrator's session, where a password was given. A refusal is
+// a finding with its cure. Without a session the base URL is read anonymously.
+func (ses *session) administrator(ctx context.Context, plan setup.Plan, v verifyFlags, t *doctor.Target) []problem.Finding {
+	if !ses.creds.have && !givenPassword(ses.creds) {
+		return nil
+	}
+	s, err := ses.creds.Login(ctx, cmp.Or(plan.Run.UpstreamAfter, plan.Answers.URL.BaseURL()))
+	if err == nil {
+		t.Session, t.GitUser, t.GitPassword = s, ses.creds.user, ses.creds.secret
+		if v.logins != nil {
+			t.LinkLogin = v.logins.login
+		}
+		return nil
+	}
+	told := problem.Explain(err)
+	f := problem.Finding{ID: "login", Level: problem.Note, Title: "Administrator", Found: "not signed in: " + strings.Join(told.Found, ": ")}
+	if problem.KindOf(err) == problem.Credentials {
+		f.Level, f.Found, f.Why, f.Do = problem.Warn, told.Found[0], strings.Join(told.Why, "; "), strings.Join(told.Do, "; ")
+	}
+	return []problem.Finding{f}
 }
 
 // nameElsewhere is for a public name that clients here do not find, or, on a
@@ -249,6 +266,6 @@ func checksLine(url string, found []problem.Finding) string {
 	for _, f := range found {
 		count[f.Level]++
 	}
-	return fmt.Sprintf("%s: %d checks passed, %d notes, %d warnings, %d failed", url,
-		count[problem.OK], count[problem.Note], count[problem.Warn], count[problem.Fail])
+	return fmt.Sprintf("%s: %s passed, %s, %s, %d failed", url,
+		interview.Count(count[problem.OK], "check"), interview.Count(count[problem.Note], "note"), interview.Count(count[problem.Warn], "warning"), count[problem.Fail])
 }

@@ -32,6 +32,7 @@ type desk struct {
 	kind    string     // "bitgate", "haproxy", "nginx"
 	dir     string
 	bb      *bitbuckettest.Server
+	jira    *jira  // linked with it
 	conf    string // of the front
 	port    int
 	stop    func() // ends the front
@@ -94,10 +95,11 @@ http {
 func newDesk(t *testing.T, kind string) *desk {
 	t.Helper()
 	d := &desk{life: t, t: t, kind: kind, dir: t.TempDir(), port: peers.FreePort(t), stop: func() {}}
+	d.jira = newJira(t, d.url())
 	var err error
 	d.bb, err = bitbuckettest.New(bitbuckettest.Options{
 		Dir: filepath.Join(d.dir, "bitbucket"), Version: "9.4.16", Context: "/bitbucket", AdminPassword: "right", PublicRepo: true, NoWebSudo: true,
-		Port: peers.FreePort(t), SSHPort: peers.FreePort(t), BaseURL: d.url(),
+		Port: peers.FreePort(t), SSHPort: peers.FreePort(t), BaseURL: d.url(), AppLinks: map[string]string{"Jira": d.jira.URL},
 	})
 	d.must(err)
 	d.must(d.bb.Start())
@@ -318,6 +320,13 @@ var hands = []struct {
 	{regexp.MustCompile(`^wait until (\S+) says RUNNING, then bitgate verify$`), func(d *desk, _ []string) { d.bb.SetState("RUNNING") }},
 	{regexp.MustCompile(`^open \S+/admin/server-settings and set Base URL to (\S+)`), func(d *desk, m []string) { d.bb.SetField("baseURL", m[1]) }},
 	{regexp.MustCompile(`^open \S+/admin/server-settings and set SSH base URL to (\S+)`), func(d *desk, m []string) { d.bb.SetField("sshBaseURL", m[1]) }},
+	{regexp.MustCompile(`^open (\S+)/plugins/servlet/applinks/listApplicationLinks and set Application URL and Display URL of the link to Bitbucket to (\S+) \(`), func(d *desk, m []string) {
+		if m[1] != d.jira.URL {
+			d.t.Errorf("%s is not Jira's page", m[1])
+		}
+		d.jira.relink(m[2], m[2])
+	}},
+	{regexp.MustCompile(`^log in once in a browser at (\S+), or let another administrator clear the CAPTCHA in the user's settings$`), func(d *desk, m []string) { d.atLogin(m[1]) }},
 	{regexp.MustCompile(`^(?:then: )?((?:haproxy|nginx|mv|kill|curl|systemctl) .*)$`), func(d *desk, m []string) { d.command(m[1]) }},
 }
 
@@ -462,6 +471,10 @@ var ills = []ill{
 		d.must(os.WriteFile(d.conf, append(data, text...), 0o600))
 		d.reload()
 	}, first: "Patience with SSH: CONF, line N: HAProxy ends silent SSH connections after 50s", last: true, not: "nginx: needs its stream module, which is a package of its own; read in TestNginxSite"},
+	{name: "15 application link", spoil: func(d *desk) {
+		d.asAdministrator()
+		d.jira.relink("http://localhost:7990/bitbucket", "http://localhost:7990/bitbucket")
+	}, first: "Application links: Jira (JIRA) links to http://localhost:7990/bitbucket, but the public URL is"},
 	{name: "16 cookie", spoil: func(d *desk) { d.property("server.secure", "false") }, first: "What Bitbucket believes of its address: PROPERTIES, line N: server.secure is false", also: "cookie"},
 	{name: "17 special characters", spoil: func(d *desk) {
 		if d.kind == "nginx" {
@@ -503,6 +516,7 @@ var ills = []ill{
 		d.must(os.WriteFile(filepath.Join(d.bb.Home(), "shared", "stash-config.properties"), []byte("setup.displayName=x\n"), 0o600))
 		d.must(d.bb.Stop())
 	}, first: "Two properties files: HOME/shared/stash-config.properties: HOME/shared/stash-config.properties lies beside", also: "status"},
+	{name: "24 locked out", spoil: (*desk).lockOut, first: "Administrator: Bitbucket at BASE wants a CAPTCHA from admin"},
 	{name: "25 addresses of clients", spoil: func(d *desk) {
 		switch d.kind {
 		case "nginx":
@@ -577,7 +591,7 @@ func mustRead(d *desk, file string) string {
 
 // headline is the first line, with what differs from test to test taken out.
 func (d *desk) headline(f problem.Finding) string {
-	text := strings.NewReplacer(d.properties(), "PROPERTIES", d.conf, "CONF", d.bb.Home(), "HOME").Replace(f.Headline())
+	text := strings.NewReplacer(d.properties(), "PROPERTIES", d.conf, "CONF", d.bb.Home(), "HOME", d.jira.URL, "JIRA", d.bb.Upstream()+"/bitbucket", "BASE", d.url()+" wants", "BASE wants").Replace(f.Headline())
 	text = regexp.MustCompile(`line \d+`).ReplaceAllString(text, "line N")
 	return text
 }

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/problem"
@@ -67,12 +68,23 @@ func (a *Applier) setURLs(ctx context.Context, s *bitbucket.Session, url, ssh st
 	return err
 }
 
+// adminPage is where an administrator finds the settings: with a browser elsewhere
+// under the base URL of now, where that is known, and on this machine.
+func adminPage(baseURL, upstream string) string {
+	const page = "/admin/server-settings"
+	here := upstream + page
+	if there := strings.TrimSuffix(baseURL, "/") + page; baseURL != "" && there != here {
+		return there + " (on this machine: " + here + ")"
+	}
+	return here
+}
+
 func (a *Applier) manualBaseURL(ctx context.Context, r *journal.Run, i int, c *setup.BaseURLChange) error {
 	old := c.Old
 	if err := r.Write(journal.Record{Kind: journal.Doing, Change: i, OldURL: old, OldSSH: c.SSHOld}); err != nil {
 		return err
 	}
-	page := r.Plan.Run.UpstreamBefore + "/admin/server-settings"
+	page := adminPage(old, r.Plan.Run.UpstreamBefore)
 	for {
 		what := "set Base URL to " + c.New
 		if c.SSHNew != "" {
@@ -85,8 +97,8 @@ func (a *Applier) manualBaseURL(ctx context.Context, r *journal.Run, i int, c *s
 		if err != nil {
 			return err
 		}
-		got, known := client.PublicBaseURL(ctx)
-		if !known || got == c.New {
+		got, err := client.PublicBaseURL(ctx)
+		if err != nil || got == c.New {
 			return nil // what cannot be read must be believed
 		}
 		a.tell(setup.Event{Kind: setup.EventProgress, Step: setup.StepBaseURL, Change: i, Text: "the base URL still reads " + got})
@@ -123,11 +135,11 @@ func (a *Applier) restoreBaseURL(ctx context.Context, r *journal.Run, p journal.
 
 func (a *Applier) restoreByHand(ctx context.Context, base string, p journal.Progress, c *setup.BaseURLChange) error {
 	if client, err := bitbucket.NewClient(base, bitbucket.Options{}); err == nil && c.SSHNew == "" {
-		if got, known := client.PublicBaseURL(ctx); known && got == p.OldURL {
+		if got, err := client.PublicBaseURL(ctx); err == nil && got == p.OldURL {
 			return nil
 		}
 	}
-	page := base + "/admin/server-settings"
+	page := adminPage(c.New, base)
 	if a.Ask != nil && a.Ask("Open "+page+" as an administrator", "set Base URL back to "+p.OldURL+", save, then say done.",
 		[]setup.Decision{setup.DecideDone, setup.DecideBack}) == setup.DecideDone {
 		return nil

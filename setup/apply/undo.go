@@ -31,7 +31,7 @@ func (a *Applier) Undo(ctx context.Context, id string, force bool) (setup.Result
 		} else if err != nil {
 			return setup.Result{Run: r.ID, State: r.State()}, err
 		}
-		a.tell(setup.Event{Kind: setup.EventBegin, Step: "journal", Title: "take back run " + r.ID, Change: -1, Text: r.ID})
+		a.tell(setup.Event{Kind: setup.EventBegin, Step: "journal", Title: "take everything back", Change: -1, Text: r.ID})
 		return a.settleBack(ctx, r, 0)
 	})
 }

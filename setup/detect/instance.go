@@ -222,7 +222,7 @@ func askInstance(ctx context.Context, upstream string, paths []string) setup.Ins
 		}
 		in.Base, in.State, in.Detail = upstream+path, state, detail
 		in.Version, _, _ = c.Version(ctx)
-		if url, known := c.PublicBaseURL(ctx); known {
+		if url, err := c.PublicBaseURL(ctx); err == nil {
 			in.BaseURL = setup.Known{Value: url, Set: true, Why: "the application links manifest of " + in.Base}
 		}
 		return in
