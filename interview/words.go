@@ -72,10 +72,15 @@ func Count(n int, noun string) string {
 }
 
 // Failures counts what forbids to go on.
-func Failures(findings []problem.Finding) int {
+func Failures(findings []problem.Finding) int { return ofLevel(findings, problem.Fail) }
+
+// Warnings counts what should be looked at, and keeps nobody from going on.
+func Warnings(findings []problem.Finding) int { return ofLevel(findings, problem.Warn) }
+
+func ofLevel(findings []problem.Finding, l problem.Level) int {
 	n := 0
 	for _, f := range findings {
-		if f.Level == problem.Fail {
+		if f.Level == l {
 			n++
 		}
 	}

@@ -24,6 +24,7 @@ type askScreen struct {
 	preview   interview.Preview
 	advice    []problem.Finding
 	candidate setup.Answers // the answers with what stands in the field
+	unusable  bool          // what stands there is no answer, so nothing was judged
 	visited   bool          // it was answered before
 	toReview  bool          // opened from the list of answers
 	typed     int           // edits of the field, to tell a pause from an old one
@@ -63,6 +64,7 @@ func (s *askScreen) enter(q interview.Question, toReview bool) tea.Cmd {
 // refreshPreview follows the field: the change it would make and what it means.
 func (s *askScreen) refreshPreview() {
 	candidate, err := s.iv.Preview(s.q, s.field.text)
+	s.unusable = err != nil
 	if err != nil {
 		candidate = s.iv.Answers
 		if s.q.ID == "url" {

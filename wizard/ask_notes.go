@@ -26,7 +26,7 @@ func (s *askScreen) checkLines(w int) []string {
 		c, ok := s.checks[q.ID]
 		here, other := q.ID == s.q.ID, q.Step != s.q.Step
 		switch {
-		case !ok || here && (c.about != s.currentText() || s.invalid != "" || s.judging) || !here && c.about != subject(q, s.iv.Answers):
+		case !ok || here && (s.unusable || c.about != s.currentText() || s.invalid != "" || s.judging) || !here && c.about != subject(q, s.iv.Answers):
 		case c.running && !other:
 			lines = append(lines, s.spinner()+" checking "+strings.ToLower(q.Title[:1])+q.Title[1:])
 		default:

@@ -67,6 +67,7 @@ type Backend struct {
 type Options struct {
 	Width   int  // columns of the line prompter, 0 = 80
 	NoColor bool // NO_COLOR, --no-color
+	Light   bool // the terminal's background is light (COLORFGBG)
 	// Dir is where relative paths start.
 	Dir string
 	// Notes are words of the caller's, by question.

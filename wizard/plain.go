@@ -20,7 +20,7 @@ func Plain(ctx context.Context, in io.Reader, out io.Writer, b Backend, input se
 	if o.Width <= 0 {
 		o.Width = defaultW
 	}
-	p := &prompter{ctx: ctx, b: b, o: o, out: out, lines: newLineReader(ctx, in), iv: interviewWith(b, input, src, o), st: newStyle(io.Discard, true)}
+	p := &prompter{ctx: ctx, b: b, o: o, out: out, lines: newLineReader(ctx, in), iv: interviewWith(b, input, src, o), st: newStyle(io.Discard, Options{NoColor: true})}
 	outcome, err := p.session()
 	outcome.Answers = p.iv.Answers
 	if errors.Is(err, errCancelled) {

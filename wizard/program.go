@@ -20,7 +20,7 @@ import (
 // taken back first. The error is what kept the wizard from doing its work;
 // what apply returned is in the Outcome.
 func Run(ctx context.Context, in io.Reader, out io.Writer, b Backend, input setup.Answers, src setup.Sources, o Options) (Outcome, error) {
-	st := newStyle(out, o.NoColor)
+	st := newStyle(out, o)
 	m := newModel(ctx, b, input, src, o, st)
 	p := tea.NewProgram(m, tea.WithInput(in), tea.WithOutput(out), tea.WithAltScreen(), tea.WithoutSignalHandler())
 	ended := make(chan struct{})

@@ -17,7 +17,7 @@ func TestResultTellsTheWholeChain(t *testing.T) {
 		Result: setup.Result{State: setup.RunTakenBack},
 		Err:    problem.Wrap(cause, "the run was taken back, everything is as before", "", "").WithKind(problem.TakenBack),
 	}
-	text := strings.Join(failureLines(out, newStyle(io.Discard, true), 80), "\n")
+	text := strings.Join(failureLines(out, newStyle(io.Discard, Options{NoColor: true}), 80), "\n")
 	for _, want := range []string{
 		"the run was taken back, everything is as before", "because: HAProxy refuses the new haproxy.cfg",
 		"why: it was not put in place", "do:  make a new plan",

@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -103,8 +104,15 @@ func (s *reviewScreen) closeTabs() string {
 
 func (s *reviewScreen) tabTitle(i int) string {
 	t := s.tabs[i].Title
-	if t == interview.ChecksTab && interview.Failures(s.findings) > 0 {
-		t += " x"
+	if t != interview.ChecksTab {
+		return t
+	}
+	all := interview.Distinct(append(append([]problem.Finding(nil), s.findings...), s.plan.Notes...))
+	if interview.Failures(all) > 0 {
+		return t + " x"
+	}
+	if n := interview.Warnings(all); n > 0 {
+		return fmt.Sprintf("%s !%d", t, n)
 	}
 	return t
 }
@@ -128,7 +136,7 @@ func (s *reviewScreen) tabsWidth(from, to int) int {
 func (s *reviewScreen) foot(w int) []string {
 	switch {
 	case s.consent.open:
-		return s.consentLines(w)
+		return append(s.effects(w)[:1], s.consentLines(w)...) // who is away first; below is room for three lines
 	case s.searching:
 		return []string{s.st.accent.Render("/ ") + s.query + "_"}
 	}

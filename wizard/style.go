@@ -24,16 +24,17 @@ type style struct {
 }
 
 // newStyle judges colour by the stream that is really written to.
-func newStyle(out io.Writer, noColor bool) style {
+func newStyle(out io.Writer, o Options) style {
 	r := lipgloss.NewRenderer(out)
-	if noColor {
+	if o.NoColor {
 		r.SetColorProfile(termenv.Ascii)
 	}
-	return styleOf(r)
+	return styleOf(r, o.Light)
 }
 
-// styleOf is the look in the colours that r has.
-func styleOf(r *lipgloss.Renderer) style {
+// styleOf is the look in the colours that r has. On a light background yellow and
+// cyan cannot be read: magenta and blue stand for them.
+func styleOf(r *lipgloss.Renderer, light bool) style {
 	r.SetHasDarkBackground(true) // never ask the terminal
 	base := r.NewStyle()
 	ansi16 := func(n string) lipgloss.Style { return base.Foreground(lipgloss.Color(n)) }
@@ -41,6 +42,9 @@ func styleOf(r *lipgloss.Renderer) style {
 		ascii: r.ColorProfile() == termenv.Ascii,
 		plain: base, bold: base.Bold(true), dim: base.Faint(true),
 		accent: ansi16("6"), good: ansi16("2"), warn: ansi16("3"), fail: ansi16("1"),
+	}
+	if light {
+		s.accent, s.warn, s.good = ansi16("4"), ansi16("5"), s.good.Bold(true)
 	}
 	s.form = s.theme()
 	return s

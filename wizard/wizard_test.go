@@ -288,6 +288,19 @@ func TestTypingReplacesThePrefilledValue(t *testing.T) {
 	}
 }
 
+// TestChecksAreOfWhatIsTyped: what was found out about one address is not said below
+// another, nor below something that is none.
+func TestChecksAreOfWhatIsTyped(t *testing.T) {
+	p := standardPump(t).keys("enter").at("url")
+	p.keys("enter", "esc").at("url").sees("resolves")
+	for _, text := range []string{"/root/tls/fullchain.pem", "https://git_example.com:x"} {
+		p.keys("ctrl+u").send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(text)})
+		if screen := p.m.View(); strings.Contains(screen, "resolves") {
+			t.Errorf("%q is typed, and the screen says:\n%s", text, screen)
+		}
+	}
+}
+
 func TestPastedLineEnd(t *testing.T) {
 	p := standardPump(t).keys("enter").at("url")
 	p.send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("https://bücher.example/stash\n"), Paste: true})

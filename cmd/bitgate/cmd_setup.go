@@ -86,7 +86,7 @@ func (ses *session) guide(ctx context.Context, plain bool, b wizard.Backend) (wi
 		w, h = ses.p.Size()
 	}
 	o := ses.options
-	o.Width, o.NoColor = w, !ses.p.color()
+	o.Width, o.NoColor, o.Light = w, !ses.p.color(), ses.p.light()
 	o.Dir, _ = os.Getwd() // without one relative paths stay relative
 	if ses.p.ReadPassword != nil {
 		o.ReadPassword = func(prompt string) ([]byte, error) { return ses.p.ReadPassword(ctx, prompt) }

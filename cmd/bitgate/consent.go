@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"bitgate/cmd/bitgate/view"
 	"bitgate/setup"
 )
 
@@ -32,7 +33,11 @@ func askOnTerminal(ctx context.Context, p *process) setup.Ask {
 			words = append(words, string(c))
 		}
 		for {
-			fmt.Fprintf(p.Out, "\n%s\n  %s\n%s? ", question, strings.ReplaceAll(strings.TrimRight(detail, "\n"), "\n", "\n  "), strings.Join(words, ", "))
+			lines := view.Wrap(question, p.text().Width)
+			for _, l := range view.Wrap(detail, max(p.text().Width-2, 0)) {
+				lines = append(lines, "  "+l)
+			}
+			fmt.Fprintf(p.Out, "\n%s\n%s? ", strings.Join(lines, "\n"), strings.Join(words, ", "))
 			text, err := p.readLine(ctx)
 			if err != nil {
 				fmt.Fprintln(p.Out)

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -189,7 +191,16 @@ func (p process) serves() bool { return len(p.Args) > 0 && p.Args[0] == "proxy" 
 func (p process) color() bool { return p.OutTTY && p.env("NO_COLOR") == "" && p.env("TERM") != "dumb" }
 
 // style is the colours of standard output.
-func (p process) style() view.Style { return view.Style{Color: p.color()} }
+func (p process) style() view.Style { return view.Style{Color: p.color(), Light: p.light()} }
+
+// light reports whether the terminal says that its background is light, as rxvt,
+// Konsole and iTerm2 do: COLORFGBG is "0;15", the last number being the background's.
+// No terminal is asked, for the answer would come in between what is typed.
+func (p process) light() bool {
+	all := strings.Split(p.env("COLORFGBG"), ";")
+	background, err := strconv.Atoi(all[len(all)-1])
+	return err == nil && (background == 7 || background > 8)
+}
 
 // text prints for people on standard output, errorText on standard error.
 func (p process) text() *view.Text {

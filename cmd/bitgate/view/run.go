@@ -48,10 +48,10 @@ type Text struct {
 func (v *Text) Event(e setup.Event) {
 	switch e.Kind {
 	case setup.EventBegin:
-		fmt.Fprintf(v.W, "  %s  %s (run %s)\n", v.Style.Green("ok"), e.Title, e.Text)
+		v.hang("  "+v.Style.Green("ok")+"  ", 6, fmt.Sprintf("%s (run %s)", e.Title, e.Text))
 	case setup.EventDone:
 		if e.Title != "" {
-			fmt.Fprintf(v.W, "  %s  %s\n", v.Style.Green("ok"), e.Title)
+			v.hang("  "+v.Style.Green("ok")+"  ", 6, e.Title)
 		}
 	case setup.EventStart, setup.EventUndoStart:
 		v.now = e.Title
@@ -62,7 +62,7 @@ func (v *Text) Event(e setup.Event) {
 			v.hang("  "+v.Style.Red("x ")+"  ", 6, e.Title+": "+e.Text)
 		}
 	case setup.EventUndone:
-		fmt.Fprintf(v.W, "  %s  taken back: %s\n", v.Style.Yellow("<-"), e.Title)
+		v.hang("  "+v.Style.Yellow("<-")+"  ", 6, "taken back: "+e.Title)
 	case setup.EventLog:
 		fmt.Fprintf(v.W, "      %s\n", v.Style.Dim(e.Text))
 	}
