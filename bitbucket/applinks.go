@@ -34,19 +34,22 @@ func (l AppLink) Cure(base string) string {
 		strings.TrimSuffix(l.Display, "/"), base)
 }
 
-// LinkNames are the links in a sentence.
-func LinkNames(links []AppLink) string {
+// AppLinks are those of one application.
+type AppLinks []AppLink
+
+// String names them in a sentence.
+func (all AppLinks) String() string {
 	var out []string
-	for _, l := range links {
+	for _, l := range all {
 		out = append(out, l.String())
 	}
 	return strings.Join(out, ", ")
 }
 
-// LinkCures are the cures of all links, one after the other.
-func LinkCures(links []AppLink, base string) string {
+// Cures are those of all links, one after the other.
+func (all AppLinks) Cures(base string) string {
 	var out []string
-	for _, l := range links {
+	for _, l := range all {
 		out = append(out, l.Cure(base))
 	}
 	return strings.Join(out, "; ")
@@ -57,7 +60,7 @@ func LinkCures(links []AppLink, base string) string {
 var linkResources = []string{"/rest/applinks/1.0/listApplicationlinks", "/rest/applinks/3.0/applinks"}
 
 // appLinks are the links of Bitbucket that must be re-pointed when the base URL changes.
-func (s *Session) appLinks(ctx context.Context) []AppLink {
+func (s *Session) appLinks(ctx context.Context) AppLinks {
 	for _, path := range linkResources {
 		a, err := s.get(ctx, path, "application/json")
 		if err != nil || a.status != http.StatusOK {

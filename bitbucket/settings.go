@@ -14,9 +14,9 @@ import (
 type Settings struct {
 	BaseURL    string
 	SSHEnabled bool
-	SSHBaseURL string    // as clients see it; Bitbucket makes one up where none is set
-	Method     Method    // how they were read
-	AppLinks   []AppLink // where they can be read
+	SSHBaseURL string   // as clients see it; Bitbucket makes one up where none is set
+	Method     Method   // how they were read
+	AppLinks   AppLinks // where they can be read
 }
 
 // Settings reads them. Where the SSH settings or the application links cannot

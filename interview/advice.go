@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"bitgate/bitbucket"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 )
@@ -188,7 +187,7 @@ func linksAdvice(f setup.Facts, a setup.Answers) problem.Finding {
 	}
 	return problem.Finding{
 		Level: problem.Warn,
-		Found: fmt.Sprintf("%d %s the old URL: %s", len(links), noun, bitbucket.LinkNames(links)),
+		Found: fmt.Sprintf("%d %s the old URL: %s", len(links), noun, links),
 		Do:    "change them afterwards, on the other side; the review says on which page of each",
 	}
 }

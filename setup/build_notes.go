@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"bitgate/bitbucket"
 	"bitgate/haproxy"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -104,9 +103,9 @@ func (b *builder) considerations() {
 	if links := b.f.Instance.AppLinks; len(links) > 0 {
 		b.plan.Notes = append(b.plan.Notes, problem.Finding{
 			ID: "application-links", Level: problem.Warn,
-			Found: "application links: " + bitbucket.LinkNames(links),
+			Found: "application links: " + links.String(),
 			Why:   "the other applications keep the address that they were linked with",
-			Do:    "afterwards " + bitbucket.LinkCures(links, b.a.URL.BaseURL()),
+			Do:    "afterwards " + links.Cures(b.a.URL.BaseURL()),
 		})
 	}
 	if b.f.Bitbucket.UID == 0 {

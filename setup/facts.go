@@ -133,9 +133,9 @@ type Instance struct {
 	State     bitbucket.State
 	Detail    string // why it is Unreachable
 	Version   string
-	BaseURL   Known               // stored base URL, where it tells
-	AppLinks  []bitbucket.AppLink // that need the new URL
-	SSH       Known               // SSH base URL
+	BaseURL   Known              // stored base URL, where it tells
+	AppLinks  bitbucket.AppLinks // that need the new URL
+	SSH       Known              // SSH base URL
 	SSHActive bool
 }
 

@@ -81,7 +81,7 @@ var pureNames = map[string][]string{
 		"ParseIP", "ParseCIDR", "ParseMAC",
 		"IP", "IPNet", "IPMask", "CIDRMask", "AddrError",
 	},
-	module + "bitbucket":           {"Install", "Layout", "Override", "Settings", "State", "Running", "FirstRun", "Unreachable", "Container", "ByCompose", "ByKubernetes", "BySwarm", "ByHand"},
+	module + "bitbucket":           {"Install", "Layout", "Override", "Settings", "AppLinks", "State", "Running", "FirstRun", "Unreachable", "Container", "ByCompose", "ByKubernetes", "BySwarm", "ByHand"},
 	module + "certs":               {"Paths"},
 	module + "haproxy/live":        {"Install", "Report"},
 	module + "internal/atomicfile": {"File", "Digest"},
