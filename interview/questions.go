@@ -184,6 +184,6 @@ func runQuestions() []Question {
 			ID: "accept", Step: StepReview, Title: "Findings to accept", Arg: "ID",
 			Why:  "What a rehearsal finds stops the run. A person who knows better accepts it by its id, which holds for that finding alone.",
 			Help: "accept what a rehearsal found, by its id, e.g. rehearsal-1f3a9c20; the journal keeps it (repeat)",
-		}, func(a *setup.Answers) *[]string { return &a.Accept }, findingID),
+		}, func(a *setup.Answers) *[]string { return &a.Accept }, FindingID),
 	}
 }

@@ -138,8 +138,8 @@ func refuseLocked(iv *Interview, text string) error {
 	return nil
 }
 
-// findingID is what findings of a rehearsal are called.
-func findingID(text string) error {
+// FindingID is what findings of a rehearsal are called.
+func FindingID(text string) error {
 	if !strings.HasPrefix(text, "rehearsal-") || strings.ContainsAny(text, " \t\r\n") {
 		return fmt.Errorf("%q is no finding of a rehearsal, like rehearsal-1f3a9c20", text)
 	}

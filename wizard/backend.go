@@ -32,6 +32,8 @@ type Backend struct {
 	Check func(ctx context.Context, question string, f setup.Facts, a setup.Answers) []problem.Finding
 	// CheckPlan proves a plan; a Fail finding forbids apply.
 	CheckPlan func(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error)
+	// Checking says what CheckPlan is about at the moment, "" for nothing worth telling.
+	Checking func() string
 	// Login tries a password once. A refusal is a *problem.Error of kind
 	// Credentials. The session stays on the backend's side; the wizard
 	// overwrites password when Login returns.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,9 @@ type machine struct {
 	password string
 	keyStore string // the password of the certificate's file, which then holds two keys; "" for PEM
 	unlocked bool
-	wrong    error // of CheckPlan's findings
+	wrong    error             // of CheckPlan's findings
+	proof    []problem.Finding // more of them
+	checking string
 	failWith error // of Apply
 	decision []setup.Decision
 
@@ -81,8 +84,9 @@ func (m *machine) backend() Backend {
 			}
 			return nil
 		},
+		Checking: func() string { return m.checking },
 		CheckPlan: func(context.Context, setup.Facts, setup.Plan) ([]problem.Finding, error) {
-			return []problem.Finding{{Level: problem.OK, Found: "haproxy -c accepts the new configuration"}, {Level: problem.Warn, Found: "the certificate ends in 19 days", Do: "bitgate cert renew --help"}}, m.wrong
+			return append(slices.Clone(m.proof), []problem.Finding{{Level: problem.OK, Found: "haproxy -c accepts the new configuration"}, {Level: problem.Warn, Found: "the certificate ends in 19 days", Do: "bitgate cert renew --help"}}...), m.wrong
 		},
 		Login: func(_ context.Context, user string, password []byte) error {
 			m.logins++

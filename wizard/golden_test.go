@@ -13,6 +13,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"bitgate/bitbucket"
+	report "bitgate/haproxy/rehearsal"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 )
@@ -87,6 +88,15 @@ var screens = []struct {
 		p.machine.wrong = problem.New("port 443 is held by nginx", "", "stop nginx")
 		p.standard()
 	}},
+	{"rehearsing", func(p *pump) {
+		p.machine.checking = "204 requests for others, of both configurations"
+		p.standard()
+		p.m.review.proving, p.m.review.findings = true, nil
+	}},
+	{"rehearsed", func(p *pump) { rehearsed(p, "") }},
+	{"rehearsal-differs", func(p *pump) { rehearsed(p, "differs") }},
+	{"rehearsal-accepted", func(p *pump) { rehearsed(p, "accepted") }},
+	{"not-rehearsed", func(p *pump) { rehearsed(p, "not") }},
 	{"consent-one-moment", func(p *pump) { p.standard().keys("a", "a", "p") }},
 	{"consent", func(p *pump) { p.standard().keys("a").rest(); p.keys("a", "p", "p") }},
 	{"answers", func(p *pump) { p.standard().keys("e", "down", "down") }},
@@ -125,6 +135,24 @@ func toCertificate(p *pump) *pump {
 // toCertificateFrom answers what comes before the question id.
 func toCertificateFrom(p *pump, id string) *pump {
 	return p.keys("enter").enterText("git.example.com").enterText("admin").enterText(p.machine.password).at(id)
+}
+
+// rehearsed is a review with what a rehearsal found.
+func rehearsed(p *pump, how string) {
+	r := report.Report{Front: report.HAProxy, Rehearsed: true, Bitbucket: 52, Others: 204, Addresses: 30}
+	f := report.Finding{Bitbucket: true, What: "HAProxy answers 403 itself", Requests: []string{"git clone", "git push", "JGit clone", "JGit push", "LFS batch"}, Cause: []string{"/etc/haproxy/haproxy.cfg, line 31: http-request deny unless { method GET HEAD POST }"}}
+	switch how {
+	case "differs":
+		r.Findings = []report.Finding{f, {What: "backend wiki (10.0.0.5:8080), and would be: 301 to https://git.example.com/ from HAProxy", Requests: []string{"GET wiki.example.com/"}, Cause: []string{"/etc/haproxy/haproxy.cfg, a new line: http-request redirect scheme https"}}}
+	case "accepted":
+		r.Findings = []report.Finding{f}
+		r.Accept(nil)
+		r.Accept([]string{r.Findings[0].ID})
+	case "not":
+		r = report.Report{Front: report.HAProxy, Why: "no namespaces can be had to rehearse in: operation not permitted"}
+	}
+	p.machine.proof = r.List()
+	p.standard()
 }
 
 // applying is in the middle of apply: Bitbucket restarts.

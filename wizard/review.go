@@ -168,7 +168,15 @@ func sign(line string) string {
 	return line[:1]
 }
 
-func (s *reviewScreen) height() int { return max(s.h-4-6, 3) }
+// height is what the frame, the tabs and the lines below leave for a file; those are
+// three, and more where a rehearsal is told of.
+func (s *reviewScreen) height() int {
+	foot := 3
+	if len(s.tabs) > 0 && !s.consent.open && !s.searching {
+		foot = max(foot, len(s.foot(s.w-2)))
+	}
+	return max(s.h-7-foot, 3)
+}
 
 func (s *reviewScreen) key(msg tea.KeyMsg) tea.Cmd {
 	name := msg.String()

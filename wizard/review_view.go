@@ -145,11 +145,15 @@ func (s *reviewScreen) foot(w int) []string {
 	case s.plan.Empty():
 		lines = append(lines, s.st.mark(problem.OK)+"  Nothing to do: this server is as asked. Enter checks it from outside.")
 	case s.proving:
-		lines = append(lines, s.spinner()+" checking the plan before anything changes")
+		doing := "checking the plan before anything changes"
+		if s.b.Checking != nil && s.b.Checking() != "" {
+			doing = "rehearsing, apart from this machine: " + s.b.Checking()
+		}
+		lines = append(lines, wrapText(s.spinner()+" "+doing, w)...)
 	case interview.Failures(s.findings)+interview.Failures(s.plan.Notes) > 0:
 		lines = append(lines, s.st.mark(problem.Fail)+"  "+interview.Count(interview.Failures(s.findings)+interview.Failures(s.plan.Notes), "check")+" failed: the plan cannot be applied yet")
 	default:
-		lines = append(lines, s.effects(w)...)
+		lines = append(append(lines, s.effects(w)...), s.rehearsed(w)...)
 	}
 	if s.note != "" {
 		lines = append(lines, wrapText(s.note, w)...)
@@ -174,6 +178,19 @@ func (s *reviewScreen) effects(w int) []string {
 	}
 	return wrapText(text, w)
 }
+
+// rehearsed is how the rehearsal went, in a line.
+func (s *reviewScreen) rehearsed(w int) []string {
+	for _, f := range s.findings {
+		if f.ID == rehearsal {
+			return wrapText(strings.ToUpper(f.Found[:1])+f.Found[1:]+".", w)
+		}
+	}
+	return nil
+}
+
+// rehearsal is the id of the finding that says how the rehearsal went.
+const rehearsal = "rehearsal"
 
 func (s *reviewScreen) keys() []string {
 	switch {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"bitgate/bitbucket"
 	"bitgate/certs"
@@ -23,6 +24,7 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 	ses.creds.cert.prompt = nil // the wizard asks
 	var result setup.Result
 	var end view.End
+	var doing atomic.Value
 	b := wizard.Backend{
 		Detect: func(ctx context.Context, said setup.Answers) (setup.Facts, error) {
 			probe := ses.probe
@@ -36,7 +38,14 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 		Diffs:   setup.Diffs,
 		Check:   ses.check,
 		CheckPlan: func(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
-			return ses.prover(ctx).Plan(ctx, f, p)
+			defer doing.Store("")
+			pr := ses.prover(ctx)
+			pr.Progress = func(what string) { doing.Store(what) }
+			return pr.Plan(ctx, f, p)
+		},
+		Checking: func() string {
+			what, _ := doing.Load().(string) // nothing yet is none
+			return what
 		},
 		Login:  ses.login,
 		Unlock: ses.unlock,

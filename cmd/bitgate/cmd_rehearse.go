@@ -18,11 +18,14 @@ import (
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/internal/trusted"
+	"bitgate/interview"
+	"bitgate/proxy/config"
 )
 
 type rehearseOptions struct {
 	url, cfg, bin, candidate, sshListen, sshUpstream, oldPath string
-	upstreams                                                 []string
+	proxyConfig                                               string
+	upstreams, accept                                         []string
 	json                                                      bool
 }
 
@@ -30,17 +33,19 @@ func newRehearse(p *process) *cobra.Command {
 	o := rehearseOptions{}
 	c := &cobra.Command{
 		Use:   "rehearse",
-		Short: "Try a haproxy.cfg before HAProxy loads it",
+		Short: "Try a front's configuration before the front loads it",
 		Long: `Runs the present configuration and an edited copy of it in the installed HAProxy,
 each cut off from this machine and its network, with recorders in the place of all
 servers, and asks both the same questions. It says which requests of browsers, Git
 and Git LFS would not reach Bitbucket, what would change for everybody else, and
 which line is the cause. Nothing of the running HAProxy is touched.
 
-Without --candidate the present configuration alone is tried.`,
+Without --candidate the present configuration alone is tried, with --proxy-config
+that of the built-in proxy. Who knows better than a finding accepts it by its id.`,
 		Example: `  bitgate rehearse --url https://git.example.com/bitbucket
   cp /etc/haproxy/haproxy.cfg new.cfg && editor new.cfg
-  bitgate rehearse --haproxy-cfg /etc/haproxy/haproxy.cfg --candidate new.cfg --url https://git.example.com`,
+  bitgate rehearse --haproxy-cfg /etc/haproxy/haproxy.cfg --candidate new.cfg --url https://git.example.com
+  bitgate rehearse --proxy-config /etc/bitgate/proxy.yaml`,
 		Args: args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runRehearse(c.Context(), p, o) },
 	}
@@ -52,6 +57,8 @@ Without --candidate the present configuration alone is tried.`,
 	f.StringVar(&o.sshListen, "ssh-listen", "", "`ADDR` that leads to Bitbucket's SSH server")
 	f.StringVar(&o.sshUpstream, "ssh-upstream", "127.0.0.1:7999", "`ADDR` of Bitbucket's SSH server, as the server line has it")
 	f.StringVar(&o.oldPath, "redirect-old-path", "", "former context `PATH` that is redirected")
+	f.StringVar(&o.proxyConfig, "proxy-config", "", "try this `FILE` of the built-in proxy, which says the rest")
+	f.StringArrayVar(&o.accept, "accept", nil, "`ID` of a finding that is meant, e.g. rehearsal-1f3a9c20 (repeat)")
 	f.StringVar(&o.bin, "haproxy-bin", "", "HAProxy's program `FILE` (default: searched)")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	f.SortFlags = false
@@ -70,11 +77,21 @@ func newStage(p *process) *cobra.Command {
 }
 
 func runRehearse(ctx context.Context, p *process, o rehearseOptions) error {
-	r, err := o.rehearsal(ctx, p)
+	for _, id := range o.accept {
+		if err := interview.FindingID(id); err != nil {
+			return usage("--accept: "+err.Error(), "")
+		}
+	}
+	read := o.rehearsal
+	if o.proxyConfig != "" {
+		read = o.builtin
+	}
+	r, err := read(ctx, p)
 	if err != nil {
 		return err
 	}
 	report := r.Run(ctx)
+	report.Accept(o.accept)
 	if o.json {
 		if err := view.Value(p.Out, report); err != nil {
 			return err
@@ -86,9 +103,37 @@ func runRehearse(ctx context.Context, p *process, o rehearseOptions) error {
 	case !report.Rehearsed:
 		return problem.New(report.Summary(), "", "")
 	case !report.OK():
-		return problem.New("HAProxy would not do what it should with this configuration", "", "change the lines that are named, and rehearse again").WithKind(problem.Verify)
+		return problem.New(report.Front+" would not do what it should with this configuration", "", "change what is named, and rehearse again; or accept it: --accept ID").WithKind(problem.Verify)
 	}
 	return nil
+}
+
+// builtin reads what is to be tried of the built-in proxy.
+func (o rehearseOptions) builtin(_ context.Context, p *process) (stage.Rehearsal, error) {
+	if o.url != "" || o.cfg != "" || o.candidate != "" {
+		return stage.Rehearsal{}, usage("--proxy-config says all that is tried", "leave out --url, --haproxy-cfg and --candidate")
+	}
+	path, err := filepath.Abs(o.proxyConfig)
+	if err != nil {
+		return stage.Rehearsal{}, err
+	}
+	data, err := trusted.ReadFile("the configuration", path, maxCandidate)
+	if err != nil {
+		return stage.Rehearsal{}, problem.Wrap(err, "the configuration cannot be read", "", "").WithKind(problem.Usage)
+	}
+	c, err := config.Parse(path, data)
+	if err != nil {
+		return stage.Rehearsal{}, err
+	}
+	r := stage.Rehearsal{Program: p.Program, Proxy: &stage.Proxy{Path: path, Config: c}}
+	r.Bitbucket = rehearsal.Bitbucket{URL: c.URL, Listen: c.Listen, OldPath: c.OldPath, SSHListen: c.SSHListen, Names: slices.Concat(c.Hosts, c.RedirectHosts), Plain: r.Proxy.Plain()}
+	for _, n := range c.Servers() {
+		r.Bitbucket.Upstreams = append(r.Bitbucket.Upstreams, n.Address)
+	}
+	for _, n := range c.SSHServers() {
+		r.Bitbucket.SSHUpstream = append(r.Bitbucket.SSHUpstream, n.Address)
+	}
+	return r, nil
 }
 
 // rehearsal reads what is to be tried.

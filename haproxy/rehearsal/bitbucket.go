@@ -21,6 +21,7 @@ type Bitbucket struct {
 	SSHUpstream []string
 	Names       []string // other host names that are its own
 	ClientCA    string   // of the certificates that its clients need, and no rehearsal has
+	Plain       []string // addresses that send plain HTTP on to its URL
 }
 
 // Agents are what clients call themselves.
@@ -209,6 +210,27 @@ func (b Bitbucket) old(d Door, door int) []Request {
 		r = b.at(d, door, 120+n, r)
 		r.Kind, r.Target = OldAddress, target
 		out = append(out, r)
+	}
+	return out
+}
+
+// PlainRequests ask the listeners for plain HTTP, which send on to the public URL.
+func (b Bitbucket) PlainRequests() []Request {
+	var out []Request
+	for i, listen := range b.Plain {
+		at, ok := parseAddress(listen)
+		if !ok {
+			continue
+		}
+		d := Door{Address: at.dial(at.port)}
+		for n, r := range []Request{
+			asked("page over plain HTTP", browser, "GET", "/projects/PROJ", 0),
+			asked("clone over plain HTTP", git, "GET", refs+"git-upload-pack", 0),
+		} {
+			r = b.at(d, i, 130+n, r)
+			r.Kind, r.Host, r.TLS, r.SNI, r.ALPN = OldAddress, hostport.Bracket(b.URL.Host()), false, "", nil
+			out = append(out, r)
+		}
 	}
 	return out
 }

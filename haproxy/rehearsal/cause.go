@@ -20,7 +20,7 @@ var bearing = []string{
 func (s *Stage) Suspects(r Request, b Bitbucket) (all []Cut, near int) {
 	var here []section
 	for _, d := range s.Doors {
-		if d.Address == r.Address {
+		if d.Address == r.Address && s.Front == HAProxy {
 			for _, at := range s.config.chain(d.at) {
 				if !slices.Contains(here, at) {
 					here = append(here, at)
@@ -169,7 +169,7 @@ func (s *Stage) source(path string) string {
 // Bind is the line of the listener that a request is asked of.
 func (s *Stage) Bind(r Request) (Place, bool) {
 	for _, d := range s.Doors {
-		if d.Address == r.Address {
+		if d.Address == r.Address && d.Line > 0 {
 			return Place{d.File, d.Line}, true
 		}
 	}
@@ -182,5 +182,5 @@ const wide = "2147483647"
 // WideWindow reports whether pushes over HTTP/2 are not stopped by a window, at
 // which those of Git with libcurl 7.84 to 8.4 can hang (curl issue 12363).
 func (s *Stage) WideWindow() bool {
-	return s.config.global("tune.h2.fe.initial-window-size") == wide || s.config.global("tune.h2.initial-window-size") == wide
+	return s.Front == Builtin || s.config.global("tune.h2.fe.initial-window-size") == wide || s.config.global("tune.h2.initial-window-size") == wide
 }

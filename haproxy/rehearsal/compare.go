@@ -89,7 +89,7 @@ func (s *Stage) told(a Answer) string {
 	case a.Failed != "":
 		return failed(a.Failed)
 	case a.Arrived == nil:
-		return answered(a) + " from HAProxy"
+		return answered(a) + " from " + s.Front
 	case a.Status != a.Arrived.Status:
 		return answered(a) + " from " + s.group(a.Arrived.Server)
 	}

@@ -22,7 +22,7 @@ type mentions struct {
 type Lists map[string][]byte
 
 // Sources are addresses of clients that the files mention, of networks one.
-func (s *Stage) Sources(lists Lists) []string { return s.find(lists).sources }
+func (s *Stage) Sources(lists Lists) []string { return append(s.find(lists).sources, s.sources...) }
 
 // ListFiles names the files that conditions, maps and binds of the stage read.
 func (s *Stage) ListFiles() []string {

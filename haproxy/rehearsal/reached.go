@@ -19,7 +19,7 @@ func (b Bitbucket) Reached(s *Stage, r Request, a Answer) string {
 	case r.Kind == OldAddress:
 		return b.redirected(a)
 	case a.Arrived == nil:
-		return "HAProxy answers " + answered(a) + " itself"
+		return s.Front + " answers " + answered(a) + " itself"
 	case r.Kind == SSH && among(b.SSHUpstream, s.Servers[a.Arrived.Server].Address):
 		return ""
 	case !among(b.Upstreams, s.Servers[a.Arrived.Server].Address):

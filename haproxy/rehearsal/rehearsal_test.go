@@ -212,17 +212,22 @@ func TestAccepted(t *testing.T) {
 	stats := Finding{Bitbucket: true, What: "HAProxy answers 200 itself", Requests: []string{"page", "status"}, Cause: []string{"/haproxy.cfg, line 12: stats uri /"}}
 	moved, other, more, others := stats, stats, stats, stats
 	moved.Cause, other.Cause, more.Requests, others.Bitbucket = []string{"/haproxy.cfg, line 112: stats uri /"}, []string{"/haproxy.cfg, line 12: stats uri /x"}, []string{"page", "push"}, false
-	if moved.ID() != stats.ID() {
-		t.Errorf("%s is %s where lines moved", stats.ID(), moved.ID())
+	if moved.id() != stats.id() {
+		t.Errorf("%s is %s where lines moved", stats.id(), moved.id())
 	}
 	for _, f := range []Finding{other, more, others} {
-		if f.ID() == stats.ID() {
+		if f.id() == stats.id() {
 			t.Errorf("%+v has the id of %+v", f, stats)
 		}
 	}
-	for accepted, want := range map[string]int{"": 2, stats.ID(): 1, "rehearsal": 2, "rehearsal-00000000": 2, other.ID(): 1} {
+	for accepted, want := range map[string]int{"": 2, stats.id(): 1, "rehearsal": 2, "rehearsal-00000000": 2, other.id(): 1} {
 		fails := 0
-		for _, f := range (Report{Rehearsed: true, Findings: []Finding{stats, other}}).List(accepted) {
+		r := Report{Rehearsed: true, Findings: []Finding{stats, other}}
+		r.Accept([]string{accepted})
+		if r.Findings[0].ID != stats.id() || r.OK() {
+			t.Errorf("--accept %q: %+v", accepted, r)
+		}
+		for _, f := range r.List() {
 			if f.Level == problem.Fail {
 				fails++
 			}

@@ -13,6 +13,7 @@ import (
 
 // Report is the outcome of a rehearsal.
 type Report struct {
+	Front     string `json:"front"`
 	Rehearsed bool   `json:"rehearsed"`
 	Why       string `json:"why,omitempty"` // it could not be
 
@@ -34,11 +35,13 @@ type Finding struct {
 	What      string   `json:"what"`
 	Requests  []string `json:"requests"`
 	Cause     []string `json:"cause,omitempty"` // lines without which it would be well
+	ID        string   `json:"id"`              // to accept it by, see Accept
+	Accepted  bool     `json:"accepted,omitempty"`
 }
 
-// ID names a finding by what goes wrong, for whom and by which lines, so that it is
+// id names a finding by what goes wrong, for whom and by which lines, so that it is
 // the same as long as it is the same.
-func (f Finding) ID() string {
+func (f Finding) id() string {
 	sum := sha256.New()
 	fmt.Fprintln(sum, f.Bitbucket, f.What)
 	for _, c := range f.Cause {
@@ -54,8 +57,19 @@ func (f Finding) ID() string {
 
 var lineNumber = regexp.MustCompile(`, (before )?line \d+`)
 
-// OK reports whether nothing was found.
-func (r Report) OK() bool { return len(r.Findings) == 0 }
+// Accept gives the findings their ids, and notes which of them a person has named
+// as meant.
+func (r Report) Accept(ids []string) {
+	for i, f := range r.Findings {
+		r.Findings[i].ID = f.id()
+		r.Findings[i].Accepted = slices.Contains(ids, f.id())
+	}
+}
+
+// OK reports whether nothing was found, or nothing that is not accepted.
+func (r Report) OK() bool {
+	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Accepted })
+}
 
 // Summary is the outcome in one line.
 func (r Report) Summary() string {
@@ -100,20 +114,20 @@ func count(n int, one, many string) string {
 }
 
 // List is the report for those who go through checks: first whether it went
-// well, then what did not. What a person has accepted, by its id, is a warning.
-func (r Report) List(accepted ...string) []problem.Finding {
+// well, then what did not. What a person has accepted is a warning.
+func (r Report) List() []problem.Finding {
 	first := problem.Finding{ID: "rehearsal", Level: problem.OK, Found: r.Summary()}
 	switch {
 	case !r.Rehearsed:
-		first.Level, first.Why = problem.Note, "what HAProxy would do with the new configuration was judged by reading it alone"
+		first.Level, first.Why = problem.Note, "what "+r.Front+" would do with the new configuration was judged by reading it alone"
 	case !r.OK():
 		first.Level = problem.Note
 	}
 	all := []problem.Finding{first}
 	shown := 0
 	for _, f := range r.Findings {
-		one := f.finding()
-		if slices.Contains(accepted, one.ID) {
+		one := f.finding(r.Front)
+		if f.Accepted {
 			one.Level, one.Do = problem.Warn, "it was accepted (--accept "+one.ID+")"
 		} else if shown++; shown > shownFindings {
 			continue
@@ -163,12 +177,12 @@ func (f Finding) causes() string {
 	return "\ncause: " + strings.Join(f.Cause, "\n       ")
 }
 
-func (f Finding) finding() problem.Finding {
-	out := problem.Finding{ID: f.ID(), Level: problem.Fail}
+func (f Finding) finding(front string) problem.Finding {
+	out := problem.Finding{ID: f.id(), Level: problem.Fail}
 	out.Do = "change what is named as the cause"
 	if f.Bitbucket {
 		out.Do += ", or give Bitbucket an address of its own (--listen, with the port in --url too)"
-		out.Found, out.Why = fmt.Sprintf("Bitbucket would not be reached by %s: %s", f.named(), f.What), "it was tried in the real HAProxy, apart from the one that runs"
+		out.Found, out.Why = fmt.Sprintf("Bitbucket would not be reached by %s: %s", f.named(), f.What), "it was tried in the real program, apart from the "+front+" that runs"
 	} else {
 		out.Found, out.Why = fmt.Sprintf("others would be answered differently (%s): %s", f.named(), f.What), "it was tried in the real HAProxy, with and without the change"
 	}

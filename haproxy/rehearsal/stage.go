@@ -10,8 +10,15 @@ import (
 	"bitgate/haproxy"
 )
 
+// Fronts that are rehearsed, as people know them.
+const (
+	HAProxy = "HAProxy"
+	Builtin = "the built-in proxy"
+)
+
 // Stage is a configuration rewritten for a rehearsal.
 type Stage struct {
+	Front   string
 	Files   []haproxy.Source
 	Servers []Server
 	Doors   []Door
@@ -21,8 +28,9 @@ type Stage struct {
 	Limits  string   // a file to load first
 	Asked   string   // address of the name server that answers for all others
 
-	config *config
-	used   bool // Bitbucket's name is mentioned
+	config  *config
+	used    bool     // Bitbucket's name is mentioned
+	sources []string // addresses of clients that the built-in proxy's file mentions
 }
 
 // Server is a server line.
@@ -67,10 +75,10 @@ type Cut struct {
 
 // NewStage rewrites a set of files.
 func NewStage(set []haproxy.Source, around Surroundings) *Stage {
-	s := &Stage{config: parse(set, around.Env)}
+	s := &Stage{Front: HAProxy, config: parse(set, around.Env)}
 	w := writer{Stage: s, around: around, edits: make([][]edit, len(set))}
 	w.findDoors()
-	w.port = w.freePort()
+	w.port = w.freePort(7)
 	s.Asked = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 91, 0, 53}), uint16(w.port)).String()
 	s.config.each(w.rewrite)
 	s.Limits = limits(s.config)
@@ -378,9 +386,9 @@ func (w *writer) names(words ...string) {
 	}
 }
 
-// freePort is one that no file listens on, as long as there is one.
-func (w *writer) freePort() int {
-	for port := 7; port < 1<<16; port++ {
+// freePort is one from some on that no file listens on, as long as there is one.
+func (w *writer) freePort(from int) int {
+	for port := from; port < 1<<16; port++ {
 		if !slices.ContainsFunc(w.Doors, func(d Door) bool {
 			a, _ := parseAddress(d.Bind)
 			return port >= a.port && port <= a.last
@@ -388,7 +396,7 @@ func (w *writer) freePort() int {
 			return port
 		}
 	}
-	return 7
+	return from
 }
 
 // paths picks the absolute paths out of words.

@@ -28,7 +28,8 @@ func Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, 
 
 // Prover is Plan with the passwords of certificate files that have one.
 type Prover struct {
-	Unlock func(locked error) ([][]byte, error) // see certs.Unlock; nil where there are none
+	Unlock   func(locked error) ([][]byte, error) // see certs.Unlock; nil where there are none
+	Progress func(what string)                    // told of a rehearsal; may be nil
 }
 
 // Plan is the function of that name.
@@ -49,6 +50,13 @@ func (pr Prover) Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]probl
 		}
 		out = append(out, found...)
 		out = append(out, checkService(f, p)...)
+	}
+	if p.Answers.Front == setup.FrontBuiltin && p.TouchesFront() {
+		found, err := pr.rehearseBuiltin(ctx, f, p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
 	}
 	return out, nil
 }
@@ -123,7 +131,7 @@ func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 // adds may mend the present set (the first listener, the end of the last line),
 // so that one is looked at only to tell whose fault a refusal is.
 func (pr Prover) checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
-	var set, present, extra []live.Candidate
+	var set, present []live.Candidate
 	for _, file := range f.HAProxyFiles {
 		after, err := p.Applied(file.Path, file.Data)
 		if err != nil {
@@ -136,20 +144,9 @@ func (pr Prover) checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) 
 			present = append(present, live.Candidate{Path: file.Path, Data: file.Data})
 		}
 	}
-	for _, r := range p.Ordered() {
-		if c := p.At(r).Certificate; c != nil && c.After == setup.Ordered {
-			stand, err := standIn(p)
-			if err != nil {
-				return nil, err
-			}
-			extra = append(extra, live.Candidate{Path: c.Path, Data: stand})
-		} else if c != nil {
-			m, err := certs.LoadWith(certs.Open, c.Files(), certs.Unlock{Ask: pr.Unlock})
-			if err != nil {
-				return nil, err
-			}
-			extra = append(extra, live.Candidate{Path: c.Path, Data: m.Bundle()})
-		}
+	extra, err := pr.newFiles(p)
+	if err != nil {
+		return nil, err
 	}
 	report, err := f.HAProxy.Service.Check(ctx, f.HAProxy.Bin, set, extra)
 	if err != nil {
@@ -169,7 +166,32 @@ func (pr Prover) checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) 
 		}}, nil
 	}
 	accepted := problem.Finding{ID: "haproxy", Level: problem.OK, Found: "haproxy -c accepts the merged configuration"}
-	return append([]problem.Finding{accepted}, rehearse(ctx, f, p, present, set, extra)...), nil
+	return append([]problem.Finding{accepted}, pr.rehearse(ctx, f, p, present, set, extra)...), nil
+}
+
+// newFiles are the certificate bundles that the run would write.
+func (pr Prover) newFiles(p setup.Plan) ([]live.Candidate, error) {
+	var out []live.Candidate
+	for _, r := range p.Ordered() {
+		c := p.At(r).Certificate
+		if c == nil {
+			continue
+		}
+		if c.After == setup.Ordered {
+			stand, err := standIn(p)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, live.Candidate{Path: c.Path, Data: stand})
+			continue
+		}
+		m, err := certs.LoadWith(certs.Open, c.Files(), certs.Unlock{Ask: pr.Unlock})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, live.Candidate{Path: c.Path, Data: m.Bundle()})
+	}
+	return out, nil
 }
 
 // standIn is a bundle for the certificate that is still to be issued.

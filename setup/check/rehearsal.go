@@ -10,6 +10,7 @@ import (
 	"bitgate/haproxy/live/stage"
 	"bitgate/haproxy/rehearsal"
 	"bitgate/internal/problem"
+	"bitgate/proxy/config"
 	"bitgate/setup"
 )
 
@@ -19,20 +20,47 @@ const Rehearsal = "rehearsal"
 
 // rehearse tries the set as it is and as it will be in the real HAProxy. What
 // would not reach Bitbucket, and what would change for others, forbids apply.
-func rehearse(ctx context.Context, f setup.Facts, p setup.Plan, present, set, extra []live.Candidate) []problem.Finding {
+func (pr Prover) rehearse(ctx context.Context, f setup.Facts, p setup.Plan, present, set, extra []live.Candidate) []problem.Finding {
 	r, err := stage.Of(f.HAProxy, f.RunsFrom())
 	if err != nil {
 		return rehearsal.Report{Why: err.Error()}.List()
 	}
 	r.Before, r.After, r.Merged = sources(present), sources(set), true
+	return pr.report(ctx, f, p, r, extra)
+}
+
+// rehearseBuiltin tries the configuration that the built-in proxy will have.
+func (pr Prover) rehearseBuiltin(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
+	data, err := p.Applied(f.ProxyConfig.Path, f.ProxyConfig.Data)
+	if err != nil {
+		return nil, err
+	}
+	c, err := config.Parse(f.ProxyConfig.Path, data)
+	if err != nil {
+		return nil, err
+	}
+	extra, err := pr.newFiles(p)
+	if err != nil {
+		return nil, err
+	}
+	return pr.report(ctx, f, p, stage.Rehearsal{Program: f.RunsFrom(), Proxy: &stage.Proxy{Path: f.ProxyConfig.Path, Config: c}}, extra), nil
+}
+
+// report is what the rehearsal says of what the answers want.
+func (pr Prover) report(ctx context.Context, f setup.Facts, p setup.Plan, r stage.Rehearsal, extra []live.Candidate) []problem.Finding {
 	for _, e := range extra {
 		r.New = append(r.New, stage.File(e))
 	}
 	r.Bitbucket = Bitbucket(p.Answers)
 	r.Bitbucket.Thumbprint = setup.Thumbprint(f, p.Answers)
+	if r.Proxy != nil {
+		r.Bitbucket.Plain = r.Proxy.Plain()
+	}
+	r.Progress = pr.Progress
 	report := r.Run(ctx)
 	report.HTTP2 = nil // the plan's notes say so
-	return report.List(p.Answers.Accept...)
+	report.Accept(p.Answers.Accept)
+	return report.List()
 }
 
 // Bitbucket is what the answers say of it to whoever asks a front for it and for others.

@@ -28,13 +28,14 @@ const Command = "stage"
 // Setup says what the stage looks like. It is the first message to it.
 type Setup struct {
 	Bin    string   `json:"bin"`
+	Arg0   string   `json:"arg0,omitempty"`
 	Args   []string `json:"args"` // of the service, without the files
 	Env    []string `json:"env"`
 	Dir    string   `json:"dir"`            // working directory
 	Bound  []string `json:"bound"`          // files and directories that are seen as they are
 	Memory []string `json:"memory"`         // directories in which files are written
 	User   *User    `json:"user,omitempty"` // that the service starts HAProxy as; nil: root
-	Unix   bool     `json:"unix"`           // a user namespace is part of it
+	Proc   bool     `json:"proc,omitempty"` // the program needs /proc
 }
 
 // User that HAProxy starts as.
@@ -50,15 +51,15 @@ type File struct {
 	Data []byte `json:"data"`
 }
 
-// Load starts HAProxy with other files; one that runs is ended first.
+// Load starts the front with other files; one that runs is ended first.
 type Load struct {
-	Limits    string   `json:"limits"` // of HAProxy, as a file that is loaded first
 	Files     []File   `json:"files"`
 	Config    []string `json:"config"`    // arguments that load the files, "-f", ...
 	Recorders []string `json:"recorders"` // addresses of the servers
 	Hosts     []string `json:"hosts"`     // names that resolve
 	Asked     string   `json:"asked"`     // address of the name server
 	Doors     []string `json:"doors"`     // addresses of which one is waited for
+	Ready     string   `json:"ready"`     // what the front says before it serves, "" for nothing
 }
 
 // Loaded is the answer to Load.

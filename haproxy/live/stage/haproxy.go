@@ -23,9 +23,6 @@ const startTime = 20 * time.Second
 // memoryLimit is what one HAProxy may have of data, in bytes.
 const memoryLimit = 2 << 30
 
-// ownConfig is loaded before the files.
-const ownConfig = "/run/bitgate-rehearsal.cfg"
-
 // running is the HAProxy that runs.
 type running struct {
 	process *child.Process
@@ -37,7 +34,7 @@ type running struct {
 func (p *play) load(l Load) (Loaded, error) {
 	began := time.Now()
 	p.end()
-	for _, f := range append(l.Files, File{ownConfig, []byte(l.Limits)}) {
+	for _, f := range l.Files {
 		if err := p.write(f); err != nil {
 			return Loaded{}, err
 		}
@@ -48,14 +45,16 @@ func (p *play) load(l Load) (Loaded, error) {
 	if err := p.recorders.listen(l.Recorders); err != nil {
 		return Loaded{}, err
 	}
-	if err := p.names.listen(l.Asked); err != nil {
-		return Loaded{}, err
+	if l.Asked != "" {
+		if err := p.names.listen(l.Asked); err != nil {
+			return Loaded{}, err
+		}
 	}
-	h, err := p.start(slices.Concat([]string{"-f", ownConfig}, l.Config))
+	h, err := p.start(l.Config)
 	if err != nil {
 		return Loaded{}, err
 	}
-	running := h.waitFor(l.Doors)
+	running := h.says(l.Ready) && h.waitFor(l.Doors)
 	if running {
 		p.proxy = h
 	} else {
@@ -88,7 +87,7 @@ func (p *play) write(f File) error {
 func (p *play) start(args []string) (*running, error) {
 	h := &running{output: &output{}, ended: make(chan struct{})}
 	c := child.Command{
-		Name: p.setup.Bin, Args: slices.Concat([]string{"-db"}, p.setup.Args, args),
+		Name: p.setup.Bin, Arg0: p.setup.Arg0, Args: slices.Concat(p.setup.Args, args),
 		Dir: p.setup.Dir, Env: p.setup.Env, Bare: true, Stdout: h.output, Stderr: h.output,
 	}
 	if u := p.setup.User; u != nil {
@@ -110,6 +109,21 @@ func (p *play) start(args []string) (*running, error) {
 		close(h.ended)
 	}()
 	return h, nil
+}
+
+// says waits until HAProxy has said something, and reports whether it did.
+func (h *running) says(text string) bool {
+	for deadline := time.Now().Add(startTime); time.Now().Before(deadline); {
+		if strings.Contains(h.output.String(), text) {
+			return true
+		}
+		select {
+		case <-h.ended:
+			return false
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	return false
 }
 
 // slow is how long one address may accept later than another: HAProxy takes them

@@ -38,6 +38,11 @@ func buildRoot(s Setup) error {
 			return err
 		}
 	}
+	if s.Proc {
+		if err := unix.Mount("proc", newRoot+"/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+			return fmt.Errorf("show processes at /proc: %w", err)
+		}
+	}
 	if err := fill(s); err != nil {
 		return err
 	}

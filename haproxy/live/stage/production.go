@@ -41,12 +41,12 @@ type wrong struct {
 
 func (p *production) rehearse() error {
 	b := p.Bitbucket
-	ours := append(b.Requests(b.Doors(p.after.stage.Doors)), b.SSHRequests(p.after.stage.Doors)...)
+	ours := slices.Concat(b.Requests(b.Doors(p.after.stage.Doors)), b.SSHRequests(p.after.stage.Doors), b.PlainRequests())
 	if len(ours) == 0 || ours[0].Kind == rehearsal.SSH {
 		p.report.Findings = append(p.report.Findings, rehearsal.Finding{Bitbucket: true, What: fmt.Sprintf("nothing listens on port %d", b.URL.Port()), Requests: []string{"all"}})
 	}
 	p.report.Bitbucket = max(len(ours), 1)
-	p.tell("asking for Bitbucket")
+	p.tell(fmt.Sprintf("%d requests for Bitbucket", len(ours)))
 	bad, err := p.reached(ours)
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func (p *production) compared() ([]wrong, error) {
 		p.report.Sampled = of
 	}
 	p.report.Addresses = addresses(requests)
-	p.tell(fmt.Sprintf("asking %d requests for others of both configurations", len(requests)))
+	p.tell(fmt.Sprintf("%d requests for others, of both configurations", len(requests)))
 	was, is, err := p.both(requests, answerTime)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 
 	"bitgate/haproxy"
 	"bitgate/haproxy/rehearsal"
+	"bitgate/proxy/config"
 )
 
 // Rehearsal is what is rehearsed.
@@ -28,8 +29,23 @@ type Rehearsal struct {
 	After     []haproxy.Source // the candidate
 	New       []File           // what the candidate brings besides, the bundle
 	Merged    bool             // the candidate is bitgate's own, and in no file that a person could open
+	Proxy     *Proxy           // the built-in one is rehearsed, in the place of HAProxy
 	Bitbucket rehearsal.Bitbucket
 	Progress  func(string) // may be nil
+}
+
+// Proxy is the configuration that the built-in proxy would have, and its file.
+type Proxy struct {
+	Path   string
+	Config config.Config
+}
+
+// Plain are the addresses that send plain HTTP on to the public URL.
+func (p Proxy) Plain() []string {
+	if p.Config.ChallengesOnly {
+		return nil
+	}
+	return p.Config.RedirectListen
 }
 
 // causeTime bounds the search for the lines that are to blame.
@@ -56,12 +72,22 @@ func (r Rehearsal) Run(ctx context.Context) rehearsal.Report {
 	if err != nil {
 		report = rehearsal.Report{Why: err.Error()}
 	}
+	report.Front = r.front()
 	report.Took = time.Since(began)
 	return report
 }
 
 func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
+	if r.Progress != nil {
+		r.Progress("starting " + r.front())
+	}
 	before, after := r.side(r.Before, nil), r.side(r.After, r.New)
+	if r.Proxy != nil {
+		var err error
+		if after.stage, err = rehearsal.OfProxy(r.Proxy.Path, r.Proxy.Config); err != nil {
+			return rehearsal.Report{}, err
+		}
+	}
 	defer before.close()
 	defer after.close()
 	opened := make(chan error, 1)
@@ -71,19 +97,19 @@ func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
 		return rehearsal.Report{}, err
 	}
 	if before.live == nil && !before.idle {
-		return rehearsal.Report{}, errors.New("HAProxy does not start with the present configuration: " + strings.Join(before.said, "; "))
+		return rehearsal.Report{}, errors.New(r.front() + " does not start with the present configuration: " + strings.Join(before.said, "; "))
 	}
 	report := rehearsal.Report{Rehearsed: true, Skipped: slices.Compact(slices.Concat(after.stage.Said, after.said, after.notes))}
 	switch {
 	case after.idle:
 		report.Bitbucket = 1
-		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: "HAProxy listens on no address", Requests: []string{"all"}}}
+		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: r.front() + " listens on no address", Requests: []string{"all"}}}
 		return report, nil
 	case after.live == nil && before.idle: // haproxy -c tells whose fault it is
-		return rehearsal.Report{}, errors.New("HAProxy does not start apart from the machine: " + strings.Join(after.said, "; "))
+		return rehearsal.Report{}, errors.New(r.front() + " does not start apart from the machine: " + strings.Join(after.said, "; "))
 	case after.live == nil:
 		report.Bitbucket = 1
-		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: "HAProxy does not start: " + strings.Join(after.said, "; "), Requests: []string{"all"}}}
+		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: r.front() + " does not start: " + strings.Join(after.said, "; "), Requests: []string{"all"}}}
 		return report, nil
 	}
 	p := production{Rehearsal: &r, before: before, after: after, report: &report}
@@ -92,6 +118,13 @@ func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
 	}
 	report.Memory = max(before.memory(), after.memory())
 	return report, nil
+}
+
+func (r *Rehearsal) front() string {
+	if r.Proxy != nil {
+		return rehearsal.Builtin
+	}
+	return rehearsal.HAProxy
 }
 
 func (r *Rehearsal) side(set []haproxy.Source, files []File) *side {
@@ -168,10 +201,19 @@ func (s *side) dropRefused(output string) bool {
 }
 
 func (s *side) load() (Loaded, error) {
-	l := Load{Limits: s.stage.Limits, Files: slices.Clone(s.files), Hosts: s.stage.Names, Asked: s.stage.Asked}
+	l := Load{Files: slices.Clone(s.files), Hosts: s.stage.Names, Asked: s.stage.Asked}
+	if s.Proxy == nil {
+		l.Files = append(l.Files, File{limits, []byte(s.stage.Limits)})
+		l.Config = append(l.Config, "-f", limits)
+	}
 	for _, f := range s.stage.Files {
 		l.Files = append(l.Files, File{f.Path, f.Data})
-		l.Config = append(l.Config, "-f", f.Path)
+		if s.Proxy == nil {
+			l.Config = append(l.Config, "-f", f.Path)
+		} else {
+			l.Config = append(l.Config, "proxy", "--config", f.Path)
+			l.Ready = " listens on " // its ports are open before it has read its keys
+		}
 	}
 	for _, sv := range s.stage.Servers {
 		l.Recorders = append(l.Recorders, sv.Recorder)
@@ -182,13 +224,20 @@ func (s *side) load() (Loaded, error) {
 	return s.live.Load(l)
 }
 
+// limits is a file of HAProxy's that is loaded before all others.
+const limits = "/run/bitgate-rehearsal.cfg"
+
 // scenery says what the stage has to have for the files.
 func (s *side) scenery() Setup {
-	up := Setup{Bin: s.Bin, Args: s.Args, Env: s.Env, Dir: s.Dir, User: s.User, Bound: []string{filepath.Dir(s.Bin)}}
+	up := Setup{Bin: s.Bin, Args: append([]string{"-db"}, s.Args...), Env: s.Env, Dir: s.Dir, User: s.User}
+	if s.Proxy != nil {
+		up = Setup{Bin: s.Program, Arg0: "bitgate", Proc: true} // as root, which it gives up itself
+	}
+	up.Bound = []string{filepath.Dir(up.Bin)}
 	if up.Dir == "" {
 		up.Dir = "/"
 	}
-	for _, f := range s.set {
+	for _, f := range s.stage.Files {
 		up.Memory = append(up.Memory, filepath.Dir(f.Path))
 	}
 	for _, f := range s.files {
