@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"bitgate/internal/pattern"
@@ -12,7 +14,9 @@ import (
 // Renewer is a program that renews a certificate by itself.
 type Renewer struct {
 	Name       string // "certbot", "" for none
-	Standalone bool   // it opens port 80 itself to be asked by the authority
+	Standalone bool   // it opens a port itself to be asked by the authority
+	Port       int    // which one, where that is not 80: whoever has 80 must pass the question on to it
+	Conf       string // certbot's file about this renewal
 	Hooks      string // certbot's folder of programs that run after a renewal
 	Option     string // where the others are told what to run after a renewal
 	Timer      string // what runs it regularly, "" where nothing was found
@@ -20,6 +24,8 @@ type Renewer struct {
 
 var (
 	certbotStandalone = pattern.Lazy(`(?m)^\s*authenticator\s*=\s*standalone\s*$`)
+	certbotPort       = pattern.Lazy(`(?m)^\s*http01_port\s*=\s*(\d{1,5})\s*$`)
+	acmePort          = pattern.Lazy(`(?m)^Le_HTTPPort='(\d{1,5})'`)
 	acmeStandalone    = pattern.Lazy(`(?m)^Le_Webroot='no'`)
 	dehydratedFile    = pattern.Lazy(`^fullchain-\d+\.pem$`)
 )
@@ -36,11 +42,14 @@ func RenewerOf(path string) Renewer {
 	}
 	if filepath.Base(filepath.Dir(dir)) == "live" {
 		if conf := beside(filepath.Join(top, "renewal", name+".conf")); conf != nil {
-			return Renewer{Name: "certbot", Standalone: certbotStandalone().Match(conf), Hooks: filepath.Join(top, "renewal-hooks/deploy")}
+			return Renewer{
+				Name: "certbot", Standalone: certbotStandalone().Match(conf), Port: otherPort(certbotPort(), conf),
+				Conf: filepath.Join(top, "renewal", name+".conf"), Hooks: filepath.Join(top, "renewal-hooks/deploy"),
+			}
 		}
 	}
 	if conf := beside(filepath.Join(dir, strings.TrimSuffix(name, "_ecc")+".conf")); bytes.Contains(conf, []byte("Le_Domain=")) {
-		return Renewer{Name: "acme.sh", Standalone: acmeStandalone().Match(conf), Option: "--reloadcmd of acme.sh --install-cert"}
+		return Renewer{Name: "acme.sh", Standalone: acmeStandalone().Match(conf), Port: otherPort(acmePort(), conf), Option: "--reloadcmd of acme.sh --install-cert"}
 	}
 	if bytes.Contains(beside(strings.TrimSuffix(path, filepath.Ext(path))+".json"), []byte(`"certUrl"`)) {
 		return Renewer{Name: "lego", Option: "the hook of lego's renewal"}
@@ -52,6 +61,19 @@ func RenewerOf(path string) Renewer {
 		return Renewer{Name: "uacme", Option: "uacme's hook (-h)"}
 	}
 	return Renewer{}
+}
+
+// otherPort is the port in a renewer's settings, 0 for none, for 80, and for nonsense.
+func otherPort(setting *regexp.Regexp, conf []byte) int {
+	m := setting.FindSubmatch(conf)
+	if m == nil {
+		return 0
+	}
+	port, err := strconv.Atoi(string(m[1]))
+	if err != nil || port == 80 || port < 1 || port > 65535 {
+		return 0
+	}
+	return port
 }
 
 // timers are what runs each renewer, as its packages and installers lay it out: names

@@ -18,6 +18,9 @@ func TestRenewerOf(t *testing.T) {
 		}
 	}
 	file("le/renewal/git.test.conf", "[renewalparams]\nauthenticator = standalone\n")
+	file("le/renewal/behind.test.conf", "[renewalparams]\nauthenticator = standalone\nhttp01_port = 8888\n")
+	file("le/renewal/usual.test.conf", "[renewalparams]\nauthenticator = standalone\nhttp01_port = 80\n")
+	file("acme/behind.test/behind.test.conf", "Le_Domain='behind.test'\nLe_Webroot='no'\nLe_HTTPPort='88'\n")
 	file("le/renewal/dns.test.conf", "[renewalparams]\n# authenticator = standalone\nauthenticator = dns-rfc2136\n")
 	file("acme/git.test_ecc/git.test.conf", "Le_Domain='git.test'\nLe_Webroot='no'\n")
 	file("acme/web.test/web.test.conf", "Le_Domain='web.test'\nLe_Webroot='/srv/www'\n")
@@ -34,22 +37,26 @@ func TestRenewerOf(t *testing.T) {
 	for path, want := range map[string]struct {
 		name       string
 		standalone bool
+		port       int
 	}{
-		"le/live/git.test/fullchain.pem":      {"certbot", true},
-		"le/live/dns.test/cert.pem":           {"certbot", false},
+		"le/live/behind.test/fullchain.pem":   {"certbot", true, 8888},
+		"le/live/usual.test/fullchain.pem":    {"certbot", true, 0},
+		"acme/behind.test/fullchain.cer":      {"acme.sh", true, 88},
+		"le/live/git.test/fullchain.pem":      {"certbot", true, 0},
+		"le/live/dns.test/cert.pem":           {"certbot", false, 0},
 		"le/live/other.test/fullchain.pem":    {},
 		"live/git.test/fullchain.pem":         {},
-		"acme/git.test_ecc/fullchain.cer":     {"acme.sh", true},
-		"acme/web.test/web.test.cer":          {"acme.sh", false},
-		"lego/certificates/git.test.crt":      {"lego", false},
+		"acme/git.test_ecc/fullchain.cer":     {"acme.sh", true, 0},
+		"acme/web.test/web.test.cer":          {"acme.sh", false, 0},
+		"lego/certificates/git.test.crt":      {"lego", false, 0},
 		"lego/certificates/other.test.crt":    {},
-		"dehydrated/git.test/fullchain.pem":   {"dehydrated", false},
+		"dehydrated/git.test/fullchain.pem":   {"dehydrated", false, 0},
 		"own/git.pem":                         {},
-		"uacme/git.test/cert.pem":             {"uacme", false},
+		"uacme/git.test/cert.pem":             {"uacme", false, 0},
 		"uacme/old.test/cert.pem":             {},
 		"dehydrated/git.test/nothing-there.x": {},
 	} {
-		if got := RenewerOf(filepath.Join(dir, path)); got.Name != want.name || got.Standalone != want.standalone {
+		if got := RenewerOf(filepath.Join(dir, path)); got.Name != want.name || got.Standalone != want.standalone || got.Port != want.port {
 			t.Errorf("%s: %+v", path, got)
 		}
 	}

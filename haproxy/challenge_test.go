@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -192,6 +193,50 @@ func TestChallengeRefused(t *testing.T) {
 			if err == nil || !strings.Contains(strings.Join(problem.Explain(err).Do, " "), c.do) {
 				t.Errorf("%s: %v", what, err)
 			}
+		}
+	}
+}
+
+// TestRenewerAnswers: what authorities ask at port 80 goes to the program that renews
+// the certificate, in a section of ours and in an administrator's, and is redirected
+// in neither; where a rule of the administrator's serves authorities, that stays.
+func TestRenewerAnswers(t *testing.T) {
+	const head = "defaults\n    mode http\n    timeout connect 5s\n    timeout client 30s\n    timeout server 30s\n\n"
+	const www = "frontend www\n    bind :80\n"
+	for what, c := range map[string]struct {
+		text     string
+		redirect []string // of our section or theirs
+		leads    string   // the line that leads to the renewer
+	}{
+		"ours": {head, []string{"!{ path_beg " + ChallengePath + " }", "unless { path_beg " + ChallengePath + " }"}, "    default_backend " + prefix + "_renewer\n"},
+		"theirs": {
+			head + www + "    use_backend site if { path_beg /x }\n    default_backend site\n\nbackend site\n    server a 127.0.0.1:9000\n", []string{"!{ path_beg " + ChallengePath + " }"},
+			"    use_backend " + prefix + "_renewer if { req.fhdr(Host) -i git.example.com git.example.com:80 git.example.com:443 } { path_beg " + ChallengePath + " } " + lineMark + "\n",
+		},
+		"theirs, which serves authorities": {
+			head + www + "    use_backend site if { path_beg " + ChallengePath + " }\n    default_backend site\n\nbackend site\n    server a 127.0.0.1:9000\n",
+			[]string{"!{ path_beg " + ChallengePath + " }"}, "",
+		},
+	} {
+		m, err := merge(t, c.text, site(t, func(s *Site) { s.RedirectListen, s.Renewer = []string{":80"}, "127.0.0.1:8888" }))
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		text := string(m.After)
+		for line := range strings.Lines(text) {
+			if strings.Contains(line, "http-request redirect code 30") && strings.Contains(line, "prefix https://git.example.com") &&
+				!strings.Contains(line, " /bitbucket") && !slices.ContainsFunc(c.redirect, func(r string) bool { return strings.Contains(line, r) }) {
+				t.Errorf("%s: redirects authorities: %s", what, line)
+			}
+		}
+		_, plain, _ := strings.Cut(text, ":80\n")
+		plain, _, _ = strings.Cut(plain, "\n\n")
+		if got := strings.Contains(plain, prefix+"_renewer"); got != (c.leads != "") || !strings.Contains(plain+"\n", c.leads) {
+			t.Errorf("%s: no %q in\n%s", what, c.leads, plain)
+		}
+		if strings.Count(text, "server renewer 127.0.0.1:8888") != 1 {
+			t.Errorf("%s: no backend\n%s", what, text)
 		}
 	}
 }

@@ -13,6 +13,9 @@ import (
 // Atlassian's page have bitbucket_http_frontend and bitbucket_http_backend.
 const prefix = "bitgate_bitbucket"
 
+// OwnSection reports whether a section is bitgate's, by its title ("frontend NAME").
+func OwnSection(title string) bool { return strings.Contains(title, " "+prefix+"_") }
+
 // refuseTakenNames: HAProxy refuses two sections of one name and kind.
 func (m *merger) refuseTakenNames() error {
 	for _, d := range m.files {

@@ -87,8 +87,18 @@ func (e *sectionEditor) redirect() error {
 			fmt.Sprintf("http-request redirect code 308 prefix %s if %s !{ method GET HEAD } %s", e.site.URL.Origin(), c, lineMark))
 	}
 	e.put(at, lines...)
+	e.renewer()
 	e.note("plain requests for %s%s are sent to %s from here, by rules before line %d; ACME challenges and the other sites are not touched", name, e.site.URL.TomcatPath(), e.site.URL.Origin(), at+1)
 	return nil
+}
+
+// renewer leads what authorities ask for our name to the program that renews the
+// certificate, unless a rule of the administrator's serves them.
+func (e *sectionEditor) renewer() {
+	ev := e.merge.evaluator(e.shared.place, e.site.URL.Host(), 80, false)
+	if at := e.ruleLine(ev); e.site.Renewer != "" && !e.acmeFrom(ev, 0) {
+		e.put(at, "use_backend "+prefix+"_renewer if "+e.site.askedFor(e.File, e.sec)+" { path_beg "+ChallengePath+" } "+lineMark)
+	}
 }
 
 // sendsOn is the line (from 1) with which a section redirects all plain requests

@@ -47,6 +47,7 @@ type view struct {
 	OldRules         []string
 	Listen, Redirect []string
 	Challenge        string   // the rule that answers authorities (http-01), "" for none
+	Renewer          string   // who else answers them, at times
 	ChallengeListen  []string // where nothing else is answered
 	Shared           bool     // a frontend of the administrator's leads here
 	Joined           bool     // the rules are those for such requests
@@ -181,6 +182,7 @@ func (s Site) view(o options) (view, error) {
 	v.Shared = o.bindings.has(speaksHTTP)
 	v.Redirect = spellAll(o.bindings.redirect, s.Version)
 	v.Challenge, v.ChallengeListen = s.challengeRule(""), spellAll(o.bindings.acme, s.Version)
+	v.Renewer = s.Renewer
 	v.Cluster, v.Cookie = len(s.Nodes) > 0, node.Cookie
 	var err error
 	if v.Servers, err = s.spellServers(s.upstreams()); err != nil {

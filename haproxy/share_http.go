@@ -8,7 +8,8 @@ import (
 	"bitgate/internal/publicurl"
 )
 
-const acmePath = "/.well-known/acme-challenge/"
+// ChallengePath is where authorities ask by http-01 (RFC 8555, 8.3).
+const ChallengePath = "/.well-known/acme-challenge/"
 
 // http leads the requests for our name and our path out of a section that
 // terminates TLS, and adds our certificate there. The unit of sharing is the
@@ -72,7 +73,7 @@ func (s Site) below(condition string, acme bool) []string {
 	ctx := s.URL.TomcatPath()
 	if ctx == "" {
 		if acme {
-			condition += " !{ path_beg " + acmePath + " }"
+			condition += " !{ path_beg " + ChallengePath + " }"
 		}
 		return []string{condition}
 	}

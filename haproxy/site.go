@@ -56,6 +56,7 @@ type Site struct {
 	OldPath        string      // former context path to redirect from, "" for none ("/" means root)
 	Thumbprint     string      // of an ACME account's key: authorities that validate by http-01 are answered with it; "" for none
 	Challenges     []string    // plain HTTP addresses where they ask, those of RedirectListen or more
+	Renewer        string      // address of another program that answers authorities (http-01) while it renews the certificate; "" for none
 	NoResolver     bool        // the machine names no name server (/etc/resolv.conf)
 	Version        Version
 	Adopt          bool  // sections made by hand for Bitbucket are replaced where that is safe

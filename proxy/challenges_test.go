@@ -209,3 +209,53 @@ func TestTLSChallenge(t *testing.T) {
 		}
 	}
 }
+
+// TestRenewerIsAsked: what authorities ask on the port for plain HTTP goes to the
+// program that renews the certificate as long as that listens, and nothing else does.
+func TestRenewerIsAsked(t *testing.T) {
+	t.Parallel()
+	address := peers.FreeAddress(t)
+	r := start(t, server(t, func(http.ResponseWriter, *http.Request) {}), func(c *config.Config) { c.Renewer = address })
+	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	ask := func(path string) (status int, body string) {
+		t.Helper()
+		resp, err := client.Get("http://" + r.redirect + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		data, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(data)
+	}
+	const token = "/.well-known/acme-challenge/0123456789abcdef0123"
+	if status, _ := ask(token); status != http.StatusServiceUnavailable {
+		t.Errorf("nobody renews: %d", status)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	renewer := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "else0123456789abcdef") {
+			http.Redirect(w, r, "https://elsewhere.test/", http.StatusFound)
+			return
+		}
+		_, _ = fmt.Fprintf(w, "%s for %s%s", r.URL.Path, r.Host, strings.Repeat(".", 5000))
+	})}
+	go func() { _ = renewer.Serve(l) }()
+	t.Cleanup(func() { renewer.Close() })
+	if status, body := ask(token); status != http.StatusOK || !strings.HasPrefix(body, token+" for ") || len(body) > 1024 {
+		t.Errorf("%d %q", status, body)
+	}
+	for path, want := range map[string]int{
+		token + "/x": http.StatusMovedPermanently, "/.well-known/acme-challenge/": http.StatusMovedPermanently, "/": http.StatusMovedPermanently,
+		"/.well-known/acme-challenge/else0123456789abcdef": http.StatusNotFound,
+	} {
+		if status, _ := ask(path); status != want {
+			t.Errorf("%s: %d, want %d", path, status, want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -156,7 +157,7 @@ func (p *Proxy) reloadKeys(force bool) {
 			continue
 		}
 		info := change.Material.Info()
-		p.common.Log.Event("certificate: now serving the one of %s, valid until %s", info.Subject, info.NotAfter.UTC().Format(time.DateOnly))
+		p.common.Log.Event("certificate: now serving the one of %s, valid until %s", strings.Join(info.Names, ", "), info.NotAfter.UTC().Format(time.DateOnly))
 		tellFindings(p.common.Log, change.Material, "")
 	}
 }

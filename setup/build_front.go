@@ -135,6 +135,9 @@ func (b *builder) builtin(s *Step, bundle string) error {
 		MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream, OldPath: old,
 		Thumbprint: b.thumbprint(), ChallengeFolder: b.challengeFolder(),
 	}
+	if len(c.RedirectListen) > 0 {
+		c.Renewer = b.renewerAt()
+	}
 	if c.Thumbprint != "" && len(c.RedirectListen) == 0 {
 		if err := b.challengePort(); err != nil {
 			return err

@@ -105,7 +105,7 @@ func (b *builder) site(bundle string) haproxy.Site {
 		Settings: b.a.Settings, Fixed: b.f.HostNames, NoResolver: b.f.NoResolver, URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Bundle: bundle,
 		Upstream: u, Nodes: b.a.NodeList(), MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
 		OldPath: b.a.RedirectOldPath, Version: b.f.HAProxy.Version, Used: b.usedPorts(), Adopt: b.a.HandMade == Adopt,
-		Thumbprint: b.thumbprint(), Challenges: b.challenges(),
+		Thumbprint: b.thumbprint(), Challenges: b.challenges(), Renewer: b.renewerAt(),
 	}
 }
 
@@ -114,13 +114,25 @@ func (b *builder) redirectListen() []string {
 	switch {
 	case b.a.HTTPRedirect == Never || b.a.HTTPRedirect == Auto && b.a.URL.Port() != 443:
 		return nil
-	case b.a.HTTPRedirect == Auto && b.f.Certificate.Renewer.Standalone:
+	case b.a.HTTPRedirect == Auto && b.f.Certificate.Renewer.Standalone && b.renewerAt() == "":
 		return nil // free now, and opened at each renewal
 	case b.a.HTTPRedirect == Always || b.port80Holder() == "":
 		return RedirectAddresses(b.a)
 	}
 	return nil
 }
+
+// RenewerAt is where the program that renews the certificate answers authorities, which
+// ask at port 80; "" where it has that port itself, or answers in another way.
+func RenewerAt(f Facts, a Answers) string {
+	by := f.Certificate.Renewer
+	if !by.Standalone || by.Port == 0 || a.HTTPRedirect == Never {
+		return ""
+	}
+	return hostport.Addr{Host: "127.0.0.1", Port: by.Port}.String()
+}
+
+func (b *builder) renewerAt() string { return RenewerAt(b.f, b.a) }
 
 // challenges are the addresses where an authority asks by http-01.
 func (b *builder) challenges() []string {

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"cmp"
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -25,19 +26,38 @@ func (b *builder) renewalNotes() {
 	default:
 		b.copyNote()
 	}
+	if b.renewerAt() != "" {
+		return // it is passed on
+	}
 	if by.Standalone && b.a.HTTPRedirect == Auto && b.a.URL.Port() == 443 {
 		b.plan.Notes = append(b.plan.Notes, problem.Finding{
 			ID: "renewal", Level: problem.Note, Found: "port 80 is left to " + by.Name + ", which opens it itself at each renewal (standalone): nothing sends http://" + b.a.URL.Host() + " on to https",
-			Why: "the renewal would fail while the front has that port", Do: "have it prove the name by DNS, then --http-redirect always",
+			Why: "the renewal would fail while the front has that port", Do: "to have both, " + b.otherPort() + ", then bitgate apply again",
 		})
 	}
 	if by.Standalone && len(b.redirectListen()) > 0 {
 		b.plan.Notes = append(b.plan.Notes, problem.Finding{
 			ID: "renewal", Level: problem.Warn, Found: by.Name + " opens port 80 itself at each renewal (standalone), and the front takes that port",
 			Why: "the next renewal fails, and the certificate expires",
-			Do:  "leave port 80 to it (--http-redirect never), or have it prove the name by DNS",
+			Do:  b.otherPort() + ", then bitgate apply again; or leave port 80 to it (--http-redirect never)",
 		})
 	}
+}
+
+// renewerPort is where a renewer can answer authorities behind a front that has port 80.
+const renewerPort = 8888
+
+// otherPort is how the program that renews comes to answer at a port of its own, to
+// which the front passes on what authorities ask.
+func (b *builder) otherPort() string {
+	by := b.f.Certificate.Renewer
+	switch by.Name {
+	case "certbot":
+		return fmt.Sprintf(`have it answer behind the front: sed -i '/^authenticator/a http01_port = %d\nhttp01_address = 127.0.0.1' %s`, renewerPort, problem.ShellWord(by.Conf))
+	case "acme.sh":
+		return fmt.Sprintf("have it answer behind the front: issue once more with --standalone --httpport %d", renewerPort)
+	}
+	return "have it prove the name by DNS"
 }
 
 // renewerNote says who renews and who has the front serve it; and where nothing was
@@ -60,9 +80,10 @@ func (b *builder) renewerNote() {
 // deployHook plans the program that certbot runs after each renewal.
 func (b *builder) deployHook(s *Step) {
 	hook := b.f.Certificate.Hook
-	if hook.Path == "" || b.f.RenewFault != nil || b.f.ProgramPath == "" || b.f.StateDir == "" || b.f.Certificate.InPlace != "" {
+	if hook.Path == "" {
 		return
 	}
+	b.f.Certificate.Hooked = true
 	text := "#!/bin/sh\n# Written by bitgate: the front serves what certbot has just renewed.\n" +
 		"exec " + problem.ShellWord(b.f.ProgramPath) + " cert deploy --state-dir " + problem.ShellWord(b.f.StateDir) + "\n"
 	before := len(s.Changes)

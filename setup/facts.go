@@ -3,6 +3,7 @@ package setup
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"bitgate/bitbucket"
 	"bitgate/certs"
@@ -200,21 +201,25 @@ type Authority struct {
 	Asked    bool
 	Error    string // why it did not answer
 	Do       string
-	Terms    string   // URL of its terms of service, "" for none
-	Bound    bool     // it makes accounts for those alone who have one with it already
-	Profiles []string // by name
-	Account  bool     // we have an account there
+	Terms    string        // URL of its terms of service, "" for none
+	Bound    bool          // it makes accounts for those alone who have one with it already
+	Profiles []string      // by name
+	Account  string        // URL of our account there, "" for none
+	Issuers  []string      // how CAA records name it
+	Ahead    time.Duration // of this machine's clock, as it says what time it is; 0 where it does not
 }
 
 // Agreed reports whether its terms are agreed to, or need not be.
 func (f Facts) Agreed(a Answers) bool {
-	return !f.Authority.Asked || f.Authority.Account || f.Authority.Terms == "" || a.ACMETerms == f.Authority.Terms || a.ACMETerms == AgreeTerms
+	return !f.Authority.Asked || f.Authority.Account != "" || f.Authority.Terms == "" || a.ACMETerms == f.Authority.Terms || a.ACMETerms == AgreeTerms
 }
 
 // Renewer is certs.Renewer.
 type Renewer struct {
 	Name       string // "certbot", "" for none
-	Standalone bool   // it opens port 80 itself to be asked by the authority
+	Standalone bool   // it opens a port itself to be asked by the authority
+	Port       int    // which one, where that is not 80
+	Conf       string // certbot's file about this renewal
 	Hooks      string // certbot's folder of programs that run after a renewal
 	Option     string // where the others are told what to run after a renewal
 	Timer      string // what runs it regularly, "" where nothing was found

@@ -26,13 +26,19 @@ type Timer struct {
 // renewalTimer plans what looks hourly whether the front's certificate is to be
 // renewed: the front reads a copy, so somebody has to make it anew.
 func (b *builder) renewalTimer(s *Step, bundle string) error {
-	cron := !b.f.Systemd && b.f.Timer.Cron.Path != ""
-	if b.f.Certificate.InPlace != "" || b.f.RenewFault != nil || b.f.ProgramPath == "" || b.f.StateDir == "" || !b.f.Systemd && !cron {
+	if b.f.Certificate.InPlace != "" || b.f.RenewFault != nil || b.f.ProgramPath == "" || b.f.StateDir == "" {
 		return nil
 	}
-	b.plan.Deployment.Timed = true
-	b.installProgram(s)
-	b.deployHook(s)
+	cron := !b.f.Systemd && b.f.Timer.Cron.Path != ""
+	timed := b.f.Systemd || cron
+	b.plan.Deployment.Timed = timed
+	if timed || b.f.Certificate.Hook.Path != "" {
+		b.installProgram(s)
+		b.deployHook(s)
+	}
+	if !timed {
+		return nil
+	}
 	unit := templates.RenewUnit{Program: b.f.ProgramPath, StateDir: b.f.StateDir, Writable: []string{filepath.Dir(bundle)}}
 	if cron {
 		sum := fnv.New32()

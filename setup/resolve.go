@@ -210,7 +210,7 @@ func Missing(f Facts, a Answers) []string {
 		need(a.PEM == "" && a.Key == "" && !f.Certificate.WithKey && !a.Orders(), "key")
 	}
 	if a.Orders() && !a.Skips(StepHAProxy) && f.Authority.Error == "" {
-		bound := f.Authority.Bound && !f.Authority.Account
+		bound := f.Authority.Bound && f.Authority.Account == ""
 		need(!f.Agreed(a), "acme-terms "+problem.ShellWord(f.Authority.Terms))
 		need(bound && a.ACMEBindingID == "", "acme-eab-id")
 		need(bound && a.ACMEBindingFile == "", "acme-eab-file")

@@ -33,6 +33,7 @@ type Info struct {
 	Profiles    map[string]string // name -> description
 	Identities  []string          // what CAA records name it
 	RenewalInfo bool              // it says when to renew (RFC 9773)
+	Ahead       time.Duration     // its clock is before this machine's by that, to the second; 0 where it does not say
 }
 
 func (c *Client) now() time.Time {
@@ -83,7 +84,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	if err != nil {
 		return Info{}, c.explain(err, "the directory of the authority cannot be read")
 	}
-	info := Info{RenewalInfo: dir.RenewalInfo != ""}
+	info := Info{RenewalInfo: dir.RenewalInfo != "", Ahead: c.talk.clock()}
 	if m := dir.Meta; m != nil {
 		info.Terms, info.Bound, info.Profiles, info.Identities = m.TermsOfService, m.ExternalAccountRequired, m.Profiles, m.CAAIdentities
 	}

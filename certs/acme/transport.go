@@ -21,8 +21,9 @@ type transport struct {
 	now  func() time.Time
 
 	mu      sync.Mutex
-	request string    // the last one that failed, "POST https://..."
-	until   time.Time // Retry-After of the last refusal; zero for none
+	request string        // the last one that failed, "POST https://..."
+	until   time.Time     // Retry-After of the last refusal; zero for none
+	ahead   time.Duration // of the authority's clock, by its last answer
 }
 
 func newTransport(roots *x509.CertPool, now func() time.Time) *transport {
@@ -45,6 +46,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		t.request = r.Method + " " + r.URL.String()
 		return nil, err
 	}
+	if said, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		t.ahead = said.Sub(t.now()).Round(time.Second)
+	}
 	if resp.StatusCode >= 400 {
 		t.request = r.Method + " " + r.URL.String()
 		t.until = retryAfter(resp.Header.Get("Retry-After"), t.now())
@@ -58,6 +62,13 @@ func (t *transport) refused() (request string, until time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.request, t.until
+}
+
+// clock is how far the authority's clock is ahead of this machine's.
+func (t *transport) clock() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ahead
 }
 
 // retryAfter reads the header (RFC 9110, 10.2.3): seconds or a date; zero for none.

@@ -50,6 +50,7 @@ type machine struct {
 	haproxy *peers.HAProxy
 	front   string
 	flags   []string
+	program string
 }
 
 func newMachine(t *testing.T, front string, o peers.PebbleOptions) *machine {
@@ -59,7 +60,7 @@ func newMachine(t *testing.T, front string, o peers.PebbleOptions) *machine {
 	}
 	peers.Need(t, "ip", "curl", "git")
 	must(t, exec.Command("ip", "link", "set", "lo", "up").Run())
-	m := &machine{t: t, dir: t.TempDir(), front: front}
+	m := &machine{t: t, dir: t.TempDir(), front: front, program: program}
 	must(t, os.Chmod(filepath.Dir(m.dir), 0o755)) // the proxy is nobody
 	must(t, os.Chmod(m.dir, 0o755))
 	o.HTTPPort, o.TLSPort = 80, 443
@@ -117,7 +118,7 @@ func (m *machine) startHAProxy(text string, listens ...string) {
 // run is one command to its end.
 func (m *machine) run(args ...string) (out string, code int) {
 	m.t.Helper()
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(m.program, args...)
 	cmd.Env = append(os.Environ(), "HOME="+m.dir)
 	data, err := cmd.CombinedOutput()
 	var ended *exec.ExitError
@@ -172,5 +173,5 @@ func contains(t *testing.T, what, text string, words ...string) {
 
 // proxy is the built-in front as the run left it to be started.
 func (m *machine) proxy() *exec.Cmd {
-	return exec.Command(program, "proxy", "--config", m.file("etc", "proxy.yaml"), "--user", "nobody")
+	return exec.Command(m.program, "proxy", "--config", m.file("etc", "proxy.yaml"), "--user", "nobody")
 }

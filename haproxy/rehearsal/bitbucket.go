@@ -16,6 +16,7 @@ type Bitbucket struct {
 	Upstreams   []string // addresses of its HTTP connectors
 	Listen      []string // addresses that lead to it; empty: whatever listens on the URL's port
 	Thumbprint  string   // that authorities are answered with for its name, "" for none
+	Renewer     string   // who else answers them while it renews the certificate (host:port), "" for nobody
 	OldPath     string   // former context path that is redirected, "" for none ("/" means root)
 	SSHListen   string   // "" when SSH is not forwarded
 	SSHUpstream []string

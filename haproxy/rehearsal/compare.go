@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"bitgate/haproxy"
 )
 
 // Compare says how the answer to a request for somebody else changes, "" when it
@@ -14,7 +16,7 @@ func (b Bitbucket) Compare(before, after *Stage, r Request, was, is Answer) stri
 		was.Cert = is.Cert // its own
 	}
 	change := changed(before, after, was, is)
-	if change == "" || b.harmless(before, r, was, is) {
+	if change == "" || b.harmless(before, r, was, is) || b.renewing(before, after, r, was, is) {
 		return ""
 	}
 	return change
@@ -35,9 +37,22 @@ func (b Bitbucket) harmless(before *Stage, r Request, was, is Answer) bool {
 		return !served || nobody || r.Common && !before.used || ours && b.owns(r)
 	case nobody:
 		// A browser keeps a permanent redirect, also where another site comes to listen.
-		return !ours || is.Status == 302
+		return !ours || is.Status == 302 || !before.foreign()
 	}
 	return false
+}
+
+// foreign reports whether a section listens that is not bitgate's own.
+func (s *Stage) foreign() bool {
+	return slices.ContainsFunc(s.Doors, func(d Door) bool { return !haproxy.OwnSection(d.Section) })
+}
+
+// renewing: what authorities ask goes to the program that renews the certificate, and
+// went to nobody else.
+func (b Bitbucket) renewing(before, after *Stage, r Request, was, is Answer) bool {
+	return b.Renewer != "" && b.named(r.Host) && strings.HasPrefix(r.Target, haproxy.ChallengePath) &&
+		is.Arrived != nil && after.Servers[is.Arrived.Server].Address == b.Renewer &&
+		(was.Arrived == nil || slices.Contains(b.Upstreams, before.Servers[was.Arrived.Server].Address))
 }
 
 // changed compares two answers.

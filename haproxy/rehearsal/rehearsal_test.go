@@ -263,4 +263,31 @@ func TestOwnNames(t *testing.T) {
 	if what := (Bitbucket{URL: url, Names: []string{"stash.example.com"}}).Compare(s, s, r, Answer{Failed: "refused"}, is); what != "" {
 		t.Errorf("its own name: %s", what)
 	}
+	alone := NewStage(set("frontend bitgate_bitbucket_https\n    bind :443\n"), Surroundings{})
+	if what := (Bitbucket{URL: url}).Compare(alone, s, r, Answer{Failed: "refused"}, is); what != "" {
+		t.Errorf("there is no other site: %s", what)
+	}
+}
+
+// What authorities ask may come to the program that renews the certificate, unless
+// another one answered.
+func TestRenewerIsAsked(t *testing.T) {
+	before := NewStage(set("listen a\n    bind :80\n    server bitbucket 127.0.0.1:7990\n    server other 127.0.0.1:9000\n"), Surroundings{})
+	after := NewStage(set("listen a\n    bind :80\n    server renewer 127.0.0.1:8888\n"), Surroundings{})
+	url, err := publicurl.Parse("https://git.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := Bitbucket{URL: url, Upstreams: []string{"127.0.0.1:7990"}, Renewer: "127.0.0.1:8888"}
+	to := func(server int, target string) Answer {
+		return Answer{Status: 200, Arrived: &Arrival{Server: server, Target: target}}
+	}
+	for target, from := range map[string]map[int]bool{"/.well-known/acme-challenge/x": {0: true, 1: false}, "/x": {0: false}} {
+		for server, harmless := range from {
+			what := b.Compare(before, after, Request{Host: "git.example.com", Method: "GET", Target: target}, to(server, target), to(0, target))
+			if (what == "") != harmless {
+				t.Errorf("%s from server %d: %q", target, server, what)
+			}
+		}
+	}
 }

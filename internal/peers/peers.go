@@ -23,7 +23,7 @@ func Required() bool {
 
 // Need fails the test when one of the named programs is missing, or skips it
 // where peers are not required. "tomcat" stands for Tomcat 10 with a Java,
-// "bouncycastle" for its library.
+// "bouncycastle" for its library, "certbot" for its library too (see Certbot).
 func Need(t testing.TB, programs ...string) {
 	t.Helper()
 	var missing []string
@@ -46,6 +46,9 @@ func present(name string) bool {
 	switch name {
 	case "bouncycastle":
 		_, err := os.Stat(bouncyCastle)
+		return err == nil
+	case "certbot":
+		_, err := os.Stat(certbot)
 		return err == nil
 	case "tomcat":
 		_, err := os.Stat(filepath.Join(catalinaHome, "bin", "catalina.sh"))

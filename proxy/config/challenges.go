@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"bitgate/internal/hostport"
 	"bitgate/internal/pattern"
 )
 
@@ -20,19 +21,30 @@ var (
 // KeyAuthorization is the answer to http-01 at a path. Anything but a token is
 // nobody's challenge, and nothing of it comes back.
 func (c *Config) KeyAuthorization(method, path string) (answer string, asked bool) {
-	if c.Thumbprint == "" || method != "GET" && method != "HEAD" {
-		return "", false
-	}
-	t, under := strings.CutPrefix(path, ChallengePath)
-	if !under || !token().MatchString(t) {
+	t, asked := challenged(method, path)
+	if c.Thumbprint == "" || !asked {
 		return "", false
 	}
 	return t + "." + c.Thumbprint, true
 }
 
+// PassedOn reports whether the renewer answers this request on the port for plain HTTP.
+func (c *Config) PassedOn(method, path string) bool {
+	_, asked := challenged(method, path)
+	return asked && c.Renewer != ""
+}
+
+func challenged(method, path string) (t string, asked bool) {
+	t, under := strings.CutPrefix(path, ChallengePath)
+	return t, under && token().MatchString(t) && (method == "GET" || method == "HEAD")
+}
+
 func (c Config) validateChallenges(note noter) {
 	if c.Thumbprint != "" && !thumbprint().MatchString(c.Thumbprint) {
 		note("acme-thumbprint", "%q is not the thumbprint of a key (43 characters)", c.Thumbprint)
+	}
+	if _, err := hostport.Dial(c.Renewer); c.Renewer != "" && err != nil {
+		note("acme-renewer", "%q is not host:port", c.Renewer)
 	}
 	if c.ChallengesOnly && (c.Thumbprint == "" || len(c.RedirectListen) == 0) {
 		note("acme-only", "has nothing to answer without acme-thumbprint and redirect-listen")

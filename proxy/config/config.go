@@ -80,6 +80,7 @@ type Config struct {
 
 	// ACME (RFC 8555): what a front does for who orders its certificates.
 	Thumbprint      string `yaml:"acme-thumbprint,omitempty"` // of the account's key; http-01 is answered with it, on every listener
+	Renewer         string `yaml:"acme-renewer,omitempty"`    // another program that answers http-01 while it renews; redirect-listen passes it on
 	ChallengesOnly  bool   `yaml:"acme-only,omitempty"`       // redirect-listen answers nothing else, and redirects nobody
 	ChallengeFolder string `yaml:"acme-challenges,omitempty"` // with NAME.pem, the certificates of tls-alpn-01 (RFC 8737)
 

@@ -34,6 +34,7 @@ func Settings() []Setting {
 		{"`idle-timeout`, `tunnel-timeout`, `drain-timeout`", "no byte either way; the same for WebSocket and SSH; how long a stop waits for what is open", "15m, 1h, 10m"},
 		{"`max-header`", "bytes of a request's line and headers, 4096 to 65536; more is answered 431. Raise it with Bitbucket's own (`server.max-http-header-size`, `maxHttpHeaderSize`), for Kerberos tickets and large cookies (`tune.bufsize`)", "15360"},
 		{"`acme-thumbprint`", "of an ACME account's key: authorities that validate by http-01 are answered with it, on every listener", ""},
+		{"`acme-renewer`", "address at which another program answers such authorities while it renews the certificate (certbot, `http01_port`): `redirect-listen` passes on to it what they ask", "none"},
 		{"`acme-only`", "`redirect-listen` answers such authorities alone and redirects nobody", "false"},
 		{"`acme-challenges`", "a folder in which `NAME.pem` lies while an authority validates NAME by tls-alpn-01", ""},
 		{"`redirect-hosts`", "further names of this server, a former or a short one, whose requests are sent on to `url` with path and method; the certificate has to hold them", "none"},

@@ -28,6 +28,7 @@ func Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, 
 
 // Prover is Plan with the passwords of certificate files that have one.
 type Prover struct {
+	DNS      DNS                                  // who is asked before an order
 	Unlock   func(locked error) ([][]byte, error) // see certs.Unlock; nil where there are none
 	Progress func(what string)                    // told of a rehearsal; may be nil
 }
@@ -42,6 +43,7 @@ func (pr Prover) Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]probl
 	out = append(out, checkTomcat(f, p)...)
 	out = append(out, checkFiles(p)...)
 	out = append(out, Host(ctx, f.Root, p.Answers)...)
+	out = append(out, pr.checkOrder(ctx, f, p)...)
 	out = append(out, checkSystemd(ctx, f, p)...)
 	if p.Answers.Front == setup.FrontHAProxy && f.HAProxy.Bin != "" && !p.Answers.Skips(setup.StepHAProxy) {
 		found, err := pr.checkHAProxy(ctx, f, p)

@@ -59,7 +59,11 @@ func selinux(root string, a setup.Answers) (problem.Finding, bool) {
 // frontPorts are the ports clients must reach, without those on loopback.
 func frontPorts(a setup.Answers) []string {
 	var out []string
-	for _, l := range append(slices.Clone(a.Listen), a.SSHListen) {
+	listens := append(slices.Clone(a.Listen), a.SSHListen)
+	if a.Orders() && a.Challenge() == setup.HTTP01 {
+		listens = append(listens, setup.RedirectAddresses(a)...)
+	}
+	for _, l := range listens {
 		a, err := hostport.Parse(l)
 		if port := strconv.Itoa(a.Port); err == nil && !a.IP().IsLoopback() && !slices.Contains(out, port) {
 			out = append(out, port)

@@ -57,6 +57,7 @@ func (pr Prover) report(ctx context.Context, f setup.Facts, p setup.Plan, r stag
 		r.Bitbucket.Plain = r.Proxy.Plain()
 	}
 	r.Progress = pr.Progress
+	r.Bitbucket.Renewer = setup.RenewerAt(f, p.Answers)
 	report := r.Run(ctx)
 	report.HTTP2 = nil // the plan's notes say so
 	report.Accept(p.Answers.Accept)

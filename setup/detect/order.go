@@ -64,7 +64,7 @@ const askTime = 10 * time.Second
 // ask has the authority say what an order needs.
 func (f *facts) ask(ctx context.Context, kept store.Store, a setup.Answers) error {
 	o := a.Order()
-	_, account, err := kept.Account(o.Directory)
+	account, _, err := kept.Account(o.Directory)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (f *facts) ask(ctx context.Context, kept store.Store, a setup.Answers) erro
 	defer done()
 	c := acme.Client{Store: kept, Order: store.Order{Directory: o.Directory, CAFile: o.CAFile}}
 	info, err := c.Info(ctx)
-	f.Authority = setup.Authority{Asked: true, Terms: info.Terms, Bound: info.Bound, Profiles: slices.Sorted(maps.Keys(info.Profiles)), Account: account}
+	f.Authority = setup.Authority{Asked: true, Terms: info.Terms, Bound: info.Bound, Profiles: slices.Sorted(maps.Keys(info.Profiles)), Account: account.URL, Issuers: info.Identities, Ahead: info.Ahead}
 	if err != nil {
 		f.Authority.Error, f.Authority.Do = err.Error(), strings.Join(problem.Explain(err).Do, "; ")
 	}

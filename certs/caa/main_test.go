@@ -1,0 +1,9 @@
+package caa_test
+
+import (
+	"testing"
+
+	"bitgate/internal/peers"
+)
+
+func TestMain(m *testing.M) { peers.Suite{}.Main(m) }

@@ -1,0 +1,198 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"bitgate/certs/caa"
+	"bitgate/internal/hostport"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+)
+
+// DNS is who is asked about the names that a certificate is to be ordered for.
+type DNS struct {
+	Server string                               // host:port; "" is what the machine asks
+	Own    func() (own []netip.Addr, err error) // addresses of this machine; nil: its interfaces'
+}
+
+// lookTime bounds the questions about the names of one order.
+const lookTime = 20 * time.Second
+
+// checkOrder looks at what an authority will look at, before an order counts against
+// one of its limits: the clock, where the names lead, and who may issue for them. What
+// this machine sees of DNS need not be what the world sees, so that most of it warns.
+func (pr Prover) checkOrder(ctx context.Context, f setup.Facts, p setup.Plan) []problem.Finding {
+	ctx, done := context.WithTimeout(ctx, lookTime)
+	defer done()
+	var out []problem.Finding
+	for _, r := range p.Ordered() {
+		o := p.At(r).Obtain
+		if o == nil {
+			continue
+		}
+		out = append(out, clock(f.Authority.Ahead)...)
+		for _, name := range o.Names {
+			if isAddress(name) {
+				continue
+			}
+			if o.Challenge == setup.HTTP01 || o.Challenge == setup.TLSALPN01 {
+				out = append(out, pr.DNS.leads(ctx, name, o.Challenge)...)
+			}
+			out = append(out, pr.DNS.mayIssue(ctx, name, f.Authority, o.Challenge)...)
+		}
+	}
+	return out
+}
+
+// A certificate begins to be valid when it is issued, or an hour (Let's Encrypt) or a
+// minute (step-ca) before.
+const (
+	clockOff = 30 * time.Second
+	clockBad = time.Hour
+)
+
+// clock compares the authority's with this machine's. An answer may take seconds.
+func clock(ahead time.Duration) []problem.Finding {
+	f := problem.Finding{ID: "clock", Level: problem.Warn, Why: "a certificate may not be valid yet, or have ended, by one of them", Do: "set the clock (timedatectl set-ntp true)"}
+	switch off := ahead.Abs(); {
+	case off < clockOff:
+		return nil
+	case off >= clockBad:
+		f.Level = problem.Fail
+	}
+	which := "behind"
+	if ahead < 0 {
+		which = "ahead of"
+	}
+	f.Found = fmt.Sprintf("this machine's clock is %s %s the authority's", ahead.Abs(), which)
+	return []problem.Finding{f}
+}
+
+// leads looks where a name leads: to this machine by every record, or else an
+// authority asks somebody else. It tries IPv6 first.
+func (d DNS) leads(ctx context.Context, name, challenge string) []problem.Finding {
+	const elsewhere = "or show by DNS whose the name is: --acme-challenge dns-01 --acme-dns-hook FILE"
+	port := map[string]string{setup.HTTP01: "80", setup.TLSALPN01: "443"}[challenge]
+	all, err := d.resolver().LookupNetIP(ctx, "ip", name+".")
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return []problem.Finding{{
+			ID: "dns", Level: problem.Warn, Found: name + " has no address in DNS, as this machine sees it",
+			Why: "an authority connects to the name's port " + port + " from outside", Do: "see that the name has an address in public DNS that leads here, " + elsewhere,
+		}}
+	case err != nil:
+		return []problem.Finding{{
+			ID: "dns", Level: problem.Warn, Found: "where " + name + " leads is not known: " + err.Error(),
+			Why: "an authority has to find this machine by it", Do: "check /etc/resolv.conf",
+		}}
+	}
+	own, err := d.own()
+	if err != nil {
+		return nil // nothing to compare with
+	}
+	var here, there []string
+	v6 := false
+	for _, a := range all {
+		a = a.Unmap()
+		if slices.Contains(own, a) || a.IsLoopback() {
+			here = append(here, a.String())
+		} else {
+			there, v6 = append(there, a.String()), v6 || a.Is6()
+		}
+	}
+	switch {
+	case len(there) == 0:
+		return []problem.Finding{{ID: "dns", Level: problem.OK, Found: name + " leads to this machine (" + strings.Join(here, ", ") + ")"}}
+	case v6:
+		return []problem.Finding{{
+			ID: "dns", Level: problem.Warn, Found: fmt.Sprintf("%s leads to %s, which is no address of this machine", name, strings.Join(there, ", ")),
+			Why: "an authority tries IPv6 first, and whoever answers there is asked whose the name is", Do: "see that it leads here; else remove that AAAA record, " + elsewhere,
+		}}
+	case len(here) > 0:
+		return []problem.Finding{{
+			ID: "dns", Level: problem.Warn, Found: fmt.Sprintf("%s leads to %s as well, which is no address of this machine", name, strings.Join(there, ", ")),
+			Why: "an authority may ask there", Do: "see that port " + port + " of all of them leads here, " + elsewhere,
+		}}
+	}
+	return []problem.Finding{{
+		ID: "dns", Level: problem.Note, Found: fmt.Sprintf("%s leads to %s, which is not an address of this machine itself", name, strings.Join(there, ", ")),
+		Why: "an authority connects to port " + port + " there", Do: "see that what has this address passes that port on to this machine",
+	}}
+}
+
+// mayIssue asks for CAA records, as the authority will.
+func (d DNS) mayIssue(ctx context.Context, name string, by setup.Authority, challenge string) []problem.Finding {
+	server := d.Server
+	if server == "" {
+		server = nameserver("/etc/resolv.conf")
+	}
+	if server == "" || len(by.Issuers) == 0 {
+		return nil // nobody to ask, or an authority that no record can name
+	}
+	set, err := caa.Find(ctx, server, name)
+	if err != nil {
+		return []problem.Finding{{
+			ID: "caa", Level: problem.Warn, Found: err.Error(),
+			Why: "an authority issues nothing while it cannot know who may (CAA)", Do: "ask by hand: dig CAA " + name,
+		}}
+	}
+	why := set.Forbids(caa.Order{Issuers: by.Issuers, Account: by.Account, Challenge: challenge, Wildcard: strings.HasPrefix(name, "*.")})
+	if why == "" {
+		return nil
+	}
+	return []problem.Finding{{
+		ID: "caa", Level: problem.Fail, Found: "DNS does not let this authority issue for " + name + ": " + why + " (at " + set.At + ")",
+		Why: "it would refuse the order, and refusals are counted", Do: `add the record ` + set.At + `. CAA 0 issue "` + by.Issuers[0] + `", or order where it allows (--acme-ca)`,
+	}}
+}
+
+func (d DNS) resolver() *net.Resolver {
+	if d.Server == "" {
+		return net.DefaultResolver
+	}
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, d.Server)
+	}}
+}
+
+func (d DNS) own() ([]netip.Addr, error) {
+	if d.Own != nil {
+		return d.Own()
+	}
+	all, err := net.InterfaceAddrs()
+	var out []netip.Addr
+	for _, a := range all {
+		if p, perr := netip.ParsePrefix(a.String()); perr == nil {
+			out = append(out, p.Addr().Unmap())
+		}
+	}
+	return out, err
+}
+
+// nameserver is the first of resolv.conf(5) with its port, "" for none.
+func nameserver(file string) string {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(data)) {
+		if w := strings.Fields(line); len(w) > 1 && w[0] == "nameserver" {
+			return hostport.Addr{Host: w[1], Port: 53}.String()
+		}
+	}
+	return ""
+}
+
+func isAddress(name string) bool {
+	_, err := netip.ParseAddr(name)
+	return err == nil
+}
