@@ -83,6 +83,8 @@ type Options struct {
 	ReadPassword func(prompt string) ([]byte, error)
 	// View prints plans, events and findings; needed by Plain.
 	View View
+	// Spell writes the commands in a text as they can be typed here; nil: as they are.
+	Spell func(text string) string
 	// Now is the clock of the apply screen, time.Now if nil.
 	Now func() time.Time
 }

@@ -50,15 +50,15 @@ func problemLines(st style, err error, w int) []string {
 	w = min(w, maxText)
 	var p *problem.Error
 	if !errors.As(err, &p) {
-		return wrapText(err.Error(), w)
+		return wrapText(st.says(err.Error()), w)
 	}
-	lines := wrapText(p.Error(), w)
+	lines := wrapText(st.says(p.Error()), w)
 	if p.Why != "" {
-		lines = append(append(lines, ""), wrapText(p.Why, w)...)
+		lines = append(append(lines, ""), wrapText(st.says(p.Why), w)...)
 	}
 	if p.Do != "" {
 		lines = append(lines, "", st.bold.Render("What to do"))
-		lines = append(lines, wrapText(p.Do, w)...)
+		lines = append(lines, wrapText(st.says(p.Do), w)...)
 	}
 	return lines
 }

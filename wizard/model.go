@@ -120,7 +120,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case savedMsg:
 		m.review.saved(msg)
 	case pagerMsg:
-		m.review.note = errorText(msg.err)
+		m.review.note = m.review.st.errorText(msg.err)
 	case quietMsg:
 		if msg.number == m.quiet {
 			m.review.consent.ready = m.review.consent.open

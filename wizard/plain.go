@@ -20,7 +20,7 @@ func Plain(ctx context.Context, in io.Reader, out io.Writer, b Backend, input se
 	if o.Width <= 0 {
 		o.Width = defaultW
 	}
-	p := &prompter{ctx: ctx, b: b, o: o, out: out, lines: newLineReader(ctx, in), iv: interviewWith(b, input, src, o), st: newStyle(io.Discard, Options{NoColor: true})}
+	p := &prompter{ctx: ctx, b: b, o: o, out: out, lines: newLineReader(ctx, in), iv: interviewWith(b, input, src, o), st: newStyle(io.Discard, Options{NoColor: true, Spell: o.Spell})}
 	outcome, err := p.session()
 	outcome.Answers = p.iv.Answers
 	if errors.Is(err, errCancelled) {
@@ -103,7 +103,7 @@ func (p *prompter) session() (Outcome, error) {
 		if !known || outcome.Applied || problem.KindOf(err) == problem.Cancelled {
 			return outcome, err
 		}
-		p.say("", "x   "+problemLine(err))
+		p.say("", "x   "+p.st.problemLine(err))
 		p.iv.Reopen(fault.ID)
 		q, ok = fault, true
 	}

@@ -159,7 +159,7 @@ func (p *prompter) signIn() error {
 		if p.ctx.Err() != nil {
 			return errCancelled
 		}
-		p.say("x   " + problemLine(err))
+		p.say("x   " + p.st.problemLine(err))
 		if problem.KindOf(err) == problem.Credentials {
 			if !p.iv.Refused() {
 				p.say("No further password is tried, for Bitbucket may lock the account.")

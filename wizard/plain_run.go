@@ -91,7 +91,7 @@ func (p *prompter) savePlan(plan setup.Plan) {
 	}
 	path, err := p.b.SavePlan(plan)
 	if err != nil {
-		p.say("x   " + problemLine(err))
+		p.say("x   " + p.st.problemLine(err))
 		return
 	}
 	p.say("ok  saved as " + path)

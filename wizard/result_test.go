@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"bitgate/internal/problem"
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -24,6 +25,23 @@ func TestResultTellsTheWholeChain(t *testing.T) {
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing:\n%s", want, text)
+		}
+	}
+}
+
+// Commands on the screens are those that can be typed.
+func TestCommandsOnScreens(t *testing.T) {
+	st := newStyle(io.Discard, Options{NoColor: true, Spell: func(text string) string { return strings.ReplaceAll(text, "bitgate ", "sudo ./bitgate ") }})
+	err := problem.New("run 1 is open", "nobody knows", "bitgate recover")
+	for what, lines := range map[string][]string{
+		"a finding":       st.findingLines(problem.Finding{Level: problem.Fail, Found: "open", Do: "bitgate recover"}, 80),
+		"an error":        problemLines(st, err, 80),
+		"a failure":       failureLines(Outcome{Err: err}, st, 80),
+		"an error's line": {st.problemLine(err)},
+		"checks":          st.saysAll(interview.ChecksText(setup.Plan{Notes: []problem.Finding{{Level: problem.Warn, Do: "bitgate recover"}}}, nil)),
+	} {
+		if text := strings.Join(lines, "\n"); !strings.Contains(text, "sudo ./bitgate recover") {
+			t.Errorf("%s:\n%s", what, text)
 		}
 	}
 }

@@ -57,6 +57,11 @@ func (s *reviewScreen) enter() tea.Cmd {
 		return s.fail(err)
 	}
 	*s = reviewScreen{shell: s.shell, plan: plan, proofs: s.proofs + 1, tabs: interview.Tabs(plan, diffs, s.iv)}
+	for i, t := range s.tabs {
+		if t.Title == interview.ChecksTab || t.Title == interview.CommandTab {
+			s.tabs[i].Lines = s.st.saysAll(t.Lines)
+		}
+	}
 	s.out.Plan = plan
 	s.showTab(0)
 	if s.b.CheckPlan == nil || plan.Empty() {
@@ -83,11 +88,11 @@ func (s *reviewScreen) proven(msg provenMsg) {
 	s.proving, s.note = false, "" // which may say that it is being checked
 	s.findings = msg.findings
 	if msg.err != nil {
-		s.findings = append(s.findings, problem.Finding{ID: "plan", Level: problem.Fail, Found: problemLine(msg.err)})
+		s.findings = append(s.findings, problem.Finding{ID: "plan", Level: problem.Fail, Found: s.st.problemLine(msg.err)})
 	}
 	for i, t := range s.tabs {
 		if t.Title == interview.ChecksTab {
-			s.tabs[i].Lines = interview.ChecksText(s.plan, s.findings)
+			s.tabs[i].Lines = s.st.saysAll(interview.ChecksText(s.plan, s.findings))
 			if s.at == i {
 				s.showTab(i)
 			} else if interview.Failures(s.findings) > 0 && s.text.top() == 0 && !s.consent.open {
@@ -263,6 +268,6 @@ func (s *reviewScreen) saved(msg savedMsg) {
 		s.note = "saved as " + msg.path + "; it does the same without questions"
 	}
 	if msg.err != nil {
-		s.note = errorText(msg.err)
+		s.note = s.st.errorText(msg.err)
 	}
 }

@@ -36,7 +36,7 @@ func (s *askScreen) loggedIn(msg loginMsg, shown bool) tea.Cmd {
 		// Signed in, more can be read: the base URL and the application links.
 		return tea.Batch(s.look(), s.advance(s.q))
 	}
-	s.invalid = problemLine(msg.err)
+	s.invalid = s.st.problemLine(msg.err)
 	if problem.KindOf(msg.err) != problem.Credentials {
 		return nil
 	}
@@ -54,14 +54,14 @@ func (s *askScreen) loggedIn(msg loginMsg, shown bool) tea.Cmd {
 }
 
 // problemLine is an error in one line.
-func problemLine(err error) string {
+func (s style) problemLine(err error) string {
 	told := problem.Explain(err)
-	return strings.Join(append([]string{strings.Join(told.Found, ": ")}, told.Do...), "; ")
+	return s.says(strings.Join(append([]string{strings.Join(told.Found, ": ")}, told.Do...), "; "))
 }
 
-func errorText(err error) string {
+func (s style) errorText(err error) string {
 	if err == nil {
 		return ""
 	}
-	return problemLine(err)
+	return s.problemLine(err)
 }

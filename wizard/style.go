@@ -21,6 +21,23 @@ type style struct {
 	ascii                                      bool
 	plain, bold, accent, dim, good, warn, fail lipgloss.Style
 	form                                       *huh.Theme
+	spell                                      func(text string) string // Options.Spell
+}
+
+// says spells the commands in a text as they can be typed.
+func (s style) says(text string) string {
+	if s.spell == nil {
+		return text
+	}
+	return s.spell(text)
+}
+
+func (s style) saysAll(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = s.says(l)
+	}
+	return out
 }
 
 // newStyle judges colour by the stream that is really written to.
@@ -29,7 +46,9 @@ func newStyle(out io.Writer, o Options) style {
 	if o.NoColor {
 		r.SetColorProfile(termenv.Ascii)
 	}
-	return styleOf(r, o.Light)
+	s := styleOf(r, o.Light)
+	s.spell = o.Spell
+	return s
 }
 
 // styleOf is the look in the colours that r has. On a light background yellow and
@@ -195,7 +214,7 @@ func ends(left, right string, w int) string {
 // findingLines lays a finding out under its mark.
 func (s style) findingLines(f problem.Finding, w int) []string {
 	var out []string
-	for i, line := range wrapText(f.Headline(), w-4) {
+	for i, line := range wrapText(s.says(f.Headline()), w-4) {
 		if i == 0 {
 			out = append(out, s.mark(f.Level)+"  "+line)
 		} else {
@@ -203,7 +222,7 @@ func (s style) findingLines(f problem.Finding, w int) []string {
 		}
 	}
 	if f.Level == problem.Fail || f.Level == problem.Warn {
-		for _, line := range wrapText(f.Do, w-4) {
+		for _, line := range wrapText(s.says(f.Do), w-4) {
 			out = append(out, "    "+s.dim.Render(line))
 		}
 	}

@@ -31,7 +31,7 @@ func (s *askScreen) unlocked(msg unlockMsg, shown bool) tea.Cmd {
 		return nil
 	}
 	if msg.err != nil {
-		s.invalid = problemLine(msg.err)
+		s.invalid = s.st.problemLine(msg.err)
 		return nil
 	}
 	s.iv.Unlocked()
@@ -63,6 +63,6 @@ func (p *prompter) unlock(q interview.Question) error {
 		if p.ctx.Err() != nil {
 			return errCancelled
 		}
-		p.say("x   " + problemLine(err))
+		p.say("x   " + p.st.problemLine(err))
 	}
 }

@@ -1,9 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"bitgate/cmd/bitgate/view"
+	"bitgate/internal/problem"
+	"bitgate/setup"
 )
 
 // TestCommandsAsCalled: what is printed to be typed can be typed.
@@ -47,5 +53,29 @@ func TestCommandsAsCalled(t *testing.T) {
 	}
 	if got := calledAs("./bitgate", "/nowhere/bitgate"); got != "./bitgate" {
 		t.Error(got)
+	}
+}
+
+// TestJSONAsCalled: a program that shows what it reads in JSON lines shows commands that
+// can be typed, too.
+func TestJSONAsCalled(t *testing.T) {
+	var b bytes.Buffer
+	p := process{Out: &b, Called: `/opt/bit"gate/bitgate`, Env: func(string) (string, bool) { return "", false }, NotRoot: true}
+	show, err := loudness{json: true}.view(&p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes := []problem.Finding{{Do: "bitgate cert deploy"}}
+	show.Finding(problem.Finding{Found: "found", Do: "bitgate verify"})
+	show.Event(setup.Event{Kind: setup.EventFailed, Text: "settle it: bitgate recover"})
+	show.Result(setup.Result{Pending: []string{"bitgate proxy --config x"}, Notes: notes}, view.End{})
+	show.Fail(problem.New("open", "it is", "bitgate recover"), 7)
+	for _, want := range []string{`"do":"sudo '/opt/bit\"gate/bitgate' verify"`, `settle it: sudo '/opt/bit\"gate/bitgate' recover"`, `["'/opt/bit\"gate/bitgate' proxy --config x"]`, `"do":"'/opt/bit\"gate/bitgate' cert deploy"`, `"do":["sudo '/opt/bit\"gate/bitgate' recover"]`} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %s in\n%s", want, b.String())
+		}
+	}
+	if notes[0].Do != "bitgate cert deploy" {
+		t.Error("the result itself was changed")
 	}
 }

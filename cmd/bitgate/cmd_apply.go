@@ -16,8 +16,7 @@ import (
 
 type applyOptions struct {
 	*sharedFlags
-	yes    bool
-	json   bool
+	loudness
 	dryRun bool
 	serve  bool
 	verifyFlags
@@ -42,16 +41,15 @@ the machine has changed since.`,
 				file = args[0]
 			}
 			if o.dryRun {
-				return runPlan(c.Context(), p, planOptions{sharedFlags: o.sharedFlags, json: o.json})
+				return runPlan(c.Context(), p, planOptions{sharedFlags: o.sharedFlags, json: o.json, quiet: o.quiet})
 			}
 			return runApply(c.Context(), p, o, file)
 		},
 	}
-	c.Flags().BoolVar(&o.yes, "yes", false, "consent to the plan without being asked")
-	c.Flags().BoolVar(&o.json, "json", false, "print events, findings and the result as JSON lines")
+	o.loudness.add(c, "consent to the plan without being asked", "events, findings and the result")
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "the same as bitgate plan")
 	c.Flags().BoolVar(&o.serve, "serve", false, "run the built-in proxy in the foreground after the run, until a signal")
-	o.add(c)
+	o.verifyFlags.add(c)
 	o.sharedFlags = addShared(c)
 	return c
 }
@@ -62,7 +60,10 @@ func runApply(ctx context.Context, p *process, o applyOptions, file string) (err
 		return err
 	}
 	defer ses.creds.wipe()
-	show := newRunView(p, o.json)
+	show, err := o.view(p)
+	if err != nil {
+		return err
+	}
 	defer func() {
 		if err != nil {
 			show.Fail(err, exitCode(err))
@@ -88,7 +89,7 @@ func runApply(ctx context.Context, p *process, o applyOptions, file string) (err
 		if err != nil {
 			return err
 		}
-		return ses.goOnServing(ctx, plan, front, o.json)
+		return ses.goOnServing(ctx, plan, front, o.json || o.quiet)
 	}
 	if !o.yes {
 		p.text().Plan(plan, setup.Diffs(ses.facts, plan))
@@ -215,7 +216,7 @@ func (ses *session) carryOut(ctx context.Context, plan setup.Plan, o applyOption
 	if front == nil || err != nil && problem.KindOf(err) != problem.Verify {
 		return err
 	}
-	return ses.goOnServing(ctx, plan, front, o.json)
+	return ses.goOnServing(ctx, plan, front, o.json || o.quiet)
 }
 
 // goOnServing stays in the foreground with the front until a signal.

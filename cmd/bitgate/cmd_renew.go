@@ -77,7 +77,10 @@ func newRenewer(p *process, stateDir string, notify func(setup.Event), log func(
 }
 
 func runRenew(ctx context.Context, p *process, o renewOptions, do func(*renew.Renewer, context.Context, renew.Options) (renew.Outcome, error)) error {
-	show := newRunView(p, o.json)
+	show, err := loudness{json: o.json}.view(p)
+	if err != nil {
+		return err
+	}
 	log := func(text string) { out(p.Out, "%s", text) }
 	if o.json {
 		log = nil

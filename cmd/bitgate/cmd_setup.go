@@ -93,7 +93,7 @@ func (ses *session) guide(ctx context.Context, plain bool, b wizard.Backend) (wi
 	}
 	_, accessible := ses.p.Env("ACCESSIBLE")
 	small := w > 0 && (w < minWidth || h < minHeight)
-	o.View = ses.p.text()
+	o.View, o.Spell = ses.p.text(), ses.p.asCalled
 	if plain || accessible || small || ses.p.env("TERM") == "dumb" {
 		return wizard.Plain(ctx, ses.p.lines, ses.p.Out, b, ses.input, ses.inputSources, o)
 	}

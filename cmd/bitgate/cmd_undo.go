@@ -17,7 +17,8 @@ import (
 
 type backOptions struct {
 	*sharedFlags
-	yes, force, forward, json bool
+	loudness
+	force, forward bool
 }
 
 func newUndo(p *process) *cobra.Command {
@@ -37,9 +38,8 @@ since, unless --force is given; those are kept in the run's folder.`,
 			return runUndo(c.Context(), p, o, run)
 		},
 	}
-	c.Flags().BoolVar(&o.yes, "yes", false, "consent without being asked")
+	o.add(c, "consent without being asked", "events and the result")
 	c.Flags().BoolVar(&o.force, "force", false, "also over edits made since the run")
-	c.Flags().BoolVar(&o.json, "json", false, "print events and the result as JSON lines")
 	o.sharedFlags = addShared(c)
 	c.ValidArgsFunction = runIDs(p, func() string { return o.stateDir })
 	return c
@@ -55,9 +55,8 @@ incomplete), or finishes it with --forward.`,
 		Args: args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return runRecover(c.Context(), p, o) },
 	}
-	c.Flags().BoolVar(&o.yes, "yes", false, "consent without being asked")
+	o.add(c, "consent without being asked", "events and the result")
 	c.Flags().BoolVar(&o.forward, "forward", false, "finish the run instead of taking it back")
-	c.Flags().BoolVar(&o.json, "json", false, "print events and the result as JSON lines")
 	o.sharedFlags = addShared(c)
 	return c
 }
@@ -82,6 +81,10 @@ func backSession(p *process, o backOptions, plan setup.Plan) (*session, error) {
 }
 
 func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
+	show, err := o.view(p)
+	if err != nil {
+		return err
+	}
 	dir := stateDirOf(p, o.stateDir)
 	plan, err := journal.Plan(dir, run)
 	if err != nil {
@@ -96,7 +99,6 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 	if err != nil {
 		return err
 	}
-	show := newRunView(p, o.json)
 	for _, f := range apply.Remembered(plan) {
 		show.Finding(f)
 	}
@@ -115,12 +117,15 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 }
 
 func runRecover(ctx context.Context, p *process, o backOptions) error {
+	show, err := o.view(p)
+	if err != nil {
+		return err
+	}
 	dir := stateDirOf(p, o.stateDir)
 	runs, err := journal.History(dir)
 	if err != nil {
 		return err
 	}
-	show := newRunView(p, o.json)
 	open := ""
 	for _, r := range runs {
 		if r.State == setup.RunOpen || r.State == setup.RunIncomplete {

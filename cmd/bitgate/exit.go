@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"bitgate/cmd/bitgate/view"
 	"bitgate/internal/problem"
 )
 
@@ -46,14 +45,6 @@ func printError(p process, err error) {
 		return
 	}
 	p.errorText().Error(err)
-}
-
-// newRunView is how a run is shown: for people, or for a program.
-func newRunView(p *process, asJSON bool) view.Run {
-	if asJSON {
-		return view.JSON{W: p.Out}
-	}
-	return p.text()
 }
 
 // out prints a line for people.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"bitgate/internal/problem"
@@ -98,8 +99,61 @@ func (v *Text) Result(r setup.Result, end End) {
 // Fail is left to Main, which prints errors on standard error.
 func (v *Text) Fail(error, int) {}
 
+// Quiet prints what is not well, and what is left to do.
+type Quiet struct{ *Text }
+
+// Event prints what failed.
+func (v Quiet) Event(e setup.Event) {
+	if e.Kind == setup.EventFailed {
+		v.Text.Event(e)
+	}
+}
+
+// Outlook is for those who are asked.
+func (v Quiet) Outlook(apply.Outlook) {}
+
+// Finding prints one that is not well.
+func (v Quiet) Finding(f problem.Finding) {
+	if f.Level == problem.Warn || f.Level == problem.Fail {
+		v.Text.Finding(f)
+	}
+}
+
+// Result prints what is left to do.
+func (v Quiet) Result(r setup.Result, end End) {
+	v.Pending(r.Pending)
+	if len(r.Pending) > 0 && end.Then != "" {
+		fmt.Fprintf(v.W, "  %-8s %s\n", "Then:", end.Then)
+	}
+}
+
 // JSON prints one object per line, with one key: event, finding, outlook, result or error.
-type JSON struct{ W io.Writer }
+type JSON struct {
+	W io.Writer
+
+	// Spell writes the commands in a text as they can be typed here; nil: as they are.
+	Spell func(text string) string
+}
+
+func (v JSON) says(text string) string {
+	if v.Spell == nil {
+		return text
+	}
+	return v.Spell(text)
+}
+
+func (v JSON) saysAll(texts []string) []string {
+	out := slices.Clone(texts)
+	for i := range out {
+		out[i] = v.says(out[i])
+	}
+	return out
+}
+
+func (v JSON) finding(f problem.Finding) problem.Finding {
+	f.Found, f.Why, f.Do = v.says(f.Found), v.says(f.Why), v.says(f.Do)
+	return f
+}
 
 func (v JSON) line(key string, value any) {
 	b, err := json.Marshal(map[string]any{key: value})
@@ -110,17 +164,24 @@ func (v JSON) line(key string, value any) {
 }
 
 // Event prints an event.
-func (v JSON) Event(e setup.Event) { v.line("event", e) }
+func (v JSON) Event(e setup.Event) {
+	e.Text = v.says(e.Text)
+	v.line("event", e)
+}
 
 // Outlook prints what taking a run back, or finishing it, will do.
 func (v JSON) Outlook(o apply.Outlook) { v.line("outlook", o) }
 
 // Finding prints a finding.
-func (v JSON) Finding(f problem.Finding) { v.line("finding", f) }
+func (v JSON) Finding(f problem.Finding) { v.line("finding", v.finding(f)) }
 
 // Result prints how the run ended.
 func (v JSON) Result(r setup.Result, end End) {
 	r.Changed = r.State != setup.RunNothing && r.State != setup.RunTakenBack
+	r.Pending, r.Notes = v.saysAll(r.Pending), slices.Clone(r.Notes)
+	for i, f := range r.Notes {
+		r.Notes[i] = v.finding(f)
+	}
 	v.line("result", struct {
 		setup.Result
 		End
@@ -130,7 +191,7 @@ func (v JSON) Result(r setup.Result, end End) {
 // Fail prints the error that ends the program with exit.
 func (v JSON) Fail(err error, exit int) {
 	told := problem.Explain(err)
-	v.line("error", Message{Found: strings.TrimSpace(err.Error()), Why: told.Why, Do: told.Do, Exit: exit})
+	v.line("error", Message{Found: v.says(strings.TrimSpace(err.Error())), Why: v.saysAll(told.Why), Do: v.saysAll(told.Do), Exit: exit})
 }
 
 // Message is an error for a program.
