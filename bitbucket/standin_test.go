@@ -15,6 +15,7 @@ import (
 
 	"bitgate/bitbucket"
 	"bitgate/bitbucket/bitbuckettest"
+	"bitgate/internal/peers"
 )
 
 const (
@@ -150,7 +151,7 @@ func putBehindFront(t *testing.T, srv *bitbuckettest.Server, version string) {
 	if err := srv.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.Get(srv.Upstream() + srv.ContextPath() + "/login")
+	res, err := peers.Client.Get(srv.Upstream() + srv.ContextPath() + "/login")
 	if err != nil {
 		t.Fatal(err)
 	}

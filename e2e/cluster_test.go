@@ -306,7 +306,7 @@ func TestClusterBehindTheBuiltInProxy(t *testing.T) {
 	c := newCluster(t)
 	admin := peers.FreeAddress(t)
 	c.up = func(t *testing.T, node string) bool {
-		resp, err := http.Get("http://" + admin + "/metrics")
+		resp, err := peers.Client.Get("http://" + admin + "/metrics")
 		must(t, err)
 		defer resp.Body.Close()
 		text, err := io.ReadAll(resp.Body)

@@ -96,7 +96,7 @@ func (a alone) serves(t *testing.T, want *x509.Certificate, when string) {
 // plainly is the status of a request to the plain connector.
 func (a alone) plainly(t *testing.T, path string) int {
 	t.Helper()
-	resp, err := http.Get("http://" + a.plain + path)
+	resp, err := peers.Client.Get("http://" + a.plain + path)
 	must(t, err)
 	must(t, resp.Body.Close())
 	return resp.StatusCode
@@ -341,7 +341,7 @@ func TestBetweenHAProxyAndOwnTLS(t *testing.T) {
 				if out := who.does(t, 0, "plan", "--exit-code"); !strings.Contains(out, "Nothing to do") {
 					t.Errorf("the second time there is something to do:\n%s", out)
 				}
-				resp, err := http.Get("http://" + other + "/alive")
+				resp, err := peers.Client.Get("http://" + other + "/alive")
 				must(t, err)
 				must(t, resp.Body.Close())
 			}

@@ -96,7 +96,7 @@ func TestChallengeAnswers(t *testing.T) {
 	})
 	tls := r.client(false)
 	tls.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	plain := &http.Client{CheckRedirect: tls.CheckRedirect}
+	plain := &http.Client{Timeout: peers.Limit, CheckRedirect: tls.CheckRedirect}
 	const token = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-"
 	ask := func(c *http.Client, method, url string) (int, string) {
 		t.Helper()
@@ -144,7 +144,7 @@ func TestChallengesOnly(t *testing.T) {
 		c.Thumbprint, c.ChallengesOnly, c.RedirectListen = thumbprint, true, []string{"127.0.0.1:0"}
 	})
 	for path, want := range map[string]int{config.ChallengePath + strings.Repeat("a", 43): 200, "/": 404, "/bitbucket/": 404, config.ChallengePath: 404} {
-		resp, err := http.Get("http://" + r.redirect + path)
+		resp, err := peers.Client.Get("http://" + r.redirect + path)
 		if err != nil {
 			t.Fatal(err)
 		}

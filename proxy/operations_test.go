@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"bitgate/internal/peers"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
 	"bitgate/proxy/process"
@@ -151,7 +152,7 @@ func withAdmin(t *testing.T, address string) (*http.Client, *rig) {
 		return net.Dial(bound.Admin.Addr().Network(), bound.Admin.Addr().String())
 	}}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}, r
+	return &http.Client{Timeout: peers.Limit, Transport: transport}, r
 }
 
 func TestAdminAddress(t *testing.T) {
@@ -231,7 +232,7 @@ func TestAdminDuringDrain(t *testing.T) {
 	drained := make(chan error, 1)
 	go func() { drained <- r.proxy.Drain(context.Background()) }()
 	until(t, "healthz says so", func() bool {
-		res, err := http.Get("http://" + bound.Admin.Addr().String() + "/healthz")
+		res, err := peers.Client.Get("http://" + bound.Admin.Addr().String() + "/healthz")
 		if err != nil {
 			return false
 		}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"bitgate/certs"
+	"bitgate/internal/peers"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
@@ -159,7 +160,7 @@ func (r *rig) client(http2 bool) *http.Client {
 		ExpectContinueTimeout: patience, MaxIdleConnsPerHost: 100, DisableCompression: true,
 	}
 	r.t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Timeout: peers.Limit, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 func (r *rig) get(path string, header ...string) (*http.Response, string) {

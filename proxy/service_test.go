@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bitgate/certs"
+	"bitgate/internal/peers"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy/config"
 )
@@ -91,7 +92,7 @@ func TestRunUnderAServiceManager(t *testing.T) {
 	}
 	waitFor("READY=1")
 	waitFor("WATCHDOG=1")
-	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+	c := &http.Client{Timeout: peers.Limit, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
 	if res, err := c.Get(url.BaseURL() + "/x"); err != nil || res.StatusCode != 200 {
 		t.Fatalf("%v %v", res, err)
 	} else {

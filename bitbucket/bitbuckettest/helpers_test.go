@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"bitgate/internal/peers"
 )
 
 // versions is one of every generation.
@@ -56,7 +58,8 @@ func newBrowser(t *testing.T, s *Server) *browser {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &browser{t: t, base: s.Upstream() + s.ContextPath(), http: &http.Client{
-		Jar: jar, Transport: transport,
+		Timeout: peers.Limit,
+		Jar:     jar, Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }

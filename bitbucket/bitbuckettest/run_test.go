@@ -118,7 +118,7 @@ func add(t *testing.T, path, text string) {
 
 func waitFor(t *testing.T, address string) {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: peers.Limit, Transport: &http.Transport{DisableKeepAlives: true}}
 	peers.WaitFor(t, address, func() bool {
 		response, err := client.Get(address)
 		if err != nil {

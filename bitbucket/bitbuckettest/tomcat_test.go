@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bitgate/internal/peers"
 )
 
 // edit changes the file that holds the connector, as an administrator does by hand.
@@ -278,6 +280,7 @@ func TestTomcatRefusesWhatClientsMustEncode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		_ = conn.SetDeadline(time.Now().Add(peers.Limit)) // a TCP connection has one
 		if _, err := conn.Write([]byte(line + "\r\nHost: x\r\n\r\n")); err != nil {
 			t.Fatal(err)
 		}

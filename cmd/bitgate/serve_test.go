@@ -29,7 +29,7 @@ func (m machine) client(t *testing.T) *http.Client {
 	pool.AppendCertsFromPEM(pem)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
+	return &http.Client{Timeout: peers.Limit, Transport: transport}
 }
 
 // serving starts `apply --serve` and waits until it serves.

@@ -111,7 +111,7 @@ func issuedThrough(t *testing.T, bin string, version haproxy.Version) {
 // challenged asks for a token and returns the answer, "" where there is none.
 func challenged(t *testing.T, address, host, token string) string {
 	t.Helper()
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Timeout: peers.Limit, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://%s/.well-known/acme-challenge/%s", address, token), nil)
 	if err != nil {
 		t.Fatal(err)

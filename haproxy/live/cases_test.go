@@ -124,7 +124,7 @@ func (w *town) ask(t *testing.T, host, path string, h2 bool) string {
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("tcp", w.addr) },
 	}
 	defer tr.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: tr}).Get("https://" + host + ":" + w.port + path)
+	resp, err := (&http.Client{Timeout: peers.Limit, Transport: tr}).Get("https://" + host + ":" + w.port + path)
 	if err != nil {
 		return err.Error()
 	}
@@ -457,7 +457,7 @@ func TestPlainRequestsInASharedFrontend(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Host = host
-		resp, err := (&http.Client{CheckRedirect: c302}).Do(req)
+		resp, err := (&http.Client{Timeout: peers.Limit, CheckRedirect: c302}).Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -396,7 +396,7 @@ func (w *street) ask(scheme, host, path string) string {
 	}
 	tr := w.transport(addr)
 	defer tr.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: tr, CheckRedirect: c302}).Get(scheme + "://" + name + path)
+	resp, err := (&http.Client{Timeout: peers.Limit, Transport: tr, CheckRedirect: c302}).Get(scheme + "://" + name + path)
 	if err != nil {
 		return "no answer"
 	}

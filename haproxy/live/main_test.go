@@ -156,7 +156,7 @@ func (f *front) client(h2 bool) *http.Client {
 			return dialer.DialContext(ctx, network, f.addr)
 		},
 	}
-	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Timeout: peers.Limit, Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // url of a path on the front.

@@ -10,6 +10,7 @@ import (
 
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
+	"bitgate/internal/peers"
 )
 
 // depends begins a rule of which nobody can say beforehand whether it holds.
@@ -235,7 +236,7 @@ func (w *street) missing(t *testing.T, r *recorder, s haproxy.Site) []string {
 func (w *street) send(req *http.Request) string {
 	tr := w.transport(w.tls)
 	defer tr.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: tr, CheckRedirect: c302}).Do(req)
+	resp, err := (&http.Client{Timeout: peers.Limit, Transport: tr, CheckRedirect: c302}).Do(req)
 	if err != nil {
 		return err.Error()
 	}

@@ -105,7 +105,7 @@ func TestRedirects(t *testing.T) {
 		}
 	}
 	for method, status := range map[string]int{"GET": 301, "HEAD": 301, "POST": 308, "PUT": 308, "DELETE": 308} {
-		resp, _ := get(t, &http.Client{CheckRedirect: c302}, method, "http://"+f.plain+"/bitbucket/projects?a=b%2Fc", nil)
+		resp, _ := get(t, &http.Client{Timeout: peers.Limit, CheckRedirect: c302}, method, "http://"+f.plain+"/bitbucket/projects?a=b%2Fc", nil)
 		if got, want := resp.Header.Get("Location"), base+"/projects?a=b%2Fc"; resp.StatusCode != status || got != want {
 			t.Errorf("plain HTTP, %s: %d to %q, want %d to %q", method, resp.StatusCode, got, status, want)
 		}

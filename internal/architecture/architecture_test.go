@@ -27,6 +27,9 @@ func TestRulesCanFail(t *testing.T) {
 	tests := []struct{ name, src, want string }{
 		{"tomcat/a.go", `import "bitgate/setup"`, "tomcat must not import setup"},
 		{"setup/a.go", `import "bitgate/proxy"`, "setup must not import proxy"},
+		{"doctor/a_test.go", `import "net/http"; var _ = http.Client{Transport: nil}`, "may hang"},
+		{"doctor/a_test.go", `import web "net/http"; var _ = &web.Client{}`, "may hang"},
+		{"internal/peers/a.go", `import "net/http"; var _ = http.Post`, "may hang"},
 		{"setup/a.go", `import "bitgate/cmd/bitgate"`, "setup must not import cmd/bitgate"},
 		{"doctor/a.go", `import "bitgate/haproxy"`, "doctor must not import haproxy"},
 		{"interview/a.go", `import "bitgate/wizard"`, "interview must not import wizard"},

@@ -185,6 +185,9 @@ func violations(files []file) []string {
 		if !f.Test {
 			checkStarters(f, report)
 		}
+		if f.Test || within(f.Package, "internal/peers") {
+			checkPatience(f, report)
+		}
 		if f.Test || slices.ContainsFunc(processPackages, func(p string) bool { return within(f.Package, p) }) {
 			continue
 		}
@@ -198,6 +201,17 @@ func violations(files []file) []string {
 }
 
 type reporter func(line int, format string, args ...any)
+
+// endless are clients that wait for ever where nobody answers, and a test with them.
+var endless = []string{boundlessClient, "net/http.Get", "net/http.Head", "net/http.Post", "net/http.PostForm"}
+
+func checkPatience(f file, report reporter) {
+	for _, u := range f.Uses {
+		if slices.Contains(endless, u.Name) {
+			report(u.Line, "%s may hang: a test's client has a Timeout, as peers.Client has", u.Name)
+		}
+	}
+}
 
 func checkProxy(f file, report reporter) {
 	for _, i := range f.Imports {

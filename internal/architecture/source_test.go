@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,6 +49,9 @@ func parse(name string, src []byte) (file, error) {
 		f.Imports = append(f.Imports, use{target, fset.Position(spec.Pos()).Line})
 	}
 	ast.Inspect(tree, func(n ast.Node) bool {
+		if c, ok := n.(*ast.CompositeLit); ok && boundless(c, known) {
+			f.Uses = append(f.Uses, use{boundlessClient, fset.Position(c.Pos()).Line})
+		}
 		if s, ok := n.(*ast.SelectorExpr); ok {
 			if x, ok := s.X.(*ast.Ident); ok && known[x.Name] != "" {
 				f.Uses = append(f.Uses, use{known[x.Name] + "." + s.Sel.Name, fset.Position(s.Pos()).Line})
@@ -56,6 +60,25 @@ func parse(name string, src []byte) (file, error) {
 		return true
 	})
 	return f, nil
+}
+
+// boundlessClient stands among the uses for an http.Client that is made without a Timeout.
+const boundlessClient = "net/http.Client without Timeout"
+
+func boundless(c *ast.CompositeLit, known map[string]string) bool {
+	s, ok := c.Type.(*ast.SelectorExpr)
+	if !ok || s.Sel.Name != "Client" {
+		return false
+	}
+	x, ok := s.X.(*ast.Ident)
+	return ok && known[x.Name] == "net/http" && !slices.ContainsFunc(c.Elts, func(e ast.Expr) bool {
+		pair, ok := e.(*ast.KeyValueExpr)
+		if !ok {
+			return false
+		}
+		key, ok := pair.Key.(*ast.Ident)
+		return ok && key.Name == "Timeout"
+	})
 }
 
 // sources parses every Go file of the module; nested modules are their own.

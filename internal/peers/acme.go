@@ -104,7 +104,7 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 // keepRoot adds the root that issues, which is a new one at each start, to CAFile.
 func (p *Pebble) keepRoot(t testing.TB, admin string) {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // it was started by this test
+	client := &http.Client{Timeout: Limit, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // it was started by this test
 	resp, err := client.Get("https://" + admin + "/roots/0")
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func (p *Pebble) SetDNS(t testing.TB, path string, body any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.Post("http://"+p.dnsAdmin+path, "application/json", bytes.NewReader(data))
+	resp, err := Client.Post("http://"+p.dnsAdmin+path, "application/json", bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}

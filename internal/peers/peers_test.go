@@ -109,7 +109,7 @@ func TestBareRepoHoldsTheContent(t *testing.T) {
 
 func get(t *testing.T, url string) string {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: Limit, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get(url)
 	must(t, err)
 	defer resp.Body.Close()

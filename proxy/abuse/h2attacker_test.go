@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ type attacker struct {
 
 // attack opens a connection; a deaf one reads nothing that the proxy sends.
 func (f *front) attack(over <-chan struct{}, deaf bool, settings ...http2.Setting) (*attacker, error) {
-	conn, err := tls.Dial("tcp", f.addr, &tls.Config{RootCAs: f.roots, ServerName: "localhost", NextProtos: []string{"h2"}})
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Minute}, "tcp", f.addr, &tls.Config{RootCAs: f.roots, ServerName: "localhost", NextProtos: []string{"h2"}})
 	if err != nil {
 		return nil, err
 	}

@@ -40,9 +40,11 @@ func (f *front) rekeyer(protocol string) (*rekeyer, error) {
 	_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10) // the kernel shall not take the answers in its stead
 	var log bytes.Buffer
 	secure := tls.Client(conn, &tls.Config{RootCAs: f.roots, ServerName: "localhost", NextProtos: []string{protocol}, MinVersion: tls.VersionTLS13, KeyLogWriter: &log})
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	if err := secure.Handshake(); err != nil {
 		return nil, err
 	}
+	_ = conn.SetDeadline(time.Time{})
 	if suite := secure.ConnectionState().CipherSuite; suite != tls.TLS_AES_128_GCM_SHA256 {
 		return nil, fmt.Errorf("the cipher suite is %s, this client only speaks AES-128", tls.CipherSuiteName(suite))
 	}

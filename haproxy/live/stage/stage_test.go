@@ -22,5 +22,5 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	peers.Suite{Parallel: 4, Around: peers.Around(&program)}.Main(m)
+	peers.Suite{Parallel: 3, Around: peers.Around(&program)}.Main(m)
 }
