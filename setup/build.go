@@ -167,10 +167,7 @@ func (b *builder) fileChange(phase Phase, file atomicfile.File, after []byte, sp
 
 // untold takes out of splices what others may not see of the file as it is.
 func (b *builder) untold(path string, now []byte, splices []splice.Splice) []splice.Splice {
-	kind := redact.KindOf(path)
-	if slices.ContainsFunc(b.f.HAProxyFiles, func(f atomicfile.File) bool { return f.Path == path }) {
-		kind = redact.HAProxy
-	}
+	kind := b.f.kindOf(path)
 	if kind == redact.XML { // attributes that bitgate manages, and no others
 		return splices
 	}

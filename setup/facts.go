@@ -299,14 +299,3 @@ func (f Facts) RunsFrom() string {
 	}
 	return f.ProgramPath
 }
-
-// files maps every file that was read by its path.
-func (f Facts) files() map[string]atomicfile.File {
-	out := map[string]atomicfile.File{}
-	for _, file := range append([]atomicfile.File{f.Properties, f.ServerXML, f.ProxyConfig, f.ProxyUnit, f.Timer.Service, f.Timer.Timer, f.Timer.Cron, f.Certificate.Hook}, f.HAProxyFiles...) {
-		if file.Path != "" {
-			out[file.Path] = file
-		}
-	}
-	return out
-}

@@ -23,6 +23,7 @@ var quietly = map[string][][]string{
 	"bitgate undo":                  {{"undo", "--yes"}},
 	"bitgate recover":               {{"recover", "--yes"}},
 	"bitgate history":               {{"history"}, {"history", "--json"}},
+	"bitgate report":                {{"report", "--file", "-"}},
 	"bitgate proxy":                 {{"proxy", "--config", "/nowhere"}},
 	"bitgate render":                {{"render", "haproxy"}, {"render", "nonsense"}},
 	"bitgate rehearse":              {{"rehearse", "--haproxy-cfg", "/nowhere", "--url", "https://git.example.com"}},

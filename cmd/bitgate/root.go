@@ -44,7 +44,7 @@ Without a command it starts the guided setup.`,
 	root.RunE = setup.RunE
 	root.Flags().AddFlagSet(setup.Flags())
 	root.AddCommand(
-		setup, newPlan(p), newApply(p), newVerify(p), newRehearse(p), newUndo(p), newRecover(p), newHistory(p),
+		setup, newPlan(p), newApply(p), newVerify(p), newRehearse(p), newUndo(p), newRecover(p), newHistory(p), newReport(p),
 		newRender(p), newCert(p), newDemo(p), newStandIn(p), newStage(p), newMan(p), newVersion(p),
 	)
 	if p.completes() {

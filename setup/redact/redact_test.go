@@ -204,3 +204,26 @@ func FuzzLines(f *testing.F) {
 		}
 	})
 }
+
+// TestLogs: of a log, what looks like a credential or stands behind the name of one is
+// not shown; what tells a person why something failed is.
+func TestLogs(t *testing.T) {
+	for _, line := range []string{
+		"login of admin with password hunter", "password=hunter", "Authorization: Basic hunter", "GET /x?token=hunter", "http://u:hunter@h/ is down", "key is hunter", "api_key: hunter",
+		"DB_PASSWORD=hunter", "Cookie: a=hunter", "sent Bearer hunter", "started with X=hunter", "--db-password hunter", `{"secret":"hunter"}`, "passphrase 'hunter' refused",
+		"GET /a?b=hunter HTTP/1.1", "it is h7nter", "jdbc:postgresql://u:hunter@db/x",
+	} {
+		if got := Log(line); strings.Contains(got, "hunter") || strings.Contains(got, "h7nter") {
+			t.Errorf("%q is shown as %q", line, got)
+		}
+	}
+	for _, line := range []string{
+		"2026-11-30T09:00:00+0000 git haproxy[812]: backend bitgate has no server available!", "bind: cannot bind socket (Address already in use) for [0.0.0.0:443]",
+		"bitgate-proxy.service: Failed with result 'exit-code'.", "java.net.BindException: Address in use", "open /etc/bitgate/proxy.yaml: permission denied", "status=203 code=exited",
+		"set server.proxy-name in /var/atlassian/bitbucket.properties", "https://git.example.com:8443/bitbucket does not answer", "TLS handshake with 10.0.0.5:41000 failed",
+	} {
+		if got := Log(line); got != line {
+			t.Errorf("%q is shown as %q", line, got)
+		}
+	}
+}
