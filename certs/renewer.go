@@ -5,10 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"bitgate/internal/pattern"
+	"bitgate/internal/problem"
 )
 
 // Renewer is a program that renews a certificate by itself.
@@ -107,6 +109,45 @@ func (r Renewer) TimerBelow(root string) string {
 		}
 	}
 	return ""
+}
+
+// kept are where renewers keep their certificates, below the root.
+var kept = []string{"/etc/letsencrypt/live", "/root/.acme.sh", "/root/.lego/certificates", "/etc/lego/certificates", "/var/lib/dehydrated/certs", "/etc/dehydrated/certs", "/etc/ssl/uacme"}
+
+// Rivals tell of the programs that renew a certificate for a host that bitgate orders
+// one for: they have one, and something on the machine below root runs them. The one
+// whose certificate the front has is to stay.
+func Rivals(root, host string) []problem.Finding {
+	var folders []string
+	for _, dir := range kept {
+		folders = append(folders, filepath.Join(root, dir))
+	}
+	var out []problem.Finding
+	seen := map[string]bool{}
+	for _, pair := range Find(folders) {
+		r := RenewerOf(pair.Cert)
+		if r.Timer = r.TimerBelow(root); r.Timer == "" || seen[r.Name] || !slices.Contains(pair.Names, host) {
+			continue
+		}
+		seen[r.Name] = true
+		out = append(out, problem.Finding{
+			ID: "renewal", Level: problem.Warn, Title: "Renewal of the certificate", Found: r.Name + " (" + r.Timer + ") renews a certificate for " + host + ", and bitgate does, too",
+			Why: "both count against what an authority allows for a name, and may be in each other's way at port 80; the front has bitgate's", Do: "leave it to bitgate: " + r.leave(pair.Cert),
+		})
+	}
+	return out
+}
+
+// leave is how the program is told to renew its certificate no more.
+func (r Renewer) leave(cert string) string {
+	name := filepath.Base(filepath.Dir(cert))
+	switch r.Name {
+	case "certbot":
+		return "certbot delete --cert-name " + problem.ShellWord(name)
+	case "acme.sh":
+		return "acme.sh --remove -d " + problem.ShellWord(strings.TrimSuffix(name, "_ecc"))
+	}
+	return "take the name out of " + r.Name + "'s list"
 }
 
 // Deploys reports whether one of certbot's hooks makes a bundle again.

@@ -3,7 +3,9 @@ package certs
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestRenewerOf(t *testing.T) {
@@ -84,6 +86,45 @@ func TestTimerBelow(t *testing.T) {
 		}
 		if got := (Renewer{Name: c.renewer}).TimerBelow(root); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestRivals: whoever has a certificate for the name, and something that runs it, is
+// told, with what to do about it; what nobody runs, or is another's name, is not.
+func TestRivals(t *testing.T) {
+	_, cert, key, err := Dev([]string{"git.example.com"}, 30, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct {
+		files      []string // beside live/git
+		host, want string
+	}{
+		"certbot's timer": {[]string{"/etc/systemd/system/timers.target.wants/certbot.timer"}, "git.example.com", "certbot delete --cert-name git"},
+		"cron":            {[]string{"/etc/cron.d/certbot"}, "git.example.com", "certbot delete --cert-name git"},
+		"nobody runs it":  {nil, "git.example.com", ""},
+		"another name":    {[]string{"/etc/cron.d/certbot"}, "www.example.com", ""},
+	} {
+		root := t.TempDir()
+		put := func(name string, data []byte) {
+			path := filepath.Join(root, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put("/etc/letsencrypt/renewal/git.conf", []byte("authenticator = webroot\n"))
+		put("/etc/letsencrypt/live/git/fullchain.pem", cert)
+		put("/etc/letsencrypt/live/git/privkey.pem", key)
+		for _, f := range c.files {
+			put(f, nil)
+		}
+		got := Rivals(root, c.host)
+		if len(got) > 1 || (len(got) == 1) != (c.want != "") || len(got) == 1 && !strings.Contains(got[0].Do, c.want) {
+			t.Errorf("%s: %+v", what, got)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 // does: what must stand for the authority to be answered, then the order. All of it
 // comes before anything of Bitbucket is touched, so that a refusal costs it nothing.
 func (b *builder) order(s *Step) error {
+	b.plan.Notes = append(b.plan.Notes, b.f.Rivals...)
 	if b.f.Certificate.Given { // from the store
 		return nil
 	}

@@ -54,6 +54,7 @@ type Facts struct {
 	HAProxyCtl    service.Control
 	Certificate   Certificate
 	Account       string            // thumbprint of the key of our accounts at authorities, "" before there is one
+	Rivals        []problem.Finding // who else renews a certificate for the name that bitgate orders for
 	Authority     Authority         // what the one says that a certificate is to be ordered from
 	Certificates  []CertificateFile // certificates with their keys that lie in the usual places
 	FrontReader   Reader            // who reads the bundle

@@ -231,7 +231,7 @@ func TestFlagsInTextsExist(t *testing.T) {
 	}
 	for _, foreign := range []string{
 		"help", "public", // of every command; of the hidden stand-in
-		"quiet", "bare", "stdin", "global", "system", "no-create-home", "shell", "state", "query-port", "query-service", "add-port", "permanent", "env-add", "install-cert", "reloadcmd", "standalone", "httpport", "now", // git, useradd, firewall-cmd, docker, acme.sh, systemctl
+		"quiet", "bare", "stdin", "global", "system", "no-create-home", "shell", "state", "query-port", "query-service", "add-port", "permanent", "env-add", "install-cert", "reloadcmd", "standalone", "httpport", "cert-name", "remove", "now", // git, useradd, firewall-cmd, docker, acme.sh, systemctl
 	} {
 		known[foreign] = true
 	}

@@ -31,6 +31,7 @@ func (f *facts) findIssued(ctx context.Context, p Probe, a setup.Answers) error 
 		return err
 	}
 	host := a.URL.Host()
+	f.Rivals = certs.Rivals(p.Root, host)
 	st, err := kept.State(host)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"bitgate/certs"
@@ -40,6 +41,7 @@ type Status struct {
 	Error    string    `json:"error,omitempty"`    // of the last one
 
 	inPlace bool
+	rivals  []problem.Finding // who else renews a certificate for the host
 }
 
 // Shown is what an address of the front shows.
@@ -68,6 +70,7 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 	s.Renewer, s.Runs = by.Name, by.TimerBelow(root)
 	if st.Order != nil {
 		s.Source, s.Renewer, s.Runs = st.Order.Directory+" ("+st.Order.Challenge+")", "bitgate", ""
+		s.rivals = certs.Rivals(root, s.Host)
 	}
 	source, _ := r.sourced(d, st) // a store that cannot be read shows in the attempts
 	if m, err := certs.LoadBy(certs.OpenTrusted, sourcePaths(source)); err == nil {
@@ -117,7 +120,7 @@ func (s Status) Life() renewal.Life { return renewal.Life{From: s.From, To: s.Un
 
 // Findings are what is wrong with the renewal of the certificate; none where all is well.
 func (s Status) Findings(now time.Time) []problem.Finding {
-	var out []problem.Finding
+	out := slices.Clone(s.rivals)
 	add := func(level problem.Level, found, why, do string) {
 		out = append(out, problem.Finding{ID: "renewal", Level: level, Title: "Renewal of the certificate", Found: found, Why: why, Do: do})
 	}
