@@ -42,6 +42,7 @@ bench-start: # how long a person waits for the first screen, and for version; ne
 
 pictures: # those of README and docs, of the real program on a standard installation; needs root
 	go test -count=1 -run '^$$' -bench Pictures -benchtime 1x ./e2e -pictures $(CURDIR)/docs/pictures
+	go test -count=1 -run '^$$' -bench Recording -benchtime 1x ./e2e -pictures $(CURDIR)/docs/pictures
 
 # The peers run on core 0; the load, and what starts them, on the others.
 BENCH = cd bench && go build -o ../.bench ./ && taskset -c 1 ../.bench

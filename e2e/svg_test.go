@@ -74,9 +74,21 @@ func (l look) attributes() string {
 // drawSVG is a captured screen as a picture.
 func drawSVG(view string, w, h int) []byte {
 	var b bytes.Buffer
+	openSVG(&b, w, h)
+	drawScreen(&b, view)
+	b.WriteString("</svg>\n")
+	return b.Bytes()
+}
+
+// openSVG begins a picture of w columns and h lines.
+func openSVG(b *bytes.Buffer, w, h int) {
 	width, height := float64(w)*cellWidth+2*margin, h*cellHeight+2*margin
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %d" width="%.0f" height="%d" font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">`+"\n", width, height, width, height)
-	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" rx="8" fill="%s"/>`+"\n", ground)
+	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %d" width="%.0f" height="%d" font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">`+"\n", width, height, width, height)
+	fmt.Fprintf(b, `<rect width="100%%" height="100%%" rx="8" fill="%s"/>`+"\n", ground)
+}
+
+// drawScreen draws what tmux captured, colours and all.
+func drawScreen(b *bytes.Buffer, view string) {
 	var now look
 	for y, line := range strings.Split(strings.TrimRight(view, "\n"), "\n") {
 		x := 0
@@ -92,15 +104,13 @@ func drawSVG(view string, w, h int) []byte {
 			n := ansi.StringWidth(text)
 			left, top := margin+float64(x)*cellWidth, margin+y*cellHeight
 			if now.reverse && n > 0 {
-				fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s"/>`+"\n", left, top, float64(n)*cellWidth, cellHeight, foreground)
+				fmt.Fprintf(b, `<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s"/>`+"\n", left, top, float64(n)*cellWidth, cellHeight, foreground)
 			}
 			if strings.TrimSpace(text) != "" {
-				fmt.Fprintf(&b, `<text xml:space="preserve" x="%.1f" y="%d" textLength="%.1f" %s>%s</text>`+"\n",
+				fmt.Fprintf(b, `<text xml:space="preserve" x="%.1f" y="%d" textLength="%.1f" %s>%s</text>`+"\n",
 					left, top+14, float64(n)*cellWidth, now.attributes(), html.EscapeString(text))
 			}
 			x += n
 		}
 	}
-	b.WriteString("</svg>\n")
-	return b.Bytes()
 }

@@ -26,8 +26,8 @@ func (s *welcomeScreen) view(w, h int) []string {
 	for _, n := range interview.WorthSaying(f.Findings) {
 		notes = append(notes, s.st.findingLines(n, w)...)
 	}
-	if s.o.Last != nil && f.OpenRun == "" {
-		notes = append(s.st.findingLines(s.o.Last.finding(f), w), notes...)
+	if s.o.Last != nil && f.OpenRun == "" { // how it stands comes first, and what bitgate is was said before
+		intro = s.st.findingLines(s.o.Last.finding(f), w)
 	}
 	next := s.nextLines(w)
 	if len(intro)+len(found)+len(next)+len(notes)+3 > h {
