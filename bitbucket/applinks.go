@@ -29,9 +29,11 @@ func (l AppLink) Server() string { return strings.TrimSuffix(cmp.Or(l.RPC, l.Dis
 // Cure says where on the other side the link to base is kept, and what must stand
 // there. Every Atlassian product has the page, for it is the plugin's own. It lets the
 // Application URL be edited, or, once the old one does not answer, the link be relocated.
-func (l AppLink) Cure(base string) string {
-	return fmt.Sprintf("open %s/plugins/servlet/applinks/listApplicationLinks and set Application URL and Display URL of the link to Bitbucket to %s (edit it, relocate it, or create it anew)",
-		strings.TrimSuffix(l.Display, "/"), base)
+func (l AppLink) Cure(base string) string { return AppLinks{l}.Cures(base) }
+
+// page is where the other side lists its links.
+func (l AppLink) page() string {
+	return strings.TrimSuffix(l.Display, "/") + "/plugins/servlet/applinks/listApplicationLinks"
 }
 
 // AppLinks are those of one application.
@@ -46,13 +48,14 @@ func (all AppLinks) String() string {
 	return strings.Join(out, ", ")
 }
 
-// Cures are those of all links, one after the other.
+// Cures are those of all links in one sentence.
 func (all AppLinks) Cures(base string) string {
-	var out []string
+	var pages []string
 	for _, l := range all {
-		out = append(out, l.Cure(base))
+		pages = append(pages, l.page())
 	}
-	return strings.Join(out, "; ")
+	return fmt.Sprintf("open %s and set Application URL and Display URL of the link to Bitbucket to %s (edit it, relocate it, or create it anew)",
+		strings.Join(pages, " and "), base)
 }
 
 // linkResources list the links. They differ by version and are not documented, so

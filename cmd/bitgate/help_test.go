@@ -2,14 +2,11 @@ package main
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
 	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -236,38 +233,14 @@ func TestFlagsInTextsExist(t *testing.T) {
 		known[foreign] = true
 	}
 	word := regexp.MustCompile(`(?:^|[\s("'` + "`" + `])--([a-z][a-z0-9-]*)`)
-	err := filepath.WalkDir("../..", func(name string, d os.DirEntry, err error) error {
-		base := filepath.Base(name)
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && (base == "bench" || base == "tools" || base == "torture" || base == "e2e" || base == "peers" || base == ".git" || base == "testdata"):
-			return filepath.SkipDir
-		case filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
-			return nil
+	literals(t, func(at token.Position, text string) {
+		if !strings.Contains(text, " ") {
+			return // an argument for another program
 		}
-		set := token.NewFileSet()
-		tree, err := parser.ParseFile(set, name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return err
-		}
-		ast.Inspect(tree, func(n ast.Node) bool {
-			if lit, is := n.(*ast.BasicLit); is && lit.Kind == token.STRING {
-				text, _ := strconv.Unquote(lit.Value)
-				if !strings.Contains(text, " ") {
-					return true // an argument for another program
-				}
-				for _, m := range word.FindAllStringSubmatch(text, -1) {
-					if !known[m[1]] {
-						t.Errorf("%s: --%s is no flag of bitgate", set.Position(lit.Pos()), m[1])
-					}
-				}
+		for _, m := range word.FindAllStringSubmatch(text, -1) {
+			if !known[m[1]] {
+				t.Errorf("%s: --%s is no flag of bitgate", at, m[1])
 			}
-			return true
-		})
-		return nil
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
