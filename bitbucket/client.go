@@ -20,6 +20,8 @@ import (
 // Options of a Client.
 type Options struct {
 	CAFile string // PEM with additional roots for https bases
+	// Shown is the client's certificate, for a front that asks for one.
+	Shown []tls.Certificate
 	// DialAddr, if set, is dialled instead of the base's host and port (tests
 	// and `verify --connect`); TLS still checks the base's name.
 	DialAddr string
@@ -52,7 +54,7 @@ func NewClient(base string, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
+	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: o.Shown}
 	if o.CAFile != "" {
 		if tlsConfig.RootCAs, err = Roots(o.CAFile); err != nil {
 			return nil, err

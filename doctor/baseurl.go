@@ -43,7 +43,7 @@ func (p *probe) storedBaseURL(ctx context.Context) (stored, how string, err erro
 		}
 		refused = err
 	}
-	c, err := bitbucket.NewClient(p.t.URL.BaseURL(), bitbucket.Options{CAFile: p.t.CAFile, DialAddr: p.t.Connect})
+	c, err := bitbucket.NewClient(p.t.URL.BaseURL(), bitbucket.Options{CAFile: p.t.CAFile, DialAddr: p.t.Connect, Shown: p.own})
 	if err != nil {
 		return "", "", err
 	}

@@ -6,6 +6,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"bitgate/bitbucket"
@@ -18,7 +19,12 @@ type Target struct {
 	URL     publicurl.URL
 	Connect string // host:port dialled instead of the URL's; TLS still checks the URL's name
 	CAFile  string // PEM with roots besides the system's
-	Front   string // "haproxy", "builtin" or "" when unknown; only words the advice
+
+	// ClientCert and ClientKey are PEM files of what is shown to a front that asks
+	// clients for certificates; "" shows none. One file may hold both.
+	ClientCert, ClientKey string
+
+	Front string // "haproxy", "builtin" or "" when unknown; only words the advice
 
 	RedirectPort     int      // plain HTTP port that must redirect to https, 0 for none
 	RedirectOptional bool     // the redirect was set up only if the port was free
@@ -115,6 +121,9 @@ func (c check) run(ctx context.Context, p *probe) problem.Finding {
 	if c.https && p.handshake(ctx).err != nil {
 		f.Level, f.Found = problem.Note, "not checked, because there is no TLS connection to the front"
 		return f
+	}
+	if c.https && !strings.HasPrefix(c.id, "tls.") && p.handshake(ctx).turnedAway {
+		return problem.Finding{} // tls.client says so
 	}
 	f = problem.Finding(c.look(ctx, p))
 	f.ID, f.Title = c.id, c.title

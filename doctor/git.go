@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,9 @@ func (p *probe) gitArgs(ctx context.Context) ([]string, error) {
 	args := []string{"-c", "http.proxy="}
 	if p.t.CAFile != "" && !p.handshake(ctx).bySystem {
 		args = append(args, "-c", "http.sslCAInfo="+p.t.CAFile)
+	}
+	if len(p.own) > 0 {
+		args = append(args, "-c", "http.sslCert="+p.t.ClientCert, "-c", "http.sslKey="+cmp.Or(p.t.ClientKey, p.t.ClientCert))
 	}
 	if p.t.Connect != "" {
 		resolve, err := p.curlResolve(ctx)

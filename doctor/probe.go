@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -24,6 +25,8 @@ type probe struct {
 	t      Target
 	extra  *x509.CertPool // system roots and those of CAFile
 	caErr  error
+	own    []tls.Certificate // what is shown to a front that asks
+	ownErr error
 	shake  *handshake
 	client *http.Client
 }
@@ -36,6 +39,9 @@ type handshake struct {
 	nameErr   error // made for other names
 	bySystem  bool  // trusted without --ca-file
 	connected string
+
+	asksClients bool // for certificates
+	turnedAway  bool // without one, or with ours
 }
 
 // trusted reports whether a secret may be sent over such a connection.
@@ -45,6 +51,12 @@ func newProbe(t Target) *probe {
 	p := &probe{t: t}
 	if t.CAFile != "" {
 		p.extra, p.caErr = bitbucket.Roots(t.CAFile)
+	}
+	if t.ClientCert != "" {
+		var pair tls.Certificate
+		if pair, p.ownErr = tls.LoadX509KeyPair(t.ClientCert, cmp.Or(t.ClientKey, t.ClientCert)); p.ownErr == nil {
+			p.own = []tls.Certificate{pair}
+		}
 	}
 	return p
 }
@@ -83,9 +95,20 @@ func (p *probe) handshake(ctx context.Context) *handshake {
 	}
 	h := &handshake{connected: p.address(p.t.URL.HostPort())}
 	p.shake = h
-	h.state, h.err = p.tlsDial(ctx, &tls.Config{})
+	shown := &tls.Certificate{}
+	if len(p.own) > 0 {
+		shown = &p.own[0]
+	}
+	config := &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		h.asksClients = true
+		return shown, nil
+	}}
+	h.state, h.err = p.tlsDial(ctx, config)
 	if h.err != nil {
 		return h
+	}
+	if h.asksClients {
+		h.turnedAway = p.turnsAway(ctx, config)
 	}
 	h.judge(p.t.URL.Host(), p.extra)
 	return h
@@ -116,27 +139,51 @@ func (h *handshake) judge(host string, extra *x509.CertPool) {
 
 // tlsDial makes one TLS connection and closes it.
 func (p *probe) tlsDial(ctx context.Context, c *tls.Config) (tls.ConnectionState, error) {
-	conn, err := p.dial(ctx, "tcp", p.t.URL.HostPort())
+	secure, err := p.secure(ctx, c)
 	if err != nil {
 		return tls.ConnectionState{}, err
 	}
-	defer conn.Close()
+	return secure.ConnectionState(), secure.NetConn().Close()
+}
+
+// turnsAway reports whether the front ends the connection for the sake of a client's
+// certificate, which with TLS 1.3 it says after the client's part of the handshake.
+func (p *probe) turnsAway(ctx context.Context, c *tls.Config) bool {
+	secure, err := p.secure(ctx, c)
+	if err != nil {
+		return false
+	}
+	defer secure.NetConn().Close()
+	if end, ok := ctx.Deadline(); ok {
+		_ = secure.SetDeadline(end) // fails on a closed connection only
+	}
+	_, _ = fmt.Fprintf(secure, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", p.t.URL.StatusPath(), p.t.URL.Authority()) // Read says what is wrong
+	_, err = secure.Read(make([]byte, 1))
+	return err != nil && strings.Contains(err.Error(), "remote error: tls:")
+}
+
+func (p *probe) secure(ctx context.Context, c *tls.Config) (*tls.Conn, error) {
+	conn, err := p.dial(ctx, "tcp", p.t.URL.HostPort())
+	if err != nil {
+		return nil, err
+	}
 	c.InsecureSkipVerify = true // judged afterwards, see handshake.judge
 	if !p.t.URL.IsIP() {
 		c.ServerName = p.t.URL.Host()
 	}
 	secure := tls.Client(conn, c)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return tls.ConnectionState{}, err
+		conn.Close()
+		return nil, err
 	}
-	return secure.ConnectionState(), nil
+	return secure, nil
 }
 
 func (p *probe) http(ctx context.Context) *http.Client {
 	if p.client != nil {
 		return p.client
 	}
-	config := &tls.Config{RootCAs: p.extra}
+	config := &tls.Config{RootCAs: p.extra, Certificates: p.own}
 	if !p.handshake(ctx).trusted() {
 		// The fault is reported by the tls checks; what follows is anonymous.
 		config.InsecureSkipVerify = true

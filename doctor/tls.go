@@ -19,6 +19,11 @@ var tlsChecks = []check{
 		do:   "see that the front runs and listens on that address, and that no firewall stands between",
 		look: lookConnect,
 	}, {
+		id: "tls.client", title: "Certificates of clients", https: true,
+		why:  "git, CI servers and browsers that show no certificate the front accepts do not get through",
+		do:   "name one that its authorities (client-ca, HAProxy: ca-file) signed, with --client-cert-file and --client-key-file",
+		look: lookClient,
+	}, {
 		id: "tls.chain", title: "Certificate chain", https: true,
 		why:  "git, webhooks, CI servers and application links refuse a certificate they cannot trace to a root they trust",
 		do:   "put the intermediate certificates into the bundle (bitgate cert inspect shows the chain)",
@@ -52,6 +57,25 @@ func lookConnect(ctx context.Context, p *probe) verdict {
 		return fail(fmt.Sprintf("%s: %v", h.connected, h.err))
 	}
 	return ok("connected to " + h.connected)
+}
+
+func lookClient(ctx context.Context, p *probe) verdict {
+	h := p.handshake(ctx)
+	switch {
+	case p.ownErr != nil:
+		return fail(fmt.Sprintf("the client certificate cannot be used: %v", p.ownErr)).
+			because("without it a front that asks for one was not looked at").doing("name PEM files of a certificate and its key, without a password: --client-cert-file, --client-key-file")
+	case !h.asksClients:
+		return verdict{}
+	case len(p.own) > 0 && h.turnedAway:
+		return fail("the front does not accept the certificate in " + p.t.ClientCert)
+	case h.turnedAway:
+		return note("the front turns clients without a certificate away; what stands behind it was not looked at").
+			because("they are who it is for").doing("have verify show one: --client-cert-file and --client-key-file")
+	case len(p.own) > 0:
+		return ok("the front asks for one and accepts that in " + p.t.ClientCert)
+	}
+	return ok("the front asks for one and serves clients without, too")
 }
 
 func lookChain(ctx context.Context, p *probe) verdict {

@@ -45,6 +45,9 @@ func (v *view) edgeRules(s Site) {
 	if s.HealthListen != "" {
 		v.HealthListen = spellAll([]string{s.HealthListen}, v.Version)[0]
 	}
+	if s.PlainListen != "" {
+		v.PlainListen = spellAll([]string{s.PlainListen}, v.Version)[0]
+	}
 	for _, name := range s.RedirectHosts {
 		v.Former += " " + name + " " + name + "."
 		v.PlainHosts += " " + name + " " + name + ":80"

@@ -84,6 +84,7 @@ type view struct {
 	Verify       string // words of a bind that asks for clients' certificates
 	Page         string // file that browsers get while no server is up
 	HealthListen string
+	PlainListen  string
 	Buffer       int // tune.bufsize, 0 for the usual one
 }
 
@@ -306,7 +307,7 @@ func (s Site) check() error {
 // checkAddresses: ours must neither overlap each other nor be an upstream.
 func (s Site) checkAddresses() error {
 	all := slices.Concat(s.Listen, s.RedirectListen, s.onlyChallenges())
-	for _, one := range []string{s.SSHListen, s.HealthListen} {
+	for _, one := range []string{s.SSHListen, s.HealthListen, s.PlainListen} {
 		if one != "" {
 			all = append(all, one)
 		}

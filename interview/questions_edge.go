@@ -87,6 +87,11 @@ func edgeQuestions() []Question {
 			Help: "HTML file of up to 15 KiB that browsers get while Bitbucket is down",
 		}, func(a *setup.Answers) *string { return &a.MaintenancePage }),
 		textField(Question{
+			ID: "plain-listen", Step: setup.StepHAProxy, Title: "Address for balancers that end TLS", Kind: Text, Arg: "ADDR", Example: ":8080",
+			Why:  "A balancer that ends TLS itself speaks plain HTTP there and says in X-Forwarded-Proto how its client came; nobody else is let in.",
+			Help: "address where the balancers of --trusted-proxy that end TLS themselves speak plain HTTP",
+		}, func(a *setup.Answers) *string { return &a.PlainListen }, listenAddress),
+		textField(Question{
 			ID: "health-listen", Step: setup.StepHAProxy, Title: "Address for health checks", Kind: Text, Arg: "ADDR", Example: ":8080",
 			Why:  "Balancers and monitors ask there whether Bitbucket can be reached, without a name and without TLS.",
 			Help: "address that answers /healthz, 200 while Bitbucket is up, else 503, and nothing else",

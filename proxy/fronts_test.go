@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -21,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,6 +42,7 @@ type either struct {
 	t                        *testing.T
 	haproxy                  bool
 	addr, plain, ssh, health string
+	ended                    string // where balancers that end TLS speak
 	checks                   *checks
 	log                      func() string
 }
@@ -130,6 +133,13 @@ func builtinFront(t *testing.T, row frontRow) *either {
 			}
 			l.Health, f.health = health, health.Addr().String()
 		}
+		if row.settings.PlainListen != "" {
+			ended, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Plain, f.ended = ended, ended.Addr().String()
+		}
 	})
 	f.addr, f.plain, f.ssh, f.log = r.addr, r.redirect, r.ssh, r.log.String
 	return f
@@ -146,6 +156,10 @@ func haproxyFront(t *testing.T, row frontRow) *either {
 	if row.settings.HealthListen != "" {
 		f.health = peers.FreeAddress(t)
 		row.settings.HealthListen = f.health
+	}
+	if row.settings.PlainListen != "" {
+		f.ended = peers.FreeAddress(t)
+		row.settings.PlainListen = f.ended
 	}
 	text, err := haproxy.Render(haproxy.Site{
 		Settings: row.settings, URL: url, Listen: []string{f.addr}, RedirectListen: []string{f.plain}, SSHListen: f.ssh, SSHUpstream: sshGreeter(t),
@@ -302,16 +316,82 @@ func clientRows() []frontRow {
 			}, want: "refused, 127.0.0.1 git.example.com /bitbucket/x",
 		},
 		{
+			id: "TLS ended by a trusted proxy", settings: edge.Settings{TrustedProxies: []string{"127.0.0.1"}, PlainListen: "127.0.0.1:8080"},
+			play: func(_ *testing.T, f *either) string { return f.endedTLS("") },
+			want: "https: 203.0.113.7 git.example.com /bitbucket/x; http: 301 https://git.example.com/bitbucket/x; nothing: 301 https://git.example.com/bitbucket/x; " +
+				"http, https: 203.0.113.7 git.example.com /bitbucket/x; another name: 421; a second request: 203.0.113.8 git.example.com /bitbucket/x; a check: 200; a POST: 308 https://git.example.com/bitbucket/x",
+		},
+		{
+			id: "TLS ended by a stranger", settings: edge.Settings{TrustedProxies: []string{"10.0.0.0/8"}, PlainListen: "127.0.0.1:8080"},
+			play: func(_ *testing.T, f *either) string {
+				return f.speak(f.ended, "GET /bitbucket/x HTTP/1.1\r\nHost: "+behaviourHost+"\r\nX-Forwarded-Proto: https\r\n\r\n")
+			}, want: "closed",
+		},
+		{
+			id: "TLS ended by a trusted proxy that introduces", settings: edge.Settings{TrustedProxies: []string{"127.0.0.1"}, ProxyProtocol: true, PlainListen: "127.0.0.1:8080"},
+			play: func(_ *testing.T, f *either) string { return strings.SplitN(f.endedTLS(introducedV1), ";", 2)[0] }, want: "https: 192.0.2.7 git.example.com /bitbucket/x",
+		},
+		{
 			id: "idle clients are kept as long as said", settings: edge.Settings{KeepAlive: 1500 * time.Millisecond},
 			play: func(t *testing.T, f *either) string { return f.kept(t) }, want: "closed after about 1.5 s",
 		},
 	}
 }
 
+// endedTLS asks on one connection, without TLS, as a balancer does.
+func (f *either) endedTLS(first string) string {
+	f.t.Helper()
+	conn, err := net.DialTimeout("tcp", f.ended, patience)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, _ = io.WriteString(conn, first)
+	in := bufio.NewReader(conn)
+	var s seen
+	for _, ask := range [][2]string{
+		{"https", "GET /bitbucket/x\nHost: git.example.com\nX-Forwarded-Proto: https\nX-Forwarded-For: 203.0.113.7"}, {"http", "GET /bitbucket/x\nHost: git.example.com\nX-Forwarded-Proto: http"},
+		{"nothing", "GET /bitbucket/x\nHost: git.example.com"}, {"http, https", "GET /bitbucket/x\nHost: git.example.com\nX-Forwarded-Proto: http, https\nX-Forwarded-For: 203.0.113.7"},
+		{"another name", "GET /bitbucket/x\nHost: evil.example\nX-Forwarded-Proto: https"},
+		{"a second request", "GET /bitbucket/x\nHost: git.example.com\nX-Forwarded-Proto: HTTPS\nX-Forwarded-For: 203.0.113.8"},
+		{"a check", "GET /bitbucket/status\nHost: 10.0.0.1"}, {"a POST", "POST /bitbucket/x\nHost: git.example.com\nContent-Length: 0"},
+	} {
+		line, lines, _ := strings.Cut(ask[1], "\n")
+		_, _ = io.WriteString(conn, line+" HTTP/1.1\r\n"+strings.ReplaceAll(lines, "\n", "\r\n")+"\r\n\r\n")
+		answer, err := http.ReadResponse(in, nil)
+		if err != nil {
+			s.add(ask[0], "closed")
+			break
+		}
+		body, _ := io.ReadAll(answer.Body)
+		what := fmt.Sprint(answer.StatusCode)
+		if to := answer.Header.Get("Location"); to != "" {
+			what += " " + to
+		} else if strings.HasPrefix(string(body), "127.") || strings.Contains(string(body), " /bitbucket/x") {
+			what = string(body)
+		}
+		s.add(ask[0], what)
+		if answer.Close { // some refusals end the connection
+			if conn, err = net.DialTimeout("tcp", f.ended, patience); err != nil {
+				f.t.Fatal(err)
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			_, _ = io.WriteString(conn, first)
+			in = bufio.NewReader(conn)
+		}
+	}
+	return s.String()
+}
+
 // speak says something without TLS and returns the first line that comes.
 func (f *either) speak(addr, text string) string {
 	f.t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, patience)
+	if errors.Is(err, syscall.ECONNRESET) {
+		return "closed"
+	}
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 type Listeners struct {
 	HTTPS    []net.Listener
 	Redirect []net.Listener
+	Plain    net.Listener // for trusted proxies that have taken TLS off
 	SSH      net.Listener
 	Admin    net.Listener // metrics and status page
 	Health   net.Listener // nothing but /healthz
@@ -49,7 +50,7 @@ func (l Listeners) LeaveAdmin() {
 // All of them.
 func (l Listeners) All() []net.Listener {
 	all := slices.Concat(l.HTTPS, l.Redirect)
-	for _, one := range []net.Listener{l.SSH, l.Admin, l.Health} {
+	for _, one := range []net.Listener{l.Plain, l.SSH, l.Admin, l.Health} {
 		if one != nil {
 			all = append(all, one)
 		}

@@ -135,7 +135,7 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	p.sockets, p.loops, p.common.Base = l, loops, ctx
 	p.mu.Unlock()
 	var running sync.WaitGroup
-	failed := make(chan error, len(l.HTTPS)+len(l.Redirect)+3)
+	failed := make(chan error, len(l.HTTPS)+len(l.Redirect)+4)
 	start := func(listener net.Listener, serve func() error) {
 		running.Go(func() {
 			if err := serve(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -147,7 +147,14 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 		p.accepting.Add(1)
 		start(listener, func() error {
 			defer p.accepting.Done()
-			return loops.Accept(ctx, listener)
+			return loops.Accept(ctx, listener, false)
+		})
+	}
+	if l.Plain != nil {
+		p.accepting.Add(1)
+		start(l.Plain, func() error {
+			defer p.accepting.Done()
+			return loops.Accept(ctx, l.Plain, true)
 		})
 	}
 	for _, listener := range l.Redirect {

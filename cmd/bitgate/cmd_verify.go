@@ -32,10 +32,14 @@ type verifyFlags struct {
 	nginxConf string
 	netrc     string
 	logins    netrc // read from it
+
+	clientCert, clientKey string
 }
 
 func (v *verifyFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&v.connect, "connect", "", "verify by connecting to `ADDR` (host:port) instead of the public URL's")
+	c.Flags().StringVar(&v.clientCert, "client-cert-file", "", "verify with this client certificate (PEM) where the front asks for one: `FILE`")
+	c.Flags().StringVar(&v.clientKey, "client-key-file", "", "its key, where the file of the certificate does not hold it: `FILE`")
 	c.Flags().StringVar(&v.repo, "repo", "", "verify also with a real git ls-remote of `URL` or PROJECT/repository")
 }
 
@@ -227,7 +231,7 @@ var errSlow = errors.New("it takes too long")
 // target says what the doctor must look at after plan.
 func target(plan setup.Plan, v verifyFlags) doctor.Target {
 	a := plan.Answers
-	t := doctor.Target{URL: a.URL, Connect: v.connect, CAFile: a.CAFile, Front: a.Front, Repo: v.repo, OldPath: oldPath(plan), Nodes: a.NodeNames()}
+	t := doctor.Target{URL: a.URL, Connect: v.connect, CAFile: a.CAFile, ClientCert: v.clientCert, ClientKey: v.clientKey, Front: a.Front, Repo: v.repo, OldPath: oldPath(plan), Nodes: a.NodeNames()}
 	if a.URL.Port() == 443 && a.HTTPRedirect != setup.Never && a.HTTPRedirect != "" {
 		t.RedirectPort, t.RedirectOptional = 80, a.HTTPRedirect != setup.Always
 	}

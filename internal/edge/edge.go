@@ -30,6 +30,7 @@ type Settings struct {
 	ClientCA        string        `yaml:"client-ca,omitempty" json:"client-ca,omitempty"`               // PEM of the authorities of clients' certificates
 	ClientCert      string        `yaml:"client-cert,omitempty" json:"client-cert,omitempty"`           // Required or Optional
 	MaintenancePage string        `yaml:"maintenance-page,omitempty" json:"maintenance-page,omitempty"` // HTML that browsers get while Bitbucket is down
+	PlainListen     string        `yaml:"plain-listen,omitempty" json:"plain-listen,omitempty"`         // address where trusted proxies that end TLS speak plain HTTP
 	HealthListen    string        `yaml:"health-listen,omitempty" json:"health-listen,omitempty"`       // address that answers /healthz and nothing else
 }
 
@@ -130,10 +131,17 @@ func (s Settings) Mistakes(host string) []Mistake {
 	case s.ClientCert != "" && s.ClientCA == "":
 		note("client-cert", fmt.Errorf("needs --client-ca: the authorities that clients' certificates are from"))
 	}
-	if s.HealthListen != "" {
-		if _, err := hostport.Listen(s.HealthListen); err != nil {
-			note("health-listen", err)
+	for _, l := range []struct{ key, address string }{{"plain-listen", s.PlainListen}, {"health-listen", s.HealthListen}} {
+		if l.address != "" {
+			_, err := hostport.Listen(l.address)
+			note(l.key, err)
 		}
+	}
+	switch {
+	case s.PlainListen != "" && len(s.TrustedProxies) == 0:
+		note("plain-listen", fmt.Errorf("needs --trusted-proxy: only a proxy that is trusted may end TLS"))
+	case s.PlainListen != "" && s.ClientCA != "":
+		note("plain-listen", fmt.Errorf("excludes --client-ca: who ends TLS sees clients' certificates"))
 	}
 	return out
 }

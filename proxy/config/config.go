@@ -74,6 +74,7 @@ type Config struct {
 	ClientCA         string            `yaml:"client-ca,omitempty"`               // PEM of the authorities of clients' certificates (ca-file)
 	ClientCert       string            `yaml:"client-cert,omitempty"`             // "required" or "optional" (verify)
 	MaintenancePage  string            `yaml:"maintenance-page,omitempty"`        // HTML that browsers get while no server is up (http-error)
+	PlainListen      string            `yaml:"plain-listen,omitempty"`            // address where trusted proxies that end TLS speak plain HTTP
 	HealthListen     string            `yaml:"health-listen,omitempty"`           // address that answers /healthz and nothing else (monitor-uri)
 	LimitRate        float64           `yaml:"limit-rate,omitempty"`              // requests per second of one client; 0 is no limit
 	LimitBurst       int               `yaml:"limit-burst,omitempty"`             // at once before the rate holds; 0 is one second's
@@ -221,7 +222,7 @@ func (c Config) Files() []string {
 // Addresses are all that are listened on.
 func (c Config) Addresses() []string {
 	all := slices.Concat(c.Listen, c.RedirectListen)
-	for _, one := range []string{c.SSHListen, c.MetricsListen, c.HealthListen} {
+	for _, one := range []string{c.SSHListen, c.MetricsListen, c.HealthListen, c.PlainListen} {
 		if one != "" {
 			all = append(all, one)
 		}
@@ -249,7 +250,7 @@ func (c *Config) Trusted(addr netip.Addr) bool { return c.Proxies.Contain(addr) 
 func (c Config) WithEdge(s edge.Settings) Config {
 	c.TrustedProxies, c.ProxyProtocol, c.KeepAliveTimeout, c.HSTS, c.MaxHeader = s.TrustedProxies, s.ProxyProtocol, s.KeepAlive, s.HSTS, s.MaxHeader
 	c.RedirectHosts, c.Hosts, c.Allow, c.Deny = s.RedirectHosts, s.ServeHosts, s.Allow, s.Deny
-	c.ClientCA, c.ClientCert, c.MaintenancePage, c.HealthListen = s.ClientCA, s.ClientCert, s.MaintenancePage, s.HealthListen
+	c.ClientCA, c.ClientCert, c.MaintenancePage, c.HealthListen, c.PlainListen = s.ClientCA, s.ClientCert, s.MaintenancePage, s.HealthListen, s.PlainListen
 	for _, h := range edge.ReadHeaders(s.ResponseHeaders) {
 		if c.ResponseHeaders == nil {
 			c.ResponseHeaders = map[string]string{}

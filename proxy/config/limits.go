@@ -161,6 +161,12 @@ func (c Config) validateClients(note noter) {
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
 		note("proxy-protocol", "needs trusted-proxies: only they may speak it")
 	}
+	switch {
+	case c.PlainListen != "" && len(c.TrustedProxies) == 0:
+		note("plain-listen", "needs trusted-proxies: only they may speak there")
+	case c.PlainListen != "" && c.ClientCA != "":
+		note("plain-listen", "and client-ca exclude each other: who ends TLS sees clients' certificates")
+	}
 	switch v := c.SSHProxyProtocol; {
 	case v != "" && v != ProxyV1 && v != ProxyV2:
 		note("ssh-proxy-protocol", "%q is neither %q nor %q", v, ProxyV1, ProxyV2)

@@ -93,6 +93,9 @@ func (c Config) validateAddresses(note noter) {
 	if c.SSHListen != "" {
 		check("ssh-listen", c.SSHListen)
 	}
+	if c.PlainListen != "" {
+		check("plain-listen", c.PlainListen)
+	}
 	if c.HealthListen != "" {
 		check("health-listen", c.HealthListen)
 	}

@@ -275,9 +275,13 @@ func (e *exchange) done() {
 	case e.end == 0:
 		e.end = record.Server // its answer broke off
 	}
+	frontend := "bitgate~" // HAProxy's sign for TLS
+	if e.r.Plain {
+		frontend = "bitgate"
+	}
 	connections := e.p.Clients.Connections()
 	e.rec = record.Record{
-		Client: e.r.ClientPort(), Frontend: "bitgate~", Backend: cmp.Or(e.backend, "bitbucket"), Marks: e.marks,
+		Client: e.r.ClientPort(), Frontend: frontend, Backend: cmp.Or(e.backend, "bitbucket"), Marks: e.marks,
 		Status: e.status, BytesSent: e.bytes.Load(), BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.sticky.State, Insert: e.sticky.Insert,
 		ActiveConns: connections, FrontendConns: connections, BackendConns: e.atAll, ServerConns: e.atServer,
 		Method: e.r.Verb(), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent, Host: e.r.Host, Reason: e.reason, Own: e.ours,

@@ -55,6 +55,13 @@ func listen(c config.Config, passed *inherited) (proxy.Listeners, error) {
 		}
 		l.SSH = listener
 	}
+	if c.PlainListen != "" {
+		listener, err := bind(c.PlainListen)
+		if err != nil {
+			return proxy.Listeners{}, err
+		}
+		l.Plain = listener
+	}
 	if c.HealthListen != "" {
 		listener, err := bind(c.HealthListen)
 		if err != nil {

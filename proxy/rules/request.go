@@ -29,6 +29,7 @@ type Request struct {
 	Explicit  bool           // the client said how long an empty body is
 	Expect    bool           // it waits for 100 (Continue)
 	WebSocket bool           // it asks for a tunnel
+	Plain     bool           // a trusted proxy has taken TLS off, if there was any
 	Remote    netip.AddrPort // of the connection; an IPv4 address as such
 	Client    netip.Addr
 	Identity  []h1.Field // what the client's certificate says, see IdentityFields

@@ -8,6 +8,7 @@ import (
 	"bitgate/internal/edge"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy/config"
+	"bitgate/proxy/h1"
 	"bitgate/proxy/record"
 )
 
@@ -22,6 +23,8 @@ func Route(c *config.Config, r *Request) *Answer {
 	case redirected(c, r):
 		return redirect(MovedStatus(string(r.Method)), c.URL.Origin()+string(r.Target))
 	case statusPage(c.URL, r): // a balancer in front asks by address
+	case r.Plain && !cameByTLS(r):
+		return redirect(MovedStatus(string(r.Method)), c.URL.Origin()+string(r.Target))
 	case !served(c, r.Host) && !nameless(r) || r.Authority != "" && !served(c, r.Authority):
 		return Refuse(421, "This server answers only under its own name, "+c.URL.Authority()+".")
 	case r.Path == "/" && context != "":
@@ -66,6 +69,18 @@ func served(c *config.Config, host string) bool {
 		return false
 	}
 	return slices.ContainsFunc(c.Hosts, func(h string) bool { return strings.EqualFold(h, strings.TrimSuffix(name, ".")) })
+}
+
+// cameByTLS reports whether the proxy in front, which is trusted, says that its client
+// came by HTTPS.
+func cameByTLS(r *Request) bool {
+	proto := ""
+	for _, f := range r.Fields {
+		if h1.Is(f.Name, "x-forwarded-proto") {
+			proto = string(f.Value)
+		}
+	}
+	return strings.EqualFold(strings.TrimSpace(proto[strings.LastIndexByte(proto, ',')+1:]), "https")
 }
 
 // nameless reports whether the request names no host, as HTTP/1.0 allows: a balancer's

@@ -1,14 +1,16 @@
 package server
 
 import (
-	"crypto/tls"
+	"net"
 
+	"bitgate/proxy/conns"
 	"bitgate/proxy/loop"
 )
 
-// clientConn is a client's TLS connection after the handshake.
+// clientConn is a client's connection: TLS after the handshake, or what a trusted
+// proxy has taken TLS off.
 type clientConn struct {
-	*tls.Conn
+	net.Conn
 	under *loop.Conn
 }
 
@@ -29,9 +31,9 @@ func (c clientConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite sends close_notify: nothing more will come.
+// CloseWrite says that nothing more will come, with close_notify in TLS.
 func (c clientConn) CloseWrite() error {
-	if err := c.Conn.CloseWrite(); err != nil {
+	if err := conns.CloseWrite(c.Conn); err != nil {
 		return err
 	}
 	return c.under.Flush()

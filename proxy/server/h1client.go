@@ -154,7 +154,7 @@ func (c *h1conn) Finish() error {
 func (c *h1conn) Abort() {
 	c.answer.Close = true
 	c.failed = io.ErrClosedPipe
-	_ = c.conn.NetConn().Close() // that it is closed already is as good
+	_ = c.conn.under.Close() // that it is closed already is as good
 }
 
 func (c *h1conn) Tunnel(limit time.Duration) (*conns.Idle, []byte) {

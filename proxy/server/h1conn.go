@@ -37,6 +37,7 @@ type h1conn struct {
 	exchange.Worker
 
 	conn   clientConn
+	plain  bool // without TLS, from a trusted proxy
 	remote netip.AddrPort
 	shown  []h1.Field // what the client's certificate says
 	logged *exchange.LoginOf
@@ -75,8 +76,8 @@ func newH1Conn(p *exchange.Common, h *exchange.Host) *h1conn {
 }
 
 // attach lets c speak on conn.
-func (c *h1conn) attach(conn clientConn, remote netip.AddrPort, shown []h1.Field, logged *exchange.LoginOf, asked func()) {
-	c.conn, c.remote, c.shown, c.logged, c.asked = conn, remote, shown, logged, asked
+func (c *h1conn) attach(conn clientConn, plain bool, remote netip.AddrPort, shown []h1.Field, logged *exchange.LoginOf, asked func()) {
+	c.conn, c.plain, c.remote, c.shown, c.logged, c.asked = conn, plain, remote, shown, logged, asked
 	c.r, c.w = 0, 0
 	c.busy = false
 }
@@ -194,7 +195,7 @@ func (c *h1conn) describe(begun time.Time) *rules.Request {
 	h := &c.head
 	r := &c.request
 	*r = rules.FromHead(h, c.remote, begun)
-	r.Identity = c.shown
+	r.Identity, r.Plain = c.shown, c.plain
 	c.body.Start(h.Kind, h.Length)
 	c.got = c.body.Done()
 	c.answer, c.failed = h1.Answer{Minor: h.Minor, HEAD: r.IsHEAD(), Close: h.Close}, nil

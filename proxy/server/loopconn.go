@@ -29,6 +29,8 @@ import (
 type loopConn struct {
 	host    *loopHost
 	conn    *loop.Conn
+	plain   bool     // without TLS, from a trusted proxy
+	stream  net.Conn // what is spoken over: tls, or conn
 	tls     *tls.Conn
 	remote  netip.AddrPort // who was introduced
 	shown   []h1.Field     // what the client's certificate says
@@ -41,8 +43,8 @@ type loopConn struct {
 }
 
 // take serves a new connection.
-func (h *loopHost) take(a loop.Accepted, account clients.Account, first *inflight.Entry) {
-	c := &loopConn{host: h, account: account, first: first}
+func (h *loopHost) take(a loop.Accepted, account clients.Account, first *inflight.Entry, plain bool) {
+	c := &loopConn{host: h, account: account, first: first, plain: plain}
 	conn, err := h.Add(a)
 	if err != nil {
 		if !errors.Is(err, net.ErrClosed) { // the proxy ends
@@ -85,6 +87,12 @@ func (c *loopConn) drain() {
 func (c *loopConn) begin() {
 	p := c.host.p
 	limit := c.host.Now().Add(p.Config.RequestTimeout)
+	if peer := conns.RemoteOf(c.conn); c.plain && !p.Config.Trusted(peer.Addr()) {
+		p.Counters.TurnedAway(metrics.PlainHTTP)
+		p.Log.Event("plain: %s is no trusted proxy", peer)
+		c.conn.Close()
+		return
+	}
 	named, err := clients.Introduced(p.Config, c.conn.Batch())
 	if err != nil {
 		if !errors.Is(err, clients.ErrSilent) {
@@ -94,7 +102,13 @@ func (c *loopConn) begin() {
 		c.conn.Close()
 		return
 	}
+	if c.plain {
+		c.stream, c.remote = named, conns.RemoteOf(named)
+		c.speak(p.Config.RequestTimeout)
+		return
+	}
 	c.tls, c.remote = tls.Server(named, p.tls), conns.RemoteOf(named)
+	c.stream = c.tls
 	_ = c.conn.SetDeadline(limit) // fails on a closed connection only
 	if err := c.tls.Handshake(); err != nil {
 		c.turnAway(err)
@@ -193,7 +207,7 @@ func (c *loopConn) sayPlain(status, text string) {
 // be read any more.
 func (c *loopConn) serve() {
 	if c.conn.Silent() { // for too long
-		_ = c.tls.Close()
+		_ = c.stream.Close()
 		return
 	}
 	c.speak(c.host.p.Config.RequestTimeout)
@@ -210,7 +224,7 @@ func (c *loopConn) speak(wait time.Duration) {
 		asked = c.asked
 	}
 	c.driver = h.driver()
-	c.driver.attach(clientConn{Conn: c.tls, under: c.conn}, c.remote, c.shown, &c.login, asked)
+	c.driver.attach(clientConn{Conn: c.stream, under: c.conn}, c.plain, c.remote, c.shown, &c.login, asked)
 	more := c.driver.next(wait)
 	for more && c.driver.pending() {
 		more = c.driver.next(wait)
@@ -218,7 +232,7 @@ func (c *loopConn) speak(wait time.Duration) {
 	h.giveBack(c.driver)
 	c.driver = nil
 	if !more {
-		_ = c.tls.Close()
+		_ = c.stream.Close()
 		return
 	}
 	c.conn.WhenReadable(c.host.Now().Add(h.p.Config.KeepAliveTimeout), c.run)

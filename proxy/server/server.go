@@ -47,12 +47,14 @@ func New(c *exchange.Common, t *tls.Config) (*Server, error) {
 	return s, nil
 }
 
-// Accept takes connections until ctx ends or StopAccepting is called.
-func (s *Server) Accept(ctx context.Context, l net.Listener) error {
+// Accept takes connections until ctx ends or StopAccepting is called. Those of plain
+// are trusted proxies', which have taken TLS off.
+func (s *Server) Accept(ctx context.Context, l net.Listener, plain bool) error {
+	accepted := func(a loop.Accepted) { s.accepted(a, plain) }
 	for _, h := range s.all {
 		var err error
 		h.Do(func() {
-			err = h.Listen(l, func() bool { return s.Clients.HasRoom(1) }, s.accepted, func(err error) { s.Trouble.Event("https: %v", err) })
+			err = h.Listen(l, func() bool { return s.Clients.HasRoom(1) }, accepted, func(err error) { s.Trouble.Event("https: %v", err) })
 		})
 		if err != nil {
 			return err
@@ -67,7 +69,7 @@ func (s *Server) Accept(ctx context.Context, l net.Listener) error {
 
 // accepted gives the new connection to the loops in turn: which of them the
 // kernel wakes says nothing about how much each has to do.
-func (s *Server) accepted(a loop.Accepted) {
+func (s *Server) accepted(a loop.Accepted, plain bool) {
 	account, ok := s.Clients.Connect(a.Remote.Addr(), 1)
 	if !ok {
 		a.Refuse()
@@ -75,7 +77,7 @@ func (s *Server) accepted(a loop.Accepted) {
 	}
 	first := s.fresh.Add(a.Remote, time.Now())
 	h := s.all[int(s.next.Add(1))%len(s.all)]
-	if !h.Post(func() { h.take(a, account, first) }) {
+	if !h.Post(func() { h.take(a, account, first, plain) }) {
 		a.Refuse()
 		account.Done()
 		s.fresh.Done(first)

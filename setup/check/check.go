@@ -94,7 +94,7 @@ func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 		return nil
 	}
 	listens := append([]string{}, p.Answers.Listen...)
-	for _, one := range []string{p.Answers.SSHListen, p.Answers.HealthListen} {
+	for _, one := range []string{p.Answers.SSHListen, p.Answers.HealthListen, p.Answers.PlainListen} {
 		if one != "" {
 			listens = append(listens, one)
 		}
