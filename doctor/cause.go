@@ -71,7 +71,7 @@ func explained(found []problem.Finding) map[string]string {
 			if f.ID != "cause."+c.id || f.Level == problem.Note {
 				continue
 			}
-			for _, id := range c.explains {
+			for _, id := range append(slices.Clone(c.explains), "clients") { // whose requests may meet any of them
 				if out[id] == "" {
 					out[id] = f.Title
 				}

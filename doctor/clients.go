@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"bitgate/haproxy/rehearsal"
 	"bitgate/internal/problem"
 )
 
@@ -50,6 +51,12 @@ var clientChecks = []check{
 		do:   "let no hop decode, normalize or rewrite the path",
 		when: func(t Target) bool { return t.Direct != "" },
 		look: lookPaths,
+	}, {
+		id: "clients", title: "What browsers, Git and LFS ask", https: true,
+		why:  "a rule of the front may look at the path, the method or the name of the client",
+		do:   "look among the front's rules for one that meets what is named; on HAProxy's machine \"bitgate rehearse --url URL\" finds its line",
+		when: func(t Target) bool { return t.Direct != "" },
+		look: lookClients,
 	}, {
 		id: "lfs", title: "LFS addresses", https: true,
 		why:  "git-lfs uploads to the address that Bitbucket names",
@@ -275,7 +282,11 @@ func lookPaths(ctx context.Context, p *probe) verdict {
 		if v, down := unavailable(through); down {
 			return v
 		}
-		direct, err := p.direct(ctx, path)
+		req, err := p.direct(ctx, http.MethodGet, p.t.URL.TomcatPath()+path)
+		if err != nil {
+			return note("not checked: " + err.Error())
+		}
+		direct, err := ask(pastFront, req)
 		if err != nil {
 			return note("not checked: " + err.Error())
 		}
@@ -294,15 +305,62 @@ func below(a answer) string {
 	return ""
 }
 
-// direct asks Bitbucket past the front, as the front does.
-func (p *probe) direct(ctx context.Context, path string) (answer, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.t.Direct+p.t.URL.TomcatPath()+path, nil)
-	if err != nil {
-		return answer{}, err
+// direct is a request to Bitbucket past the front, as the front makes it.
+func (p *probe) direct(ctx context.Context, method, target string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, p.t.Direct+target, nil)
+	if err == nil {
+		req.Host = p.t.URL.Authority()
 	}
-	req.Host = p.t.URL.Authority()
-	t := &http.Transport{DisableKeepAlives: true}
-	return ask(&http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, req)
+	return req, err
+}
+
+// pastFront asks it.
+var pastFront = &http.Client{
+	Transport:     &http.Transport{DisableKeepAlives: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// lookClients compares what the front answers with what Bitbucket does, for all that
+// the rehearsal asks and that changes nothing.
+func lookClients(ctx context.Context, p *probe) verdict {
+	var differ []string
+	all := rehearsal.Bitbucket{URL: p.t.URL}.Harmless()
+	for _, r := range all {
+		req, err := http.NewRequestWithContext(ctx, r.Method, p.t.URL.Origin()+r.Target, nil)
+		if err != nil {
+			return note("not checked: " + err.Error())
+		}
+		past, err := p.direct(ctx, r.Method, r.Target)
+		if err != nil {
+			return note("not checked: " + err.Error())
+		}
+		for _, f := range r.Header {
+			req.Header.Set(f.Name, f.Value)
+			past.Header.Set(f.Name, f.Value)
+		}
+		through, err := p.do(ctx, req)
+		if err != nil {
+			return note("not checked: " + err.Error())
+		}
+		if v, down := unavailable(through); down {
+			return v
+		}
+		direct, err := ask(pastFront, past)
+		if err != nil {
+			return note("not checked: " + err.Error())
+		}
+		if through.status != direct.status || below(through) != below(direct) {
+			differ = append(differ, fmt.Sprintf("%s is answered %s through the front, and %s by Bitbucket itself", r.Name, through.line(), direct.line()))
+		}
+	}
+	if len(differ) > 0 {
+		text := strings.Join(differ[:min(len(differ), 3)], "; ")
+		if len(differ) > 3 {
+			text += fmt.Sprintf("; and %d more", len(differ)-3)
+		}
+		return fail(text)
+	}
+	return ok(fmt.Sprintf("%d requests are answered as Bitbucket itself answers them", len(all)))
 }
 
 // lookLFS asks where an object would be uploaded to (git-lfs, "Batch API"); none is.

@@ -244,7 +244,9 @@ func (p *probe) do(ctx context.Context, req *http.Request) (answer, error) {
 
 // ask sends one request and reads its answer.
 func ask(c *http.Client, req *http.Request) (answer, error) {
-	req.Header.Set("User-Agent", "bitgate-verify")
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", "bitgate-verify")
+	}
 	res, err := c.Do(req)
 	if err != nil {
 		var u *url.Error

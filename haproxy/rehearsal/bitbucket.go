@@ -154,6 +154,23 @@ func http2() []Request {
 	return all
 }
 
+// Harmless are requests of Bitbucket's users that change nothing, asked by nobody:
+// without a session or a password, so that not even a failed sign-in is counted.
+func (b Bitbucket) Harmless() []Request {
+	var out []Request
+	for _, r := range catalogue() {
+		if r.Method != "GET" && r.Method != "HEAD" || field(r.Header, "Upgrade") != "" {
+			continue
+		}
+		r.Header = slices.DeleteFunc(slices.Clone(r.Header), func(f Field) bool { return f.Name == "Authorization" || f.Name == "Cookie" })
+		r.Host, r.Target = b.URL.Authority(), b.context()+r.Target
+		if !slices.ContainsFunc(out, func(o Request) bool { return o.Target == r.Target && slices.Equal(o.Header, r.Header) }) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // Requests asks a listener for all that Bitbucket's users need.
 func (b Bitbucket) Requests(doors []Door) []Request {
 	var out []Request

@@ -15,7 +15,7 @@ const module = "bitgate/"
 var layers = map[string][]string{
 	"interview":          {"setup"},
 	"wizard":             {"interview", "setup"}, // setup's types; cmd hands it a Backend for the deeds
-	"doctor":             {"doctor/local", "bitbucket", "certs/renewal"},
+	"doctor":             {"haproxy/rehearsal", "doctor/local", "bitbucket", "certs/renewal"},
 	"doctor/local":       {"bitbucket", "tomcat", "haproxy", "haproxy/live", "nginx"},
 	"nginx":              {},
 	"setup":              {"setup/redact", "tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
