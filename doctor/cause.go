@@ -288,7 +288,7 @@ func lookContext(_ context.Context, s *scene) []problem.Finding {
 		}
 	}
 	for _, r := range s.Site.Rewrites {
-		out = append(out, at(problem.Warn, r.Place, fmt.Sprintf("%s changes the path: %s", frontName(s.Site.Program), problem.Mask(r.Text)),
+		out = append(out, at(problem.Warn, r.Place, fmt.Sprintf("%s changes the path: %s", frontName(s.Site.Program), s.Site.Shown(r)),
 			"Bitbucket makes addresses with its own context path; both sides must have the same", local.Cure{local.Take(r.Place), s.reload()}))
 	}
 	return out

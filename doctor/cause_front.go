@@ -80,7 +80,7 @@ func eachOf(s *scene, lines []local.Setting, level problem.Level, what, why stri
 		if l.Value == "long" {
 			cure = local.Cure{local.Step{Words: "take the block that begins in " + l.String() + " out"}, s.reload()}
 		}
-		out = append(out, at(level, l.Place, fmt.Sprintf("`%s` %s", problem.Mask(l.Text), what), why, cure))
+		out = append(out, at(level, l.Place, fmt.Sprintf("`%s` %s", s.Site.Shown(l), what), why, cure))
 	}
 	return out
 }
@@ -151,7 +151,7 @@ func lookDecode(_ context.Context, s *scene) []problem.Finding {
 		if s.Site.Program == "apache" {
 			cure = local.Cure{local.Write(l.Place, l.Text+" nocanon")}
 		}
-		out = append(out, at(problem.Fail, l.Place, fmt.Sprintf("`%s` decodes or changes the path on its way", problem.Mask(l.Text)),
+		out = append(out, at(problem.Fail, l.Place, fmt.Sprintf("`%s` decodes or changes the path on its way", s.Site.Shown(l)),
 			"files and branches with special characters in their names are answered 400 or 404", cure.Then(s.reload())))
 	}
 	return out

@@ -68,6 +68,12 @@ func TestNoSecretLeavesTheMachine(t *testing.T) {
 		run(`"splices"`, append(with("plan", "--json"), front...)...)
 		run("  setenv DBPASS ********", append([]string{"report", "--file", "-", "--home", m.Home()}, front[:4]...)...)
 	}
+	guided, _, review := bitgate(t, with("setup", "--plain")...)
+	guided.Env, guided.Stdin = append(guided.Env, m.env...), strings.NewReader(strings.Repeat("\n", 60))
+	_ = guided.Run() // it ends at the question for consent
+	if text := review.String(); strings.Contains(text, canary) || !strings.Contains(text, "plugin.x.key=********") {
+		t.Errorf("the review of setup:\n%s", text)
+	}
 	s := openScreen(t, m.env, with("apply")...)
 	s.wait(`Type "apply"`)
 	s.send("apply\n")

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"bitgate/haproxy"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
@@ -59,6 +60,24 @@ type SSH struct {
 	Server  Setting
 	Idle    Setting // longest silence
 	Missing Cure
+}
+
+// headerWords are how many words of the lines that set a header name it.
+var headerWords = map[string]int{"proxy_set_header": 2, "add_header": 2, "header": 3, "requestheader": 3}
+
+// Shown is the line of a setting as others than the administrator may see it: what a
+// header is set to may be a credential.
+func (s Site) Shown(l Setting) string {
+	if s.Program == "haproxy" {
+		return strings.TrimSpace(haproxy.Shown(l.Text))
+	}
+	words := strings.Fields(l.Text)
+	if len(words) > 0 {
+		if keep := headerWords[strings.ToLower(words[0])]; keep > 0 && len(words) > keep {
+			return strings.Join(words[:keep], " ") + " ********"
+		}
+	}
+	return problem.Mask(l.Text)
 }
 
 // Duration is the value of a timeout, 0 for none.
