@@ -95,6 +95,9 @@ func (b *builder) considerations() {
 		b.plan.Notes = append(b.plan.Notes, found...)
 	}
 	b.renewalNotes()
+	if b.a.Front == FrontHAProxy && !b.a.Skips(StepHAProxy) {
+		b.plan.Notes = append(b.plan.Notes, b.f.HAProxyConfig.ACMENotes()...)
+	}
 	b.managedNotes()
 	b.pathNote()
 	b.hostNote()

@@ -157,6 +157,7 @@ func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags,
 	if here {
 		m := local.Look(ctx, ses.where(plan, v))
 		host = doctor.Causes(ctx, t, m, notify)
+		tell(m.Site.Told)
 		if len(m.Instance.Home) > 0 { // elsewhere the address may be reached by the front alone
 			t.Direct = m.Upstream
 		}

@@ -40,7 +40,9 @@ func readHAProxy(ctx context.Context, w Where, h holder, s *Site) {
 		set = append(set, haproxy.Source{Path: path, Data: data})
 	}
 	var sections []*haSection
-	for _, f := range haproxy.ParseSetFor(set, haEnvironment(w, h, files)).Files() {
+	config := haproxy.ParseSetFor(set, haEnvironment(w, h, files))
+	s.Told = config.ACMENotes()
+	for _, f := range config.Files() {
 		sections = append(sections, haSections(f)...)
 	}
 	inherit(sections)

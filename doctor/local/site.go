@@ -44,6 +44,8 @@ type Site struct {
 	Caches   []Setting // lines that keep answers
 	SSH      SSH
 
+	Told []problem.Finding // what no request shows
+
 	Missing map[string]Cure // what to add for a setting that no file says, by the name of the field
 }
 
