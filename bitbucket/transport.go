@@ -28,10 +28,10 @@ func dialer(addr string) dialFunc {
 // guarded refuses plain HTTP to other machines, and to strangers' programs on
 // this one. It looks at the address the connection really has: a name may resolve
 // to another one at any time. With TLS the certificate says who is there.
-func guarded(dial dialFunc, scheme string, to receiver) dialFunc {
+func guarded(dial dialFunc, certified bool, to receiver) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
-		if err != nil || scheme == "https" {
+		if err != nil || certified {
 			return conn, err
 		}
 		if remote := conn.RemoteAddr(); !isThisMachine(remote) {

@@ -59,7 +59,7 @@ func TestCredentialsNeverCrossANetworkInClearText(t *testing.T) {
 	conn := &farConn{Conn: near}
 	dial := func(context.Context, string, string) (net.Conn, error) { return conn, nil }
 
-	hc := newHTTPClient(guarded(dial, "http", receiver{}), nil)
+	hc := newHTTPClient(guarded(dial, false, receiver{}), nil)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost:7990/login", strings.NewReader(canary))
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestCredentialsNeverCrossANetworkInClearText(t *testing.T) {
 
 func TestGuardLetsHTTPSThrough(t *testing.T) {
 	dial := func(context.Context, string, string) (net.Conn, error) { return &farConn{}, nil }
-	if _, err := guarded(dial, "https", receiver{})(t.Context(), "tcp", "git.example.com:443"); err != nil {
+	if _, err := guarded(dial, true, receiver{})(t.Context(), "tcp", "git.example.com:443"); err != nil {
 		t.Error(err)
 	}
 }

@@ -38,9 +38,23 @@ func certificateQuestions() []Question {
 		}, func(a *setup.Answers) *string { return &a.CertSource }),
 		choiceField(Question{
 			ID: "own-tls", Step: setup.StepHAProxy, Title: "TLS of Bitbucket's own", Arg: "off|keep",
-			Why:  "Once the front does TLS, Bitbucket's own TLS connector is of no use, and a way around the front.",
-			Help: "whether Bitbucket's own TLS connector is turned off or kept, with --cert-source bitbucket", Default: "off",
+			Why:  "Once the front does TLS, Bitbucket's own TLS connector is of no use, and a way around the front. Where it is the only one, Bitbucket gets a plain one beside it, on 127.0.0.1 for the front alone.",
+			Help: "whether Bitbucket's own TLS connector is turned off or kept, with --cert-source bitbucket; keep gives a Bitbucket without a plain connector one on 127.0.0.1", Default: "off",
 			Options: []Option{{setup.TLSOff, "Turn it off"}, {setup.TLSKeep, "Keep it"}},
+			Asked:   "when Bitbucket has no plain connector",
+			when:    func(iv *Interview) bool { return iv.Facts.LacksPlain() && iv.Answers.Front != setup.FrontTomcat },
+			show: func(f setup.Facts, a setup.Answers) string {
+				if a.OwnTLS == "" && f.LacksPlain() {
+					return setup.TLSKeep
+				}
+				return a.OwnTLS
+			},
+			Because: func(f setup.Facts, a setup.Answers) string {
+				if f.LacksPlain() {
+					return "found: " + f.OwnTLS.Why
+				}
+				return ""
+			},
 		}, func(a *setup.Answers) *string { return &a.OwnTLS }),
 		pathField(Question{
 			ID: "cert", Step: setup.StepHAProxy, Title: "Certificate file", Example: "/etc/letsencrypt/live/git.example.com/fullchain.pem",

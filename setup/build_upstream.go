@@ -38,7 +38,7 @@ func (b *builder) contextPath() (Step, error) {
 	if err != nil {
 		return s, err
 	}
-	r, err := xml.SetContextPath(UpstreamPort(b.a.Upstream), b.a.URL.TomcatPath())
+	r, err := xml.SetContextPath(b.livePort(), b.a.URL.TomcatPath())
 	if err != nil {
 		return s, err
 	}
@@ -76,7 +76,13 @@ func (b *builder) connector() (Step, error) {
 			return s, err
 		}
 	}
-	r, err := xml.SetConnector(UpstreamPort(b.a.Upstream), c)
+	set := xml.SetConnector
+	if b.addsPlain() {
+		set = func(port int, c tomcat.Connector) (tomcat.Result, error) {
+			return xml.AddConnector(b.livePort(), port, c)
+		}
+	}
+	r, err := set(UpstreamPort(b.a.Upstream), c)
 	if err != nil {
 		return s, err
 	}
@@ -134,7 +140,7 @@ func (b *builder) frontedProperties(s Step, c tomcat.Connector) (Step, error) {
 	}
 	plain, gone := props.PlainProperties(b.goingStore)
 	if len(gone) == 0 {
-		return b.setProperties(s, tomcat.ConnectorProperties(c))
+		return b.setProperties(s, props.OfConnector(UpstreamPort(b.a.Upstream), c, b.addsPlain()))
 	}
 	port, _ := props.Get("server.port")
 	b.tlsTurnedOff(s, port.Value)
@@ -227,13 +233,9 @@ func (b *builder) ownTLS() error {
 	if !b.f.OwnTLS.Set || b.a.Skips(StepHAProxy) || strconv.Itoa(UpstreamPort(b.a.Upstream)) != b.f.Port.Value {
 		return nil
 	}
-	file := b.f.Properties.Path
-	plain := "give it a plain one for the front: server.additional-connector.1.port=7991 and server.additional-connector.1.address=127.0.0.1 in " + file + ", restart it, then --upstream http://127.0.0.1:7991"
-	switch {
-	case b.f.PlainPort != "":
+	plain := "let bitgate give it a plain connector on 127.0.0.1 for the front, and keep the one with TLS: --own-tls keep (and --upstream http://127.0.0.1:PORT for a port of your choice)"
+	if b.f.PlainPort != "" {
 		plain = "use its plain connector: --upstream http://127.0.0.1:" + b.f.PlainPort
-	case !b.f.Layout.UsesProperties():
-		plain = "add a plain Connector with address=\"127.0.0.1\" and a port of its own to " + b.f.ServerXML.Path + ", restart it, then name that port with --upstream"
 	}
 	why := "the front speaks plain HTTP to Bitbucket and gets no answer from it"
 	if b.a.Front == FrontTomcat {

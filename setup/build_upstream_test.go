@@ -18,10 +18,10 @@ func TestConnectorWithItsOwnTLS(t *testing.T) {
 		skip     []string
 		do       string // "" is no refusal
 	}{
-		"its only connector":      {Facts{OwnTLS: tls, Port: Known{Value: "8443", Set: true}}, "http://127.0.0.1:8443", nil, "server.additional-connector.1.port"},
+		"its only connector":      {Facts{OwnTLS: tls, Port: Known{Value: "8443", Set: true}}, "http://127.0.0.1:8443", nil, "--own-tls keep"},
 		"with a plain one beside": {Facts{OwnTLS: tls, Port: Known{Value: "8443", Set: true}, PlainPort: "7991"}, "http://127.0.0.1:8443", nil, "--upstream http://127.0.0.1:7991"},
 		"the plain one":           {Facts{OwnTLS: tls, Port: Known{Value: "8443", Set: true}, PlainPort: "7991"}, "http://127.0.0.1:7991", nil, ""},
-		"server.xml":              {Facts{OwnTLS: tls, Port: Known{Value: "8443", Set: true}, Layout: bitbucket.Layout{ServerXML: "/h/server.xml"}, ServerXML: atomicfile.File{Path: "/h/server.xml"}}, "http://127.0.0.1:8443", nil, "/h/server.xml"},
+		"server.xml":              {Facts{OwnTLS: tls, Port: Known{Value: "8443", Set: true}, Layout: bitbucket.Layout{ServerXML: "/h/server.xml"}, ServerXML: atomicfile.File{Path: "/h/server.xml"}}, "http://127.0.0.1:8443", nil, "--own-tls keep"},
 		"no front here":           {Facts{OwnTLS: tls, Port: Known{Value: "8443", Set: true}}, "http://127.0.0.1:8443", []string{StepHAProxy}, ""},
 		"plain":                   {Facts{Port: Known{Value: "7990", Set: true}}, "http://127.0.0.1:7990", nil, ""},
 	} {

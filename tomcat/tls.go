@@ -83,6 +83,27 @@ func (p *Properties) TLSProperties(t TLS) (want []Property, gone []string, err e
 	return want, gone, nil
 }
 
+// OfConnector are the keys of c for the connector on port: the main one's, or those of the
+// additional one that has the port, and that is added where add says so, on the loopback
+// address.
+func (p *Properties) OfConnector(port int, c Connector, add bool) []Property {
+	number, err := p.plainNumber(TLS{Plain: port})
+	have, there := p.Get(additional + number + ".port")
+	if err != nil || !add && (!there || have.Value != strconv.Itoa(port)) {
+		return ConnectorProperties(c)
+	}
+	prefix := additional + number + "."
+	var want []Property
+	if add {
+		c.Address = loopback
+		want = []Property{{prefix + "port", strconv.Itoa(port)}}
+	}
+	for _, k := range ConnectorProperties(c) {
+		want = append(want, Property{prefix + strings.TrimPrefix(k.Key, "server."), k.Value})
+	}
+	return want
+}
+
 // plainNumber is the number of the additional connector that is or becomes the plain
 // one.
 func (p *Properties) plainNumber(t TLS) (string, error) {
@@ -168,6 +189,23 @@ func (s *ServerXML) nests(connector int) bool {
 	}
 	certificates := hosts[0].ChildElements()
 	return len(certificates) == 1 && certificates[0].Tag == "Certificate"
+}
+
+// AddConnector puts a plain connector for a front on port, on the loopback address, behind
+// the one that terminates TLS on the port tls, which stays as it is.
+func (s *ServerXML) AddConnector(tls, port int, c Connector) (Result, error) {
+	at, err := s.connectorInUse(tls)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, i := range s.connectors() {
+		if s.info(i).on(port) {
+			return Result{}, problem.New(fmt.Sprintf("%s: %s has the port already", s.name, s.list([]int{i})), "two connectors cannot have one port", "choose another port: --upstream http://127.0.0.1:PORT")
+		}
+	}
+	c.Address = loopback
+	attributes := []setting{{"port", strconv.Itoa(port)}, {"protocol", "HTTP/1.1"}, {"connectionTimeout", "20000"}, {"useBodyEncodingForURI", "true"}}
+	return s.editElements([]elementEdit{{ordinal: at, after: tag("Connector", append(attributes, c.settings()...)) + "/>"}})
 }
 
 // ClearTLS turns into comments the TLS connectors whose key store is one that ours says is

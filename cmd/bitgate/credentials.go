@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,6 +127,8 @@ func (c *credentials) Login(ctx context.Context, base string) (*bitbucket.Sessio
 	o := bitbucket.Options{Home: c.home}
 	if strings.HasPrefix(base, "https:") {
 		o.CAFile = c.caFile // verify without an upstream of its own
+		u, err := url.Parse(base)
+		o.OwnTLS = err == nil && net.ParseIP(u.Hostname()).IsLoopback() // an upstream with its own
 	}
 	client, err := bitbucket.NewClient(base, o)
 	if err != nil {

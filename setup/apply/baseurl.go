@@ -93,7 +93,7 @@ func (a *Applier) manualBaseURL(ctx context.Context, r *journal.Run, i int, c *s
 		if a.Ask("Open "+page+" as an administrator", what+", save, then say done.", []setup.Decision{setup.DecideDone, setup.DecideBack}) != setup.DecideDone {
 			return problem.New("the base URL was not changed by hand", "", "")
 		}
-		client, err := bitbucket.NewClient(r.Plan.Run.UpstreamBefore, bitbucket.Options{})
+		client, err := bitbucket.NewClient(r.Plan.Run.UpstreamBefore, bitbucket.Options{OwnTLS: true})
 		if err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (a *Applier) restoreBaseURL(ctx context.Context, r *journal.Run, p journal.
 }
 
 func (a *Applier) restoreByHand(ctx context.Context, base string, p journal.Progress, c *setup.BaseURLChange) error {
-	if client, err := bitbucket.NewClient(base, bitbucket.Options{}); err == nil && c.SSHNew == "" {
+	if client, err := bitbucket.NewClient(base, bitbucket.Options{OwnTLS: true}); err == nil && c.SSHNew == "" {
 		if got, err := client.PublicBaseURL(ctx); err == nil && got == p.OldURL {
 			return nil
 		}

@@ -26,7 +26,7 @@ func (a *Applier) probe(ctx context.Context, m setup.ContextChange) (base string
 }
 
 func (a *Applier) status(ctx context.Context, base string) (bitbucket.State, string) {
-	c, err := bitbucket.NewClient(base, bitbucket.Options{})
+	c, err := bitbucket.NewClient(base, bitbucket.Options{OwnTLS: true})
 	if err != nil {
 		return bitbucket.Unreachable, err.Error()
 	}

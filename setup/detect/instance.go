@@ -59,6 +59,11 @@ func (f *facts) detectInstance(ctx context.Context, p Probe) error {
 		}
 	}
 	f.Instance = askInstance(ctx, strings.TrimRight(up, "/"), f.contextCandidates(p))
+	if f.LacksPlain() && f.Instance.State == bitbucket.Unreachable {
+		own := askInstance(ctx, strings.Replace(f.ownAddress(), "http://", "https://", 1), f.contextCandidates(p))
+		own.Upstream = f.Instance.Upstream
+		f.Instance = own
+	}
 	f.detectCluster(p.Proc)
 	return nil
 }
@@ -208,7 +213,7 @@ func askVersion(ctx context.Context, upstream string, paths []string) string {
 func askInstance(ctx context.Context, upstream string, paths []string) setup.Instance {
 	in := setup.Instance{Upstream: upstream, Base: upstream + paths[0], State: bitbucket.Unreachable}
 	for _, path := range paths {
-		c, err := bitbucket.NewClient(upstream+path, bitbucket.Options{})
+		c, err := bitbucket.NewClient(upstream+path, bitbucket.Options{OwnTLS: true})
 		if err != nil {
 			in.Detail = err.Error()
 			return in
