@@ -30,6 +30,7 @@ type Applier struct {
 	Files   atomicfile.Writer                              // its Fault is for tests
 	Poll    time.Duration                                  // between two looks at /status; 0: 500 ms
 	Version string                                         // of bitgate, which authorities are told
+	SELinux string                                         // where selinuxfs is mounted; "": the usual place
 	// Timeout bounds one talk with Bitbucket (a login and what it is for); 0
 	// leaves it to the limits of single requests.
 	Timeout time.Duration

@@ -1,9 +1,11 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
@@ -11,6 +13,7 @@ import (
 	"bitgate/certs"
 	"bitgate/haproxy/live"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/child"
 	"bitgate/internal/problem"
 	"bitgate/internal/splice"
 	"bitgate/setup"
@@ -44,7 +47,7 @@ func (a *Applier) editFile(ctx context.Context, r *journal.Run, i int, e *setup.
 		if err := a.disk().Mkdirs(filepath.Dir(e.Path), 0o755); err != nil {
 			return err
 		}
-		return a.Files.Create(e.Path, after, fs.FileMode(e.Mode), e.UID, e.GID)
+		return a.made(ctx, e.Path, a.Files.Create(e.Path, after, fs.FileMode(e.Mode), e.UID, e.GID))
 	}
 	return a.Files.Replace(f, after)
 }
@@ -104,7 +107,7 @@ func groupID(name string) (int, error) {
 
 // writeBundle makes the PEM bundle from its sources, readable by root and, where
 // the front is started as another user, by that one.
-func (a *Applier) writeBundle(c *setup.CertificateChange) error {
+func (a *Applier) writeBundle(ctx context.Context, c *setup.CertificateChange) error {
 	m, err := certs.LoadWith(certs.OpenTrusted, c.Files(), certs.Unlock{Ask: a.Unlock})
 	if err != nil {
 		return err
@@ -131,7 +134,29 @@ func (a *Applier) writeBundle(c *setup.CertificateChange) error {
 	if err := a.disk().Mkdirs(filepath.Dir(c.Path), 0o755); err != nil {
 		return err
 	}
+	if f.Absent {
+		return a.made(ctx, c.Path, a.Files.Private(f, m.Bundle(), mode, gid))
+	}
 	return a.Files.Private(f, m.Bundle(), mode, gid)
+}
+
+// made gives a new file the SELinux type that the policy has for its path: it has its
+// folder's, which need not be one that the front may read. Where that cannot be done it is
+// told; err is how the file was made.
+func (a *Applier) made(ctx context.Context, path string, err error) error {
+	if err != nil {
+		return err
+	}
+	if _, off := os.Stat(filepath.Join(cmp.Or(a.SELinux, "/sys/fs/selinux"), "enforce")); off != nil {
+		return nil
+	}
+	if _, err := child.Output(ctx, "restorecon", path); err != nil && ctx.Err() == nil {
+		a.notice(problem.Finding{
+			ID: "selinux", Level: problem.Warn, Found: "the SELinux type of " + path + " could not be set: " + err.Error(),
+			Why: "who is to read it may not be allowed to", Do: "restorecon -v " + problem.ShellWord(path),
+		})
+	}
+	return nil
 }
 
 func changedUnderneath(path string) error {

@@ -117,9 +117,9 @@ func (a *Applier) act(ctx context.Context, r *journal.Run, i int, c setup.Change
 	case c.Obtain != nil:
 		return a.obtain(ctx, r, i, c.Obtain)
 	case c.Certificate != nil:
-		return a.writeBundle(c.Certificate)
+		return a.writeBundle(ctx, c.Certificate)
 	case c.KeyStore != nil:
-		return a.writeKeyStore(r, i, c.KeyStore)
+		return a.writeKeyStore(ctx, r, i, c.KeyStore)
 	case c.Program != nil:
 		return a.installProgram(c.Program)
 	case c.Service != nil:

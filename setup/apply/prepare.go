@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"context"
 	"crypto/rand"
 	"io/fs"
 	"slices"
@@ -90,7 +91,7 @@ func certificateChanged() error {
 }
 
 // writeKeyStore puts the prepared key store in place, readable by Bitbucket's user alone.
-func (a *Applier) writeKeyStore(r *journal.Run, i int, c *setup.KeyStoreChange) error {
+func (a *Applier) writeKeyStore(ctx context.Context, r *journal.Run, i int, c *setup.KeyStoreChange) error {
 	f, err := atomicfile.Read(c.Path)
 	if err != nil {
 		return err
@@ -106,7 +107,7 @@ func (a *Applier) writeKeyStore(r *journal.Run, i int, c *setup.KeyStoreChange) 
 	defer clear(store)
 	const mode = fs.FileMode(0o600)
 	if f.Absent {
-		return a.Files.Create(c.Path, store, mode, c.UID, c.GID)
+		return a.made(ctx, c.Path, a.Files.Create(c.Path, store, mode, c.UID, c.GID))
 	}
 	f.Mode, f.UID, f.GID = mode, c.UID, c.GID
 	return a.Files.Replace(f, store)
