@@ -41,8 +41,15 @@ func certificateQuestions() []Question {
 			Why:  "Once the front does TLS, Bitbucket's own TLS connector is of no use, and a way around the front. Where it is the only one, Bitbucket gets a plain one beside it, on 127.0.0.1 for the front alone.",
 			Help: "whether Bitbucket's own TLS connector is turned off or kept, with --cert-source bitbucket; keep gives a Bitbucket without a plain connector one on 127.0.0.1", Default: "off",
 			Options: []Option{{setup.TLSOff, "Turn it off"}, {setup.TLSKeep, "Keep it"}},
-			Asked:   "when Bitbucket has no plain connector",
-			when:    func(iv *Interview) bool { return iv.Facts.LacksPlain() && iv.Answers.Front != setup.FrontTomcat },
+			Asked:   "when Bitbucket has no plain connector", keys: []string{"own-tls", "upstream"},
+			enter: func(f setup.Facts, a *setup.Answers, text string) error {
+				if text == setup.TLSKeep && f.LacksPlain() && a.Upstream == f.Instance.Upstream {
+					a.Upstream = f.PlainUpstream()
+				}
+				a.OwnTLS = text
+				return nil
+			},
+			when: func(iv *Interview) bool { return iv.Facts.LacksPlain() && iv.Answers.Front != setup.FrontTomcat },
 			show: func(f setup.Facts, a setup.Answers) string {
 				if a.OwnTLS == "" && f.LacksPlain() {
 					return setup.TLSKeep

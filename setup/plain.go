@@ -11,9 +11,9 @@ func (f Facts) LacksPlain() bool {
 	return f.OwnTLS.Set && f.PlainPort == "" && f.Bitbucket.Container == nil
 }
 
-// plainUpstream is where a plain connector can be added: on the loopback address, which
+// PlainUpstream is where a plain connector can be added: on the loopback address, which
 // no other machine reaches.
-func (f Facts) plainUpstream() string {
+func (f Facts) PlainUpstream() string {
 	for port := firstPlain; ; port++ {
 		at := "127.0.0.1:" + strconv.Itoa(port)
 		if _, held := Holder(f.Listeners, at); !held {

@@ -104,7 +104,7 @@ func (r *resolver) bitbucket(f Facts) {
 		r.text("upstream", &r.a.Upstream, f.Instance.Upstream, Detected, "the node on this machine, else the first that answers")
 	}
 	if f.LacksPlain() && r.a.OwnTLS == TLSKeep {
-		r.text("upstream", &r.a.Upstream, f.plainUpstream(), Default, "a plain connector that Bitbucket is given for the front; the one with TLS stays")
+		r.text("upstream", &r.a.Upstream, f.PlainUpstream(), Default, "a plain connector that Bitbucket is given for the front; the one with TLS stays")
 	}
 	if f.Port.Set && f.Instance.Upstream != "" {
 		r.text("upstream", &r.a.Upstream, f.Instance.Upstream, Detected, f.Port.Why)

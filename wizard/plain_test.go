@@ -66,6 +66,16 @@ var runs = map[string]struct {
 		typed:   map[string]string{"url": "git.example.com", "admin-user": "admin", interview.PasswordID: "correct horse", "cert-source": setup.SourceBitbucket},
 		want:    func(a setup.Answers) bool { return a.CertSource == setup.SourceBitbucket },
 	},
+	"TLS of Bitbucket's own alone": {
+		machine: func(m *machine) {
+			m.facts.OwnTLS, m.facts.Port = setup.Known{Value: "true", Set: true, Why: "server.ssl.enabled"}, setup.Known{Value: "8443", Set: true}
+			m.facts.Instance.Upstream = "http://127.0.0.1:8443"
+		},
+		typed: map[string]string{"url": "git.example.com", "admin-user": "admin", interview.PasswordID: "correct horse", "cert": "/c.pem", "key": "/k.pem"},
+		want: func(a setup.Answers) bool {
+			return a.OwnTLS == setup.TLSKeep && a.Upstream == "http://127.0.0.1:7991"
+		},
+	},
 	"a key store": {
 		machine: func(m *machine) { m.keyStore = "secret" },
 		typed: map[string]string{
