@@ -163,7 +163,7 @@ func healthBehaviours() []behaviour {
 			s.checks.mu.Lock()
 			defer s.checks.mu.Unlock()
 			first := len(s.checks.all) - s.checks.bad
-			if gap := s.checks.all[first+2].Sub(s.checks.all[first]); gap > time.Second/2 {
+			if gap := s.checks.all[first+2].Sub(s.checks.all[first]); gap > 3*time.Second/2 { // two would take two seconds
 				return fmt.Sprintf("%v for two more checks", gap)
 			}
 			return "faster"

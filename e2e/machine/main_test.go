@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	peers.Suite{Parallel: 2, Jobs: map[string]func(string){bitbucketJob: beBitbucket, thiefJob: beThief}, Around: peers.Around(&program)}.Main(m)
+	peers.Suite{Parallel: 3, Jobs: map[string]func(string){bitbucketJob: beBitbucket, thiefJob: beThief}, Around: peers.Around(&program)}.Main(m)
 }
 
 // program is bitgate, built once.

@@ -24,7 +24,7 @@ import (
 )
 
 // requests per host; the connections are new ones, and HTTP/2 by turns.
-const perHost = 200
+const perHost = 40
 
 // town is an administrator's HAProxy with two sites, and a Bitbucket.
 type town struct {

@@ -363,7 +363,7 @@ func (w *street) lay(t *testing.T, e estate) (set []haproxy.Source, args []strin
 	return set, args
 }
 
-// asked runs HAProxy and asks every host for every path, three times over new
+// asked runs HAProxy and asks every host for every path, twice over new
 // connections; the answers of one question are all the same.
 func (w *street) asked(t *testing.T, in live.Install, when string, args []string) map[string]string {
 	t.Helper()
@@ -375,7 +375,7 @@ func (w *street) asked(t *testing.T, in live.Install, when string, args []string
 				for _, scheme := range []string{"https", "http"} {
 					key := scheme + "://" + host + path
 					var all []string
-					for range 3 {
+					for range 2 {
 						all = append(all, w.ask(scheme, host, path))
 					}
 					if answers[key] = all[0]; len(slices.Compact(all)) > 1 {

@@ -37,7 +37,8 @@ func (f *front) rekeyer(protocol string) (*rekeyer, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10) // the kernel shall not take the answers in its stead
+	_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)   // the kernel shall not take the answers in its stead
+	_ = conn.(*net.TCPConn).SetWriteBuffer(64 << 10) // nor megabytes of questions, each of which costs a new key
 	var log bytes.Buffer
 	secure := tls.Client(conn, &tls.Config{RootCAs: f.roots, ServerName: "localhost", NextProtos: []string{protocol}, MinVersion: tls.VersionTLS13, KeyLogWriter: &log})
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
