@@ -3,6 +3,7 @@ package abuse
 import (
 	"bytes"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -160,4 +161,50 @@ func TestUploadThatIsNotTakenStopsNoOtherStream(t *testing.T) {
 	}
 	letGo()
 	must(t, <-stuck) // the client has a limit
+}
+
+// Pushes of Git that a slow server does not take for a while wait, however many
+// there are and whatever is on its way of each: none is cut off for what it holds.
+func TestStalledPushesEndWhole(t *testing.T) {
+	const pushes, size = 6, 48 << 20
+	release := make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(release) })
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		first, _ := io.CopyN(io.Discard, r.Body, size/3) // by then the sockets have large buffers
+		<-release
+		rest, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, first+rest, " ", err)
+	}))
+	defer s.Close()
+	defer letGo()
+	f := start(t, s.Listener.Addr().String(), nil)
+	answers := make(chan string, pushes)
+	for range pushes {
+		go func() {
+			client := f.client()
+			client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+			defer client.CloseIdleConnections()
+			q, err := http.NewRequest(http.MethodPost, f.url.BaseURL()+"/git-receive-pack", bytes.NewReader(make([]byte, size)))
+			if err != nil {
+				answers <- err.Error()
+				return
+			}
+			q.Header.Set("User-Agent", "git/2.39.5")
+			res, err := client.Do(q)
+			if err != nil {
+				answers <- err.Error()
+				return
+			}
+			defer res.Body.Close()
+			text, _ := io.ReadAll(res.Body)
+			answers <- res.Proto + " " + string(text)
+		}()
+	}
+	time.Sleep(4 * time.Second) // longer than the proxy waits before it looks for others behind
+	letGo()
+	for range pushes {
+		if got, want := <-answers, fmt.Sprintf("HTTP/2.0 %d <nil>", size); got != want { // the client has a limit
+			t.Errorf("a push ended with %s, want %s", got, want)
+		}
+	}
 }

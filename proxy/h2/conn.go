@@ -51,10 +51,11 @@ type Conn struct {
 	squeezed      bool      // pending was beyond its limit
 	sendWindow    int
 	receiveWindow int
-	bodies        int    // bytes of all bodies that have come and were not consumed
-	heads         int    // bytes of all heads
-	narrow        bool   // streams begin with a small window, see Narrow
-	ordinary      bool   // and stay so, see meet
+	bodies        int  // bytes of all bodies that have come and were not consumed
+	heads         int  // bytes of all heads
+	narrow        bool // streams begin with a small window, see Narrow
+	scarce        bool // see Scarce
+	program       program
 	settling      []bool // of our SETTINGS that the client has not acknowledged: those that narrow
 	streamWindow  int    // SETTINGS_INITIAL_WINDOW_SIZE of the client
 

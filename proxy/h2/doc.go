@@ -61,12 +61,14 @@
 // (below), before it has sent much, and stay so.
 //
 // Where there are others, or after a while, for others may stand behind the
-// unread bytes, the driver has the connection Narrow its windows: SETTINGS takes
-// them back to 64 KiB (RFC 9113, 6.9.2), which leaves most streams with a negative
-// one, and from then on each follows its reader, up to Limits.BodyWindow. What is
-// on its way already is received: no more than the sockets' buffers of both sides
-// hold, and at most Limits.Absorb; beyond that the largest body's stream is reset.
-// Now one stream's body can wait forever without the others' frames waiting
-// behind it. Once no stream is open the windows are large again. A driver with
-// many connections watches what they hold together (Held).
+// unread bytes (behind git's none do: it asks for one thing at a time), the driver
+// has the connection Narrow its windows: SETTINGS takes them back to 64 KiB (RFC
+// 9113, 6.9.2), which leaves most streams with a negative one, and from then on each
+// follows its reader, up to Limits.BodyWindow. What is on its way already is
+// received: no more than the sockets' buffers of both sides hold, and at most
+// Limits.Absorb; beyond that the largest body's stream is reset. Now one stream's
+// body can wait forever without the others' frames waiting behind it. Once no
+// stream is open the windows are large again. A driver with many connections
+// watches what they hold together (Held), and has each hold less where that is much
+// (Scarce).
 package h2

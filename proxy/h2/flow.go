@@ -59,25 +59,41 @@ func (c *Conn) moveWindows(by int) {
 
 // How the bodies of requests are held back; the package comment says why.
 
-// meet narrows the windows for good at the first request of a client that names
-// itself and is not built on libcurl.
+// program is what a client was built on, as far as its requests tell.
+type program uint8
+
+const (
+	unnamed  program = iota // perhaps on libcurl
+	git                     // on libcurl, and it asks for one thing at a time
+	ordinary                // not on libcurl
+)
+
+// meet learns from a request which windows suit its client. Those of an ordinary
+// one are narrow for good.
 func (c *Conn) meet(h *Head) {
-	if c.ordinary || h.mayBeLibcurl() {
+	if c.program == ordinary {
 		return
 	}
-	c.ordinary = true
-	c.Narrow()
+	if c.program = h.program(); c.program == ordinary {
+		c.Narrow()
+	}
 }
 
-// mayBeLibcurl reports whether the request may be one of libcurl's, which sends no
-// User-Agent unless its program gives one.
-func (h *Head) mayBeLibcurl() bool {
+// OneAtATime reports whether no other stream stands behind what a client sends.
+func (c *Conn) OneAtATime() bool { return c.program == git && c.Open() <= 1 }
+
+// program tells by User-Agent, which libcurl sends only if its program gives one.
+func (h *Head) program() program {
 	for _, f := range h.Fields {
-		if h1.Is(f.Name, "user-agent") {
-			return bytes.HasPrefix(f.Value, []byte("git/")) || bytes.Contains(bytes.ToLower(f.Value), []byte("curl"))
+		switch {
+		case !h1.Is(f.Name, "user-agent"):
+		case bytes.HasPrefix(f.Value, []byte("git/")):
+			return git
+		case !bytes.Contains(bytes.ToLower(f.Value), []byte("curl")):
+			return ordinary
 		}
 	}
-	return true
+	return unnamed
 }
 
 // countData counts a DATA frame in the connection's window, and gives it back long
@@ -128,7 +144,19 @@ func (s *Stream) credit() {
 // Ahead reports whether more of bodies has come than should wait for their
 // readers, so that nothing should be received: TCP holds the client back. Where
 // that would keep other streams waiting, Narrow does.
-func (c *Conn) Ahead() bool { return !c.narrow && c.bodies > c.limits.Ahead }
+func (c *Conn) Ahead() bool {
+	switch {
+	case c.narrow && (len(c.settling) == 0 || !c.scarce):
+		return false
+	case c.scarce:
+		return c.bodies > c.limits.Scarce
+	}
+	return c.bodies > c.limits.Ahead
+}
+
+// Scarce tells whether all connections together hold so much that this one should
+// have less, also of what is on its way when its windows become narrow.
+func (c *Conn) Scarce(is bool) { c.scarce = is }
 
 // Narrow takes the large windows back (RFC 9113, 6.9.2): a body may be no further
 // ahead of its reader than its own window from here on. What is on its way already
@@ -144,7 +172,7 @@ func (c *Conn) Narrow() {
 
 // widen offers the large windows again, once no stream is open.
 func (c *Conn) widen() {
-	if !c.narrow || c.ordinary || len(c.settling) > 0 || c.failed != nil || c.leaving != staying {
+	if !c.narrow || c.program == ordinary || len(c.settling) > 0 || c.failed != nil || c.leaving != staying {
 		return
 	}
 	c.narrow = false

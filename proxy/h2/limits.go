@@ -9,6 +9,7 @@ type Limits struct {
 	Fields     int           // of a request's head (100); beyond: 431
 	BodyWindow int           // bytes of a body that come on while somebody reads it, once windows are narrow (1 MiB)
 	Ahead      int           // bytes of bodies that may wait for their readers before that (256 KiB); beyond: Ahead
+	Scarce     int           // and while room is scarce (32 KiB)
 	Absorb     int           // and after that (16 MiB); beyond, the largest is reset
 	Answer     int           // bytes of an answer that wait for the client's window (64 KiB); beyond: Full
 	Answers    int           // the same of all streams together (512 KiB)
@@ -40,6 +41,7 @@ func (l Limits) withDefaults() Limits {
 	number(&l.Fields, 100)
 	number(&l.BodyWindow, 1<<20)
 	number(&l.Ahead, 256<<10)
+	number(&l.Scarce, 32<<10)
 	number(&l.Absorb, 16<<20)
 	number(&l.Answer, 64<<10)
 	number(&l.Answers, 512<<10)

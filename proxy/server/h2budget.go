@@ -32,6 +32,10 @@ func (s *h2session) account() {
 	}
 }
 
+// scarce reports whether so much is held that every connection should hold less:
+// what is sent to a slow server waits at its client, and nobody is shed for it.
+func (h *loopHost) scarce() bool { return h.held > h.budget/2 }
+
 // shed ends the connection that holds much and has moved nothing for long; false
 // when there is none.
 func (h *loopHost) shed() bool {

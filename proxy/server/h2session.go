@@ -89,7 +89,7 @@ func (s *h2session) read() {
 	s.touch()
 	switch {
 	case s.ended || s.core.Done(): // the writer closes
-	case s.core.Congested():
+	case s.congested():
 		s.paused = true
 		s.makeWay()
 	case more:
@@ -101,10 +101,16 @@ func (s *h2session) read() {
 
 // resume reads on once there is nothing any more that kept it from that.
 func (s *h2session) resume() {
-	if s.paused && !s.core.Congested() {
+	if s.paused && !s.congested() {
 		s.paused = false
 		s.host.Go(s.readOn)
 	}
+}
+
+// congested reports whether nothing should be received for now.
+func (s *h2session) congested() bool {
+	s.core.Scarce(s.host.scarce())
+	return s.core.Congested()
 }
 
 // makeWay sees to it that a body which its server does not take keeps no other
@@ -114,17 +120,17 @@ func (s *h2session) makeWay() {
 	if !s.core.Ahead() || s.waiting {
 		return
 	}
-	room := func() bool { return s.host.held < s.host.budget/2 }
-	if s.core.Open() > 1 && room() {
+	if s.core.Open() > 1 && !s.host.scarce() {
 		s.narrow()
 		return
 	}
 	s.waiting = true
 	s.host.Go(func() {
-		for again := true; again; again = s.paused && !s.ended && s.core.Ahead() {
-			if s.host.Sleep(narrowAfter); s.paused && !s.ended && s.core.Ahead() && room() {
+		for s.paused && !s.ended {
+			if s.host.Sleep(narrowAfter); s.paused && !s.ended && s.core.Ahead() && !s.core.OneAtATime() && !s.host.scarce() {
 				s.narrow()
 			}
+			s.resume()
 		}
 		s.waiting = false
 	})
@@ -139,7 +145,7 @@ func (s *h2session) narrow() {
 // receive reports whether there may be more to be read at once.
 func (s *h2session) receive(in []byte) (more bool) {
 	for range maxReads {
-		if s.core.Congested() || s.core.Done() {
+		if s.congested() || s.core.Done() {
 			return false
 		}
 		n, err := s.tls.Read(in)
