@@ -149,7 +149,9 @@ func (s *reviewScreen) foot(w int) []string {
 		if s.b.Checking != nil && s.b.Checking() != "" {
 			doing = "rehearsing, apart from this machine: " + s.b.Checking()
 		}
-		lines = append(lines, wrapText(s.spinner()+" "+doing, w)...)
+		doingLines := wrapText(doing, w-3) // the sign has a colour, which the text of others may not have
+		doingLines[0] = s.spinner() + " " + doingLines[0]
+		lines = append(lines, doingLines...)
 	case interview.Failures(s.findings)+interview.Failures(s.plan.Notes) > 0:
 		lines = append(lines, s.st.mark(problem.Fail)+"  "+interview.Count(interview.Failures(s.findings)+interview.Failures(s.plan.Notes), "check")+" failed: the plan cannot be applied yet")
 	default:
