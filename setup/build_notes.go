@@ -66,7 +66,7 @@ func (b *builder) inputs() {
 // considerations are the page's "important considerations" as they apply here.
 func (b *builder) considerations() {
 	for _, f := range b.f.Findings {
-		if f.ID != tomcat.OwnTLS || !b.addsPlain() && b.a.Front != FrontTomcat && !(b.f.OwnStore.Path != "" && b.goingStore(b.f.OwnStore.Path)) {
+		if f.ID != tomcat.OwnTLS || !b.besideTLS() && b.a.Front != FrontTomcat && !(b.f.OwnStore.Path != "" && b.goingStore(b.f.OwnStore.Path)) {
 			b.plan.Notes = append(b.plan.Notes, f)
 		}
 	}

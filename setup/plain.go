@@ -34,3 +34,9 @@ func (b *builder) livePort() int {
 	}
 	return UpstreamPort(b.a.Upstream)
 }
+
+// besideTLS reports whether the front is led to another connector than the one that
+// terminates TLS itself.
+func (b *builder) besideTLS() bool {
+	return b.f.OwnTLS.Set && b.a.Front != FrontTomcat && strconv.Itoa(UpstreamPort(b.a.Upstream)) != b.f.Port.Value
+}

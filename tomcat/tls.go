@@ -87,12 +87,21 @@ func (p *Properties) TLSProperties(t TLS) (want []Property, gone []string, err e
 // additional one that has the port, and that is added where add says so, on the loopback
 // address.
 func (p *Properties) OfConnector(port int, c Connector, add bool) []Property {
-	number, err := p.plainNumber(TLS{Plain: port})
-	have, there := p.Get(additional + number + ".port")
-	if err != nil || !add && (!there || have.Value != strconv.Itoa(port)) {
+	prefix := ""
+	for _, key := range p.Keys() {
+		at, ok := strings.CutSuffix(key, "port")
+		if have, _ := p.Get(key); ok && strings.HasPrefix(at, additional) && have.Value == strconv.Itoa(port) {
+			prefix, add = at, false
+		}
+	}
+	for n := 1; prefix == "" && add; n++ {
+		if _, taken := p.Get(additional + strconv.Itoa(n) + ".port"); !taken {
+			prefix = additional + strconv.Itoa(n) + "."
+		}
+	}
+	if prefix == "" {
 		return ConnectorProperties(c)
 	}
-	prefix := additional + number + "."
 	var want []Property
 	if add {
 		c.Address = loopback

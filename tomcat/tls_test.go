@@ -162,3 +162,24 @@ func TestTLSConnectorInServerXML(t *testing.T) {
 		}
 	}
 }
+
+// The public name belongs on the connector that the front talks to, whatever its number.
+func TestOfConnector(t *testing.T) {
+	for text, c := range map[string]struct {
+		add  bool
+		want string
+	}{
+		"server.port=7991\n": {false, "server.proxy-name"},
+		"server.port=8443\nserver.additional-connector.3.port=7991\n":                                       {false, "server.additional-connector.3.proxy-name"},
+		"server.port=8443\nserver.additional-connector.1.port=7995\n":                                       {true, "server.additional-connector.2.port"},
+		"server.port=8443\nserver.additional-connector.1.port=7991\nserver.additional-connector.2.port=1\n": {true, "server.additional-connector.1.proxy-name"},
+	} {
+		p, err := ParseProperties("bitbucket.properties", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.OfConnector(7991, Connector{ProxyName: "git.example.com"}, c.add); len(got) == 0 || got[0].Key != c.want {
+			t.Errorf("%q: %+v, want %s", text, got, c.want)
+		}
+	}
+}
