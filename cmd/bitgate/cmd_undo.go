@@ -41,6 +41,7 @@ since, unless --force is given; those are kept in the run's folder.`,
 	o.add(c, "consent without being asked", "events and the result")
 	c.Flags().BoolVar(&o.force, "force", false, "also over edits made since the run")
 	o.sharedFlags = addShared(c)
+	c.Annotations = map[string]string{fewAnswers: "yes"}
 	c.ValidArgsFunction = runIDs(p, func() string { return o.stateDir })
 	return c
 }
@@ -58,6 +59,7 @@ incomplete), or finishes it with --forward.`,
 	o.add(c, "consent without being asked", "events and the result")
 	c.Flags().BoolVar(&o.forward, "forward", false, "finish the run instead of taking it back")
 	o.sharedFlags = addShared(c)
+	c.Annotations = map[string]string{fewAnswers: "yes"}
 	return c
 }
 

@@ -53,10 +53,13 @@ Without a command it starts the guided setup.`,
 	return root
 }
 
-// hideRootFlags keeps `bitgate --help` to the commands; setup lists its flags.
+// hideRootFlags keeps `bitgate --help` to the commands; setup lists its flags, in groups.
 func hideRootFlags(root *cobra.Command) {
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(),
-		"{{if .HasAvailableLocalFlags}}", "{{if and .HasAvailableLocalFlags .HasParent}}", 1))
+	addFlagGroups()
+	root.SetUsageTemplate(strings.NewReplacer(
+		"{{if .HasAvailableLocalFlags}}", "{{if and .HasAvailableLocalFlags .HasParent}}",
+		"{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}", "{{flagGroups . | trimTrailingWhitespaces}}",
+	).Replace(root.UsageTemplate()))
 }
 
 func unknownCommand(c *cobra.Command, args []string) error {
