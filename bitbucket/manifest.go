@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// ErrNotTold: the instance answers, and does not tell its base URL to everybody.
+// ErrNotTold says that the instance answers, and does not tell its base URL to everybody.
 var ErrNotTold = errors.New("the applinks manifest is not served to anonymous clients")
 
 // PublicBaseURL reads the base URL anonymously from the manifest that

@@ -210,12 +210,14 @@ func TestRenewerAnswers(t *testing.T) {
 	}{
 		"ours": {head, []string{"!{ path_beg " + ChallengePath + " }", "unless { path_beg " + ChallengePath + " }"}, "    default_backend " + prefix + "_renewer\n"},
 		"theirs": {
-			head + www + "    use_backend site if { path_beg /x }\n    default_backend site\n\nbackend site\n    server a 127.0.0.1:9000\n", []string{"!{ path_beg " + ChallengePath + " }"},
+			head + www + "    use_backend site if { path_beg /x }\n    default_backend site\n\nbackend site\n    server a 127.0.0.1:9000\n",
+			[]string{"!{ path_beg " + ChallengePath + " }"},
 			"    use_backend " + prefix + "_renewer if { req.fhdr(Host) -i git.example.com git.example.com:80 git.example.com:443 } { path_beg " + ChallengePath + " } " + lineMark + "\n",
 		},
 		"theirs, which serves authorities": {
 			head + www + "    use_backend site if { path_beg " + ChallengePath + " }\n    default_backend site\n\nbackend site\n    server a 127.0.0.1:9000\n",
-			[]string{"!{ path_beg " + ChallengePath + " }"}, "",
+			[]string{"!{ path_beg " + ChallengePath + " }"},
+			"",
 		},
 	} {
 		m, err := merge(t, c.text, site(t, func(s *Site) { s.RedirectListen, s.Renewer = []string{":80"}, "127.0.0.1:8888" }))

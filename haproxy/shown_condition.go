@@ -48,7 +48,7 @@ func (v *lineView) criterion(from, to int) {
 	if from >= len(v.words) {
 		return
 	}
-	values := false
+	var values bool
 	v.out[from], values = shownExpression(v.out[from])
 	for i := from + 1; i < to; i++ {
 		switch t := v.words[i].Text; {
@@ -109,7 +109,7 @@ func fetchShown(name, args string) (arguments, values bool) {
 func topLevel(text string, separator byte) []string {
 	var parts []string
 	depth, from, quote := 0, 0, byte(0)
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		switch c := text[i]; {
 		case quote != 0:
 			if c == quote {

@@ -351,11 +351,14 @@ func (f *either) endedTLS(first string) string {
 	in := bufio.NewReader(conn)
 	var s seen
 	for _, ask := range [][2]string{
-		{"https", "GET /bitbucket/x\nHost: git.example.com\nX-Forwarded-Proto: https\nX-Forwarded-For: 203.0.113.7"}, {"http", "GET /bitbucket/x\nHost: git.example.com\nX-Forwarded-Proto: http"},
-		{"nothing", "GET /bitbucket/x\nHost: git.example.com"}, {"http, https", "GET /bitbucket/x\nHost: git.example.com\nX-Forwarded-Proto: http, https\nX-Forwarded-For: 203.0.113.7"},
+		{"https", "GET /bitbucket/x\nHost: git.example.com\nX-Forwarded-Proto: https\nX-Forwarded-For: 203.0.113.7"},
+		{"http", "GET /bitbucket/x\nHost: git.example.com\nX-Forwarded-Proto: http"},
+		{"nothing", "GET /bitbucket/x\nHost: git.example.com"},
+		{"http, https", "GET /bitbucket/x\nHost: git.example.com\nX-Forwarded-Proto: http, https\nX-Forwarded-For: 203.0.113.7"},
 		{"another name", "GET /bitbucket/x\nHost: evil.example\nX-Forwarded-Proto: https"},
 		{"a second request", "GET /bitbucket/x\nHost: git.example.com\nX-Forwarded-Proto: HTTPS\nX-Forwarded-For: 203.0.113.8"},
-		{"a check", "GET /bitbucket/status\nHost: 10.0.0.1"}, {"a POST", "POST /bitbucket/x\nHost: git.example.com\nContent-Length: 0"},
+		{"a check", "GET /bitbucket/status\nHost: 10.0.0.1"},
+		{"a POST", "POST /bitbucket/x\nHost: git.example.com\nContent-Length: 0"},
 	} {
 		line, lines, _ := strings.Cut(ask[1], "\n")
 		_, _ = io.WriteString(conn, line+" HTTP/1.1\r\n"+strings.ReplaceAll(lines, "\n", "\r\n")+"\r\n\r\n")

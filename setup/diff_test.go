@@ -32,22 +32,43 @@ func TestDiffsHoldNoSecretOfOthers(t *testing.T) {
 		edit         splice.Splice
 		shown        []string
 	}{
-		"a property": {"/h/bitbucket.properties", "jdbc.password=" + canary + "\nserver.port=7990\n# " + canary + "\n", "90", splice.Splice{Old: "90", New: "91"},
-			[]string{"-server.port=7990\n", "+server.port=7991\n", " jdbc.password=********\n"}},
-		"a block": {"/h/bitbucket.properties", "jdbc.password=" + canary, "", splice.Splice{Offset: 14 + len(canary), New: "\n# new and ours\nserver.port=1\nserver.ssl.key-password=x\n"},
-			[]string{"+# new and ours\n", "+server.port=1\n", "+server.ssl.key-password=********\n"}},
-		"an attribute": {"/h/server.xml", "<Server>\n<Connector pin=\"" + canary + "\" port=\"1\"/>\n<!-- " + canary + " -->\n</Server>\n", " port=", splice.Splice{New: " proxyName=\"git\""},
-			[]string{"+<Connector pin=\"********\" proxyName=\"git\" port=\"1\"/>\n", " <!-- ******** -->\n"}},
-		"a line that became a comment": {"/h/haproxy.cfg", "backend x\n  http-request set-header X-Key " + canary + "\n", "", splice.Splice{Offset: 10, New: "# replaced by bitgate: "},
-			[]string{"+# replaced by bitgate:   http-request set-header X-Key ********\n"}},
-		"lines of ours": {"/h/haproxy.cfg", "backend x\n  # " + canary + "\n", "", splice.Splice{Offset: 10, New: "  # ours 1\n  http-response set-header X-Any thing\n"},
-			[]string{"+  # ours 1\n", "+  http-response set-header X-Any thing\n", "   # ********\n"}},
+		"a property": {
+			"/h/bitbucket.properties", "jdbc.password=" + canary + "\nserver.port=7990\n# " + canary + "\n", "90",
+			splice.Splice{Old: "90", New: "91"},
+			[]string{"-server.port=7990\n", "+server.port=7991\n", " jdbc.password=********\n"},
+		},
+		"a block": {
+			"/h/bitbucket.properties", "jdbc.password=" + canary, "",
+			splice.Splice{Offset: 14 + len(canary), New: "\n# new and ours\nserver.port=1\nserver.ssl.key-password=x\n"},
+			[]string{"+# new and ours\n", "+server.port=1\n", "+server.ssl.key-password=********\n"},
+		},
+		"an attribute": {
+			"/h/server.xml", "<Server>\n<Connector pin=\"" + canary + "\" port=\"1\"/>\n<!-- " + canary + " -->\n</Server>\n", " port=",
+			splice.Splice{New: " proxyName=\"git\""},
+			[]string{"+<Connector pin=\"********\" proxyName=\"git\" port=\"1\"/>\n", " <!-- ******** -->\n"},
+		},
+		"a line that became a comment": {
+			"/h/haproxy.cfg", "backend x\n  http-request set-header X-Key " + canary + "\n", "",
+			splice.Splice{Offset: 10, New: "# replaced by bitgate: "},
+			[]string{"+# replaced by bitgate:   http-request set-header X-Key ********\n"},
+		},
+		"lines of ours": {
+			"/h/haproxy.cfg", "backend x\n  # " + canary + "\n", "",
+			splice.Splice{Offset: 10, New: "  # ours 1\n  http-response set-header X-Any thing\n"},
+			[]string{"+  # ours 1\n", "+  http-response set-header X-Any thing\n", "   # ********\n"},
+		},
 		"a line that is there before": {"/h/haproxy.cfg", "backend x\n  # " + canary + "\n", "", splice.Splice{Offset: 10, New: "  # " + canary + "\n"}, []string{"+  # ********\n"}},
-		"a whole unit": {"/s/bitgate-proxy.service", "[Service]\nEnvironment=DB_PASSWORD=" + canary + "\nExecStart=/x --key " + canary + "\n# " + canary + "\n",
-			"", splice.Splice{Old: "[Service]\nEnvironment=DB_PASSWORD=" + canary + "\nExecStart=/x --key " + canary + "\n# " + canary + "\n", New: "[Service]\nExecStart=/y proxy --config /z\n# ours\n"},
-			[]string{"-Environment=DB_PASSWORD=********\n", "-ExecStart=/x ********\n", "+ExecStart=/y proxy --config /z\n", "+# ours\n"}},
-		"a whole proxy.yaml": {"/s/proxy.yaml", "url: https://a\nkey: " + canary + "\n", "", splice.Splice{Old: "url: https://a\nkey: " + canary + "\n", New: "url: https://b\nresponse-headers:\n  X-Any: thing\n"},
-			[]string{"-url: https://a\n", "-key: ********\n", "+  X-Any: thing\n"}},
+		"a whole unit": {
+			"/s/bitgate-proxy.service", "[Service]\nEnvironment=DB_PASSWORD=" + canary + "\nExecStart=/x --key " + canary + "\n# " + canary + "\n",
+			"",
+			splice.Splice{Old: "[Service]\nEnvironment=DB_PASSWORD=" + canary + "\nExecStart=/x --key " + canary + "\n# " + canary + "\n", New: "[Service]\nExecStart=/y proxy --config /z\n# ours\n"},
+			[]string{"-Environment=DB_PASSWORD=********\n", "-ExecStart=/x ********\n", "+ExecStart=/y proxy --config /z\n", "+# ours\n"},
+		},
+		"a whole proxy.yaml": {
+			"/s/proxy.yaml", "url: https://a\nkey: " + canary + "\n", "",
+			splice.Splice{Old: "url: https://a\nkey: " + canary + "\n", New: "url: https://b\nresponse-headers:\n  X-Any: thing\n"},
+			[]string{"-url: https://a\n", "-key: ********\n", "+  X-Any: thing\n"},
+		},
 		"a crontab": {"/etc/cron.d/bitgate", "1 * * * * root x " + canary + "\n", "", splice.Splice{Old: "1 * * * * root x " + canary + "\n", New: "2 * * * * root y\n"}, []string{"-********\n", "+2 * * * * root y\n"}},
 	} {
 		if c.at != "" {

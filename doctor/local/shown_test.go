@@ -8,8 +8,10 @@ import (
 // TestQuotedLinesHoldNoCredential: what a finding quotes of the front's files.
 func TestQuotedLinesHoldNoCredential(t *testing.T) {
 	for _, c := range [][2]string{
-		{"haproxy", `http-request set-header Authorization "Basic s3cr3t"`}, {"nginx", `proxy_set_header Authorization "Basic s3cr3t";`},
-		{"apache", `RequestHeader set Authorization "Basic s3cr3t"`}, {"nginx", "proxy_pass http://u:s3cr3t@127.0.0.1:7990/;"},
+		{"haproxy", `http-request set-header Authorization "Basic s3cr3t"`},
+		{"nginx", `proxy_set_header Authorization "Basic s3cr3t";`},
+		{"apache", `RequestHeader set Authorization "Basic s3cr3t"`},
+		{"nginx", "proxy_pass http://u:s3cr3t@127.0.0.1:7990/;"},
 	} {
 		got := Site{Program: c[0]}.Shown(Setting{Text: c[1]})
 		if strings.Contains(got, "s3cr3t") || !strings.HasPrefix(got, strings.Fields(c[1])[0]) {

@@ -69,7 +69,7 @@ func (f *facts) installable(path string, in *setup.Installation) (why string, er
 		}
 	case !old.Absent:
 		if info, err := buildinfo.ReadFile(path); err != nil || info.Path != mainPackage {
-			return "another program has that name", nil
+			return "another program has that name", nil //nolint:nilerr // as above
 		}
 	}
 	if err := trusted.Folder("the folder of the program", filepath.Dir(path)); err != nil {

@@ -84,7 +84,7 @@ func (x *xmlText) between(open, end string) {
 // doctype hides a declaration: entities are texts.
 func (x *xmlText) doctype() {
 	depth, quote := 0, byte(0)
-	for i := 0; i < len(x.rest); i++ {
+	for i := range len(x.rest) {
 		switch c := x.rest[i]; {
 		case quote != 0:
 			if c == quote {
