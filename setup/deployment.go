@@ -26,6 +26,7 @@ type Deployment struct {
 	Key        string          `json:"key,omitempty"`
 	Chain      string          `json:"chain,omitempty"`
 	PEM        string          `json:"pem,omitempty"`
+	Alias      string          `json:"alias,omitempty"`       // of the key in a key store, where it was named
 	Control    service.Control `json:"control"`               // how HAProxy is reloaded
 	SwapSocket string          `json:"swap-socket,omitempty"` // where HAProxy takes a certificate while it runs
 	Socket     string          `json:"socket,omitempty"`      // where it is asked which process serves
@@ -50,7 +51,7 @@ type Served struct {
 func (b *builder) deployment(bundle string) {
 	d := &Deployment{
 		URL: b.a.URL, Front: b.a.Front, Listen: b.a.Listen, Bundle: bundle, InPlace: b.f.Certificate.InPlace != "",
-		Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, ConfigFile: b.a.ProxyConfig,
+		Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, Alias: b.a.CertAlias, ConfigFile: b.a.ProxyConfig,
 	}
 	if b.a.Front == FrontHAProxy {
 		d.ConfigFile = b.a.HAProxyCfg
@@ -91,12 +92,12 @@ func DeploymentOf(p Plan) (Deployment, bool) {
 	case p.Kind == KindCertificate || a.Skips(StepHAProxy) || a.URL.IsZero():
 		return Deployment{}, false
 	case a.Front == FrontTomcat: // whose key store is a matter of a run that restarts Bitbucket
-		return Deployment{URL: a.URL, Front: a.Front, Listen: a.Listen, Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM}, true
+		return Deployment{URL: a.URL, Front: a.Front, Listen: a.Listen, Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM, Alias: a.CertAlias}, true
 	case p.Deployment != nil:
 		return *p.Deployment, true
 	}
 	d := Deployment{
-		URL: a.URL, Front: a.Front, Listen: a.Listen, Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM,
+		URL: a.URL, Front: a.Front, Listen: a.Listen, Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM, Alias: a.CertAlias,
 		ConfigFile: a.ProxyConfig, Control: p.Run.Front, Socket: p.Run.HAProxySocket,
 	}
 	if a.Front == FrontHAProxy {
@@ -120,6 +121,7 @@ type Found struct {
 	After   string            // of the bundle that the sources make
 	Sources map[string]string // path -> SHA-256
 	Leaf    string            // fingerprint of the sources' certificate
+	Alias   string            // of the key in a key store
 	// Up are the addresses where the front answers by TLS; Bare those of them where
 	// one that names nobody gets the certificate of the file.
 	Up, Bare []string
@@ -149,7 +151,7 @@ func (d Deployment) Plan(f Found) Plan {
 	s := &p.Steps[0]
 	if f.Before != f.After && !d.InPlace {
 		s.Changes = append(s.Changes, Change{Phase: PhaseFrontFiles, Certificate: &CertificateChange{
-			Path: d.Bundle, Before: f.Before, After: f.After, Cert: d.Cert, Key: d.Key, Chain: d.Chain, PEM: d.PEM,
+			Path: d.Bundle, Before: f.Before, After: f.After, Cert: d.Cert, Key: d.Key, Chain: d.Chain, PEM: d.PEM, Alias: f.Alias,
 			Sources: f.Sources, Mode: d.Mode, Group: d.Group,
 		}})
 	}

@@ -39,8 +39,12 @@ func (f *certFiles) add(c *cobra.Command) {
 }
 
 func (f *certFiles) addUnlock(c *cobra.Command) {
-	c.Flags().StringVar(&f.passwordFile, "cert-password-file", "", "`FILE` with the password of the certificate's files, - for standard input")
+	addCertPassword(c, &f.passwordFile)
 	c.Flags().StringVar(&f.Alias, "cert-alias", "", "`NAME` of the key in a key store that has several")
+}
+
+func addCertPassword(c *cobra.Command, file *string) {
+	c.Flags().StringVar(file, "cert-password-file", "", "`FILE` with the password of the certificate's files, - for standard input")
 }
 
 // load reads the files; host, if not "", chooses among several keys.

@@ -15,8 +15,9 @@ import (
 
 type renewOptions struct {
 	renew.Options
-	stateDir string
-	json     bool
+	stateDir     string
+	passwordFile string
+	json         bool
 }
 
 func newCertRenew(p *process) *cobra.Command {
@@ -65,6 +66,7 @@ certificate-only run, as bitgate cert renew makes them.`,
 
 func (o *renewOptions) add(c *cobra.Command) {
 	c.Flags().BoolVar(&o.json, "json", false, "print events and the outcome as JSON lines")
+	addCertPassword(c, &o.passwordFile)
 	addStateDir(c, &o.stateDir)
 }
 
@@ -85,8 +87,12 @@ func runRenew(ctx context.Context, p *process, o renewOptions, do func(*renew.Re
 	if o.json {
 		log = nil
 	}
+	password := newCertPassword(p, o.passwordFile)
+	defer password.wipe()
+	r := newRenewer(p, stateDirOf(p, o.stateDir), show.Event, log)
+	r.Applier.Unlock = password.ask(ctx)
 	p.changing.Store(!o.DryRun)
-	got, err := do(newRenewer(p, stateDirOf(p, o.stateDir), show.Event, log), ctx, o.Options)
+	got, err := do(r, ctx, o.Options)
 	p.changing.Store(false)
 	if problem.KindOf(err) == problem.Locked {
 		got.Said, err = err.Error()+"; the certificate is looked at the next time", nil

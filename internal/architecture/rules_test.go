@@ -20,7 +20,7 @@ var layers = map[string][]string{
 	"nginx":              {},
 	"setup":              {"setup/redact", "tomcat", "bitbucket", "haproxy", "haproxy/live", "proxy/config", "certs"},
 	"setup/redact":       {"haproxy", "proxy/config", "tomcat"},
-	"setup/journal":      {"setup"},
+	"setup/journal":      {"setup", "certs"},
 	"setup/detect":       {"setup", "setup/journal", "tomcat", "bitbucket", "haproxy", "haproxy/live", "certs", "certs/acme", "certs/store"},
 	"setup/check":        {"proxy/config", "haproxy/live/stage", "haproxy/rehearsal", "setup", "setup/journal", "bitbucket", "tomcat", "haproxy", "haproxy/live", "certs", "certs/caa"},
 	"setup/apply":        {"setup", "setup/journal", "setup/detect", "setup/check", "bitbucket", "haproxy/live", "tomcat", "proxy/config", "certs", "certs/acme", "certs/store"},

@@ -2,13 +2,11 @@ package detect
 
 import (
 	"fmt"
-	"maps"
 	"path/filepath"
 	"strings"
 
 	"bitgate/certs"
 	"bitgate/certs/store"
-	"bitgate/internal/atomicfile"
 	"bitgate/setup"
 	"bitgate/setup/journal"
 	"bitgate/tomcat"
@@ -35,7 +33,7 @@ func (f *facts) material(a setup.Answers, p Probe) (*certs.Material, error) {
 	if !certs.IsLocked(err) {
 		return m, err
 	}
-	if made, known := f.madeBefore(a, p.StateDir); known {
+	if made, known := journal.MadeBefore(p.StateDir, f.Bundle, setup.CertPaths(a)); known {
 		return made, nil
 	}
 	// Its advice depends on whether somebody can be asked.
@@ -93,40 +91,4 @@ func (f *facts) noSource(a setup.Answers) {
 			f.Certificate.Do = "make the request first: bitgate cert request --host " + a.URL.Host()
 		}
 	}
-}
-
-// madeBefore is what the bundle holds, where a run's journal says that it was made of
-// just these files.
-func (f *facts) madeBefore(a setup.Answers, stateDir string) (*certs.Material, bool) {
-	if f.Bundle.Path == "" || f.Bundle.Absent {
-		return nil, false
-	}
-	change, found := journal.Certificate(stateDir, f.Bundle.Path, f.Bundle.Digest)
-	want := setup.CertPaths(a)
-	if found {
-		have := change.Files()
-		if want.Alias == "" || strings.EqualFold(want.Alias, have.Alias) {
-			want.Alias = have.Alias // chosen for the same host
-		}
-		found = have == want
-	}
-	if !found {
-		return nil, false
-	}
-	digests := map[string]string{}
-	for path := range change.Sources {
-		file, err := atomicfile.Read(path)
-		if err != nil || file.Absent {
-			return nil, false
-		}
-		digests[path] = file.Digest
-	}
-	if !maps.Equal(digests, change.Sources) {
-		return nil, false
-	}
-	m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: f.Bundle.Path})
-	if err != nil || m.BundleDigest() != f.Bundle.Digest {
-		return nil, false
-	}
-	return m.MadeOf(change.Sources, change.Alias), true
 }

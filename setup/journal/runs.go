@@ -349,24 +349,3 @@ func Newer(stateDir string, r *Run) (string, error) {
 	}
 	return "", nil
 }
-
-// Certificate is the change by which a kept run gave a bundle the content that has
-// this digest. What cannot be read is passed over: it only spares a question.
-func Certificate(stateDir, path, digest string) (*setup.CertificateChange, bool) {
-	all, err := ids(stateDir)
-	if err != nil {
-		return nil, false
-	}
-	for _, id := range slices.Backward(all) {
-		r, err := Load(Disk{}, stateDir, id, time.Now)
-		if err != nil {
-			continue
-		}
-		for _, ref := range r.Plan.Ordered() {
-			if c := r.Plan.At(ref).Certificate; c != nil && c.Path == path && c.After == digest {
-				return c, true
-			}
-		}
-	}
-	return nil, false
-}

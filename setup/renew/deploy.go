@@ -21,7 +21,7 @@ func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, st store.State
 	if err != nil {
 		return err
 	}
-	m, err := certs.LoadBy(certs.OpenTrusted, sourcePaths(d))
+	m, err := r.material(d)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, st store.State
 		return err
 	}
 	defer clear(bundle.Data)
-	f := setup.Found{Before: bundle.DigestOrAbsent(), After: m.BundleDigest(), Sources: m.Info().Sources, Leaf: m.LeafDigest()}
+	f := setup.Found{Before: bundle.DigestOrAbsent(), After: m.BundleDigest(), Sources: m.Info().Sources, Leaf: m.LeafDigest(), Alias: m.Info().Alias}
 	if f.Before != f.After && !d.InPlace {
 		if err := r.mayReplace(d, f.Before, m, o); err != nil {
 			return err
@@ -69,8 +69,33 @@ func (r *Renewer) sourced(d setup.Deployment, st store.State) (setup.Deployment,
 	return d, err
 }
 
-func sourcePaths(d setup.Deployment) certs.Paths {
-	return certs.Paths{Cert: d.Cert, Key: d.Key, Chain: d.Chain, PEM: d.PEM}
+// material is what the sources of d hold. Where they are under a password and have not
+// changed since the front was given them, the bundle that was made of them is as good.
+func (r *Renewer) material(d setup.Deployment) (*certs.Material, error) {
+	from := certs.Paths{Cert: d.Cert, Key: d.Key, Chain: d.Chain, PEM: d.PEM, Alias: d.Alias}
+	unlock := certs.Unlock{Host: d.URL.Host()}
+	m, err := certs.LoadWith(certs.OpenTrusted, from, unlock)
+	if !certs.IsLocked(err) {
+		return m, err
+	}
+	if d.Bundle != "" {
+		bundle, err := atomicfile.Read(d.Bundle)
+		if err != nil {
+			return nil, err
+		}
+		defer clear(bundle.Data)
+		if made, known := journal.MadeBefore(r.Applier.StateDir, bundle, from); known {
+			return made, nil
+		}
+	}
+	if unlock.Ask = r.Applier.Unlock; unlock.Ask == nil {
+		return nil, err
+	}
+	if m, err = certs.LoadWith(certs.OpenTrusted, from, unlock); certs.IsLocked(err) && !certs.Refused(err) {
+		return nil, problem.Wrap(err, "the certificate's new files are under a password that is not at hand", "nobody types it for a timer or a hook",
+			"for the timer: LoadCredential=cert-password:FILE under [Service] (systemctl edit bitgate-renew.service)")
+	}
+	return m, err
 }
 
 // ownTLS only tells where Bitbucket terminates TLS itself: it reads its key store when it

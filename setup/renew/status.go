@@ -73,7 +73,7 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 		s.rivals = certs.Rivals(root, s.Host)
 	}
 	source, _ := r.sourced(d, st) // a store that cannot be read shows in the attempts
-	if m, err := certs.LoadBy(certs.OpenTrusted, sourcePaths(source)); err == nil {
+	if m, err := r.material(source); err == nil {
 		s.New = m.LeafDigest()
 	}
 	if m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: d.Bundle}); err == nil {
