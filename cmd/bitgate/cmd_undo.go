@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -70,7 +69,10 @@ func backSession(p *process, o backOptions, plan setup.Plan) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ses.creds.user == "" {
+	switch {
+	case ses.input.BaseURLMethod == setup.Manual:
+		ses.creds.user = "" // a person sets the base URL
+	case ses.creds.user == "":
 		ses.creds.user = plan.Answers.AdminUser
 	}
 	if ses.creds.home == "" {
@@ -110,8 +112,11 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 			return err
 		}
 		show.Outlook(look)
-		if err := ses.agree(ctx, o, plan, edits, look, "undo"); err != nil {
+		if err := ses.agree(ctx, o, edits, look, "undo"); err != nil {
 			return err
+		}
+		if err := ses.passwordFor(ctx, look, plan); err != nil {
+			return told(show, setup.Result{}, err)
 		}
 	}
 	result, err := ses.applier(ctx, show.Event).Undo(ctx, run, o.force)
@@ -156,11 +161,23 @@ func runRecover(ctx context.Context, p *process, o backOptions) error {
 		return err
 	}
 	show.Outlook(look)
-	if err := ses.agree(ctx, o, plan, nil, look, "recover"); err != nil {
+	if err := ses.agree(ctx, o, nil, look, "recover"); err != nil {
 		return err
+	}
+	if err := ses.passwordFor(ctx, look, plan); err != nil {
+		return told(show, setup.Result{}, err)
 	}
 	result, err := ses.applier(ctx, show.Event).Recover(ctx, o.forward)
 	return told(show, result, err)
+}
+
+// passwordFor reads or asks for the administrator's password, where it will be needed,
+// before anything is touched: Bitbucket may be down until the files are back.
+func (ses *session) passwordFor(ctx context.Context, look apply.Outlook, plan setup.Plan) error {
+	if !look.SignIn || !ses.creds.available() {
+		return nil
+	}
+	return ses.creds.obtain(ctx, plan.Run.UpstreamBefore)
 }
 
 func told(show view.Run, result setup.Result, err error) error {
@@ -173,26 +190,22 @@ func told(show view.Run, result setup.Result, err error) error {
 }
 
 // agree shows which foreign edits go with the run, and asks for consent.
-func (ses *session) agree(ctx context.Context, o backOptions, plan setup.Plan, edits []setup.FileDiff, look apply.Outlook, word string) error {
+func (ses *session) agree(ctx context.Context, o backOptions, edits []setup.FileDiff, look apply.Outlook, word string) error {
 	if o.yes {
 		return nil
 	}
 	if !ses.p.terminal() {
 		return usage("missing: --yes", "without a terminal nobody can be asked for consent")
 	}
-	url := slices.ContainsFunc(plan.Ordered(), func(r setup.Ref) bool {
-		c := plan.At(r)
-		return c.BaseURL != nil && c.BaseURL.Method != setup.Manual
-	})
 	if len(edits) > 0 {
 		out(ses.p.Out, "\n%s", ses.p.style().Bold("This was changed since. It goes too; a copy stays in the run's folder:"))
 	}
 	for _, e := range edits {
 		ses.p.text().Diff(e.Unified)
 	}
-	if url && !ses.creds.available() {
+	if look.SignIn && !ses.creds.available() && ses.input.BaseURLMethod != setup.Manual {
 		fmt.Fprintln(ses.p.Out)
-		printError(*ses.p, problem.New("the base URL cannot be set back without an administrator's login", "",
+		printError(*ses.p, problem.New("the base URL cannot be set without an administrator's login but by hand", "",
 			"give --admin-user and --admin-password-file"))
 	}
 	what, stand := "take run "+look.Run+" back", "The run stands until then"

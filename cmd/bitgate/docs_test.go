@@ -103,6 +103,7 @@ var jsonShapes = []struct {
 		"run": "id", "started": "when", "state": "as in `result`", "url": "public URL", "back": "true: it is taken back, false: it is finished",
 		"changes": "of the whole run", "done": "of these, carried out and not taken back yet", "begun": "of these, begun only: nobody knows",
 		"will": "what will be done", "notice": "what that cuts", "can-go-on": "`recover --forward` is possible instead",
+		"sign-in": "an administrator's login is needed",
 	}},
 	{"result", "`apply`, `undo`, `recover`", struct {
 		setup.Result

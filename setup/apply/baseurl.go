@@ -111,8 +111,11 @@ func (a *Applier) restoreBaseURL(ctx context.Context, r *journal.Run, p journal.
 	if err != nil {
 		return err
 	}
-	if c.Method == setup.Manual || a.Login == nil {
-		return a.restoreByHand(ctx, base, p, c)
+	if urlIsBack(ctx, base, p, c) {
+		return nil
+	}
+	if a.byHand(c) {
+		return a.restoreByHand(base, p, c)
 	}
 	ctx, done := a.limited(ctx)
 	defer done()
@@ -133,12 +136,26 @@ func (a *Applier) restoreBaseURL(ctx context.Context, r *journal.Run, p journal.
 	return a.setURLs(ctx, s, p.OldURL, p.OldSSH)
 }
 
-func (a *Applier) restoreByHand(ctx context.Context, base string, p journal.Progress, c *setup.BaseURLChange) error {
-	if client, err := bitbucket.NewClient(base, bitbucket.Options{OwnTLS: true}); err == nil && c.SSHNew == "" {
-		if got, err := client.PublicBaseURL(ctx); err == nil && got == p.OldURL {
-			return nil
-		}
+// byHand: a person sets the base URL back. A manual run can do with a login where
+// nobody can be asked.
+func (a *Applier) byHand(c *setup.BaseURLChange) bool {
+	return a.Login == nil || c.Method == setup.Manual && a.Ask != nil
+}
+
+// urlIsBack looks without a login. The SSH base URL cannot be read so.
+func urlIsBack(ctx context.Context, base string, p journal.Progress, c *setup.BaseURLChange) bool {
+	if c.SSHNew != "" {
+		return false
 	}
+	client, err := bitbucket.NewClient(base, bitbucket.Options{OwnTLS: true})
+	if err != nil {
+		return false
+	}
+	got, err := client.PublicBaseURL(ctx)
+	return err == nil && got == p.OldURL
+}
+
+func (a *Applier) restoreByHand(base string, p journal.Progress, c *setup.BaseURLChange) error {
 	page := adminPage(c.New, base)
 	if a.Ask != nil && a.Ask("Open "+page+" as an administrator", "set Base URL back to "+p.OldURL+", save, then say done.",
 		[]setup.Decision{setup.DecideDone, setup.DecideBack}) == setup.DecideDone {

@@ -24,6 +24,7 @@ type Outlook struct {
 	Will    []string       `json:"will"`            // what will be done
 	Notice  []string       `json:"notice,omitempty"`
 	CanGoOn bool           `json:"can-go-on,omitempty"` // --forward is possible instead
+	SignIn  bool           `json:"sign-in,omitempty"`   // it needs an administrator's login
 }
 
 // Foresee is the outlook of taking run id ("" = the last that stands) back, or of
@@ -49,6 +50,7 @@ func Foresee(stateDir, id string, forward bool) (Outlook, error) {
 		}
 	}
 	say := func(text string, c setup.Change) {
+		o.SignIn = o.SignIn || c.BaseURL != nil && c.BaseURL.Method != setup.Manual && text != ""
 		if text == "" || slices.Contains(o.Will, text) {
 			return
 		}

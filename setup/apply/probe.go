@@ -74,8 +74,12 @@ func (a *Applier) answering(ctx context.Context, p setup.Plan) (string, error) {
 	if state.Runs() {
 		return base, nil
 	}
+	return "", notRunning(base, state, detail, p)
+}
+
+func notRunning(base string, state bitbucket.State, detail string, p setup.Plan) error {
 	if base == "" {
 		base = p.Run.UpstreamBefore
 	}
-	return "", problem.New(fmt.Sprintf("Bitbucket at %s is %s (%s)", base, state, detail), "its base URL is changed through Bitbucket itself", "start it, or wait until it runs")
+	return problem.New(fmt.Sprintf("Bitbucket at %s is %s (%s)", base, state, detail), "its base URL is changed through Bitbucket itself", "start it, or wait until it runs")
 }

@@ -21,6 +21,9 @@ func (a *Applier) Undo(ctx context.Context, id string, force bool) (setup.Result
 		if err := r.ForeignEdits(); err != nil && !force {
 			return setup.Result{Run: r.ID, State: setup.RunCommitted}, err
 		}
+		if err := a.readyBack(ctx, r); err != nil {
+			return setup.Result{Run: r.ID, State: r.State()}, err
+		}
 		if err := r.Open(); err != nil {
 			return setup.Result{}, err
 		}
@@ -83,6 +86,11 @@ func (a *Applier) Recover(ctx context.Context, forward bool) (setup.Result, erro
 		r, err := journal.Load(a.disk(), a.StateDir, id, a.now)
 		if err != nil {
 			return setup.Result{}, err
+		}
+		if !forward || r.GoingBack() {
+			if err := a.readyBack(ctx, r); err != nil {
+				return setup.Result{Run: id, State: r.State()}, err
+			}
 		}
 		if err := r.Open(); err != nil {
 			return setup.Result{}, err

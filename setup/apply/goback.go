@@ -1,0 +1,71 @@
+package apply
+
+import (
+	"context"
+
+	"bitgate/bitbucket"
+	"bitgate/internal/problem"
+	"bitgate/setup"
+	"bitgate/setup/journal"
+)
+
+// readyBack refuses to take r back where its base URL could not be set back, before
+// anything is touched. Kinds: Usage (nobody can sign in), Credentials, Failed.
+func (a *Applier) readyBack(ctx context.Context, r *journal.Run) error {
+	progress := r.Progress()
+	for i, ref := range r.Plan.Ordered() {
+		if c := r.Plan.At(ref); setsURLBack(c, progress[i]) {
+			err := a.ableBack(ctx, r, c, progress[i])
+			if ctx.Err() != nil {
+				break
+			}
+			if err != nil {
+				return problem.Wrap(err, "nothing was taken back, for the base URL could not be set back to "+progress[i].OldURL,
+					"files and front would be as before the run, and Bitbucket's links not", "").WithKind(problem.KindOf(err))
+			}
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return problem.Wrap(err, "cancelled; nothing was taken back", "", "").WithKind(problem.Cancelled)
+	}
+	return nil
+}
+
+// setsURLBack: a base URL that was never known was never changed by us.
+func setsURLBack(c setup.Change, p journal.Progress) bool {
+	return c.BaseURL != nil && p.Begun && !p.Undone && p.OldURL != ""
+}
+
+func (a *Applier) ableBack(ctx context.Context, r *journal.Run, c setup.Change, p journal.Progress) error {
+	base, state, detail := a.probe(ctx, r.Plan.Back())
+	switch {
+	case state.Runs() && urlIsBack(ctx, base, p, c.BaseURL):
+		return nil
+	case a.byHand(c.BaseURL) && a.Ask == nil:
+		do := "give --admin-user and --admin-password-file, or run it on a terminal with --base-url-method manual"
+		if c.BaseURL.SSHNew == "" {
+			do += ", or set the base URL back first, on " + adminPage(c.BaseURL.New, r.Plan.Run.UpstreamBefore)
+		}
+		return problem.New("it needs an administrator's login", "it is changed through Bitbucket itself", do).WithKind(problem.Usage)
+	case !state.Runs() && (state == bitbucket.Maintenance || !changesBitbucket(r)):
+		return notRunning(base, state, detail, r.Plan)
+	case !state.Runs() || a.byHand(c.BaseURL):
+		return nil // it may be down because of the run: the files go first then
+	}
+	talk, done := a.limited(ctx)
+	defer done()
+	_, err := a.Login(talk, base)
+	return err
+}
+
+// changesBitbucket: r began to change Bitbucket's files or to restart it.
+func changesBitbucket(r *journal.Run) bool {
+	progress := r.Progress()
+	for i, ref := range r.Plan.Ordered() {
+		c := r.Plan.At(ref)
+		if progress[i].Begun && !progress[i].Undone && (c.Phase == setup.PhaseUpstreamFiles || c.RestartsBitbucket()) {
+			return true
+		}
+	}
+	return false
+}
