@@ -27,7 +27,8 @@ func newUndo(p *process) *cobra.Command {
 		Short: "Take a run back (default: the last)",
 		Long: `Puts every file of a run back as it was, byte for byte with owner and mode, sets
 the base URL back and restarts what the run restarted. It refuses over edits made
-since, unless --force is given; those are kept in the run's folder.`,
+since, unless --force is given; those are kept in the run's folder. Without a login
+that the base URL needs nothing is taken back.`,
 		Args: args(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			run := ""

@@ -283,7 +283,8 @@ func TestUndoByForce(t *testing.T) {
 	}
 }
 
-// TestManualRestart: a person restarts, and says so.
+// TestManualRestart: a person restarts, and says so. To take that back the password is
+// asked for first, or a person sets the base URL back, too.
 func TestManualRestart(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
@@ -303,6 +304,26 @@ func TestManualRestart(t *testing.T) {
 	}
 	if got := m.BaseURL(); got != "https://localhost:"+strconv.Itoa(m.port) {
 		t.Errorf("base URL %s", got)
+	}
+	s = openScreen(t, m.env, "undo", "--yes")
+	s.wait("Password of admin")
+	s.send("\n")
+	s.wait("cancelled")
+	if code := s.code(); code != 130 || !exists(filepath.Join(m.dir, "proxy.yaml")) {
+		t.Errorf("exit code %d\n%s", code, s.text())
+	}
+	s = openScreen(t, m.env, "undo", "--yes", "--base-url-method", "manual")
+	s.wait("set Base URL back to " + m.Upstream())
+	m.SetField("baseURL", m.Upstream())
+	s.send("done\n")
+	s.wait("Restart Bitbucket now")
+	if err := m.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	s.send("done\n")
+	s.wait("was taken back")
+	if code := s.code(); code != 0 || strings.Contains(s.text(), "Password of") || exists(filepath.Join(m.dir, "proxy.yaml")) {
+		t.Errorf("exit code %d\n%s", code, s.text())
 	}
 }
 
