@@ -10,7 +10,7 @@ import (
 )
 
 // readyBack refuses to take r back where its base URL could not be set back, before
-// anything is touched. Kinds: Usage (nobody can sign in), Credentials, Failed.
+// anything is touched. Kinds: Usage (nobody can sign in), Credentials, Failed, Cancelled.
 func (a *Applier) readyBack(ctx context.Context, r *journal.Run) error {
 	progress := r.Progress()
 	for i, ref := range r.Plan.Ordered() {

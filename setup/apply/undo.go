@@ -22,7 +22,7 @@ func (a *Applier) Undo(ctx context.Context, id string, force bool) (setup.Result
 			return setup.Result{Run: r.ID, State: setup.RunCommitted}, err
 		}
 		if err := a.readyBack(ctx, r); err != nil {
-			return setup.Result{Run: r.ID, State: r.State()}, err
+			return setup.Result{}, err
 		}
 		if err := r.Open(); err != nil {
 			return setup.Result{}, err
@@ -89,7 +89,7 @@ func (a *Applier) Recover(ctx context.Context, forward bool) (setup.Result, erro
 		}
 		if !forward || r.GoingBack() {
 			if err := a.readyBack(ctx, r); err != nil {
-				return setup.Result{Run: id, State: r.State()}, err
+				return setup.Result{}, err
 			}
 		}
 		if err := r.Open(); err != nil {
