@@ -32,15 +32,10 @@ const (
 func (m *Material) FetchChain(ctx context.Context, private bool) ([]*x509.Certificate, error) {
 	var added []*x509.Certificate
 	for range maxUp {
-		last := m.leaf
-		if n := len(m.intermediates); n > 0 {
-			last = m.intermediates[n-1]
-		}
-		known := slices.ContainsFunc(m.roots, func(root *x509.Certificate) bool { return issued(root, last) })
-		if selfSigned(last) || known || m.acceptedHere(m.intermediates) || len(last.IssuingCertificateURL) == 0 {
+		if m.MissingAt() == "" {
 			return added, nil
 		}
-		issuer, err := fetchIssuer(ctx, last, private)
+		issuer, err := fetchIssuer(ctx, m.last(), private)
 		if err != nil {
 			return added, err
 		}
@@ -51,6 +46,25 @@ func (m *Material) FetchChain(ctx context.Context, private bool) ([]*x509.Certif
 		m.intermediates, added = append(m.intermediates, issuer), append(added, issuer)
 	}
 	return added, nil
+}
+
+// MissingAt is where the certificate above the last of the chain lies, "" where none is
+// missing or the last one does not say.
+func (m *Material) MissingAt() string {
+	last := m.last()
+	known := slices.ContainsFunc(m.roots, func(root *x509.Certificate) bool { return issued(root, last) })
+	if len(last.IssuingCertificateURL) == 0 || selfSigned(last) || known || m.acceptedHere(m.intermediates) {
+		return ""
+	}
+	return last.IssuingCertificateURL[0]
+}
+
+// last of the chain, the leaf where it is alone.
+func (m *Material) last() *x509.Certificate {
+	if n := len(m.intermediates); n > 0 {
+		return m.intermediates[n-1]
+	}
+	return m.leaf
 }
 
 // fetchIssuer gets the certificate that signed c.
@@ -115,7 +129,7 @@ func refusePrivate(address string, private bool) error {
 	ip := at.Addr().Unmap()
 	if !private && (!ip.IsGlobalUnicast() || ip.IsPrivate()) {
 		return problem.New(ip.String()+" is an address of this machine or of a private network",
-			"a certificate from elsewhere could have it ask anything there", "for a company's own authority: --fetch-chain=private")
+			"a certificate from elsewhere could have it ask anything there", "for a company's own authority allow your own network (--fetch-chain=private)")
 	}
 	return nil
 }

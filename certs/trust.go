@@ -37,10 +37,7 @@ func (m *Material) checkTrust(now time.Time, roots *x509.CertPool) []problem.Fin
 			"see that it is installed where people browse and clone; Bitbucket's own Java must know it too",
 		)}
 	}
-	last := m.leaf
-	if n := len(m.intermediates); n > 0 {
-		last = m.intermediates[n-1]
-	}
+	last := m.last()
 	var unknown x509.UnknownAuthorityError
 	if !errors.As(err, &unknown) || len(m.roots) > 0 {
 		return []problem.Finding{warning("the chain does not hold: "+err.Error(), "clients may refuse the certificate", "get the current chain from the authority")}

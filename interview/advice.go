@@ -22,6 +22,8 @@ func Advice(q Question, f setup.Facts, candidate setup.Answers) []problem.Findin
 		return []problem.Finding{baseURLAdvice(f, candidate), linksAdvice(f, candidate)}
 	case "cert":
 		return certificateAdvice(f, candidate)
+	case FetchChainID:
+		return []problem.Finding{{Level: problem.Warn, Found: "an intermediate certificate is missing; the authority has it at " + f.Certificate.Missing}}
 	case "local-only":
 		return connectorAdvice(f, candidate)
 	case "front":

@@ -12,6 +12,7 @@ import (
 const (
 	PasswordID     = "admin-password"
 	CertPasswordID = "cert-password"
+	FetchChainID   = "chain-consent" // not the flag of cert import
 	StepReview     = "review"
 )
 
@@ -47,6 +48,8 @@ type Machine struct {
 	SignsIn bool
 	// Unlocks: a password of the certificate's files can be tried.
 	Unlocks bool
+	// Fetches: intermediate certificates can be fetched.
+	Fetches bool
 	// Dir is where relative paths start, "" to leave them as they are.
 	Dir string
 }
@@ -276,6 +279,21 @@ func secret(id string) bool { return id == PasswordID || id == CertPasswordID }
 
 // Unlocked takes note that the certificate's files were opened.
 func (iv *Interview) Unlocked() { iv.done[CertPasswordID] = true }
+
+// Fetched takes the file with the intermediate certificates that were fetched, "" where
+// none was missing.
+func (iv *Interview) Fetched(chain string) {
+	iv.done[FetchChainID] = true
+	if chain == "" {
+		return
+	}
+	if iv.Input.PEM != "" { // which goes without a chain beside it
+		iv.Input.Cert, iv.Input.PEM, iv.inputSources["cert"] = iv.Input.PEM, "", iv.inputSources["pem"]
+		delete(iv.inputSources, "pem")
+	}
+	iv.Input.Chain, iv.inputSources["chain"] = chain, setup.Source{From: setup.Asked}
+	iv.resolve()
+}
 
 // SignIn takes note of the administrator whom Bitbucket let in.
 func (iv *Interview) SignIn(user string) { iv.SignedIn, iv.done[PasswordID] = user, true }

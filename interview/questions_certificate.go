@@ -2,6 +2,7 @@ package interview
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"bitgate/internal/problem"
@@ -158,6 +159,27 @@ func certificateQuestions() []Question {
 				return oneLine(text)
 			},
 		}, func(a *setup.Answers) *string { return &a.Key }),
+		{
+			ID: FetchChainID, Virtual: true, Step: setup.StepHAProxy, Title: "Fetch the missing intermediate certificate?", Kind: Choice,
+			Why: "Git and Java clients refuse a certificate whose intermediate certificates are missing. Its authority says in it where they are; what did not sign it is not taken.",
+			Options: []Option{
+				{"no", "No"},
+				{FetchPublic, "Yes, from that address"},
+				{FetchPrivate, "Yes, also where that is a machine of your own network"},
+			},
+			Asked: "when the certificate lacks its intermediate and says where it is",
+			Get:   func(setup.Answers) string { return "" }, Set: func(*setup.Answers, string) error { return nil },
+			show: func(setup.Facts, setup.Answers) string { return "no" },
+			when: func(iv *Interview) bool {
+				return iv.machine.Fetches && iv.Facts.Certificate.Missing != "" && iv.certificateSeen() && iv.Answers.Chain == "" && iv.Answers.CertSource != setup.SourceRequest
+			},
+			refuse: func(_ *Interview, text string) error {
+				if text != "" && text != "no" && !Fetches(text) {
+					return fmt.Errorf("%q is not one of no, %s, %s", text, FetchPublic, FetchPrivate)
+				}
+				return nil
+			},
+		},
 		pathField(Question{
 			ID: "chain", Step: setup.StepHAProxy, Title: "Chain file", Example: "empty when the certificate file has the chain",
 			Why:   "Git and Java clients refuse a certificate whose intermediate certificates are missing, even where browsers do not.",
@@ -174,6 +196,15 @@ func certificateQuestions() []Question {
 		}, func(a *setup.Answers) *string { return &a.PEM }),
 	}
 }
+
+// Words of the consent to fetch intermediate certificates.
+const (
+	FetchPublic  = "public"
+	FetchPrivate = "private"
+)
+
+// Fetches reports whether an answer is that consent.
+func Fetches(text string) bool { return text == FetchPublic || text == FetchPrivate }
 
 // certificateSeen reports whether what is known is about the certificate that is named.
 func (iv *Interview) certificateSeen() bool {

@@ -58,7 +58,7 @@ var samples = map[string]struct{ good, bad string }{
 	"node": {"a=10.0.0.1:7990, b=[2001:db8::1]:7990", "a=10.0.0.1:7990, a=10.0.0.2:7990"}, "partial-service": {"yes", "perhaps"},
 	"maxconn": {"50", "none"}, "reload": {"never", "a\nb"}, "cert": {"/c.pem", "/a\nb"}, "key": {"/k.pem", "/a\nb"}, "chain": {"/i.pem", "/a\nb"},
 	"cert-source": {"bitbucket", "heaven"}, "own-tls": {"keep", "perhaps"},
-	CertPasswordID: {"", ""}, "cert-password-file": {"/run/secret", "/a\nb"}, "cert-alias": {"tomcat", "a\nb"},
+	FetchChainID: {"", ""}, CertPasswordID: {"", ""}, "cert-password-file": {"/run/secret", "/a\nb"}, "cert-alias": {"tomcat", "a\nb"},
 	"pem": {"/all.pem", "/a\nb"}, "ca-file": {"/ca.pem", "/a\nb"}, "ssh": {"yes", "perhaps"}, "ssh-listen": {":7998", "7998"},
 	"trusted-proxy": {"10.0.0.0/8, 2001:db8::1", "0.0.0.0/0"}, "proxy-protocol": {"yes", "perhaps"}, "keep-alive": {"1m15s", "soon"},
 	"redirect-host": {"stash.example.com, git", "git:8443"}, "serve-host": {"code.example.com", "a_b"}, "allow": {"/admin=10.0.0.0/8, /=10.0.0.1", "/a%64min=10.0.0.0/8"},

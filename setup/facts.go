@@ -155,6 +155,7 @@ type Certificate struct {
 	Leaf     string // SHA-256 of the certificate alone
 	Store    string // path of the bundle, where it was issued on our order
 	InPlace  string // path of a --pem that can be used as it is
+	Missing  string // address at which the authority has the intermediate that is missing, "" for none
 	Names    []string
 	Subject  string
 	NotAfter string // RFC 3339 date
@@ -260,7 +261,7 @@ func (f Facts) KeyOf(cert string) string {
 func (f Facts) WithKey(a Answers) (Answers, bool) {
 	key := f.KeyOf(a.Cert)
 	switch {
-	case a.Cert == "" || a.PEM != "" || a.Key != "" || key == "":
+	case a.Cert == "" || a.PEM != "" || a.Key != "" || key == "", key == a.Cert && a.Chain != "":
 		return a, false
 	case key == a.Cert:
 		a.PEM, a.Cert = a.Cert, ""

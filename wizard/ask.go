@@ -20,6 +20,7 @@ type askScreen struct {
 	invalid   string // why the last Enter was refused
 	signingIn bool
 	unlocking bool
+	fetching  bool // of intermediate certificates
 	judging   bool // Enter was pressed; the answer is being looked at
 	preview   interview.Preview
 	advice    []problem.Finding
@@ -78,7 +79,7 @@ func (s *askScreen) refreshPreview() {
 }
 
 func (s *askScreen) key(msg tea.KeyMsg) tea.Cmd {
-	if s.signingIn || s.unlocking || s.judging {
+	if s.signingIn || s.unlocking || s.fetching || s.judging {
 		return nil
 	}
 	switch msg.String() {
@@ -132,6 +133,10 @@ func (s *askScreen) submit() tea.Cmd {
 		return s.signIn(text)
 	case interview.CertPasswordID:
 		return s.unlock(text)
+	case interview.FetchChainID:
+		if interview.Fetches(text) {
+			return s.fetchChain(text)
+		}
 	}
 	if err := s.iv.Answer(s.q, text); err != nil {
 		s.invalid = err.Error()

@@ -24,7 +24,8 @@ func (s *askScreen) checkLines(w int) []string {
 	var all []problem.Finding
 	for _, q := range interview.Questions() {
 		c, ok := s.checks[q.ID]
-		here, other := q.ID == s.q.ID, q.Step != s.q.Step
+		// What was fetched is told on the next screen, whatever it is about.
+		here, other := q.ID == s.q.ID, q.Step != s.q.Step && q.ID != interview.FetchChainID
 		switch {
 		case !ok || here && (s.unusable || c.about != s.currentText() || s.invalid != "" || s.judging) || !here && c.about != subject(q, s.iv.Answers):
 		case c.running && !other:

@@ -140,7 +140,9 @@ func (s *askScreen) questionLines(w int) []string {
 		lines = append(lines, s.spinner()+"signing in as "+s.iv.Answers.AdminUser)
 	case s.unlocking:
 		lines = append(lines, s.spinner()+"opening "+s.iv.Answers.Cert+s.iv.Answers.PEM)
-	case s.judging && q.ScreenKind() == interview.Password:
+	case s.fetching:
+		lines = append(lines, s.spinner()+"fetching "+s.iv.Facts.Certificate.Missing)
+	case s.judging && (q.ScreenKind() == interview.Password || q.ID == interview.FetchChainID):
 		lines = append(lines, s.spinner()+"looking at "+s.iv.Answers.Cert+s.iv.Answers.PEM)
 	case s.judging:
 		lines = append(lines, s.spinner()+"looking at "+s.field.text)

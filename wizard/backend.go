@@ -42,6 +42,11 @@ type Backend struct {
 	// error; the backend keeps what fits until the run has ended, and the wizard
 	// overwrites password when Unlock returns.
 	Unlock func(ctx context.Context, a setup.Answers, password []byte) error
+	// FetchChain fetches the missing intermediate certificates from where the
+	// certificate says they are, also from addresses of private networks where
+	// private allows it. It returns the file that has them now, "" where none was
+	// missing after all, and says what they are.
+	FetchChain func(ctx context.Context, a setup.Answers, private bool) (chain, said string, err error)
 	// Apply carries the plan out. When ctx ends it takes back what was done.
 	Apply func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error)
 	// Verify checks from outside, after apply.
@@ -144,5 +149,5 @@ type Outcome struct {
 
 // interviewWith is the interview of one session at b.
 func interviewWith(b Backend, input setup.Answers, src setup.Sources, o Options) *interview.Interview {
-	return interview.New(interview.Machine{Resolve: b.Resolve, Build: b.Build, Diffs: b.Diffs, SignsIn: b.Login != nil, Unlocks: b.Unlock != nil, Dir: o.Dir}, input, src, o.Resumed.Answered)
+	return interview.New(interview.Machine{Resolve: b.Resolve, Build: b.Build, Diffs: b.Diffs, SignsIn: b.Login != nil, Unlocks: b.Unlock != nil, Fetches: b.FetchChain != nil, Dir: o.Dir}, input, src, o.Resumed.Answered)
 }

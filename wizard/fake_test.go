@@ -24,6 +24,8 @@ type machine struct {
 	password string
 	keyStore string // the password of the certificate's file, which then holds two keys; "" for PEM
 	unlocked bool
+	missing  string            // where the certificate's intermediate lies, "" where none is missing
+	noFetch  error             // of FetchChain
 	wrong    error             // of CheckPlan's findings
 	proof    []problem.Finding // more of them
 	checking string
@@ -69,6 +71,13 @@ func (m *machine) backend() Backend {
 					f.Certificate.Aliases = []setup.CertificateAlias{{Alias: "old", Names: []string{"git.example.com"}, NotAfter: "2027-01-01"}, {Alias: "tomcat"}}
 				}
 			}
+			if m.missing != "" && input.Cert != "" {
+				f.Scope = &setup.Scope{Cert: setup.CertPaths(input)}
+				f.Certificate.Given, f.Certificate.WithKey = true, true
+				if input.Chain == "" {
+					f.Certificate.Missing = m.missing
+				}
+			}
 			return f, ctx.Err()
 		},
 		Resolve: fakeResolve, Build: fakeBuild, Diffs: fakeDiffs,
@@ -100,6 +109,10 @@ func (m *machine) backend() Backend {
 				return problem.New("/c.pfx: the password does not open the PKCS#12 key store", "", "try again")
 			}
 			return nil
+		},
+		FetchChain: func(context.Context, setup.Answers, bool) (chain, said string, err error) {
+			chain = "/var/lib/bitgate/certificates/names/git.example.com/chain.pem"
+			return chain, "fetched CN=Inner into " + chain, m.noFetch
 		},
 		Apply:      m.apply,
 		Verify:     m.verify,

@@ -75,6 +75,12 @@ var screens = []struct {
 	}},
 	{"cert", func(p *pump) { toCertificate(p) }},
 	{"key-cert-mismatch", func(p *pump) { toCertificate(p).enterText("/etc/ssl/other.pem") }},
+	{"fetch-chain", func(p *pump) { toFetchChain(p) }},
+	{"fetch-chain-done", func(p *pump) { toFetchChain(p).choose("public") }},
+	{"fetch-chain-failed", func(p *pump) {
+		p.machine.noFetch = problem.New("the intermediate certificate could not be fetched from "+aia, "", "get it from the authority by hand, and name it with --chain")
+		toFetchChain(p).choose("public")
+	}},
 	{"ssh", func(p *pump) { toCertificate(p).enterText("/etc/ssl/git.pem").enterText("") }},
 	{"ssh-listen", func(p *pump) {
 		toCertificate(p).enterText("/etc/ssl/git.pem").enterText("").choose("yes")
@@ -130,6 +136,14 @@ var screens = []struct {
 
 func toCertificate(p *pump) *pump {
 	return toCertificateFrom(p, "cert")
+}
+
+const aia = "http://ca.example.com/inner.cer"
+
+// toFetchChain names a certificate without its intermediate.
+func toFetchChain(p *pump) *pump {
+	p.machine.missing = aia
+	return toCertificate(p).enterText("/etc/ssl/git.pem").at("chain-consent")
 }
 
 // toCertificateFrom answers what comes before the question id.

@@ -113,6 +113,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case loginMsg:
 		return m, m.ask.loggedIn(msg, m.page == pageAsk)
+	case fetchedMsg:
+		return m, m.ask.fetched(msg, m.page == pageAsk)
 	case unlockMsg:
 		return m, m.ask.unlocked(msg, m.page == pageAsk)
 	case provenMsg:
@@ -243,7 +245,7 @@ func (m *model) quit() tea.Cmd {
 
 // busy reports whether something the person waits for is under way.
 func (m *model) busy() bool {
-	if m.looking || m.ask.signingIn || m.ask.unlocking || m.ask.judging || m.review.proving || m.run.active {
+	if m.looking || m.ask.signingIn || m.ask.unlocking || m.ask.fetching || m.ask.judging || m.review.proving || m.run.active {
 		return true
 	}
 	for _, c := range m.checks {

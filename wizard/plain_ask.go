@@ -38,6 +38,12 @@ func (p *prompter) ask(q interview.Question) error {
 		if err != nil {
 			return err
 		}
+		if q.ID == interview.FetchChainID && interview.Fetches(text) {
+			if fetched, err := p.fetchChain(text); fetched || err != nil {
+				return err
+			}
+			continue
+		}
 		if err := p.iv.Answer(q, text); err != nil {
 			p.say("x   " + err.Error())
 			continue

@@ -84,6 +84,15 @@ var runs = map[string]struct {
 		},
 		want: func(a setup.Answers) bool { return a.Cert == "/c.pfx" && a.Key == "" && a.CertAlias == "tomcat" },
 	},
+	"an intermediate is missing": {
+		machine: func(m *machine) { m.missing = "http://ca.example.com/inner.cer" },
+		typed: map[string]string{
+			"url": "git.example.com", "admin-user": "admin", interview.PasswordID: "correct horse", "cert": "/c.pem", interview.FetchChainID: interview.FetchPublic,
+		},
+		want: func(a setup.Answers) bool {
+			return a.Cert == "/c.pem" && a.Chain == "/var/lib/bitgate/certificates/names/git.example.com/chain.pem"
+		},
+	},
 	"ordered": {
 		machine: func(m *machine) {
 			m.facts.Authority = setup.Authority{Asked: true, Terms: "https://ca.example.com/terms", Bound: true}

@@ -5,6 +5,7 @@
 //	             keys/ID.pem         keys whose certificate is still to come
 //	             names/HOST/N.pem    the last generations of HOST's bundle, N counting up
 //	             names/HOST/bundle.pem   the one in force, where it was imported (see Install)
+//	             names/HOST/chain.pem    intermediate certificates that were fetched
 //	             names/HOST/state.json
 //
 // Files are 0600 under 0700 and replaced whole. A folder that others can write to is

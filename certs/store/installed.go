@@ -17,6 +17,16 @@ func (s Store) Install(host string, bundle []byte) (path string, err error) {
 	return s.path("names", name, installed), s.write(bundle, "names", name, installed)
 }
 
+// KeepChain keeps intermediate certificates that were fetched for host, and returns
+// where setup is to find them (--chain).
+func (s Store) KeepChain(host string, pem []byte) (path string, err error) {
+	name, err := fileName(host)
+	if err != nil {
+		return "", err
+	}
+	return s.path("names", name, "chain.pem"), s.write(pem, "names", name, "chain.pem")
+}
+
 // Installed is where the bundle of host lies that is in force, "" where there is none.
 func (s Store) Installed(host string) (string, error) {
 	name, err := fileName(host)

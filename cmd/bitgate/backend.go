@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"bitgate/bitbucket"
 	"bitgate/certs"
+	"bitgate/certs/store"
 	"bitgate/cmd/bitgate/view"
 	"bitgate/internal/child"
 	"bitgate/internal/problem"
@@ -48,7 +50,7 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 			return what
 		},
 		Login:  ses.login,
-		Unlock: ses.unlock,
+		Unlock: ses.unlock, FetchChain: ses.fetchChain,
 		Apply: func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error) {
 			a := ses.applier(ctx, notify)
 			a.Ask = ask
@@ -125,6 +127,26 @@ func (ses *session) unlock(ctx context.Context, a setup.Answers, password []byte
 		return err
 	}
 	return nil // what else is wrong, the look at the machine says
+}
+
+// fetchChain fetches what the certificate lacks, and keeps it where a renewal finds it.
+func (ses *session) fetchChain(ctx context.Context, a setup.Answers, private bool) (chain, said string, err error) {
+	m, err := certs.LoadWith(certs.OpenTrusted, setup.CertPaths(a), certs.Unlock{Ask: ses.creds.cert.ask(ctx), Host: a.URL.Host()})
+	if err != nil {
+		return "", "", err
+	}
+	added, err := m.FetchChain(ctx, private)
+	if err != nil || len(added) == 0 {
+		return "", "none was missing: a root that signs the certificate itself lies there", err
+	}
+	var text []byte
+	var names []string
+	for _, c := range added {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+		names = append(names, c.Subject.String())
+	}
+	chain, err = store.Store{StateDir: ses.probe.StateDir}.KeepChain(a.URL.Host(), text)
+	return chain, "fetched " + strings.Join(names, "; ") + " into " + chain, err
 }
 
 // savePlan writes the plan into the current directory under a name of its own.

@@ -171,6 +171,7 @@ func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, p Probe) *ce
 			f.Certificate.Hook = hook
 		}
 	}
+	f.Certificate.Missing = m.MissingAt()
 	f.Certificate.NotAfter = info.NotAfter.UTC().Format(time.RFC3339)
 	if a.PEM != "" && where.Front != setup.FrontTomcat && info.Sources[a.PEM] == m.BundleDigest() && a.PEM != f.Imported && f.stays(a.PEM, where) {
 		f.Certificate.InPlace = a.PEM // already exactly what HAProxy wants
