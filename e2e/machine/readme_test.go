@@ -76,6 +76,7 @@ func (s site) readme(files string) {
 		{"sudo bitgate plan --url https://git.example.com --cert fullchain.pem --key privkey.pem", "", "https://git.example.com"},
 		{"sudo bitgate apply --answers answers.yaml --yes", "", "Back:"},
 		{"sudo bitgate verify", "", "x   Base URL:"}, // these answers leave it as it is, and verify sees that
+		{"sudo bitgate report", "", "Written: "},
 		{"sudo bitgate history", "", "committed"},
 		{"sudo bitgate apply --answers /var/lib/bitgate/answers.yaml --yes", "", "Nothing to do"},
 		{"sudo bitgate undo", "echo undo | ", "taken back"},

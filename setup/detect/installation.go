@@ -43,12 +43,16 @@ func (f *facts) findProgram(p Probe) error {
 	return nil
 }
 
-// installable reads both programs; why not is said of what is no bitgate, of what leads
-// to a file of somebody else, and of a place that cannot be written to.
+// installable reads both programs; why not is said of a program that somebody else can
+// change, of what is no bitgate, of what leads to a file of somebody else, and of a place
+// that cannot be written to.
 func (f *facts) installable(path string, in *setup.Installation) (why string, err error) {
+	if err := trusted.Check("the program", in.From); err != nil {
+		return err.Error(), nil //nolint:nilerr // said of the program, which then stays where it is
+	}
 	own, err := atomicfile.ReadProgram(in.From)
 	if err != nil {
-		return err.Error(), nil //nolint:nilerr // said of the program, which then stays where it is
+		return err.Error(), nil //nolint:nilerr // as above
 	}
 	if own.Absent {
 		return "that is no longer there", nil

@@ -34,6 +34,11 @@ func TestInstallation(t *testing.T) {
 		"its folder is open to all": {
 			func(path string) error { return os.Chmod(filepath.Dir(path), fs.ModePerm) }, "can be changed",
 		},
+		"anybody can change the program": {
+			func(path string) error {
+				return os.Chmod(filepath.Join(strings.TrimSuffix(path, setup.InstalledPath), "tmp", "bitgate"), fs.ModePerm)
+			}, "can be changed",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root, err := os.MkdirTemp("/var/lib", "bitgate-test-") // which units see
