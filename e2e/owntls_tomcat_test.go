@@ -31,6 +31,14 @@ func TestTomcatTerminatesTLSItself(t *testing.T) {
 	must(t, os.Symlink(filepath.Join("/usr/share/tomcat10", "lib"), filepath.Join(c.Base, "lib")))
 	repository(t, filepath.Join(c.Base, "app", "repo.git"))
 	c.Start(t)
+	peers.WaitFor(t, "the status page, once it is compiled", func() bool {
+		res, err := peers.Client.Get(c.URL() + "/status")
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
 	before, err := os.ReadFile(c.ServerXML())
 	must(t, err)
 

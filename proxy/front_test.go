@@ -150,7 +150,6 @@ func TestRefusedBeforeTheServer(t *testing.T) {
 	}{
 		{"other host", "GET /bitbucket/ HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421},
 		{"right name, other port", "GET /bitbucket/ HTTP/1.1\r\nHost: localhost:1\r\n\r\n", 421},
-		{"no host in 1.0", "GET /bitbucket/ HTTP/1.0\r\n\r\n", 421},
 		{"two hosts", "GET /bitbucket/ HTTP/1.1\r\nHost: HOST\r\nHost: HOST\r\n\r\n", 400},
 		{"no host in 1.1", "GET /bitbucket/ HTTP/1.1\r\n\r\n", 400},
 		{"foreign absolute form", "GET http://evil.example/bitbucket/ HTTP/1.1\r\nHost: HOST\r\n\r\n", 421},

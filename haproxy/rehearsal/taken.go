@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"bitgate/haproxy"
+	"bitgate/internal/pattern"
 )
 
 // OnMachine has the doors' addresses be those under which this machine reaches them.
@@ -35,8 +36,12 @@ func (s *Stage) Neighbours(b Bitbucket, lists Lists) []Request {
 
 // Counts reports whether a rule counts what clients ask, and may turn away who asks often.
 func (s *Stage) Counts() bool {
-	return slices.ContainsFunc(s.Files, func(f haproxy.Source) bool { return strings.Contains(string(f.Data), "stick-table") })
+	return slices.ContainsFunc(s.Files, func(f haproxy.Source) bool { return counting().Match(f.Data) })
 }
+
+// counting are a table of counters, and the fetches of what goes on at the moment
+// (HAProxy manual, 7.3.2).
+var counting = pattern.Lazy(`\bstick-table\b|\b(be|fe|srv)_(conn|sess_rate|req_rate)\b|\b(avg_queue|queue|connslots|be_conn_free|srv_conn_free)\b`)
 
 // face is what an answer is told apart by.
 func face(a Answer) string {

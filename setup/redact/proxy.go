@@ -16,7 +16,7 @@ var (
 		ssh-listen ssh-upstream old-path user access-log-format metrics-listen certificates http2 hsts trusted-proxies proxy-protocol ssh-proxy-protocol
 		nodes name address balance cookie maxqueue retries slowstart connect-timeout http-request-timeout http-keep-alive-timeout check-timeout
 		health-fastinter health-downinter health-rise health-fall max-connections limit-connections max-header redirect-hosts hosts allow deny
-		client-cert health-listen limit-rate limit-burst acme-thumbprint acme-only`)
+		client-cert health-listen plain-listen acme-renewer limit-rate limit-burst acme-thumbprint acme-only`)
 	yamlKey  = pattern.Lazy(`^(\s*(?:- +)?)([A-Za-z][\w.\-]*)(:(?:\s+|$))(.*)$`)
 	yamlItem = pattern.Lazy(`^(\s*- +)(.*)$`)
 )
