@@ -47,12 +47,12 @@ func (f *facts) findProgram(p Probe) error {
 // change, of what is no bitgate, of what leads to a file of somebody else, and of a place
 // that cannot be written to.
 func (f *facts) installable(path string, in *setup.Installation) (why string, err error) {
-	if err := trusted.Check("the program", in.From); err != nil {
-		return err.Error(), nil //nolint:nilerr // said of the program, which then stays where it is
+	if trusted.Check("the program", in.From) != nil {
+		return "somebody else can change the program", nil
 	}
 	own, err := atomicfile.ReadProgram(in.From)
 	if err != nil {
-		return err.Error(), nil //nolint:nilerr // as above
+		return err.Error(), nil //nolint:nilerr // said of the program, which then stays where it is
 	}
 	if own.Absent {
 		return "that is no longer there", nil

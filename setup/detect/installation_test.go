@@ -37,7 +37,7 @@ func TestInstallation(t *testing.T) {
 		"anybody can change the program": {
 			func(path string) error {
 				return os.Chmod(filepath.Join(strings.TrimSuffix(path, setup.InstalledPath), "tmp", "bitgate"), fs.ModePerm)
-			}, "can be changed",
+			}, "somebody else can change",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
