@@ -146,14 +146,14 @@ func TestPlaces(t *testing.T) {
 	for i, place := range []struct {
 		dir  string
 		runs bool
-	}{{"/home/admin", false}, {"/root", false}, {"/tmp", false}, {"/opt", true}, {"/usr/local/bin", true}, {"/usr/bin", true}} {
+	}{{"/home/admin", false}, {"/root/program", false}, {"/tmp", false}, {"/opt", true}, {"/usr/local/bin", true}, {"/usr/bin", true}} {
 		for k, pem := range []string{"/home/admin/all.pem", "/etc/ssl/git/all.pem"} {
 			if !torture && k != i%2 {
 				continue
 			}
 			s.step(fmt.Sprintf("program in %s, certificate %s", place.dir, pem), func(t *testing.T, s site) {
 				program := place.dir + "/bitgate"
-				s.Run(t, "install", "-m", "755", "/srv/bitgate", program)
+				s.Run(t, "install", "-D", "-m", "755", "/srv/bitgate", program)
 				defer s.Run(t, "rm", program)
 				out := s.Run(t, append([]string{program, "apply", "--yes", "--pem", pem}, front...)...)
 				if installs := strings.Contains(out, "install this program as "+installed); installs == place.runs {
