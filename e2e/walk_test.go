@@ -132,6 +132,10 @@ func (p *walk) see(name, words string) {
 			p.t.Errorf("%s: cut: %s", name, line)
 		}
 	}
+	if os.Geteuid() != 0 && strings.HasPrefix(name, "review") {
+		p.t.Logf("NOT COMPARED: the screen %s shows the rehearsal, which needs root", name)
+		return
+	}
 	if *update {
 		must(p.t, os.MkdirAll(filepath.Dir(path), 0o755))
 		must(p.t, os.WriteFile(path, []byte(p.settled(p.masked)), 0o644))

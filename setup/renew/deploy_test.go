@@ -26,11 +26,11 @@ func TestDeploy(t *testing.T) {
 		front, socket string
 		reloads       bool
 	}{
-		"haproxy, runtime socket": {setup.FrontHAProxy, "", false},
-		"haproxy, master socket":  {setup.FrontHAProxy, "master", false},
-		"haproxy, operator":       {setup.FrontHAProxy, "operator", true},
-		"haproxy, no socket":      {setup.FrontHAProxy, "none", true},
-		"built-in":                {setup.FrontBuiltin, "", false},
+		"haproxy by runtime socket": {setup.FrontHAProxy, "", false},
+		"haproxy by master socket":  {setup.FrontHAProxy, "master", false},
+		"haproxy by operator":       {setup.FrontHAProxy, "operator", true},
+		"haproxy without a socket":  {setup.FrontHAProxy, "none", true},
+		"built-in":                  {setup.FrontBuiltin, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
