@@ -7,9 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"bitgate/internal/problem"
+	"bitgate/internal/sockets"
 )
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -59,16 +61,8 @@ func isThisMachine(a net.Addr) bool {
 	if ip.IsLoopback() {
 		return true
 	}
-	own, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
-	for _, o := range own {
-		if p, err := netip.ParsePrefix(o.String()); err == nil && p.Addr().Unmap().WithZone("") == ip {
-			return true
-		}
-	}
-	return false
+	own, err := sockets.Addresses()
+	return err == nil && slices.Contains(own, ip)
 }
 
 // newHTTPClient makes a client without proxies, redirects, cookies of its own

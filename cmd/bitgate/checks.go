@@ -11,6 +11,7 @@ import (
 	"bitgate/bitbucket"
 	"bitgate/internal/node"
 	"bitgate/internal/problem"
+	"bitgate/internal/sockets"
 	"bitgate/setup"
 	"bitgate/setup/detect"
 )
@@ -105,12 +106,9 @@ func checkName(ctx context.Context, a setup.Answers) problem.Finding {
 			return f
 		}
 	}
-	mine, err := net.InterfaceAddrs()
-	if err != nil {
-		mine = nil
-	}
-	for _, m := range mine {
-		if ip, _, err := net.ParseCIDR(m.String()); err == nil && slices.Contains(addrs, ip.String()) {
+	mine, _ := sockets.Addresses() // none: nothing is known to be here
+	for _, ip := range mine {
+		if slices.Contains(addrs, ip.String()) {
 			f.Found = fmt.Sprintf("%s resolves to this machine (%s)", host, ip)
 			return f
 		}

@@ -17,10 +17,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"bitgate/internal/hostport"
 	"bitgate/internal/publicurl"
+	"bitgate/internal/sockets"
 )
 
 // Where says what to look at. Only URL is required; what a run knows or the
@@ -99,19 +101,9 @@ func Here(ctx context.Context, host string) bool {
 			return false
 		}
 	}
-	mine, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
-	for _, ip := range all {
-		if ip = ip.Unmap(); ip.IsLoopback() {
-			return true
-		}
-		for _, a := range mine {
-			if n, ok := a.(*net.IPNet); ok && n.IP.Equal(ip.AsSlice()) {
-				return true
-			}
-		}
-	}
-	return false
+	mine, err := sockets.Addresses()
+	return err == nil && slices.ContainsFunc(all, func(ip netip.Addr) bool {
+		ip = ip.Unmap().WithZone("")
+		return ip.IsLoopback() || slices.Contains(mine, ip)
+	})
 }

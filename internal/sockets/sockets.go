@@ -1,4 +1,4 @@
-// Package sockets reads the TCP sockets of this machine and who holds them
+// Package sockets reads the addresses of this machine, its TCP sockets and who holds them
 // (sock_diag(7), or proc(5): net/tcp and net/tcp6; and the links in PID/fd).
 package sockets
 
@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -13,6 +14,18 @@ import (
 	"strconv"
 	"strings"
 )
+
+// Addresses are those of this machine's interfaces, without their zones.
+func Addresses() ([]netip.Addr, error) {
+	all, err := net.InterfaceAddrs()
+	var out []netip.Addr
+	for _, a := range all {
+		if p, perr := netip.ParsePrefix(a.String()); perr == nil {
+			out = append(out, p.Addr().Unmap().WithZone(""))
+		}
+	}
+	return out, err
+}
 
 // Socket is one TCP socket as the kernel has it.
 type Socket struct {

@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -10,6 +9,7 @@ import (
 
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
+	"bitgate/internal/sockets"
 )
 
 // Down reports whether an address is one of another machine now, or of none, so that
@@ -28,11 +28,8 @@ func down(listen string) (netip.Addr, bool) {
 	if err != nil || addr.IsUnspecified() || addr.IsLoopback() {
 		return netip.Addr{}, false
 	}
-	mine, err := net.InterfaceAddrs()
-	return addr, err == nil && !slices.ContainsFunc(mine, func(a net.Addr) bool {
-		n, ok := a.(*net.IPNet)
-		return ok && n.IP.Equal(addr.AsSlice())
-	})
+	mine, err := sockets.Addresses()
+	return addr, err == nil && !slices.Contains(mine, addr.Unmap().WithZone(""))
 }
 
 // absentAddress is for an address that no interface has now, such as a floating one

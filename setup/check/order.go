@@ -14,6 +14,7 @@ import (
 	"bitgate/certs/caa"
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
+	"bitgate/internal/sockets"
 	"bitgate/setup"
 )
 
@@ -168,14 +169,7 @@ func (d DNS) own() ([]netip.Addr, error) {
 	if d.Own != nil {
 		return d.Own()
 	}
-	all, err := net.InterfaceAddrs()
-	var out []netip.Addr
-	for _, a := range all {
-		if p, perr := netip.ParsePrefix(a.String()); perr == nil {
-			out = append(out, p.Addr().Unmap())
-		}
-	}
-	return out, err
+	return sockets.Addresses()
 }
 
 // nameserver is the first of resolv.conf(5) with its port, "" for none.

@@ -2,8 +2,8 @@ package detect
 
 import (
 	"context"
-	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -11,6 +11,7 @@ import (
 	"bitgate/internal/hostport"
 	"bitgate/internal/mountinfo"
 	"bitgate/internal/node"
+	"bitgate/internal/sockets"
 	"bitgate/setup"
 	"bitgate/tomcat"
 )
@@ -63,13 +64,8 @@ func isHere(n node.Node) bool {
 	if err != nil {
 		return false
 	}
-	mine, _ := net.InterfaceAddrs()
-	for _, a := range mine {
-		if network, ok := a.(*net.IPNet); ok && network.IP.Equal(net.ParseIP(at.Host)) {
-			return true
-		}
-	}
-	return false
+	mine, _ := sockets.Addresses() // none: no node is known to be here
+	return slices.Contains(mine, at.IP().Unmap().WithZone(""))
 }
 
 // detectCluster looks for signs that this is one node of several: a shared home

@@ -2,11 +2,11 @@ package stage
 
 import (
 	"fmt"
-	"net"
 	"os/user"
 	"strconv"
 
 	"bitgate/haproxy/live"
+	"bitgate/internal/sockets"
 )
 
 // Of is a rehearsal in the HAProxy of this machine, as its service starts it.
@@ -40,15 +40,13 @@ func id(text string) uint32 {
 
 // localAddresses are those that a server line may have for this very machine.
 func localAddresses() []string {
-	all, err := net.InterfaceAddrs()
+	all, err := sockets.Addresses()
 	if err != nil {
 		return nil
 	}
 	var out []string
 	for _, a := range all {
-		if n, ok := a.(*net.IPNet); ok {
-			out = append(out, n.IP.String())
-		}
+		out = append(out, a.String())
 	}
 	return out
 }
