@@ -91,8 +91,9 @@ func (c *Client) LinksToBitbucket(ctx context.Context, user string, password Sec
 		if err != nil {
 			return nil, err
 		}
+		_, locked := captchaIn(a)
 		switch {
-		case strings.Contains(a.header.Get("X-Authentication-Denied-Reason"), "CAPTCHA"):
+		case locked:
 			return nil, problem.New(fmt.Sprintf("%s wants a CAPTCHA from %s", c.Base(), user), "", "")
 		case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
 			return nil, problem.New(fmt.Sprintf("%s refuses %s (HTTP %d)", c.Base(), user, a.status), "", "")

@@ -49,6 +49,13 @@ func captcha(base, user, login string) *problem.Error {
 		fmt.Sprintf("log in once in a browser at %s, or let another administrator clear the CAPTCHA in the user's settings", login))
 }
 
+// captchaIn reports whether an answer says that the account must solve a CAPTCHA first,
+// in the words that it says so.
+func captchaIn(a answer) (denied string, is bool) {
+	denied = a.header.Get("X-Authentication-Denied-Reason")
+	return denied, strings.Contains(strings.ToUpper(denied), "CAPTCHA")
+}
+
 // loginURL is the page that Bitbucket names beside its refusal, "CAPTCHA_CHALLENGE;
 // login-url=https://...", and else the one under base.
 func loginURL(denied, base string) string {
@@ -96,7 +103,7 @@ func noPassword(base, user string) *problem.Error {
 // It returns nil where the answer says nothing of the kind. The header of a
 // CAPTCHA comes with redirects and pages, too.
 func refusalIn(a answer, base, user string) *problem.Error {
-	if denied := a.header.Get("X-Authentication-Denied-Reason"); strings.Contains(strings.ToUpper(denied), "CAPTCHA") {
+	if denied, is := captchaIn(a); is {
 		return captcha(base, user, loginURL(denied, base))
 	}
 	if a.status != http.StatusUnauthorized && a.status != http.StatusForbidden {
