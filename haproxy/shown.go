@@ -12,7 +12,7 @@ import (
 // keyword takes: of each keyword it is known which arguments cannot be a credential,
 // and whatever is not known is hidden.
 
-const hidden = "********"
+const hidden = problem.Hidden
 
 // shownWhole are the keywords whose arguments are all shown, up to a condition.
 var shownWhole = wordSet(`global defaults frontend backend listen userlist peers resolvers mailers cache program ring http-errors

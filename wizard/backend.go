@@ -87,9 +87,8 @@ type Options struct {
 	// password is a line of in.
 	ReadPassword func(prompt string) ([]byte, error)
 	// View prints plans, events and findings; needed by Plain.
-	View View
-	// Spell writes the commands in a text as they can be typed here; nil: as they are.
-	Spell func(text string) string
+	View  View
+	Spell problem.Spelling
 	// Now is the clock of the apply screen, time.Now if nil.
 	Now func() time.Time
 }

@@ -50,15 +50,15 @@ func problemLines(st style, err error, w int) []string {
 	w = min(w, maxText)
 	var p *problem.Error
 	if !errors.As(err, &p) {
-		return wrapText(st.says(err.Error()), w)
+		return wrapText(st.spell.Text(err.Error()), w)
 	}
-	lines := wrapText(st.says(p.Error()), w)
+	lines := wrapText(st.spell.Text(p.Error()), w)
 	if p.Why != "" {
-		lines = append(append(lines, ""), wrapText(st.says(p.Why), w)...)
+		lines = append(append(lines, ""), wrapText(st.spell.Text(p.Why), w)...)
 	}
 	if p.Do != "" {
 		lines = append(lines, "", st.bold.Render("What to do"))
-		lines = append(lines, wrapText(st.says(p.Do), w)...)
+		lines = append(lines, wrapText(st.spell.Text(p.Do), w)...)
 	}
 	return lines
 }

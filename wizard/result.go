@@ -162,13 +162,13 @@ func failureLines(out Outcome, st style, w int) []string {
 	lines := []string{st.fail.Render("x") + "   " + st.bold.Render(head), ""}
 	told := problem.Explain(out.Err)
 	for i, found := range told.Found {
-		lines = append(lines, wrapText(st.says(because(i, found)), w)...)
+		lines = append(lines, wrapText(st.spell.Text(because(i, found)), w)...)
 	}
 	for _, why := range told.Why {
-		lines = append(lines, wrapText(st.says("why: "+why), w)...)
+		lines = append(lines, wrapText(st.spell.Text("why: "+why), w)...)
 	}
 	for _, do := range told.Do {
-		lines = append(lines, wrapText(st.says("do:  "+do), w)...)
+		lines = append(lines, wrapText(st.spell.Text("do:  "+do), w)...)
 	}
 	return lines
 }

@@ -38,7 +38,7 @@ func TestCommandsOnScreens(t *testing.T) {
 		"an error":        problemLines(st, err, 80),
 		"a failure":       failureLines(Outcome{Err: err}, st, 80),
 		"an error's line": {st.problemLine(err)},
-		"checks":          st.saysAll(interview.ChecksText(setup.Plan{Notes: []problem.Finding{{Level: problem.Warn, Do: "bitgate recover"}}}, nil)),
+		"checks":          st.spell.Texts(interview.ChecksText(setup.Plan{Notes: []problem.Finding{{Level: problem.Warn, Do: "bitgate recover"}}}, nil)),
 	} {
 		if text := strings.Join(lines, "\n"); !strings.Contains(text, "sudo ./bitgate recover") {
 			t.Errorf("%s:\n%s", what, text)

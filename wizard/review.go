@@ -59,7 +59,7 @@ func (s *reviewScreen) enter() tea.Cmd {
 	*s = reviewScreen{shell: s.shell, plan: plan, proofs: s.proofs + 1, tabs: interview.Tabs(plan, diffs, s.iv)}
 	for i, t := range s.tabs {
 		if t.Title == interview.ChecksTab || t.Title == interview.CommandTab {
-			s.tabs[i].Lines = s.st.saysAll(t.Lines)
+			s.tabs[i].Lines = s.st.spell.Texts(t.Lines)
 		}
 	}
 	s.out.Plan = plan
@@ -92,7 +92,7 @@ func (s *reviewScreen) proven(msg provenMsg) {
 	}
 	for i, t := range s.tabs {
 		if t.Title == interview.ChecksTab {
-			s.tabs[i].Lines = s.st.saysAll(interview.ChecksText(s.plan, s.findings))
+			s.tabs[i].Lines = s.st.spell.Texts(interview.ChecksText(s.plan, s.findings))
 			if s.at == i {
 				s.showTab(i)
 			} else if interview.Failures(s.findings) > 0 && s.text.top() == 0 && !s.consent.open {

@@ -56,7 +56,7 @@ func (s *askScreen) loggedIn(msg loginMsg, shown bool) tea.Cmd {
 // problemLine is an error in one line.
 func (s style) problemLine(err error) string {
 	told := problem.Explain(err)
-	return s.says(strings.Join(append([]string{strings.Join(told.Found, ": ")}, told.Do...), "; "))
+	return s.spell.Text(strings.Join(append([]string{strings.Join(told.Found, ": ")}, told.Do...), "; "))
 }
 
 func (s style) errorText(err error) string {

@@ -21,23 +21,7 @@ type style struct {
 	ascii                                      bool
 	plain, bold, accent, dim, good, warn, fail lipgloss.Style
 	form                                       *huh.Theme
-	spell                                      func(text string) string // Options.Spell
-}
-
-// says spells the commands in a text as they can be typed.
-func (s style) says(text string) string {
-	if s.spell == nil {
-		return text
-	}
-	return s.spell(text)
-}
-
-func (s style) saysAll(lines []string) []string {
-	out := make([]string, len(lines))
-	for i, l := range lines {
-		out[i] = s.says(l)
-	}
-	return out
+	spell                                      problem.Spelling
 }
 
 // newStyle judges colour by the stream that is really written to.
@@ -214,7 +198,7 @@ func ends(left, right string, w int) string {
 // findingLines lays a finding out under its mark.
 func (s style) findingLines(f problem.Finding, w int) []string {
 	var out []string
-	for i, line := range wrapText(s.says(f.Headline()), w-4) {
+	for i, line := range wrapText(s.spell.Text(f.Headline()), w-4) {
 		if i == 0 {
 			out = append(out, s.mark(f.Level)+"  "+line)
 		} else {
@@ -222,7 +206,7 @@ func (s style) findingLines(f problem.Finding, w int) []string {
 		}
 	}
 	if f.Level == problem.Fail || f.Level == problem.Warn {
-		for _, line := range wrapText(s.says(f.Do), w-4) {
+		for _, line := range wrapText(s.spell.Text(f.Do), w-4) {
 			out = append(out, "    "+s.dim.Render(line))
 		}
 	}

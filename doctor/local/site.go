@@ -76,7 +76,7 @@ func (s Site) Shown(l Setting) string {
 	words := strings.Fields(l.Text)
 	if len(words) > 0 {
 		if keep := headerWords[strings.ToLower(words[0])]; keep > 0 && len(words) > keep {
-			return strings.Join(words[:keep], " ") + " ********"
+			return strings.Join(words[:keep], " ") + " " + problem.Hidden
 		}
 	}
 	return problem.Mask(l.Text)

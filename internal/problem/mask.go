@@ -9,7 +9,10 @@ var (
 	bareUser = pattern.Lazy(`(^|[\s"'=(])([^\s"'=(/:@]+):([^\s"'@]+)@`)
 )
 
-const masked = "********@"
+// Hidden stands for what is not shown.
+const Hidden = "********"
+
+const masked = Hidden + "@"
 
 // Mask hides users and passwords of addresses in a text.
 func Mask(text string) string {

@@ -39,8 +39,7 @@ type Text struct {
 	Style Style
 	Width int // columns at which sentences are broken, 0 for never
 
-	// Spell writes the commands in a text as they can be typed here; nil: as they are.
-	Spell func(text string) string
+	Spell problem.Spelling
 
 	now string // the change under way, named when it takes long enough to tell of
 }
@@ -129,30 +128,8 @@ func (v Quiet) Result(r setup.Result, end End) {
 
 // JSON prints one object per line, with one key: event, finding, outlook, result or error.
 type JSON struct {
-	W io.Writer
-
-	// Spell writes the commands in a text as they can be typed here; nil: as they are.
-	Spell func(text string) string
-}
-
-func (v JSON) says(text string) string {
-	if v.Spell == nil {
-		return text
-	}
-	return v.Spell(text)
-}
-
-func (v JSON) saysAll(texts []string) []string {
-	out := slices.Clone(texts)
-	for i := range out {
-		out[i] = v.says(out[i])
-	}
-	return out
-}
-
-func (v JSON) finding(f problem.Finding) problem.Finding {
-	f.Found, f.Why, f.Do = v.says(f.Found), v.says(f.Why), v.says(f.Do)
-	return f
+	W     io.Writer
+	Spell problem.Spelling
 }
 
 func (v JSON) line(key string, value any) {
@@ -165,7 +142,7 @@ func (v JSON) line(key string, value any) {
 
 // Event prints an event.
 func (v JSON) Event(e setup.Event) {
-	e.Text = v.says(e.Text)
+	e.Text = v.Spell.Text(e.Text)
 	v.line("event", e)
 }
 
@@ -173,14 +150,14 @@ func (v JSON) Event(e setup.Event) {
 func (v JSON) Outlook(o apply.Outlook) { v.line("outlook", o) }
 
 // Finding prints a finding.
-func (v JSON) Finding(f problem.Finding) { v.line("finding", v.finding(f)) }
+func (v JSON) Finding(f problem.Finding) { v.line("finding", v.Spell.Finding(f)) }
 
 // Result prints how the run ended.
 func (v JSON) Result(r setup.Result, end End) {
 	r.Changed = r.State != setup.RunNothing && r.State != setup.RunTakenBack
-	r.Pending, r.Notes = v.saysAll(r.Pending), slices.Clone(r.Notes)
+	r.Pending, r.Notes = v.Spell.Texts(r.Pending), slices.Clone(r.Notes)
 	for i, f := range r.Notes {
-		r.Notes[i] = v.finding(f)
+		r.Notes[i] = v.Spell.Finding(f)
 	}
 	v.line("result", struct {
 		setup.Result
@@ -191,7 +168,7 @@ func (v JSON) Result(r setup.Result, end End) {
 // Fail prints the error that ends the program with exit.
 func (v JSON) Fail(err error, exit int) {
 	told := problem.Explain(err)
-	v.line("error", Message{Found: v.says(strings.TrimSpace(err.Error())), Why: v.saysAll(told.Why), Do: v.saysAll(told.Do), Exit: exit})
+	v.line("error", Message{Found: v.Spell.Text(strings.TrimSpace(err.Error())), Why: v.Spell.Texts(told.Why), Do: v.Spell.Texts(told.Do), Exit: exit})
 }
 
 // Message is an error for a program.

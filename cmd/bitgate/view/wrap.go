@@ -27,9 +27,7 @@ func (v *Text) Error(err error) {
 
 // hang prints text behind lead; what goes on below stands under the text.
 func (v *Text) hang(lead string, indent int, text string) {
-	if v.Spell != nil {
-		text = v.Spell(text)
-	}
+	text = v.Spell.Text(text)
 	width := 0
 	if v.Width > 0 {
 		width = max(v.Width-indent, 20)
