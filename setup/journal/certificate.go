@@ -2,9 +2,7 @@ package journal
 
 import (
 	"maps"
-	"slices"
 	"strings"
-	"time"
 
 	"bitgate/certs"
 	"bitgate/internal/atomicfile"
@@ -14,12 +12,7 @@ import (
 // Certificate is the change by which a kept run gave a bundle the content that has
 // this digest. What cannot be read is passed over: it only spares a question.
 func Certificate(stateDir, path, digest string) (*setup.CertificateChange, bool) {
-	all, err := ids(stateDir)
-	if err != nil {
-		return nil, false
-	}
-	for _, id := range slices.Backward(all) {
-		r, err := Load(Disk{}, stateDir, id, time.Now)
+	for r, err := range newestFirst(stateDir) {
 		if err != nil {
 			continue
 		}

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"slices"
-	"time"
 
 	"bitgate/setup"
 )
@@ -53,17 +52,12 @@ func Installed(stateDir, path, digest string) (bool, error) {
 
 // findRun is the newest run that is wanted, "" for none.
 func findRun(stateDir string, wanted func(*Run) bool) (string, error) {
-	all, err := ids(stateDir)
-	if err != nil {
-		return "", err
-	}
-	for _, id := range slices.Backward(all) {
-		r, err := Load(Disk{}, stateDir, id, time.Now)
+	for r, err := range newestFirst(stateDir) {
 		if err != nil {
 			return "", err
 		}
 		if wanted(r) {
-			return id, nil
+			return r.ID, nil
 		}
 	}
 	return "", nil

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,25 +54,37 @@ func RefuseOpen(stateDir string) error {
 		"settle it first: bitgate recover")
 }
 
+// newestFirst goes through the kept runs. An error stands for one that cannot be read, or
+// for all of them where not even their list can.
+func newestFirst(stateDir string) iter.Seq2[*Run, error] {
+	return func(yield func(*Run, error) bool) {
+		all, err := ids(stateDir)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, id := range slices.Backward(all) {
+			if !yield(Load(Disk{}, stateDir, id, time.Now)) {
+				return
+			}
+		}
+	}
+}
+
 // LastCommitted is the newest run that stands and set something up. Certificate-only
 // runs are no answer where a setup stands: they come by night, and whoever speaks of
 // the last run means his own.
 func LastCommitted(stateDir string) (string, error) {
-	all, err := ids(stateDir)
-	if err != nil {
-		return "", err
-	}
 	certificate := ""
-	for _, id := range slices.Backward(all) {
-		r, err := Load(Disk{}, stateDir, id, time.Now)
+	for r, err := range newestFirst(stateDir) {
 		switch {
 		case err != nil:
 			return "", err
 		case r.State() != setup.RunCommitted:
 		case !r.CertificateOnly():
-			return id, nil
+			return r.ID, nil
 		case certificate == "":
-			certificate = id
+			certificate = r.ID
 		}
 	}
 	if certificate != "" {
@@ -83,12 +96,7 @@ func LastCommitted(stateDir string) (string, error) {
 // LastDeployment is what the newest run that stands and set up a front says about its
 // certificate; false where there is none.
 func LastDeployment(stateDir string) (setup.Deployment, bool, error) {
-	all, err := ids(stateDir)
-	if err != nil {
-		return setup.Deployment{}, false, err
-	}
-	for _, id := range slices.Backward(all) {
-		r, err := Load(Disk{}, stateDir, id, time.Now)
+	for r, err := range newestFirst(stateDir) {
 		if err != nil {
 			return setup.Deployment{}, false, err
 		}
@@ -102,16 +110,14 @@ func LastDeployment(stateDir string) (setup.Deployment, bool, error) {
 // BundleDigests are those that the kept runs made of a bundle, the newest run first;
 // none where no run wrote it.
 func BundleDigests(stateDir, path string) ([]string, error) {
-	all, err := ids(stateDir)
 	var out []string
-	for _, id := range slices.Backward(all) {
-		r, lerr := Load(Disk{}, stateDir, id, time.Now)
-		if lerr != nil {
-			return nil, lerr
+	for r, err := range newestFirst(stateDir) {
+		if err != nil {
+			return nil, err
 		}
 		out = append(out, r.digests(path)...)
 	}
-	return out, err
+	return out, nil
 }
 
 // RunInfo is a line of `bitgate history`.
