@@ -92,31 +92,29 @@ type diff struct {
 	ours          map[int]bool // lines of after that bitgate writes
 }
 
-// shown are the lines as they are shown. A line of ours is, whole, unless the
-// administrator's text may be in it: one that became a comment, or a key whose value
-// was left alone.
-func (d diff) shown(text string, ours map[int]bool) []string {
-	lines := redact.Lines(d.kind, text)
-	if len(ours) == 0 {
-		return lines
-	}
-	for i, line := range strings.Split(text, "\n") {
-		if !ours[i] {
-			continue
+// shown gives the lines as they are shown by their index, n of them. A line of ours is,
+// whole, unless the administrator's text may be in it.
+func (d diff) shown(text string, ours map[int]bool) (line func(i int) string, n int) {
+	hidden, n := redact.Each(d.kind, text)
+	lines := strings.Split(text, "\n")
+	return func(i int) string {
+		if ours[i] && d.whole(lines[i]) {
+			return lines[i]
 		}
-		switch d.kind {
-		case redact.XML:
-		case redact.Properties:
-			if strings.HasPrefix(line, "#") {
-				lines[i] = line
-			}
-		default:
-			if !haproxy.Adopted(line) {
-				lines[i] = line
-			}
-		}
+		return hidden(i)
+	}, n
+}
+
+// whole reports whether all of a line that bitgate writes is its own: none that became a
+// comment, and no key whose value was left alone.
+func (d diff) whole(line string) bool {
+	switch d.kind {
+	case redact.XML:
+		return false
+	case redact.Properties:
+		return strings.HasPrefix(line, "#")
 	}
-	return lines
+	return !haproxy.Adopted(line)
 }
 
 // hunk is the head of a part of a diff: where it begins in both files.
@@ -125,15 +123,16 @@ var hunk = pattern.Lazy(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@`)
 // unified makes the diff and then hides what is the administrator's in it: before,
 // a changed value would be hidden on both sides and the change with it.
 func (d diff) unified(path string) string {
-	was, is := d.shown(d.before, nil), d.shown(d.after, d.ours)
+	was, before := d.shown(d.before, nil)
+	is, after := d.shown(d.after, d.ours)
 	var out strings.Builder
 	from, to := 0, 0
-	pick := func(lines []string, n *int) string {
+	pick := func(line func(i int) string, lines int, n *int) string {
 		*n++
-		if *n > len(lines)+1 {
+		if *n > lines+1 {
 			return redact.Hidden
 		}
-		return lines[*n-2]
+		return line(*n - 2)
 	}
 	for line := range strings.Lines(udiff.Unified(path, path+" (after)", d.before, d.after)) {
 		text, end := strings.CutSuffix(line, "\n")
@@ -145,11 +144,11 @@ func (d diff) unified(path string) string {
 			from, to = max(from, 1), max(to, 1)
 		case from+to == 0, strings.HasPrefix(text, "\\"): // the head; "\ No newline at end of file"
 		case strings.HasPrefix(text, "+"):
-			text = "+" + pick(is, &to)
+			text = "+" + pick(is, after, &to)
 		case strings.HasPrefix(text, "-"):
-			text = "-" + pick(was, &from)
+			text = "-" + pick(was, before, &from)
 		default:
-			text = " " + pick(is, &to)
+			text = " " + pick(is, after, &to)
 			from++
 		}
 		out.WriteString(text)

@@ -12,11 +12,12 @@ import (
 
 	"bitgate/haproxy"
 	"bitgate/internal/pattern"
+	"bitgate/internal/problem"
 	"bitgate/templates"
 )
 
 // Hidden stands for what is not shown.
-const Hidden = "********"
+const Hidden = problem.Hidden
 
 // Kind is how a file is read.
 type Kind int
@@ -62,28 +63,37 @@ func KindOf(path string) Kind {
 
 // Lines are the lines of a text as they are shown, one for one.
 func Lines(kind Kind, text string) []string {
+	line, n := Each(kind, text)
+	out := make([]string, n)
+	for i := range out {
+		out[i] = line(i)
+	}
+	return out
+}
+
+// Each gives the lines of a text as they are shown by their index, n of them. Where a line
+// means the same whatever stands before it, it is looked at when it is asked for: of a
+// file of megabytes a diff shows a few.
+func Each(kind Kind, text string) (line func(i int) string, n int) {
+	var lines []string
+	shown := func(line string) string { return line }
 	switch kind {
 	case Properties:
-		return properties(text)
+		lines = properties(text)
 	case XML:
-		return strings.Split(xml(text), "\n")
+		lines = strings.Split(xml(text), "\n")
 	case Proxy:
-		return proxy(text)
+		lines = proxy(text)
 	case Unit:
-		return unit(text)
+		lines = unit(text)
+	case HAProxy:
+		lines, shown = strings.Split(text, "\n"), haproxy.Shown
+	case Environment:
+		lines, shown = strings.Split(text, "\n"), environment
+	default:
+		lines, shown = strings.Split(text, "\n"), other
 	}
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		switch kind {
-		case HAProxy:
-			lines[i] = haproxy.Shown(line)
-		case Environment:
-			lines[i] = environment(line)
-		default:
-			lines[i] = other(line)
-		}
-	}
-	return lines
+	return func(i int) string { return shown(lines[i]) }, len(lines)
 }
 
 // ours is a command of bitgate's as units, hooks and crontabs have it.
