@@ -87,11 +87,16 @@ func (m *Material) Life() renewal.Life {
 // Bundle is the PEM HAProxy loads (manual, "crt"): leaf, intermediates, key; no
 // empty line. A root is left out: clients have it or do not trust it. Secret bytes.
 func (m *Material) Bundle() []byte {
+	return append(PEM(append([]*x509.Certificate{m.leaf}, m.intermediates...)), pem.EncodeToMemory(&m.key)...)
+}
+
+// PEM are certificates one after another (RFC 7468, 5).
+func PEM(all []*x509.Certificate) []byte {
 	var out []byte
-	for _, c := range append([]*x509.Certificate{m.leaf}, m.intermediates...) {
+	for _, c := range all {
 		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
 	}
-	return append(out, pem.EncodeToMemory(&m.key)...)
+	return out
 }
 
 // BundleDigest is the hex SHA-256 of Bundle.

@@ -78,8 +78,11 @@ func (s *askScreen) refreshPreview() {
 	s.advice = interview.Advice(s.q, s.iv.Facts, candidate)
 }
 
+// waiting reports whether an answer is being looked at, so that none is taken.
+func (s *askScreen) waiting() bool { return s.signingIn || s.unlocking || s.fetching || s.judging }
+
 func (s *askScreen) key(msg tea.KeyMsg) tea.Cmd {
-	if s.signingIn || s.unlocking || s.fetching || s.judging {
+	if s.waiting() {
 		return nil
 	}
 	switch msg.String() {

@@ -245,7 +245,7 @@ func (m *model) quit() tea.Cmd {
 
 // busy reports whether something the person waits for is under way.
 func (m *model) busy() bool {
-	if m.looking || m.ask.signingIn || m.ask.unlocking || m.ask.fetching || m.ask.judging || m.review.proving || m.run.active {
+	if m.looking || m.ask.waiting() || m.review.proving || m.run.active {
 		return true
 	}
 	for _, c := range m.checks {

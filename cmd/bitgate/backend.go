@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"os"
@@ -139,13 +138,11 @@ func (ses *session) fetchChain(ctx context.Context, a setup.Answers, private boo
 	if err != nil || len(added) == 0 {
 		return "", "none was missing: a root that signs the certificate itself lies there", err
 	}
-	var text []byte
 	var names []string
 	for _, c := range added {
-		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
 		names = append(names, c.Subject.String())
 	}
-	chain, err = store.Store{StateDir: ses.probe.StateDir}.KeepChain(a.URL.Host(), text)
+	chain, err = store.Store{StateDir: ses.probe.StateDir}.KeepChain(a.URL.Host(), certs.PEM(added))
 	return chain, "fetched " + strings.Join(names, "; ") + " into " + chain, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"bitgate/certs"
 	"bitgate/certs/store"
 	"bitgate/internal/problem"
+	"bitgate/interview"
 )
 
 type importOptions struct {
@@ -44,19 +45,18 @@ cert request is found by its public half. What clients would refuse is not taken
 // addFetchChain gives c the consent to ask the addresses that a certificate names.
 func addFetchChain(c *cobra.Command, fetch *string) {
 	c.Flags().StringVar(fetch, "fetch-chain", "", "`public|private`: fetch missing intermediates from where the certificate says they are; private allows addresses of your own network")
-	c.Flags().Lookup("fetch-chain").NoOptDefVal = "public"
+	c.Flags().Lookup("fetch-chain").NoOptDefVal = interview.FetchPublic
 }
 
 // fetchChain adds what is missing, where that was asked for.
 func fetchChain(ctx context.Context, p *process, m *certs.Material, how string) error {
-	switch how {
-	case "":
+	switch {
+	case how == "":
 		return nil
-	case "public", "private":
-	default:
+	case !interview.Fetches(how):
 		return usage("--fetch-chain is public or private, not "+problem.ShellWord(how), "")
 	}
-	added, err := m.FetchChain(ctx, how == "private")
+	added, err := m.FetchChain(ctx, how == interview.FetchPrivate)
 	for _, c := range added {
 		out(p.Out, "fetched: %s", c.Subject.String())
 	}

@@ -124,7 +124,7 @@ func (r *reporter) versions(ctx context.Context) {
 		r.leftOut = append(r.leftOut, "Bitbucket's version: it was not found")
 	}
 	r.row("Java", r.java())
-	r.row("System", r.release("/etc/os-release", "PRETTY_NAME"))
+	r.row("System", valueIn(filepath.Join(r.ses.probe.Root, "/etc/os-release"), "PRETTY_NAME"))
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
 		r.row("Kernel", unix.ByteSliceToString(name.Release[:])+" "+unix.ByteSliceToString(name.Machine[:]))
@@ -136,9 +136,9 @@ func (r *reporter) versions(ctx context.Context) {
 	}
 }
 
-// release is a value of a file of NAME="value" lines, "" where there is none.
-func (r *reporter) release(path, key string) string {
-	file, err := atomicfile.Read(filepath.Join(r.ses.probe.Root, path))
+// valueIn is a value of a file of NAME="value" lines, "" where there is none.
+func valueIn(path, key string) string {
+	file, err := atomicfile.Read(path)
 	if err != nil {
 		return ""
 	}
@@ -161,14 +161,8 @@ func (r *reporter) java() string {
 		r.without("Java's version", err)
 		return ""
 	}
-	file, err := atomicfile.Read(filepath.Join(filepath.Dir(program), "..", "release"))
-	if err != nil || file.Absent {
-		return program
-	}
-	for line := range strings.Lines(string(file.Data)) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "JAVA_VERSION="); ok {
-			return redact.Log(strings.Trim(value, `"`)) + " (" + program + ")"
-		}
+	if version := valueIn(filepath.Join(filepath.Dir(program), "..", "release"), "JAVA_VERSION"); version != "" {
+		return version + " (" + program + ")"
 	}
 	return program
 }

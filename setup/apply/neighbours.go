@@ -46,11 +46,9 @@ func (a *Applier) askNeighbours(ctx context.Context, p setup.Plan) error {
 	title := fmt.Sprintf("ask %d names and paths of others as before the reload", a.neighbours.Len())
 	a.tell(setup.Event{Kind: setup.EventStart, Step: "check", Title: title, Change: -1})
 	changed := a.neighbours.Changed(looksAfter, mostDoubted)
-	for n := range doubts {
+	for n := 0; n < doubts && changed.Len() > 0; n++ {
 		for range 1 << n {
-			if changed.Len() > 0 {
-				a.pause(ctx)
-			}
+			a.pause(ctx)
 		}
 		changed = changed.Changed(looksAgain, mostDoubted)
 	}
