@@ -47,30 +47,48 @@ func (e *sectionEditor) sni() error {
 // must not be another site's: nothing tells its paths apart here.
 func (e *sectionEditor) sniRoutes(ev *evaluator) (first int, err error) {
 	first = -1
+	var losing []int
 	backend := prefix + "_sni"
 	if e.shared.kind == endsTLS {
 		backend = prefix + "_bytes"
 	}
 	e.each(func(i int, w []Word) {
-		if w[0].Text != "use_backend" || len(w) < 2 || err != nil {
+		to := target(w)
+		if w[0].Text == "server" && !e.merge.leadsToBitbucket(e.sec.Name) { // of a listen section
+			losing = append(losing, i)
+		}
+		if to == "" || err != nil {
 			return
 		}
-		if first < 0 {
-			first = i
+		t := yes
+		if ev.named = false; w[0].Text == "use_backend" {
+			t = ev.rule(w)
+			if first < 0 {
+				first = i
+			}
+			if strings.Contains(to, "%[") {
+				e.mapLine(i, backend)
+			}
 		}
-		if strings.Contains(w[1].Text, "%[") {
-			e.mapLine(i, backend)
-		}
-		if ev.rule(w); !ev.named {
+		if !ev.named {
+			if t != no && !e.merge.leadsToBitbucket(to) {
+				losing = append(losing, i)
+			}
 			return
 		}
-		if !e.merge.leadsToBitbucket(w[1].Text) {
-			err = e.refuse(i, e.site.URL.Host()+" is the name of another site here, and a section that forwards bytes cannot tell the paths of one name apart",
-				"give Bitbucket a host name of its own, or take that rule out if it is a former way to Bitbucket")
+		if !e.merge.leadsToBitbucket(to) {
+			do := "give Bitbucket a host name of its own, or take that rule out if it is a former way to Bitbucket"
+			if e.shared.kind == endsTLS {
+				do += "; where all that stands behind it speaks HTTP, \"mode http\" tells paths apart"
+			}
+			err = e.refuse(i, e.site.URL.Host()+" is the name of another site here, and a section that forwards bytes cannot tell the paths of one name apart", do)
 			return
 		}
 		e.note("the rule of line %d already routed this name to Bitbucket; it stays, but bitgate's comes first", i+1)
 	})
+	if len(losing) > 0 {
+		e.note("%s may have answered for %s so far; all of its paths are Bitbucket's now, for a section that forwards bytes knows none", numbers(losing), e.site.URL.Host())
+	}
 	return first, err
 }
 

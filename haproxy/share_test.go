@@ -121,7 +121,7 @@ func TestSetWithTheSectionInAnotherFile(t *testing.T) {
 func TestUnsafeSectionsAreRefused(t *testing.T) {
 	const bind = "  bind *:443 ssl crt /a.pem\n"
 	for name, c := range map[string]struct{ text, want string }{
-		"plain HTTP":                  {"frontend x\n  mode http\n  bind *:443\n", "line 3"},
+		"plain HTTP":                  {"frontend x\n  mode http\n  bind *:443 crt /a.pem\n", "no \"ssl\" on the line"},
 		"under a condition":           {".if defined(X)\nfrontend x\n  mode http\n" + bind + ".endif\n", ".if"},
 		"all requests refused":        {"frontend x\n  mode http\n" + bind + "  http-request deny\n", "line 4"},
 		"all redirected":              {"frontend x\n  mode http\n" + bind + "  redirect prefix https://www.example.com\n", "line 4"},
@@ -132,6 +132,7 @@ func TestUnsafeSectionsAreRefused(t *testing.T) {
 		"the host is rewritten":       {"frontend x\n  mode http\n" + bind + "  http-request set-header Host a\n", "line 4"},
 		"names not known are refused": {"frontend x\n  bind *:443\n  tcp-request content reject unless { req.ssl_sni -i a b }\n", "line 3"},
 		"a name passed through":       {"frontend x\n  bind *:443\n  use_backend y if { req.ssl_sni -i git.example.com }\nbackend y\n", "line 3"},
+		"a name, bytes forwarded":     {"frontend x\n" + bind + "  use_backend y if { ssl_fc_sni -i git.example.com }\nbackend y\n", "mode http"},
 		"HTTP/2 alone":                {"frontend x\n  mode http\n  bind *:443 ssl crt /a.pem proto h2\n", "line 3"},
 		"a login page for all":        {"frontend x\n  mode http\n" + bind + "  stats uri /\n", "line 4"},
 		"statistics, unasked prefix":  {"frontend x\n  mode http\n" + bind + "  stats uri /bitbucket/rest\n", "line 4"},

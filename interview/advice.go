@@ -204,7 +204,7 @@ func connectorAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
 	}
 	if a.LocalOnly {
 		out = append(out, problem.Finding{Level: problem.Note, Found: "scripts and build agents on other machines that use " + a.Upstream + " must use the public URL from then on"})
-	} else {
+	} else if !f.Closed() {
 		out = append(out, problem.Finding{Level: problem.Note, Found: "as long as the port is open, passwords can still cross the network in clear text"})
 	}
 	if f.BitbucketCtl.How != "" {

@@ -170,12 +170,12 @@ func sshAddress(text string) error {
 
 // upstreamURL is Bitbucket's own connector as bitgate and the front reach it.
 func upstreamURL(text string) error {
+	if strings.Contains(text, "@") { // what is before it may be a password
+		return errors.New("the address of Bitbucket itself must not contain a user name or password")
+	}
 	rest, ok := strings.CutPrefix(text, "http://")
 	if !ok {
 		return fmt.Errorf("%q: Bitbucket's own address starts with http://, the front does the TLS", text)
-	}
-	if strings.Contains(rest, "@") {
-		return errors.New("the address of Bitbucket itself must not contain a user name or password")
 	}
 	if strings.Contains(strings.TrimSuffix(rest, "/"), "/") {
 		return fmt.Errorf("%q: leave the path out, the context path is known", text)

@@ -31,7 +31,7 @@ func Build(f Facts, a Answers) (Plan, error) {
 	if err := f.stale(a); err != nil {
 		return Plan{}, err
 	}
-	for _, refuse := range []func() error{b.stashConfig, b.ownTLS, b.ownPort} {
+	for _, refuse := range []func() error{b.stashConfig, b.ownTLS, b.ownPort, b.closedPort} {
 		if err := refuse(); err != nil {
 			return Plan{}, err
 		}

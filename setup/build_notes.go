@@ -3,9 +3,11 @@ package setup
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bitgate/haproxy"
+	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy/config"
@@ -65,7 +67,7 @@ func (b *builder) inputs() {
 
 // considerations are the page's "important considerations" as they apply here.
 func (b *builder) considerations() {
-	for _, f := range b.f.Findings {
+	for _, f := range b.standing() {
 		if f.ID != tomcat.OwnTLS || !b.besideTLS() && b.a.Front != FrontTomcat && !(b.f.OwnStore.Path != "" && b.goingStore(b.f.OwnStore.Path)) {
 			b.plan.Notes = append(b.plan.Notes, f)
 		}
@@ -119,9 +121,34 @@ func (b *builder) considerations() {
 	}
 	b.sshNotes()
 	b.tomcatNotes()
-	if !b.a.LocalOnly && !b.a.Skips(StepConnector) && len(b.a.Nodes) == 0 && b.a.Front != FrontTomcat {
+	if !b.a.LocalOnly && !b.f.Closed() && !b.a.Skips(StepConnector) && len(b.a.Nodes) == 0 && b.a.Front != FrontTomcat {
 		b.note(StepConnector, []string{"Bitbucket's own port stays open to other machines, and logins can cross the network there in clear text; --local-only closes it"})
 	}
+}
+
+// standing are the findings about the machine that the plan's own edits do not settle.
+func (b *builder) standing() []problem.Finding {
+	was := b.judged(func(f atomicfile.File) []byte { return f.Data })
+	is := b.judged(b.current)
+	return slices.DeleteFunc(slices.Clone(b.f.Findings), func(f problem.Finding) bool {
+		same := func(o problem.Finding) bool { return o.File == f.File && o.Found == f.Found }
+		return slices.ContainsFunc(was, same) && !slices.ContainsFunc(is, same)
+	})
+}
+
+// judged is what contradicts itself in the connector's file with these bytes.
+func (b *builder) judged(data func(atomicfile.File) []byte) []problem.Finding {
+	if b.f.Layout.UsesProperties() {
+		if p, err := tomcat.ParseProperties(b.f.Properties.Path, data(b.f.Properties)); err == nil {
+			return tomcat.CheckProperties(p)
+		}
+		return nil
+	}
+	port, _ := strconv.Atoi(b.f.Port.Value) // 0 where it is not certain
+	if xml, err := tomcat.ParseServerXML(b.f.ServerXML.Path, data(b.f.ServerXML)); err == nil && port > 0 {
+		return tomcat.CheckServerXML(xml, port)
+	}
+	return nil
 }
 
 // hostNote says what a changed public host name breaks: our front serves one.

@@ -89,10 +89,10 @@ func loopbackUpstream(upstream string) string {
 	if err != nil {
 		return upstream // judged by validate
 	}
-	if at, err := hostport.Parse(u.Host); err == nil && (at.IP().IsLoopback() || at.Host == "localhost") {
+	if at, err := hostport.Parse(u.Host); upstream == "" || err == nil && (at.IP().IsLoopback() || at.Host == "localhost") {
 		return upstream
 	}
-	return "http://127.0.0.1:" + strconv.Itoa(UpstreamPort(upstream))
+	return "http://" + hostport.Addr{Host: loopback, Port: UpstreamPort(upstream)}.String()
 }
 
 // ownConnector is the connector step without a front.

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -95,7 +96,10 @@ func (b *builder) wantedConnector() tomcat.Connector {
 		ProxyPort: b.a.URL.Port(), Scheme: "https", Secure: true, RedirectPort: b.a.URL.Port(),
 	}
 	if b.a.LocalOnly {
-		c.Address = "127.0.0.1"
+		c.Address = loopback
+		if at, err := url.Parse(b.a.Upstream); err == nil && net.ParseIP(at.Hostname()).IsLoopback() {
+			c.Address = at.Hostname() // where the front looks for it
+		}
 	}
 	return c
 }
@@ -243,4 +247,32 @@ func (b *builder) ownTLS() error {
 	}
 	return problem.New(fmt.Sprintf("Bitbucket's connector on port %s does TLS itself (%s)", b.f.Port.Value, b.f.OwnTLS.Why),
 		why, plain)
+}
+
+// closesPort reports whether the connector is to be bound to the loopback address.
+func (a Answers) closesPort() bool {
+	return a.LocalOnly && len(a.Nodes) == 0 && !a.Skips(StepConnector) && a.Front != FrontTomcat
+}
+
+// addressElsewhere is what beats the file's server.address, "" for nothing.
+func (f Facts) addressElsewhere() string {
+	if o, ok := f.Bitbucket.Effective("server.address"); ok && f.Layout.UsesProperties() {
+		return o.Where
+	}
+	return ""
+}
+
+// closedPort refuses to lead the front past a connector that is to be reached on the
+// loopback address alone.
+func (b *builder) closedPort() error {
+	at := loopbackUpstream(b.a.Upstream)
+	if !b.a.closesPort() || at == b.a.Upstream {
+		return nil
+	}
+	do := "give --upstream " + at + ", or leave --local-only out"
+	if where := b.f.addressElsewhere(); where != "" {
+		do = "take server.address out of what sets it, which beats the file (" + where + "), or leave --local-only out"
+	}
+	return problem.New("--local-only, and the front is to reach Bitbucket at "+b.a.Upstream,
+		"the connector would listen on "+loopback+" alone, and the front find nobody", do).WithKind(problem.Usage)
 }

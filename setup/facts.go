@@ -33,6 +33,7 @@ type Facts struct {
 	ContextPath Known    // the path Bitbucket has now, "" = root
 	ProxyName   Known    // what the connector says today
 	Port        Known    // the connector's port
+	Address     Known    // where it listens, as the process has it; "" for all addresses
 	OwnTLS      Known    // that this connector does TLS itself
 	OwnStore    OwnStore // the key store of Bitbucket's own TLS
 	Imported    string   // bundle of cert import, or the placeholder of cert request, for the host

@@ -1,6 +1,12 @@
 package setup
 
-import "strconv"
+import (
+	"net/netip"
+	"strconv"
+)
+
+// loopback is where no other machine reaches a connector.
+const loopback = "127.0.0.1"
 
 // firstPlain is the port from which a free one is looked for, next to Bitbucket's own.
 const firstPlain = 7991
@@ -9,6 +15,12 @@ const firstPlain = 7991
 // front can reach it.
 func (f Facts) LacksPlain() bool {
 	return f.OwnTLS.Set && f.PlainPort == "" && f.Bitbucket.Container == nil
+}
+
+// Closed reports whether no other machine reaches the connector as it is.
+func (f Facts) Closed() bool {
+	at, err := netip.ParseAddr(f.Address.Value)
+	return f.Address.Value == "localhost" || err == nil && at.IsLoopback()
 }
 
 // PlainUpstream is where a plain connector can be added: on the loopback address, which

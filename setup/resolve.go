@@ -106,6 +106,9 @@ func (r *resolver) bitbucket(f Facts) {
 	if f.LacksPlain() && r.a.OwnTLS == TLSKeep {
 		r.text("upstream", &r.a.Upstream, f.PlainUpstream(), Default, "a plain connector that Bitbucket is given for the front; the one with TLS stays")
 	}
+	if at := loopbackUpstream(f.Instance.Upstream); r.a.closesPort() && f.addressElsewhere() == "" && at != f.Instance.Upstream {
+		r.text("upstream", &r.a.Upstream, at, Default, "where --local-only binds the connector")
+	}
 	if f.Port.Set && f.Instance.Upstream != "" {
 		r.text("upstream", &r.a.Upstream, f.Instance.Upstream, Detected, f.Port.Why)
 	}

@@ -210,6 +210,18 @@ func (b Bitbucket) Bursts(doors []Door) []Request {
 	return out
 }
 
+// Preflights ask a listener what a browser asks before a page of another site may use
+// Bitbucket's REST interface (CORS). Bitbucket itself says no unless its allow list has
+// that site, so that a section which answers for it costs few people anything.
+func (b Bitbucket) Preflights(doors []Door) []Request {
+	r := asked("OPTIONS (CORS preflight)", chrome, "OPTIONS", rest, 0, Field{"Origin", "https://rehearsal"}, Field{"Access-Control-Request-Method", "GET"})
+	var out []Request
+	for i, d := range doors {
+		out = append(out, b.at(d, i, 140, r))
+	}
+	return out
+}
+
 // old asks for what is below the former context path. Of the root others may
 // have a part, so that nothing is certain there.
 func (b Bitbucket) old(d Door, door int) []Request {

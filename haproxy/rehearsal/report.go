@@ -23,6 +23,7 @@ type Report struct {
 	Sampled   int           `json:"sampled,omitempty"`
 	Findings  []Finding     `json:"findings,omitempty"`
 	Bound     []Finding     `json:"bound,omitempty"`   // Bitbucket's requests that do well from addresses that the files list alone
+	Minor     []Finding     `json:"minor,omitempty"`   // what few of Bitbucket's users would miss
 	Skipped   []string      `json:"skipped,omitempty"` // what of the files is not rehearsed
 	HTTP2     []string      `json:"http2,omitempty"`   // lines that offer HTTP/2 to Git with a window that pushes may hang at
 	Took      time.Duration `json:"took"`
@@ -141,6 +142,13 @@ func (r Report) List() []problem.Finding {
 		all = append(all, problem.Finding{
 			ID: "rehearsal-bound", Level: problem.Warn, Found: "Bitbucket is reached from some addresses alone (" + f.named() + "); from others: " + f.What + f.causes(),
 			Why: "clients and CI elsewhere do not get in", Do: "if that is not meant, leave Bitbucket's name out of the line",
+		})
+	}
+	for _, f := range r.Minor {
+		all = append(all, problem.Finding{
+			ID: "rehearsal-minor", Level: problem.Warn, Found: "Bitbucket would not be asked by " + f.named() + ": " + f.What + f.causes(),
+			Why: "pages of other sites, which Bitbucket's allow list may let in, cannot use its REST interface; Git, browsers and scripts do not need it",
+			Do:  "if somebody does, leave Bitbucket's name out of the line",
 		})
 	}
 	for _, line := range r.HTTP2 {

@@ -41,6 +41,7 @@ func (m *machine) under(f *fate, do func(context.Context, *apply.Applier) (setup
 	m.fate.Store(f)
 	defer m.fate.Store(nil)
 	e := f.run(m.t.Context(), a, do)
+	m.service.finish(m.t)
 	if e.died {
 		m.stop() // a front inside the process dies with it
 	}

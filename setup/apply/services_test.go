@@ -12,19 +12,23 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bitgate/internal/peers"
 )
 
 // services is the machine's service manager. Commands reach it through a named
 // pipe, which a shell can use without starting another program.
 type services struct {
 	dir      string
+	ask      *os.File
+	idle     chan struct{}
 	restarts atomic.Int64
 	hook     atomic.Pointer[func()] // happens before a restart is over
 }
 
 func newServices(t *testing.T, m *machine) *services {
 	t.Helper()
-	s := &services{dir: m.Dir}
+	s := &services{dir: m.Dir, idle: make(chan struct{}, 1)}
 	pipe := func(name string) *os.File {
 		path := filepath.Join(s.dir, name)
 		if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -37,10 +41,15 @@ func newServices(t *testing.T, m *machine) *services {
 		return f
 	}
 	ask, answer := pipe("ask"), pipe("answer")
+	s.ask = ask
 	var working sync.WaitGroup
 	working.Go(func() {
 		for lines := bufio.NewScanner(ask); lines.Scan(); {
 			verb, pid, _ := strings.Cut(lines.Text(), " ")
+			if verb == "idle" {
+				s.idle <- struct{}{}
+				continue
+			}
 			word := "ok"
 			if err := s.do(m, verb); err != nil {
 				word = "failed"
@@ -80,6 +89,19 @@ func (s *services) do(m *machine, verb string) error {
 		return ferr
 	}
 	return err
+}
+
+// finish waits for what was asked for: whoever asked may have gone without waiting.
+func (s *services) finish(t *testing.T) {
+	t.Helper()
+	if _, err := fmt.Fprintln(s.ask, "idle"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-s.idle:
+	case <-time.After(peers.Limit):
+		t.Fatal("the service manager is still at work")
+	}
 }
 
 // afterRestart lets something happen before each restart is over; nil ends that.

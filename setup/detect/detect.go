@@ -27,7 +27,7 @@ type Probe struct {
 // facts are being gathered.
 type facts struct {
 	setup.Facts
-	address setup.Known // where the connector listens, as the process has it
+	plainAddress string // where the connector of PlainPort listens
 }
 
 // Facts looks at the machine. It reads only: files, the process table, and

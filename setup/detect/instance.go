@@ -74,7 +74,7 @@ func (f *facts) readOverrides() {
 	if f.Bitbucket.Container != nil {
 		return
 	}
-	for key, known := range map[string]*setup.Known{"server.port": &f.Port, "server.address": &f.address, "server.ssl.enabled": &f.OwnTLS, "server.proxy-name": &f.ProxyName} {
+	for key, known := range map[string]*setup.Known{"server.port": &f.Port, "server.address": &f.Address, "server.ssl.enabled": &f.OwnTLS, "server.proxy-name": &f.ProxyName} {
 		if o, ok := f.Bitbucket.Effective(key); ok && o.Value != "" {
 			*known = setup.Known{Value: o.Value, Set: true, Why: o.Where}
 		}
@@ -127,13 +127,14 @@ func (f *facts) ownAddress() string {
 		return "http://" + at
 	}
 	host, port := "127.0.0.1", setup.DefaultPort
-	if f.OwnTLS.Set && f.PlainPort != "" {
-		return "http://" + host + ":" + f.PlainPort
-	}
-	if f.Port.Set {
+	listens := f.Address.Value
+	switch {
+	case f.OwnTLS.Set && f.PlainPort != "":
+		port, listens = f.PlainPort, f.plainAddress
+	case f.Port.Set:
 		port = f.Port.Value
 	}
-	if at, err := hostport.Parse(hostport.Bracket(f.address.Value) + ":" + port); err == nil && f.address.Value != "" && !at.Wildcard() && at.Host != "localhost" {
+	if at, err := hostport.Parse(hostport.Bracket(listens) + ":" + port); err == nil && listens != "" && !at.Wildcard() && at.Host != "localhost" {
 		host = hostport.Bracket(at.Host)
 	}
 	return "http://" + host + ":" + port
@@ -283,7 +284,7 @@ func (f *facts) readProperties() error {
 		f.Port = setup.Known{Value: v.Value, Set: true, Why: at("server.port", f.Properties.Path, v.Line)}
 	}
 	if v, ok := props.Get("server.address"); ok {
-		f.address = setup.Known{Value: v.Value, Set: true, Why: at("server.address", f.Properties.Path, v.Line)}
+		f.Address = setup.Known{Value: v.Value, Set: true, Why: at("server.address", f.Properties.Path, v.Line)}
 	}
 	if v, ok := props.Get("server.ssl.enabled"); ok {
 		f.OwnTLS = setup.Known{Value: v.Value, Set: true, Why: at("server.ssl.enabled="+v.Value, f.Properties.Path, v.Line)}
@@ -294,6 +295,8 @@ func (f *facts) readProperties() error {
 			if tls, _ := props.Get("server.additional-connector." + n + ".ssl.enabled"); !strings.EqualFold(tls.Value, "true") {
 				v, _ := props.Get(key)
 				f.PlainPort = v.Value
+				v, _ = props.Get("server.additional-connector." + n + ".address")
+				f.plainAddress = v.Value
 			}
 		}
 	}
@@ -334,7 +337,7 @@ func (f *facts) readServerXML() error {
 		}
 		return nil
 	}
-	f.address = setup.Known{Value: conn.Attributes["address"], Set: true, Why: at("Connector address", f.ServerXML.Path, conn.Line)}
+	f.Address = setup.Known{Value: conn.Attributes["address"], Set: true, Why: at("Connector address", f.ServerXML.Path, conn.Line)}
 	f.Port = setup.Known{Value: conn.Port, Set: true, Why: at("Connector port", f.ServerXML.Path, conn.Line)}
 	f.readHeadLimit(headLimitAttributes, func(key string) (value, why string) {
 		return conn.Attributes[key], at(key, f.ServerXML.Path, conn.Line)

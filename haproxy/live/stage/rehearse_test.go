@@ -19,6 +19,7 @@ import (
 	"bitgate/haproxy/live/stage"
 	"bitgate/haproxy/rehearsal"
 	"bitgate/internal/peers"
+	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 )
 
@@ -306,6 +307,34 @@ func TestListedAddresses(t *testing.T) {
 				if len(f.Cause) != 1 || !strings.Contains(f.Cause[0], strings.Fields(rule)[0]) && !strings.Contains(f.Cause[0], "path_sub") {
 					t.Errorf("cause %q", f.Cause)
 				}
+			}
+		})
+	}
+}
+
+// TestPreflights: a section that answers OPTIONS itself takes from Bitbucket what few of
+// its users miss; that is told with its line, and is nothing to stop for.
+func TestPreflights(t *testing.T) {
+	for name, c := range map[string]struct{ rule, cause string }{
+		"answered":          {"    http-request return status 204 hdr Access-Control-Allow-Origin * if METH_OPTIONS\n", "METH_OPTIONS"},
+		"a list of methods": {"    http-request deny deny_status 405 unless { method GET HEAD POST PUT DELETE PATCH }\n", "unless { method"},
+		"of another site":   {"    http-request return status 204 if METH_OPTIONS { hdr(host) -i www.example.org }\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fill := func(text string) string { return strings.Replace(text, "%s", c.rule, 1) }
+			r := rehearse(t, map[string]string{"haproxy.cfg": top + fill(front) + backends}, map[string]string{"haproxy.cfg": top + fill(joined) + backends + bitbucket}, nil)
+			if !r.Rehearsed || !r.OK() {
+				t.Fatalf("%s: %+v", r.Summary(), r.Findings)
+			}
+			told := ""
+			for _, f := range r.List() {
+				if f.Level == problem.Warn && strings.Contains(f.Found, "OPTIONS") {
+					told = f.Found
+				}
+			}
+			if (told != "") != (c.cause != "") || !strings.Contains(told, c.cause) {
+				t.Errorf("told %q, want %q", told, c.cause)
 			}
 		})
 	}

@@ -1,0 +1,71 @@
+package setup
+
+import (
+	"strings"
+	"testing"
+
+	"bitgate/bitbucket"
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
+	"bitgate/tomcat"
+)
+
+// Nobody is told to do by hand what the plan itself does; what it leaves is told.
+func TestAdviceThatThePlanFollows(t *testing.T) {
+	url, err := publicurl.Parse("https://git.example.com/bitbucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		properties, xml string
+		skip            []string
+		overrides       []bitbucket.Override
+		told            string // part of what is told, "" for nothing
+	}{
+		"all of it":             {properties: "server.require-ssl=true\nserver.scheme=https\nserver.proxy-name=x\nserver.context-path=/bitbucket/\n"},
+		"the connector is left": {properties: "server.require-ssl=true\nserver.context-path=/bitbucket/\n", skip: []string{StepConnector}, told: "server.require-ssl=true"},
+		"the path is left":      {properties: "server.context-path=/bitbucket/\n", skip: []string{StepContextPath}, told: "server.context-path=/bitbucket/"},
+		"something beats it":    {properties: "server.require-ssl=true\n", overrides: []bitbucket.Override{{Key: "server.secure", Where: "environment of process 5, SERVER_SECURE", Value: "false"}}, told: "server.require-ssl=true"},
+		"what stays as it is":   {properties: "server.port=7990\nserver.port=7990\nserver.scheme=https\n", told: "duplicate key server.port"},
+		"server.xml":            {xml: `<Connector port="7990" scheme="https"/>`},
+		"server.xml is left":    {xml: `<Connector port="7990" scheme="https"/>`, skip: []string{StepConnector}, told: "secure"},
+	} {
+		f := Facts{Port: Known{Value: "7990", Set: true}, Bitbucket: bitbucket.Install{Overrides: c.overrides}}
+		if f.Layout.Properties = "/h/bitbucket.properties"; c.xml != "" {
+			f.Layout = bitbucket.Layout{ServerXML: "/h/server.xml"}
+			f.ServerXML = atomicfile.File{Path: "/h/server.xml", Data: []byte("<Server><Service>" + c.xml + `<Engine><Host><Context path="/bitbucket"/></Host></Engine></Service></Server>`)}
+			xml, err := tomcat.ParseServerXML(f.ServerXML.Path, f.ServerXML.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.ContextPath = Known{Value: "/bitbucket", Set: true}
+			f.Findings = tomcat.CheckServerXML(xml, 7990)
+		} else {
+			f.Properties = atomicfile.File{Path: "/h/bitbucket.properties", Data: []byte(c.properties)}
+			p, err := tomcat.ParseProperties(f.Properties.Path, f.Properties.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.Findings = tomcat.CheckProperties(p)
+		}
+		if len(f.Findings) == 0 {
+			t.Errorf("%s: nothing to be told of", name)
+		}
+		b := builder{f: f, a: Answers{URL: url, Upstream: "http://127.0.0.1:7990", Front: FrontHAProxy, Skip: c.skip}}
+		for _, build := range []func() (Step, error){b.contextPath, b.connector} {
+			if _, err := build(); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		var told []string
+		for _, f := range b.standing() {
+			if f.Level != problem.Note {
+				told = append(told, f.Found)
+			}
+		}
+		if (len(told) > 0) != (c.told != "") || !strings.Contains(strings.Join(told, "; "), c.told) {
+			t.Errorf("%s: told %q, want %q", name, told, c.told)
+		}
+	}
+}
