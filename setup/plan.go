@@ -157,6 +157,16 @@ func (s ServiceChange) Reloads() bool { return s.Verb == service.Reload }
 // Ref names a change by its place in the plan.
 type Ref struct{ Step, Change int }
 
+// Spelt is the plan for those who read its JSON: the commands in its texts can be typed.
+// What is carried out, or read back, stays as it is.
+func (p Plan) Spelt(s problem.Spelling) Plan {
+	p.Pending, p.Notes, p.Steps = s.Texts(p.Pending), s.Findings(p.Notes), slices.Clone(p.Steps)
+	for i := range p.Steps {
+		p.Steps[i].Skipped = s.Text(p.Steps[i].Skipped)
+	}
+	return p
+}
+
 // Empty reports whether there is nothing to do.
 func (p Plan) Empty() bool {
 	for _, s := range p.Steps {

@@ -27,10 +27,10 @@ func calledAs(typed, program string) string {
 }
 
 // ownCommand is a command of this program in a text, with what follows it.
-var ownCommand = regexp.MustCompile(`(sudo |^|[^\w/.-])bitgate (setup|plan|apply|verify|undo|recover|history|rehearse|render|cert|proxy)\b( --help)?`)
+var ownCommand = regexp.MustCompile(`(sudo |^|[^\w/.-])bitgate (setup|plan|apply|verify|undo|recover|history|rehearse|report|render|cert deploy|cert import|cert renew|cert request|cert status|cert|demo|proxy)\b( --help)?`)
 
 // forRoot are the commands that look at, or change, what only root may.
-var forRoot = []string{"setup", "plan", "apply", "verify", "undo", "recover", "history", "rehearse"}
+var forRoot = []string{"setup", "plan", "apply", "verify", "undo", "recover", "history", "rehearse", "report", "cert deploy", "cert import", "cert renew", "cert request", "cert status"}
 
 // asCalled spells the commands of this program in a text so that they can be copied:
 // with the path that it was called by, and with sudo where they need root and the one

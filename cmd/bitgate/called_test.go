@@ -70,12 +70,17 @@ func TestJSONAsCalled(t *testing.T) {
 	show.Event(setup.Event{Kind: setup.EventFailed, Text: "settle it: bitgate recover"})
 	show.Result(setup.Result{Pending: []string{"bitgate proxy --config x"}, Notes: notes}, view.End{})
 	show.Fail(problem.New("open", "it is", "bitgate recover"), 7)
-	for _, want := range []string{`"do":"sudo '/opt/bit\"gate/bitgate' verify"`, `settle it: sudo '/opt/bit\"gate/bitgate' recover"`, `["'/opt/bit\"gate/bitgate' proxy --config x"]`, `"do":"'/opt/bit\"gate/bitgate' cert deploy"`, `"do":["sudo '/opt/bit\"gate/bitgate' recover"]`} {
+	plan := setup.Plan{Pending: []string{"then: bitgate cert import FILE"}, Notes: notes, Steps: []setup.Step{{Skipped: "see bitgate report"}}}
+	if err := view.Value(&b, plan.Spelt(p.asCalled)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"do":"sudo '/opt/bit\"gate/bitgate' verify"`, `settle it: sudo '/opt/bit\"gate/bitgate' recover"`, `["'/opt/bit\"gate/bitgate' proxy --config x"]`, `"do":"sudo '/opt/bit\"gate/bitgate' cert deploy"`, `"do":["sudo '/opt/bit\"gate/bitgate' recover"]`,
+		`"then: sudo '/opt/bit\"gate/bitgate' cert import FILE"`, `"do": "sudo '/opt/bit\"gate/bitgate' cert deploy"`, `"skipped": "see sudo '/opt/bit\"gate/bitgate' report"`} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %s in\n%s", want, b.String())
 		}
 	}
-	if notes[0].Do != "bitgate cert deploy" {
+	if notes[0].Do != "bitgate cert deploy" || plan.Steps[0].Skipped != "see bitgate report" {
 		t.Error("the result itself was changed")
 	}
 }

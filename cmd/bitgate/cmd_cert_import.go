@@ -99,7 +99,7 @@ func importCert(ctx context.Context, p *process, o importOptions, files []string
 	info := m.Info()
 	out(p.Out, "%s, until %s", strings.Join(info.Names, ", "), info.NotAfter.UTC().Format(time.DateOnly))
 	out(p.Out, "Bundle  %s", path)
-	out(p.Out, "Where the front was set up with it: bitgate cert deploy")
-	out(p.Out, "Else:                               bitgate setup --pem %s", problem.ShellWord(path))
+	out(p.Out, "Where the front was set up with it: %s", p.asCalled("bitgate cert deploy"))
+	out(p.Out, "Else:                               %s", p.asCalled("bitgate setup --pem "+problem.ShellWord(path)))
 	return nil
 }

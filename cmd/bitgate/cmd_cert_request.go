@@ -89,7 +89,7 @@ func requestCert(p *process, o requestOptions) error {
 	}
 	say("")
 	say("Send the request to your authority. Ask for a server certificate (serverAuth) with the")
-	say("names in it, and for the chain. Then: bitgate cert import FILE...")
+	say("names in it, and for the chain. Then: %s", p.asCalled("bitgate cert import FILE..."))
 	return nil
 }
 

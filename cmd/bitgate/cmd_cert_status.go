@@ -40,6 +40,7 @@ func runCertStatus(ctx context.Context, p *process, stateDir string, asJSON bool
 	case asJSON && !found:
 		return view.Value(p.Out, []renew.Status{})
 	case asJSON:
+		s.Why, s.Error = p.asCalled(s.Why), p.asCalled(s.Error)
 		return view.Value(p.Out, []renew.Status{s})
 	case !found:
 		out(p.Out, "No run here has set up a front.")
@@ -76,7 +77,7 @@ func printCertStatus(p *process, s renew.Status, now time.Time) {
 		by += " (" + s.Runs + ")"
 	}
 	line("Renewed", "by "+by+", due "+s.Next.Local().Format("2006-01-02 15:04"))
-	timer := "none: bitgate cert deploy installs a renewed one"
+	timer := p.asCalled("none: bitgate cert deploy installs a renewed one")
 	if s.Timer != "" {
 		timer = s.Timer
 		if !s.Alive {

@@ -52,6 +52,7 @@ func tellRun(p *process, dir, id string, asJSON bool) error {
 	}
 	story := r.Story()
 	if asJSON {
+		story.Reason = p.asCalled(story.Reason)
 		return view.Value(p.Out, story)
 	}
 	undo := ""

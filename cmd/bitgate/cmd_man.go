@@ -90,18 +90,26 @@ func (p *manPage) text() []byte {
 // manPages are the page of bitgate itself, those of its commands, and those of its files.
 func manPages(root *cobra.Command) []manPage {
 	var commands []manPage
-	for _, c := range root.Commands() {
-		commands = append(commands, commandPages(c)...)
+	var list bytes.Buffer
+	for _, g := range root.Groups() {
+		out(&list, ".SS %s", roff(strings.TrimSuffix(g.Title, ":")))
+		for _, c := range root.Commands() {
+			if c.GroupID != g.ID {
+				continue
+			}
+			pages := commandPages(c)
+			for _, p := range pages {
+				out(&list, ".TP\n.BR %s (1)\n%s", roff(p.name), roff(p.brief))
+			}
+			commands = append(commands, pages...)
+		}
 	}
 	files := []manPage{answersPage(), proxyPage()}
 	main := manPage{name: "bitgate", section: 1, brief: root.Short}
 	b := &main.body
 	out(b, ".SH SYNOPSIS\n.B bitgate\n[command] [flags]")
 	out(b, ".SH DESCRIPTION\n%s", roff(root.Long))
-	out(b, ".SH COMMANDS")
-	for _, c := range commands {
-		out(b, ".TP\n.BR %s (1)\n%s", roff(c.name), roff(c.brief))
-	}
+	out(b, ".SH COMMANDS\n%s", strings.TrimSuffix(list.String(), "\n"))
 	exitStatus(b)
 	out(b, ".SH FILES")
 	for _, f := range manFiles {

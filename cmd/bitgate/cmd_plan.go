@@ -90,7 +90,7 @@ func (ses *session) planOnly(ctx context.Context) (setup.Plan, error) {
 
 func (ses *session) showPlan(plan setup.Plan, asJSON bool) error {
 	if asJSON {
-		return view.Value(ses.p.Out, plan)
+		return view.Value(ses.p.Out, plan.Spelt(ses.p.asCalled))
 	}
 	v := ses.p.text()
 	if plan.Empty() {

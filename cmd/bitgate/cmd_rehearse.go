@@ -93,6 +93,7 @@ func runRehearse(ctx context.Context, p *process, o rehearseOptions) error {
 	report := r.Run(ctx)
 	report.Accept(o.accept)
 	if o.json {
+		report.Why = p.asCalled(report.Why)
 		if err := view.Value(p.Out, report); err != nil {
 			return err
 		}

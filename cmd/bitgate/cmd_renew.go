@@ -101,6 +101,8 @@ func runRenew(ctx context.Context, p *process, o renewOptions, do func(*renew.Re
 		show.Fail(err, exitCode(err))
 		return err
 	}
+	spell := problem.Spelling(p.asCalled)
+	got.Said, got.Result.Pending = spell.Text(got.Said), spell.Texts(got.Result.Pending)
 	if o.json {
 		return view.Value(p.Out, got)
 	}
@@ -114,7 +116,7 @@ func runRenew(ctx context.Context, p *process, o renewOptions, do func(*renew.Re
 		out(p.Out, "  pending: %s", left)
 	}
 	if got.Result.State == setup.RunCommitted {
-		out(p.Out, "  bitgate undo %s takes it back", got.Result.Run)
+		out(p.Out, "  %s takes it back", p.asCalled("bitgate undo "+got.Result.Run))
 	}
 	return nil
 }

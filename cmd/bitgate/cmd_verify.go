@@ -103,7 +103,7 @@ func runVerify(ctx context.Context, p *process, shared *sharedFlags, v verifyFla
 		return problem.Wrap(err, "cancelled", "", "").WithKind(problem.Cancelled)
 	}
 	if asJSON {
-		if err := view.Value(p.Out, found); err != nil {
+		if err := view.Value(p.Out, problem.Spelling(p.asCalled).Findings(found)); err != nil {
 			return err
 		}
 	}

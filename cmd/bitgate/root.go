@@ -36,21 +36,50 @@ Without a command it starts the guided setup.`,
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().Bool("version", false, "print the version") // cobra's own would be -v, too
 	hideRootFlags(root)
-	root.AddCommand(newProxy(p))
+	addGroups(root)
+	listed(root, groupProxy, newProxy(p))
 	if p.serves() { // for months, so it does without what it will not need
 		return root
 	}
 	setup := newSetup(p)
 	root.RunE = setup.RunE
 	root.Flags().AddFlagSet(setup.Flags())
-	root.AddCommand(
-		setup, newPlan(p), newApply(p), newVerify(p), newRehearse(p), newUndo(p), newRecover(p), newHistory(p), newReport(p),
-		newRender(p), newCert(p), newDemo(p), newStandIn(p), newStage(p), newMan(p), newVersion(p),
-	)
+	listed(root, groupSetUp, setup, newPlan(p), newApply(p), newRehearse(p), newRender(p), newDemo(p))
+	listed(root, groupLook, newVerify(p), newHistory(p), newReport(p))
+	listed(root, groupBack, newUndo(p), newRecover(p))
+	listed(root, groupCertificates, newCert(p))
+	listed(root, groupHelp, newMan(p), newVersion(p))
+	root.AddCommand(newStandIn(p), newStage(p)) // hidden
 	if p.completes() {
 		addCompletions(root)
 	}
 	return root
+}
+
+// Headings of the commands in help and manual.
+const (
+	groupSetUp        = "Set up"
+	groupLook         = "Look"
+	groupBack         = "Take back"
+	groupCertificates = "Certificates"
+	groupProxy        = "Built-in proxy"
+	groupHelp         = "Help"
+)
+
+func addGroups(root *cobra.Command) {
+	for _, title := range []string{groupSetUp, groupLook, groupBack, groupCertificates, groupProxy, groupHelp} {
+		root.AddGroup(&cobra.Group{ID: title, Title: title + ":"})
+	}
+	root.SetHelpCommandGroupID(groupHelp)
+	root.SetCompletionCommandGroupID(groupHelp)
+}
+
+// listed adds commands under a heading.
+func listed(root *cobra.Command, group string, commands ...*cobra.Command) {
+	for _, c := range commands {
+		c.GroupID = group
+	}
+	root.AddCommand(commands...)
 }
 
 // hideRootFlags keeps `bitgate --help` to the commands; setup lists its flags, in groups.

@@ -3,6 +3,7 @@ package peers
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,10 +20,10 @@ import (
 	"time"
 )
 
-// Machine is a machine with systemd as its first process: the files of this one,
-// whose own copies of changed files are gone when the test ends, and processes,
-// network, host name and journal of its own. It has no services but those that a
-// test installs. Its package must run in a Suite.
+// Machine is a machine with systemd as its first process: the files of this one, or of
+// the Debian in BITGATE_MACHINE_ROOT, whose own copies of changed files are gone when
+// the test ends, and processes, network, host name and journal of its own. It has no
+// services but those that a test installs. Its package must run in a Suite.
 //
 // It is made of namespaces: an overlay over this machine's root on a tmpfs, which
 // survives a reboot, in a cgroup of its own (machine_inside.go).
@@ -41,6 +42,10 @@ type Machine struct {
 
 var machines atomic.Int64
 
+// machineRoot names the folder of a Debian whose files the machines start with, not
+// with those of this one.
+const machineRoot = "BITGATE_MACHINE_ROOT"
+
 // NewMachine starts one and waits until systemd has started everything. Where the
 // kernel or a container does not allow it, the test skips, and says so.
 func NewMachine(t testing.TB) *Machine {
@@ -57,7 +62,7 @@ func NewMachine(t testing.TB) *Machine {
 		t.Skipf("NOT TESTED: a machine with systemd needs a cgroup of its own: %v", err)
 	}
 	m := &Machine{Name: fmt.Sprintf("bitgate-test-%d-%d", os.Getpid(), machines.Add(1)), t: t, boots: make(chan int, 16)}
-	plan, err := json.Marshal(layout{Name: m.Name, Dir: t.TempDir(), Group: group})
+	plan, err := json.Marshal(layout{Name: m.Name, Dir: t.TempDir(), Lower: cmp.Or(os.Getenv(machineRoot), "/"), Group: group})
 	must(t, err)
 	m.host = exec.Command("/proc/self/exe")
 	m.host.Env = append(os.Environ(), JobEnv(machineJob, string(plan)))

@@ -34,6 +34,7 @@ const (
 type layout struct {
 	Name  string // of the host and of the cgroup
 	Dir   string // an empty folder
+	Lower string // whose files it starts with
 	Group string // where cgroup2 is mounted
 }
 
@@ -125,7 +126,7 @@ func (l layout) lay() error {
 	}
 	err = firstError(
 		func() error { return os.Mkdir(up, 0o755) }, func() error { return os.Mkdir(work, 0o755) }, func() error { return os.Mkdir(l.root(), 0o755) },
-		mountAt("overlay", l.root(), "overlay", 0, "lowerdir=/,upperdir="+up+",workdir="+work),
+		mountAt("overlay", l.root(), "overlay", 0, "lowerdir="+l.Lower+",upperdir="+up+",workdir="+work),
 	)
 	if err != nil {
 		return err

@@ -23,6 +23,15 @@ func (s Spelling) Texts(texts []string) []string {
 	return out
 }
 
+// Findings are all of them with their texts.
+func (s Spelling) Findings(found []Finding) []Finding {
+	out := slices.Clone(found)
+	for i := range out {
+		out[i] = s.Finding(out[i])
+	}
+	return out
+}
+
 // Finding is f with its texts.
 func (s Spelling) Finding(f Finding) Finding {
 	f.Found, f.Why, f.Do = s.Text(f.Found), s.Text(f.Why), s.Text(f.Do)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"bitgate/internal/problem"
@@ -147,7 +146,10 @@ func (v JSON) Event(e setup.Event) {
 }
 
 // Outlook prints what taking a run back, or finishing it, will do.
-func (v JSON) Outlook(o apply.Outlook) { v.line("outlook", o) }
+func (v JSON) Outlook(o apply.Outlook) {
+	o.Will, o.Notice = v.Spell.Texts(o.Will), v.Spell.Texts(o.Notice)
+	v.line("outlook", o)
+}
 
 // Finding prints a finding.
 func (v JSON) Finding(f problem.Finding) { v.line("finding", v.Spell.Finding(f)) }
@@ -155,10 +157,7 @@ func (v JSON) Finding(f problem.Finding) { v.line("finding", v.Spell.Finding(f))
 // Result prints how the run ended.
 func (v JSON) Result(r setup.Result, end End) {
 	r.Changed = r.State != setup.RunNothing && r.State != setup.RunTakenBack
-	r.Pending, r.Notes = v.Spell.Texts(r.Pending), slices.Clone(r.Notes)
-	for i, f := range r.Notes {
-		r.Notes[i] = v.Spell.Finding(f)
-	}
+	r.Pending, r.Notes = v.Spell.Texts(r.Pending), v.Spell.Findings(r.Notes)
 	v.line("result", struct {
 		setup.Result
 		End

@@ -35,7 +35,26 @@ func (r *release) identify(snapshot bool) error {
 	if r.version != "" {
 		return errors.New("the version of a release is its tag's; -version is for -snapshot")
 	}
+	r.tagged = true
 	return r.checkTag()
+}
+
+// checkout takes the files of a release from the commit of its tag: what git ignores,
+// or is told not to look at, and what is edited meanwhile, is in none of its files.
+func (r *release) checkout() error {
+	if !r.tagged {
+		return nil
+	}
+	source := filepath.Join(r.stage, "source")
+	index := []string{"GIT_INDEX_FILE=" + filepath.Join(r.stage, "index")}
+	if _, err := r.command(index, "git", "read-tree", r.commit); err != nil {
+		return err
+	}
+	if _, err := r.command(index, "git", "-c", "core.autocrlf=false", "checkout-index", "--all", "--prefix="+source+"/"); err != nil {
+		return err
+	}
+	r.root = source
+	return nil
 }
 
 var versionTag = regexp.MustCompile(`^v(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)$`)
@@ -104,7 +123,7 @@ func (r *release) build() error {
 		if _, err := os.Stat(r.program(arch)); err == nil {
 			continue
 		}
-		env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT="}
+		env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOFLAGS=", "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT="}
 		if _, err := r.command(env, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", r.program(arch), "./cmd/bitgate"); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 // Command release makes all files of a release from a checkout:
 //
 //	check     the tag of HEAD is the version, nothing is changed, and CHANGELOG.md tells of it
+//	checkout  the files of that commit, and no others of the checkout
 //	build     one static program for each architecture, with version, commit and date
 //	stage     manual pages, completions and the unit, as the program itself prints them
 //	pack      .deb, .rpm, .apk and Arch packages (packaging/nfpm.yaml), tar.gz
@@ -23,7 +24,8 @@ import (
 
 // release is one making of a release.
 type release struct {
-	root    string // of the checkout
+	root    string // of the files that it is made of
+	tagged  bool   // they are those of a tag
 	out     string // where the files go
 	stage   string // for what is packed
 	version string // "1.2.3"
@@ -74,7 +76,7 @@ func run() (err error) {
 		return err
 	}
 	defer os.RemoveAll(r.stage)
-	for _, step := range []func() error{r.build, r.pack, r.image, r.sbom, r.sum} {
+	for _, step := range []func() error{r.checkout, r.build, r.pack, r.image, r.sbom, r.sum} {
 		if err := step(); err != nil {
 			return err
 		}
