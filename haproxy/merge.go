@@ -13,6 +13,8 @@ type merger struct {
 	files  []*draft
 	signed map[string]bool // backend and listen sections with signs of Bitbucket, by name
 	notes  []string
+
+	unjudged []string // see Merged
 }
 
 func (c Config) merge(s Site) (*merger, error) {
@@ -96,7 +98,7 @@ func (m *merger) merged(mine int) (Merged, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Notes = m.notes
+	out.Notes, out.Unjudged = m.notes, m.unjudged
 	for i, d := range m.files {
 		also, err := d.merged()
 		if err != nil {

@@ -14,9 +14,9 @@ import (
 type passage struct {
 	*sectionEditor
 	*evaluator
-	left      []request // those that no rule has let by
-	allow     int       // the first rule that refuses names it does not know, -1 without
-	open      []rule    // rules that may hold for ours too
+	passed    bool   // a rule has let all our requests by those that follow
+	allow     int    // the first rule that refuses names it does not know, -1 without
+	open      []rule // rules that hold for some clients of ours
 	touching  []rule
 	inherited bool // the rules are those of defaults: no exception can stand before them
 }
@@ -28,10 +28,10 @@ type rule struct {
 	w    []Word
 }
 
-// through goes through all rules; the first that stands in the way of our
-// requests is an error that names its line.
+// through goes through all rules. Those of which the name and the path do not tell
+// whether they keep our requests from Bitbucket are left for a rehearsal.
 func (e *sectionEditor) through(host string) (*passage, error) {
-	p := &passage{sectionEditor: e, allow: -1, left: requests(e.site.URL)}
+	p := &passage{sectionEditor: e, allow: -1}
 	lineage := p.merge.lineage(p.shared.place)
 	for n, at := range slices.Backward(lineage) {
 		p.inherited = n > 0
@@ -50,189 +50,77 @@ func (e *sectionEditor) through(host string) (*passage, error) {
 	return p, nil
 }
 
-// pass is one line.
+// pass is one line. What an exception of ours lets by is past all http-request rules
+// that follow it.
 func (p *passage) pass(r rule) error {
-	switch effectOf(r.w) {
-	case stops:
-		return p.stop(r)
-	case disconnects:
-		return p.connect(r)
-	case letsBy:
-		p.let(r)
-	case rewrites:
-		return p.move(r)
-	case setsField:
-		return p.name(r)
-	case setsAnswer:
-		return p.nameAnswer(r)
-	case answersItself:
-		return p.answer(r)
-	case concerns:
-		p.touching = append(p.touching, r)
+	http := r.w[0].Text == "http-request"
+	effect := effectOf(r.w)
+	t := p.judge(r)
+	switch {
+	case effect == harmless, http && p.passed:
+	case effect == concerns, effect == changes && p.spares(r):
+		if !http || effect == concerns {
+			p.touching = append(p.touching, r)
+		}
+	case t == no:
+	case effect == letsBy:
+		p.passed = t == yes
+	case p.allow >= 0 && http:
+		if effect == stops && t == maybe {
+			return p.refuseRule(r, fmt.Sprintf("the rule guards all sites, but line %d refuses names it does not know before; an exception for Bitbucket there would let it past this rule", p.allow+1),
+				fmt.Sprintf("move line %d below line %d, or let it pass %s", p.allow+1, r.line+1, p.site.URL.Host()))
+		}
+	case effect == stops && http && t == yes && p.hosts && word(r.w, 1) != "auth" && !p.inherited:
+		p.allow = r.line
+	case t == maybe && p.byClient(r.w):
+		p.open = append(p.open, r)
+	default:
+		p.merge.unjudged = append(p.merge.unjudged, p.shown(r))
 	}
 	return nil
 }
 
 // judge is what the condition says; names that stand in a file or a map are not
 // ours, as those that stand in the line are not, where an exception can be made.
-func (p *passage) judge(r rule) (tristate, []request) {
-	t, held := p.certain(r.w, p.left)
+func (p *passage) judge(r rule) tristate {
+	t := p.rule(r.w)
 	if t == maybe && p.unread && r.w[0].Text == "http-request" && !p.inherited {
 		p.lists = no
-		if listed, of := p.certain(r.w, p.left); listed == yes {
-			t, held = listed, of
+		if p.rule(r.w) == yes {
+			t = yes
 		}
 		p.lists = maybe
 	}
-	return t, held
+	return t
 }
 
-// stop is a rule that ends requests.
-func (p *passage) stop(r rule) error {
-	t, held := p.judge(r)
-	http := r.w[0].Text == "http-request"
-	switch {
-	case t == maybe && p.allow >= 0 && http:
-		return p.refuseRule(r, fmt.Sprintf("the rule guards all sites, but line %d refuses names it does not know before; an exception for Bitbucket there would let it past this rule", p.allow+1),
-			fmt.Sprintf("move line %d below line %d, or let it pass %s", p.allow+1, r.line+1, p.site.URL.Host()))
-	case t == maybe:
-		p.open = append(p.open, r)
-	case t == no, p.allow >= 0 && http:
-	case http && p.hosts && word(r.w, 1) != "auth" && !p.inherited && len(held) == len(p.left):
-		p.allow = r.line
-	case p.inherited:
-		return p.refuseRule(r, p.whatStops(held)+", and no exception can stand before a rule of a defaults section", p.leaveOut())
+// spares reports whether a line changes or answers nothing that is ours: it is about
+// a header field that nobody needs, or a path of the section's own.
+func (p *passage) spares(r rule) bool {
+	switch w := r.w; w[0].Text + " " + word(w, 1) {
+	case "stats uri":
+		return p.paths(patterns{method: "beg", texts: []string{word(w, 2)}}) == no
+	case "stats enable":
+		return p.paths(patterns{method: "beg", texts: []string{"/haproxy?stats"}}) == no // unless it has another
 	default:
-		return p.refuseRule(r, p.whatStops(held), p.leaveOut())
-	}
-	return nil
-}
-
-func (p *passage) whatStops(held []request) string {
-	if len(held) == len(p.left) {
-		return "the rule stops every request of this section, Bitbucket's too"
-	}
-	var what []string
-	for _, r := range held {
-		if !slices.Contains(what, r.what) {
-			what = append(what, r.what)
+		if w[0].Text == "monitor-uri" {
+			return p.paths(patterns{texts: []string{word(w, 1)}}) == no
 		}
+		return spares(w)
 	}
-	return fmt.Sprintf("the rule stops every request of a kind that Bitbucket gets too: %s (%s %s)", strings.Join(what, ", "), held[0].method, held[0].path)
-}
-
-func (p *passage) leaveOut() string {
-	return "end it with a condition that leaves " + p.site.URL.Host() + " out (unless { hdr(host) -i " + p.site.URL.Authority() + " })"
-}
-
-// connect is a rule that ends connections.
-func (p *passage) connect(r rule) error {
-	switch t, _ := p.judge(r); t {
-	case yes:
-		return p.refuseRule(r, "the rule refuses every connection of this section, Bitbucket's too", "end it with a condition that leaves "+p.site.URL.Host()+" out")
-	case maybe:
-		p.open = append(p.open, r)
-	}
-	return nil
-}
-
-// let is a rule that lets requests past those that follow.
-func (p *passage) let(r rule) {
-	_, held := p.certain(r.w, p.left)
-	p.left = slices.DeleteFunc(p.left, func(r request) bool { return slices.Contains(held, r) })
-}
-
-// move is a rule that changes paths.
-func (p *passage) move(r rule) error {
-	if t, _ := p.certain(r.w, p.left); t == no || p.allow >= 0 || !movesPath(r.w, p.left) {
-		return nil
-	}
-	return p.refuseRule(r, "the rule changes the path or the method of Bitbucket's requests too; clone addresses and redirects would be wrong", "end it with a condition that leaves "+p.site.URL.Host()+" out")
-}
-
-// name is a rule that changes a header field.
-func (p *passage) name(r rule) error {
-	field := p.changes(r.w)
-	if field == "" || p.allow >= 0 {
-		return nil
-	}
-	t, _ := p.certain(r.w, p.left)
-	switch {
-	case t == no:
-	case field == "host":
-		return p.refuseRule(r, "the rule changes the host of Bitbucket's requests too; clone addresses and redirects would be wrong", "end it with a condition that leaves "+p.site.URL.Host()+" out")
-	case t == maybe:
-		p.open = append(p.open, r)
-	default:
-		return p.refuseRule(r, fmt.Sprintf("the rule takes or changes %s of Bitbucket's requests too; Git, REST clients or browsers could not log in or be understood", field), p.leaveOut())
-	}
-	return nil
-}
-
-// nameAnswer is a rule that changes a header field of answers. Without
-// WWW-Authenticate, Git does not ask for a password.
-func (p *passage) nameAnswer(r rule) error {
-	name := strings.ToLower(word(r.w, 2))
-	drops := name == "www-authenticate" || name == "set-cookie" && word(r.w, 1) == "del-header"
-	if t, _ := p.certain(r.w, p.left); !drops || t == no {
-		p.touching = append(p.touching, r)
-		return nil
-	} else if t == maybe {
-		p.open = append(p.open, r)
-		return nil
-	}
-	return p.refuseRule(r, fmt.Sprintf("the rule takes or changes %s of Bitbucket's answers too; Git and browsers could not log in", name), p.leaveOut())
-}
-
-// answer is a setting by which HAProxy answers some paths itself.
-func (p *passage) answer(r rule) error {
-	path, exact := word(r.w, 1), true
-	if r.w[0].Text == "stats" {
-		if path, exact = word(r.w, 2), false; word(r.w, 1) == "enable" {
-			if path = "/haproxy?stats"; p.setsStatsURI() {
-				return nil
-			}
-		}
-	}
-	ctx := p.site.URL.TomcatPath()
-	for _, q := range append(requests(p.site.URL), request{what: "its first page", path: ctx + "/"}) {
-		if q.uri() == path || !exact && strings.HasPrefix(q.uri(), path) {
-			return p.refuseRule(r, fmt.Sprintf("HAProxy answers %s itself here, before any rule: Bitbucket would not get the request (%s)", q.uri(), q.what),
-				"give it a path that is not Bitbucket's, or move the line to a section of its own")
-		}
-	}
-	if strings.HasPrefix(path, ctx+"/") {
-		p.tell(r, "HAProxy answers "+path+" itself here, also for Bitbucket's name")
-	}
-	return nil
-}
-
-// setsStatsURI: "stats enable" alone has a path of its own.
-func (p *passage) setsStatsURI() bool {
-	found := false
-	for _, at := range p.merge.lineage(p.shared.place) {
-		p.merge.files[at.file].each(p.merge.section(at), func(_ int, w []Word) {
-			found = found || w[0].Text == "stats" && word(w, 1) == "uri"
-		})
-	}
-	return found
-}
-
-// tell notes something about a line, wherever it stands.
-func (p *passage) tell(r rule, what string) {
-	if r.file == p.draft {
-		p.note("line %d: %s", r.line+1, what)
-		return
-	}
-	p.note("%s, line %d: %s", r.file.Path, r.line+1, what)
 }
 
 func (p *passage) refuseRule(r rule, why, do string) error {
-	found := fmt.Sprintf("%s, line %d: %s", r.file.Path, r.line+1, strings.TrimSpace(Shown(string(r.file.Lines[r.line].plain))))
+	return problem.New(p.shown(r), why, do)
+}
+
+// shown is a line as people are told of it.
+func (p *passage) shown(r rule) string {
+	text := r.file.shownLine(r.line)
 	if p.inherited {
-		found += fmt.Sprintf(" (which %q inherits)", p.sec.Title())
+		text += fmt.Sprintf(" (which %q inherits)", p.sec.Title())
 	}
-	return problem.New(found, why, do)
+	return text
 }
 
 // numbersOf lists the lines of rules, with their file where that is another.

@@ -117,7 +117,7 @@ func (m *merger) sendsOn(at place) int {
 		if word(to, 0) != "redirect" || !m.leadsToHTTPS(to[1:]) {
 			return
 		}
-		if _, held := ev.certain(w, ev.requests); len(held) == len(ev.requests) {
+		if ev.rule(w) == yes {
 			found = i + 1
 		}
 	})

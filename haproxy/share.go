@@ -262,7 +262,12 @@ func (e *sectionEditor) end() int { return e.draft.end(e.sec) }
 func (e *sectionEditor) each(f func(line int, words []Word)) { e.draft.each(e.sec, f) }
 
 func (e *sectionEditor) refuse(line int, why, do string) error {
-	return problem.New(fmt.Sprintf("%s, line %d: %s", e.Path, line+1, strings.TrimSpace(Shown(string(e.Lines[line].plain)))), why, do)
+	return problem.New(e.shownLine(line), why, do)
+}
+
+// shownLine is a line as people are told of it.
+func (d *draft) shownLine(line int) string {
+	return fmt.Sprintf("%s, line %d: %s", d.Path, line+1, strings.TrimSpace(Shown(string(d.Lines[line].plain))))
 }
 
 func (e *sectionEditor) note(format string, args ...any) {

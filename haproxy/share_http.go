@@ -26,9 +26,7 @@ func (e *sectionEditor) http() error {
 	if err != nil {
 		return err
 	}
-	if err := e.protocols(); err != nil {
-		return err
-	}
+	e.protocols()
 	if p.allow >= 0 {
 		var lines []string
 		for _, c := range conditions {
@@ -38,7 +36,7 @@ func (e *sectionEditor) http() error {
 		e.note("line %d refuses names it does not know; a rule before it lets Bitbucket's by", p.allow+1)
 	}
 	if len(p.open) > 0 {
-		e.note("rules that may hold for Bitbucket too: %s", p.numbersOf(p.open))
+		e.note("rules that hold for some clients of Bitbucket too: %s", p.numbersOf(p.open))
 	}
 	lines := []string{lineMark + `: the lines marked so lead to Bitbucket; "bitgate setup" rewrites and "bitgate undo" removes them`}
 	if crt := e.addCertificate(); crt != "" {
@@ -102,8 +100,6 @@ func (s Site) formerPath() string {
 // is in the way, and those for any name are told.
 func (e *sectionEditor) routes(ev *evaluator) error {
 	root := e.site.URL.TomcatPath() == ""
-	ev.anyPath = root
-	defer func() { ev.anyPath = false }()
 	var losing []int
 	var failed error
 	e.each(func(i int, w []Word) {
@@ -173,19 +169,18 @@ func (e *sectionEditor) acmeFrom(ev *evaluator, at int) bool {
 }
 
 // protocols looks at what the bind lines of the port speak besides HTTP/1.1.
-func (e *sectionEditor) protocols() error {
+func (e *sectionEditor) protocols() {
 	for _, i := range e.shared.binds {
 		w := e.words(i)
 		for n := range w[:len(w)-1] {
 			switch {
 			case w[n].Text == "proto" && w[n+1].Text == "h2":
-				return e.refuse(i, "clients are spoken to in HTTP/2 alone here (proto h2); Git clients and scripts that speak HTTP/1.1 could not reach Bitbucket", "offer both instead: alpn h2,http/1.1")
+				e.merge.unjudged = append(e.merge.unjudged, e.shownLine(i))
 			case w[n].Text == "alpn" && slices.Contains(strings.Split(w[n+1].Text, ","), "h2") && !e.merge.wideWindow():
 				e.note("line %d offers HTTP/2 (alpn h2), over which pushes of Git with libcurl 7.84 to 8.4 can hang; \"%s\" in the global section prevents that", i+1, wideWindow)
 			}
 		}
 	}
-	return nil
 }
 
 // asides tells what else an administrator may want to know of the section.

@@ -38,7 +38,7 @@ func (e *sectionEditor) sni() error {
 	}
 	e.put(at, lines...)
 	if len(p.open) > 0 {
-		e.note("rules that may hold for Bitbucket too: %s", p.numbersOf(p.open))
+		e.note("rules that hold for some clients of Bitbucket too: %s", p.numbersOf(p.open))
 	}
 	return nil
 }

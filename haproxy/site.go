@@ -81,6 +81,10 @@ type Merged struct {
 	Splices []splice.Splice
 	Notes   []string
 	Also    []Merged // the other files of the set that change, without notes
+
+	// Unjudged are lines that may keep requests from Bitbucket: what stands in them does
+	// not tell, and a rehearsal does. Who cannot have one must not go on without a word.
+	Unjudged []string
 }
 
 // Bind is an address a section listens on.

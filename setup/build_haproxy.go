@@ -48,6 +48,9 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 			s.Changes = append(s.Changes, *c)
 		}
 	}
+	if len(merged.Splices)+len(merged.Also) > 0 {
+		b.plan.Unjudged = merged.Unjudged
+	}
 	if len(s.Changes) > 0 {
 		b.serveFront(s, "haproxy", service.Reload)
 		b.swap(s)

@@ -34,6 +34,7 @@ type Plan struct {
 	Pending []string          `json:"pending,omitempty"` // left for a person, by their own choice or by necessity
 	Notes   []problem.Finding `json:"notes,omitempty"`
 
+	Unjudged   []string    `json:"unjudged,omitempty"`   // lines of haproxy.cfg of which a rehearsal alone can tell, see haproxy.Merged
 	Deployment *Deployment `json:"deployment,omitempty"` // for the certificate-only runs to come
 	Served     *Served     `json:"served,omitempty"`     // what the front must show at the end
 }

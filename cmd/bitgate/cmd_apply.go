@@ -157,7 +157,7 @@ func (ses *session) compare(plan *setup.Plan) error {
 		return problem.New("the plan drives Bitbucket or the front in another way than its answers give on this machine",
 			"the machine has changed since, or the plan was edited", "make a new plan")
 	}
-	plan.Notes, plan.Pending = now.Notes, now.Pending
+	plan.Notes, plan.Pending, plan.Unjudged = now.Notes, now.Pending, now.Unjudged
 	for i := range plan.Steps {
 		s := &plan.Steps[i]
 		s.Skipped = "nothing to do"

@@ -32,7 +32,16 @@ import (
 	"bitgate/internal/publicurl"
 )
 
-func TestMain(m *testing.M) { peers.Suite{}.Main(m) }
+// program is bitgate as it is built for users, where long forms rehearse.
+var program string
+
+func TestMain(m *testing.M) {
+	s := peers.Suite{}
+	if os.Getenv("BITGATE_TORTURE") != "" {
+		s.Around = peers.Around(&program)
+	}
+	s.Main(m)
+}
 
 // installed returns the HAProxy of this machine; without one the test fails
 // under CI and is skipped elsewhere.
@@ -51,12 +60,11 @@ func installed(t *testing.T) live.Install {
 	return in
 }
 
-// everyHAProxy is the installed one and those that BITGATE_HAPROXY_BINS names,
-// parted by colons.
+// everyHAProxy is the installed one and those that are to be tried besides.
 func everyHAProxy(t *testing.T) []live.Install {
 	t.Helper()
 	all := []live.Install{installed(t)}
-	for _, bin := range filepath.SplitList(os.Getenv("BITGATE_HAPROXY_BINS")) {
+	for _, bin := range peers.HAProxies(t)[1:] {
 		in, err := live.Detect(t.Context(), live.Search{Bin: bin})
 		if err != nil || !in.OpenSSL {
 			t.Fatalf("BITGATE_HAPROXY_BINS: %s: %v, TLS %t", bin, err, in.OpenSSL)

@@ -147,6 +147,13 @@ func (s *Stage) LineOf(p Place, present []haproxy.Source) string {
 	return p.File + ", a new line" + s.text(p)
 }
 
+// Present is the number of a candidate's line among the present ones: of itself, or of
+// the one that it takes the place of; 0 where it is new.
+func (s *Stage) Present(p Place, present []haproxy.Source) int {
+	n, _ := p.in(present, s.source(p.File))
+	return n
+}
+
 // text is ": " and the line, as others may see it.
 func (s *Stage) text(p Place) string {
 	for _, f := range s.config.files {

@@ -38,6 +38,7 @@ type Finding struct {
 	Cause     []string `json:"cause,omitempty"` // lines without which it would be well
 	ID        string   `json:"id"`              // to accept it by, see Accept
 	Accepted  bool     `json:"accepted,omitempty"`
+	Untried   bool     `json:"untried,omitempty"` // nothing was found: the lines could not be tried
 }
 
 // id names a finding by what goes wrong, for whom and by which lines, so that it is
@@ -64,6 +65,14 @@ func (r Report) Accept(ids []string) {
 	for i, f := range r.Findings {
 		r.Findings[i].ID = f.id()
 		r.Findings[i].Accepted = slices.Contains(ids, f.id())
+	}
+}
+
+// Untried adds the lines that may keep requests from Bitbucket and that nothing has
+// tried.
+func (r *Report) Untried(lines []string) {
+	if len(lines) > 0 {
+		r.Findings = append(r.Findings, Finding{Untried: true, What: "not tried", Cause: lines})
 	}
 }
 
@@ -187,6 +196,11 @@ func (f Finding) causes() string {
 
 func (f Finding) finding(front string) problem.Finding {
 	out := problem.Finding{ID: f.id(), Level: problem.Fail}
+	if f.Untried {
+		out.Found, out.Why = "what these lines do to Bitbucket's requests could not be tried:\n       "+strings.Join(f.Cause, "\n       "), "they may refuse or change some of them, or answer in Bitbucket's place; that shows in use alone"
+		out.Do = "plan where " + front + " can be rehearsed, or end them with a condition that leaves Bitbucket's name out; who knows that they do no harm accepts it: --accept " + out.ID
+		return out
+	}
 	out.Do = "change what is named as the cause"
 	if f.Bitbucket {
 		out.Do += ", or give Bitbucket an address of its own (--listen, with the port in --url too)"

@@ -25,6 +25,7 @@ type Stage struct {
 	Names   []string // host names that the files want to have resolved
 	Paths   []string // absolute paths that the files mention
 	Said    []string // what is not rehearsed, for people
+	Out     []Cut    // the lines of that
 	Limits  string   // a file to load first
 	Asked   string   // address of the name server that answers for all others
 

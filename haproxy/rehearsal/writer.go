@@ -56,6 +56,7 @@ func (w *writer) blank(l line) {
 // skip is blank, and tells that what the line does is not rehearsed.
 func (w *writer) skip(l line, why string) {
 	w.blank(l)
+	w.Out = append(w.Out, Cut{Place: Place{w.config.files[l.file].path, l.index + 1}})
 	w.Said = append(w.Said, fmt.Sprintf("%s, line %d is not rehearsed: %s", w.config.files[l.file].path, l.index+1, why))
 }
 

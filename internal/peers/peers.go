@@ -65,6 +65,13 @@ func Path(t testing.TB, name string) string {
 	return find(name)
 }
 
+// HAProxies are the installed program and those that BITGATE_HAPROXY_BINS names,
+// parted by colons.
+func HAProxies(t testing.TB) []string {
+	t.Helper()
+	return append([]string{Path(t, "haproxy")}, filepath.SplitList(os.Getenv("BITGATE_HAPROXY_BINS"))...)
+}
+
 func find(name string) string {
 	if p, err := exec.LookPath(name); err == nil {
 		return p

@@ -23,9 +23,12 @@ const Rehearsal = "rehearsal"
 func (pr Prover) rehearse(ctx context.Context, f setup.Facts, p setup.Plan, present, set, extra []live.Candidate) []problem.Finding {
 	r, err := stage.Of(f.HAProxy, f.RunsFrom())
 	if err != nil {
-		return rehearsal.Report{Why: err.Error()}.List()
+		report := rehearsal.Report{Why: err.Error()}
+		report.Untried(p.Unjudged)
+		report.Accept(p.Answers.Accept)
+		return report.List()
 	}
-	r.Before, r.After, r.Merged = sources(present), sources(set), true
+	r.Before, r.After, r.Merged, r.Unjudged = sources(present), sources(set), true, p.Unjudged
 	return pr.report(ctx, f, p, r, extra)
 }
 
@@ -43,7 +46,11 @@ func (pr Prover) rehearseBuiltin(ctx context.Context, f setup.Facts, p setup.Pla
 	if err != nil {
 		return nil, err
 	}
-	return pr.report(ctx, f, p, stage.Rehearsal{Program: f.RunsFrom(), Proxy: &stage.Proxy{Path: f.ProxyConfig.Path, Config: c}}, extra), nil
+	r := stage.Rehearsal{Program: f.RunsFrom(), Proxy: &stage.Proxy{Path: f.ProxyConfig.Path, Config: c}}
+	if now, err := config.Parse(f.ProxyConfig.Path, f.ProxyConfig.Data); err == nil && !f.ProxyConfig.Absent {
+		r.Present = &stage.Proxy{Path: f.ProxyConfig.Path, Config: now}
+	}
+	return pr.report(ctx, f, p, r, extra), nil
 }
 
 // report is what the rehearsal says of what the answers want.

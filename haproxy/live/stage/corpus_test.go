@@ -12,7 +12,6 @@ import (
 	"bitgate/haproxy/live"
 	"bitgate/haproxy/live/stage"
 	"bitgate/haproxy/rehearsal"
-	"bitgate/internal/peers"
 	"bitgate/internal/publicurl"
 )
 
@@ -27,21 +26,19 @@ func TestCorpus(t *testing.T) {
 	if len(files) == 0 {
 		t.Skip("SKIPPED: no real haproxy.cfg files here; set BITGATE_CORPUS")
 	}
-	in, err := live.Detect(t.Context(), live.Search{Bin: peers.Path(t, "haproxy")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, listen := range []string{":443", tlsPort(data)} {
-			if listen != "" {
-				t.Run(filepath.Base(file)+listen, func(t *testing.T) { corpusFile(t, in, data, listen) })
+	each(t, func(t *testing.T, in live.Install) {
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, listen := range []string{":443", tlsPort(data)} {
+				if listen != "" {
+					t.Run(filepath.Base(file)+listen, func(t *testing.T) { corpusFile(t, in, data, listen) })
+				}
 			}
 		}
-	}
+	})
 }
 
 // tlsPort is an address besides :443 that a file binds with TLS, "" without one.

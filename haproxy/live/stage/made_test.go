@@ -51,10 +51,21 @@ var habits = map[string]string{
 // kinds passes the rehearsal. Every habit is met in the commonest shape and in one
 // other; BITGATE_TORTURE=1 takes every one in each.
 func TestMadeFiles(t *testing.T) {
-	in, err := live.Detect(t.Context(), live.Search{Bin: peers.Path(t, "haproxy")})
-	if err != nil {
-		t.Fatal(err)
+	each(t, madeFiles)
+}
+
+// each runs a test with every HAProxy that is to be tried.
+func each(t *testing.T, test func(*testing.T, live.Install)) {
+	for _, bin := range peers.HAProxies(t) {
+		in, err := live.Detect(t.Context(), live.Search{Bin: bin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(in.Version.Text, func(t *testing.T) { test(t, in) })
 	}
+}
+
+func madeFiles(t *testing.T, in live.Install) {
 	others := slices.DeleteFunc(slices.Sorted(maps.Keys(shapes)), func(s string) bool { return s == commonest })
 	for n, habit := range slices.Sorted(maps.Keys(habits)) {
 		among := []string{commonest, others[n%len(others)]}
@@ -97,7 +108,7 @@ func made(t *testing.T, in live.Install, text string) {
 		New:       []stage.File{{Path: pem, Data: bundle(t, "git.example.com")}},
 		Bitbucket: rehearsal.Bitbucket{URL: url, Upstreams: []string{"127.0.0.1:7990"}, Listen: []string{":443"}},
 	}.Run(t.Context())
-	t.Logf("MADE\t%s\t%.2f s", r.Summary(), r.Took.Seconds())
+	t.Logf("MADE\t%s\t%.2f s\t%d MB", r.Summary(), r.Took.Seconds(), r.Memory>>20)
 	if !r.Rehearsed || len(r.Skipped) > 0 {
 		t.Errorf("not rehearsed: %s %s", r.Why, r.Skipped)
 	}

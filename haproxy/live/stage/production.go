@@ -300,11 +300,23 @@ func (p *production) cause(w wrong) (out []string) {
 }
 
 // line shows one of the candidate's, as those number it who see the present file.
-func (p *production) line(candidate *rehearsal.Stage, at rehearsal.Place) string {
-	if !p.Merged {
+func (r *Rehearsal) line(candidate *rehearsal.Stage, at rehearsal.Place) string {
+	if !r.Merged {
 		return candidate.Line(at)
 	}
-	return candidate.LineOf(at, p.Before)
+	return candidate.LineOf(at, r.Before)
+}
+
+// untried are the lines of which the rehearsal alone could tell, and that were left
+// out of it.
+func (p *production) untried() (out []string) {
+	for _, c := range slices.Concat(p.after.drop, p.after.stage.Out) {
+		line := p.line(p.after.stage, c.Place)
+		if slices.ContainsFunc(p.Unjudged, func(u string) bool { return strings.HasPrefix(u, line) }) {
+			out = append(out, line)
+		}
+	}
+	return out
 }
 
 // lines finds those that keep a request from Bitbucket.

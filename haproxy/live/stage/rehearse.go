@@ -29,7 +29,9 @@ type Rehearsal struct {
 	After     []haproxy.Source // the candidate
 	New       []File           // what the candidate brings besides, the bundle
 	Merged    bool             // the candidate is bitgate's own, and in no file that a person could open
+	Unjudged  []string         // lines of the candidate of which the rehearsal alone can tell, see haproxy.Merged
 	Proxy     *Proxy           // the built-in one is rehearsed, in the place of HAProxy
+	Present   *Proxy           // as it is now; nil: there is none
 	Bitbucket rehearsal.Bitbucket
 	Progress  func(string) // may be nil
 }
@@ -59,6 +61,7 @@ type side struct {
 	stage *rehearsal.Stage
 	live  *Stage
 	drop  []rehearsal.Cut // what cannot be loaded on the stage
+	words []string        // of HAProxy, for each of these
 	said  []string
 	read  rehearsal.Lists
 	notes []string // what is rehearsed in part
@@ -71,6 +74,7 @@ func (r Rehearsal) Run(ctx context.Context) rehearsal.Report {
 	report, err := r.run(ctx)
 	if err != nil {
 		report = rehearsal.Report{Why: err.Error()}
+		report.Untried(r.Unjudged)
 	}
 	report.Front = r.front()
 	report.Took = time.Since(began)
@@ -96,28 +100,77 @@ func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
 	if err != nil {
 		return rehearsal.Report{}, err
 	}
-	if before.live == nil && !before.idle {
-		return rehearsal.Report{}, errors.New(r.front() + " does not start with the present configuration: " + strings.Join(before.said, "; "))
+	report := rehearsal.Report{Rehearsed: true}
+	if stops, err := r.starts(ctx, before, after); err != nil {
+		return report, err
+	} else if stops != nil {
+		report.Bitbucket, report.Findings = 1, []rehearsal.Finding{*stops}
+		return report, nil
 	}
-	report := rehearsal.Report{Rehearsed: true, Skipped: slices.Compact(slices.Concat(after.stage.Said, after.said, after.notes))}
-	switch {
-	case after.idle:
-		report.Bitbucket = 1
-		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: r.front() + " listens on no address", Requests: []string{"all"}}}
-		return report, nil
-	case after.live == nil && before.idle: // haproxy -c tells whose fault it is
-		return rehearsal.Report{}, errors.New(r.front() + " does not start apart from the machine: " + strings.Join(after.said, "; "))
-	case after.live == nil:
-		report.Bitbucket = 1
-		report.Findings = []rehearsal.Finding{{Bitbucket: true, What: r.front() + " does not start: " + strings.Join(after.said, "; "), Requests: []string{"all"}}}
-		return report, nil
+	report.Skipped = slices.Compact(slices.Concat(after.stage.Said, after.said, after.notes))
+	if before.live == nil && !before.idle {
+		report.Skipped = append(report.Skipped, "what others are answered is not compared: "+r.front()+" does not start with the present configuration: "+strings.Join(before.said, "; "))
 	}
 	p := production{Rehearsal: &r, before: before, after: after, report: &report}
 	if err := p.rehearse(); err != nil {
 		return rehearsal.Report{}, err
 	}
+	report.Untried(p.untried())
 	report.Memory = max(before.memory(), after.memory())
 	return report, nil
+}
+
+// starts compares who starts: a candidate that does not, where the present
+// configuration does, must not be loaded. Where neither does it may be for the stage,
+// and nothing is known.
+func (r *Rehearsal) starts(ctx context.Context, before, after *side) (*rehearsal.Finding, error) {
+	stops := rehearsal.Finding{Bitbucket: true, What: r.front() + " does not start: " + strings.Join(after.said, "; "), Requests: []string{"all"}}
+	switch {
+	case after.idle:
+		stops.What = r.front() + " listens on no address"
+	case after.live != nil:
+		var words []string
+		for i, c := range after.drop {
+			if after.refusedAnew(before, c) {
+				words, stops.Cause = append(words, after.words[i]), append(stops.Cause, r.line(after.stage, c.Place))
+			}
+		}
+		if len(words) == 0 {
+			return nil, nil
+		}
+		stops.What = r.front() + " does not start: " + strings.Join(words, "; ")
+	case r.Proxy != nil:
+		runs, err := r.presentStarts(ctx)
+		if err != nil || !runs {
+			return nil, errors.Join(errors.New(stops.What), err)
+		}
+	case before.idle:
+		return nil, errors.New(stops.What + " (there is no present listener to compare with)")
+	case before.live == nil:
+		return nil, errors.New(stops.What + "; nor does it with the present configuration: " + strings.Join(before.said, "; "))
+	}
+	return &stops, nil
+}
+
+// refusedAnew reports whether HAProxy refuses a line on the stage, though it takes
+// there what stands in its place now.
+func (s *side) refusedAnew(before *side, c rehearsal.Cut) bool {
+	c.Line = s.stage.Present(c.Place, before.set)
+	return before.live != nil && !slices.Contains(before.drop, c)
+}
+
+// presentStarts reports whether the built-in proxy starts with the file that it has.
+func (r *Rehearsal) presentStarts(ctx context.Context) (bool, error) {
+	if r.Present == nil {
+		return false, nil
+	}
+	now := r.side(nil, nil)
+	defer now.close()
+	var err error
+	if now.stage, err = rehearsal.OfProxy(r.Present.Path, r.Present.Config); err == nil {
+		err = now.open(ctx)
+	}
+	return now.live != nil, err
 }
 
 func (r *Rehearsal) front() string {
@@ -193,7 +246,7 @@ func (s *side) dropRefused(output string) bool {
 		cut := rehearsal.Cut{Place: rehearsal.Place{File: a.File, Line: a.Line}}
 		known := slices.ContainsFunc(s.set, func(src haproxy.Source) bool { return src.Path == a.File })
 		if known && !slices.Contains(s.drop, cut) && a.Line > 0 {
-			s.drop = append(s.drop, cut)
+			s.drop, s.words = append(s.drop, cut), append(s.words, a.Text)
 			s.said = append(s.said, fmt.Sprintf("%s, line %d is not rehearsed: %s", a.File, a.Line, a.Text))
 		}
 	}

@@ -173,6 +173,8 @@ func TestFaults(t *testing.T) {
 		cause  string            // the line that is named
 		others bool              // it is found by what others are asked
 		both   bool              // others meet it too
+		words  string            // behind those of the bind line, before and after
+		told   bool              // it stops nothing
 	}{
 		{name: "stats uri", rules: "    stats uri /\n", cause: "stats uri /"},
 		{name: "stats in defaults", top: top + "    stats enable\n    stats uri /bitbucket\n", cause: "stats uri /bitbucket"},
@@ -213,6 +215,7 @@ func TestFaults(t *testing.T) {
 		{name: "limit of requests", rules: counted + "    http-request deny deny_status 429 if { sc_http_req_rate(0) gt 60 }\n", cause: "deny_status 429"},
 		{name: "limit of connections", rules: "    tcp-request connection reject if { src_conn_rate gt 8 }\n    stick-table type ip size 100k expire 1m store conn_rate(10s)\n    tcp-request connection track-sc1 src\n", cause: "tcp-request connection reject"},
 		{name: "only HTTP/2", after: strings.Replace(joined, "git.pem", "git.pem proto h2", 1), cause: "bind", both: true},
+		{name: "HTTP/2 offered to Git", words: " alpn h2,http/1.1", cause: "alpn h2", told: true},
 		{name: "second bind in a new file", after: front, more: map[string]string{"50-bitbucket.cfg": "frontend git\n    mode http\n    bind :443 ssl crt DIR/git.pem\n    default_backend bitbucket\n"}, cause: "50-bitbucket.cfg, line 3", both: true},
 		{name: "path sharing", rules: "    use_backend site if { path_beg /jira }\n", after: "frontend www\n    bind :443 ssl crt DIR/www.pem crt DIR/git.pem\n    use_backend bitbucket if { hdr(host) -m beg -i git.example.com }\n%s    default_backend site\n", cause: "use_backend bitbucket", others: true},
 		{name: "redirect of other names", after: joined + "frontend plain\n    bind :80\n    http-request redirect code 301 prefix https://git.example.com\n", cause: "redirect code 301 prefix", others: true},
@@ -237,6 +240,7 @@ func TestFaults(t *testing.T) {
 				after = strings.Replace(after, "frontend www", "frontend www from web", 1)
 			}
 			before := strings.Replace(front, "frontend www", "frontend www"+map[bool]string{true: " from web"}[strings.Contains(after, " from web")], 1)
+			before, after = strings.Replace(before, ".pem\n", ".pem"+tt.words+"\n", 1), strings.Replace(after, ".pem\n", ".pem"+tt.words+"\n", 1)
 			plain := "defaults plain\n    mode http\n    timeout connect 2s\n    timeout client 5s\n    timeout server 5s\n"
 			now := map[string]string{"haproxy.cfg": head + fill(before) + plain + site}
 			then := map[string]string{"haproxy.cfg": head + fill(after) + plain + site + bitbucket}
@@ -245,10 +249,18 @@ func TestFaults(t *testing.T) {
 			}
 			began := time.Now()
 			r := rehearse(t, now, then, tt.files)
-			t.Logf("FAULT\t%s\t%s", tt.name, time.Since(began).Round(10*time.Millisecond))
+			took := time.Since(began).Round(10 * time.Millisecond)
+			if tt.told {
+				for _, line := range r.HTTP2 {
+					r.Findings = append(r.Findings, rehearsal.Finding{Bitbucket: true, What: "HTTP/2 is offered", Cause: []string{line}})
+				}
+			}
 			if !r.Rehearsed || r.OK() {
 				t.Fatalf("not found: %s", r.Summary())
 			}
+			defer func() {
+				t.Logf("FAULT\t%s\tfound by %d findings\tnamed right: %t\t%s\t%s", tt.name, len(r.Findings), !t.Failed(), took, strings.Join(r.Findings[0].Cause, " | "))
+			}()
 			for _, f := range r.Findings {
 				if f.Bitbucket == tt.others && !tt.both {
 					t.Errorf("%q is found by the wrong requests: %q", f.What, f.Requests)
