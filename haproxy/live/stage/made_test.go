@@ -83,6 +83,50 @@ func madeFiles(t *testing.T, in live.Install) {
 }
 
 func made(t *testing.T, in live.Install, text string) {
+	r, after := mergedFile(t, in, program, text)
+	t.Logf("MADE\t%s\t%.2f s\t%d MB", r.Summary(), r.Took.Seconds(), r.Memory>>20)
+	if !r.Rehearsed || len(r.Skipped) > 0 {
+		t.Errorf("not rehearsed: %s %s", r.Why, r.Skipped)
+	}
+	for _, f := range r.Findings {
+		t.Errorf("%d requests (%s, ...): %s\n%s\n%s", len(f.Requests), f.Requests[0], f.What, strings.Join(f.Cause, "\n"), after)
+	}
+}
+
+// TestLinesThatAreNotTried: what a merge leaves to the rehearsal, and the rehearsal
+// leaves out, or cannot try at all, is not let by without a word.
+func TestLinesThatAreNotTried(t *testing.T) {
+	in, err := live.Detect(t.Context(), live.Search{Bin: peers.Path(t, "haproxy")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const lua, method = "    http-request deny if { lua.judge 1 }\n", "    http-request deny if { method TRACE }\n"
+	for name, tt := range map[string]struct {
+		program string
+		lines   []string // that are told
+	}{
+		"tried but for Lua": {program, []string{"lua.judge"}},
+		"no stage":          {"/nowhere", []string{"lua.judge", "TRACE"}},
+	} {
+		r, _ := mergedFile(t, in, tt.program, top+strings.Replace(front, "%s", lua+method, 1)+backends)
+		if r.OK() || len(r.Findings) != 1 || len(r.Findings[0].Cause) != len(tt.lines) {
+			t.Fatalf("%s: %s %+v", name, r.Summary(), r.Findings)
+		}
+		for i, want := range tt.lines {
+			if !strings.Contains(r.Findings[0].Cause[i], want) {
+				t.Errorf("%s: %q, want %q", name, r.Findings[0].Cause[i], want)
+			}
+		}
+		r.Accept(nil)
+		if r.Accept([]string{r.Findings[0].ID}); !r.OK() {
+			t.Errorf("%s: it cannot be accepted", name)
+		}
+	}
+}
+
+// mergedFile merges Bitbucket into a file and rehearses that on the stage of a program.
+func mergedFile(t *testing.T, in live.Install, program, text string) (rehearsal.Report, []byte) {
+	t.Helper()
 	dir := folder(t)
 	for name, data := range map[string][]byte{"www.pem": bundle(t, "www.example.org"), "sites.map": []byte("wiki.example.org wiki\n"), "wiki.lst": []byte("wiki.example.org\n")} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
@@ -100,19 +144,11 @@ func made(t *testing.T, in live.Install, text string) {
 	pem := filepath.Join(dir, "git.pem")
 	m, err := haproxy.Merge([]haproxy.Source{src}, haproxy.Site{URL: url, Listen: []string{":443"}, Bundle: pem, Upstream: "127.0.0.1:7990", MaxConn: 50, Version: in.Version})
 	if err != nil {
-		t.Logf("MADE\trefused\t%v", err)
-		return
+		t.Fatal(err)
 	}
-	r := stage.Rehearsal{
-		Program: program, Bin: in.Bin, Before: []haproxy.Source{src}, After: []haproxy.Source{{Path: src.Path, Data: m.After}},
+	return stage.Rehearsal{
+		Program: program, Bin: in.Bin, Before: []haproxy.Source{src}, After: []haproxy.Source{{Path: src.Path, Data: m.After}}, Merged: true, Unjudged: m.Unjudged,
 		New:       []stage.File{{Path: pem, Data: bundle(t, "git.example.com")}},
 		Bitbucket: rehearsal.Bitbucket{URL: url, Upstreams: []string{"127.0.0.1:7990"}, Listen: []string{":443"}},
-	}.Run(t.Context())
-	t.Logf("MADE\t%s\t%.2f s\t%d MB", r.Summary(), r.Took.Seconds(), r.Memory>>20)
-	if !r.Rehearsed || len(r.Skipped) > 0 {
-		t.Errorf("not rehearsed: %s %s", r.Why, r.Skipped)
-	}
-	for _, f := range r.Findings {
-		t.Errorf("%d requests (%s, ...): %s\n%s\n%s", len(f.Requests), f.Requests[0], f.What, strings.Join(f.Cause, "\n"), m.After)
-	}
+	}.Run(t.Context()), m.After
 }
