@@ -291,3 +291,14 @@ func FuzzMerge(f *testing.F) {
 		}
 	})
 }
+
+// TestPortOfSSHNamesItsOwnFlag: who has SSH's port in the way is not told to move HTTPS.
+func TestPortOfSSHNamesItsOwnFlag(t *testing.T) {
+	_, err := merge(t, "global\n  daemon\nfrontend sshd\n  mode tcp\n  bind *:7998\n", site(t, func(s *Site) { s.SSHListen, s.SSHUpstream = ":7998", "127.0.0.1:7999" }))
+	if err == nil {
+		t.Fatal("bound a second time")
+	}
+	if do := strings.Join(problem.Explain(err).Do, " "); !strings.Contains(do, "--ssh-listen") || strings.Contains(do, "--listen,") || strings.Contains(do, "--url") {
+		t.Errorf("%s\n%s", err, do)
+	}
+}

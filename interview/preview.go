@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
@@ -36,17 +37,22 @@ func StepNumber(id string) int {
 
 // Preview is what one step would change: a file's diff or two values.
 type Preview struct {
-	Title string
+	Title string   // "" where there is nothing to show
 	Lines []string // of a unified diff, or "- old", "+ new"
+	Why   string   // there is nothing to show
 }
 
 // StepPreview builds the plan of the one step and shows its change. Other
 // steps are left out, so that it works before they are answered.
 func (iv *Interview) StepPreview(step string, a setup.Answers) Preview {
-	if a.URL.IsZero() || StepNumber(step) == 0 || a.Skips(step) {
-		return Preview{}
-	}
-	if step == setup.StepSSH {
+	switch {
+	case a.URL.IsZero():
+		return Preview{Why: "What changes can be shown once the public URL is known."}
+	case StepNumber(step) == 0:
+		return Preview{Why: "This answer changes no file by itself."}
+	case a.Skips(step):
+		return Preview{Why: "This step is left out: nothing changes."}
+	case step == setup.StepSSH:
 		return iv.sshPreview(a)
 	}
 	return iv.planPreview(a, step)
@@ -56,9 +62,12 @@ func (iv *Interview) StepPreview(step string, a setup.Answers) Preview {
 // step has no change of its own.
 func (iv *Interview) sshPreview(a setup.Answers) Preview {
 	if a.SSHListen == "" {
-		return Preview{}
+		return Preview{Why: "Nothing is added: the front takes no SSH."}
 	}
 	with := iv.planPreview(a, setup.StepBaseURL, setup.StepHAProxy)
+	if with.Title == "" {
+		return with
+	}
 	a.SSHListen, a.SSHUpstream = "", ""
 	without := map[string]bool{}
 	for _, l := range iv.planPreview(a, setup.StepBaseURL, setup.StepHAProxy).Lines {
@@ -71,7 +80,7 @@ func (iv *Interview) sshPreview(a setup.Answers) Preview {
 		}
 	}
 	if len(p.Lines) == 0 {
-		return Preview{}
+		return Preview{Why: "Nothing changes: the front passes SSH on so already."}
 	}
 	return p
 }
@@ -93,10 +102,13 @@ func (iv *Interview) planPreview(a setup.Answers, shown ...string) Preview {
 	facts.Certificate = setup.Certificate{} // not shown, and not complete before its key is known
 	plan, err := iv.machine.Build(facts, a)
 	if err != nil {
-		return Preview{}
+		return Preview{Why: "There is no preview yet: " + strings.Join(problem.Explain(err).Found, ": ")}
 	}
-	var p Preview
+	p := Preview{Why: "Nothing changes in this step."}
 	for _, s := range plan.Steps {
+		if slices.Contains(shown, s.ID) && s.Skipped != "" {
+			p.Why = "Nothing changes in this step: " + s.Skipped + "."
+		}
 		for _, c := range s.Changes {
 			if slices.Contains(shown, s.ID) && c.BaseURL != nil {
 				p.Title = "base URL"

@@ -49,6 +49,15 @@ func TestForwardedSSHStays(t *testing.T) {
 			if stops := strings.Contains(told, "stops taking SSH") && strings.Contains(told, "ssh://git.example.com:7998"); stops != c.input.NoSSH {
 				t.Errorf("%s, %+v: told %q", name, c.input, told)
 			}
+			step, err := b.ssh()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, calm := range []string{"not affected", "nothing to do", "stays as it is"} {
+				if c.input.NoSSH && strings.Contains(told+step.Skipped, calm) {
+					t.Errorf("%s: SSH is cut off, and the plan says %q: %s; %s", name, calm, told, step.Skipped)
+				}
+			}
 		}
 	}
 	if sshBaseURL(Answers{URL: url, SSHListen: ":7998", Skip: []string{StepSSH}}) != "" {

@@ -69,7 +69,7 @@ func (s *askScreen) refreshPreview() {
 	if err != nil {
 		candidate = s.iv.Answers
 		if s.q.ID == "url" {
-			s.preview, s.advice, s.candidate = interview.Preview{}, nil, candidate
+			s.preview, s.advice, s.candidate = interview.Preview{Why: "What changes can be shown once this is an address."}, nil, candidate
 			return
 		}
 	}

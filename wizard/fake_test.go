@@ -29,7 +29,8 @@ type machine struct {
 	wrong    error             // of CheckPlan's findings
 	proof    []problem.Finding // more of them
 	checking string
-	failWith error // of Apply
+	notes    []problem.Finding // of a run that has ended well
+	failWith error             // of Apply
 	decision []setup.Decision
 
 	detected, logins, drafts, applied, verified int
@@ -155,7 +156,7 @@ func (m *machine) apply(ctx context.Context, p setup.Plan, ask setup.Ask, notify
 		send(setup.EventDone, i, "")
 	}
 	send(setup.EventCommitted, -1, "")
-	return setup.Result{Run: "20261122-1", State: setup.RunCommitted, Changes: len(refs), Backups: "/var/lib/bitgate/runs/20261122-1"}, nil
+	return setup.Result{Run: "20261122-1", State: setup.RunCommitted, Changes: len(refs), Notes: m.notes, Backups: "/var/lib/bitgate/runs/20261122-1"}, nil
 }
 
 func (m *machine) takeBack(send func(setup.EventKind, int, string), from int) (setup.Result, error) {

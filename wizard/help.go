@@ -70,7 +70,7 @@ func keyHelp(p page) []string {
 func previewText(st style, p interview.Preview, w int) []string {
 	lines := []string{st.bold.Render("Preview  ") + p.Title, ""}
 	if p.Title == "" {
-		lines = wrapText("There is no preview yet: it is made from the same plan that apply uses, and that needs the public URL and an answer that is valid.", min(w, maxText))
+		lines = wrapText(p.Why, min(w, maxText))
 	}
 	for _, l := range p.Lines {
 		for _, part := range hangWrap(l, w) {

@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -19,16 +20,16 @@ type resultScreen struct {
 	serve bool // the person wants the built-in proxy in this terminal
 }
 
-// enter lays the result out: the summary first, for it must be in sight, then
-// what was done.
+// enter lays the result out: how it ended and the ways on from there first, for they
+// must be in sight however much there is to say, then what to know and what was done.
 func (s *resultScreen) enter(done func(w int) []string) {
 	w, _ := s.body()
 	w = min(w, maxText+20)
-	lines := summary(s.out, s.b.After, s.st, w)
-	if done := done(w); len(done) > 0 {
-		lines = append(append(lines, "", s.st.bold.Render("What was done")), done...)
+	deeds := done(w)
+	if len(deeds) > 0 {
+		deeds = append([]string{s.st.bold.Render("What was done")}, deeds...)
 	}
-	s.text.set(lines)
+	s.text.set(paragraphs(headlineOf(s.out, s.st, w), ways(s.out, s.b.After, w), remarkLines(s.out, s.st, w), deeds))
 }
 
 func (s *resultScreen) key(msg tea.KeyMsg) tea.Cmd {
@@ -53,18 +54,41 @@ func canServe(b Backend, out Outcome) bool {
 	return b.ServeNow != nil && out.Result.State == setup.RunCommitted && out.Answers.Front == setup.FrontBuiltin && !startsProxy(out.Plan)
 }
 
-// summary is how a session ended, for the result screen, the scrollback and
-// the line prompter alike.
+// summary is how a session ended, for the scrollback and the line prompter: the ways
+// on from there last, above the prompt.
 func summary(out Outcome, after func(setup.Result, setup.Answers) (string, string), st style, w int) []string {
-	lines := headlineOf(out, st, w)
+	return paragraphs(headlineOf(out, st, w), remarkLines(out, st, w), ways(out, after, w))
+}
+
+// paragraphs has an empty line between those that are not empty.
+func paragraphs(all ...[]string) []string {
+	var lines []string
+	for _, p := range all {
+		if len(p) > 0 && len(lines) > 0 {
+			lines = append(lines, "")
+		}
+		lines = append(lines, p...)
+	}
+	return lines
+}
+
+// remarkLines are what there is to know and to do.
+func remarkLines(out Outcome, st style, w int) []string {
+	var lines []string
 	for _, f := range remarks(out) {
 		lines = append(lines, st.findingLines(f, w)...)
 	}
 	for _, p := range out.Result.Pending {
 		lines = append(lines, st.findingLines(problem.Finding{Level: problem.Note, Found: "left for you: " + p}, w)...)
 	}
+	return lines
+}
+
+// ways are where the backups lie, and the commands that repeat and undo the run.
+func ways(out Outcome, after func(setup.Result, setup.Answers) (string, string), w int) []string {
+	var lines []string
 	if out.Result.Backups != "" {
-		lines = append(lines, "", "Backups   "+out.Result.Backups)
+		lines = append(lines, "Backups   "+out.Result.Backups)
 	}
 	if after == nil {
 		return lines
@@ -90,8 +114,14 @@ func remarks(out Outcome) []problem.Finding {
 			all = append(all, f)
 		}
 	}
-	return interview.WorthSaying(all)
+	all = interview.WorthSaying(all)
+	slices.SortStableFunc(all, func(a, b problem.Finding) int {
+		return slices.Index(worstFirst, a.Level) - slices.Index(worstFirst, b.Level)
+	})
+	return all
 }
+
+var worstFirst = []problem.Level{problem.Fail, problem.Warn, problem.Note}
 
 // commandText lays a command out so that it can be copied: where it is too
 // long every further flag stands on a line of its own.
@@ -126,9 +156,9 @@ func headlineOf(out Outcome, st style, w int) []string {
 		}
 		if fail > 0 {
 			text += fmt.Sprintf(", %d failed", fail)
-			return append(wrap(st.fail.Render("x")+"   "+st.bold.Render(out.Answers.URL.BaseURL())+doneText(out)+" But not everything works yet: "+text+".", w), "")
+			return wrap(st.fail.Render("x")+"   "+st.bold.Render(out.Answers.URL.BaseURL())+doneText(out)+" But not everything works yet: "+text+".", w)
 		}
-		return append(wrap(st.bold.Render(out.Answers.URL.BaseURL())+" is up. "+text+".", w), "")
+		return wrap(st.bold.Render(out.Answers.URL.BaseURL())+" is up. "+text+".", w)
 	}
 	return []string{"The run ended as: " + string(out.Result.State)}
 }

@@ -1,0 +1,135 @@
+package wizard
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"bitgate/internal/problem"
+	"bitgate/internal/service"
+	"bitgate/setup"
+)
+
+// What the screens say is so at that moment.
+
+// TestHeadlineSaysWhatIsSo: nothing is up that nobody has looked at, and what could not be
+// looked at is no check that passed.
+func TestHeadlineSaysWhatIsSo(t *testing.T) {
+	pending := []problem.Finding{{ID: "pending", Level: problem.Note, Found: "not verified yet: set the base URL"}}
+	ok := problem.Finding{ID: "tls", Level: problem.OK, Found: "TLS 1.3"}
+	for name, c := range map[string]struct {
+		findings []problem.Finding
+		state    setup.RunState
+		says     string
+		not      []string
+	}{
+		"left for a person": {pending, setup.RunCommitted, "it is not verified", []string{"is up", "passed"}},
+		"not looked at":     {nil, setup.RunCommitted, "all changes are in place", []string{"is up", "passed"}},
+		"nothing to do":     {nil, setup.RunNothing, "nothing to do", []string{"is up", "changes are in place"}},
+		"one fails":         {[]problem.Finding{ok, {ID: "status", Level: problem.Fail}}, setup.RunCommitted, "not everything works yet: 1 check passed, 1 failed", []string{"is up"}},
+		"all well":          {[]problem.Finding{ok}, setup.RunCommitted, "is up. 1 check passed.", nil},
+	} {
+		out := Outcome{Findings: c.findings, Result: setup.Result{State: c.state}}
+		text := strings.Join(headlineOf(out, newStyle(io.Discard, Options{NoColor: true}), 200), " ")
+		if !strings.Contains(text, c.says) {
+			t.Errorf("%s: %q is missing: %s", name, c.says, text)
+		}
+		for _, wrong := range c.not {
+			if strings.Contains(text, wrong) {
+				t.Errorf("%s: it says %q: %s", name, wrong, text)
+			}
+		}
+	}
+}
+
+// TestServeNowWhereNobodyServes: it is offered only where nothing else starts the proxy.
+func TestServeNowWhereNobodyServes(t *testing.T) {
+	started := func(how service.How) setup.Plan {
+		return setup.Plan{Steps: []setup.Step{{ID: setup.StepHAProxy, Changes: []setup.Change{{Phase: setup.PhaseFrontService, Service: &setup.ServiceChange{Target: "proxy", Control: service.Control{How: how}}}}}}}
+	}
+	for name, c := range map[string]struct {
+		front string
+		state setup.RunState
+		plan  setup.Plan
+		want  bool
+	}{
+		"nobody":        {setup.FrontBuiltin, setup.RunCommitted, setup.Plan{}, true},
+		"a person":      {setup.FrontBuiltin, setup.RunCommitted, started(service.Manual), true},
+		"systemd":       {setup.FrontBuiltin, setup.RunCommitted, started(service.Systemd), false},
+		"HAProxy":       {setup.FrontHAProxy, setup.RunCommitted, setup.Plan{}, false},
+		"taken back":    {setup.FrontBuiltin, setup.RunTakenBack, setup.Plan{}, false},
+		"nothing to do": {setup.FrontBuiltin, setup.RunNothing, setup.Plan{}, false},
+	} {
+		out := Outcome{Answers: setup.Answers{Front: c.front}, Result: setup.Result{State: c.state}, Plan: c.plan}
+		b := Backend{ServeNow: func(context.Context, setup.Plan) error { return nil }}
+		if got := canServe(b, out); got != c.want {
+			t.Errorf("%s: offered %t", name, got)
+		}
+		if canServe(Backend{}, out) {
+			t.Errorf("%s: offered where there is no such way", name)
+		}
+	}
+}
+
+// TestPreviewSaysWhyThereIsNone: where nothing changes, that is said, and not that an
+// answer is missing.
+func TestPreviewSaysWhyThereIsNone(t *testing.T) {
+	p := standardPump(t).keys("enter").at("url")
+	p.keys("tab").sees("Nothing changes in this step").keys("esc")
+	p.clear()
+	p.keys("a", "_", ":", "tab").sees("once this is an address").keys("esc")
+	p.enterText("git.example.com").enterText("admin").enterText(p.machine.password)
+	p.enterText("/etc/ssl/git.pem").enterText("").at("ssh").keys("tab").sees("the front takes no SSH")
+}
+
+// TestMendedCertificateIsNotRed: what was wrong about a file that is not the answer any
+// longer is said nowhere.
+func TestMendedCertificateIsNotRed(t *testing.T) {
+	p := toCertificate(standardPump(t)).enterText("/etc/ssl/other.pem").at("cert").sees("for other.example.com")
+	p.enterText("/etc/ssl/git.pem").at("key")
+	for _, at := range []string{"key", "ssh"} {
+		p.at(at)
+		if screen := p.m.View(); strings.Contains(screen, "other.example.com") {
+			t.Errorf("at %s:\n%s", at, screen)
+		}
+		p.keys("enter")
+	}
+	p.keys("esc", "esc", "esc").at("cert").sees("the certificate is for git.example.com")
+}
+
+// TestInterruptedRunIsNotNothing: while a run is open nobody may say that nothing has been
+// changed.
+func TestInterruptedRunIsNotNothing(t *testing.T) {
+	mc := standardMachine()
+	mc.facts.OpenRun = "20261121-1"
+	p := newPump(t, mc, setup.Answers{}, nil, Options{}).start(100, 30)
+	for _, key := range []string{"", "enter"} {
+		if key != "" {
+			p.keys(key)
+		}
+		if screen := p.m.View(); strings.Contains(screen, "nothing has been changed") || !strings.Contains(screen, "20261121-1 is not settled") {
+			t.Errorf("after %q:\n%s", key, screen)
+		}
+	}
+}
+
+// TestWaysAreInSight: however much there is to know, the first screen of the result has
+// where the backups lie and the commands that repeat and undo.
+func TestWaysAreInSight(t *testing.T) {
+	for _, size := range append(sizes, struct{ w, h int }{minWidth, minHeight}) {
+		p := newPump(t, standardMachine(), setup.Answers{}, nil, Options{}).start(size.w, size.h)
+		p.standard()
+		p.machine.notes = nil
+		for i := range 20 {
+			p.machine.notes = append(p.machine.notes, problem.Finding{ID: fmt.Sprint(i), Level: problem.Warn, Found: fmt.Sprintf("application links: Jira %d", i), Do: strings.Repeat("afterwards open https://jira.example.com ", 5)})
+		}
+		p.consents().sees("is up.", "Backups", "Again", "Back ", "more below")
+		p.keys("enter")
+		lines := summary(p.m.out, p.m.b.After, p.m.st, 80)
+		if last := lines[len(lines)-1]; !strings.HasPrefix(last, "Back ") {
+			t.Errorf("the last line above the prompt is %q", last)
+		}
+	}
+}
