@@ -112,6 +112,9 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 		if err != nil {
 			return err
 		}
+		if err := ses.baseURLGoesAlong(look); err != nil {
+			return err
+		}
 		show.Outlook(look)
 		if err := ses.agree(ctx, o, edits, look, "undo"); err != nil {
 			return err
@@ -161,6 +164,9 @@ func runRecover(ctx context.Context, p *process, o backOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := ses.baseURLGoesAlong(look); err != nil {
+		return err
+	}
 	show.Outlook(look)
 	if err := ses.agree(ctx, o, nil, look, "recover"); err != nil {
 		return err
@@ -170,6 +176,15 @@ func runRecover(ctx context.Context, p *process, o backOptions) error {
 	}
 	result, err := ses.applier(ctx, show.Event).Recover(ctx, o.forward)
 	return told(show, result, err)
+}
+
+// baseURLGoesAlong refuses to leave a base URL out that the run has set or is to set.
+func (ses *session) baseURLGoesAlong(look apply.Outlook) error {
+	if !look.SignIn || ses.input.BaseURLMethod != setup.MethodSkip {
+		return nil
+	}
+	return problem.New("--base-url-method skip: the base URL is part of run "+look.Run, "without it Bitbucket's links would name an address that nobody serves",
+		"leave it out and sign in, or set the base URL yourself: --base-url-method manual").WithKind(problem.Usage)
 }
 
 // passwordFor reads or asks for the administrator's password, where it will be needed,
