@@ -58,9 +58,11 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 	return nil
 }
 
-// haproxyNow is the configuration as the changes so far leave it.
+// haproxyNow is the configuration as the changes so far leave it: what detection
+// parsed, unless one of its files was edited.
 func (b *builder) haproxyNow() haproxy.Config {
-	if len(b.edited) == 0 {
+	edited := func(f atomicfile.File) bool { _, ok := b.edited[f.Path]; return ok }
+	if !slices.ContainsFunc(b.f.HAProxyFiles, edited) {
 		return b.f.HAProxyConfig
 	}
 	var set []haproxy.Source

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bitgate/internal/child"
+	"bitgate/internal/problem"
 )
 
 // calledAs is how a person starts this program: its name where that leads to it, else
@@ -38,7 +39,7 @@ var forRoot = []string{"setup", "plan", "apply", "verify", "undo", "recover", "h
 func (p process) asCalled(text string) string {
 	return ownCommand.ReplaceAllStringFunc(text, func(found string) string {
 		part := ownCommand.FindStringSubmatch(found)
-		name := shellWord(cmp.Or(p.Called, programName))
+		name := problem.ShellWord(cmp.Or(p.Called, programName))
 		if p.needsSudo() && slices.Contains(forRoot, part[2]) && part[3] == "" && !strings.HasPrefix(part[1], "sudo") {
 			name = "sudo " + name
 		}

@@ -72,20 +72,9 @@ func (ses *session) again(args ...string) string {
 	}
 	line := programName
 	for _, a := range args {
-		line += " " + shellWord(a)
+		line += " " + problem.ShellWord(a)
 	}
 	return ses.p.asCalled(line)
-}
-
-// shellWord quotes what a shell would not take as it is.
-func shellWord(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // prover proves plans with the session's passwords.

@@ -64,7 +64,7 @@ func TestShellWord(t *testing.T) {
 	for in, want := range map[string]string{
 		"/var/lib/bitgate": "/var/lib/bitgate", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$HOME": "'$HOME'", "20261122-1": "20261122-1",
 	} {
-		if got := shellWord(in); got != want {
+		if got := problem.ShellWord(in); got != want {
 			t.Errorf("%q: %s, want %s", in, got, want)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"bitgate/doctor/local"
+	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/setup"
 )
@@ -48,7 +49,7 @@ func (ses *session) where(plan setup.Plan, v verifyFlags) local.Where {
 	case setup.FrontBuiltin:
 		w.Front, w.HAProxyCfg = "bitgate", ""
 		if w.StartFront == "" {
-			w.StartFront = "bitgate proxy --config " + shellWord(a.ProxyConfig)
+			w.StartFront = "bitgate proxy --config " + problem.ShellWord(a.ProxyConfig)
 		}
 	case setup.FrontTomcat:
 		w.Front, w.HAProxyCfg, w.StartFront, w.ReloadFront = "tomcat", "", w.StartBitbucket, w.RestartBitbucket
