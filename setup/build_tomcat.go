@@ -108,7 +108,7 @@ func (b *builder) ownConnector() (Step, error) {
 	if b.f.ServerXML.Absent {
 		return s, missingFile(b.f.ServerXML.Path)
 	}
-	xml, err := tomcat.ParseServerXML(b.f.ServerXML.Path, b.current(b.f.ServerXML))
+	xml, err := b.serverXML()
 	if err != nil {
 		return s, err
 	}

@@ -35,7 +35,7 @@ func (b *builder) contextPath() (Step, error) {
 	if b.f.ServerXML.Absent {
 		return s, missingFile(b.f.ServerXML.Path)
 	}
-	xml, err := tomcat.ParseServerXML(b.f.ServerXML.Path, b.current(b.f.ServerXML))
+	xml, err := b.serverXML()
 	if err != nil {
 		return s, err
 	}
@@ -44,6 +44,15 @@ func (b *builder) contextPath() (Step, error) {
 		return s, err
 	}
 	return b.tomcatResult(s, r), nil
+}
+
+// serverXML is the file as the changes so far leave it: what detection parsed, unless
+// one of them edited it.
+func (b *builder) serverXML() (*tomcat.ServerXML, error) {
+	if _, edited := b.edited[b.f.ServerXML.Path]; !edited && b.f.Tree != nil {
+		return b.f.Tree, nil
+	}
+	return tomcat.ParseServerXML(b.f.ServerXML.Path, b.current(b.f.ServerXML))
 }
 
 // connector is step 3: Tomcat learns how the front serves Bitbucket.
@@ -63,7 +72,7 @@ func (b *builder) connector() (Step, error) {
 	if b.f.ServerXML.Absent {
 		return s, missingFile(b.f.ServerXML.Path)
 	}
-	xml, err := tomcat.ParseServerXML(b.f.ServerXML.Path, b.current(b.f.ServerXML))
+	xml, err := b.serverXML()
 	if err != nil {
 		return s, err
 	}

@@ -12,6 +12,7 @@ import (
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
+	"bitgate/tomcat"
 )
 
 // Facts are what was found on the machine; never a guess. Detect makes them,
@@ -26,9 +27,10 @@ type Facts struct {
 	NFS       Known       // the shared home, where it is on NFS
 	Cluster   Known       // why this looks like one node of several
 
-	Properties atomicfile.File // the layout's properties file
-	ServerXML  atomicfile.File // the layout's server.xml, zero from 5.0 on
-	ScriptsCfg atomicfile.File // conf/scripts.cfg of 3.x and 4.x
+	Properties atomicfile.File   // the layout's properties file
+	ServerXML  atomicfile.File   // the layout's server.xml, zero from 5.0 on
+	ScriptsCfg atomicfile.File   // conf/scripts.cfg of 3.x and 4.x
+	Tree       *tomcat.ServerXML // of ServerXML's bytes; nil where there is none
 
 	ContextPath Known    // the path Bitbucket has now, "" = root
 	ProxyName   Known    // what the connector says today

@@ -2,7 +2,10 @@ package tomcat
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/beevik/etree"
 
 	"bitgate/internal/problem"
 	"bitgate/internal/splice"
@@ -14,21 +17,20 @@ type textEdit struct {
 	text    string
 }
 
-// setAttributes gives one element its attributes: in the etree tree, and in
-// the bytes of the same start tag. The bytes are read again, and both trees
-// must be equal.
+// setAttributes gives one element its attributes, in the bytes of its start tag. The
+// bytes are read again, and must make the tree of before with those attributes.
 func (s *ServerXML) setAttributes(ordinal int, want []setting) (Result, error) {
 	var res Result
 	var missing []setting
 	var edits []textEdit
-	tree := s.tree.Copy()
-	edited := elements(tree.Root())[ordinal]
+	edited := s.elems[ordinal]
+	wanted := etree.Element{Attr: slices.Clone(edited.Attr)}
 	for _, w := range want {
 		old, there := s.value(ordinal, w.name)
 		if there && old == w.value {
 			continue
 		}
-		edited.CreateAttr(w.name, w.value)
+		wanted.CreateAttr(w.name, w.value)
 		if !there {
 			missing = append(missing, w)
 			continue
@@ -47,7 +49,7 @@ func (s *ServerXML) setAttributes(ordinal int, want []setting) (Result, error) {
 		return Result{}, s.refuse(err, "the edit was not made", "set the attributes by hand")
 	}
 	again := &ServerXML{name: s.name, src: res.After}
-	if err := again.parse(); err != nil || !sameTree(&tree.Element, &again.tree.Element) {
+	if err := again.parse(); err != nil || !(editedTree{edited, wanted.Attr}).is(&s.tree.Element, &again.tree.Element) {
 		return Result{}, problem.New(fmt.Sprintf("%s, line %d: the edited element does not read back as intended", s.name, s.line(ordinal)),
 			"the edit was not made", "set the attributes by hand, and please report this file's layout")
 	}

@@ -3,6 +3,7 @@ package tomcat
 import (
 	"encoding/xml"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -33,30 +34,28 @@ func elements(e *etree.Element) []*etree.Element {
 	return list
 }
 
-// sameTree reports whether two trees hold the same: names, attributes in
-// order, text, comments, CDATA sections, processing instructions, directives.
-func sameTree(a, b *etree.Element) bool {
-	if a.FullTag() != b.FullTag() || len(a.Attr) != len(b.Attr) || len(a.Child) != len(b.Child) {
-		return false
-	}
-	for i := range a.Attr {
-		if a.Attr[i].FullKey() != b.Attr[i].FullKey() || a.Attr[i].Value != b.Attr[i].Value {
-			return false
-		}
-	}
-	for i := range a.Child {
-		if !sameToken(a.Child[i], b.Child[i]) {
-			return false
-		}
-	}
-	return true
+// editedTree is a tree in which one element has other attributes.
+type editedTree struct {
+	edited *etree.Element
+	attrs  []etree.Attr
 }
 
-func sameToken(a, b etree.Token) bool {
+// is reports whether b holds what a does but for that element's attributes: names,
+// attributes in order, text, comments, CDATA sections, processing instructions, directives.
+func (x editedTree) is(a, b *etree.Element) bool {
+	attrs := a.Attr
+	if a == x.edited {
+		attrs = x.attrs
+	}
+	same := func(a, b etree.Attr) bool { return a.FullKey() == b.FullKey() && a.Value == b.Value }
+	return a.FullTag() == b.FullTag() && slices.EqualFunc(attrs, b.Attr, same) && slices.EqualFunc(a.Child, b.Child, x.token)
+}
+
+func (x editedTree) token(a, b etree.Token) bool {
 	switch a := a.(type) {
 	case *etree.Element:
 		b, ok := b.(*etree.Element)
-		return ok && sameTree(a, b)
+		return ok && x.is(a, b)
 	case *etree.CharData:
 		b, ok := b.(*etree.CharData)
 		return ok && a.Data == b.Data && a.IsCData() == b.IsCData()

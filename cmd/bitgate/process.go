@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,9 +137,16 @@ func (p *process) start() {
 	p.lines = bufio.NewReader(p.In)
 }
 
+// commandGC is GOGC of commands, which end soon: large files are read with less work.
+// The proxy, which stays, has its own (proxy/process).
+const commandGC = 200
+
 // Main runs one command and returns the exit code.
 func Main(p process) int {
 	p.start()
+	if !p.serves() {
+		defer debug.SetGCPercent(debug.SetGCPercent(commandGC))
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go cancelOnSignal(p, cancel)

@@ -9,8 +9,10 @@ import (
 // config is a set of files as this package needs it: each section with what it
 // inherits.
 type config struct {
-	files []parsedFile
-	env   map[string]string
+	files   []parsedFile
+	env     map[string]string
+	parents map[section]section // the defaults that a section inherits from
+	modes   map[section]string  // as mode found them
 }
 
 type parsedFile struct {
@@ -22,13 +24,14 @@ type parsedFile struct {
 type section struct{ file, index int }
 
 func parse(set []haproxy.Source, env map[string]string) *config {
-	c := &config{env: map[string]string{}}
+	c := &config{env: map[string]string{}, modes: map[section]string{}}
 	for name, value := range env {
 		c.env[name] = value
 	}
 	for _, src := range set {
 		c.files = append(c.files, parsedFile{src.Path, haproxy.Parse(src.Data)})
 	}
+	c.parents = c.inheritance()
 	c.each(func(_ section, s haproxy.Section, l line) {
 		if w := l.texts; s.Keyword == "global" && len(w) > 2 && (w[0] == "setenv" || w[0] == "presetenv" && c.env[w[1]] == "") {
 			c.env[w[1]] = c.expand(w[2])
@@ -67,37 +70,35 @@ func texts(words []haproxy.Word) []string {
 func (c *config) section(s section) haproxy.Section { return c.files[s.file].Sections[s.index] }
 
 // chain is a section and the defaults that it inherits from, nearest first.
-// Anonymous defaults inherit nothing; "from" may name others (2.4).
+// Anonymous defaults inherit nothing; "from" may name others (2.4), which stand before.
 func (c *config) chain(s section) []section {
 	out := []section{s}
-	for range 64 { // a chain of "from" that runs in a circle ends
-		next, ok := c.parent(s)
-		if !ok {
-			break
-		}
-		out = append(out, next)
-		s = next
+	for from, ok := c.parents[s]; ok; from, ok = c.parents[from] {
+		out = append(out, from)
 	}
 	return out
 }
 
-func (c *config) parent(s section) (section, bool) {
-	own := c.section(s)
-	if own.Keyword == "defaults" && own.From == "" {
-		return section{}, false
-	}
-	for i := s.file; i >= 0; i-- {
-		last := len(c.files[i].Sections) - 1
-		if i == s.file {
-			last = s.index - 1
-		}
-		for j := last; j >= 0; j-- {
-			if d := c.files[i].Sections[j]; d.Keyword == "defaults" && (own.From == "" || d.Name == own.From) {
-				return section{i, j}, true
+// inheritance says of each section which defaults it inherits from.
+func (c *config) inheritance() map[section]section {
+	var last section
+	out, named, any := map[section]section{}, map[string]section{}, false
+	for i, f := range c.files {
+		for j, s := range f.Sections {
+			from, ok := named[s.From]
+			if s.From == "" {
+				from, ok = last, any && s.Keyword != "defaults"
+			}
+			if ok {
+				out[section{i, j}] = from
+			}
+			if s.Keyword == "defaults" {
+				last, any = section{i, j}, true
+				named[s.Name] = last
 			}
 		}
 	}
-	return section{}, false
+	return out
 }
 
 // lines of a section, without its heading.
@@ -114,18 +115,22 @@ func (c *config) lines(s section) []line {
 
 // mode a section works in (manual, 4.2 "mode").
 func (c *config) mode(s section) string {
-	for _, at := range c.chain(s) {
-		mode := ""
-		for _, l := range c.lines(at) {
+	mode, known := c.modes[s]
+	if !known {
+		for _, l := range c.lines(s) {
 			if l.texts[0] == "mode" && len(l.texts) > 1 {
 				mode = l.texts[1]
 			}
 		}
-		if mode != "" {
-			return mode
+		if mode == "" {
+			mode = "tcp"
+			if from, ok := c.parents[s]; ok {
+				mode = c.mode(from)
+			}
 		}
+		c.modes[s] = mode
 	}
-	return "tcp"
+	return mode
 }
 
 // global is the value of a setting of the global section, "" without it.

@@ -49,21 +49,14 @@ func (f *facts) findSources(p Probe) {
 		// What cannot be read there is told by the commands that write it.
 		f.Imported, _ = store.Store{StateDir: p.StateDir}.Installed(p.Input.URL.Host())
 	}
-	config := f.Properties
-	if !f.Layout.UsesProperties() {
-		config = f.ServerXML
-	}
-	if config.Absent || len(config.Data) == 0 {
-		return
-	}
-	found, _, ok := tomcat.KeyStore(config.Path, config.Data, 0)
+	config, found, _, ok := f.configuredStore(0)
 	path := strings.TrimPrefix(strings.TrimPrefix(found.Value, "file:"), "//")
 	if !ok || !filepath.IsAbs(path) || setup.OwnKeyStore(path) {
 		return
 	}
-	f.OwnStore = setup.OwnStore{Path: path, Why: fmt.Sprintf("%s, line %d", config.Path, found.Line)}
+	f.OwnStore = setup.OwnStore{Path: path, Why: fmt.Sprintf("%s, line %d", config, found.Line)}
 	if f.Layout.UsesProperties() {
-		if props, err := tomcat.ParseProperties(config.Path, config.Data); err == nil {
+		if props, err := tomcat.ParseProperties(f.Properties.Path, f.Properties.Data); err == nil {
 			alias, _ := props.Get("server.ssl.key-alias")
 			f.OwnStore.Alias = alias.Value
 		}

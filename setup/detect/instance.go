@@ -320,6 +320,7 @@ func (f *facts) readServerXML() error {
 	if err != nil {
 		return err
 	}
+	f.Tree = xml
 	conn, ok := httpConnector(xml.Connectors())
 	port, _ := strconv.Atoi(conn.Port) // 0 where it is not certain
 	if v, ok := xml.ContextPath(port); ok {

@@ -41,12 +41,21 @@ func (f *facts) readKeyStore(ctx context.Context, a setup.Answers, m *certs.Mate
 
 // keyStorePassword is what the connector opens the key store at path with.
 func (f *facts) keyStorePassword(path string, port int) (string, bool) {
-	config := f.Properties
-	if !f.Layout.UsesProperties() {
-		config = f.ServerXML
-	}
-	store, password, ok := tomcat.KeyStore(config.Path, config.Data, port)
+	_, store, password, ok := f.configuredStore(port)
 	return password, ok && store.Value == path
+}
+
+// configuredStore is the key store of the connector on port (0: of the first that has
+// one) and the file that names it.
+func (f *facts) configuredStore(port int) (in string, store tomcat.Found, password string, ok bool) {
+	if f.Layout.UsesProperties() {
+		store, password, ok = tomcat.KeyStore(f.Properties.Path, f.Properties.Data, port)
+		return f.Properties.Path, store, password, ok
+	}
+	if f.Tree != nil {
+		store, password, ok = f.Tree.KeyStore(port)
+	}
+	return f.ServerXML.Path, store, password, ok
 }
 
 // tomcatVersion is the major version of the Tomcat in an installation of Stash to

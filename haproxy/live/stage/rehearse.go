@@ -82,6 +82,9 @@ func (r Rehearsal) Run(ctx context.Context) rehearsal.Report {
 }
 
 func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
+	if os.Geteuid() != 0 {
+		return rehearsal.Report{}, errNotRoot
+	}
 	if r.Progress != nil {
 		r.Progress("starting " + r.front())
 	}

@@ -26,12 +26,12 @@ type Stage struct {
 	stderr   output
 }
 
+// errNotRoot is said before anything is prepared.
+var errNotRoot = errors.New("it takes root, for namespaces in which HAProxy reaches nothing of this machine")
+
 // Open starts a stage as a child of this process. program is this binary, whose
 // Command is the stage.
 func Open(ctx context.Context, program string, s Setup) (*Stage, error) {
-	if os.Geteuid() != 0 {
-		return nil, errors.New("it takes root, for namespaces in which HAProxy reaches nothing of this machine")
-	}
 	st, err := open(ctx, program, s, true)
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) {
 		st, err = open(ctx, program, s, false) // user namespaces are switched off (user.max_user_namespaces)
