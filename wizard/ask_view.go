@@ -173,6 +173,9 @@ func (s *askScreen) questionLines(w int) []string {
 // sourceLine says where the text in the field comes from, or what it replaces.
 func (s *askScreen) sourceLine() string {
 	src := s.iv.Source(s.q)
+	if s.field.types() {
+		return strings.TrimSuffix("or type another, "+s.q.Hint(), ", ")
+	}
 	if len(s.q.Selectable()) > 0 {
 		return strings.TrimSuffix(src, "default") // it stands there by itself
 	}

@@ -19,41 +19,56 @@ type field struct {
 	text  string
 	form  *huh.Form
 	fresh bool // the prefilled text is untouched: typing replaces it
+	own   bool // instead of a choice an answer of one's own is typed
+	st    style
+	w     int
 }
 
 func newField(q interview.Question, text string, st style, w int) *field {
-	f := &field{q: q, text: text, fresh: text != "" && len(q.Selectable()) == 0}
-	var body huh.Field
+	f := &field{q: q, text: text, fresh: text != "" && len(q.Selectable()) == 0, st: st, w: w}
 	if opts := q.Offered(text); len(opts) > 0 {
-		var list []huh.Option[string]
-		known := false
-		for _, o := range opts {
-			list = append(list, huh.NewOption(o.Label, o.Value))
-			known = known || o.Value == text
-		}
-		if !known && text != "" { // a command of the administrator's own
-			list = append(list, huh.NewOption(text, text))
-		}
-		body = huh.NewSelect[string]().Options(list...).Value(&f.text)
+		f.show(f.list(opts))
 	} else {
-		in := huh.NewInput().Prompt("> ").Placeholder(q.Hint()).Value(&f.text)
-		if q.ScreenKind() == interview.Password {
-			in = in.EchoMode(huh.EchoModePassword)
-		}
-		body = in
+		f.show(f.input())
 	}
+	return f
+}
+
+// list offers the choices, and what stands there already.
+func (f *field) list(opts []interview.Option) huh.Field {
+	var list []huh.Option[string]
+	known := false
+	for _, o := range opts {
+		list = append(list, huh.NewOption(o.Label, o.Value))
+		known = known || o.Value == f.text
+	}
+	if !known && f.text != "" { // an answer of the administrator's own
+		list = append(list, huh.NewOption(f.text, f.text))
+	}
+	return huh.NewSelect[string]().Options(list...).Value(&f.text)
+}
+
+func (f *field) input() huh.Field {
+	in := huh.NewInput().Prompt("> ").Placeholder(f.q.Hint()).Value(&f.text)
+	if f.q.ScreenKind() == interview.Password {
+		in = in.EchoMode(huh.EchoModePassword)
+	}
+	return in
+}
+
+// show makes the form of one part.
+func (f *field) show(body huh.Field) {
 	keys := huh.NewDefaultKeyMap()
 	keys.Select.Filter.SetEnabled(false)
 	f.form = huh.NewForm(huh.NewGroup(body)).WithShowHelp(false).WithShowErrors(false).
-		WithTheme(st.form).WithKeyMap(keys).WithWidth(w)
+		WithTheme(f.st.form).WithKeyMap(keys).WithWidth(f.w)
 	f.form.Init()
-	f.resize(w)
-	return f
+	f.resize(f.w)
 }
 
 // resize gives the form its width and all the height it needs.
 func (f *field) resize(w int) {
-	f.form = f.form.WithWidth(w)
+	f.w, f.form = w, f.form.WithWidth(w)
 	f.send(tea.WindowSizeMsg{Width: w, Height: len(f.q.Selectable())*4 + 4})
 }
 
@@ -69,6 +84,10 @@ func (f *field) key(msg tea.KeyMsg) {
 			return
 		}
 	}
+	if f.types() && !f.own && msg.Type == tea.KeyRunes {
+		f.own, f.text = true, ""
+		f.show(f.input())
+	}
 	if f.fresh && msg.Type == tea.KeyRunes {
 		f.send(tea.KeyMsg{Type: tea.KeyEnd})
 		f.send(tea.KeyMsg{Type: tea.KeyCtrlU})
@@ -76,6 +95,9 @@ func (f *field) key(msg tea.KeyMsg) {
 	f.fresh = false
 	f.send(msg)
 }
+
+// types reports whether one may type instead of choosing.
+func (f *field) types() bool { return f.q.Free && len(f.q.Selectable()) > 0 }
 
 // set replaces the text, as if it had been typed.
 func (f *field) set(text string) {

@@ -146,12 +146,6 @@ func TestBothDoorsAgree(t *testing.T) {
 					p.keys("enter")
 				case len(q.Selectable()) > 0 && interview.OptionLabel(q, text) != text:
 					p.choose(text)
-				case q.Free: // the screen takes a command through a flag only
-					if err := p.m.iv.Answer(q, text); err != nil {
-						t.Fatal(err)
-					}
-					p.run(p.m.ask.advance(q))
-					p.settle()
 				default:
 					p.enterText(text)
 				}
