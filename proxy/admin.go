@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"bitgate/certs"
+	"bitgate/certs/renewal"
 	"bitgate/proxy/metrics"
 )
 
@@ -92,7 +94,24 @@ func (p *Proxy) State() metrics.State {
 		info := m.Info()
 		s.Certs = append(s.Certs, metrics.Certificate{Names: strings.Join(info.Names, " "), Key: info.KeyType, Expires: info.NotAfter.Unix()})
 	}
+	s.Renewal = renewals(p.common.Config.PEM)
 	return s
+}
+
+// renewals is what whoever renews the certificate of a bundle says; nil for nothing.
+func renewals(bundle string) *metrics.Renewal {
+	if bundle == "" {
+		return nil
+	}
+	data, err := readAll(certs.Open, renewal.ReportFile(bundle), renewal.MaxReport)
+	if err != nil { // nobody has looked yet
+		return nil
+	}
+	r := renewal.ParseReport(data)
+	if r == nil {
+		return nil
+	}
+	return &metrics.Renewal{Host: r.Host, Failures: r.Failures, LastGood: max(0, r.LastGood.Unix())}
 }
 
 func version() string {

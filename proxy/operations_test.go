@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"bitgate/certs/renewal"
 	"bitgate/internal/peers"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
@@ -189,6 +191,19 @@ func TestAdminAddress(t *testing.T) {
 			if !strings.Contains(text, want) {
 				t.Errorf("no %s in\n%s", want, text)
 			}
+		}
+		if strings.Contains(text, "bitgate_renewal") {
+			t.Errorf("nobody has renewed anything:\n%s", text)
+		}
+		report, err := renewal.Report{Host: "localhost", Failures: 2}.Marshal()
+		if err = errors.Join(err, os.WriteFile(renewal.ReportFile(filepath.Join(filepath.Dir(r.caFile), "front.pem")), report, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		if _, text := get("/metrics"); !strings.Contains(text, `bitgate_renewal_failures{host="localhost"} 2`) {
+			t.Errorf("renewals that fail are not told:\n%s", text)
+		}
+		if _, page := get("/"); !strings.Contains(page, "2 attempts to renew it have failed") {
+			t.Errorf("renewals that fail are not on the page:\n%s", page)
 		}
 		if _, page := get("/"); !strings.Contains(page, r.url.BaseURL()) {
 			t.Errorf("status page:\n%s", page)

@@ -22,6 +22,9 @@ import (
 type Backend struct {
 	// Detect looks at the machine; it is called again whenever an answer says where to look.
 	Detect func(ctx context.Context, input setup.Answers) (setup.Facts, error)
+	// Renewal says how the certificate stands that the last run set up, and what is
+	// wrong with its renewal; "" where that is not known. It may take seconds.
+	Renewal func(ctx context.Context) (stands string, wrong []problem.Finding)
 	// Resolve fills what was not said (setup.Resolve).
 	Resolve func(f setup.Facts, input setup.Answers, src setup.Sources) (setup.Answers, setup.Sources)
 	// Build makes the plan. Pure and fast: every preview comes from it.
@@ -106,13 +109,15 @@ type LastRun struct {
 	State         setup.RunState
 }
 
-// finding says how the machine stands after the run.
-func (r *LastRun) finding(f setup.Facts) problem.Finding {
+// finding says how the machine stands after the run; renewal is Backend.Renewal's word.
+func (r *LastRun) finding(f setup.Facts, renewal string) problem.Finding {
 	run := "run " + r.ID + " (" + r.When + ")"
 	switch r.State {
 	case setup.RunCommitted:
 		text := "set up by " + run + " for " + r.URL
-		if until, _, _ := strings.Cut(f.Certificate.NotAfter, "T"); until != "" {
+		if until, _, _ := strings.Cut(f.Certificate.NotAfter, "T"); renewal != "" {
+			text += "; " + renewal
+		} else if until != "" {
 			text += "; certificate until " + until
 		}
 		return problem.Finding{Level: problem.OK, Found: text}

@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -32,6 +33,17 @@ var screens = []struct {
 		p.settle()
 	}},
 	{"welcome-resumed", func(p *pump) { resumed(p) }},
+	{"welcome-set-up", func(p *pump) {
+		p.m.o.Last = &LastRun{ID: "20261121-1", When: "2026-11-21 10:00:00", URL: "https://git.example.com", State: setup.RunCommitted}
+		p.m.b.Renewal = func(context.Context) (string, []problem.Finding) {
+			return "certificate until 2027-02-27, renewed by certbot, due 2027-01-28", []problem.Finding{{
+				ID: "renewal", Level: problem.Warn, Title: "Renewal of the certificate", Found: "2 attempts have failed, the last on 2026-11-29 03:12 UTC: port 80 is held by nginx",
+				Why: "the certificate ends in 89 days", Do: "mend what it says, then bitgate cert renew --force",
+			}}
+		}
+		p.run(p.m.look())
+		p.settle()
+	}},
 	{"welcome-open-run", func(p *pump) {
 		p.machine.facts.OpenRun = "20261121-1"
 		p.run(p.m.look())
@@ -112,7 +124,7 @@ var screens = []struct {
 	{"quit", func(p *pump) { toCertificate(p).keys("ctrl+c") }},
 	{"error", func(p *pump) {
 		toCertificate(p)
-		p.send(foundMsg{setup.Facts{}, problem.New("/var/atlassian cannot be read", "bitgate must run as root", "sudo bitgate setup")})
+		p.send(foundMsg{err: problem.New("/var/atlassian cannot be read", "bitgate must run as root", "sudo bitgate setup")})
 	}},
 	{"decision", func(p *pump) {
 		p.machine.decision = []setup.Decision{setup.DecideRetry, setup.DecideBack, setup.DecideKeep}

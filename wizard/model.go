@@ -10,6 +10,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"bitgate/internal/printable"
+	"bitgate/internal/problem"
 	"bitgate/interview"
 	"bitgate/setup"
 )
@@ -80,8 +81,10 @@ func (m *model) Init() tea.Cmd { return m.look() }
 // Messages of the commands that no screen owns.
 type (
 	foundMsg struct {
-		facts setup.Facts
-		err   error
+		facts   setup.Facts
+		err     error
+		renewal string
+		worries []problem.Finding
 	}
 	draftMsg  struct{}
 	cancelMsg struct{} // the caller's context ended
@@ -143,6 +146,7 @@ func (m *model) found(msg foundMsg) tea.Cmd {
 		return m.fail(msg.err)
 	}
 	m.iv.Found(msg.facts)
+	m.renewal, m.worries = msg.renewal, msg.worries
 	switch {
 	case m.page == pageAsk:
 		m.ask.refreshPreview()

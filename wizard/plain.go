@@ -77,7 +77,12 @@ func (p *prompter) session() (Outcome, error) {
 		p.findings([]problem.Finding{{Level: l.Level, Found: strings.TrimRight(l.Label+": "+l.Value+interview.SourceNote(p.iv.Facts, l.Source), " ")}})
 	}
 	if p.o.Last != nil && p.iv.Facts.OpenRun == "" {
-		p.o.View.Finding(p.o.Last.finding(p.iv.Facts))
+		renewal, worries := "", []problem.Finding(nil)
+		if p.b.Renewal != nil && p.o.Last.SetUp() {
+			renewal, worries = p.b.Renewal(p.ctx)
+		}
+		p.o.View.Finding(p.o.Last.finding(p.iv.Facts, renewal))
+		p.findings(interview.WorthSaying(worries))
 	}
 	p.findings(interview.WorthSaying(p.iv.Facts.Findings))
 	if run := p.iv.Facts.OpenRun; run != "" {

@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/bubbles/spinner"
 	tea "github.com/charmbracelet/bubbletea"
 
+	"bitgate/internal/problem"
 	"bitgate/interview"
 	"bitgate/setup"
 )
@@ -26,6 +27,9 @@ type shell struct {
 	out Outcome
 
 	checks map[string]checkState // of the questions, as far as they were made
+
+	renewal string            // how the certificate of the last run stands, in words
+	worries []problem.Finding // about that
 
 	looking bool // Detect is under way
 	again   bool // what it was told is out of date: look again
@@ -64,10 +68,17 @@ func (s *shell) look() tea.Cmd {
 		return nil
 	}
 	s.looking, s.again = true, false
-	ctx, detect, input := s.ctx, s.b.Detect, s.iv.Input
+	ctx, detect, renewal, input := s.ctx, s.b.Detect, s.b.Renewal, s.iv.Input
+	if !s.o.Last.SetUp() {
+		renewal = nil
+	}
 	return tea.Batch(s.startSpinner(), func() tea.Msg {
 		f, err := detect(ctx, input)
-		return foundMsg{f, err}
+		msg := foundMsg{facts: f, err: err}
+		if renewal != nil && err == nil {
+			msg.renewal, msg.worries = renewal(ctx)
+		}
+		return msg
 	})
 }
 

@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -23,11 +24,11 @@ func (s *welcomeScreen) view(w, h int) []string {
 	f := s.iv.Facts
 	found := s.foundBlock(w, true)
 	var notes []string
-	for _, n := range interview.WorthSaying(f.Findings) {
+	for _, n := range interview.WorthSaying(append(slices.Clone(s.worries), f.Findings...)) {
 		notes = append(notes, s.st.findingLines(n, w)...)
 	}
 	if s.o.Last != nil && f.OpenRun == "" { // how it stands comes first, and what bitgate is was said before
-		intro = s.st.findingLines(s.o.Last.finding(f), w)
+		intro = s.st.findingLines(s.o.Last.finding(f, s.renewal), w)
 	}
 	next := s.nextLines(w)
 	if len(intro)+len(found)+len(next)+len(notes)+3 > h {

@@ -347,9 +347,13 @@ func debianTrust(t *testing.T) {
 	}
 }
 
-// FuzzRead: no file makes it panic, hang or use much memory.
-func FuzzRead(f *testing.F) {
-	peers.SeedKeyStores(f, "*.pfx", "*.p12", "*.jks", "*.jceks", "*.p7b", "*.der", "*.cer")
+// Fuzz of each kind: no file makes it panic, hang or use much memory.
+func FuzzPKCS12(f *testing.F) { fuzzRead(f, "*.pfx", "*.p12") }
+func FuzzJava(f *testing.F)   { fuzzRead(f, "*.jks", "*.jceks") }
+func FuzzDER(f *testing.F)    { fuzzRead(f, "*.p7b", "*.der", "*.cer") }
+
+func fuzzRead(f *testing.F, seeds ...string) {
+	peers.SeedKeyStores(f, seeds...)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := Read(data, []byte("secret"))
 		if err == nil && s == nil {

@@ -34,6 +34,7 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 			ses.took(ses.known(f))
 			return ses.facts, err
 		},
+		Renewal: ses.renewal,
 		Resolve: setup.Resolve,
 		Build:   setup.Build,
 		Diffs:   setup.Diffs,

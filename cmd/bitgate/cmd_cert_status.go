@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,44 +11,71 @@ import (
 	"bitgate/certs/renewal"
 	"bitgate/cmd/bitgate/view"
 	"bitgate/internal/problem"
+	"bitgate/proxy/metrics"
 	"bitgate/setup/renew"
 )
 
 func newCertStatus(p *process) *cobra.Command {
 	var dir string
-	var asJSON bool
+	var as statusForm
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show how the front's certificate stands and who renews it",
 		Long: `Shows the certificate that the front reads, the one that each of its addresses shows,
 where it comes from, who renews it, when that is due, and how the last attempt went.
-It changes nothing.`,
+It changes nothing. With --metrics it is what Prometheus reads, for whatever collects
+files (the textfile collector of the node exporter); the built-in proxy has the same
+about failures at /metrics.`,
+		Example: `  bitgate cert status
+  bitgate cert status --metrics > /var/lib/prometheus/node-exporter/bitgate.prom`,
 		Args: args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return runCertStatus(c.Context(), p, stateDirOf(p, dir), asJSON)
+			return runCertStatus(c.Context(), p, stateDirOf(p, dir), as)
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print the status as JSON")
+	c.Flags().BoolVar(&as.json, "json", false, "print the status as JSON")
+	c.Flags().BoolVar(&as.metrics, "metrics", false, "print the status as metrics, in Prometheus's text format")
+	c.MarkFlagsMutuallyExclusive("json", "metrics")
 	addStateDir(c, &dir)
 	return c
 }
 
-func runCertStatus(ctx context.Context, p *process, stateDir string, asJSON bool) error {
+// statusForm is how the status is printed, for people where neither is set.
+type statusForm struct{ json, metrics bool }
+
+func runCertStatus(ctx context.Context, p *process, stateDir string, as statusForm) error {
 	s, found, err := newRenewer(p, stateDir, nil, nil).Status(ctx, p.Root)
 	switch {
 	case err != nil:
 		return err
-	case asJSON && !found:
+	case as.json && !found:
 		return view.Value(p.Out, []renew.Status{})
-	case asJSON:
+	case as.json:
 		s.Why, s.Error = p.asCalled(s.Why), p.asCalled(s.Error)
 		return view.Value(p.Out, []renew.Status{s})
+	case as.metrics && !found:
+		return nil
+	case as.metrics:
+		return writeStatusMetrics(p.Out, s)
 	case !found:
 		out(p.Out, "No run here has set up a front.")
 		return nil
 	}
 	printCertStatus(p, s, time.Now())
 	return nil
+}
+
+func writeStatusMetrics(w io.Writer, s renew.Status) error {
+	var ends []metrics.End
+	if s.Leaf != "" {
+		ends = append(ends, metrics.End{Source: "file", At: s.Until.Unix()})
+	}
+	for _, shown := range s.Shown {
+		if shown.Leaf != "" {
+			ends = append(ends, metrics.End{Source: shown.Address, At: shown.Until.Unix()})
+		}
+	}
+	return metrics.WriteRenewal(w, metrics.Renewal{Host: s.Host, Failures: s.Failures, LastGood: max(0, s.LastGood.Unix())}, ends)
 }
 
 func printCertStatus(p *process, s renew.Status, now time.Time) {
@@ -98,4 +126,13 @@ func (ses *session) renewalFindings(ctx context.Context, host string) []problem.
 		return nil
 	}
 	return s.Findings(time.Now())
+}
+
+// renewal is the same for the guided setup's first screen.
+func (ses *session) renewal(ctx context.Context) (stands string, wrong []problem.Finding) {
+	s, found, err := newRenewer(ses.p, ses.probe.StateDir, nil, nil).Status(ctx, ses.probe.Root)
+	if err != nil || !found {
+		return "", nil
+	}
+	return s.Line(), s.Findings(time.Now())
 }

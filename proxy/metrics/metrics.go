@@ -118,7 +118,8 @@ type State struct {
 	MaxConn     int // of each server
 	Servers     []Server
 	Certs       []Certificate
-	Oldest      []Open // of what is open
+	Renewal     *Renewal // nil where nobody has looked yet
+	Oldest      []Open   // of what is open
 }
 
 // Open is a request, tunnel or SSH connection that is under way.
@@ -147,4 +148,17 @@ type Certificate struct {
 	Names   string
 	Key     string // "ECDSA P-256"
 	Expires int64  // Unix seconds
+}
+
+// Renewal is how a certificate's renewals go.
+type Renewal struct {
+	Host     string
+	Failures int   // attempts since the last success
+	LastGood int64 // Unix seconds, 0 for never
+}
+
+// End is when a certificate ends that is in a file ("file") or shown at an address.
+type End struct {
+	Source string
+	At     int64 // Unix seconds
 }

@@ -28,6 +28,7 @@ func state() State {
 		Version: "1.2.3", URL: "https://git.example.com/bitbucket", Uptime: 90, Connections: 4, Open: 3, SSH: 1, Queued: 2, MaxConn: 50,
 		Servers: []Server{{Name: "n1", Up: true, Active: 7}, {Name: `n"2\`, Queued: 5}},
 		Certs:   []Certificate{{Names: "git.example.com", Key: "ECDSA P-256", Expires: 1800000000}},
+		Renewal: &Renewal{Host: "git.example.com", Failures: 3, LastGood: 1700000000},
 	}
 }
 
@@ -122,10 +123,34 @@ func TestPrometheus(t *testing.T) {
 		`bitgate_open`:                                                                   3,
 		`bitgate_draining`:                                                               0,
 		`bitgate_certificate_expires_seconds{names="git.example.com",key="ECDSA P-256"}`: 1800000000,
+		`bitgate_renewal_failures{host="git.example.com"}`:                               3,
+		`bitgate_renewal_last_success_seconds{host="git.example.com"}`:                   1700000000,
 	} {
 		if value, ok := got[name]; !ok || value != want {
 			t.Errorf("%s is %v (present: %v), want %v", name, value, ok, want)
 		}
+	}
+}
+
+// TestWriteRenewal: what whoever collects files has of a certificate behind any front.
+func TestWriteRenewal(t *testing.T) {
+	var out bytes.Buffer
+	err := WriteRenewal(&out, Renewal{Host: "git.example.com"}, []End{{"file", 1800000000}, {"127.0.0.1:443", 1700000000}})
+	got, bad := parse(out.String())
+	if err != nil || bad != nil {
+		t.Fatalf("%v, %v\n%s", err, bad, out.String())
+	}
+	for name, want := range map[string]float64{
+		`bitgate_certificate_not_after_seconds{host="git.example.com",source="file"}`:          1800000000,
+		`bitgate_certificate_not_after_seconds{host="git.example.com",source="127.0.0.1:443"}`: 1700000000,
+		`bitgate_renewal_failures{host="git.example.com"}`:                                     0,
+	} {
+		if value, ok := got[name]; !ok || value != want {
+			t.Errorf("%s is %v (present: %v), want %v", name, value, ok, want)
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("a renewal that never was: %v", got)
 	}
 }
 

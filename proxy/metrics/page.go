@@ -32,7 +32,8 @@ var page = sync.OnceValue(func() *template.Template {
 <table><tr><th>Certificate</th><th>Key</th><th>Expires</th></tr>
 {{range .State.Certs}}<tr><td>{{.Names}}</td><td>{{.Key}}</td><td>{{date .Expires}}</td></tr>
 {{end}}</table>
-</body></html>
+{{with .State.Renewal}}{{if .Failures}}<p><strong>{{.Failures}} attempts to renew it have failed{{if .LastGood}} since {{date .LastGood}}{{end}}</strong>: bitgate cert status</p>
+{{end}}{{end}}</body></html>
 `))
 })
 

@@ -73,8 +73,33 @@ func (c *Counters) WritePrometheus(w io.Writer, s State) error {
 	for _, cert := range s.Certs {
 		t.sample("bitgate_certificate_expires_seconds", float64(cert.Expires), "names", cert.Names, "key", cert.Key)
 	}
+	if s.Renewal != nil {
+		t.renewal(*s.Renewal)
+	}
 	_, err := w.Write(t.b.Bytes())
 	return err
+}
+
+// WriteRenewal writes the metrics of a certificate alone: behind another front, a
+// collector of files (textfile of Prometheus's node exporter) has them.
+func WriteRenewal(w io.Writer, r Renewal, ends []End) error {
+	var t text
+	t.metric("bitgate_certificate_not_after_seconds", "gauge", "When the certificate ends, Unix time: that of the file, and what each address shows.")
+	for _, e := range ends {
+		t.sample("bitgate_certificate_not_after_seconds", float64(e.At), "host", r.Host, "source", e.Source)
+	}
+	t.renewal(r)
+	_, err := w.Write(t.b.Bytes())
+	return err
+}
+
+func (t *text) renewal(r Renewal) {
+	t.metric("bitgate_renewal_failures", "gauge", "Attempts to renew the certificate that failed since the last success.")
+	t.sample("bitgate_renewal_failures", float64(r.Failures), "host", r.Host)
+	if r.LastGood > 0 {
+		t.metric("bitgate_renewal_last_success_seconds", "gauge", "When the certificate was last renewed, Unix time.")
+		t.sample("bitgate_renewal_last_success_seconds", float64(r.LastGood), "host", r.Host)
+	}
 }
 
 func (t *text) servers(servers []Server) {

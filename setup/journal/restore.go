@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"bitgate/certs/renewal"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/setup"
@@ -35,6 +36,11 @@ func (r *Run) Restore(path string, force bool) error {
 		}
 	} else if err := r.syncFolderOf(now); err != nil {
 		return err
+	}
+	if d := r.Plan.Deployment; d != nil && d.Bundle == path && saved.Digest == setup.Absent {
+		if err := r.disk.remove(renewal.ReportFile(path)); err != nil {
+			return err
+		}
 	}
 	return r.removeDirs(saved.MadeDirs)
 }

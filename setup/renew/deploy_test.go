@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bitgate/certs"
+	"bitgate/certs/renewal"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 	"bitgate/setup/apply"
@@ -340,6 +341,42 @@ func TestStatus(t *testing.T) {
 	s.moved.Store(int64(88*day + 12*time.Hour))
 	if _, found = look(); !strings.Contains(found, "fail 1 attempts") {
 		t.Error(found)
+	}
+}
+
+// TestReportOfRenewals: beside its bundle the built-in proxy, whose user reads nothing of
+// the state, finds how renewals go; whoever collects files has the same of the status.
+func TestReportOfRenewals(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, setup.FrontBuiltin, options{skip: true})
+	report := func() *renewal.Report {
+		t.Helper()
+		data, err := os.ReadFile(renewal.ReportFile(s.bundle()))
+		s.must(err)
+		if info, err := os.Stat(renewal.ReportFile(s.bundle())); err != nil || info.Mode() != 0o644 {
+			t.Errorf("%v, %v", info.Mode(), err)
+		}
+		return renewal.ParseReport(data)
+	}
+	s.must(os.Rename(s.key(), s.path("away")))
+	for n := 1; n <= 2; n++ {
+		if _, err := s.renewer().Renew(t.Context(), Options{Force: true}); err == nil {
+			t.Fatal("it succeeded without a key")
+		}
+		if got := report(); got.Host != host || got.Failures != n || !got.LastGood.IsZero() {
+			t.Errorf("%d failures: %+v", n, got)
+		}
+	}
+	s.must(os.Rename(s.path("away"), s.key()))
+	s.issue(time.Now(), 90*day)
+	if _, err := s.renewer().Renew(t.Context(), Options{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := report(); got.Failures != 0 || got.LastGood.IsZero() {
+		t.Errorf("after a success: %+v", got)
+	}
+	if st, _, err := s.renewer().Status(t.Context(), s.path("root")); err != nil || !strings.HasPrefix(st.Line(), "certificate until ") || !strings.Contains(st.Line(), "last on ") {
+		t.Errorf("%q, %v", st.Line(), err)
 	}
 }
 

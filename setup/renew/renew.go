@@ -1,6 +1,7 @@
 package renew
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"bitgate/certs/acme"
 	"bitgate/certs/renewal"
 	"bitgate/certs/store"
+	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 	"bitgate/setup/apply"
@@ -174,7 +176,34 @@ func (r *Renewer) remember(before, st store.State, d setup.Deployment, out Outco
 			err = errors.Join(err, serr)
 		}
 	}
+	if perr := r.publish(d, st); perr != nil {
+		r.tell("%v", perr)
+	}
 	return r.graded(d, err)
+}
+
+// publish has the built-in proxy know of the renewals, for its metrics: its user reads
+// nothing of the state.
+func (r *Renewer) publish(d setup.Deployment, st store.State) error {
+	if d.Front != setup.FrontBuiltin || d.InPlace {
+		return nil
+	}
+	text, err := renewal.Report{Host: st.Host, Failures: st.Failures, LastGood: st.LastGood}.Marshal()
+	if err != nil {
+		return err
+	}
+	path, w := renewal.ReportFile(d.Bundle), r.Applier.Files
+	if _, err := w.Sweep(path); err != nil {
+		return err
+	}
+	old, err := atomicfile.Read(path)
+	switch {
+	case err != nil || bytes.Equal(old.Data, text):
+		return err
+	case old.Absent:
+		return w.Create(path, text, 0o644, -1, -1)
+	}
+	return w.Replace(old, text)
 }
 
 // graded gives a failure the kind that says how urgent it is.

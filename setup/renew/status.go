@@ -41,6 +41,7 @@ type Status struct {
 	Error    string    `json:"error,omitempty"`    // of the last one
 
 	inPlace bool
+	ownTLS  bool              // Bitbucket terminates TLS itself
 	rivals  []problem.Finding // who else renews a certificate for the host
 }
 
@@ -73,10 +74,16 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 		s.rivals = certs.Rivals(root, s.Host)
 	}
 	source, _ := r.sourced(d, st) // a store that cannot be read shows in the attempts
-	if m, err := r.material(source); err == nil {
+	m, err := r.material(source)
+	if err == nil {
 		s.New = m.LeafDigest()
 	}
-	if m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: d.Bundle}); err == nil {
+	if s.ownTLS = d.Front == setup.FrontTomcat; s.ownTLS { // its key store is made of the source
+		s.Bundle = s.Source
+	} else {
+		m, err = certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: d.Bundle})
+	}
+	if err == nil {
 		life := m.Life()
 		s.Leaf, s.From, s.Until, s.Next = m.LeafDigest(), life.From.UTC(), life.To.UTC(), life.Due().UTC()
 		s.Days, s.Left = int(max(0, life.Left(r.now()))/(24*time.Hour)), life.Share(r.now())
@@ -118,13 +125,34 @@ func timer(ctx context.Context, root string) (string, bool) {
 // Life of the certificate that the front reads.
 func (s Status) Life() renewal.Life { return renewal.Life{From: s.From, To: s.Until} }
 
+// Line is how the certificate stands, in a line; "" where that cannot be seen.
+func (s Status) Line() string {
+	if s.Leaf == "" {
+		return ""
+	}
+	text := "certificate until " + s.Until.Local().Format(time.DateOnly)
+	if s.Renewer != "" {
+		text += ", renewed by " + s.Renewer
+	}
+	if !s.LastGood.IsZero() {
+		text += " (last on " + s.LastGood.Local().Format(time.DateOnly) + ")"
+	}
+	if s.Renewer != "" {
+		text += ", due " + s.Next.Local().Format(time.DateOnly)
+	}
+	return text
+}
+
 // Findings are what is wrong with the renewal of the certificate; none where all is well.
 func (s Status) Findings(now time.Time) []problem.Finding {
 	out := slices.Clone(s.rivals)
 	add := func(level problem.Level, found, why, do string) {
 		out = append(out, problem.Finding{ID: "renewal", Level: level, Title: "Renewal of the certificate", Found: found, Why: why, Do: do})
 	}
-	ends := "the certificate ends in " + renewal.In(s.Life().Left(now))
+	ends, deploy := "the certificate ends in "+renewal.In(s.Life().Left(now)), "bitgate cert deploy"
+	if s.ownTLS {
+		deploy = "bitgate apply, when Bitbucket may be restarted"
+	}
 	switch {
 	case s.Leaf == "":
 		add(problem.Warn, s.Bundle+" cannot be read as a certificate", "what the front does at its next start is not known", "bitgate cert inspect --pem "+problem.ShellWord(s.Bundle))
@@ -139,7 +167,7 @@ func (s Status) Findings(now time.Time) []problem.Finding {
 	for _, shown := range s.Shown {
 		if shown.Leaf != "" && shown.Leaf != s.Leaf {
 			add(problem.Warn, fmt.Sprintf("%s shows the certificate %s, and %s holds %s", shown.Address, shown.Leaf, s.Bundle, s.Leaf),
-				"clients get another certificate than the one that is renewed", "bitgate cert deploy")
+				"clients get another certificate than the one that is renewed", deploy)
 		}
 	}
 	automatic := s.Alive && (s.Renewer == "bitgate" || s.Runs != "" || s.Renewer == "")
@@ -149,11 +177,11 @@ func (s Status) Findings(now time.Time) []problem.Finding {
 	case s.Renewer == "" && s.Life().Overdue(now):
 		add(problem.Warn, "nobody renews this certificate", ends, "have a new one issued into "+s.Source+", or have bitgate order it")
 	case s.Renewer == "" && !automatic && !s.inPlace:
-		add(problem.Note, "nobody renews this certificate, and nothing installs a new one", ends, "after a renewal: bitgate cert deploy")
+		add(problem.Note, "nobody renews this certificate, and nothing installs a new one", ends, "after a renewal: "+deploy)
 	case s.Renewer != "" && s.Renewer != "bitgate" && s.Runs == "":
 		add(problem.Warn, s.Renewer+" made this certificate, and nothing that runs it was found", ends, "enable its timer")
 	case s.Renewer != "" && s.New != "" && s.New != s.Leaf && !automatic:
-		add(problem.Warn, s.Renewer+" has renewed the certificate, and the front has the one of before", ends, "bitgate cert deploy")
+		add(problem.Warn, s.Renewer+" has renewed the certificate, and the front has the one of before", ends, deploy)
 	}
 	return out
 }
