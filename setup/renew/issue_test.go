@@ -173,3 +173,18 @@ func TestIssuanceWithEveryErrno(t *testing.T) {
 	}
 	t.Logf("%d operations failed, %d stopped the renewal", tried, failed)
 }
+
+// TestStatusOfAnOrder: a certificate that was just ordered is due when its life says so,
+// not when its authority is next asked; that nothing runs the renewals is told.
+func TestStatusOfAnOrder(t *testing.T) {
+	t.Parallel()
+	s, by := issuing(t)
+	s.must(by.renew(Options{}))
+	st, found, err := s.renewer().Status(t.Context(), s.path("root"))
+	if err != nil || !found || st.Renewer != "bitgate" || st.Next.Before(time.Now().Add(59*day)) {
+		t.Errorf("%t, %v, %+v", found, err, st)
+	}
+	if told := st.Findings(time.Now()); len(told) != 1 || !strings.Contains(told[0].Found, "nothing has it renewed") {
+		t.Errorf("%+v", told)
+	}
+}

@@ -91,9 +91,14 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 	if st.Order != nil {
 		if leaf, err := r.issued(s.Host); err == nil {
 			dec := r.decide(leaf, st, Options{})
-			s.Next, s.Why = dec.At.UTC(), dec.Why
-			if dec.Act != renewal.Wait {
+			s.Why = dec.Why
+			switch said := st.Renewal; {
+			case dec.Act == renewal.Renew:
 				s.Next = r.now().UTC()
+			case st.Failures > 0:
+				s.Next = dec.At.UTC()
+			case said != nil && said.Leaf == certs.Fingerprint(leaf) && !said.Selected.IsZero() && said.Selected.Before(s.Life().Last()):
+				s.Next = said.Selected.UTC()
 			}
 		}
 	}
@@ -174,6 +179,8 @@ func (s Status) Findings(now time.Time) []problem.Finding {
 	switch {
 	case s.Timer != "" && !s.Alive:
 		add(problem.Warn, s.Timer+" does not run", ends+", and nothing looks after it", "systemctl enable --now "+s.Timer)
+	case s.Renewer == "bitgate" && s.Timer == "":
+		add(problem.Warn, "bitgate orders this certificate, and nothing has it renewed", ends, "have cron, or what runs programs here regularly, run bitgate cert renew every hour, as root")
 	case s.Renewer == "" && s.Life().Overdue(now):
 		add(problem.Warn, "nobody renews this certificate", ends, "have a new one issued into "+s.Source+", or have bitgate order it")
 	case s.Renewer == "" && !automatic && !s.inPlace:
