@@ -164,6 +164,10 @@ func TestBitbucketTerminatesTLSItself(t *testing.T) {
 				t.Errorf("the second time there is something to do:\n%s", out)
 			}
 
+			if code, out := a.bitgate(t, "cert", "status", "--state-dir", filepath.Join(a.dir, "state")); code != 0 || !strings.Contains(out, a.address[strings.LastIndexByte(a.address, ':'):]+": the same") || strings.Contains(out, "cannot be read") {
+				t.Errorf("the status ends with %d:\n%s", code, out)
+			}
+
 			second := a.certificate(t)
 			var plan struct {
 				Steps []struct {

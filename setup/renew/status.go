@@ -84,9 +84,7 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 		m, err = certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: d.Bundle})
 	}
 	if err == nil {
-		life := m.Life()
-		s.Leaf, s.From, s.Until, s.Next = m.LeafDigest(), life.From.UTC(), life.To.UTC(), life.Due().UTC()
-		s.Days, s.Left = int(max(0, life.Left(r.now()))/(24*time.Hour)), life.Share(r.now())
+		r.reads(&s, m.LeafDigest(), m.Life())
 	}
 	if st.Order != nil {
 		if leaf, err := r.issued(s.Host); err == nil {
@@ -108,11 +106,20 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 			one.Error = err.Error()
 		} else {
 			one.Leaf, one.Until = certs.Fingerprint(leaf), leaf.NotAfter.UTC()
+			if s.ownTLS && s.Leaf == "" { // its source is under a password
+				r.reads(&s, one.Leaf, renewal.Life{From: leaf.NotBefore, To: leaf.NotAfter})
+			}
 		}
 		s.Shown = append(s.Shown, one)
 	}
 	s.Timer, s.Alive = timer(ctx, root)
 	return s, true, nil
+}
+
+// reads says which certificate the front reads.
+func (r *Renewer) reads(s *Status, leaf string, life renewal.Life) {
+	s.Leaf, s.From, s.Until, s.Next = leaf, life.From.UTC(), life.To.UTC(), life.Due().UTC()
+	s.Days, s.Left = int(max(0, life.Left(r.now()))/(24*time.Hour)), life.Share(r.now())
 }
 
 // timer is what runs bitgate cert renew, and whether it does.
