@@ -12,6 +12,7 @@ import (
 	"bitgate/internal/service"
 	"bitgate/internal/splice"
 	"bitgate/setup/redact"
+	"bitgate/tomcat"
 )
 
 // Build makes the plan from facts and resolved answers. It is pure: the same
@@ -61,6 +62,7 @@ type builder struct {
 	plan Plan
 	// current bytes of each file, as the changes so far leave them
 	edited map[string][]byte
+	tree   *tomcat.ServerXML // of server.xml as they leave it; nil where none edited it
 }
 
 // settings fills what apply, undo and recover need to talk to the services.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"bitgate/haproxy"
-	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/proxy/config"
@@ -128,25 +127,25 @@ func (b *builder) considerations() {
 
 // standing are the findings about the machine that the plan's own edits do not settle.
 func (b *builder) standing() []problem.Finding {
-	was := b.judged(func(f atomicfile.File) []byte { return f.Data })
-	is := b.judged(b.current)
+	was := b.judged(b.f.Properties.Data, b.f.serverXML)
+	is := b.judged(b.current(b.f.Properties), b.serverXML)
 	return slices.DeleteFunc(slices.Clone(b.f.Findings), func(f problem.Finding) bool {
 		same := func(o problem.Finding) bool { return o.File == f.File && o.Found == f.Found }
 		return slices.ContainsFunc(was, same) && !slices.ContainsFunc(is, same)
 	})
 }
 
-// judged is what contradicts itself in the connector's file with these bytes.
-func (b *builder) judged(data func(atomicfile.File) []byte) []problem.Finding {
+// judged is what contradicts itself in the connector's file.
+func (b *builder) judged(properties []byte, xml func() (*tomcat.ServerXML, error)) []problem.Finding {
 	if b.f.Layout.UsesProperties() {
-		if p, err := tomcat.ParseProperties(b.f.Properties.Path, data(b.f.Properties)); err == nil {
+		if p, err := tomcat.ParseProperties(b.f.Properties.Path, properties); err == nil {
 			return tomcat.CheckProperties(p)
 		}
 		return nil
 	}
 	port, _ := strconv.Atoi(b.f.Port.Value) // 0 where it is not certain
-	if xml, err := tomcat.ParseServerXML(b.f.ServerXML.Path, data(b.f.ServerXML)); err == nil && port > 0 {
-		return tomcat.CheckServerXML(xml, port)
+	if x, err := xml(); err == nil && port > 0 {
+		return tomcat.CheckServerXML(x, port)
 	}
 	return nil
 }

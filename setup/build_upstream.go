@@ -46,13 +46,20 @@ func (b *builder) contextPath() (Step, error) {
 	return b.tomcatResult(s, r), nil
 }
 
-// serverXML is the file as the changes so far leave it: what detection parsed, unless
-// one of them edited it.
+// serverXML is the file as the changes so far leave it.
 func (b *builder) serverXML() (*tomcat.ServerXML, error) {
-	if _, edited := b.edited[b.f.ServerXML.Path]; !edited && b.f.Tree != nil {
-		return b.f.Tree, nil
+	if b.tree != nil {
+		return b.tree, nil
 	}
-	return tomcat.ParseServerXML(b.f.ServerXML.Path, b.current(b.f.ServerXML))
+	return b.f.serverXML()
+}
+
+// serverXML is the file as it is.
+func (f Facts) serverXML() (*tomcat.ServerXML, error) {
+	if f.Tree != nil {
+		return f.Tree, nil
+	}
+	return tomcat.ParseServerXML(f.ServerXML.Path, f.ServerXML.Data)
 }
 
 // connector is step 3: Tomcat learns how the front serves Bitbucket.
@@ -82,9 +89,7 @@ func (b *builder) connector() (Step, error) {
 	}
 	if s = b.tomcatResult(s, cleared); len(s.Changes) > 0 {
 		b.tlsTurnedOff(s, xml.TLSPort(b.goingStore))
-		if xml, err = tomcat.ParseServerXML(b.f.ServerXML.Path, cleared.After); err != nil {
-			return s, err
-		}
+		xml = cleared.Tree
 	}
 	set := xml.SetConnector
 	if b.addsPlain() {
@@ -116,7 +121,7 @@ func (b *builder) wantedConnector() tomcat.Connector {
 func (b *builder) tomcatResult(s Step, r tomcat.Result) Step {
 	if c := b.fileChange(PhaseUpstreamFiles, b.f.ServerXML, r.After, r.Splices); c != nil {
 		s.Changes = append(s.Changes, *c)
-		s.Skipped = ""
+		s.Skipped, b.tree = "", r.Tree
 	} else if len(s.Changes) == 0 {
 		s.Skipped = "already as wanted"
 	}

@@ -53,6 +53,7 @@ func (s *ServerXML) setAttributes(ordinal int, want []setting) (Result, error) {
 		return Result{}, problem.New(fmt.Sprintf("%s, line %d: the edited element does not read back as intended", s.name, s.line(ordinal)),
 			"the edit was not made", "set the attributes by hand, and please report this file's layout")
 	}
+	res.Tree = again
 	return res, nil
 }
 
