@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -14,6 +15,9 @@ import (
 // "acme" section whose file is missing (3.2 on; "account-key", else NAME.account.key).
 func (s Service) wouldWrite(set []Candidate) error {
 	for _, c := range set {
+		if !bytes.Contains(c.Data, []byte("acme")) {
+			continue
+		}
 		f := haproxy.Parse(c.Data)
 		for _, section := range f.Sections {
 			if section.Keyword != "acme" {

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,6 +63,9 @@ func (c *copies) one(path string, data []byte) (name string, err error) {
 // the configuration file's folder or the one above (manual, 3.1), which a file
 // without a name has not.
 func besideItself(data []byte) bool {
+	if !bytes.Contains(data, []byte("default-path")) {
+		return false
+	}
 	for _, l := range haproxy.Parse(data).Lines {
 		if len(l.Words) > 1 && l.Words[0].Text == "default-path" && (l.Words[1].Text == "config" || l.Words[1].Text == "parent") {
 			return true
