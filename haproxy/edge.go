@@ -2,6 +2,8 @@ package haproxy
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,8 +41,10 @@ func (v *view) edgeRules(s Site) {
 			v.Verify = " ca-file " + Quote(s.ClientCA) + " verify optional"
 		}
 	}
-	if s.MaxHeader > edge.UsualHead {
-		v.Buffer = (s.MaxHeader + headMargin + 1023) &^ 1023
+	v.Buffer, v.Fields = s.buffer(), edge.MostFields
+	if s.TLS {
+		ca, name := s.upstreamTLS()
+		v.Secure = fmt.Sprintf(" ssl verify required ca-file %s verifyhost %[2]s sni str(%[2]s) check-sni %[2]s", ca, name)
 	}
 	if s.HealthListen != "" {
 		v.HealthListen = spellAll([]string{s.HealthListen}, v.Version)[0]
@@ -52,6 +56,9 @@ func (v *view) edgeRules(s Site) {
 		v.Former += " " + name + " " + name + "."
 		v.PlainHosts += " " + name + " " + name + ":80"
 	}
+	for _, name := range s.known() {
+		v.Known += " " + name + " " + name + "."
+	}
 	for _, name := range s.ServeHosts {
 		for _, spelled := range []string{name, name + "."} {
 			v.Aliases += fmt.Sprintf(" %[1]s %[1]s:%[2]d", spelled, v.Port)
@@ -59,6 +66,51 @@ func (v *view) edgeRules(s Site) {
 		v.Targets += fmt.Sprintf(" https://%[1]s/ http://%[1]s/ https://%[1]s:%[2]d/ http://%[1]s:%[2]d/", name, v.Port)
 		v.PlainHosts += " " + name + " " + name + ":80"
 	}
+}
+
+// upstreamTLS is how the certificate of servers that do TLS themselves is judged.
+func (s Site) upstreamTLS() (ca, name string) {
+	ca = "@system-ca"
+	if s.UpstreamCA != "" {
+		ca = Quote(s.UpstreamCA)
+	}
+	host := ""
+	if e, err := parseUpstream(s.Upstream); err == nil && len(s.Nodes) == 0 && !e.addr.IsValid() {
+		host = e.host
+	}
+	return ca, edge.TLSName(s.UpstreamName, host, s.URL.Host())
+}
+
+// buffer is the size that the largest head needs (tune.bufsize), 0 where the usual one
+// will do.
+func (s Site) buffer() int {
+	most := s.MaxHeader
+	if most == 0 {
+		most = edge.MostHeader
+	}
+	if most <= edge.UsualHead {
+		return 0
+	}
+	return (most + headMargin + 1023) &^ 1023
+}
+
+// known are names of the certificate, and the short one, that lead to the public one
+// although nobody said so.
+func (s Site) known() []string {
+	isAddress := func(name string) bool { _, err := netip.ParseAddr(name); return err == nil }
+	names := slices.Clone(s.Names)
+	if short, _, dotted := strings.Cut(s.URL.Host(), "."); dotted && !isAddress(s.URL.Host()) {
+		names = append(names, short)
+	}
+	var out []string
+	for _, name := range names {
+		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		other := func(h string) bool { return strings.EqualFold(h, name) }
+		if edge.ValidHost(name) == nil && !isAddress(name) && !other(s.URL.Host()) && !slices.ContainsFunc(slices.Concat(s.RedirectHosts, s.ServeHosts, out), other) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // hops is how many proxies that are trusted may stand behind each other.
@@ -142,6 +194,15 @@ func (s Site) checkEdge() error {
 		return tooOld("--maintenance-page, --hsts and --response-header", "2.2", "install a newer HAProxy")
 	case s.ClientCA != "" && !v.AtLeast(2, 2):
 		return tooOld("--client-ca", "2.2", "install a newer HAProxy")
+	case s.TLS && !v.AtLeast(2, 2):
+		return tooOld("--upstream https://", "2.2", "give Bitbucket a plain connector on the loopback address, or install a newer HAProxy")
+	case s.TLS && s.UpstreamCA == "" && !v.AtLeast(2, 6):
+		return tooOld("--upstream https:// without --upstream-ca", "2.6", "name the authorities of Bitbucket's certificate: --upstream-ca FILE")
+	}
+	if _, name := s.upstreamTLS(); s.TLS {
+		if _, err := netip.ParseAddr(name); err == nil {
+			return problem.New("HAProxy does not compare certificates with an address, and Bitbucket's is to be for "+name, "", "say what name it is for: --upstream-name NAME").WithKind(problem.Usage)
+		}
 	}
 	for _, m := range s.Mistakes(s.URL.Host()) {
 		return problem.New("--"+m.Key+": "+m.Text, "", "correct it").WithKind(problem.Usage)
@@ -149,15 +210,20 @@ func (s Site) checkEdge() error {
 	return nil
 }
 
+// heads reports whether a global section of ours makes room for large heads: it holds
+// for all sites of this HAProxy, and so is written where there are no others.
+func (m *merger) heads() bool {
+	_, size := m.setting("tune.bufsize")
+	_, fields := m.setting("tune.http.maxhdr")
+	return size == "" && fields == "" && m.site.buffer() > 0 && !m.otherSites()
+}
+
 // edgeNotes tell what of the settings others have to see to.
 func (m *merger) edgeNotes(b bindings, complete bool) []string {
 	s := m.site
 	var out []string
-	if s.MaxHeader > edge.UsualHead && !complete {
-		size := (s.MaxHeader + headMargin + 1023) &^ 1023
-		if _, set := m.setting("tune.bufsize"); set == "" {
-			out = append(out, fmt.Sprintf("heads of requests above %d KiB are refused here, and Bitbucket takes them: %q in the global section lets them pass", edge.UsualHead>>10, fmt.Sprintf("tune.bufsize %d", size)))
-		}
+	if _, set := m.setting("tune.bufsize"); s.MaxHeader > edge.UsualHead && !complete && set == "" && !m.heads() {
+		out = append(out, fmt.Sprintf("heads of requests above %d KiB are refused here, and Bitbucket takes them: %q in the global section lets them pass", edge.UsualHead>>10, fmt.Sprintf("tune.bufsize %d", s.buffer())))
 	}
 	if len(b.shared) == 0 {
 		return out

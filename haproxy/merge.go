@@ -69,6 +69,7 @@ func (c Config) Merge(s Site) (Merged, error) {
 	fill := options{complete: !m.foreignSections(), noTLS: m.oneByOne(), bindings: b, others: m.otherSites()}
 	fill.own = !fill.complete && m.own(at.file)
 	fill.log = fill.complete || m.logsBefore(at)
+	fill.heads = !fill.complete && m.heads()
 	withheld := ""
 	if len(b.own) > 0 || b.loop != "" {
 		fill.h2, withheld = m.http2(fill.complete)

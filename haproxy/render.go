@@ -21,7 +21,7 @@ var assumed = Version{Major: 2, Minor: 6}
 
 // Render returns our sections with their marker comments.
 func Render(s Site) (string, error) {
-	text, err := body(s, options{log: true, bindings: bindings{own: s.Listen, redirect: s.RedirectListen, acme: s.onlyChallenges()}})
+	text, err := body(s, options{log: true, heads: s.buffer() > 0, bindings: bindings{own: s.Listen, redirect: s.RedirectListen, acme: s.onlyChallenges()}})
 	if err != nil {
 		return "", err
 	}
@@ -81,11 +81,15 @@ type view struct {
 	KeepAlive    string
 	Aliases      string // names that are served as ours
 	Former       string // names whose requests are sent on, without port
+	Known        string // the same, of those that are the server's as far as anybody can tell
 	Verify       string // words of a bind that asks for clients' certificates
 	Page         string // file that browsers get while no server is up
 	HealthListen string
 	PlainListen  string
-	Buffer       int // tune.bufsize, 0 for the usual one
+	Secure       string // words for servers that do TLS themselves
+	Buffer       int    // tune.bufsize, 0 for the usual one
+	Fields       int    // tune.http.maxhdr
+	Heads        bool   // a global section of ours says so
 }
 
 // down is what the built-in proxy says too (proxy/rules.NoServer).
@@ -140,6 +144,7 @@ type options struct {
 	noTLS    bool     // global forbids versions one by one (no-sslv3)
 	bindings bindings // how each wanted address is served
 	others   bool     // there are sections of the administrator's that take requests
+	heads    bool     // a global section of ours makes room for large heads
 	h2       http2
 }
 
@@ -165,7 +170,7 @@ func (s Site) view(o options) (view, error) {
 		Context: u.TomcatPath(), RootTarget: u.RedirectTarget(), StatusPath: u.StatusPath(),
 		Bundle: Quote(s.Bundle), TLS: tlsWords(s.Version, o.noTLS, o.h2 != noHTTP2), MaxConn: s.MaxConn,
 		HopByHop: fieldnames.HopByHop, Claims: claims(s.Version), Down: down, Retry: retryAfter,
-		H2: o.h2 != noHTTP2, Widens: o.h2 == widens, WideWindow: wideWindow, Strangers: o.others,
+		H2: o.h2 != noHTTP2, Widens: o.h2 == widens, WideWindow: wideWindow, Strangers: o.others, Heads: o.heads,
 	}
 	if v.MaxConn <= 0 {
 		v.MaxConn = 50 // Atlassian's page
@@ -173,6 +178,9 @@ func (s Site) view(o options) (view, error) {
 	v.hosts(u)
 	v.edgeRules(s)
 	v.oldPath(s)
+	if o.others { // whose names the certificate may hold, too
+		v.Known = ""
+	}
 	v.Listen = spellAll(o.bindings.own, s.Version)
 	if o.bindings.loop != "" {
 		v.Loop = o.bindings.loop

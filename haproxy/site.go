@@ -46,8 +46,10 @@ type Site struct {
 	URL            publicurl.URL
 	Listen         []string    // TLS addresses
 	RedirectListen []string    // plain HTTP addresses that redirect to https, empty for none
+	Names          []string    // that the certificate holds, beside the public one
 	Bundle         string      // crt: path of the PEM bundle
 	Upstream       string      // Bitbucket's connector, "127.0.0.1:7990"
+	TLS            bool        // the servers do TLS themselves
 	Nodes          []node.Node // of a cluster, instead of Upstream
 	MaxConn        int         // concurrent requests to each server, page: 50
 	SSHListen      string      // "" when SSH is not forwarded

@@ -175,7 +175,10 @@ func upstreamURL(text string) error {
 	}
 	rest, ok := strings.CutPrefix(text, "http://")
 	if !ok {
-		return fmt.Errorf("%q: Bitbucket's own address starts with http://, the front does the TLS", text)
+		rest, ok = strings.CutPrefix(text, "https://")
+	}
+	if !ok {
+		return fmt.Errorf("%q: Bitbucket's own address starts with http://, or with https:// where it does TLS itself", text)
 	}
 	if strings.Contains(strings.TrimSuffix(rest, "/"), "/") {
 		return fmt.Errorf("%q: leave the path out, the context path is known", text)

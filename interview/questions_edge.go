@@ -67,7 +67,7 @@ func edgeQuestions() []Question {
 			ID: "max-header", Step: setup.StepHAProxy, Title: "Largest head of a request", Arg: "BYTES",
 			Why:     "Kerberos tickets and single sign-on make heads that are larger than usual; the front must take what Bitbucket takes.",
 			Help:    "bytes of a request's line and headers that the front takes",
-			Default: "what Bitbucket's own files say, else 15360",
+			Default: "what Bitbucket's own files say, else 65536",
 		}, func(a *setup.Answers) *int { return &a.MaxHeader }, edge.LeastHeader, edge.MostHeader),
 		pathField(Question{
 			ID: "client-ca", Step: setup.StepHAProxy, Title: "Authorities of clients' certificates",
@@ -86,6 +86,18 @@ func edgeQuestions() []Question {
 			Why:  "Browsers get this page while Bitbucket is down; Git and REST clients are told in their own words.",
 			Help: "HTML file of up to 15 KiB that browsers get while Bitbucket is down",
 		}, func(a *setup.Answers) *string { return &a.MaintenancePage }),
+		pathField(Question{
+			ID: "upstream-ca", Step: setup.StepHAProxy, Title: "Authorities of Bitbucket's own certificate",
+			Why:     "Where Bitbucket does TLS itself, on another machine for one, the front must know that it is the right one.",
+			Help:    "PEM with the authorities of Bitbucket's own certificate, with --upstream https:// or with nodes that do TLS",
+			Default: "those that this machine trusts",
+		}, func(a *setup.Answers) *string { return &a.UpstreamCA }),
+		textField(Question{
+			ID: "upstream-name", Step: setup.StepHAProxy, Title: "Name in Bitbucket's own certificate", Kind: Text, Arg: "NAME", Example: "bitbucket.example.com",
+			Why:     "Where Bitbucket does TLS itself, its certificate may be for another name than the one it is reached at.",
+			Help:    "name that Bitbucket's own certificate is for, with --upstream https://",
+			Default: "the one in --upstream, or the public one where that is an address",
+		}, func(a *setup.Answers) *string { return &a.UpstreamName }, edge.ValidHost),
 		textField(Question{
 			ID: "plain-listen", Step: setup.StepHAProxy, Title: "Address for balancers that end TLS", Kind: Text, Arg: "ADDR", Example: ":8080",
 			Why:  "A balancer that ends TLS itself speaks plain HTTP there and says in X-Forwarded-Proto how its client came; nobody else is let in.",

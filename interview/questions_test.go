@@ -48,7 +48,7 @@ func TestEveryAnswerHasOneQuestion(t *testing.T) {
 // samples are a good and a bad text for every question.
 var samples = map[string]struct{ good, bad string }{
 	"home": {"/var/bitbucket", "/a\nb"}, "install": {"/opt/bitbucket", "/a\nb"}, "bitbucket-version": {"8.19.1", ""},
-	"upstream": {"http://127.0.0.1:7990", "https://127.0.0.1:7990"},
+	"upstream": {"http://127.0.0.1:7990", "ftp://127.0.0.1:7990"},
 	"url":      {"https://git.example.com/bitbucket", "http://git.example.com"}, "path": {"/bitbucket", "/a b"},
 	"redirect-old-path": {"/stash", "/a/../b"}, "base-url-method": {"form", "telepathy"}, "admin-user": {"admin", ""},
 	PasswordID: {"", ""}, "admin-password-file": {"/run/secret", "/a\nb"}, "local-only": {"yes", "perhaps"},
@@ -64,7 +64,7 @@ var samples = map[string]struct{ good, bad string }{
 	"redirect-host": {"stash.example.com, git", "git:8443"}, "serve-host": {"code.example.com", "a_b"}, "allow": {"/admin=10.0.0.0/8, /=10.0.0.1", "/a%64min=10.0.0.0/8"},
 	"deny": {"/=203.0.113.0/24", "admin=10.0.0.1"}, "response-header": {"X-Frame-Options: DENY | Content-Security-Policy: frame-ancestors 'self', x", "Content-Length: 5"},
 	"hsts": {"8760h", "always"}, "max-header": {"32768", "1"}, "client-ca": {"/ca.pem", "/a\nb"}, "client-cert": {"optional", "maybe"}, "maintenance-page": {"/down.html", "/a\nb"},
-	"health-listen": {":8080", "8080"},
+	"health-listen": {":8080", "8080"}, "upstream-ca": {"/ca.pem", "/a\nb"}, "upstream-name": {"bitbucket.internal", "a b"},
 	"plain-listen":  {":8080", "8080"},
 	"acme-ca":       {"https://ca.example.com/directory", "http://ca.example.com"}, "acme-terms": {"https://ca.example.com/terms", "yes"}, "acme-challenge": {"dns-01", "dns"},
 	"acme-dns-hook": {"/usr/local/sbin/hook", "/a\nb"}, "acme-eab-id": {"kid-1", ""}, "acme-eab-file": {"/etc/eab", "/a\nb"}, "acme-profile": {"shortlived", "a\nb"}, "acme-key": {"rsa", "dsa"},

@@ -192,10 +192,10 @@ func serverBehaviours() []behaviour {
 			return answered(conn)
 		}, want: "400 close"},
 		{id: "head-limit", about: "a request's head beyond the limit: RFC 6585 has 431, HAProxy 400", play: func(t *testing.T, s *stage) string {
-			return answered(s.send("GET", "x", "X: "+strings.Repeat("x", 64<<10)+"\r\n\r\n"))
+			return answered(s.send("GET", "x", "X: "+strings.Repeat("x", 70_000)+"\r\n\r\n"))
 		}, want: "431 close", haproxy: "400 close"},
-		{id: "field-limit", about: "more than 100 fields", play: func(t *testing.T, s *stage) string {
-			return answered(s.send("GET", "x", strings.Repeat("X: y\r\n", 120)+"\r\n"))
+		{id: "field-limit", about: "more than 255 fields", play: func(t *testing.T, s *stage) string {
+			return answered(s.send("GET", "x", strings.Repeat("X: y\r\n", 300)+"\r\n"))
 		}, want: "431 close", haproxy: "400 close"},
 		{id: "421", about: "another host", play: func(t *testing.T, s *stage) string {
 			conn := s.dial()

@@ -82,7 +82,7 @@ func TestLogOfADay(t *testing.T) {
 		{"another name", request("GET /bitbucket/other HTTP/1.1\r\nHost: other.example.com\r\n\r\n"), ` 421 .* PR-- .*"GET /bitbucket/other.*reason="This server answers only under its own name, .*" host="other\.example\.com"`},
 		{"administration from elsewhere", request("GET /bitbucket/admin HTTP/1.1\r\nHost: HOST\r\n\r\n"), ` 403 .* PR-- .*"GET /bitbucket/admin.*reason="This may not be asked for from 127\.0\.0\.1"`},
 		{"no request at all", request("HELLO\r\n\r\n"), ` 400 .* PR-- .*reason="The request line is malformed"`},
-		{"a head that is too long", request("GET / HTTP/1.1\r\nHost: HOST\r\nX: " + strings.Repeat("x", 20_000) + "\r\n\r\n"), ` 431 .* PR-- .*reason="The headers are too long or too many"`},
+		{"a head that is too long", request("GET / HTTP/1.1\r\nHost: HOST\r\nX: " + strings.Repeat("x", 70_000) + "\r\n\r\n"), ` 431 .* PR-- .*reason="The headers are too long or too many"`},
 		{"a head that does not end", request("GET /bitbucket/slow HTTP/1.1\r\nHost: HOST\r\n"), ` 408 .* cR-- .*reason="The request did not arrive in time"`},
 		{"a body that is malformed", request("POST /bitbucket/body HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), ` 400 .* PR-- .*reason="The chunked body is malformed"`},
 		{"a client that gives up", func() {

@@ -14,9 +14,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +28,7 @@ import (
 	"testing"
 	"time"
 
+	"bitgate/certs"
 	"bitgate/haproxy"
 	"bitgate/internal/edge"
 	"bitgate/internal/peers"
@@ -52,7 +55,8 @@ type frontRow struct {
 	id       string
 	url      string // "" is that of the test's host
 	settings edge.Settings
-	global   string // of HAProxy's configuration: what a note of the plan asks for
+	http2    bool // is offered by HAProxy, too
+	secure   bool // Bitbucket does TLS itself, for bitbucket.internal
 	play     func(t *testing.T, f *either) string
 	want     string
 	haproxy  string // where HAProxy differs
@@ -120,8 +124,11 @@ func builtinFront(t *testing.T, row frontRow) *either {
 	s := newStage(t, behaviour{handle: told})
 	greeter := sshGreeter(t)
 	f := &either{t: t, checks: s.checks, health: row.settings.HealthListen}
-	r := startWith(t, s.server.Listener.Addr().String(), func(c *config.Config) {
+	r := startWith(t, s.upstream(row), func(c *config.Config) {
 		*c = c.WithEdge(row.settings)
+		if row.secure {
+			c.Upstream = strings.Replace(c.Upstream, "http", "https", 1)
+		}
 		c.URL, _ = publicurl.Parse(cmp.Or(row.url, "https://"+behaviourHost+"/bitbucket"))
 		c.SSHListen, c.SSHUpstream = "127.0.0.1:0", greeter
 		c.HealthPath, c.HealthInterval = "", 50*time.Millisecond
@@ -163,17 +170,79 @@ func haproxyFront(t *testing.T, row frontRow) *either {
 	}
 	text, err := haproxy.Render(haproxy.Site{
 		Settings: row.settings, URL: url, Listen: []string{f.addr}, RedirectListen: []string{f.plain}, SSHListen: f.ssh, SSHUpstream: sshGreeter(t),
-		Bundle: (&rig{t: t}).certificate(), Upstream: s.server.Listener.Addr().String(), MaxConn: 50, Version: haproxy.Version{Major: 2, Minor: 6},
+		Bundle: (&rig{t: t}).certificate(), Names: []string{"localhost", "127.0.0.1"}, Upstream: s.upstream(row), TLS: row.secure, MaxConn: 50, Version: haproxy.Version{Major: 2, Minor: 6},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if row.http2 {
+		text = strings.ReplaceAll(text, "alpn http/1.1", "alpn h2,http/1.1")
+	}
 	text = strings.ReplaceAll(text, "check inter 10s fastinter 2s downinter 2s", "check inter 50ms fastinter 50ms downinter 50ms")
 	text = strings.ReplaceAll(text, "    mode http\n    bind", "    mode http\n    log stdout format raw local0\n    option httplog\n    bind")
-	global := strings.Replace(haproxyGlobal, "global\n", "global\n"+row.global, 1)
-	h := peers.StartHAProxy(t, write(t, "haproxy.cfg", global+text), f.addr)
+	h := peers.StartHAProxy(t, write(t, "haproxy.cfg", haproxyGlobal+text), f.addr)
 	f.log = h.Output
 	return f
+}
+
+// ownAuthority is that of Bitbucket's own certificate.
+var ownAuthority = sync.OnceValues(func() (ca []byte, pair tls.Certificate) {
+	ca, cert, key, err := certs.Dev([]string{"bitbucket.internal"}, 90, time.Now())
+	if err == nil {
+		pair, err = tls.X509KeyPair(cert, key)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return ca, pair
+})
+
+// upstream is where the stage's server is asked: itself, or one with TLS that answers
+// the same.
+func (s *stage) upstream(row frontRow) string {
+	if !row.secure {
+		return s.server.Listener.Addr().String()
+	}
+	_, pair := ownAuthority()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	secure := &httptest.Server{
+		Listener: l, TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
+		Config: &http.Server{Handler: s.server.Config.Handler, ErrorLog: log.New(io.Discard, "", 0)}, // who trusts it not
+	}
+	secure.StartTLS()
+	s.t.Cleanup(secure.Close)
+	s.t.Cleanup(secure.CloseClientConnections)
+	return l.Addr().String()
+}
+
+// overHTTP2 asks on a connection for one name about another.
+func (f *either) overHTTP2(t *testing.T, server, host string) string {
+	t.Helper()
+	transport := &http.Transport{
+		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: server},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, f.addr)
+		},
+	}
+	defer transport.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+host+"/bitbucket/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.ProtoMajor != 2 {
+		t.Errorf("%s", res.Proto)
+	}
+	return strings.TrimSpace(fmt.Sprint(res.StatusCode, " ", res.Header.Get("Location")))
 }
 
 // sshGreeter is an SSH server that says hello to everybody.
@@ -253,7 +322,7 @@ func frontRows(t *testing.T) []frontRow {
 	if err := os.WriteFile(page, []byte("<!doctype html><title>Back at noon</title><p>Back at noon, 100%</p>"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return slices.Concat(clientRows(), nameRows(), accessRows(), headerRows(), certificateRows(ca, withCert), downRows(page))
+	return slices.Concat(clientRows(), nameRows(), accessRows(), headerRows(), certificateRows(ca, withCert), secureRows(t), downRows(page))
 }
 
 func clientRows() []frontRow {
@@ -485,6 +554,42 @@ func nameRows() []frontRow {
 				"GET /bitbucket/x of code.example.com.evil.example: 421; GET /bitbucket/x of code.example.com:8443: 421; GET /bitbucket/x of evil-git: 421",
 		},
 		{
+			id: "names that nobody told of", play: func(_ *testing.T, f *either) string {
+				var s seen
+				for _, request := range []string{"GET git", "POST git", "GET localhost", "GET LOCALHOST.:8443", "GET 127.0.0.1", "GET other.example.com", "GET git.example.com:8443", "GET xgit", "GET git.other"} {
+					method, host, _ := strings.Cut(request, " ")
+					s.add(request, f.ask("", method+" /bitbucket/x?y HTTP/1.1\r\nContent-Length: 0\r\nHost: "+host+"\r\n"))
+				}
+				return s.String()
+			}, want: strings.ReplaceAll("GET git: 301 TO; POST git: 308 TO; GET localhost: 301 TO; GET LOCALHOST.:8443: 301 TO; "+
+				"GET 127.0.0.1: 421; GET other.example.com: 421; GET git.example.com:8443: 421; GET xgit: 421; GET git.other: 421", "TO", public+"?y"),
+		},
+		{
+			id: "names that nobody told of, over HTTP/2", http2: true, play: func(t *testing.T, f *either) string {
+				var s seen
+				for _, asked := range []string{"git.example.com git.example.com", "git.example.com localhost", "localhost localhost", "git git", "git.example.com git"} {
+					server, host, _ := strings.Cut(asked, " ")
+					s.add(asked, f.overHTTP2(t, server, host))
+				}
+				return s.String()
+			}, want: strings.ReplaceAll("git.example.com git.example.com: 200; git.example.com localhost: 421; localhost localhost: 301 TO; git git: 301 TO; git.example.com git: 421", "TO", public),
+		},
+		{
+			id: "a check of HTTP/0.9", play: func(_ *testing.T, f *either) string {
+				conn, err := dialTLS(f.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+				if err != nil {
+					f.t.Fatal(err)
+				}
+				defer conn.Close()
+				_ = conn.SetDeadline(time.Now().Add(patience))
+				_, _ = io.WriteString(conn, "GET /\r\n\r\n")
+				answer, _ := io.ReadAll(conn)
+				line, _, _ := strings.Cut(string(answer), "\r\n")
+				return line
+			}, want: "HTTP/1.1 302 Found", haproxy: "HTTP/1.1 400 Bad request",
+			why: "HAProxy takes no request without a version; F5's own check takes any answer for a good one",
+		},
+		{
 			id: "no name", play: func(_ *testing.T, f *either) string {
 				const noHost = "X-No-Host: 1\r\n" // which keeps ask from naming one
 				var s seen
@@ -572,9 +677,10 @@ func headerRows() []frontRow {
 			}, "; "),
 		},
 		{
-			id:   "heads of a usual Kerberos token",
-			play: tickets(9_000, 14_500, 16_000), want: "9000: passed; 14500: passed; 16000: 431", haproxy: "9000: passed; 14500: passed; 16000: 400",
-			why: "HAProxy answers what does not fit into its buffer with 400, whatever was too long",
+			id:   "heads of Kerberos tickets, and many fields",
+			play: tickets(9_000, 16_000, 32_000, 65_000, 70_000), want: "9000: passed; 16000: passed; 32000: passed; 65000: passed; 70000: 431; 200 fields: passed; a path of 20000: passed",
+			haproxy: "9000: passed; 16000: passed; 32000: passed; 65000: passed; 70000: 400; 200 fields: passed; a path of 20000: passed",
+			why:     "HAProxy answers what does not fit into its buffer with 400, whatever was too long",
 		},
 		{
 			id: "a WebSocket among other protocols",
@@ -588,9 +694,10 @@ func headerRows() []frontRow {
 				"websocket: TOLD upgrade=websocket; WebSocket, foo: TOLD upgrade=websocket; h2c,websocket: TOLD upgrade=websocket; h2c: TOLD; websockets, foo: TOLD"),
 		},
 		{
-			id: "large heads", settings: edge.Settings{MaxHeader: 32 << 10}, global: "    tune.bufsize 34816\n",
-			play: tickets(9_000, 30_000, 40_000), want: "9000: passed; 30000: passed; 40000: 431", haproxy: "9000: passed; 30000: passed; 40000: 400",
-			why: "HAProxy answers what does not fit into its buffer with 400, whatever was too long",
+			id: "heads up to a limit of the administrator's", settings: edge.Settings{MaxHeader: 32 << 10},
+			play: tickets(9_000, 30_000, 40_000), want: "9000: passed; 30000: passed; 40000: 431; 200 fields: passed; a path of 20000: passed",
+			haproxy: "9000: passed; 30000: passed; 40000: 400; 200 fields: passed; a path of 20000: passed",
+			why:     "HAProxy answers what does not fit into its buffer with 400, whatever was too long",
 		},
 	}
 }
@@ -611,6 +718,29 @@ func certificateRows(ca string, with func(*tls.Config)) []frontRow {
 			id: "clients may have certificates", settings: edge.Settings{ClientCA: ca, ClientCert: edge.Optional}, play: play,
 			want: known + "without: 127.0.0.1 git.example.com /bitbucket/x Verify=NONE; of a stranger: refused",
 		},
+	}
+}
+
+// secureRows are about a Bitbucket that does TLS itself.
+func secureRows(t *testing.T) []frontRow {
+	ca, _ := ownAuthority()
+	file := write(t, "own.pem", string(ca))
+	stranger, _ := clientCertificate(t, pkix.Name{CommonName: "x"})
+	play := func(t *testing.T, f *either) string {
+		var s seen
+		s.add("GET", f.get("/bitbucket/x"))
+		for range 3 { // on kept connections
+			f.get("/bitbucket/x")
+		}
+		s.add("POST", f.ask("", "POST /bitbucket/x HTTP/1.1\r\nContent-Length: 300000\r\nHost: "+behaviourHost+"\r\n\r\n"+strings.Repeat("x", 300_000-2)))
+		return s.String()
+	}
+	get := func(_ *testing.T, f *either) string { return f.get("/bitbucket/x") }
+	const told = "127.0.0.1 git.example.com /bitbucket/x"
+	return []frontRow{
+		{id: "Bitbucket does TLS itself", secure: true, settings: edge.Settings{UpstreamCA: file, UpstreamName: "bitbucket.internal"}, play: play, want: "GET: " + told + "; POST: " + told},
+		{id: "the same, with another name", secure: true, settings: edge.Settings{UpstreamCA: file, UpstreamName: "git.example.com"}, play: get, want: "503"},
+		{id: "the same, of another authority", secure: true, settings: edge.Settings{UpstreamCA: stranger, UpstreamName: "bitbucket.internal"}, play: get, want: "503"},
 	}
 }
 
@@ -696,6 +826,12 @@ func tickets(sizes ...int) func(*testing.T, *either) string {
 				got = "passed"
 			}
 			s.add(fmt.Sprint(size), got)
+		}
+		for _, more := range [][2]string{{"200 fields", f.get("/bitbucket/x", slices.Repeat([]string{"X-Y: 1"}, 200)...)}, {"a path of 20000", f.get("/bitbucket/x?" + strings.Repeat("a", 20_000))}} {
+			if strings.HasPrefix(more[1], "127.") {
+				more[1] = "passed"
+			}
+			s.add(more[0], more[1])
 		}
 		return s.String()
 	}

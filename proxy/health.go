@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -19,6 +20,7 @@ import (
 // health asks each server's status page from time to time; the pool judges.
 type health struct {
 	cfg       config.Config
+	secure    *tls.Config // see exchange.Common
 	log       *accesslog.Log
 	admission *exchange.Admission
 }
@@ -31,6 +33,7 @@ func (h *health) run(ctx context.Context) {
 	client := &http.Client{
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
+			TLSClientConfig:   h.secure.Clone(), // nil stays nil
 			// HAProxy: the shorter of "timeout connect" and "inter" for the connection.
 			DialContext: (&net.Dialer{Timeout: min(h.cfg.ConnectTimeout, h.cfg.CheckTimeout)}).DialContext,
 		},
@@ -88,9 +91,16 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+func (h *health) scheme() string {
+	if h.secure != nil {
+		return "https://"
+	}
+	return "http://"
+}
+
 // check is one question.
 func (h *health) check(ctx context.Context, client *http.Client, address string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+h.cfg.HealthPath, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.scheme()+address+h.cfg.HealthPath, nil)
 	if err != nil {
 		return err
 	}

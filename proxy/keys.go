@@ -76,6 +76,27 @@ func askForCertificates(t *tls.Config, open func(string) (*os.File, error), c co
 	return nil
 }
 
+// secureUpstream is how servers that do TLS themselves are asked, nil where none does.
+func secureUpstream(open func(string) (*os.File, error), c config.Config) (*tls.Config, error) {
+	name := c.TLSName()
+	if name == "" {
+		return nil, nil
+	}
+	t := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, ClientSessionCache: tls.NewLRUClientSessionCache(0)}
+	if c.UpstreamCA == "" {
+		return t, nil
+	}
+	text, err := readAll(open, c.UpstreamCA, maxAuthorities)
+	if err != nil {
+		return nil, problem.Wrap(err, "the authorities of Bitbucket's own certificate cannot be read", "", "check the path and who may read it (upstream-ca)")
+	}
+	t.RootCAs = x509.NewCertPool()
+	if !t.RootCAs.AppendCertsFromPEM(text) {
+		return nil, problem.New(c.UpstreamCA+" holds no certificate in PEM", "Bitbucket could not show that it is the right one", "name the file with the authority of its certificate, or the certificate itself where it is self-signed (upstream-ca)").WithKind(problem.Usage)
+	}
+	return t, nil
+}
+
 // maxAuthorities is more than all that a machine knows have, in bytes.
 const maxAuthorities = 4 << 20
 

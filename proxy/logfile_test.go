@@ -97,7 +97,7 @@ func TestLinksOfTheProxysUserLeadNowhere(t *testing.T) {
 	})
 }
 
-// A log that was moved away is opened anew by SIGHUP, and by SIGUSR1.
+// A log that was moved away is opened anew by SIGHUP, SIGUSR1 and SIGUSR2.
 func TestLogIsOpenedAnew(t *testing.T) {
 	r, c, dir := processRig(t)
 	logs := dir
@@ -112,7 +112,7 @@ func TestLogIsOpenedAnew(t *testing.T) {
 		return strings.Contains(string(text), "GET /bitbucket")
 	}
 	until(t, "an answer, and its line", func() bool { return r.once(false) == nil && has(c.AccessLog) })
-	for s, old := range map[syscall.Signal]string{syscall.SIGHUP: c.AccessLog + ".1", syscall.SIGUSR1: c.AccessLog + ".2"} {
+	for s, old := range map[syscall.Signal]string{syscall.SIGHUP: c.AccessLog + ".1", syscall.SIGUSR1: c.AccessLog + ".2", syscall.SIGUSR2: c.AccessLog + ".3"} {
 		if err := os.Rename(c.AccessLog, old); err != nil {
 			t.Fatal(err)
 		}

@@ -50,7 +50,7 @@ func runChild(path string) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	reload := make(chan os.Signal, 1)
-	signal.Notify(reload, syscall.SIGHUP, syscall.SIGUSR1)
+	signal.Notify(reload, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid())) // child could not know it
 	surroundings := process.Surroundings{
 		Log: os.Stdout, Reload: reload, Watchdog: time.Second,

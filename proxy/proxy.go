@@ -74,15 +74,20 @@ func NewWithKeys(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, e
 	if err != nil {
 		return nil, err
 	}
+	c.Certified = store.Names
 	open := openFile(opener)
 	if c.Page, err = readPage(open, c.MaintenancePage); err != nil {
+		return nil, err
+	}
+	secure, err := secureUpstream(open, c)
+	if err != nil {
 		return nil, err
 	}
 	handshake, err := tlsConfig(c, store, open)
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{common: exchange.NewCommon(c, l, files), keys: store, tls: handshake, started: time.Now(), stopped: make(chan struct{})}
+	p := &Proxy{common: exchange.NewCommon(c, secure, l, files), keys: store, tls: handshake, started: time.Now(), stopped: make(chan struct{})}
 	p.ssh = ssh.New(c, l, p.common.Open, p.common.Admission)
 	p.plain = newServer(p, server.Redirector{Config: &p.common.Config, Log: l})
 	p.admin, p.healthz = newServer(p, admin{p}), newServer(p, healthz{p})
@@ -170,7 +175,7 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 	if l.Health != nil {
 		start(l.Health, func() error { return p.healthz.Serve(l.Health) })
 	}
-	health := health{cfg: p.common.Config, log: p.common.Log, admission: p.common.Admission}
+	health := health{cfg: p.common.Config, secure: p.common.Secure, log: p.common.Log, admission: p.common.Admission}
 	running.Go(func() { health.run(ctx) })
 	running.Go(func() { p.watchKeys(ctx) })
 	running.Go(func() { p.common.WatchStalled(ctx) })

@@ -103,7 +103,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 		{"GET /bitbucket/long-head HTTP/1.1\r\nHost: %s\r\n\r\n", ` 502 .* PH-- .*reason="the answer is not valid: .*too long`},
 		{"GET /bitbucket/nothing HTTP/1.1\r\nHost: %s\r\n\r\n", ` 502 .* SH-- `},
 		{"GET /bitbucket/x HTTP/1.1\r\nHost: other.example.com\r\n\r\n", ` 421 .* PR-- .*reason="This server answers only under its own name, .*" host="other\.example\.com"`},
-		{"GET /bitbucket/x HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 20_000) + "\r\n\r\n", ` 431 .* PR-- .*"<BADREQ>" reason="The headers are too long or too many"`},
+		{"GET /bitbucket/x HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 70_000) + "\r\n\r\n", ` 431 .* PR-- .*"<BADREQ>" reason="The headers are too long or too many"`},
 		{"GET /bitbucket/x HTTP/1.1\nHost: a\n\n", ` 400 .* PR-- .*reason="The request line is malformed"`},
 		{"POST /bitbucket/x HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ` 400 .* PR-- .*reason="The chunked body is malformed"`},
 	} {

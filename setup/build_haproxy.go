@@ -105,10 +105,10 @@ func (s *Step) certificateOnly() bool {
 }
 
 func (b *builder) site(bundle string) haproxy.Site {
-	u := strings.TrimPrefix(b.a.Upstream, "http://")
+	u, secure := b.a.UpstreamAt()
 	return haproxy.Site{
-		Settings: b.a.Settings, Fixed: b.f.HostNames, NoResolver: b.f.NoResolver, URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Bundle: bundle,
-		Upstream: u, Nodes: b.a.NodeList(), MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
+		Settings: b.a.Settings, Fixed: b.f.HostNames, NoResolver: b.f.NoResolver, URL: b.a.URL, Listen: b.a.Listen, RedirectListen: b.redirectListen(), Bundle: bundle, Names: b.f.Certificate.Names,
+		Upstream: u, TLS: secure, Nodes: b.a.NodeList(), MaxConn: b.a.MaxConn, SSHListen: b.a.SSHListen, SSHUpstream: b.a.SSHUpstream,
 		OldPath: b.a.RedirectOldPath, Version: b.f.HAProxy.Version, Used: b.usedPorts(), Adopt: b.a.HandMade == Adopt,
 		Thumbprint: b.thumbprint(), Challenges: b.challenges(), Renewer: b.renewerAt(),
 	}

@@ -63,7 +63,7 @@ func frontOnly(a Answers) []string {
 	said := map[string]bool{
 		"trusted-proxy": len(a.TrustedProxies) > 0, "proxy-protocol": a.ProxyProtocol, "keep-alive": a.KeepAlive != 0,
 		"redirect-host": len(a.RedirectHosts) > 0, "serve-host": len(a.ServeHosts) > 0, "allow": len(a.Allow) > 0, "deny": len(a.Deny) > 0,
-		"response-header": len(a.ResponseHeaders) > 0, "hsts": a.HSTS != 0, "max-header": a.MaxHeader != 0,
+		"response-header": len(a.ResponseHeaders) > 0, "hsts": a.HSTS != 0, "max-header": a.MaxHeader != 0, "upstream-ca": a.UpstreamCA != "", "upstream-name": a.UpstreamName != "",
 		"client-ca": a.ClientCA != "", "client-cert": a.ClientCert != "", "maintenance-page": a.MaintenancePage != "", "health-listen": a.HealthListen != "", "plain-listen": a.PlainListen != "",
 	}
 	maps.DeleteFunc(said, func(_ string, is bool) bool { return !is })

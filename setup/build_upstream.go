@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/hostport"
@@ -216,16 +217,41 @@ func (f Facts) propertyValue(key string) (string, bool) {
 	return v.Value, ok
 }
 
+// UpstreamAt is the address of Bitbucket's connector, host:port, and whether it, or
+// every node, does TLS itself.
+func (a Answers) UpstreamAt() (address string, secure bool) {
+	address, secure = strings.CutPrefix(a.Upstream, "https://")
+	address = strings.TrimPrefix(address, "http://")
+	if len(a.Nodes) > 0 {
+		secure = a.UpstreamCA != ""
+	} else if _, _, ported := hostport.Cut(address); secure && !ported {
+		address += ":443"
+	}
+	return address, secure
+}
+
+// OwnCA is the file with the authorities of the certificate that is shown at base; ""
+// where that is not Bitbucket's own, or nothing was said of it.
+func (a Answers) OwnCA(base string) string {
+	if _, secure := a.UpstreamAt(); secure && strings.HasPrefix(base, a.Upstream+"/") || secure && base == a.Upstream {
+		return a.UpstreamCA
+	}
+	return ""
+}
+
 func UpstreamPort(upstream string) int {
 	u, err := url.Parse(upstream)
 	if err != nil {
 		return 0
 	}
 	n, err := strconv.Atoi(u.Port())
-	if err != nil {
-		return 80
+	switch {
+	case err == nil:
+		return n
+	case u.Scheme == "https":
+		return 443
 	}
-	return n
+	return 80
 }
 
 func missingFile(path string) error {

@@ -62,9 +62,12 @@ func validPort(port string) bool {
 func validateAddresses(a Answers) (bad []string) {
 	if a.Upstream != "" {
 		u, err := url.Parse(a.Upstream)
-		if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.User != nil || !validPort(u.Port()) {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.User != nil || !validPort(u.Port()) {
 			bad = append(bad, fmt.Sprintf("--upstream %q: give Bitbucket's own connector, e.g. http://127.0.0.1:7990, without a path", a.Upstream))
 		}
+	}
+	if _, secure := a.UpstreamAt(); !secure && a.UpstreamCA+a.UpstreamName != "" {
+		bad = append(bad, "--upstream-ca and --upstream-name are for a Bitbucket that does TLS itself: --upstream https://..., or --node with --upstream-ca")
 	}
 	if a.MaxConn < 0 || a.MaxConn > 100000 {
 		bad = append(bad, fmt.Sprintf("--maxconn %d: give a number from 1 to 100000", a.MaxConn))

@@ -164,7 +164,7 @@ func (o rehearseOptions) rehearsal(ctx context.Context, p *process) (stage.Rehea
 	}
 	r.Bitbucket = rehearsal.Bitbucket{URL: url, OldPath: o.oldPath, SSHListen: o.sshListen, SSHUpstream: []string{o.sshUpstream}}
 	for _, u := range o.upstreams {
-		r.Bitbucket.Upstreams = append(r.Bitbucket.Upstreams, strings.TrimSuffix(strings.TrimPrefix(u, "http://"), "/"))
+		r.Bitbucket.Upstreams = append(r.Bitbucket.Upstreams, strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(u, "http://"), "https://"), "/"))
 	}
 	if r.After, err = readSet(in.Files); err != nil || o.candidate == "" {
 		return r, err

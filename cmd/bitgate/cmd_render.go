@@ -7,12 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bitgate/certs"
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/node"
 	"bitgate/internal/problem"
-	"bitgate/internal/publicurl"
 	"bitgate/setup"
 	"bitgate/setup/detect"
 	"bitgate/templates"
@@ -28,7 +28,8 @@ func newRender(p *process) *cobra.Command {
 		Short: "Print what bitgate would write, to put in by hand",
 		Long: `Prints the sections of haproxy.cfg for the installed HAProxy, the unit of the
 built-in proxy, or the connector settings of Bitbucket for the given answers. It
-looks at nothing but HAProxy's version and changes nothing.
+looks at nothing but HAProxy's version and the names in a certificate that it can
+read, and changes nothing.
 
 With --remove it prints the haproxy.cfg of this machine (or --haproxy-cfg) as it
 was before bitgate, byte for byte, for whoever takes bitgate's parts out by hand.`,
@@ -119,20 +120,11 @@ func render(ctx context.Context, p *process, what, program string, a setup.Answe
 	case "haproxy":
 		return renderHAProxy(ctx, p, a)
 	case "server.xml":
-		return tomcat.RenderServerXML(c, upstreamPort(a), a.URL.TomcatPath()), nil
+		return tomcat.RenderServerXML(c, setup.UpstreamPort(a.Upstream), a.URL.TomcatPath()), nil
 	case "properties":
 		return tomcat.RenderProperties(c, a.URL.TomcatPath()), nil
 	}
 	return "", usage(what+" cannot be rendered", "use haproxy, systemd, server.xml or properties")
-}
-
-// upstreamPort is Bitbucket's own port, as the upstream address has it.
-func upstreamPort(a setup.Answers) int {
-	u, err := publicurl.Parse("https" + strings.TrimPrefix(a.Upstream, "http"))
-	if err != nil {
-		return 7990
-	}
-	return u.Port()
 }
 
 // renderHAProxy writes for the installed version, or for a current one where
@@ -150,9 +142,13 @@ func renderHAProxy(ctx context.Context, p *process, a setup.Answers) (string, er
 	if err != nil {
 		return "", usage("--node "+err.Error(), "")
 	}
+	upstream, secure := a.UpstreamAt()
 	site := haproxy.Site{
-		Settings: a.Settings, URL: a.URL, Listen: a.Listen, Bundle: a.PEM, Upstream: strings.TrimPrefix(a.Upstream, "http://"), Nodes: nodes, MaxConn: a.MaxConn,
+		Settings: a.Settings, URL: a.URL, Listen: a.Listen, Bundle: a.PEM, Upstream: upstream, TLS: secure, Nodes: nodes, MaxConn: a.MaxConn,
 		SSHListen: a.SSHListen, SSHUpstream: a.SSHUpstream, OldPath: a.RedirectOldPath, Version: version,
+	}
+	if m, err := certs.Load(certs.Paths{PEM: a.PEM, Cert: a.Cert, Key: a.Key, Chain: a.Chain}); err == nil { // else it is not there yet
+		site.Names = m.Info().Names
 	}
 	if site.Bundle == "" {
 		site.Bundle = "/etc/haproxy/bitgate-" + a.URL.Host() + ".pem"

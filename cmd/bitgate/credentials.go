@@ -31,6 +31,7 @@ type credentials struct {
 	user   string
 	method bitbucket.Method
 	caFile string
+	own    func(base string) string                                 // PEM of the authorities of Bitbucket's own certificate, "" for none
 	home   string                                                   // of the instance that may have it, where somebody vouched for one
 	read   func() ([]byte, error)                                   // nil: no file given
 	prompt func(ctx context.Context, prompt string) ([]byte, error) // nil: no terminal
@@ -48,7 +49,7 @@ type credentials struct {
 // newCredentials finds out where a password can come from; it reads none yet.
 func newCredentials(p *process, a setup.Answers) *credentials {
 	c := &credentials{
-		user: a.AdminUser, method: bitbucket.MethodAuto, caFile: a.CAFile, home: a.Home, prompt: p.ReadPassword,
+		user: a.AdminUser, method: bitbucket.MethodAuto, caFile: a.CAFile, own: a.OwnCA, home: a.Home, prompt: p.ReadPassword,
 		say: func(err error) { printError(*p, err) }, sessions: map[string]*bitbucket.Session{},
 	}
 	if m := bitbucket.Method(a.BaseURLMethod); m == bitbucket.MethodConfAPI || m == bitbucket.MethodForm {
@@ -127,6 +128,9 @@ func (c *credentials) Login(ctx context.Context, base string) (*bitbucket.Sessio
 	o := bitbucket.Options{Home: c.home}
 	if strings.HasPrefix(base, "https:") {
 		o.CAFile = c.caFile // verify without an upstream of its own
+		if own := c.own(base); own != "" {
+			o.CAFile = own
+		}
 		u, err := url.Parse(base)
 		o.OwnTLS = err == nil && net.ParseIP(u.Hostname()).IsLoopback() // an upstream with its own
 	}

@@ -117,7 +117,7 @@ func TestFlags(t *testing.T) {
 		"ssh-listen": "127.0.0.1:7998", "ssh-upstream": "127.0.0.1:7999", "maxconn": "77", "restart-timeout": "2m",
 		"redirect-old-path": "/stash", "skip": "ssh", "accept": "rehearsal-1f3a9c20", "no-ssh": "yes", "local-only": "yes", "node": "one=10.0.0.1:7990", "partial-service": "yes",
 		"trusted-proxy": "10.0.0.0/8", "proxy-protocol": "yes", "keep-alive": "2m", "redirect-host": "stash.example.com", "serve-host": "code.example.com", "allow": "/admin=10.0.0.0/8", "deny": "/=10.0.0.1",
-		"response-header": "X-A:b", "hsts": "24h", "max-header": "16384", "health-listen": ":8080", "plain-listen": ":8080",
+		"response-header": "X-A:b", "hsts": "24h", "max-header": "16384", "health-listen": ":8080", "plain-listen": ":8080", "upstream-ca": "/ca.pem", "upstream-name": "bitbucket.internal",
 	}
 	for _, q := range interview.Questions() {
 		if q.Virtual {

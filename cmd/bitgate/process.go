@@ -48,7 +48,7 @@ type process struct {
 	// changing is true while a run is under way, which must end whole.
 	changing *atomic.Bool
 	// Hangups are SIGHUP alone, for a daemon, to which it means "reload"; a proxy is
-	// given SIGUSR1, too, which is about its log.
+	// given SIGUSR1 and SIGUSR2, too, which are about its log.
 	Hangups <-chan os.Signal
 
 	lines *bufio.Reader // of In; line prompts share it
@@ -95,7 +95,7 @@ func osProcess() process {
 		p.ReadPassword = readPasswordTTY
 	}
 	if p.serves() { // what logrotate's examples send, and what kills who does not expect it
-		signal.Notify(hangups, syscall.SIGUSR1)
+		signal.Notify(hangups, syscall.SIGUSR1, syscall.SIGUSR2)
 	}
 	return p
 }

@@ -55,6 +55,7 @@ func (s *Stage) recordServers(path string, c *proxy.Config) {
 	w := writer{Stage: s}
 	port := w.freePort(7)
 	sshPort := w.freePort(port + 1)
+	c.UpstreamCA, c.UpstreamName = "", "" // recorders do no TLS
 	ssh := c.SSHServers()
 	for i, n := range c.Servers() {
 		add := func(address string, port int) string {

@@ -7,6 +7,7 @@ package edge
 
 import (
 	"fmt"
+	"net/netip"
 	"path"
 	"strings"
 	"time"
@@ -26,12 +27,14 @@ type Settings struct {
 	Deny            []string      `yaml:"deny,omitempty" json:"deny,omitempty"`                         // the same
 	ResponseHeaders []string      `yaml:"response-header,omitempty" json:"response-header,omitempty"`   // "Name: value", set in every answer
 	HSTS            time.Duration `yaml:"hsts,omitempty" json:"hsts,omitempty"`                         // how long browsers come over HTTPS only; 0 says nothing
-	MaxHeader       int           `yaml:"max-header,omitempty" json:"max-header,omitempty"`             // bytes of a request's head; 0 is the front's own limit
+	MaxHeader       int           `yaml:"max-header,omitempty" json:"max-header,omitempty"`             // bytes of a request's head; 0 is MostHeader
 	ClientCA        string        `yaml:"client-ca,omitempty" json:"client-ca,omitempty"`               // PEM of the authorities of clients' certificates
 	ClientCert      string        `yaml:"client-cert,omitempty" json:"client-cert,omitempty"`           // Required or Optional
 	MaintenancePage string        `yaml:"maintenance-page,omitempty" json:"maintenance-page,omitempty"` // HTML that browsers get while Bitbucket is down
 	PlainListen     string        `yaml:"plain-listen,omitempty" json:"plain-listen,omitempty"`         // address where trusted proxies that end TLS speak plain HTTP
 	HealthListen    string        `yaml:"health-listen,omitempty" json:"health-listen,omitempty"`       // address that answers /healthz and nothing else
+	UpstreamCA      string        `yaml:"upstream-ca,omitempty" json:"upstream-ca,omitempty"`           // PEM of the authorities of a Bitbucket that does TLS itself
+	UpstreamName    string        `yaml:"upstream-name,omitempty" json:"upstream-name,omitempty"`       // the name that its certificate is for; "" see TLSName
 }
 
 // Values of ClientCert.
@@ -40,18 +43,23 @@ const (
 	Optional = "optional"
 )
 
-// UsualHead is how many bytes of a request's head either front takes by itself:
-// HAProxy's buffer (tune.bufsize, 16384) without what is kept free for rewriting
-// (tune.maxrewrite, 1024). Tomcat takes 8 KiB unless told otherwise, and says itself
-// what is too much for it.
+// UsualHead is how many bytes of a request's head HAProxy takes unless it is told
+// otherwise: its buffer (tune.bufsize, 16384) without what is kept free for rewriting
+// (tune.maxrewrite, 1024).
 const UsualHead = 15 << 10
 
-// Limits of MaxHeader, in bytes: less than Bitbucket takes itself makes no sense,
-// and more takes memory for each connection.
+// Limits of MaxHeader, in bytes: less than Bitbucket takes itself makes no sense, and
+// a front that is told nothing takes MostHeader, which holds the largest Kerberos
+// ticket. Tomcat takes 8 KiB unless told otherwise, and says itself what is too much
+// for it.
 const (
 	LeastHeader = 4 << 10
 	MostHeader  = 64 << 10
 )
+
+// MostFields is how many fields a request may have, with HAProxy's request line
+// (tune.http.maxhdr) counted as one. Tomcat takes 100 and says so itself.
+const MostFields = 256
 
 // ValidHost judges a host name, or address, of the server; it has no port.
 func ValidHost(text string) error {
@@ -70,6 +78,19 @@ func ValidFile(text string) error {
 		return fmt.Errorf("%q is not a full path", text)
 	}
 	return nil
+}
+
+// TLSName is the name that the certificate of a Bitbucket must be for which does TLS
+// itself: what was said, else the host that it is reached at, else, where that is an
+// address or one of several, the public one.
+func TLSName(said, host, public string) string {
+	if said != "" {
+		return said
+	}
+	if _, err := netip.ParseAddr(host); host == "" || err == nil {
+		return public
+	}
+	return host
 }
 
 // Mistake is a key with what is wrong about its value.
@@ -120,7 +141,7 @@ func (s Settings) Mistakes(host string) []Mistake {
 			note(d.key, fmt.Errorf("%s is less than a second", d.value))
 		}
 	}
-	for _, f := range []struct{ key, value string }{{"client-ca", s.ClientCA}, {"maintenance-page", s.MaintenancePage}} {
+	for _, f := range []struct{ key, value string }{{"client-ca", s.ClientCA}, {"maintenance-page", s.MaintenancePage}, {"upstream-ca", s.UpstreamCA}} {
 		if f.value != "" {
 			note(f.key, ValidFile(f.value))
 		}
@@ -136,6 +157,9 @@ func (s Settings) Mistakes(host string) []Mistake {
 			_, err := hostport.Listen(l.address)
 			note(l.key, err)
 		}
+	}
+	if s.UpstreamName != "" {
+		note("upstream-name", ValidHost(s.UpstreamName))
 	}
 	switch {
 	case s.PlainListen != "" && len(s.TrustedProxies) == 0:

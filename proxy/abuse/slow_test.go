@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,6 +86,53 @@ func TestThousandIdleConnections(t *testing.T) {
 	told(t, c)
 	if n := b.most.Load(); n > 1 {
 		t.Errorf("%d requests at a time from one canary", n)
+	}
+}
+
+// Heads as long as may be that do not end hold 64 MiB at most, and nobody else up:
+// where they hold too much together, some are refused.
+func TestLongHeadsThatDoNotEnd(t *testing.T) {
+	b := newBitbucket(t)
+	f := start(t, b.addr, nil)
+	calm := f.canary()
+	asked(t, calm, 50)
+	calm.stop(t)
+	before, memory := f.resident(), f.memory()
+	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nX: %s", abusedPath, f.url.Authority(), strings.Repeat("x", 60_000))
+	const senders, each = 4, 250
+	opened := make(chan net.Conn, senders*each)
+	var all sync.WaitGroup
+	for range senders {
+		all.Go(func() {
+			for range each {
+				conn, err := tls.Dial("tcp", f.addr, &tls.Config{RootCAs: f.roots, ServerName: "localhost", NextProtos: []string{"http/1.1"}})
+				if err != nil {
+					continue // it was in vain
+				}
+				_ = conn.SetWriteDeadline(time.Now().Add(time.Minute))
+				_, _ = io.WriteString(conn, head) // who is refused may see that here
+				opened <- conn
+			}
+		})
+	}
+	c := f.canary()
+	all.Wait()
+	asked(t, c, 20)
+	told(t, c)
+	most := memory() - before
+	close(opened)
+	refused := 0
+	for conn := range opened {
+		_ = conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+		line := make([]byte, 12)
+		if _, err := io.ReadFull(conn, line); err == nil && string(line) == "HTTP/1.1 503" {
+			refused++
+		}
+		conn.Close()
+	}
+	t.Logf("memory +%d MiB, %d refused", most>>20, refused)
+	if most > 64<<20 || refused == 0 {
+		t.Errorf("%d MiB more than before, %d refused", most>>20, refused)
 	}
 }
 

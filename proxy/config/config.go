@@ -76,6 +76,8 @@ type Config struct {
 	MaintenancePage  string            `yaml:"maintenance-page,omitempty"`        // HTML that browsers get while no server is up (http-error)
 	PlainListen      string            `yaml:"plain-listen,omitempty"`            // address where trusted proxies that end TLS speak plain HTTP
 	HealthListen     string            `yaml:"health-listen,omitempty"`           // address that answers /healthz and nothing else (monitor-uri)
+	UpstreamCA       string            `yaml:"upstream-ca,omitempty"`             // PEM of the authorities of servers that do TLS themselves (server ca-file)
+	UpstreamName     string            `yaml:"upstream-name,omitempty"`           // the name that their certificate is for (verifyhost)
 	LimitRate        float64           `yaml:"limit-rate,omitempty"`              // requests per second of one client; 0 is no limit
 	LimitBurst       int               `yaml:"limit-burst,omitempty"`             // at once before the rate holds; 0 is one second's
 
@@ -89,6 +91,9 @@ type Config struct {
 	Proxies         edge.Networks `yaml:"-"`
 	Allowed, Denied []edge.Guard  `yaml:"-"`
 	Page            string        `yaml:"-"` // what MaintenancePage holds; the proxy reads it
+
+	// Certified reports whether a certificate that is served names a host; nil says no.
+	Certified func(host string) bool `yaml:"-"`
 
 	// Obsolete says which lines of the file are without effect, for the log.
 	Obsolete []string `yaml:"-"`
@@ -160,7 +165,7 @@ func (c Config) WithDefaults() Config {
 	for _, n := range []struct {
 		field *int
 		value int
-	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.MaxConnections, defaultMaxConnections}, {&c.MaxHeader, edge.UsualHead}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
+	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.MaxConnections, defaultMaxConnections}, {&c.MaxHeader, edge.MostHeader}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
 		if *n.field == 0 {
 			*n.field = n.value
 		}
@@ -208,15 +213,31 @@ func (c Config) Servers() []Node {
 		return nil // refused by Validate
 	}
 	port := u.Port()
-	if port == "" {
+	switch {
+	case port != "":
+	case u.Scheme == "https":
+		port = "443"
+	default:
 		port = "80"
 	}
 	return []Node{{Name: "bitbucket", Address: hostport.Bracket(u.Hostname()) + ":" + port}}
 }
 
+// TLSName is the name that certificates of servers that do TLS themselves are for; ""
+// where none does: the upstream's own, or the public one where that is an address.
+func (c Config) TLSName() string {
+	host := ""
+	if u, err := url.Parse(c.Upstream); err == nil && u.Scheme == "https" {
+		host = u.Hostname()
+	} else if len(c.Nodes) == 0 || c.UpstreamCA == "" {
+		return ""
+	}
+	return edge.TLSName(c.UpstreamName, host, c.URL.Host())
+}
+
 // Files are those that the proxy reads once, when it starts, besides certificates and keys.
 func (c Config) Files() []string {
-	return slices.DeleteFunc([]string{c.ClientCA, c.MaintenancePage}, func(path string) bool { return path == "" })
+	return slices.DeleteFunc([]string{c.ClientCA, c.MaintenancePage, c.UpstreamCA}, func(path string) bool { return path == "" })
 }
 
 // Addresses are all that are listened on.
@@ -250,6 +271,7 @@ func (c *Config) Trusted(addr netip.Addr) bool { return c.Proxies.Contain(addr) 
 func (c Config) WithEdge(s edge.Settings) Config {
 	c.TrustedProxies, c.ProxyProtocol, c.KeepAliveTimeout, c.HSTS, c.MaxHeader = s.TrustedProxies, s.ProxyProtocol, s.KeepAlive, s.HSTS, s.MaxHeader
 	c.RedirectHosts, c.Hosts, c.Allow, c.Deny = s.RedirectHosts, s.ServeHosts, s.Allow, s.Deny
+	c.UpstreamCA, c.UpstreamName = s.UpstreamCA, s.UpstreamName
 	c.ClientCA, c.ClientCert, c.MaintenancePage, c.HealthListen, c.PlainListen = s.ClientCA, s.ClientCert, s.MaintenancePage, s.HealthListen, s.PlainListen
 	for _, h := range edge.ReadHeaders(s.ResponseHeaders) {
 		if c.ResponseHeaders == nil {

@@ -25,7 +25,7 @@ func TestParseFillsDefaults(t *testing.T) {
 		URL: url, Listen: []string{":443"}, Upstream: "http://127.0.0.1:7990", PEM: "/etc/bitgate/front.pem",
 		MaxConn: 50, QueueTimeout: time.Minute, IdleTimeout: 15 * time.Minute, TunnelTimeout: time.Hour,
 		DrainTimeout: 10 * time.Minute, HealthPath: "/bitbucket/status", HealthInterval: 2 * time.Second,
-		AccessLogFormat: "httplog", Balance: "leastconn", MaxQueue: 1024, MaxConnections: 10_000, MaxHeader: 15 << 10, HTTP2: ptr(true), Retries: ptr(3), HealthRise: 2, HealthFall: 3,
+		AccessLogFormat: "httplog", Balance: "leastconn", MaxQueue: 1024, MaxConnections: 10_000, MaxHeader: 64 << 10, HTTP2: ptr(true), Retries: ptr(3), HealthRise: 2, HealthFall: 3,
 		ConnectTimeout: 5 * time.Second, RequestTimeout: 10 * time.Second, KeepAliveTimeout: 75 * time.Second, CheckTimeout: 10 * time.Second,
 	}
 	if diff := cmp.Diff(want, c, cmp.Comparer(func(a, b publicurl.URL) bool { return a == b })); diff != "" {

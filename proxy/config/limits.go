@@ -96,7 +96,7 @@ func (c Config) validateAccess(note noter) {
 			}
 		}
 	}
-	for _, f := range []struct{ key, path string }{{"client-ca", c.ClientCA}, {"maintenance-page", c.MaintenancePage}} {
+	for _, f := range []struct{ key, path string }{{"client-ca", c.ClientCA}, {"maintenance-page", c.MaintenancePage}, {"upstream-ca", c.UpstreamCA}} {
 		if f.path != "" && edge.ValidFile(f.path) != nil {
 			note(f.key, "%q is not a full path", f.path)
 		}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bitgate/internal/edge"
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -121,12 +122,22 @@ func (c Config) validateUpstream(note noter) {
 		note("nodes", "and upstream exclude each other")
 	case c.Upstream == "":
 		note("upstream", "is missing: %s", want)
-	case err != nil || u.Scheme != "http" || u.Hostname() == "":
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		note("upstream", "%q is not %s", redact(u, err), want)
 	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(c.Upstream, "#"):
 		note("upstream", "must be %s, without user, path or query", want)
 	case strings.HasSuffix(u.Host, ":") || u.Port() != "" && !canDial(u.Host):
 		note("upstream", "%q has no valid port", u.Host)
+	}
+	for _, f := range []struct{ key, value string }{{"upstream-ca", c.UpstreamCA}, {"upstream-name", c.UpstreamName}} {
+		if f.value != "" && c.TLSName() == "" {
+			note(f.key, "is for servers that do TLS themselves: https:// in upstream, or nodes with upstream-ca")
+		}
+	}
+	if c.UpstreamName != "" {
+		if err := edge.ValidHost(c.UpstreamName); err != nil {
+			note("upstream-name", "%v", err)
+		}
 	}
 }
 

@@ -183,7 +183,7 @@ func (e *exchange) tunnel(u *upstreamConn) error {
 	}
 	limit := e.p.Config.TunnelTimeout
 	client, sent := e.c.Tunnel(limit)
-	server := conns.NewIdle(u.Conn, limit)
+	server := conns.NewIdle(u, limit)
 	var over atomic.Bool
 	e.Go(func() {
 		e.uploaded.Add(int64(len(sent)))

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"crypto/tls"
 	"sync/atomic"
 
 	"bitgate/proxy/accesslog"
@@ -14,6 +15,7 @@ import (
 // Common is what all exchanges of a proxy share.
 type Common struct {
 	Config    config.Config
+	Secure    *tls.Config // how servers that do TLS themselves are asked, nil where none does
 	Log       *accesslog.Log
 	Shed      accesslog.Seldom // HTTP/2 connections that hold too much
 	Trouble   accesslog.Seldom // what keeps listeners from accepting, and servers from being reached
@@ -27,10 +29,10 @@ type Common struct {
 }
 
 // NewCommon returns that of a proxy whose process may open so many files.
-func NewCommon(c config.Config, l *accesslog.Log, files int) *Common {
+func NewCommon(c config.Config, secure *tls.Config, l *accesslog.Log, files int) *Common {
 	counters := &metrics.Counters{}
 	s := &Common{
-		Config: c, Log: l, Shed: accesslog.Seldom{Log: l}, Trouble: accesslog.Seldom{Log: l}, Counters: counters, Clients: clients.New(c, counters, l, files), Admission: newAdmission(c),
+		Config: c, Secure: secure, Log: l, Shed: accesslog.Seldom{Log: l}, Trouble: accesslog.Seldom{Log: l}, Counters: counters, Clients: clients.New(c, counters, l, files), Admission: newAdmission(c),
 		Open: &inflight.Set{}, Base: context.Background(),
 	}
 	s.Bodies.most = int32(max(c.MaxConn/2, 1))

@@ -89,10 +89,15 @@ func (p *Common) Exchange(w Worker, c Client, r *rules.Request, o *inflight.Entr
 
 // Refuse answers a request that broke the protocol, in the proxy's name.
 func (p *Common) Refuse(w Worker, c Client, r *rules.Request, status int, reason string) {
+	p.Answer(w, c, r, rules.Malformed(status, reason))
+}
+
+// Answer gives an answer in the proxy's name, whatever is asked for.
+func (p *Common) Answer(w Worker, c Client, r *rules.Request, a *rules.Answer) {
 	r.Client = rules.ClientOf(&p.Config, r)
 	e := &exchange{Worker: w, p: p, c: c, r: r}
 	e.marks.First = r.Started
-	e.say(rules.Malformed(status, reason))
+	e.say(a)
 	e.done()
 }
 
@@ -203,6 +208,9 @@ func (e *exchange) notReached(err error) {
 		e.p.Trouble.Event("no connection to a server can be made: %v", err)
 		e.say(rules.Shortage())
 		return
+	}
+	if errors.Is(err, errTLS) {
+		e.p.Trouble.Event("no connection to a server can be made: %v", err)
 	}
 	e.say(rules.NoServer(conns.IsTimeout(err)))
 }

@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"bitgate/proxy/config"
 	"bitgate/proxy/loop"
 )
 
@@ -13,8 +12,8 @@ type Host struct {
 }
 
 // NewHost returns that of a loop.
-func NewHost(c config.Config, l *loop.Loop) Host {
-	return Host{Loop: l, upstream: newUpstream(c, l), Uploads: NewBuffers(uploadBuffer)}
+func NewHost(p *Common, l *loop.Loop) Host {
+	return Host{Loop: l, upstream: newUpstream(p, l), Uploads: NewBuffers(uploadBuffer)}
 }
 
 // Worker is what one exchange at a time needs of its host.

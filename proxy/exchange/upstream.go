@@ -2,14 +2,13 @@ package exchange
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
 	"sync/atomic"
 	"time"
 
-	"bitgate/proxy/config"
-	"bitgate/proxy/conns"
 	"bitgate/proxy/h1"
 	"bitgate/proxy/loop"
 	"bitgate/proxy/pool"
@@ -42,13 +41,15 @@ var errLate = errors.New("it waited too long for a request on this connection")
 type upstream struct {
 	loop   *loop.Loop
 	dialer net.Dialer
+	secure *tls.Config // of servers that do TLS themselves, nil where none does
 	idle   pool.Idle[*upstreamConn]
 }
 
 // upstreamConn is one connection to the server and the answer that comes on it.
 type upstreamConn struct {
 	*loop.Conn
-	to     string // host:port
+	tls    *tls.Conn // what is spoken over, where the server does TLS itself
+	to     string    // host:port
 	in     []byte
 	r, w   int // in[r:w] is not consumed yet
 	head   h1.Response
@@ -63,9 +64,10 @@ type upstreamConn struct {
 	client netip.Addr // whose that is
 }
 
-func newUpstream(c config.Config, l *loop.Loop) *upstream {
+func newUpstream(p *Common, l *loop.Loop) *upstream {
+	c := p.Config
 	return &upstream{
-		loop: l, dialer: net.Dialer{Timeout: c.ConnectTimeout},
+		loop: l, dialer: net.Dialer{Timeout: c.ConnectTimeout}, secure: p.Secure,
 		idle: pool.Idle[*upstreamConn]{Keep: min(upstreamKeepAlive, c.IdleTimeout/2), Most: c.MaxConn},
 	}
 }
@@ -89,6 +91,12 @@ func (u *upstream) get(ctx context.Context, address string, kept bool) (*upstrea
 		return nil, err
 	}
 	c := &upstreamConn{Conn: conn, to: address, in: make([]byte, answerBuffer)}
+	if u.secure != nil {
+		if err := c.secure(u.secure, u.loop.Now().Add(u.dialer.Timeout)); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
 	c.head.MaxHead, c.head.MaxFields = maxAnswerHead, maxAnswerFields
 	c.body.Extensions = true
 	return c, nil
@@ -137,7 +145,7 @@ func (u *upstream) put(c *upstreamConn) {
 
 // clean reports whether c can be kept.
 func (c *upstreamConn) clean() bool {
-	return c.r == c.w && cap(c.in) <= answerBuffer && c.SetDeadline(time.Time{}) == nil
+	return c.r == c.w && cap(c.in) <= answerBuffer && c.SetDeadline(time.Time{}) == nil && c.quiet()
 }
 
 // keep has a kept connection closed as soon as its server closes it, or sends
@@ -159,6 +167,9 @@ func (c *upstreamConn) keep(until time.Time) {
 func (c *upstreamConn) alive() bool {
 	c.parked = false
 	c.Recall()
+	if c.tls != nil {
+		return c.quiet()
+	}
 	return c.Silent()
 }
 
@@ -177,7 +188,7 @@ func (c *upstreamConn) start(toHEAD bool) {
 // of requests computed at a time (CVE-2023-44487). Once it has begun to answer it
 // will notice at its next write.
 func (c *upstreamConn) abandon() {
-	if c.spoke || conns.CloseWrite(c.Conn) != nil || c.SetReadDeadline(time.Now().Add(abandonedWait)) != nil {
+	if c.spoke || c.CloseWrite() != nil || c.SetReadDeadline(time.Now().Add(abandonedWait)) != nil {
 		return
 	}
 	_ = c.fill() // its first byte, its end, or not in time: all the same

@@ -53,6 +53,7 @@ type Conn struct {
 	receiveWindow int
 	bodies        int  // bytes of all bodies that have come and were not consumed
 	heads         int  // bytes of all heads
+	pieces        int  // bytes of the longest field block but its last piece
 	narrow        bool // streams begin with a small window, see Narrow
 	scarce        bool // see Scarce
 	program       program

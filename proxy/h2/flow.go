@@ -232,8 +232,21 @@ func (s *Stream) forgetBody() {
 // Held is about how many bytes the connection's streams take up, with what it
 // costs to work for one.
 func (c *Conn) Held() int {
-	return c.bodies + c.pending + c.heads + c.Open()*streamCost
+	return c.bodies + c.pending + c.heads + c.Open()*streamCost + c.arriving()
 }
+
+// arriving is what the head takes up of which more is to come, and what the decoder
+// keeps of the longest one that came in pieces.
+func (c *Conn) arriving() int {
+	n := c.pieces + len(c.partial)
+	if s := c.block.s; s != nil {
+		n += len(s.head)
+	}
+	return n
+}
+
+// fieldCost is the memory, in bytes, of a field of a request besides its text.
+const fieldCost = 80
 
 // streamCost is the memory, in bytes, of a request that is under way besides what
 // it sends: a coroutine with its stack, and what an exchange knows.

@@ -265,6 +265,7 @@ func (c *Conn) fragment(p []byte, last bool) {
 		return
 	}
 	if !last {
+		c.pieces = max(c.pieces, b.bytes)
 		return
 	}
 	if c.hpack.Close() != nil {
@@ -335,7 +336,7 @@ func (c *Conn) request(s *Stream, l *list) {
 	}
 	h.expect()
 	h.Refusal = h.refusal(l, l.pseudo[scheme].of(s.head))
-	s.announced, s.headSize = true, 2*len(s.head) // parts are copied
+	s.announced, s.headSize = true, 2*len(s.head)+fieldCost*len(s.spans) // parts are copied
 	c.heads += s.headSize
 	c.meet(h)
 	c.tell(Request, s)

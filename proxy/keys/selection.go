@@ -40,6 +40,10 @@ func names(c *tls.Certificate) []string {
 	return all
 }
 
+// Names reports whether a certificate that is served is for exactly this name, and not
+// only for a wildcard that covers it.
+func (s *Store) Names(host string) bool { return s.serving.Load().names[strings.ToLower(host)] != nil }
+
 func rank(c *tls.Certificate) int {
 	switch c.Leaf.PublicKey.(type) {
 	case *ecdsa.PublicKey:

@@ -21,7 +21,7 @@ import (
 type Surroundings struct {
 	Log      io.Writer                // events, and the access log unless the configuration names a file
 	User     string                   // to become, see DropPrivileges; "" means the configuration's
-	Reload   <-chan os.Signal         // SIGHUP reads the certificates again and opens the access log anew, SIGUSR1 does the latter; nil is never
+	Reload   <-chan os.Signal         // SIGHUP reads the certificates again and opens the access log anew, others do the latter; nil is never
 	Notify   func(state string) error // tells the service manager (sd_notify(3)); nil where there is none
 	Watchdog time.Duration            // how often it wants a sign of life (sd_watchdog_enabled(3)), 0 for never
 	Sockets  func() []*os.File        // takes over the bound sockets that it passed (sd_listen_fds(3)); nil for none
@@ -176,7 +176,7 @@ func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy
 			select {
 			case what := <-s.Reload:
 				accessLog.reopen(p.Logf)
-				if what != syscall.SIGUSR1 { // which is about the log alone, as nginx has it
+				if what == syscall.SIGHUP { // SIGUSR1 is about the log alone, as nginx has it, and so is SIGUSR2
 					p.Reload()
 				}
 			case <-beside.Done():

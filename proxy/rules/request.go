@@ -23,6 +23,7 @@ type Request struct {
 	Host      string // as the client wrote it, "" in HTTP/1.0
 	Authority string // of a target in absolute-form
 	Proto     string // for the log
+	Server    string // whom an HTTP/2 connection was made for (SNI); "" in HTTP/1.1, where each name has connections of its own
 	Fields    []h1.Field
 	Kind      h1.Kind        // of the body
 	Length    int64          // with h1.Length

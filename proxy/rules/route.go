@@ -26,6 +26,9 @@ func Route(c *config.Config, r *Request) *Answer {
 	case r.Plain && !cameByTLS(r):
 		return redirect(MovedStatus(string(r.Method)), c.URL.Origin()+string(r.Target))
 	case !served(c, r.Host) && !nameless(r) || r.Authority != "" && !served(c, r.Authority):
+		if known(c, r) {
+			return redirect(MovedStatus(string(r.Method)), c.URL.Origin()+string(r.Target))
+		}
 		return Refuse(421, "This server answers only under its own name, "+c.URL.Authority()+".")
 	case r.Path == "/" && context != "":
 		return redirect(302, c.URL.Origin()+c.URL.RedirectTarget())
@@ -87,6 +90,10 @@ func cameByTLS(r *Request) bool {
 // check ("OPTIONS / HTTP/1.0") or an old client.
 func nameless(r *Request) bool { return r.Host == "" && r.Proto == "HTTP/1.0" }
 
+// ToRoot is the answer to a request that names nothing but "/": a check of HTTP/0.9,
+// which some balancers still make. It says where Bitbucket is, whoever asks.
+func ToRoot(c *config.Config) *Answer { return redirect(302, c.URL.Origin()+c.URL.RedirectTarget()) }
+
 func redirect(status int, location string) *Answer {
 	return &Answer{Status: status, Cause: record.Local, Location: location}
 }
@@ -111,15 +118,48 @@ func under(path, context string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-// redirected reports whether the request asks for a former or short name of the
-// server, and for nothing else.
+// redirected reports whether the request asks for a former name of the server, and for
+// nothing else.
 func redirected(c *config.Config, r *Request) bool {
-	if len(c.RedirectHosts) == 0 || r.Authority != "" && r.Authority != r.Host || len(r.Target) == 0 || r.Target[0] != '/' {
+	if len(c.RedirectHosts) == 0 || !r.forOneHost() {
 		return false
 	}
-	name, _, _ := strings.Cut(r.Host, ":")
-	name = strings.TrimSuffix(name, ".")
+	name := hostOf(r)
 	return slices.ContainsFunc(c.RedirectHosts, func(host string) bool { return strings.EqualFold(host, name) })
+}
+
+// known reports whether the request asks for another name that is the server's as far
+// as anybody can tell: a certificate of ours holds it, or it is short for the public
+// one. Over HTTP/2 the connection must have been made for it: a browser takes one also
+// for other names that its certificate holds, which may be other servers', and 421 has
+// it make another one (RFC 9110, 15.5.20).
+func known(c *config.Config, r *Request) bool {
+	if !r.forOneHost() {
+		return false
+	}
+	name, public := hostOf(r), c.URL.Host()
+	if strings.EqualFold(name, public) || slices.ContainsFunc(c.Hosts, func(h string) bool { return strings.EqualFold(h, name) }) {
+		return false // at a port that is not ours
+	}
+	short, domain, _ := strings.Cut(public, ".")
+	if _, err := netip.ParseAddr(public); err == nil || domain == "" {
+		short = ""
+	}
+	if !(short != "" && strings.EqualFold(name, short)) && !(c.Certified != nil && c.Certified(name)) {
+		return false
+	}
+	return r.Proto != "HTTP/2.0" || strings.EqualFold(strings.TrimSuffix(r.Server, "."), name)
+}
+
+// forOneHost reports whether the request names one host and a path there.
+func (r *Request) forOneHost() bool {
+	return r.Host != "" && (r.Authority == "" || r.Authority == r.Host) && len(r.Target) > 0 && r.Target[0] == '/'
+}
+
+// hostOf is the name in Host, without port and without the dot that may end it.
+func hostOf(r *Request) string {
+	name, _, _ := strings.Cut(r.Host, ":")
+	return strings.TrimSuffix(name, ".")
 }
 
 // statusPage reports whether Bitbucket's state is asked for, which says nothing that

@@ -167,10 +167,16 @@ func (c *h1conn) Tunnel(limit time.Duration) (*conns.Idle, []byte) {
 
 // refuse answers what is not a request at all.
 func (c *h1conn) refuse(status int, reason string, begun time.Time) {
+	c.own(begun, rules.Malformed(status, reason), &rules.Request{Proto: "HTTP/1.1"})
+}
+
+// own answers in the proxy's name, and ends the connection.
+func (c *h1conn) own(begun time.Time, a *rules.Answer, r *rules.Request) {
 	c.answer, c.failed = h1.Answer{Minor: 1, Close: true}, nil
 	c.got = true
 	c.writeNext = time.Time{}
-	c.p.Refuse(c.Worker, c, &rules.Request{Proto: "HTTP/1.1", Remote: c.remote, Started: begun}, status, reason)
+	r.Remote, r.Started = c.remote, begun
+	c.p.Answer(c.Worker, c, r, a)
 	c.linger()
 }
 

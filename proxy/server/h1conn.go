@@ -1,12 +1,14 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"net/netip"
 	"os"
 	"time"
 
+	"bitgate/internal/edge"
 	"bitgate/proxy/conns"
 	"bitgate/proxy/exchange"
 	"bitgate/proxy/h1"
@@ -15,11 +17,13 @@ import (
 )
 
 const (
-	maxFields = 100 // of a request's head; beyond: 431
+	maxFields = edge.MostFields - 1 // of a request's head; beyond: 431
 	// A buffer has room for a usual head and a full TLS record behind it; it grows for
 	// a longer head.
 	usualHead = 8 << 10
 	bodyRoom  = 16 << 10
+	// What a driver keeps for the fields of the next request.
+	usualFields = 128
 	// Bytes of a body that come at once: then there are many.
 	largeUpload = 12 << 10
 	// What an idle driver keeps of its output buffer.
@@ -37,7 +41,8 @@ type h1conn struct {
 	exchange.Worker
 
 	conn   clientConn
-	plain  bool // without TLS, from a trusted proxy
+	heads  *longHeads // of its loop
+	plain  bool       // without TLS, from a trusted proxy
 	remote netip.AddrPort
 	shown  []h1.Field // what the client's certificate says
 	logged *exchange.LoginOf
@@ -69,8 +74,8 @@ type h1conn struct {
 	halted bool
 }
 
-func newH1Conn(p *exchange.Common, h *exchange.Host) *h1conn {
-	c := &h1conn{Worker: exchange.NewWorker(h), p: p, limit: p.Config.IdleTimeout, in: make([]byte, usualHead+bodyRoom)}
+func newH1Conn(p *exchange.Common, h *exchange.Host, heads *longHeads) *h1conn {
+	c := &h1conn{Worker: exchange.NewWorker(h), p: p, heads: heads, limit: p.Config.IdleTimeout, in: make([]byte, usualHead+bodyRoom)}
 	c.head.MaxHead, c.head.MaxFields = p.Config.MaxHeader, maxFields
 	return c
 }
@@ -90,17 +95,44 @@ func (c *h1conn) detach() {
 	if cap(c.out) > maxOutput {
 		c.out = nil
 	}
-	if len(c.in) > usualHead+bodyRoom {
+	if long := len(c.in) - (usualHead + bodyRoom); long > 0 {
+		c.heads.held -= long
 		c.in = make([]byte, usualHead+bodyRoom)
+	}
+	if cap(c.head.Fields) > usualFields {
+		c.head = h1.Request{MaxHead: c.head.MaxHead, MaxFields: c.head.MaxFields}
 	}
 }
 
 // grow makes room for a head that is longer than most; nothing is a view of the buffer
-// before the head has ended.
-func (c *h1conn) grow() {
-	if most := c.p.Config.MaxHeader + bodyRoom; c.w >= usualHead && len(c.in) < most {
-		c.in = append(c.in, make([]byte, most-len(c.in))...)
+// before the head has ended. It is false where other such heads have all the room.
+func (c *h1conn) grow() bool {
+	have := len(c.in)
+	most := c.p.Config.MaxHeader + bodyRoom
+	if c.w < have-bodyRoom || have >= most {
+		return true
 	}
+	more := min(have, most-have)
+	if !c.heads.take(more) {
+		return false
+	}
+	c.in = append(c.in, make([]byte, more)...)
+	return true
+}
+
+// longHeads is what the buffers of a loop have beyond what a usual head takes. Who sends
+// long heads slowly, on many connections, shall not have all memory.
+type longHeads struct{ held, most int } // bytes
+
+// longHeadRoom is how much that may be on all loops, in bytes: some 300 of the longest.
+const longHeadRoom = 16 << 20
+
+func (l *longHeads) take(n int) bool {
+	if l.held+n > l.most {
+		return false
+	}
+	l.held += n
+	return true
 }
 
 // pending reports whether there is something to do at once: bytes of the next
@@ -164,6 +196,10 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 				limit = begun.Add(c.p.Config.RequestTimeout)
 			}
 			if err != nil {
+				if string(bytes.TrimRight(c.in[:c.w], "\r\n")) == "GET /" { // HTTP/0.9, before any field
+					c.own(begun, rules.ToRoot(&c.p.Config), &rules.Request{Method: []byte("GET"), Target: []byte("/"), Path: "/", Proto: "HTTP/0.9"})
+					return nil, false
+				}
 				c.refuse(err.Status, err.Reason, begun)
 				return nil, false
 			}
@@ -177,7 +213,10 @@ func (c *h1conn) receive(wait time.Duration) (*rules.Request, bool) {
 				return r, broken == nil
 			}
 		}
-		c.grow()
+		if !c.grow() {
+			c.refuse(http.StatusServiceUnavailable, "too many requests with large headers are under way", begun)
+			return nil, false
+		}
 		c.deadline(limit)
 		n, err := c.conn.Read(c.in[c.w:])
 		c.w += n

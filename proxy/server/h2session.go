@@ -33,6 +33,7 @@ const (
 type h2session struct {
 	*loopConn
 	core     *h2.Conn
+	server   string          // whom the client asked for in TLS
 	opened   *inflight.Entry // in loopHost.sessions
 	reading  bool
 	flushing bool
@@ -51,7 +52,7 @@ type h2session struct {
 // speakH2 speaks HTTP/2 on the connection.
 func (c *loopConn) speakH2() {
 	cfg, now := &c.host.p.Config, c.host.Now()
-	s := &h2session{loopConn: c}
+	s := &h2session{loopConn: c, server: c.tls.ConnectionState().ServerName}
 	s.core = h2.NewConn(h2.Limits{
 		Streams: maxStreams, Head: cfg.MaxHeader, Fields: maxFields, Request: cfg.RequestTimeout, Stall: min(cfg.IdleTimeout, stallTime), KeepAlive: cfg.KeepAliveTimeout,
 	}, now)

@@ -121,7 +121,7 @@ func (x *h2stream) describe() *rules.Request {
 	h := &x.stream.Head
 	r := &x.request
 	*r = rules.Request{
-		Method: h.Method, Target: h.Target, Host: string(h.Host), Proto: "HTTP/2.0", Remote: x.session.remote, Started: x.Now(),
+		Method: h.Method, Target: h.Target, Host: string(h.Host), Proto: "HTTP/2.0", Server: x.session.server, Remote: x.session.remote, Started: x.Now(),
 		Fields: h.Fields, Kind: h.Kind, Length: h.Length, Expect: h.Expect, Identity: x.session.shown,
 	}
 	method := string(h.Method)

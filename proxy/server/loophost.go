@@ -28,6 +28,7 @@ type loopHost struct {
 	buffers  exchange.Buffers
 	outputs  exchange.Buffers
 
+	heads   longHeads
 	holders map[*h2session]struct{} // those that hold something
 	held    int                     // bytes, by all of them
 	budget  int                     // of these
@@ -39,7 +40,8 @@ func newLoopHost(p *Server, sessions *inflight.Set) (*loopHost, error) {
 		return nil, err
 	}
 	h := &loopHost{p: p, sessions: sessions, holders: map[*h2session]struct{}{}, budget: h2Budget / runtime.GOMAXPROCS(0)}
-	h.Host, h.buffers, h.outputs = exchange.NewHost(p.Config, l), exchange.NewBuffers(usualHead+bodyRoom), exchange.NewBuffers(outputBuffer)
+	h.heads.most = longHeadRoom / runtime.GOMAXPROCS(0)
+	h.Host, h.buffers, h.outputs = exchange.NewHost(p.Common, l), exchange.NewBuffers(usualHead+bodyRoom), exchange.NewBuffers(outputBuffer)
 	return h, nil
 }
 
@@ -50,7 +52,7 @@ func (h *loopHost) driver() *h1conn {
 		h.spare = h.spare[:n-1]
 		return c
 	}
-	return newH1Conn(h.p.Common, &h.Host)
+	return newH1Conn(h.p.Common, &h.Host, &h.heads)
 }
 
 func (h *loopHost) giveBack(c *h1conn) {

@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
@@ -75,8 +74,9 @@ func (pr Prover) report(ctx context.Context, f setup.Facts, p setup.Plan, r stag
 func Bitbucket(a setup.Answers) rehearsal.Bitbucket {
 	b := rehearsal.Bitbucket{
 		URL: a.URL, Listen: a.Listen, OldPath: a.RedirectOldPath, Names: slices.Concat(a.RedirectHosts, a.ServeHosts), ClientCA: a.ClientCA,
-		Upstreams: []string{strings.TrimPrefix(a.Upstream, "http://")},
 	}
+	upstream, _ := a.UpstreamAt()
+	b.Upstreams = []string{upstream}
 	if !a.Skips(setup.StepSSH) {
 		b.SSHListen, b.SSHUpstream = a.SSHListen, []string{a.SSHUpstream}
 	}

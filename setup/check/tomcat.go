@@ -24,7 +24,8 @@ func checkTomcat(f setup.Facts, p setup.Plan) []problem.Finding {
 		out = append(out, found)
 	}
 	h, held := setup.Holder(f.Listeners, listen)
-	plain, _ := setup.Holder(f.Listeners, strings.TrimPrefix(p.Answers.Upstream, "http://"))
+	upstream, _ := p.Answers.UpstreamAt()
+	plain, _ := setup.Holder(f.Listeners, upstream)
 	switch {
 	case !held:
 		out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: "port " + listen + " is free"})
