@@ -65,8 +65,8 @@ var samples = map[string]struct{ good, bad string }{
 	"deny": {"/=203.0.113.0/24", "admin=10.0.0.1"}, "response-header": {"X-Frame-Options: DENY | Content-Security-Policy: frame-ancestors 'self', x", "Content-Length: 5"},
 	"hsts": {"8760h", "always"}, "max-header": {"32768", "1"}, "client-ca": {"/ca.pem", "/a\nb"}, "client-cert": {"optional", "maybe"}, "maintenance-page": {"/down.html", "/a\nb"},
 	"health-listen": {":8080", "8080"}, "upstream-ca": {"/ca.pem", "/a\nb"}, "upstream-name": {"bitbucket.internal", "a b"},
-	"plain-listen":  {":8080", "8080"},
-	"acme-ca":       {"https://ca.example.com/directory", "http://ca.example.com"}, "acme-terms": {"https://ca.example.com/terms", "yes"}, "acme-challenge": {"dns-01", "dns"},
+	"plain-listen": {":8080", "8080"},
+	"acme-ca":      {"https://ca.example.com/directory", "http://ca.example.com"}, "acme-terms": {"https://ca.example.com/terms", "yes"}, "acme-challenge": {"dns-01", "dns"},
 	"acme-dns-hook": {"/usr/local/sbin/hook", "/a\nb"}, "acme-eab-id": {"kid-1", ""}, "acme-eab-file": {"/etc/eab", "/a\nb"}, "acme-profile": {"shortlived", "a\nb"}, "acme-key": {"rsa", "dsa"},
 	"ssh-upstream": {"127.0.0.1:7999", "7999"}, "skip": {"ssh, haproxy", "everything"}, "accept": {"rehearsal-1f3a9c20", "all"}, "no-ssh": {"yes", "perhaps"},
 }
