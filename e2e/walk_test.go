@@ -58,7 +58,11 @@ func newWalk(t *testing.T) *walk {
 		must(t, exec.Command("chown", "-R", "65534", filepath.Join(p.dir, "bitbucket")).Run())
 	}
 	pid := filepath.Join(p.dir, "haproxy.pid")
-	reload := fmt.Sprintf("haproxy -D -p %s -f %s -sf $(cat %s 2>/dev/null)", pid, filepath.Join(p.dir, "haproxy.cfg"), pid)
+	config, start := filepath.Join(p.dir, "haproxy.cfg"), ""
+	if os.Geteuid() != 0 { // its HAProxy cannot become the file's user, says so to nobody once it is a daemon, and ends
+		start, config = fmt.Sprintf("sed '/^    user /d; /^    group /d' %s >%s.own; ", config, config), config+".own"
+	}
+	reload := fmt.Sprintf("%shaproxy -D -p %s -f %s -sf $(cat %s 2>/dev/null)", start, pid, config, pid)
 	p.machine = append(p.machine, "--haproxy-bin", peers.Path(t, "haproxy"), "--reload", reload)
 	t.Cleanup(func() {
 		data, _ := os.ReadFile(pid)

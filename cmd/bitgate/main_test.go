@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,7 +47,36 @@ func TestMain(m *testing.M) {
 // what it has started, so that more of them than processors are at work.
 type suite struct{ *testing.M }
 
-func (s suite) Run() int { return peers.Suite{Parallel: 6}.Run(s.M) }
+func (s suite) Run() int { return peers.Suite{Parallel: 6, Around: withoutRace}.Run(s.M) }
+
+// withoutRace has the tests start a bitgate without the race detector, which makes
+// it several times slower: what runs at a time within bitgate is tested with it
+// where it stands, in wizard, proxy and setup.
+func withoutRace(run func() int) int {
+	info, _ := debug.ReadBuildInfo() // no information, no race detector
+	if info == nil || !slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		return run()
+	}
+	dir, err := os.MkdirTemp("", "bitgate-built")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = os.Chmod(dir, 0o755) // some of them run as another user
+	}
+	if err == nil {
+		var out []byte
+		if out, err = exec.Command("go", "test", "-c", "-o", filepath.Join(dir, "bitgate"), "bitgate/cmd/bitgate").CombinedOutput(); err != nil {
+			err = fmt.Errorf("go test -c: %w\n%s", err, out)
+		}
+	}
+	if err == nil {
+		err = os.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return run()
+}
 
 // TestScripts runs whole sessions of the real program.
 //

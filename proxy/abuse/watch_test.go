@@ -1,9 +1,11 @@
 package abuse
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -13,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"bitgate/internal/peers"
 )
 
@@ -21,7 +25,52 @@ import (
 type bitbucket struct {
 	addr      string
 	now, most atomic.Int64
+	mu        sync.Mutex
+	asking    map[net.Conn]bool // by which connections
 }
+
+// begins counts a request. One that the proxy has given up is none any more, even
+// where the handler has not got round to seeing that.
+func (b *bitbucket) begins(conn net.Conn) {
+	b.now.Add(1)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asking[conn] = true
+	if int64(len(b.asking)) <= b.most.Load() {
+		return
+	}
+	n := int64(0)
+	for c := range b.asking {
+		if established(c) {
+			n++
+		}
+	}
+	b.most.Store(max(n, b.most.Load()))
+}
+
+func (b *bitbucket) ends(conn net.Conn) {
+	b.now.Add(-1)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.asking, conn)
+}
+
+// established reports whether the other side has not closed a connection (tcp(7), TCP_INFO).
+func established(c net.Conn) bool {
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return false
+	}
+	is := false
+	err = raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		is = err == nil && info.State == unix.BPF_TCP_ESTABLISHED
+	})
+	return err == nil && is
+}
+
+// connKey is the connection's place in the context of a request.
+type connKey struct{}
 
 const (
 	canaryPath = "/bitbucket/canary"
@@ -35,12 +84,11 @@ var page = strings.Repeat("<p>a page of Bitbucket</p>\n", 100)
 
 func newBitbucket(t *testing.T) *bitbucket {
 	t.Helper()
-	b := &bitbucket{}
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n := b.now.Add(1)
-		defer b.now.Add(-1)
-		for m := b.most.Load(); n > m && !b.most.CompareAndSwap(m, n); m = b.most.Load() {
-		}
+	b := &bitbucket{asking: map[net.Conn]bool{}}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn := r.Context().Value(connKey{}).(net.Conn)
+		b.begins(conn)
+		defer b.ends(conn)
 		io.Copy(io.Discard, r.Body)
 		if r.URL.Path == canaryPath {
 			fmt.Fprint(w, "alive")
@@ -55,6 +103,8 @@ func newBitbucket(t *testing.T) *bitbucket {
 			io.WriteString(w, strings.Repeat(page, 20))
 		}
 	}))
+	s.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) }
+	s.Start()
 	t.Cleanup(s.Close)
 	b.addr = s.Listener.Addr().String()
 	return b
