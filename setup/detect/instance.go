@@ -198,6 +198,8 @@ func (f *facts) contextCandidates(p Probe) []string {
 }
 
 func askVersion(ctx context.Context, upstream string, paths []string) string {
+	ctx, done := context.WithTimeout(ctx, askTime)
+	defer done()
 	for _, path := range paths {
 		c, err := bitbucket.NewClient(upstream+path, bitbucket.Options{})
 		if err != nil {
@@ -212,6 +214,8 @@ func askVersion(ctx context.Context, upstream string, paths []string) string {
 
 // askInstance finds the context path that answers and reads what is public.
 func askInstance(ctx context.Context, upstream string, paths []string) setup.Instance {
+	ctx, done := context.WithTimeout(ctx, askTime)
+	defer done()
 	in := setup.Instance{Upstream: upstream, Base: upstream + paths[0], State: bitbucket.Unreachable}
 	for _, path := range paths {
 		c, err := bitbucket.NewClient(upstream+path, bitbucket.Options{OwnTLS: true})

@@ -59,8 +59,9 @@ func (f *facts) findIssued(ctx context.Context, p Probe, a setup.Answers) error 
 	return nil
 }
 
-// askTime bounds the talk with an authority while somebody waits for facts.
-const askTime = 10 * time.Second
+// askTime bounds the talk with an authority, and each with Bitbucket, while somebody
+// waits for facts. Only tests change it.
+var askTime = 10 * time.Second
 
 // ask has the authority say what an order needs.
 func (f *facts) ask(ctx context.Context, kept store.Store, a setup.Answers) error {
