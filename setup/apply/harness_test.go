@@ -187,8 +187,8 @@ func (m *machine) serve(_ context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	l, err := process.Listen(c)
-	if err != nil {
+	var l proxy.Listeners
+	if err := whileHeld(func() (err error) { l, err = process.Listen(c); return err }); err != nil {
 		return err
 	}
 	p, err := proxy.New(c, &bytes.Buffer{})

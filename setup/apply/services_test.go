@@ -132,13 +132,22 @@ func (m *machine) reloadHAProxy() error {
 	return errors.New("HAProxy did not reload: " + m.HAProxy.Output())
 }
 
-// restartBitbucket tries again where its port is in use: between fork and exec
-// the child of another test holds every socket of this process for a moment.
 func (m *machine) restartBitbucket() error {
-	err := m.BB.Restart()
+	start := m.BB.Restart
+	return whileHeld(func() error {
+		err := start()
+		start = m.BB.Start
+		return err
+	})
+}
+
+// whileHeld tries again where a port is in use: between fork and exec the child of
+// another test holds every socket of this process for a moment.
+func whileHeld(listen func() error) error {
+	err := listen()
 	for n := 0; n < 200 && errors.Is(err, syscall.EADDRINUSE); n++ {
 		time.Sleep(5 * time.Millisecond)
-		err = m.BB.Start()
+		err = listen()
 	}
 	return err
 }
