@@ -169,7 +169,7 @@ func rehearsed(p *pump, how string) {
 	f := report.Finding{Bitbucket: true, What: "HAProxy answers 403 itself", Requests: []string{"git clone", "git push", "JGit clone", "JGit push", "LFS batch"}, Cause: []string{"/etc/haproxy/haproxy.cfg, line 31: http-request deny unless { method GET HEAD POST }"}}
 	switch how {
 	case "differs":
-		r.Findings = []report.Finding{f, {What: "backend wiki (10.0.0.5:8080), and would be: 301 to https://git.example.com/ from HAProxy", Requests: []string{"GET wiki.example.com/"}, Cause: []string{"/etc/haproxy/haproxy.cfg, a new line: http-request redirect scheme https"}}}
+		r.Findings = []report.Finding{f, {What: "now backend wiki (10.0.0.5:8080), then 301 to https://git.example.com/ from HAProxy", Requests: []string{"GET wiki.example.com/"}, Cause: []string{"/etc/haproxy/haproxy.cfg, a new line: http-request redirect scheme https"}}}
 	case "accepted":
 		r.Findings = []report.Finding{f}
 		r.Accept(nil)

@@ -147,7 +147,7 @@ func (s *reviewScreen) foot(w int) []string {
 	case s.proving:
 		doing := "checking the plan before anything changes"
 		if s.b.Checking != nil && s.b.Checking() != "" {
-			doing = "rehearsing, apart from this machine: " + s.b.Checking()
+			doing = "rehearsing the change, apart from this machine: " + s.b.Checking()
 		}
 		doingLines := wrapText(doing, w-3) // the sign has a colour, which the text of others may not have
 		doingLines[0] = s.spinner() + " " + doingLines[0]

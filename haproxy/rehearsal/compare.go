@@ -61,13 +61,13 @@ func changed(before, after *Stage, was, is Answer) string {
 	case mute(was) && mute(is):
 		return ""
 	case was.Failed != is.Failed:
-		return fmt.Sprintf("%s, and would be: %s", before.told(was), after.told(is))
+		return fmt.Sprintf("now %s, then %s", before.told(was), after.told(is))
 	case was.Failed != "":
 		return ""
 	case was.Cert != is.Cert:
 		return fmt.Sprintf("the certificate shown is for %s, and would be the one for %s", strings.Join(names(was.Names), ", "), strings.Join(names(is.Names), ", "))
 	case before.told(was) != after.told(is):
-		return fmt.Sprintf("%s, and would be: %s", before.told(was), after.told(is))
+		return fmt.Sprintf("now %s, then %s", before.told(was), after.told(is))
 	case was.Protocol != is.Protocol:
 		return fmt.Sprintf("HTTP version agreed on: %q, and would be %q", was.Protocol, is.Protocol)
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"bitgate/haproxy"
 	"bitgate/haproxy/rehearsal"
 )
 
@@ -40,6 +39,7 @@ type wrong struct {
 }
 
 func (p *production) rehearse() error {
+	began := time.Now()
 	b := p.Bitbucket
 	ours := slices.Concat(b.Requests(b.Doors(p.after.stage.Doors)), b.SSHRequests(p.after.stage.Doors), b.PlainRequests())
 	if len(ours) == 0 || ours[0].Kind == rehearsal.SSH {
@@ -74,7 +74,7 @@ func (p *production) rehearse() error {
 			return err
 		}
 	}
-	p.deadline = time.Now().Add(causeTime)
+	p.deadline = time.Now().Add(max(causeTime, time.Since(began)))
 	p.report.Findings = append(p.report.Findings, p.found(bad, true)...)
 	p.report.Findings = append(p.report.Findings, p.found(changed, false)...)
 	p.report.Bound = p.found(bound, true)
@@ -248,57 +248,6 @@ func addresses(requests []rehearsal.Request) int {
 	return len(all)
 }
 
-// found groups what is wrong and looks for the lines that are to blame.
-func (p *production) found(all []wrong, bitbucket bool) (findings []rehearsal.Finding) {
-	groups := map[string][]wrong{}
-	var order []string
-	for _, w := range all {
-		what := rehearsal.Alike(w.what, w.Request)
-		if groups[what] == nil {
-			order = append(order, what)
-		}
-		groups[what] = append(groups[what], w)
-	}
-	for _, what := range order {
-		g := groups[what]
-		f := rehearsal.Finding{Bitbucket: bitbucket, What: what}
-		for _, w := range g {
-			f.Requests = append(f.Requests, w.Name)
-		}
-		p.tell("looking for the line that is the cause")
-		f.Cause = p.cause(g[0])
-		findings = append(findings, f)
-	}
-	return findings
-}
-
-// cause finds lines of the candidate without which a request goes as it should.
-func (p *production) cause(w wrong) (out []string) {
-	original := p.after.stage
-	defer func() { p.after.stage = original }()
-	places := original.Rivals(w.Request)
-	switch {
-	case len(places) > 0:
-	case w.Kind == rehearsal.ForOthers:
-		for _, c := range p.changes(w) {
-			if gone := c.Gone(); gone != "" {
-				out = append(out, fmt.Sprintf("%s, before line %d: %q is gone", c.File, c.Line, haproxy.Shown(gone)))
-			} else {
-				places = append(places, c.Place)
-			}
-		}
-	default:
-		places = p.lines(w)
-	}
-	for _, at := range places {
-		out = append(out, p.line(original, at))
-	}
-	if at, ok := original.Bind(w.Request); ok && len(out) == 0 {
-		out = append(out, p.line(original, at))
-	}
-	return out
-}
-
 // line shows one of the candidate's, as those number it who see the present file.
 func (r *Rehearsal) line(candidate *rehearsal.Stage, at rehearsal.Place) string {
 	if !r.Merged {
@@ -317,88 +266,4 @@ func (p *production) untried() (out []string) {
 		}
 	}
 	return out
-}
-
-// lines finds those that keep a request from Bitbucket.
-func (p *production) lines(w wrong) []rehearsal.Place {
-	suspects, near := p.after.stage.Suspects(w.Request, p.Bitbucket)
-	good := func(cuts []rehearsal.Cut) bool {
-		return time.Now().Before(p.deadline) && p.goesWell(w, p.After, cuts)
-	}
-	cuts := blamed(suspects[:near], good)
-	if cuts == nil {
-		cuts = blamed(suspects, good)
-	}
-	var out []rehearsal.Place
-	for _, c := range cuts {
-		if !slices.Contains(out, c.Place) {
-			out = append(out, c.Place)
-		}
-	}
-	return out
-}
-
-// changes finds those that others meet.
-func (p *production) changes(w wrong) []rehearsal.Change {
-	all := rehearsal.Changes(p.Before, p.After)
-	good := func(undone []rehearsal.Change) bool {
-		return time.Now().Before(p.deadline) && p.goesWell(w, rehearsal.Without(p.Before, p.After, all, undone), nil)
-	}
-	says := slices.DeleteFunc(slices.Clone(all), func(c rehearsal.Change) bool { return !c.Says() })
-	rules := slices.DeleteFunc(slices.Clone(says), func(c rehearsal.Change) bool { return !c.Rule() })
-	found := blamed(rules, good)
-	if found == nil {
-		found = blamed(says, good)
-	}
-	return found[:min(len(found), mostBlamed)]
-}
-
-// mostBlamed is how many lines are named for one finding: more of them are no help.
-const mostBlamed = 4
-
-// blamed is a smallest part of the suspects that helps, when it is out. Where not all of them together do,
-// because other lines need some, one alone may.
-func blamed[T any](suspects []T, good func([]T) bool) []T {
-	if found := rehearsal.Minimal(suspects, good); found != nil {
-		return found
-	}
-	for i := range suspects {
-		if good(suspects[i : i+1]) {
-			return suspects[i : i+1]
-		}
-	}
-	return nil
-}
-
-// tries is how often a request is asked of a candidate without some lines: it
-// must go well each time.
-const tries = 3
-
-func (p *production) goesWell(w wrong, set []haproxy.Source, cuts []rehearsal.Cut) bool {
-	p.after.rewrite(set, cuts)
-	if loaded, err := p.after.load(); err != nil || !loaded.Running {
-		return false
-	}
-	var requests []rehearsal.Request
-	for i := range tries {
-		r := w.Request
-		r.Source = other(r.Source, 100+i)
-		requests = append(requests, r)
-	}
-	answers, err := p.after.live.Ask(requests, p.enough(answerTime/2, answerTime))
-	if err != nil {
-		return false
-	}
-	for i, a := range answers {
-		var what string
-		if w.Kind == rehearsal.ForOthers {
-			what = p.differs(requests[i], []rehearsal.Answer{w.was}, []rehearsal.Answer{a})
-		} else {
-			what = p.Bitbucket.Reached(p.after.stage, requests[i], a)
-		}
-		if what != "" {
-			return false
-		}
-	}
-	return true
 }

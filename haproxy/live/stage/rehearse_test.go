@@ -276,6 +276,22 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestCausesAreToldApart: requests that go wrong in the same way by different lines are
+// findings of their own, each with its line.
+func TestCausesAreToldApart(t *testing.T) {
+	fill := func(text, rules string) string { return strings.Replace(text, "%s", rules, 1) }
+	const rules = "    http-request deny unless { method GET HEAD POST }\n    http-request deny if { path_sub ~ }\n    http-request deny if { hdr_beg(user-agent) -i python }\n"
+	r := rehearse(t, map[string]string{"haproxy.cfg": top + fill(front, rules) + backends}, map[string]string{"haproxy.cfg": top + fill(joined, rules) + backends + bitbucket}, nil)
+	var causes []string
+	for _, f := range r.Findings {
+		causes = append(causes, f.Cause...)
+	}
+	told := strings.Join(causes, "\n")
+	if len(r.Findings) != 3 || len(causes) != 3 || !strings.Contains(told, "{ method") || !strings.Contains(told, "path_sub ~") || !strings.Contains(told, "python") {
+		t.Errorf("%d findings: %s", len(r.Findings), told)
+	}
+}
+
 // counted are lines that count what each client asks.
 const counted = "    stick-table type ip size 100k expire 1m store http_req_rate(10s)\n    http-request track-sc0 src\n"
 
