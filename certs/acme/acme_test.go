@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mholt/acmez/v3/acme"
+
 	"bitgate/certs/store"
 	"bitgate/internal/peers"
 	"bitgate/internal/problem"
@@ -416,6 +418,27 @@ func TestPersistRecord(t *testing.T) {
 	p.SetDNS(t, "/set-txt", map[string]string{"host": fqdn + ".", "value": value})
 	if _, err := c.Obtain(t.Context(), Standing(DNSPersist01), nil, nil); err != nil {
 		t.Errorf("with it: %v", err)
+	}
+}
+
+// TestFolder: the challenge of tls-alpn-01 is made in a folder that nobody made before,
+// for the proxy's user to read, and nothing is left of it.
+func TestFolder(t *testing.T) {
+	f := Folder{Dir: filepath.Join(privateDir(t), "challenges"), Group: -1}
+	c := acme.Challenge{Type: TLSALPN01, Identifier: acme.Identifier{Type: "ip", Value: "127.0.0.1"}, KeyAuthorization: "token.thumbprint"}
+	if err := f.Present(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	for path, mode := range map[string]os.FileMode{f.Dir: os.ModeDir | 0o755, f.Dir + "/1.0.0.127.in-addr.arpa.pem": 0o644} {
+		if info, err := os.Stat(path); err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v, %v", path, info, err)
+		}
+	}
+	if err := f.CleanUp(t.Context(), c); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(f.Dir); !os.IsNotExist(err) {
+		t.Errorf("left behind: %v", err)
 	}
 }
 

@@ -40,6 +40,9 @@ func (f Folder) Present(_ context.Context, c acme.Challenge) error {
 	}
 	data := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
 	data = append(data, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
+	if err := f.make(); err != nil {
+		return problem.Wrap(err, "the folder "+f.Dir+" cannot be made", "the proxy finds there what it shows the authority", "")
+	}
 	old, err := atomicfile.Read(f.file(c))
 	if err != nil {
 		return problem.Wrap(err, "the challenge's certificate cannot be put into "+f.Dir, "the proxy shows it to the authority", "check the folder")
@@ -51,10 +54,23 @@ func (f Folder) Present(_ context.Context, c acme.Challenge) error {
 	return atomicfile.Writer{}.Private(old, data, mode, f.Group)
 }
 
-// CleanUp is Solver's.
+// make makes the folder, which the proxy's user reads whatever this process's umask is.
+func (f Folder) make() error {
+	err := os.Mkdir(f.Dir, 0o755)
+	if os.IsExist(err) {
+		return nil
+	}
+	if err == nil {
+		err = os.Chmod(f.Dir, 0o755)
+	}
+	return err
+}
+
+// CleanUp is Solver's. A folder in which there is nothing more goes as well.
 func (f Folder) CleanUp(_ context.Context, c acme.Challenge) error {
 	if err := os.Remove(f.file(c)); err != nil && !os.IsNotExist(err) {
 		return err
 	}
+	_ = os.Remove(f.Dir) // fails where somebody uses it
 	return nil
 }

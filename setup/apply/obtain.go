@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"bitgate/certs"
@@ -178,11 +177,7 @@ func (a *Applier) solver(o *setup.ObtainChange, i int) (s acme.Solver, end func(
 	case o.Challenge == acme.TLSALPN01 && len(o.Answer) > 0:
 		r := &acme.TLSResponder{}
 		return r, r.Close, r.Open(o.Answer)
-	case o.Challenge == acme.TLSALPN01:
-		if err := os.MkdirAll(o.Challenges, 0o755); err != nil {
-			return nil, end, problem.Wrap(err, "the folder "+o.Challenges+" cannot be made", "the proxy finds there what it shows the authority", "")
-		}
-	case o.Challenge == acme.DNS01, o.Challenge == acme.DNSPersist01, o.Challenge == acme.HTTP01:
+	case o.Challenge == acme.TLSALPN01, o.Challenge == acme.DNS01, o.Challenge == acme.DNSPersist01, o.Challenge == acme.HTTP01:
 	default:
 		return nil, end, fmt.Errorf("%q is no challenge", o.Challenge)
 	}
