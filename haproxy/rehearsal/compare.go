@@ -16,7 +16,7 @@ func (b Bitbucket) Compare(before, after *Stage, r Request, was, is Answer) stri
 		was.Cert = is.Cert // its own
 	}
 	change := changed(before, after, was, is)
-	if change == "" || b.harmless(before, r, was, is) || b.renewing(before, after, r, was, is) {
+	if change == "" || b.harmless(before, r, was, is) || b.renewing(before, after, r, was, is) || before.challenged(r, was) {
 		return ""
 	}
 	return change
@@ -53,6 +53,18 @@ func (b Bitbucket) renewing(before, after *Stage, r Request, was, is Answer) boo
 	return b.Renewer != "" && b.named(r.Host) && strings.HasPrefix(r.Target, haproxy.ChallengePath) &&
 		is.Arrived != nil && after.Servers[is.Arrived.Server].Address == b.Renewer &&
 		(was.Arrived == nil || slices.Contains(b.Upstreams, before.Servers[was.Arrived.Server].Address))
+}
+
+// challenged: bitgate's own section answered an authority, whoever it asked for, and the
+// certificate comes from elsewhere now.
+func (s *Stage) challenged(r Request, was Answer) (own bool) {
+	for _, d := range s.Doors {
+		if d.Address == r.Address && !haproxy.OwnSection(d.Section) {
+			return false
+		}
+		own = own || d.Address == r.Address
+	}
+	return own && was.Arrived == nil && was.Status == 200 && strings.HasPrefix(r.Target, haproxy.ChallengePath)
 }
 
 // changed compares two answers.

@@ -291,3 +291,22 @@ func TestRenewerIsAsked(t *testing.T) {
 		}
 	}
 }
+
+// Who has had a certificate ordered, and names files now, takes the answer to authorities
+// out of bitgate's own section; an administrator's own is another matter.
+func TestChallengesEnd(t *testing.T) {
+	url, err := publicurl.Parse("https://git.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := Answer{Status: 200, Body: "x.thumbprint"}
+	for section, harmless := range map[string]bool{"bitgate_bitbucket_https": true, "www": false} {
+		s := NewStage(set("frontend "+section+"\n    bind :443\n"), Surroundings{})
+		for target, harmless := range map[string]bool{"/.well-known/acme-challenge/x": harmless, "/x": false} {
+			what := (Bitbucket{URL: url}).Compare(s, s, Request{Address: s.Doors[0].Address, Host: "other.example.com", Method: "GET", Target: target}, was, Answer{Status: 421})
+			if (what == "") != harmless {
+				t.Errorf("%s of %s: %q", target, section, what)
+			}
+		}
+	}
+}
