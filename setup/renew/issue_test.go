@@ -140,18 +140,22 @@ func TestIssuanceKilledAtEveryOperation(t *testing.T) {
 	t.Logf("%d operations", n-1)
 }
 
+// errnos are what a disk may refuse with.
+func errnos() []syscall.Errno {
+	if torture {
+		return []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EDQUOT, syscall.EACCES, syscall.EMFILE}
+	}
+	return []syscall.Errno{syscall.ENOSPC}
+}
+
 // TestIssuanceWithEveryErrno: no error of the disk at any operation of an issuance
 // leaves anything but the old certificate or the new one.
 func TestIssuanceWithEveryErrno(t *testing.T) {
 	t.Parallel()
 	s, by := issuing(t)
 	s.must(by.renew(Options{}))
-	all := []syscall.Errno{syscall.ENOSPC}
-	if torture {
-		all = []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EDQUOT, syscall.EACCES, syscall.EMFILE}
-	}
 	tried, failed := 0, 0
-	for _, errno := range all {
+	for _, errno := range errnos() {
 		for n := 1; ; n++ {
 			old, orders := s.held(s.bundle()), len(by.issued)+1
 			count := s.at(n, func() error { return errno })
