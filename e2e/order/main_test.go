@@ -4,6 +4,7 @@
 package order
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,6 +52,7 @@ type machine struct {
 	front   string
 	flags   []string
 	program string
+	env     []string
 }
 
 func newMachine(t *testing.T, front string, o peers.PebbleOptions) *machine {
@@ -64,7 +66,7 @@ func newMachine(t *testing.T, front string, o peers.PebbleOptions) *machine {
 	must(t, os.Chmod(filepath.Dir(m.dir), 0o755)) // the proxy is nobody
 	must(t, os.Chmod(m.dir, 0o755))
 	o.HTTPPort, o.TLSPort = 80, 443
-	o.DNS = "127.0.0.1:53"
+	o.DNS = cmp.Or(o.DNS, "127.0.0.1:53")
 	m.pebble = peers.StartPebble(t, o)
 	resolve(t)
 	bb, err := bitbuckettest.New(bitbuckettest.Options{Dir: m.file("bitbucket"), Version: "9.4.16", AdminPassword: password, SSHPort: -1})
@@ -119,7 +121,7 @@ func (m *machine) startHAProxy(text string, listens ...string) {
 func (m *machine) run(args ...string) (out string, code int) {
 	m.t.Helper()
 	cmd := exec.Command(m.program, args...)
-	cmd.Env = append(os.Environ(), "HOME="+m.dir)
+	cmd.Env = append(append(os.Environ(), "HOME="+m.dir), m.env...)
 	data, err := cmd.CombinedOutput()
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {

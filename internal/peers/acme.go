@@ -2,6 +2,7 @@ package peers
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -41,6 +42,7 @@ type PebbleOptions struct {
 	Address           string            // where it listens; "" is 127.0.0.1
 	Bindings          map[string]string // id -> MAC key of external accounts; none needed where it is nil
 	DNS               string            // where its DNS server listens; "" is a free port
+	Resolver          string            // another DNS server that it asks, "" for its own
 	Nonces            int               // percent of nonces that are refused; 0 is 20, below is none
 	Env               []string
 }
@@ -90,7 +92,7 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 	if err := os.WriteFile(path, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(tool(t, "pebble"), "-config", path, "-strict", "-dnsserver", p.DNS)
+	cmd := exec.Command(tool(t, "pebble"), "-config", path, "-strict", "-dnsserver", cmp.Or(o.Resolver, p.DNS))
 	cmd.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", fmt.Sprintf("PEBBLE_WFE_NONCEREJECT=%d", max(o.Nonces, 0)), "PEBBLE_AUTHZREUSE=0")
 	cmd.Env = append(cmd.Env, o.Env...)
 	p.Process = Start(t, cmd)
