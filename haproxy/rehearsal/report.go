@@ -197,7 +197,7 @@ func (f Finding) causes() string {
 func (f Finding) finding(front string) problem.Finding {
 	out := problem.Finding{ID: f.id(), Level: problem.Fail}
 	if f.Untried {
-		out.Found, out.Why = "what these lines do to Bitbucket's requests could not be tried:\n       "+strings.Join(f.Cause, "\n       "), "they may refuse or change some of them, or answer in Bitbucket's place; that shows in use alone"
+		out.Found, out.Why = "what these lines do to Bitbucket's requests could not be tried:\n"+strings.Join(f.Cause, "\n"), "they may refuse or change some of them, or answer in Bitbucket's place; that shows in use alone"
 		out.Do = "plan where " + front + " can be rehearsed, or end them with a condition that leaves Bitbucket's name out; who knows that they do no harm accepts it: --accept " + out.ID
 		return out
 	}
