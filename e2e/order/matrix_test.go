@@ -248,7 +248,7 @@ func TestRehearsalsReplaceNothing(t *testing.T) {
 	for _, name := range []string{"--acme-ca", "--acme-terms", "--acme-profile"} {
 		m.flags = with(m.flags, name, "")
 	}
-	m.flags = append(m.flags, "--pem", source)
+	m.flags = append(m.flags, "--cert", source, "--key", source)
 	m.env = []string{"SSL_CERT_FILE=" + m.pebble.CAFile, "SSL_CERT_DIR=/nonexistent"}
 	if out, code := m.apply(); code != 0 {
 		t.Fatalf("apply of files: %d\n%s", code, out)
