@@ -124,8 +124,8 @@ func (c *h1conn) grow() bool {
 // long heads slowly, on many connections, shall not have all memory.
 type longHeads struct{ held, most int } // bytes
 
-// longHeadRoom is how much that may be on all loops, in bytes: some 300 of the longest.
-const longHeadRoom = 16 << 20
+// longHeadRoom is how much that may be on all loops, in bytes: some 150 of the longest.
+const longHeadRoom = 8 << 20
 
 func (l *longHeads) take(n int) bool {
 	if l.held+n > l.most {

@@ -9,7 +9,7 @@ import (
 // h2Budget is how many bytes all HTTP/2 connections may hold together, about, for
 // clients that take no answers and for bodies that no server takes. One connection
 // alone is bounded by package h2.
-const h2Budget = 12 << 20
+const h2Budget = 6 << 20
 
 // account tells the loop how much the connection holds, and has the loop shed what
 // is too much.
