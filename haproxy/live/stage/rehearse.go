@@ -135,6 +135,8 @@ func (r *Rehearsal) starts(ctx context.Context, before, after *side) (*rehearsal
 	switch {
 	case after.idle:
 		stops.What = r.front() + " listens on no address"
+	case before.live == nil && !before.idle && (after.live == nil || len(after.drop) > 0):
+		return nil, errors.New(stops.What + "; nor does it with the present configuration: " + strings.Join(before.said, "; "))
 	case after.live != nil:
 		var words []string
 		for i, c := range after.drop {
@@ -153,8 +155,6 @@ func (r *Rehearsal) starts(ctx context.Context, before, after *side) (*rehearsal
 		}
 	case before.idle:
 		return nil, errors.New(stops.What + " (there is no present listener to compare with)")
-	case before.live == nil:
-		return nil, errors.New(stops.What + "; nor does it with the present configuration: " + strings.Join(before.said, "; "))
 	}
 	return &stops, nil
 }
