@@ -136,7 +136,7 @@ func (p *walk) see(name, words string) {
 			p.t.Errorf("%s: cut: %s", name, line)
 		}
 	}
-	if os.Geteuid() != 0 && strings.HasPrefix(name, "review") {
+	if os.Geteuid() != 0 && (strings.HasPrefix(name, "review") || name == "consent") {
 		p.t.Logf("NOT COMPARED: the screen %s shows the rehearsal, which needs root", name)
 		return
 	}
