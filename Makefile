@@ -35,7 +35,7 @@ smoke: # the whole job on a stand-in Bitbucket, behind both fronts
 	go run ./cmd/bitgate demo --yes --front haproxy
 
 torture: # killed, refused and cut off from power at every system call, abused as a proxy, compared with HAProxy; needs root and an hour
-	BITGATE_TORTURE=1 ./test -v -timeout 3h ./torture ./setup/... ./internal/atomicfile ./proxy ./proxy/abuse
+	BITGATE_TORTURE=1 ./test -v -timeout 3h ./torture ./setup/... ./internal/atomicfile ./proxy ./proxy/abuse ./e2e/order
 
 bench-start: # how long a person waits for the first screen, and for version; needs root
 	go test -count=1 -run '^$$' -bench 'Version|Screen|Found' -benchtime 20x ./e2e
