@@ -37,8 +37,9 @@ smoke: # the whole job on a stand-in Bitbucket, behind both fronts
 torture: # killed, refused and cut off from power at every system call, abused as a proxy, compared with HAProxy; needs root and an hour
 	BITGATE_TORTURE=1 ./test -v -timeout 3h ./torture ./setup/... ./internal/atomicfile ./proxy ./proxy/abuse ./e2e/order
 
-bench-start: # how long a person waits for the first screen, and for version; needs root
+bench-start: # how long a person waits for the first screen, and for version, and what a whole setup asks of one; needs root
 	go test -count=1 -run '^$$' -bench 'Version|Screen|Found' -benchtime 20x ./e2e
+	go test -count=1 -run '^$$' -bench Keystrokes -benchtime 1x -v ./e2e
 
 pictures: # those of README and docs, of the real program on a standard installation; needs root
 	go test -count=1 -run '^$$' -bench Pictures -benchtime 1x ./e2e -pictures $(CURDIR)/docs/pictures
