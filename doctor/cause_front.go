@@ -171,8 +171,11 @@ func lookHeader(_ context.Context, s *scene) []problem.Finding {
 		return nil
 	}
 	text := "tune.bufsize 16384"
-	if s.Site.Program == "nginx" {
+	switch s.Site.Program {
+	case "nginx":
 		text = "large_client_header_buffers 4 16k;"
+	case "apache":
+		text = "LimitRequestFieldSize 16380"
 	}
 	return one(at(problem.Fail, h.Place, fmt.Sprintf("%s takes header fields up to %s", frontName(s.Site.Program), byteCount(h.Number())),
 		"cookies of single sign-on and Kerberos tickets are larger, and are answered 400", local.Cure{local.Write(h.Place, text), s.reload()}))

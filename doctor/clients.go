@@ -51,7 +51,7 @@ var clientChecks = []check{
 	}, {
 		id: "clients", title: "What browsers, Git and LFS ask", https: true,
 		why:  "a rule of the front may look at the path, the method or the name of the client",
-		do:   "look among the front's rules for one that meets what is named; on HAProxy's machine \"bitgate rehearse --url URL\" finds its line",
+		do:   "look among the front's rules for one that meets what is named",
 		when: func(t Target) bool { return t.Direct != "" },
 		look: lookClients,
 	}, {
@@ -278,7 +278,7 @@ func lookClients(ctx context.Context, p *probe) verdict {
 		if len(differ) > 3 {
 			text += fmt.Sprintf("; and %d more", len(differ)-3)
 		}
-		return fail(text)
+		return fail(text).doing(fmt.Sprintf("look among the front's rules for one that meets what is named; on HAProxy's machine \"bitgate rehearse --url %s\" finds its line", p.t.URL.BaseURL()))
 	}
 	return ok(fmt.Sprintf("%d requests are answered as Bitbucket itself answers them", len(all)))
 }

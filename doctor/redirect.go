@@ -13,7 +13,7 @@ var redirectChecks = []check{
 	{
 		id: "redirect.root", title: "Redirect of / to the context path", https: true,
 		why:  "people type the bare host name; without the redirect they see an error page",
-		do:   "let the front redirect / to the context path (bitgate render haproxy shows the line)",
+		do:   "let the front redirect / to the context path",
 		when: func(t Target) bool { return t.URL.TomcatPath() != "" },
 		look: lookRoot,
 	}, {
@@ -41,11 +41,12 @@ func lookRoot(ctx context.Context, p *probe) verdict {
 			because("who types the bare host name comes there, and not to Bitbucket").
 			doing("if / is nobody's, let the front redirect it to " + p.t.URL.PropertyPath())
 	}
+	do := fmt.Sprintf("let the front redirect / to the context path (for HAProxy \"bitgate render haproxy --url %s --pem FILE\" shows the line)", p.t.URL.BaseURL())
 	if to == nil {
-		return fail("/ answers " + a.line() + ", no redirect")
+		return fail("/ answers " + a.line() + ", no redirect").doing(do)
 	}
 	if !p.isPublic(to) {
-		return fail(fmt.Sprintf("/ leads to %s, not to %s", to, p.t.URL.BaseURL()))
+		return fail(fmt.Sprintf("/ leads to %s, not to %s", to, p.t.URL.BaseURL())).doing(do)
 	}
 	return ok(a.line())
 }

@@ -30,6 +30,7 @@ type verifyFlags struct {
 	connect   string
 	repo      string
 	nginxConf string
+	apache    string // its main configuration file
 	netrc     string
 	logins    netrc // read from it
 
@@ -63,6 +64,7 @@ examines what the last run set up.`,
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print only what is not well")
 	v.add(c)
 	c.Flags().StringVar(&v.nginxConf, "nginx-conf", "", "the nginx.conf of a front made by hand on this machine, where it is not found by itself: `FILE`")
+	c.Flags().StringVar(&v.apache, "apache-conf", "", "the same for Apache's main configuration: `FILE`")
 	c.Flags().StringVar(&v.netrc, "app-links-netrc", "", "netrc `FILE` with administrators of linked applications (Jira, Bamboo): the link that each has to Bitbucket is read back there; needs --admin-user")
 	shared = addShared(c)
 	return c

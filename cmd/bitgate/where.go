@@ -18,7 +18,7 @@ func (ses *session) onThisMachine(ctx context.Context, plan setup.Plan, v verify
 		return local.Here(ctx, v.connect)
 	}
 	said := ses.input
-	return plan.Run.UpstreamAfter != "" || said.Home != "" || said.HAProxyCfg != "" || v.nginxConf != "" || local.Here(ctx, plan.Answers.URL.HostPort())
+	return plan.Run.UpstreamAfter != "" || said.Home != "" || said.HAProxyCfg != "" || v.nginxConf != "" || v.apache != "" || local.Here(ctx, plan.Answers.URL.HostPort())
 }
 
 // where is what a run and the administrator know about the machine.
@@ -26,7 +26,7 @@ func (ses *session) where(plan setup.Plan, v verifyFlags) local.Where {
 	a := plan.Answers
 	w := local.Where{
 		URL: a.URL, Root: ses.probe.Root, Proc: ses.probe.Proc,
-		Home: a.Home, Install: a.Install, Version: a.Version, NginxConf: v.nginxConf, HAProxyCfg: a.HAProxyCfg,
+		Home: a.Home, Install: a.Install, Version: a.Version, NginxConf: v.nginxConf, Apache: v.apache, HAProxyCfg: a.HAProxyCfg,
 		NoBitbucket: len(a.Nodes) > 0,
 	}
 	if u, err := url.Parse(plan.Run.UpstreamAfter); err == nil && u.Host != "" && len(a.Nodes) == 0 {

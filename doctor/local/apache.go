@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -56,6 +57,10 @@ func readApache(w Where, h holder, s *Site) {
 	}
 	if s.Start == "" {
 		s.Start, s.Reload = "apachectl start", "apachectl graceful"
+		if byHand := cmp.Or(w.Apache, option(h.args, "-f")); byHand != "" {
+			s.Start = apacheProgram(w.Root, h.args) + " -f " + byHand
+			s.Reload = s.Start + " -k graceful"
+		}
 	}
 	a := &apache{root: w.Root, dir: filepath.Dir(s.Config), in: -1}
 	if filepath.Base(a.dir) == "conf" { // httpd.conf names files from the folder above
@@ -71,6 +76,17 @@ func readApache(w Where, h holder, s *Site) {
 		return
 	}
 	a.site(w, host, s)
+}
+
+// apacheProgram is what it is called here: apache2 (Debian) or httpd.
+func apacheProgram(root string, args []string) string {
+	switch {
+	case len(args) > 0:
+		return filepath.Base(args[0])
+	case exists(filepath.Join(root, "/usr/sbin/httpd")):
+		return "httpd"
+	}
+	return "apache2"
 }
 
 func (a *apache) read(path string) error {
@@ -207,6 +223,9 @@ func (a *apache) site(w Where, host int, s *Site) {
 	if l, ok := a.last(host, "limitrequestbody"); ok {
 		s.Body = l.setting(l.word(0))
 	}
+	if l, ok := a.last(host, "limitrequestfieldsize"); ok {
+		s.Header = l.setting(l.word(0))
+	}
 	s.Host = Setting{Value: "that of ProxyPass"}
 	if l, ok := a.last(host, "proxypreservehost"); ok && strings.EqualFold(l.word(0), "on") {
 		s.Host = l.setting("")
@@ -246,6 +265,9 @@ func (a *apache) pass(l apLine, s *Site) {
 		host, port = address, map[string]string{"http": "80", "https": "443"}[scheme]
 	}
 	s.Servers = append(s.Servers, Server{Setting: l.setting(hostport.Bracket(host) + ":" + port), Scheme: scheme, Local: host == "localhost"})
+	if s.From.Value == "appended" {
+		s.From = l.setting("appended")
+	}
 	for _, word := range l.words[2:] {
 		if text, ok := strings.CutPrefix(strings.ToLower(word), "timeout="); ok {
 			if n, err := strconv.Atoi(text); err == nil {
