@@ -61,11 +61,11 @@ func (r *reporter) write(ctx context.Context) []byte {
 	r.look(ctx)
 	r.versions(ctx)
 	r.found()
+	r.services(ctx) // before verify fills their logs
 	r.verify(ctx)
 	r.configuration()
 	r.runs()
 	r.certificate(ctx)
-	r.services(ctx)
 	r.head("Left out")
 	r.line("  private keys, certificates, key stores, passwords, cookies and tokens: a report holds none")
 	r.line("  values of settings that bitgate does not manage, comments, and what in logs looks like a credential: anything there may be one")

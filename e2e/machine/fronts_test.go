@@ -33,6 +33,8 @@ func TestHAProxyService(t *testing.T) {
 		t.Errorf("a second run has something to do:\n%s", out)
 	}
 
+	s.reports("haproxy.service")
+
 	s.Reboot(t)
 	s.serves()
 	s.bitgate("verify", "--url", public, "--ca-file", "/root/ca.pem")
@@ -63,6 +65,7 @@ func TestBuiltinService(t *testing.T) {
 		t.Errorf("the unit is %s", state)
 	}
 	s.notRoot()
+	s.reports(unit)
 
 	s.step("reloaded with a renewed certificate", func(t *testing.T, s site) {
 		pid := s.mainPID(unit)
@@ -146,5 +149,28 @@ func (s site) notRoot() {
 		if pid == s.mainPID(unit) && !strings.Contains(status, "CapEff:\t0000000000000400\n") { // CAP_NET_BIND_SERVICE
 			s.t.Errorf("the proxy has other capabilities:\n%s", status)
 		}
+	}
+}
+
+// reports wants what systemd knows of the front's and Bitbucket's services in the report.
+func (s site) reports(front string) {
+	s.t.Helper()
+	text := s.bitgate("report", "--file", "-")
+	for _, u := range []string{front, "atlbitbucket.service"} {
+		_, of, found := strings.Cut(text, "\n== "+u+"\n")
+		of, _, _ = strings.Cut(of, "\n== ")
+		for _, want := range []string{"LoadState=loaded", "ActiveState=active", "SubState=running", "FragmentPath=/", "\n  | "} {
+			if !found || !strings.Contains(of, want) {
+				s.t.Errorf("the report has no %q of %s:\n%s", want, u, of)
+			}
+		}
+	}
+	for _, want := range []string{"\n  systemd     2", "== Runs (1 of 1)", "/etc/systemd/system/atlbitbucket.service\n", "ExecStart="} {
+		if !strings.Contains(text, want) {
+			s.t.Errorf("the report has no %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, password) || strings.Contains(text, "PRIVATE KEY") {
+		s.t.Error("a secret is in the report")
 	}
 }
