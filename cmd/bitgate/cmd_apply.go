@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -153,8 +154,8 @@ func (ses *session) compare(plan *setup.Plan) error {
 	}
 	was, is := plan.Run, now.Run
 	was.AdminUser, is.AdminUser = "", ""
-	if !reflect.DeepEqual(was, is) {
-		return problem.New("the plan drives Bitbucket or the front in another way than its answers give on this machine",
+	if differs := differing(was, is); len(differs) > 0 {
+		return problem.New("the plan drives Bitbucket or the front in another way than its answers give on this machine: "+strings.Join(differs, ", "),
 			"the machine has changed since, or the plan was edited", "make a new plan")
 	}
 	plan.Notes, plan.Pending, plan.Unjudged = now.Notes, now.Pending, now.Unjudged
@@ -166,6 +167,21 @@ func (ses *session) compare(plan *setup.Plan) error {
 		}
 	}
 	return nil
+}
+
+// differing names the settings in which a run of a file differs from one of this
+// machine, as a plan spells them.
+func differing(was, is setup.RunSettings) []string {
+	is.Bitbucket.Why, is.Front.Why = "", "" // where a service was found stands in no file
+	var names []string
+	a, b := reflect.ValueOf(was), reflect.ValueOf(is)
+	for i := range a.NumField() {
+		if !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
+			name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // prove checks the plan before anything changes. Only what is not well is told,
