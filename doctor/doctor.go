@@ -25,6 +25,7 @@ type Target struct {
 	ClientCert, ClientKey string
 
 	Front string // "haproxy", "builtin" or "" when unknown; only words the advice
+	Again string // command that repeats the run, "" without one; only words the advice
 
 	RedirectPort     int      // plain HTTP port that must redirect to https, 0 for none
 	RedirectOptional bool     // the redirect was set up only if the port was free

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -58,7 +59,7 @@ func lookPlain(ctx context.Context, p *probe) verdict {
 	if p.t.RedirectOptional && v.Level == problem.Fail {
 		v.Level = problem.Note
 		v = v.because("people who type the name without https do not get here").
-			doing("free that port and run bitgate apply --http-redirect always, if this machine should redirect")
+			doing("free that port and run " + cmp.Or(p.t.Again, "bitgate apply with the answers of before and") + " --http-redirect always, if this machine should redirect")
 	}
 	return v
 }

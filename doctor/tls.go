@@ -36,7 +36,7 @@ var tlsChecks = []check{
 	}, {
 		id: "tls.dates", title: "Certificate dates", https: true,
 		why:  "clients refuse a certificate outside its dates",
-		do:   "renew the certificate and run bitgate apply again",
+		do:   "renew the certificate; where a run set the front up, bitgate cert deploy hands it over",
 		look: lookDates,
 	}, {
 		id: "tls.protocol", title: "TLS versions", https: true,

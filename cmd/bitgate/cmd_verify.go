@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -146,6 +147,9 @@ const verifyTime = 2 * time.Minute
 // examine runs the doctor on what plan set up.
 func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags, notify func(problem.Finding)) []problem.Finding {
 	t := target(plan, v)
+	if plan.Run.UpstreamAfter != "" {
+		t.Again = ses.again("apply", "--answers", filepath.Join(ses.probe.StateDir, "answers.yaml"))
+	}
 	var host []problem.Finding
 	tell := func(found []problem.Finding) {
 		for _, f := range found {

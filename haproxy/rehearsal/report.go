@@ -204,7 +204,7 @@ func (f Finding) finding(front string) problem.Finding {
 	out.Do = "change what is named as the cause"
 	if f.Bitbucket {
 		out.Do += ", or give Bitbucket an address of its own (--listen, with the port in --url too)"
-		out.Found, out.Why = fmt.Sprintf("Bitbucket would not be reached by %s: %s", f.named(), f.What), "it was tried in the real program, apart from the "+front+" that runs"
+		out.Found, out.Why = fmt.Sprintf("Bitbucket would not be reached by %s: %s", f.named(), f.What), "it was tried in the real program, apart from the "+strings.TrimPrefix(front, "the ")+" that runs"
 	} else {
 		out.Found, out.Why = fmt.Sprintf("others would be answered differently (%s): %s", f.named(), f.What), "it was tried in the real HAProxy, with and without the change"
 	}
