@@ -12,10 +12,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,18 +86,23 @@ func withoutRace(run func() int) int {
 //	standin VERSION      starts a stand-in Bitbucket: $UPSTREAM, $BB_HOME, $PROPERTIES, $RESTART, $PORT
 //	snapshot DIR NAME    remembers a folder; same DIR NAME compares it
 //	replace OLD NEW FILE replaces text in a file
+//	follow N FILE PATTERN [WORD] runs the command that FILE (stdout, stderr) prints where
+//	PATTERN's group stands, as a person does who copies it, and types WORD; & N leaves it running
 func TestScripts(t *testing.T) {
 	peers.Need(t, "git")
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
 		Setup: setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": wantCode, "standin": startStandIn, "snapshot": snapshot, "same": sameSnapshot, "replace": replaceText,
+			"code": wantCode, "standin": startStandIn, "snapshot": snapshot, "same": sameSnapshot, "replace": replaceText, "follow": follow,
 		},
 		UpdateScripts: *update,
 		Condition: func(name string) (bool, error) {
-			if name == "root" {
+			switch name {
+			case "root":
 				return os.Geteuid() == 0, nil
+			case "long":
+				return os.Getenv("BITGATE_TORTURE") != "", nil
 			}
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
@@ -178,6 +185,44 @@ func startStandIn(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("BB_SSH", ready.SSH)
 	ts.Setenv("BB_PID", strconv.Itoa(ready.PID))
 	ts.Setenv("RESTART", "kill -HUP "+strconv.Itoa(ready.PID))
+}
+
+// follow runs a printed command.
+func follow(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: follow N FILE PATTERN [WORD]")
+	}
+	text := ts.ReadFile(args[1])
+	found := regexp.MustCompile("(?m)" + args[2]).FindStringSubmatch(text)
+	if len(found) < 2 {
+		ts.Fatalf("%s does not print %q:\n%s", args[1], args[2], text)
+	}
+	command := found[1]
+	switch {
+	case args[0] == "&":
+		ts.Check(startAside(ts, command))
+	case len(args) > 3: // at a terminal
+		wantCode(ts, false, []string{args[0], "sh", "-c", "echo " + args[3] + " | NO_COLOR=1 timeout 60 script -qec '" + command + "' /dev/null"})
+	default:
+		wantCode(ts, false, []string{args[0], "sh", "-c", command})
+	}
+}
+
+// startAside starts a command that goes on until the script ends.
+func startAside(ts *testscript.TestScript, command string) error {
+	cmd := exec.Command("sh", "-c", "exec "+command)
+	cmd.Dir = ts.MkAbs(".")
+	for _, name := range []string{"PATH", "HOME", "TEST_ROOT", "BITGATE_STATE_DIR"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ts.Defer(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+	return nil
 }
 
 // tree is a folder's files with mode and owner.

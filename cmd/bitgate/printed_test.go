@@ -124,9 +124,76 @@ func TestPrintedCommandsParse(t *testing.T) {
 // inProse is a command in a sentence, with the flags that follow it at once.
 var inProse = regexp.MustCompile(`(?:^|[^\w/.-])bitgate ((?:[a-z]+ )*[a-z]+)((?: --[a-z][a-z-]*(?:[= ](?:[A-Z]+\b|[^\s-][^\s;,)]*))?)*)`)
 
-// TestCommandsInTexts: a command that an error, a finding or a result names exists, and
-// has the flags that stand behind it.
+// ranBy are the commands that errors, findings and results name, with the test that
+// runs each as it is printed and sees its effect: "follow" is a line of the script
+// remedies, others are tests by name.
+var ranBy = map[string]string{
+	"apply":                            "follow",
+	"apply --answers":                  "follow",
+	"apply --url --cert --key":         "TestExamples",
+	"apply --yes":                      "follow",
+	"cert bundle --cert":               "follow",
+	"cert bundle --cert --chain --key": "TestExamples",
+	"cert bundle --fetch-chain":        "TestFetchChain",
+	"cert deploy":                      "follow",
+	"cert dev":                         "TestExamples",
+	"cert dev --dir":                   "TestExamples",
+	"cert import":                      "TestExamples",
+	"cert inspect":                     "TestExamples",
+	"cert inspect --cert":              "TestExamples",
+	"cert inspect --cert --key --host": "TestExamples",
+	"cert inspect --pem":               "follow",
+	"cert renew":                       "TestRenewalTimer",
+	"cert renew --dry-run":             "TestExamples",
+	"cert renew --force":               "follow",
+	"cert request --host":              "TestExamples",
+	"cert request --host --subject":    "TestExamples",
+	"cert trust":                       "TestExamples",
+	"demo":                             "TestDemo",
+	"demo --yes":                       "TestDemo",
+	"demo --yes --front":               "TestDemo",
+	"history":                          "follow",
+	"man":                              "TestExamples",
+	"man --dir":                        "TestExamples",
+	"plan":                             "follow",
+	"plan --answers":                   "TestExamples",
+	"plan --url --cert --key":          "TestExamples",
+	"proxy":                            "TestExamples",
+	"proxy --config":                   "follow",
+	"proxy --help":                     "TestHelp",
+	"proxy --url --upstream --pem":     "TestExamples",
+	"recover":                          "follow",
+	"recover --forward":                "follow",
+	"rehearse --haproxy-cfg --candidate --url": "TestExamples",
+	"rehearse --json":                          "TestExamples",
+	"rehearse --proxy-config":                  "TestExamples",
+	"rehearse --url":                           "TestExamples",
+	"render":                                   "TestExamples",
+	"render --remove":                          "TestExamples",
+	"render --url --pem":                       "TestExamples",
+	"report --file":                            "TestExamples",
+	"apply --answers --yes":                    "TestExamples",
+	"report":                                   "TestExamples",
+	"setup":                                    "TestWizardOpens",
+	"setup --answers":                          "TestEachDoorGivesTheSamePlan",
+	"setup --help":                             "follow",
+	"setup --pem":                              "TestEachDoorGivesTheSamePlan",
+	"setup --plain":                            "follow",
+	"setup --skip":                             "TestFrontElsewhere",
+	"undo":                                     "follow",
+	"verify":                                   "follow",
+	"verify --url --connect":                   "TestExamples",
+	"verify --url --repo":                      "TestExamples",
+}
+
+// TestCommandsInTexts: a command that an error, a finding or a result names exists, has
+// the flags that stand behind it, and is run by a test.
 func TestCommandsInTexts(t *testing.T) {
+	script, err := os.ReadFile("testdata/script/remedies.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]token.Position{}
 	seen := 0
 	literals(t, func(at token.Position, text string) {
 		for _, m := range inProse.FindAllStringSubmatch(text, -1) {
@@ -135,16 +202,58 @@ func TestCommandsInTexts(t *testing.T) {
 				continue // "bitgate reads it": a sentence about the program
 			}
 			seen++
+			key := strings.TrimPrefix(c.CommandPath(), "bitgate ")
 			for _, flag := range regexp.MustCompile(` --([a-z][a-z-]*)`).FindAllStringSubmatch(m[2], -1) {
 				if !hasFlag(c, flag[1]) {
 					t.Errorf("%s: %q: %s has no --%s", at, m[0], c.CommandPath(), flag[1])
 				}
+				key += " --" + flag[1]
 			}
+			named[key] = at
 		}
 	})
 	if seen < 100 {
 		t.Errorf("only %d commands were seen", seen)
 	}
+	tests := testNames(t)
+	for key, at := range named {
+		switch by := ranBy[key]; {
+		case by == "":
+			t.Errorf("%s prints bitgate %s, and no test is said to run it", at, key)
+		case by == "follow":
+			line := "(?m)^follow .*bitgate " + strings.ReplaceAll(key, " --", ".* --")
+			if !regexp.MustCompile(line).Match(script) {
+				t.Errorf("bitgate %s is not followed in the script remedies", key)
+			}
+		case !tests[by]:
+			t.Errorf("bitgate %s is said to be run by %s, which is no test", key, by)
+		}
+	}
+	for key := range ranBy {
+		if _, is := named[key]; !is {
+			t.Errorf("nothing prints bitgate %s any longer", key)
+		}
+	}
+}
+
+// testNames are those of the tests of the whole module.
+func testNames(t *testing.T) map[string]bool {
+	t.Helper()
+	out := map[string]bool{}
+	err := filepath.WalkDir("../..", func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(text, -1) {
+			out[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func hasFlag(c *cobra.Command, name string) bool {

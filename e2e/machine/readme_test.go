@@ -60,16 +60,7 @@ func (s site) readme(files string) {
 	for _, file := range found {
 		s.Copy(t, file, "/root/get/"+filepath.Base(file))
 	}
-	ca, cert, key, err := certs.Dev([]string{"git.example.com"}, 90, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Write(t, "/root/get/ca.pem", ca, 0o644)
-	s.Write(t, "/root/get/fullchain.pem", append(cert, ca...), 0o644)
-	s.Write(t, "/root/get/privkey.pem", key, 0o600)
-	s.Write(t, "/root/get/answers.yaml", []byte(readmeAnswers), 0o600)
-	s.Write(t, "/usr/local/bin/sudo", []byte("#!/bin/sh\nexec \"$@\"\n"), 0o755)
-	s.Run(t, "sh", "-c", "echo 127.0.0.1 git.example.com >>/etc/hosts")
+	s.workbench()
 	for _, step := range []struct{ command, before, says string }{
 		{"tar -xzf bitgate_*_linux_amd64.tar.gz && sudo install -m 755 -t /usr/local/bin bitgate", "", ""},
 		{"sudo apt install ./bitgate_*_amd64.deb", "rm /usr/local/bin/bitgate; ", ""},
@@ -99,4 +90,21 @@ func (s site) readme(files string) {
 	for _, command := range slices.Sorted(maps.Keys(missing)) {
 		t.Errorf("README prints %q, and no test runs it", command)
 	}
+}
+
+// workbench is a folder with what the documents' commands name, on a machine whose
+// public name is theirs.
+func (s site) workbench() {
+	t := s.t
+	t.Helper()
+	ca, cert, key, err := certs.Dev([]string{"git.example.com"}, 90, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Write(t, "/root/get/ca.pem", ca, 0o644)
+	s.Write(t, "/root/get/fullchain.pem", append(cert, ca...), 0o644)
+	s.Write(t, "/root/get/privkey.pem", key, 0o600)
+	s.Write(t, "/root/get/answers.yaml", []byte(readmeAnswers), 0o600)
+	s.Write(t, "/usr/local/bin/sudo", []byte("#!/bin/sh\nexec \"$@\"\n"), 0o755)
+	s.Run(t, "sh", "-c", "echo 127.0.0.1 git.example.com >>/etc/hosts")
 }
