@@ -72,6 +72,9 @@ func (p *play) do(m message) reply {
 			return reply{Error: err.Error()}
 		}
 		return reply{Loaded: &loaded, Memory: p.memory}
+	case m.End:
+		p.end()
+		return reply{Memory: p.memory}
 	case p.proxy == nil:
 		return reply{Error: "no HAProxy runs"}
 	}

@@ -75,6 +75,7 @@ type message struct {
 	Ask  []rehearsal.Request `json:"ask,omitempty"`
 
 	Limit time.Duration `json:"limit,omitempty"` // of each request
+	End   bool          `json:"end,omitempty"`   // the front
 }
 
 type reply struct {

@@ -116,14 +116,22 @@ func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
 	}
 	report.Skipped = slices.Compact(slices.Concat(after.stage.Said, after.said, after.notes))
 	if before.live == nil && !before.idle {
-		report.Skipped = append(report.Skipped, "what others are answered is not compared: "+r.front()+" does not start with the present configuration: "+strings.Join(before.said, "; "))
+		report.Skipped = append(report.Skipped, "what others are answered is not compared: "+r.front()+" does not start with the present configuration: "+before.refusals())
 	}
 	p := production{Rehearsal: &r, before: before, after: after, report: &report}
 	if err := p.rehearse(); err != nil {
 		return rehearsal.Report{}, err
 	}
 	report.Untried(p.untried())
-	report.Memory = max(before.memory(), after.memory())
+	for _, s := range []*side{before, after} {
+		if s.live == nil {
+			continue
+		}
+		if err := s.live.End(); err != nil {
+			return rehearsal.Report{}, err
+		}
+		report.Memory = max(report.Memory, s.live.Memory)
+	}
 	return report, nil
 }
 
@@ -131,12 +139,12 @@ func (r Rehearsal) run(ctx context.Context) (rehearsal.Report, error) {
 // configuration does, must not be loaded. Where neither does it may be for the stage,
 // and nothing is known.
 func (r *Rehearsal) starts(ctx context.Context, before, after *side) (*rehearsal.Finding, error) {
-	stops := rehearsal.Finding{Bitbucket: true, What: r.front() + " does not start: " + strings.Join(after.said, "; "), Requests: []string{"all"}}
+	stops := rehearsal.Finding{Bitbucket: true, What: r.front() + " does not start: " + after.refusals(), Requests: []string{"all"}}
 	switch {
 	case after.idle:
 		stops.What = r.front() + " listens on no address"
 	case before.live == nil && !before.idle && (after.live == nil || len(after.drop) > 0):
-		return nil, errors.New(stops.What + "; nor does it with the present configuration: " + strings.Join(before.said, "; "))
+		return nil, errors.New(stops.What + "; nor does it with the present configuration: " + before.refusals())
 	case after.live != nil:
 		var words []string
 		for i, c := range after.drop {
@@ -157,6 +165,11 @@ func (r *Rehearsal) starts(ctx context.Context, before, after *side) (*rehearsal
 		return nil, errors.New(stops.What + " (there is no present listener to compare with)")
 	}
 	return &stops, nil
+}
+
+// refusals are why it does not start, as a whole.
+func (s *side) refusals() string {
+	return strings.ReplaceAll(strings.Join(s.said, "; "), notRehearsed, ": ")
 }
 
 // refusedAnew reports whether HAProxy refuses a line on the stage, though it takes
@@ -208,13 +221,6 @@ func (s *side) close() {
 	}
 }
 
-func (s *side) memory() int64 {
-	if s.live == nil {
-		return 0
-	}
-	return s.live.Memory
-}
-
 // open starts the stage and HAProxy on it. live is nil where HAProxy does not
 // start; said tells why.
 func (s *side) open(ctx context.Context) error {
@@ -226,7 +232,7 @@ func (s *side) open(ctx context.Context) error {
 		return err
 	}
 	s.live = live
-	for range refusals {
+	for range mostRefusals {
 		loaded, err := s.load()
 		if err != nil || loaded.Running {
 			return err
@@ -242,8 +248,10 @@ func (s *side) open(ctx context.Context) error {
 	return nil
 }
 
-// refusals is how often lines that HAProxy refuses on the stage are left out.
-const refusals = 8
+// mostRefusals is how often lines that HAProxy refuses on the stage are left out.
+const mostRefusals = 8
+
+const notRehearsed = " is not rehearsed: "
 
 // dropRefused leaves out the lines that HAProxy refuses, which use what is not on
 // the stage, and reports whether there are any.
@@ -254,7 +262,7 @@ func (s *side) dropRefused(output string) bool {
 		known := slices.ContainsFunc(s.set, func(src haproxy.Source) bool { return src.Path == a.File })
 		if known && !slices.Contains(s.drop, cut) && a.Line > 0 {
 			s.drop, s.words = append(s.drop, cut), append(s.words, a.Text)
-			s.said = append(s.said, fmt.Sprintf("%s, line %d is not rehearsed: %s", a.File, a.Line, a.Text))
+			s.said = append(s.said, fmt.Sprintf("%s, line %d", a.File, a.Line)+notRehearsed+a.Text)
 		}
 	}
 	return len(s.drop) > n

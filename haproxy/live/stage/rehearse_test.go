@@ -147,7 +147,7 @@ func TestOrdinary(t *testing.T) {
 	before := top + "frontend www\n    bind :443 ssl crt DIR/www.pem\n    http-request deny if { path_beg /admin } { hdr(host) -i www.example.org }\n    default_backend site\n" + backends
 	after := top + "frontend www\n    bind :443 ssl crt DIR/www.pem crt DIR/git.pem\n    http-request deny if { path_beg /admin } { hdr(host) -i www.example.org }\n    use_backend bitbucket if { req.hdr(host),field(1,:) -i git.example.com } { path_beg /bitbucket/ }\n    default_backend site\n" + backends + bitbucket
 	r := rehearseOn(t, self(t), map[string]string{"haproxy.cfg": before}, map[string]string{"haproxy.cfg": after}, nil)
-	if !r.Rehearsed || !r.OK() {
+	if !r.Rehearsed || !r.OK() || r.Memory < 1<<20 {
 		t.Errorf("not passed: %+v", r)
 	}
 }

@@ -155,6 +155,15 @@ func (st *Stage) Ask(requests []rehearsal.Request, limit time.Duration) ([]rehea
 	return r.Answers, err
 }
 
+// End ends the front, whose Memory is known then.
+func (st *Stage) End() error {
+	if err := st.messages.Encode(message{End: true}); err != nil {
+		return st.died(err)
+	}
+	_, err := st.reply()
+	return err
+}
+
 // Close ends the stage and all that runs on it.
 func (st *Stage) Close() {
 	st.in.Close()
