@@ -148,6 +148,8 @@ var ranBy = map[string]string{
 	"cert renew --force":               "follow",
 	"cert request --host":              "TestExamples",
 	"cert request --host --subject":    "TestExamples",
+	"cert status":                      "TestExamples",
+	"cert status --metrics":            "TestExamples",
 	"cert trust":                       "TestExamples",
 	"demo":                             "TestDemo",
 	"demo --yes":                       "TestDemo",

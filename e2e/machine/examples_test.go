@@ -10,7 +10,7 @@ import (
 
 // helped are the commands whose help has examples.
 var helped = []string{
-	"", "apply", "cert bundle", "cert deploy", "cert dev", "cert import", "cert inspect", "cert renew", "cert request", "cert trust", "demo", "history", "man", "plan", "proxy",
+	"", "apply", "cert bundle", "cert deploy", "cert dev", "cert import", "cert inspect", "cert renew", "cert request", "cert status", "cert trust", "demo", "history", "man", "plan", "proxy",
 	"rehearse", "render", "report", "setup", "verify",
 }
 
@@ -43,6 +43,8 @@ var examples = []struct{ before, command, says string }{
 	{"", "bitgate verify", "ok  Clone addresses: https://git.example.com/scm/"},
 	{"ip address add 10.0.0.5/32 dev lo; ", "bitgate verify --url https://git.example.com --connect 10.0.0.5:443", "connected to 10.0.0.5:443"},
 	{"", "bitgate verify --url https://git.example.com/bitbucket --repo PROJ/repo", "Bitbucket serves /"},
+	{"", "bitgate cert status", "/etc/bitgate/bitgate-git.example.com.pem"},
+	{"mkdir -p /var/lib/prometheus/node-exporter; ", "bitgate cert status --metrics > /var/lib/prometheus/node-exporter/bitgate.prom", ""},
 	{"", "bitgate cert renew --dry-run", "has the certificate of its source"},
 	{"", "systemctl list-timers bitgate-renew.timer", "bitgate-renew.timer"},
 	{"mkdir -p /etc/letsencrypt/renewal-hooks/deploy; ", `printf '%s\n' '#!/bin/sh' 'exec bitgate cert deploy' > /etc/letsencrypt/renewal-hooks/deploy/bitgate`, ""},
