@@ -34,7 +34,7 @@ defaults
 	hardenedWiki = `frontend www
     bind "*:${SITE_PORT}" ssl crt "${SITE_CERT}"
     http-request deny if { path_beg /admin } !{ src 127.0.0.0/8 }
-    http-request deny if { path_end .php } or { method TRACE }
+    http-request deny if { method TRACE }
     default_backend wiki
 backend wiki
     server self 127.0.0.1:9000
