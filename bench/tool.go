@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -100,10 +101,10 @@ func (b *bench) unrehearsed(ctx context.Context, dir string, args []string) (cos
 	if err := give(whole, ordinary); err != nil {
 		return cost{}, err
 	}
-	defer give(whole, os.Geteuid())
-	return b.repeat(ctx, dir, "setpriv", append([]string{
+	c, err := b.repeat(ctx, dir, "setpriv", append([]string{
 		"--reuid=" + strconv.Itoa(ordinary), "--regid=" + strconv.Itoa(ordinary), "--clear-groups", b.settings.Bitgate,
 	}, args...)...)
+	return c, errors.Join(err, give(whole, os.Geteuid()))
 }
 
 // give makes a tree a user's.

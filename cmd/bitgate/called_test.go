@@ -74,8 +74,10 @@ func TestJSONAsCalled(t *testing.T) {
 	if err := view.Value(&b, plan.Spelt(p.asCalled)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"do":"sudo '/opt/bit\"gate/bitgate' verify"`, `settle it: sudo '/opt/bit\"gate/bitgate' recover"`, `["'/opt/bit\"gate/bitgate' proxy --config x"]`, `"do":"sudo '/opt/bit\"gate/bitgate' cert deploy"`, `"do":["sudo '/opt/bit\"gate/bitgate' recover"]`,
-		`"then: sudo '/opt/bit\"gate/bitgate' cert import FILE"`, `"do": "sudo '/opt/bit\"gate/bitgate' cert deploy"`, `"skipped": "see sudo '/opt/bit\"gate/bitgate' report"`} {
+	for _, want := range []string{
+		`"do":"sudo '/opt/bit\"gate/bitgate' verify"`, `settle it: sudo '/opt/bit\"gate/bitgate' recover"`, `["'/opt/bit\"gate/bitgate' proxy --config x"]`, `"do":"sudo '/opt/bit\"gate/bitgate' cert deploy"`, `"do":["sudo '/opt/bit\"gate/bitgate' recover"]`,
+		`"then: sudo '/opt/bit\"gate/bitgate' cert import FILE"`, `"do": "sudo '/opt/bit\"gate/bitgate' cert deploy"`, `"skipped": "see sudo '/opt/bit\"gate/bitgate' report"`,
+	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %s in\n%s", want, b.String())
 		}

@@ -32,9 +32,11 @@ var examples = []struct{ before, command, says string }{
 	{"", "bitgate cert import server.pfx", "bitgate cert deploy"},
 	{"openssl x509 -in fullchain.pem -out cert.pem; cp ca.pem chain.pem; ", "bitgate cert bundle --cert cert.pem --chain chain.pem --key privkey.pem -o /etc/haproxy/git.pem", "/etc/haproxy/git.pem"},
 	{"", `bitgate cert request --host git.example.com --subject "O=Example Ltd,C=GB" -o git.csr`, "Send the request"},
-	{"openssl req -x509 -newkey rsa:2048 -nodes -keyout corp.key -out corp-root.pem -days 9 -subj /CN=Corp 2>/dev/null; echo subjectAltName=DNS:git.example.com >ext; " +
-		"openssl x509 -req -in git.csr -CA corp-root.pem -CAkey corp.key -set_serial 8 -days 9 -extfile ext -outform DER -out git.cer 2>/dev/null; openssl crl2pkcs7 -nocrl -certfile corp-root.pem -out chain.p7b; ",
-		"bitgate cert import git.cer chain.p7b", "git.example.com, until"},
+	{
+		"openssl req -x509 -newkey rsa:2048 -nodes -keyout corp.key -out corp-root.pem -days 9 -subj /CN=Corp 2>/dev/null; echo subjectAltName=DNS:git.example.com >ext; " +
+			"openssl x509 -req -in git.csr -CA corp-root.pem -CAkey corp.key -set_serial 8 -days 9 -extfile ext -outform DER -out git.cer 2>/dev/null; openssl crl2pkcs7 -nocrl -certfile corp-root.pem -out chain.p7b; ",
+		"bitgate cert import git.cer chain.p7b", "git.example.com, until",
+	},
 	{"", "bitgate cert trust corp-root.pem --url https://git.example.com", "update-ca-certificates"},
 	{"mkdir -p /srv/lib/security; keytool -importcert -noprompt -alias one -file ca.pem -keystore /srv/lib/security/cacerts -storepass changeit; ", "bitgate cert trust corp-root.pem -o /etc/bitgate/truststore.p12", "truststore.p12"},
 	{"", "bitgate plan --url https://git.example.com --cert fullchain.pem --key privkey.pem", "Plan for https://git.example.com"},
