@@ -12,7 +12,7 @@ import (
 
 // OfProxy is the stage of the built-in proxy, whose file lies at path: its servers
 // are recorders, and it has no log, no metrics, and no proxy before it whose sockets
-// it takes.
+// it takes. Recorders are up: a check that a busy machine delays would take them down.
 func OfProxy(path string, c proxy.Config) (*Stage, error) {
 	s := &Stage{Front: Builtin, config: parse(nil, nil)}
 	for _, listen := range c.Listen {
@@ -27,7 +27,7 @@ func OfProxy(path string, c proxy.Config) (*Stage, error) {
 	}
 	c.Nodes = slices.Clone(c.Nodes)
 	s.recordServers(path, &c)
-	c.AccessLog, c.MetricsListen, c.Handover = "-", "", ""
+	c.AccessLog, c.MetricsListen, c.Handover, c.HealthPath = "-", "", "", proxy.HealthNone
 	if c.ClientCert == "required" {
 		c.ClientCert = "optional"
 		s.Said = append(s.Said, path+": that clients have certificates is not rehearsed")
