@@ -250,7 +250,14 @@ func TestRenewerIsAsked(t *testing.T) {
 	if status, body := ask(token); status != http.StatusOK || !strings.HasPrefix(body, token+" for ") || len(body) > 1024 {
 		t.Errorf("%d %q", status, body)
 	}
+	// However short: the renewer knows its tokens, and people try the way by a file.
+	for _, short := range []string{"tok", "test.txt"} {
+		if status, body := ask("/.well-known/acme-challenge/" + short); status != http.StatusOK || !strings.Contains(body, short+" for ") {
+			t.Errorf("%s: %d %q", short, status, body)
+		}
+	}
 	for path, want := range map[string]int{
+		"/.well-known/acme-challenge/..": http.StatusMovedPermanently, "/.well-known/acme-challenge/a%2fb": http.StatusMovedPermanently,
 		token + "/x": http.StatusMovedPermanently, "/.well-known/acme-challenge/": http.StatusMovedPermanently, "/": http.StatusMovedPermanently,
 		"/.well-known/acme-challenge/else0123456789abcdef": http.StatusNotFound,
 	} {

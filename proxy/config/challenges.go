@@ -16,27 +16,33 @@ var (
 	thumbprint = pattern.Lazy(`^[A-Za-z0-9_-]{43}$`)
 	// token is base64url of at least 128 bits, and of no more than any authority sends.
 	token = pattern.Lazy(`^[A-Za-z0-9_-]{16,256}$`)
+	// segment is one segment of a path that leads nowhere else: a token, or the name of
+	// a file by which a person or a client tries the way beforehand.
+	segment = pattern.Lazy(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,255}$`)
 )
 
 // KeyAuthorization is the answer to http-01 at a path. Anything but a token is
 // nobody's challenge, and nothing of it comes back.
 func (c *Config) KeyAuthorization(method, path string) (answer string, asked bool) {
-	t, asked := challenged(method, path)
-	if c.Thumbprint == "" || !asked {
+	t := challenged(method, path)
+	if c.Thumbprint == "" || !token().MatchString(t) {
 		return "", false
 	}
 	return t + "." + c.Thumbprint, true
 }
 
 // PassedOn reports whether the renewer answers this request on the port for plain HTTP.
+// Which tokens are valid is for it to say, however short they are.
 func (c *Config) PassedOn(method, path string) bool {
-	_, asked := challenged(method, path)
-	return asked && c.Renewer != ""
+	return c.Renewer != "" && segment().MatchString(challenged(method, path))
 }
 
-func challenged(method, path string) (t string, asked bool) {
-	t, under := strings.CutPrefix(path, ChallengePath)
-	return t, under && token().MatchString(t) && (method == "GET" || method == "HEAD")
+// challenged is what is asked for below ChallengePath, "" for anything else.
+func challenged(method, path string) string {
+	if t, under := strings.CutPrefix(path, ChallengePath); under && (method == "GET" || method == "HEAD") {
+		return t
+	}
+	return ""
 }
 
 func (c Config) validateChallenges(note noter) {
