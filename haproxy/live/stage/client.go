@@ -64,7 +64,27 @@ func (p *play) ask(requests []rehearsal.Request, limit time.Duration) []rehearsa
 	}
 	close(next)
 	all.Wait()
+	certificateAsked(requests, answers)
 	return answers
+}
+
+// noCertificate is how a server refuses a client that shows no certificate (RFC 8446, section 6.2).
+const noCertificate = "certificate required"
+
+// certificateAsked gives connections that failed in other words the reason that others
+// were told at the same door: with TLS 1.3 it comes after the handshake, and HTTP/2,
+// which writes first, may find the connection gone before it has read why.
+func certificateAsked(requests []rehearsal.Request, answers []rehearsal.Answer) {
+	type door struct{ address, name string }
+	asked := map[door]bool{}
+	for i, r := range requests {
+		asked[door{r.Address, r.SNI}] = asked[door{r.Address, r.SNI}] || answers[i].Failed == noCertificate
+	}
+	for i, r := range requests {
+		if a := answers[i]; a.Failed != "" && a.Cert != "" && !a.Late() && asked[door{r.Address, r.SNI}] {
+			answers[i].Failed = noCertificate
+		}
+	}
 }
 
 func (p *play) one(r rehearsal.Request, limit time.Duration) rehearsal.Answer {
