@@ -23,7 +23,10 @@ func RenewService(u RenewUnit) (string, error) {
 		}
 		words = append(words, word)
 	}
-	return fill("bitgate-renew.service.tmpl", RenewUnit{Program: words[0], StateDir: words[1], Writable: words[2:]})
+	return fill("bitgate-renew.service.tmpl", struct {
+		RenewUnit
+		Condition string // the program once more; a path is not a word of a command (systemd.unit(5))
+	}{RenewUnit{Program: words[0], StateDir: words[1], Writable: words[2:]}, strings.ReplaceAll(u.Program, "%", "%%")})
 }
 
 // RenewTimer returns the timer of that unit (systemd.timer(5)). Without systemd's
@@ -41,6 +44,6 @@ func RenewCron(u RenewUnit, minute int) (string, error) {
 	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 	return fmt.Sprintf(`# Written by bitgate; "bitgate setup" rewrites it.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-%d * * * * root %s cert renew --state-dir %s >/dev/null
+%d * * * * root test ! -x %[2]s || %[2]s cert renew --state-dir %[3]s >/dev/null
 `, minute, quote(u.Program), quote(u.StateDir)), nil
 }

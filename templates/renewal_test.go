@@ -23,7 +23,7 @@ func TestRenewUnitsAreAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"ExecStart=/bin/true cert renew --state-dir /var/lib/bitgate\n", `-/var/lib/bitgate -"/etc/my front" -/run`} {
+	for _, want := range []string{"ExecStart=/bin/true cert renew --state-dir /var/lib/bitgate\n", "\nConditionFileIsExecutable=/bin/true\n", `-/var/lib/bitgate -"/etc/my front" -/run`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -57,7 +57,7 @@ func TestRenewUnitsAreAccepted(t *testing.T) {
 func TestRenewCron(t *testing.T) {
 	text, err := RenewCron(RenewUnit{Program: "/opt/it's/bitgate", StateDir: "/var/lib/bitgate"}, 17)
 	if err != nil || !strings.Contains(text, `
-17 * * * * root '/opt/it'\''s/bitgate' cert renew --state-dir '/var/lib/bitgate' >/dev/null
+17 * * * * root test ! -x '/opt/it'\''s/bitgate' || '/opt/it'\''s/bitgate' cert renew --state-dir '/var/lib/bitgate' >/dev/null
 `) {
 		t.Errorf("%v\n%s", err, text)
 	}

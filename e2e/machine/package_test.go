@@ -84,8 +84,12 @@ func TestPackage(t *testing.T) {
 	})
 	s.step("removed and purged", func(t *testing.T, s site) {
 		out := s.Run(t, "dpkg", "-r", "bitgate")
-		if !strings.Contains(out, "a run is in force") || !strings.Contains(out, "is stopped") {
+		if !strings.Contains(out, "a run is in force") || !strings.Contains(out, "nobody gives the front a renewed certificate") || !strings.Contains(out, "is stopped") {
 			t.Errorf("it does not warn:\n%s", out)
+		}
+		s.Run(t, "systemctl", "start", renewService)
+		if state := s.property(renewService, "ActiveState"); state != "inactive" {
+			t.Errorf("without its program the renewal is %s", state)
 		}
 		if s.answers(public + "/status") {
 			t.Error("the front serves on")

@@ -71,6 +71,13 @@ func TestRenewalTimer(t *testing.T) {
 				}
 				s.serves()
 				s.Run(t, "mv", "/etc/ssl/git/away.pem", "/etc/ssl/git/key.pem")
+				s.Run(t, "systemctl", "start", renewService)
+				s.Run(t, "mv", "/usr/local/bin/bitgate", "/srv/away")
+				s.Run(t, "systemctl", "start", renewService)
+				if state := s.property(renewService, "ActiveState"); state != "inactive" {
+					t.Errorf("without its program it is %s", state)
+				}
+				s.Run(t, "mv", "/srv/away", "/usr/local/bin/bitgate")
 				s.Run(t, "systemctl", "start", renewTimer)
 			})
 			s.Run(t, "rm", "-r", "/etc/systemd/system/"+renewTimer+".d")
