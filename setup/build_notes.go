@@ -127,12 +127,15 @@ func (b *builder) considerations() {
 
 // standing are the findings about the machine that the plan's own edits do not settle.
 func (b *builder) standing() []problem.Finding {
-	was := b.judged(b.f.Properties.Data, b.f.serverXML)
-	is := b.judged(b.current(b.f.Properties), b.serverXML)
-	return slices.DeleteFunc(slices.Clone(b.f.Findings), func(f problem.Finding) bool {
-		same := func(o problem.Finding) bool { return o.File == f.File && o.Found == f.Found }
-		return slices.ContainsFunc(was, same) && !slices.ContainsFunc(is, same)
-	})
+	type finding struct{ file, found string }
+	settled := map[finding]bool{} // of a hostile file there are many
+	for _, f := range b.judged(b.f.Properties.Data, b.f.serverXML) {
+		settled[finding{f.File, f.Found}] = true
+	}
+	for _, f := range b.judged(b.current(b.f.Properties), b.serverXML) {
+		delete(settled, finding{f.File, f.Found})
+	}
+	return slices.DeleteFunc(slices.Clone(b.f.Findings), func(f problem.Finding) bool { return settled[finding{f.File, f.Found}] })
 }
 
 // judged is what contradicts itself in the connector's file.

@@ -1,8 +1,10 @@
 package setup
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/atomicfile"
@@ -67,5 +69,30 @@ func TestAdviceThatThePlanFollows(t *testing.T) {
 		if (len(told) > 0) != (c.told != "") || !strings.Contains(strings.Join(told, "; "), c.told) {
 			t.Errorf("%s: told %q, want %q", name, told, c.told)
 		}
+	}
+}
+
+// TestFindingsOfAHostileFile: whoever owns server.xml can make it hold tens of thousands of
+// them, which keep a plan busy for seconds, not minutes (100 s while each was
+// compared with each).
+func TestFindingsOfAHostileFile(t *testing.T) {
+	var text strings.Builder
+	for port := range 60_000 {
+		fmt.Fprintf(&text, `<Connector port="%d"/>`, port+1)
+	}
+	file := atomicfile.File{Path: "/h/server.xml", Data: []byte("<Server><Service>" + text.String() + "<Engine><Host><Context/></Host></Engine></Service></Server>")}
+	xml, err := tomcat.ParseServerXML(file.Path, file.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := builder{f: Facts{Port: Known{Value: "7990", Set: true}, Layout: bitbucket.Layout{ServerXML: file.Path}, ServerXML: file, Findings: tomcat.CheckServerXML(xml, 7990)}}
+	began := time.Now()
+	if told := b.standing(); len(told) != len(b.f.Findings) || len(told) < 50_000 {
+		t.Errorf("%d findings of %d", len(told), len(b.f.Findings))
+	}
+	took := time.Since(began)
+	t.Log(took)
+	if took > 20*time.Second {
+		t.Errorf("%d findings took %v", len(b.f.Findings), took)
 	}
 }
