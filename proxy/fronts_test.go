@@ -178,7 +178,7 @@ func haproxyFront(t *testing.T, row frontRow) *either {
 	if row.http2 {
 		text = strings.ReplaceAll(text, "alpn http/1.1", "alpn h2,http/1.1")
 	}
-	text = strings.ReplaceAll(text, "check inter 10s fastinter 2s downinter 2s", "check inter 50ms fastinter 50ms downinter 50ms")
+	text = strings.ReplaceAll(text, "check inter 10s fastinter 2s downinter 2s", "check inter 500ms fastinter 500ms downinter 50ms")
 	text = strings.ReplaceAll(text, "    mode http\n    bind", "    mode http\n    log stdout format raw local0\n    option httplog\n    bind")
 	h := peers.StartHAProxy(t, write(t, "haproxy.cfg", haproxyGlobal+text), f.addr)
 	f.log = h.Output
