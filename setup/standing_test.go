@@ -3,12 +3,11 @@ package setup
 import (
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/peers"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/tomcat"
@@ -76,7 +75,7 @@ func TestAdviceThatThePlanFollows(t *testing.T) {
 // TestFindingsOfAHostileFile: whoever owns server.xml can make it hold tens of thousands of
 // them. Four times as many cost about four times the CPU time, where it was sixteen times.
 func TestFindingsOfAHostileFile(t *testing.T) {
-	cpu := func(n int) (least time.Duration) {
+	peers.Linear(t, "the findings that stand", func(n int) func() error {
 		var text strings.Builder
 		for port := range n {
 			fmt.Fprintf(&text, `<Connector port="1%05d"/>`, port)
@@ -87,26 +86,11 @@ func TestFindingsOfAHostileFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := builder{f: Facts{Port: Known{Value: "7990", Set: true}, Layout: bitbucket.Layout{ServerXML: file.Path}, ServerXML: file, Findings: tomcat.CheckServerXML(xml, 7990)}}
-		for range 2 {
-			var before, after syscall.Rusage
-			if err := syscall.Getrusage(syscall.RUSAGE_SELF, &before); err != nil {
-				t.Fatal(err)
-			}
+		return func() error {
 			if told := b.standing(); len(told) != len(b.f.Findings) || len(told) < n {
-				t.Errorf("%d findings of %d", len(told), len(b.f.Findings))
+				return fmt.Errorf("%d findings of %d", len(told), len(b.f.Findings))
 			}
-			if err := syscall.Getrusage(syscall.RUSAGE_SELF, &after); err != nil {
-				t.Fatal(err)
-			}
-			if took := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()); least == 0 || took < least {
-				least = took
-			}
+			return nil
 		}
-		return least
-	}
-	small, large := cpu(5_000), cpu(20_000)
-	t.Logf("%v, %v for four times as many", small, large)
-	if large > 10*small+200*time.Millisecond {
-		t.Errorf("it cost %v, and %v for four times as many", small, large)
-	}
+	})
 }

@@ -3,9 +3,9 @@ package tomcat
 import (
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
+
+	"bitgate/internal/peers"
 )
 
 // TestLargeFilesAreReadInLinearTime: the owner of a file decides how large it is. Four
@@ -51,27 +51,6 @@ func TestLargeFilesAreReadInLinearTime(t *testing.T) {
 			return err
 		},
 	} {
-		small, large := cpu(t, do, 5_000), cpu(t, do, 20_000)
-		t.Logf("%s: %v, %v for four times as many", name, small, large)
-		if large > 10*small+200*time.Millisecond {
-			t.Errorf("%s cost %v, and %v for four times as many", name, small, large)
-		}
+		peers.Linear(t, name, func(n int) func() error { return func() error { return do(n) } })
 	}
-}
-
-// cpu is the time that this process computes meanwhile.
-func cpu(t *testing.T, do func(n int) error, n int) time.Duration {
-	t.Helper()
-	var before, after syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &before); err != nil {
-		t.Fatal(err)
-	}
-	if err := do(n); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &after); err != nil {
-		t.Fatal(err)
-	}
-	spent := func(r syscall.Rusage) time.Duration { return time.Duration(r.Utime.Nano() + r.Stime.Nano()) }
-	return spent(after) - spent(before)
 }
