@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"time"
 
 	"bitgate/internal/problem"
@@ -57,12 +56,11 @@ func isThisMachine(a net.Addr) bool {
 	if err != nil {
 		return false
 	}
-	ip := remote.Addr().Unmap().WithZone("")
-	if ip.IsLoopback() {
+	if remote.Addr().Unmap().IsLoopback() {
 		return true
 	}
-	own, err := sockets.Addresses()
-	return err == nil && slices.Contains(own, ip)
+	own, err := sockets.Own(remote.Addr())
+	return own && err == nil
 }
 
 // newHTTPClient makes a client without proxies, redirects, cookies of its own

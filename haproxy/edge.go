@@ -99,7 +99,7 @@ func (s Site) buffer() int {
 func (s Site) known() []string {
 	isAddress := func(name string) bool { _, err := netip.ParseAddr(name); return err == nil }
 	names := slices.Clone(s.Names)
-	if short, _, dotted := strings.Cut(s.URL.Host(), "."); dotted && !isAddress(s.URL.Host()) {
+	if short := edge.ShortName(s.URL.Host()); short != "" {
 		names = append(names, short)
 	}
 	var out []string

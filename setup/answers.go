@@ -1,9 +1,13 @@
 package setup
 
 import (
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"bitgate/internal/edge"
+	"bitgate/internal/hostport"
 	"bitgate/internal/publicurl"
 )
 
@@ -111,4 +115,48 @@ func (a Answers) Skips(step string) bool {
 		}
 	}
 	return false
+}
+
+// UpstreamAt is the address of Bitbucket's connector, host:port, and whether it, or
+// every node, does TLS itself.
+func (a Answers) UpstreamAt() (address string, secure bool) {
+	address, secure = strings.CutPrefix(a.Upstream, "https://")
+	address = strings.TrimPrefix(address, "http://")
+	if len(a.Nodes) > 0 {
+		secure = a.UpstreamCA != ""
+	} else if _, _, ported := hostport.Cut(address); secure && !ported {
+		address += ":443"
+	}
+	return address, secure
+}
+
+// OwnCA is the file with the authorities of the certificate that is shown at base; ""
+// where that is not Bitbucket's own, or nothing was said of it.
+func (a Answers) OwnCA(base string) string {
+	if _, secure := a.UpstreamAt(); secure && (base == a.Upstream || strings.HasPrefix(base, a.Upstream+"/")) {
+		return a.UpstreamCA
+	}
+	return ""
+}
+
+// UpstreamPort is the port of an upstream, that of its scheme where none is written; 0
+// for what is no address.
+func UpstreamPort(upstream string) int {
+	u, err := url.Parse(upstream)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.Atoi(u.Port())
+	switch {
+	case err == nil:
+		return n
+	case u.Scheme == "https":
+		return 443
+	}
+	return 80
+}
+
+// closesPort reports whether the connector is to be bound to the loopback address.
+func (a Answers) closesPort() bool {
+	return a.LocalOnly && len(a.Nodes) == 0 && !a.Skips(StepConnector) && a.Front != FrontTomcat
 }

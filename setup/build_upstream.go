@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/hostport"
@@ -53,14 +52,6 @@ func (b *builder) serverXML() (*tomcat.ServerXML, error) {
 		return b.tree, nil
 	}
 	return b.f.serverXML()
-}
-
-// serverXML is the file as it is.
-func (f Facts) serverXML() (*tomcat.ServerXML, error) {
-	if f.Tree != nil {
-		return f.Tree, nil
-	}
-	return tomcat.ParseServerXML(f.ServerXML.Path, f.ServerXML.Data)
 }
 
 // connector is step 3: Tomcat learns how the front serves Bitbucket.
@@ -217,43 +208,6 @@ func (f Facts) propertyValue(key string) (string, bool) {
 	return v.Value, ok
 }
 
-// UpstreamAt is the address of Bitbucket's connector, host:port, and whether it, or
-// every node, does TLS itself.
-func (a Answers) UpstreamAt() (address string, secure bool) {
-	address, secure = strings.CutPrefix(a.Upstream, "https://")
-	address = strings.TrimPrefix(address, "http://")
-	if len(a.Nodes) > 0 {
-		secure = a.UpstreamCA != ""
-	} else if _, _, ported := hostport.Cut(address); secure && !ported {
-		address += ":443"
-	}
-	return address, secure
-}
-
-// OwnCA is the file with the authorities of the certificate that is shown at base; ""
-// where that is not Bitbucket's own, or nothing was said of it.
-func (a Answers) OwnCA(base string) string {
-	if _, secure := a.UpstreamAt(); secure && strings.HasPrefix(base, a.Upstream+"/") || secure && base == a.Upstream {
-		return a.UpstreamCA
-	}
-	return ""
-}
-
-func UpstreamPort(upstream string) int {
-	u, err := url.Parse(upstream)
-	if err != nil {
-		return 0
-	}
-	n, err := strconv.Atoi(u.Port())
-	switch {
-	case err == nil:
-		return n
-	case u.Scheme == "https":
-		return 443
-	}
-	return 80
-}
-
 func missingFile(path string) error {
 	return problem.New(path+" does not exist", "this generation of Bitbucket keeps its connector there",
 		"check --home, --install and --bitbucket-version")
@@ -287,11 +241,6 @@ func (b *builder) ownTLS() error {
 	}
 	return problem.New(fmt.Sprintf("Bitbucket's connector on port %s does TLS itself (%s)", b.f.Port.Value, b.f.OwnTLS.Why),
 		why, plain)
-}
-
-// closesPort reports whether the connector is to be bound to the loopback address.
-func (a Answers) closesPort() bool {
-	return a.LocalOnly && len(a.Nodes) == 0 && !a.Skips(StepConnector) && a.Front != FrontTomcat
 }
 
 // addressElsewhere is what beats the file's server.address, "" for nothing.

@@ -304,3 +304,11 @@ func (f Facts) RunsFrom() string {
 	}
 	return f.ProgramPath
 }
+
+// serverXML is the file as it is.
+func (f Facts) serverXML() (*tomcat.ServerXML, error) {
+	if f.Tree != nil {
+		return f.Tree, nil
+	}
+	return tomcat.ParseServerXML(f.ServerXML.Path, f.ServerXML.Data)
+}

@@ -20,6 +20,7 @@ import (
 	"bitgate/internal/trusted"
 	"bitgate/interview"
 	"bitgate/proxy/config"
+	"bitgate/setup"
 )
 
 type rehearseOptions struct {
@@ -164,7 +165,8 @@ func (o rehearseOptions) rehearsal(ctx context.Context, p *process) (stage.Rehea
 	}
 	r.Bitbucket = rehearsal.Bitbucket{URL: url, OldPath: o.oldPath, SSHListen: o.sshListen, SSHUpstream: []string{o.sshUpstream}}
 	for _, u := range o.upstreams {
-		r.Bitbucket.Upstreams = append(r.Bitbucket.Upstreams, strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(u, "http://"), "https://"), "/"))
+		at, _ := setup.Answers{Upstream: strings.TrimSuffix(u, "/")}.UpstreamAt()
+		r.Bitbucket.Upstreams = append(r.Bitbucket.Upstreams, at)
 	}
 	if r.After, err = readSet(in.Files); err != nil || o.candidate == "" {
 		return r, err

@@ -101,9 +101,6 @@ func Here(ctx context.Context, host string) bool {
 			return false
 		}
 	}
-	mine, err := sockets.Addresses()
-	return err == nil && slices.ContainsFunc(all, func(ip netip.Addr) bool {
-		ip = ip.Unmap().WithZone("")
-		return ip.IsLoopback() || slices.Contains(mine, ip)
-	})
+	own, err := sockets.Own(all...)
+	return err == nil && (own || slices.ContainsFunc(all, func(ip netip.Addr) bool { return ip.Unmap().IsLoopback() }))
 }

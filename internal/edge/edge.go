@@ -93,6 +93,16 @@ func TLSName(said, host, public string) string {
 	return host
 }
 
+// ShortName is the first part of a host name, by which machines of the same domain may
+// ask for it; "" for an address, and for a name of one part.
+func ShortName(host string) string {
+	short, domain, _ := strings.Cut(host, ".")
+	if _, err := netip.ParseAddr(host); err == nil || domain == "" {
+		return ""
+	}
+	return short
+}
+
 // Mistake is a key with what is wrong about its value.
 type Mistake struct{ Key, Text string }
 

@@ -27,6 +27,12 @@ func Addresses() ([]netip.Addr, error) {
 	return out, err
 }
 
+// Own reports whether an interface of this machine has one of some addresses.
+func Own(addresses ...netip.Addr) (bool, error) {
+	mine, err := Addresses()
+	return slices.ContainsFunc(addresses, func(a netip.Addr) bool { return slices.Contains(mine, a.Unmap().WithZone("")) }), err
+}
+
 // Socket is one TCP socket as the kernel has it.
 type Socket struct {
 	Local, Remote netip.AddrPort

@@ -141,11 +141,7 @@ func known(c *config.Config, r *Request) bool {
 	if strings.EqualFold(name, public) || slices.ContainsFunc(c.Hosts, func(h string) bool { return strings.EqualFold(h, name) }) {
 		return false // at a port that is not ours
 	}
-	short, domain, _ := strings.Cut(public, ".")
-	if _, err := netip.ParseAddr(public); err == nil || domain == "" {
-		short = ""
-	}
-	if !(short != "" && strings.EqualFold(name, short)) && !(c.Certified != nil && c.Certified(name)) {
+	if short := edge.ShortName(public); !(short != "" && strings.EqualFold(name, short)) && !(c.Certified != nil && c.Certified(name)) {
 		return false
 	}
 	return r.Proto != "HTTP/2.0" || strings.EqualFold(strings.TrimSuffix(r.Server, "."), name)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 
 	"bitgate/internal/hostport"
@@ -28,8 +27,8 @@ func down(listen string) (netip.Addr, bool) {
 	if err != nil || addr.IsUnspecified() || addr.IsLoopback() {
 		return netip.Addr{}, false
 	}
-	mine, err := sockets.Addresses()
-	return addr, err == nil && !slices.Contains(mine, addr.Unmap().WithZone(""))
+	own, err := sockets.Own(addr)
+	return addr, err == nil && !own
 }
 
 // absentAddress is for an address that no interface has now, such as a floating one

@@ -3,7 +3,6 @@ package detect
 import (
 	"context"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -64,8 +63,8 @@ func isHere(n node.Node) bool {
 	if err != nil {
 		return false
 	}
-	mine, _ := sockets.Addresses() // none: no node is known to be here
-	return slices.Contains(mine, at.IP().Unmap().WithZone(""))
+	own, _ := sockets.Own(at.IP()) // else it is not known to be here
+	return own
 }
 
 // detectCluster looks for signs that this is one node of several: a shared home
