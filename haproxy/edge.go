@@ -145,10 +145,10 @@ func guards(s Site, v Version) []string {
 	const plain = "var(txn.bitgate_path)"
 	out := []string{
 		"http-request set-var(txn.bitgate_path) path,regsub(;[^/]*,,g),url_dec,regsub(;[^/]*,,g),regsub(/+,/,g)",
-		`http-request deny` + refuse.Deny(400) + ` if !{ ` + plain + ` -m found } or { ` + plain + ` -m reg '(^|/)\.\.?(/|$)|\\' }`,
+		`http-request deny` + refuse.deny(400) + ` if !{ ` + plain + ` -m found } or { ` + plain + ` -m reg '(^|/)\.\.?(/|$)|\\' }`,
 	}
 	rule := func(g edge.Guard, not string) {
-		deny := "http-request deny" + refuse.Deny(403) + " if "
+		deny := "http-request deny" + refuse.deny(403) + " if "
 		clients := not + "{ src" + g.Networks.Words() + " }"
 		if g.Path == "" {
 			out = append(out, deny+clients)

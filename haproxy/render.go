@@ -98,9 +98,9 @@ const (
 	retryAfter = "5"
 )
 
-// Here is for the rules in our own frontend, There for those in our backend.
-func (v view) Here() view  { v.Joined = false; return v }
-func (v view) There() view { v.Joined = true; return v }
+// here is for the rules in our own frontend, there for those in our backend.
+func (v view) here() view  { v.Joined = false; return v }
+func (v view) there() view { v.Joined = true; return v }
 
 // claims spells the table of names that a client must not send. Before 2.4
 // nothing takes names away by their beginning, and 2.6 and newer drop all names
@@ -126,9 +126,9 @@ func claims(v Version) []string {
 	return out
 }
 
-// Probes are the lines that have the kernel ask a silent peer: from 2.4 after a
+// probes are the lines that have the kernel ask a silent peer: from 2.4 after a
 // minute, before that after the system's two hours.
-func (v view) Probes(side string) string {
+func (v view) probes(side string) string {
 	text := ".\n    option " + side + "tcpka"
 	if v.AtLeast(2, 4) {
 		text += fmt.Sprintf("\n    %[1]stcpka-idle 60s\n    %[1]stcpka-intvl 15s\n    %[1]stcpka-cnt 4", side)
@@ -156,7 +156,7 @@ func body(s Site, o options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return templates.HAProxy(v)
+	return templates.HAProxy(v, map[string]any{"atLeast": v.AtLeast, "deny": v.deny, "probes": v.probes, "here": v.here, "there": v.there})
 }
 
 func (s Site) view(o options) (view, error) {
@@ -265,9 +265,9 @@ func (v *view) oldPath(s Site) {
 	}
 }
 
-// Deny is the status a refused request is answered with; older versions know
+// deny is the status a refused request is answered with; older versions know
 // fewer of them, and 403 alone before 1.7.
-func (v view) Deny(status int) string {
+func (v view) deny(status int) string {
 	if !v.AtLeast(1, 7) || status == 421 && !v.AtLeast(2, 0) {
 		return ""
 	}

@@ -26,12 +26,12 @@ func RenewService(u RenewUnit) (string, error) {
 	return fill("bitgate-renew.service.tmpl", struct {
 		RenewUnit
 		Condition string // the program once more; a path is not a word of a command (systemd.unit(5))
-	}{RenewUnit{Program: words[0], StateDir: words[1], Writable: words[2:]}, strings.ReplaceAll(u.Program, "%", "%%")})
+	}{RenewUnit{Program: words[0], StateDir: words[1], Writable: words[2:]}, strings.ReplaceAll(u.Program, "%", "%%")}, nil)
 }
 
 // RenewTimer returns the timer of that unit (systemd.timer(5)). Without systemd's
 // FixedRandomDelay= (247) the minute is another one each time.
-func RenewTimer() (string, error) { return fill("bitgate-renew.timer.tmpl", nil) }
+func RenewTimer() (string, error) { return fill("bitgate-renew.timer.tmpl", nil, nil) }
 
 // RenewCron is the same for cron, as a file of /etc/cron.d (crontab(5)). What bitgate
 // says of a good run is for nobody; cron mails the rest.

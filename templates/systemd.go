@@ -27,7 +27,7 @@ func SystemdUnit(u Unit) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fill("bitgate-proxy.service.tmpl", Unit{Program: program, Config: config})
+	return fill("bitgate-proxy.service.tmpl", Unit{Program: program, Config: config}, nil)
 }
 
 // execWord spells an absolute path as one word of ExecStart (systemd.service(5),

@@ -1,5 +1,8 @@
 // Package templates holds the longer texts that bitgate writes, embedded, and
 // fills them in. It knows nothing of where they go.
+//
+// The templates are those of Go's text/template, but that none can call a method: for
+// that, the linker would have to keep every method of every type, 2.5 MB.
 package templates
 
 import (
@@ -7,15 +10,16 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"text/template"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/text"
 )
 
 //go:embed *.tmpl
 var texts embed.FS
 
 // fill executes the named template; a field that data lacks is an error.
-func fill(name string, data any) (string, error) {
-	t, err := template.New(name).Option("missingkey=error").ParseFS(texts, name)
+func fill(name string, data any, functions map[string]any) (string, error) {
+	t, err := template.New(name).Option("missingkey=error").Funcs(functions).ParseFS(texts, name)
 	if err != nil {
 		return "", fmt.Errorf("template %s: %w", name, err)
 	}
@@ -27,8 +31,10 @@ func fill(name string, data any) (string, error) {
 }
 
 // HAProxy returns the sections of haproxy.cfg for data, which package haproxy
-// prepares.
-func HAProxy(data any) (string, error) { return fill("haproxy.cfg.tmpl", data) }
+// prepares, with the functions that the template calls.
+func HAProxy(data any, functions map[string]any) (string, error) {
+	return fill("haproxy.cfg.tmpl", data, functions)
+}
 
 // HAProxyText is the template of HAProxy itself.
 func HAProxyText() string {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -29,9 +28,6 @@ const fewAnswers = "few answers"
 
 // backAnswers are those that such a command may need all the same.
 var backAnswers = []string{"admin-user", "admin-password-file", "base-url-method", "restart-timeout"}
-
-// addFlagGroups makes it known to cobra, whose table of functions is one for all commands.
-var addFlagGroups = sync.OnceFunc(func() { cobra.AddTemplateFunc("flagGroups", flagGroups) })
 
 // flagGroups lists the flags of a command: its own, then the answers step by step, or
 // only those that it may need.

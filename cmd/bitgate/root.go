@@ -24,7 +24,6 @@ Without a command it starts the guided setup.`,
   bitgate plan --url https://git.example.com --cert fullchain.pem --key privkey.pem
   bitgate apply --answers answers.yaml --yes
   bitgate undo                take the last run back`,
-		Version:       thisBuild().String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          unknownCommand,
@@ -33,16 +32,20 @@ Without a command it starts the guided setup.`,
 		return usage(err.Error(), "see "+c.CommandPath()+" --help")
 	})
 	root.SuggestionsMinimumDistance = 2
-	root.SetVersionTemplate("{{.Version}}\n")
-	root.Flags().Bool("version", false, "print the version") // cobra's own would be -v, too
-	hideRootFlags(root)
+	version := root.Flags().Bool("version", false, "print the version") // cobra's own would be -v, too
+	root.SetUsageFunc(printUsage)
 	addGroups(root)
 	listed(root, groupProxy, newProxy(p))
 	if p.serves() { // for months, so it does without what it will not need
 		return root
 	}
 	setup := newSetup(p)
-	root.RunE = setup.RunE
+	root.RunE = func(c *cobra.Command, args []string) error {
+		if *version {
+			return newVersion(p).RunE(c, args)
+		}
+		return setup.RunE(c, args)
+	}
 	root.Flags().AddFlagSet(setup.Flags())
 	listed(root, groupSetUp, setup, newPlan(p), newApply(p), newRehearse(p), newRender(p), newDemo(p))
 	listed(root, groupLook, newVerify(p), newHistory(p), newReport(p))
@@ -80,15 +83,6 @@ func listed(root *cobra.Command, group string, commands ...*cobra.Command) {
 		c.GroupID = group
 	}
 	root.AddCommand(commands...)
-}
-
-// hideRootFlags keeps `bitgate --help` to the commands; setup lists its flags, in groups.
-func hideRootFlags(root *cobra.Command) {
-	addFlagGroups()
-	root.SetUsageTemplate(strings.NewReplacer(
-		"{{if .HasAvailableLocalFlags}}", "{{if and .HasAvailableLocalFlags .HasParent}}",
-		"{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}", "{{flagGroups . | trimTrailingWhitespaces}}",
-	).Replace(root.UsageTemplate()))
 }
 
 func unknownCommand(c *cobra.Command, args []string) error {

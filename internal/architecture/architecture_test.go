@@ -54,6 +54,7 @@ func TestRulesCanFail(t *testing.T) {
 		{"proxy/exchange/a.go", `import "time"; func f() { time.Sleep(1) }`, "must not wait in time.Sleep"},
 		{"proxy/process/a.go", `import "github.com/coreos/go-systemd/v22/daemon"`, "proxy/process must not import github.com/coreos"},
 		{"cmd/bitgate/a.go", `import "bitgate/internal/peers"`, "cmd/bitgate must not import bitgate/internal/peers"},
+		{"templates/a.go", `import "text/template"`, "templates must not import text/template"},
 		{"internal/service/a.go", `import "testing"`, "must not import testing"},
 		{"bitbucket/bitbuckettest/a_test.go", `import "bitgate/tomcat"`, "bitbuckettest must not import tomcat"},
 		{"tomcat/a.go", `import "os"`, "pure and must not import os"},

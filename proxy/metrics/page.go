@@ -1,10 +1,11 @@
 package metrics
 
 import (
-	"html/template"
 	"io"
 	"sync"
 	"time"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 )
 
 // page is for the administrator and loads nothing.

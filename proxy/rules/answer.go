@@ -2,13 +2,14 @@ package rules
 
 import (
 	"encoding/json"
-	"html/template"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 
 	"bitgate/proxy/config"
 	"bitgate/proxy/h1"
