@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
+
 	"bitgate/internal/peers"
 )
 
@@ -163,9 +165,58 @@ func TestUploadThatIsNotTakenStopsNoOtherStream(t *testing.T) {
 	must(t, <-stuck) // the client has a limit
 }
 
+// What a client has sent before it hears that its windows are narrow is taken, also
+// where it is slow to hear: its other streams' frames come behind that.
+func TestStreamBehindWhatWasOnItsWay(t *testing.T) {
+	release := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			<-release
+		}
+		io.WriteString(w, "alive")
+	}))
+	defer s.Close()
+	defer close(release)
+	for _, cores := range []int{2, 64} {
+		t.Run(fmt.Sprint(cores, " cores"), func(t *testing.T) {
+			f := startWith(t, fmt.Sprint("GOMAXPROCS=", cores), s.Listener.Addr().String(), nil)
+			a, err := f.attack(nil, true)
+			must(t, err)
+			defer a.conn.NetConn().Close()
+			must(t, a.open("POST", false, "user-agent", "Firefox"))
+			for range 7 << 20 / (16 << 10) { // the sockets to the server take some four MiB
+				must(t, a.WriteData(a.stream, false, make([]byte, 16<<10)))
+			}
+			must(t, a.WriteSettingsAck()) // the first ones
+			must(t, a.WriteSettingsAck()) // narrow windows
+			must(t, a.open("GET", true, "user-agent", "Firefox"))
+			_ = a.conn.SetDeadline(time.Now().Add(time.Minute))
+			must(t, a.out.Flush())
+			for in := http2.NewFramer(nil, a.conn); ; {
+				frame, err := in.ReadFrame()
+				must(t, err)
+				if id := frame.Header().StreamID; id == a.stream && frame.Header().Type == http2.FrameHeaders {
+					return
+				} else if frame.Header().Type == http2.FrameRSTStream || frame.Header().Type == http2.FrameGoAway {
+					t.Fatalf("%v", frame)
+				}
+			}
+		})
+	}
+}
+
 // Pushes of Git that a slow server does not take for a while wait, however many
 // there are and whatever is on its way of each: none is cut off for what it holds.
 func TestStalledPushesEndWhole(t *testing.T) {
+	for _, cores := range []int{2, 64} {
+		t.Run(fmt.Sprint(cores, " cores"), func(t *testing.T) {
+			t.Parallel()
+			stalledPushesEndWhole(t, cores)
+		})
+	}
+}
+
+func stalledPushesEndWhole(t *testing.T, cores int) {
 	const pushes, size = 6, 48 << 20
 	release := make(chan struct{})
 	letGo := sync.OnceFunc(func() { close(release) })
@@ -177,7 +228,7 @@ func TestStalledPushesEndWhole(t *testing.T) {
 	}))
 	defer s.Close()
 	defer letGo()
-	f := start(t, s.Listener.Addr().String(), nil)
+	f := startWith(t, fmt.Sprint("GOMAXPROCS=", cores), s.Listener.Addr().String(), nil)
 	answers := make(chan string, pushes)
 	for range pushes {
 		go func() {

@@ -40,11 +40,19 @@ type front struct {
 // configuration.
 func start(t *testing.T, upstream string, edit func(*config.Config)) *front {
 	t.Helper()
+	return startWith(t, "", upstream, edit)
+}
+
+// startWith does so with a variable in the proxy's environment.
+func startWith(t *testing.T, variable, upstream string, edit func(*config.Config)) *front {
+	t.Helper()
 	dir := t.TempDir()
 	f := &front{t: t, addr: peers.FreeAddress(t), log: filepath.Join(dir, "log"), roots: x509.NewCertPool()}
 	pem := filepath.Join(dir, "front.pem")
 	f.renew(pem)
-	f.run(exec.Command(program, "proxy", "--config", f.configure(dir, upstream, pem, edit)))
+	cmd := exec.Command(program, "proxy", "--config", f.configure(dir, upstream, pem, edit))
+	cmd.Env = append(os.Environ(), variable)
+	f.run(cmd)
 	return f
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"bitgate/internal/edge"
@@ -96,7 +97,7 @@ func (c *h1conn) detach() {
 		c.out = nil
 	}
 	if long := len(c.in) - (usualHead + bodyRoom); long > 0 {
-		c.heads.held -= long
+		c.heads.held.Add(-int64(long))
 		c.in = make([]byte, usualHead+bodyRoom)
 	}
 	if cap(c.head.Fields) > usualFields {
@@ -120,18 +121,18 @@ func (c *h1conn) grow() bool {
 	return true
 }
 
-// longHeads is what the buffers of a loop have beyond what a usual head takes. Who sends
-// long heads slowly, on many connections, shall not have all memory.
-type longHeads struct{ held, most int } // bytes
+// longHeads is what the buffers of all loops have beyond what a usual head takes, in
+// bytes. Who sends long heads slowly, on many connections, shall not have all memory.
+type longHeads struct{ held atomic.Int64 }
 
-// longHeadRoom is how much that may be on all loops, in bytes: some 150 of the longest.
+// longHeadRoom is how much that may be, in bytes: some 150 of the longest.
 const longHeadRoom = 8 << 20
 
 func (l *longHeads) take(n int) bool {
-	if l.held+n > l.most {
+	if l.held.Add(int64(n)) > longHeadRoom {
+		l.held.Add(-int64(n))
 		return false
 	}
-	l.held += n
 	return true
 }
 

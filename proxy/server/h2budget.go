@@ -1,6 +1,8 @@
 package server
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"bitgate/proxy/h2"
@@ -11,8 +13,8 @@ import (
 // alone is bounded by package h2.
 const h2Budget = 6 << 20
 
-// account tells the loop how much the connection holds, and has the loop shed what
-// is too much.
+// account tells the server how much the connection holds, and has what is too much
+// shed.
 func (s *h2session) account() {
 	h, held := s.host, 0
 	if !s.ended {
@@ -21,20 +23,41 @@ func (s *h2session) account() {
 	if held < s.held || s.held == 0 {
 		s.moved = h.Now()
 	}
-	h.held += held - s.held
+	more := int64(held - s.held)
+	h.held.Add(more)
 	s.held = held
 	if held > 0 {
 		h.holders[s] = struct{}{}
 	} else {
 		delete(h.holders, s)
 	}
-	for h.held > h.budget && h.shed() {
+	if h.p.held.Add(more) > h2Budget {
+		h.makeRoom()
 	}
 }
 
-// scarce reports whether so much is held that every connection should hold less:
-// what is sent to a slow server waits at its client, and nobody is shed for it.
-func (h *loopHost) scarce() bool { return h.held > h.budget/2 }
+// scarce reports whether all others hold so much that this connection should hold
+// less: what is sent to a slow server waits at its client, and nobody is shed for it.
+// What it holds itself is no reason: its own other streams would wait for it.
+func (s *h2session) scarce() bool { return s.host.p.held.Load()-int64(s.held) > h2Budget/2 }
+
+// makeRoom ends connections that hold much: at once if they are on this loop, else
+// the loop that holds the most does so soon.
+func (h *loopHost) makeRoom() {
+	p := h.p
+	for p.held.Load() > h2Budget {
+		most := slices.MaxFunc(p.all, func(a, b *loopHost) int { return cmp.Compare(a.held.Load(), b.held.Load()) })
+		if most.held.Load() > 2*h.held.Load() {
+			if p.shedding.CompareAndSwap(false, true) && !most.Post(func() { most.Go(func() { p.shedding.Store(false); most.makeRoom() }) }) {
+				p.shedding.Store(false)
+			}
+			return
+		}
+		if !h.shed() {
+			return
+		}
+	}
+}
 
 // shed ends the connection that holds much and has moved nothing for long; false
 // when there is none.

@@ -39,7 +39,7 @@ type h2session struct {
 	flushing bool
 	paused   bool      // reading waits until output, or bodies, were taken
 	waiting  bool      // somebody will look whether they were
-	held     int       // bytes, in loopHost.held
+	held     int       // bytes, in those of the loop and of the server
 	moved    time.Time // since when that did not become less
 	ended    bool
 	ticked   time.Time
@@ -55,6 +55,7 @@ func (c *loopConn) speakH2() {
 	s := &h2session{loopConn: c, server: c.tls.ConnectionState().ServerName}
 	s.core = h2.NewConn(h2.Limits{
 		Streams: maxStreams, Head: cfg.MaxHeader, Fields: maxFields, Request: cfg.RequestTimeout, Stall: min(cfg.IdleTimeout, stallTime), KeepAlive: cfg.KeepAliveTimeout,
+		Absorb: h2Budget * 2 / 3, // rather one stream than the connection
 	}, now)
 	s.readOn, s.writeOn = s.read, s.write
 	s.opened = c.host.sessions.Add(s.remote, now)
@@ -110,7 +111,7 @@ func (s *h2session) resume() {
 
 // congested reports whether nothing should be received for now.
 func (s *h2session) congested() bool {
-	s.core.Scarce(s.host.scarce())
+	s.core.Scarce(s.scarce())
 	return s.core.Congested()
 }
 
@@ -121,14 +122,14 @@ func (s *h2session) makeWay() {
 	if !s.core.Ahead() || s.waiting {
 		return
 	}
-	if s.core.Open() > 1 && !s.host.scarce() {
+	if s.core.Open() > 1 && !s.scarce() {
 		s.narrow()
 		return
 	}
 	s.waiting = true
 	s.host.Go(func() {
 		for s.paused && !s.ended {
-			if s.host.Sleep(narrowAfter); s.paused && !s.ended && s.core.Ahead() && !s.core.OneAtATime() && !s.host.scarce() {
+			if s.host.Sleep(narrowAfter); s.paused && !s.ended && s.core.Ahead() && !s.core.OneAtATime() && !s.scarce() {
 				s.narrow()
 			}
 			s.resume()

@@ -1,7 +1,7 @@
 package server
 
 import (
-	"runtime"
+	"sync/atomic"
 
 	"bitgate/proxy/exchange"
 	"bitgate/proxy/inflight"
@@ -28,10 +28,8 @@ type loopHost struct {
 	buffers  exchange.Buffers
 	outputs  exchange.Buffers
 
-	heads   longHeads
 	holders map[*h2session]struct{} // those that hold something
-	held    int                     // bytes, by all of them
-	budget  int                     // of these
+	held    atomic.Int64            // bytes, by all of them
 }
 
 func newLoopHost(p *Server, sessions *inflight.Set) (*loopHost, error) {
@@ -39,8 +37,7 @@ func newLoopHost(p *Server, sessions *inflight.Set) (*loopHost, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &loopHost{p: p, sessions: sessions, holders: map[*h2session]struct{}{}, budget: h2Budget / runtime.GOMAXPROCS(0)}
-	h.heads.most = longHeadRoom / runtime.GOMAXPROCS(0)
+	h := &loopHost{p: p, sessions: sessions, holders: map[*h2session]struct{}{}}
 	h.Host, h.buffers, h.outputs = exchange.NewHost(p.Common, l), exchange.NewBuffers(usualHead+bodyRoom), exchange.NewBuffers(outputBuffer)
 	return h, nil
 }
@@ -52,7 +49,7 @@ func (h *loopHost) driver() *h1conn {
 		h.spare = h.spare[:n-1]
 		return c
 	}
-	return newH1Conn(h.p.Common, &h.Host, &h.heads)
+	return newH1Conn(h.p.Common, &h.Host, &h.p.heads)
 }
 
 func (h *loopHost) giveBack(c *h1conn) {

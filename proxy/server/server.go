@@ -29,6 +29,10 @@ type Server struct {
 
 	fresh    inflight.Set // connections that have not asked for anything yet
 	sessions inflight.Set // HTTP/2 connections
+
+	held     atomic.Int64 // bytes, by HTTP/2 connections on all loops
+	shedding atomic.Bool  // a loop was told to make room
+	heads    longHeads
 }
 
 // New starts the loops. Cut and Wait end them.
