@@ -32,8 +32,12 @@ var Folders = []string{"/etc/letsencrypt/live", "/etc/ssl", "/etc/pki/tls", "/et
 const (
 	maxDepth   = 3
 	maxFiles   = 2000
-	maxPEMFile = 256 << 10
+	maxPEMFile = 128 << 10 // a certificate with its chain and key has 10, the bundle of all authorities 200
 )
+
+// authorities is where distributions keep those of the browsers, a file each, to which
+// Debian's /etc/ssl/certs links.
+const authorities = "/usr/share/ca-certificates/"
 
 // Find looks for certificates of servers with their keys, by public key, in the
 // folders and three levels below; those that end last come first. It is a look
@@ -124,10 +128,12 @@ func candidates(folders []string) []string {
 		}
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
+			if to, err := os.Readlink(path); err == nil && strings.HasPrefix(to, authorities) || hashLink().MatchString(e.Name()) {
+				continue
+			}
 			info, err := os.Stat(path)
 			switch {
-			case err != nil || len(out) >= maxFiles || strings.HasPrefix(e.Name(), "bitgate-"),
-				e.Name() == snakeoil || hashLink().MatchString(e.Name()):
+			case err != nil || len(out) >= maxFiles || strings.HasPrefix(e.Name(), "bitgate-") || e.Name() == snakeoil:
 			case info.IsDir() && depth < maxDepth && e.Type()&os.ModeSymlink == 0:
 				walk(path, depth+1)
 			case info.Mode().IsRegular() && info.Size() <= maxPEMFile && !slices.Contains(out, path):

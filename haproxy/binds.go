@@ -1,12 +1,17 @@
 package haproxy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Binds lists every bind of the set: bind lines, addresses on section lines
 // (1.5 to 1.9, "frontend www *:80") and the TCP addresses of "stats socket".
-func (c Config) Binds() []Bind {
+func (c Config) Binds() []Bind { return slices.Clone(c.binds) }
+
+func binds(files []*File) []Bind {
 	var all []Bind
-	for _, f := range c.files {
+	for _, f := range files {
 		f.asRead(func(s Section, i int) {
 			l := &f.Lines[i]
 			for _, address := range bindWords(s, l.Words, i) {
@@ -43,7 +48,7 @@ func (c Config) Takers(address string) []Bind {
 		return nil
 	}
 	var out []Bind
-	for _, b := range c.Binds() {
+	for _, b := range c.binds {
 		if at, tcp := parseBind(b.Address); tcp && !b.Ours && at.overlaps(e) {
 			out = append(out, b)
 		}

@@ -9,16 +9,23 @@ import (
 // Config is the set of files that HAProxy loads, in load order. It is parsed
 // once and then asked: what it binds, what was made by hand, what a merge
 // changes. It does not change itself.
-type Config struct{ files []*File }
+type Config struct {
+	files []*File
+	binds []Bind
+}
 
 // ParseSet reads a set. It accepts anything, as Parse does.
-func ParseSet(set []Source) Config {
-	var c Config
+func ParseSet(set []Source) Config { return newConfig(parseAll(set)) }
+
+func parseAll(set []Source) []*File {
+	var files []*File
 	for _, src := range set {
-		c.files = append(c.files, parse(src))
+		files = append(files, parse(src))
 	}
-	return c
+	return files
 }
+
+func newConfig(files []*File) Config { return Config{files, binds(files)} }
 
 // Files are those of the set, in load order.
 func (c Config) Files() []*File { return c.files }

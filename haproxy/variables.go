@@ -12,14 +12,14 @@ import (
 // and unsetenv of the files change the environment from their line on (manual, 2.3
 // and 3.1).
 func ParseSetFor(set []Source, env []string) Config {
-	c := ParseSet(set)
+	files := parseAll(set)
 	known := map[string]string{}
 	for _, e := range env {
 		if name, value, ok := strings.Cut(e, "="); ok {
 			known[name] = value
 		}
 	}
-	for _, f := range c.files {
+	for _, f := range files {
 		for i := range f.Lines {
 			l := &f.Lines[i]
 			expandAll(l.Words, known)
@@ -27,7 +27,7 @@ func ParseSetFor(set []Source, env []string) Config {
 			setVariables(l.Words, known)
 		}
 	}
-	return c
+	return newConfig(files)
 }
 
 func expandAll(words []Word, known map[string]string) {

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -12,7 +13,6 @@ import (
 	"bitgate/internal/service"
 	"bitgate/internal/splice"
 	"bitgate/setup/redact"
-	"bitgate/tomcat"
 )
 
 // Build makes the plan from facts and resolved answers. It is pure: the same
@@ -49,6 +49,9 @@ func Build(f Facts, a Answers) (Plan, error) {
 		}
 		b.plan.Steps = append(b.plan.Steps, step)
 	}
+	if err := b.tooLarge(); err != nil {
+		return Plan{}, err
+	}
 	b.restart()
 	b.inputs()
 	b.considerations()
@@ -62,7 +65,6 @@ type builder struct {
 	plan Plan
 	// current bytes of each file, as the changes so far leave them
 	edited map[string][]byte
-	tree   *tomcat.ServerXML // of server.xml as they leave it; nil where none edited it
 }
 
 // settings fills what apply, undo and recover need to talk to the services.
@@ -165,6 +167,17 @@ func (b *builder) fileChange(phase Phase, file atomicfile.File, after []byte, sp
 		edit.Mode, edit.UID, edit.GID = 0o644, -1, -1
 	}
 	return &Change{Phase: phase, File: edit}
+}
+
+// tooLarge refuses a file that grows larger than is read: nobody could take it back.
+func (b *builder) tooLarge() error {
+	for path, data := range b.edited {
+		if len(data) > atomicfile.MaxSize {
+			return problem.New(fmt.Sprintf("%s would have %d bytes, and at most %d MiB of a configuration file are read", path, len(data), atomicfile.MaxSize>>20),
+				"the change could not be taken back", "take out of the file what is not needed")
+		}
+	}
+	return nil
 }
 
 // untold takes out of splices what others may not see of the file as it is.

@@ -132,6 +132,9 @@ func (b *builder) standing() []problem.Finding {
 	for _, f := range b.judged(b.f.Properties.Data, b.f.serverXML) {
 		settled[finding{f.File, f.Found}] = true
 	}
+	if len(settled) == 0 {
+		return b.f.Findings
+	}
 	for _, f := range b.judged(b.current(b.f.Properties), b.serverXML) {
 		delete(settled, finding{f.File, f.Found})
 	}

@@ -48,8 +48,8 @@ func (b *builder) contextPath() (Step, error) {
 
 // serverXML is the file as the changes so far leave it.
 func (b *builder) serverXML() (*tomcat.ServerXML, error) {
-	if b.tree != nil {
-		return b.tree, nil
+	if data, ok := b.edited[b.f.ServerXML.Path]; ok {
+		return tomcat.ParseServerXML(b.f.ServerXML.Path, data)
 	}
 	return b.f.serverXML()
 }
@@ -81,7 +81,9 @@ func (b *builder) connector() (Step, error) {
 	}
 	if s = b.tomcatResult(s, cleared); len(s.Changes) > 0 {
 		b.tlsTurnedOff(s, xml.TLSPort(b.goingStore))
-		xml = cleared.Tree
+		if xml, err = b.serverXML(); err != nil {
+			return s, err
+		}
 	}
 	set := xml.SetConnector
 	if b.addsPlain() {
@@ -113,7 +115,7 @@ func (b *builder) wantedConnector() tomcat.Connector {
 func (b *builder) tomcatResult(s Step, r tomcat.Result) Step {
 	if c := b.fileChange(PhaseUpstreamFiles, b.f.ServerXML, r.After, r.Splices); c != nil {
 		s.Changes = append(s.Changes, *c)
-		s.Skipped, b.tree = "", r.Tree
+		s.Skipped = ""
 	} else if len(s.Changes) == 0 {
 		s.Skipped = "already as wanted"
 	}

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,17 +71,20 @@ func (p Plan) written(path string, data []byte, before string) map[int]bool {
 		}
 		data, mine = append(text, data[at:]...), append(marks, mine[at:]...)
 	}
-	known := map[string]bool{}
-	for line := range strings.SplitSeq(before, "\n") {
-		known[line] = true
-	}
-	ours := map[int]bool{}
-	at := 0
-	for i, line := range strings.Split(string(data), "\n") {
-		if !known[line] && !slices.Contains(mine[at:at+len(line)], false) {
+	ours, places := map[int]bool{}, map[string][]int{}
+	at, i := 0, 0
+	for line := range strings.SplitSeq(string(data), "\n") {
+		if !slices.Contains(mine[at:at+len(line)], false) {
 			ours[i] = true
+			places[line] = append(places[line], i)
 		}
-		at += len(line) + 1
+		at, i = at+len(line)+1, i+1
+	}
+	for line := range strings.SplitSeq(before, "\n") {
+		for _, i := range places[line] {
+			delete(ours, i)
+		}
+		delete(places, line)
 	}
 	return ours
 }
@@ -96,6 +100,9 @@ type diff struct {
 // whole, unless the administrator's text may be in it.
 func (d diff) shown(text string, ours map[int]bool) (line func(i int) string, n int) {
 	hidden, n := redact.Each(d.kind, text)
+	if len(ours) == 0 {
+		return hidden, n
+	}
 	lines := strings.Split(text, "\n")
 	return func(i int) string {
 		if ours[i] && d.whole(lines[i]) {
@@ -118,11 +125,42 @@ func (d diff) whole(line string) bool {
 }
 
 // hunk is the head of a part of a diff: where it begins in both files.
-var hunk = pattern.Lazy(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@`)
+var hunk = pattern.Lazy(`^@@ -(\d+)(,\d+)? \+(\d+)(,\d+)? @@`)
+
+// contextLines is how many lines a diff shows around each change.
+const contextLines = udiff.DefaultContextLines
+
+// differing cuts both texts down to the lines in which they differ, and the context
+// around them: to diff all lines of a large file costs more than the rest of a plan.
+// skipped is how many lines stand before.
+func (d diff) differing() (before, after string, skipped int) {
+	before, after = d.before, d.after
+	same := 0
+	for same < min(len(before), len(after)) && before[same] == after[same] {
+		same++
+	}
+	begin := same
+	for range contextLines + 1 {
+		begin = strings.LastIndexByte(before[:max(begin-1, 0)], '\n') + 1
+	}
+	rest := 0
+	for rest < min(len(before), len(after))-same && before[len(before)-1-rest] == after[len(after)-1-rest] {
+		rest++
+	}
+	for range contextLines + 1 {
+		if i := strings.IndexByte(before[len(before)-rest:], '\n'); i >= 0 {
+			rest -= i + 1
+		} else {
+			rest = 0
+		}
+	}
+	return before[begin : len(before)-rest], after[begin : len(after)-rest], strings.Count(before[:begin], "\n")
+}
 
 // unified makes the diff and then hides what is the administrator's in it: before,
 // a changed value would be hidden on both sides and the change with it.
 func (d diff) unified(path string) string {
+	old, edited, skipped := d.differing()
 	was, before := d.shown(d.before, nil)
 	is, after := d.shown(d.after, d.ours)
 	var out strings.Builder
@@ -134,12 +172,14 @@ func (d diff) unified(path string) string {
 		}
 		return line(*n - 2)
 	}
-	for line := range strings.Lines(udiff.Unified(path, path+" (after)", d.before, d.after)) {
+	for line := range strings.Lines(udiff.Unified(path, path+" (after)", old, edited)) {
 		text, end := strings.CutSuffix(line, "\n")
 		switch m := hunk().FindStringSubmatch(text); {
 		case m != nil:
 			from, _ = strconv.Atoi(m[1])
-			to, _ = strconv.Atoi(m[2])
+			to, _ = strconv.Atoi(m[3])
+			from, to = from+skipped, to+skipped
+			text = fmt.Sprintf("@@ -%d%s +%d%s @@", from, m[2], to, m[4])
 			// "-0,0" names the line before the first
 			from, to = max(from, 1), max(to, 1)
 		case from+to == 0, strings.HasPrefix(text, "\\"): // the head; "\ No newline at end of file"

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/beevik/etree"
-
 	"bitgate/internal/problem"
 )
 
@@ -21,13 +19,12 @@ type ConnectorInfo struct {
 
 // ServerXML is a parsed Tomcat server.xml.
 type ServerXML struct {
-	name  string
-	src   []byte
-	text  xmlText
-	tags  []tagSpan        // start tags in document order
-	elems []*etree.Element // the elements of tree, in the same order
-	tree  *etree.Document
-	index lineIndex
+	name     string
+	src      []byte
+	text     xmlText
+	entities map[string]string
+	tags     []tagSpan // elements in document order
+	index    lineIndex
 }
 
 // ParseServerXML reads a server.xml. It refuses, with line and reason, what is
@@ -49,53 +46,43 @@ func (s *ServerXML) parse() (err error) {
 	if err != nil {
 		return err
 	}
-	entities, err := found.plainEntities()
-	if err != nil {
+	if s.entities, err = found.plainEntities(); err != nil {
 		return err
 	}
-	if s.tree, err = readTree(s.text.text, entities); err != nil {
+	if err := found.readValues(s.entities); err != nil {
 		return err
 	}
 	s.tags = found.tags
 	s.index = newLineIndex(s.text.text)
-	s.elems = elements(s.tree.Root())
-	if len(s.elems) != len(s.tags) {
-		return &fault{1, "its elements cannot be told apart safely"}
+	if root := s.tags[0]; root.name != "Server" {
+		return s.faultAt(0, "not a Tomcat server.xml: the root element is <%s>, not <Server>", root.name)
 	}
-	for i, e := range s.elems {
-		if e.FullTag() != s.tags[i].name || len(e.Attr) != len(s.tags[i].attrs) {
-			return s.faultAt(i, "its elements cannot be told apart safely")
-		}
-	}
-	if root := s.tree.Root(); root.FullTag() != "Server" {
-		return s.faultAt(0, "not a Tomcat server.xml: the root element is <%s>, not <Server>", root.FullTag())
-	}
-	for _, e := range s.elems {
-		if placed(e, "Server", "Service") {
+	for i := range s.tags {
+		if s.placed(i, "Server", "Service") {
 			return nil
 		}
 	}
 	return s.faultAt(0, "not a Tomcat server.xml: <Server> holds no <Service>")
 }
 
-// placed reports whether e stands exactly at path, counted from the root.
+// placed reports whether an element stands exactly at path, counted from the root.
 // Tomcat reads elements by such paths (Catalina.createStartDigester) and
 // ignores the same names in other places.
-func placed(e *etree.Element, path ...string) bool {
+func (s *ServerXML) placed(ordinal int, path ...string) bool {
 	for i := len(path) - 1; i >= 0; i-- {
-		if e == nil || e.FullTag() != path[i] {
+		if ordinal < 0 || s.tags[ordinal].name != path[i] {
 			return false
 		}
-		e = e.Parent()
+		ordinal = s.tags[ordinal].parent
 	}
-	return e != nil && e.Parent() == nil && e.FullTag() == "" // the document
+	return ordinal < 0
 }
 
 // at lists the ordinals of the elements at path.
 func (s *ServerXML) at(path ...string) []int {
 	var list []int
-	for i, e := range s.elems {
-		if placed(e, path...) {
+	for i := range s.tags {
+		if s.placed(i, path...) {
 			list = append(list, i)
 		}
 	}
@@ -117,15 +104,10 @@ func (s *ServerXML) refuse(err error, why, do string) error {
 	return problem.Wrap(err, s.name, why, do)
 }
 
-// value returns the attribute of an element; etree's own lookup also matches
-// names with a prefix.
+// value returns the attribute of an element.
 func (s *ServerXML) value(ordinal int, name string) (string, bool) {
-	for _, a := range s.elems[ordinal].Attr {
-		if a.FullKey() == name {
-			return a.Value, true
-		}
-	}
-	return "", false
+	a, ok := s.tags[ordinal].attr(name)
+	return a.text, ok
 }
 
 func (s *ServerXML) connectors() []int { return s.at("Server", "Service", "Connector") }
@@ -145,8 +127,8 @@ func (s *ServerXML) Connectors() []ConnectorInfo {
 
 func (s *ServerXML) info(ordinal int) ConnectorInfo {
 	all := map[string]string{}
-	for _, a := range s.elems[ordinal].Attr {
-		all[a.FullKey()] = a.Value
+	for _, a := range s.tags[ordinal].attrs {
+		all[a.name] = a.text
 	}
 	return ConnectorInfo{Line: s.line(ordinal), Port: all["port"], Address: all["address"], Protocol: all["protocol"], Attributes: all}
 }

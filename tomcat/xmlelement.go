@@ -30,11 +30,10 @@ func (s *ServerXML) editElements(changes []elementEdit) (Result, error) {
 		return Result{}, s.refuse(err, "the edit was not made", "set the attributes by hand")
 	}
 	again := &ServerXML{name: s.name, src: res.After}
-	if err := again.parse(); err != nil || !slices.Equal(again.outline(), s.expected(changes)) {
+	if err := again.parse(); err != nil || !slices.Equal(outline(again.tags), s.expected(changes)) {
 		return Result{}, problem.New(fmt.Sprintf("%s, line %d: the edited elements do not read back as intended", s.name, s.line(changes[0].ordinal)),
 			"the edit was not made", "set the attributes by hand, and please report this file's layout")
 	}
-	res.Tree = again
 	return res, nil
 }
 
@@ -84,55 +83,54 @@ func (s *ServerXML) indent(t tagSpan) int {
 }
 
 // outline lists every element with its attributes, in order.
-func (s *ServerXML) outline() []string {
-	out := make([]string, len(s.elems))
-	for i := range s.elems {
-		out[i] = s.described(i)
+func outline(tags []tagSpan) []string {
+	var out []string
+	for i := range tags {
+		out = append(out, tags[i].plain().String())
 	}
 	return out
 }
 
-func (s *ServerXML) described(i int) string {
+// String is the element with its attributes in the order of their names.
+func (e plainTag) String() string {
 	var words []string
-	for _, a := range s.elems[i].Attr {
-		words = append(words, a.FullKey()+"="+a.Value)
+	for _, a := range e.attrs {
+		words = append(words, a.name+"="+a.value)
 	}
 	slices.Sort(words)
-	return s.elems[i].FullTag() + " " + strings.Join(words, " ")
+	return e.name + " " + strings.Join(words, " ")
 }
 
 // expected is the outline that the edits are to give.
 func (s *ServerXML) expected(changes []elementEdit) []string {
 	var out []string
-	for i := 0; i < len(s.elems); i++ {
+	for i := 0; i < len(s.tags); {
 		k := slices.IndexFunc(changes, func(c elementEdit) bool { return c.ordinal == i })
 		if k < 0 {
-			out = append(out, s.described(i))
+			out = append(out, s.tags[i].plain().String())
+			i++
 			continue
 		}
-		inside := len(elements(s.elems[i])) - 1
-		if changes[k].comment {
-			i += inside
+		c, inside := changes[k], s.inside(i)
+		if c.comment {
+			i = inside
 			continue
 		}
-		e := s.elems[i].Copy()
-		for _, w := range changes[k].set {
-			e.CreateAttr(w.name, w.value)
+		e := s.tags[i].plain()
+		for _, w := range c.set {
+			e.set(w)
 		}
-		for _, name := range changes[k].gone {
-			e.RemoveAttr(name)
-		}
-		out = append(out, (&ServerXML{elems: elements(e)}).described(0))
-		if changes[k].after != "" {
-			for ; inside > 0; inside-- {
-				i++
-				out = append(out, s.described(i))
-			}
-			tree, err := readTree(changes[k].after, nil)
-			if err != nil {
+		e.attrs = slices.DeleteFunc(e.attrs, func(a setting) bool { return slices.Contains(c.gone, a.name) })
+		out = append(out, e.String())
+		i++
+		if c.after != "" {
+			out = append(out, outline(s.tags[i:inside])...)
+			i = inside
+			added, err := scanXML(c.after)
+			if err != nil || added.readValues(nil) != nil {
 				return nil
 			}
-			out = append(out, (&ServerXML{elems: elements(tree.Root())}).outline()...)
+			out = append(out, outline(added.tags)...)
 		}
 	}
 	return out

@@ -250,13 +250,7 @@ func option(args []string, name string) string {
 	return ""
 }
 
-// largest configuration file that is read.
-const largest = 16 << 20
-
 func readFile(path string) ([]byte, error) {
-	if info, err := os.Stat(path); err == nil && info.Size() > largest {
-		return nil, problem.New(path+" is larger than 16 MiB", "", "")
-	}
 	f, err := atomicfile.Read(path)
 	if err != nil {
 		return nil, err

@@ -57,7 +57,7 @@ func TestObstaclesOfKind(t *testing.T) {
 		"a character device": func(path string) error { return unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))) },
 		"a block device":     func(path string) error { return unix.Mknod(path, unix.S_IFBLK|0o600, int(unix.Mkdev(7, 99))) },
 		"a socket":           func(path string) error { return unix.Mknod(path, unix.S_IFSOCK|0o600, 0) },
-		"larger than 16 MiB": func(path string) error {
+		"larger than 5 MiB: it has 5242881 bytes": func(path string) error {
 			if err := os.WriteFile(path, nil, 0o600); err != nil {
 				return err
 			}

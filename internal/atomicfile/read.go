@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,9 +15,11 @@ import (
 	"bitgate/internal/problem"
 )
 
-// MaxSize is the largest file that is read, in bytes: configuration files are
-// small, and a wrong path must not fill the memory.
-const MaxSize = 16 << 20
+// MaxSize is the largest configuration file that is read, in bytes. Of the real ones
+// that are known the largest server.xml and haproxy.cfg have 9 KB; a haproxy.cfg of
+// 50,000 lines has 1.6 MB. The owner of a file decides how large it is, and who parses
+// it takes up to 150 bytes for each of it.
+const MaxSize = 5 << 20
 
 // MaxProgram is the largest program that is read, in bytes.
 const MaxProgram = 256 << 20
@@ -61,12 +64,13 @@ func (p *place) read() (File, error) {
 		return File{}, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, p.limit+1))
-	if err != nil {
+	content := bytes.NewBuffer(make([]byte, 0, st.Size+bytes.MinRead))
+	if _, err := content.ReadFrom(io.LimitReader(f, p.limit+1)); err != nil {
 		return File{}, err
 	}
+	data := content.Bytes()
 	if int64(len(data)) > p.limit {
-		return File{}, tooLarge(p.asked, p.limit)
+		return File{}, tooLarge(p.asked, int64(len(data)), p.limit)
 	}
 	var after unix.Stat_t
 	if err := fstat(int(f.Fd()), &after); err != nil {
@@ -136,7 +140,7 @@ func (p *place) acceptable(st *unix.Stat_t) error {
 		return notRegular(p.asked, st.Mode)
 	}
 	if st.Size > p.limit {
-		return tooLarge(p.asked, p.limit)
+		return tooLarge(p.asked, st.Size, p.limit)
 	}
 	if err := p.theirs(st); err != nil {
 		return err
@@ -144,8 +148,9 @@ func (p *place) acceptable(st *unix.Stat_t) error {
 	return p.planted(st)
 }
 
-func tooLarge(path string, limit int64) error {
-	return problem.New(fmt.Sprintf("%s is larger than %d MiB", path, limit>>20), "a configuration file is not that large", "check the path")
+func tooLarge(path string, size, limit int64) error {
+	return problem.New(fmt.Sprintf("%s is larger than %d MiB: it has %d bytes", path, limit>>20, size), "a file of its kind has some kilobytes, and reading one takes many times its size in memory",
+		"check the path, and take out of the file what is not needed")
 }
 
 func notRegular(path string, mode uint32) error {

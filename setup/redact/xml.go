@@ -22,6 +22,7 @@ type xmlText struct {
 
 func xml(text string) string {
 	x := &xmlText{rest: text}
+	x.out.Grow(len(text))
 	for x.rest != "" {
 		switch {
 		case strings.HasPrefix(x.rest, "<!--"):
@@ -55,17 +56,16 @@ func (x *xmlText) keep(n int) {
 
 // hide hides them; the blanks around lines stay, so that it stays so many lines.
 func (x *xmlText) hide(n int) {
-	for i, line := range strings.Split(x.rest[:n], "\n") {
-		if i > 0 {
-			x.out.WriteByte('\n')
-		}
-		bare := strings.Trim(line, " \t\r")
+	for line := range strings.Lines(x.rest[:n]) {
+		bare := strings.Trim(line, " \t\r\n")
 		if bare == "" {
 			x.out.WriteString(line)
 			continue
 		}
 		at := strings.Index(line, bare)
-		x.out.WriteString(line[:at] + Hidden + line[at+len(bare):])
+		x.out.WriteString(line[:at])
+		x.out.WriteString(Hidden)
+		x.out.WriteString(line[at+len(bare):])
 	}
 	x.rest = x.rest[n:]
 }
