@@ -85,7 +85,7 @@ var pureNames = map[string][]string{
 	module + "bitbucket":           {"Install", "Layout", "Override", "Settings", "AppLinks", "State", "Running", "FirstRun", "Unreachable", "Container", "ByCompose", "ByKubernetes", "BySwarm", "ByHand"},
 	module + "certs":               {"Paths"},
 	module + "haproxy/live":        {"Install", "Report"},
-	module + "internal/atomicfile": {"File", "Digest"},
+	module + "internal/atomicfile": {"File", "Digest", "MaxSize"},
 	module + "internal/service": {
 		"Control", "Verb", "Start", "Restart", "Reload", "Stop",
 		"Systemd", "Init", "Command", "Manual", "Never",
