@@ -2,7 +2,6 @@ package tomcat
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"bitgate/internal/problem"
@@ -31,7 +30,7 @@ func CheckServerXML(s *ServerXML, port int) []problem.Finding {
 		}
 	}
 	for _, i := range s.named("Context") {
-		if !slices.Contains(s.contexts(), i) {
+		if !s.placed(i, contextPlace...) {
 			list = append(list, finding(s.line(i), "this Context does not stand in a Host", "Tomcat ignores it", "remove it, or move it into the Host"))
 		}
 	}

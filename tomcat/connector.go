@@ -103,7 +103,7 @@ func (s *ServerXML) list(ordinals []int) string {
 	for _, i := range ordinals {
 		names = append(names, s.info(i).describe())
 	}
-	return strings.Join(names, ", ")
+	return several(names)
 }
 
 // SetConnector sets the proxy attributes of the HTTP connector in use on port.

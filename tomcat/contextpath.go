@@ -120,5 +120,5 @@ func (s *ServerXML) lines(ordinals []int) string {
 	for _, i := range ordinals {
 		lines = append(lines, strconv.Itoa(s.line(i)))
 	}
-	return strings.Join(lines, ", ")
+	return several(lines)
 }

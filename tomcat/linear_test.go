@@ -42,6 +42,30 @@ func TestLargeFilesAreReadInLinearTime(t *testing.T) {
 			}
 			return err
 		},
+		"contexts": func(n int) error {
+			s, err := ParseServerXML("s", doc(strings.Repeat("<Context/>\n", n)))
+			if err == nil && len(CheckServerXML(s, 7990)) != n {
+				err = fmt.Errorf("%d Contexts are told of", len(CheckServerXML(s, 7990)))
+			}
+			return err
+		},
+		"connectors of one port": func(n int) error {
+			s, err := ParseServerXML("s", doc(strings.Repeat("<Connector port=\"8443\" SSLEnabled=\"true\"/>\n", n)))
+			if err == nil {
+				_, err = s.SetTLS(TLS{Port: 8443, KeyStore: "/k", Password: "p", Plain: 7990})
+			}
+			return err
+		},
+		"additional connectors": func(n int) error {
+			p, err := ParseProperties("p", []byte(repeat(n, "server.additional-connector.%d.port=1\n")))
+			if err == nil && len(CheckProperties(p)) != n {
+				err = fmt.Errorf("%d connectors are told of", len(CheckProperties(p)))
+			}
+			if err == nil {
+				_, _, err = p.TLSProperties(TLS{Port: 8443, Plain: 7991})
+			}
+			return err
+		},
 		"attributes": func(n int) error {
 			s, err := ParseServerXML("s", doc("<Valve"+repeat(n, " a%d=\"x\"")+"/>"))
 			if err == nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"bitgate/internal/problem"
@@ -18,6 +17,7 @@ type Properties struct {
 	name     string
 	src      []byte
 	entries  []entry
+	last     map[string]int // of the entries of a key, the one that counts
 	comments []comment
 }
 
@@ -41,7 +41,7 @@ type comment struct {
 // ParseProperties reads a .properties file; an empty src is an empty file.
 // Bytes are ISO-8859-1, as in java.util.Properties.load(InputStream).
 func ParseProperties(name string, src []byte) (*Properties, error) {
-	p := &Properties{name: name, src: src}
+	p := &Properties{name: name, src: src, last: map[string]int{}}
 	if err := p.parse(); err != nil {
 		var f *fault
 		if errors.As(err, &f) {
@@ -69,18 +69,18 @@ func (p *Properties) parse() error {
 			return err
 		}
 		e.form = uniform(e.key)
+		p.last[e.key] = len(p.entries)
 		p.entries = append(p.entries, e)
 	}
 }
 
 // Get returns the live value of key (the last one wins, as in Java).
 func (p *Properties) Get(key string) (f Found, ok bool) {
-	for _, e := range slices.Backward(p.entries) {
-		if e.key == key {
-			return Found{Value: e.value, Line: e.line}, true
-		}
+	i, ok := p.last[key]
+	if !ok {
+		return f, false
 	}
-	return f, false
+	return Found{Value: p.entries[i].value, Line: p.entries[i].line}, true
 }
 
 // Keys lists the live keys in order of first appearance.

@@ -158,5 +158,5 @@ func entryLines(list []entry) string {
 	for _, e := range list {
 		lines = append(lines, strconv.Itoa(e.line))
 	}
-	return strings.Join(lines, ", ")
+	return several(lines)
 }

@@ -112,9 +112,10 @@ func (s *ServerXML) value(ordinal int, name string) (string, bool) {
 
 func (s *ServerXML) connectors() []int { return s.at("Server", "Service", "Connector") }
 
-func (s *ServerXML) contexts() []int {
-	return s.at("Server", "Service", "Engine", "Host", "Context")
-}
+// contextPlace is where Tomcat looks for Contexts.
+var contextPlace = []string{"Server", "Service", "Engine", "Host", "Context"}
+
+func (s *ServerXML) contexts() []int { return s.at(contextPlace...) }
 
 // Connectors lists the live connectors in document order.
 func (s *ServerXML) Connectors() []ConnectorInfo {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"bitgate/internal/problem"
 	"bitgate/internal/splice"
@@ -79,6 +80,15 @@ func (c Connector) settings() []setting {
 	add(c.RedirectPort != 0, "redirectPort", strconv.Itoa(c.RedirectPort))
 	add(c.Address != "", "address", c.Address)
 	return list
+}
+
+// several joins what was found; of very many the first say enough.
+func several(words []string) string {
+	const most = 10
+	if more := len(words) - most; more > 0 {
+		words = append(words[:most:most], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(words, ", ")
 }
 
 // lineAt returns the 1-based line of byte offset at. Lines end with \n, \r\n

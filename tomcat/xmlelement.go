@@ -104,14 +104,18 @@ func (e plainTag) String() string {
 // expected is the outline that the edits are to give.
 func (s *ServerXML) expected(changes []elementEdit) []string {
 	var out []string
+	of := map[int]elementEdit{}
+	for _, c := range changes {
+		of[c.ordinal] = c
+	}
 	for i := 0; i < len(s.tags); {
-		k := slices.IndexFunc(changes, func(c elementEdit) bool { return c.ordinal == i })
-		if k < 0 {
+		c, changed := of[i]
+		if !changed {
 			out = append(out, s.tags[i].plain().String())
 			i++
 			continue
 		}
-		c, inside := changes[k], s.inside(i)
+		inside := s.inside(i)
 		if c.comment {
 			i = inside
 			continue
