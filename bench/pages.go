@@ -95,7 +95,7 @@ func (p *pages) all(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if p.browser, err = browser.Start(filepath.Join(p.dir, "profile"), strings.Join(rules, ","), "1", cert); err != nil {
+	if p.browser, err = browser.Start(filepath.Join(p.dir, "profile"), strings.Join(rules, ","), cert); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.browser.Close()) }()
