@@ -1,6 +1,7 @@
 package bitbucket
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path"
@@ -39,20 +40,14 @@ func ownerOfProcess(dir string) uint32 {
 }
 
 func (p *process) who() string {
-	home := p.home
-	if home == "" {
-		home = "not told"
-	}
+	home := cmp.Or(p.home, "not told")
 	return fmt.Sprintf("process %d of %s, home %s", p.pid, trusted.Who(p.uid), home)
 }
 
 // ownHome: the home a process names (or the administrator, where it names none)
 // is its user's.
 func (p *process) ownHome(said string) bool {
-	home := p.home
-	if home == "" {
-		home = said
-	}
+	home := cmp.Or(p.home, said)
 	if p.contained != "" && p.home != "" {
 		home = p.inside(home)
 	}

@@ -1,6 +1,7 @@
 package bitbucket
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -49,9 +50,7 @@ type Override struct {
 // first, then the running process, its unit, the start scripts, and last the
 // paths of Atlassian's Linux installer.
 func Detect(ctx context.Context, s Search) (Install, error) {
-	if s.Proc == "" {
-		s.Proc = "/proc"
-	}
+	s.Proc = cmp.Or(s.Proc, "/proc")
 	in := &Install{UID: -1, GID: -1, Why: map[string]string{}}
 	processes, err := findProcesses(ctx, s.Proc)
 	if err != nil {

@@ -1,6 +1,7 @@
 package bitbucket
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -72,9 +73,7 @@ func (s *Session) readSSH(ctx context.Context, into *Settings) {
 		return
 	}
 	into.SSHEnabled = *said.Enabled
-	if into.SSHBaseURL == "" {
-		into.SSHBaseURL = said.BaseURL
-	}
+	into.SSHBaseURL = cmp.Or(into.SSHBaseURL, said.BaseURL)
 }
 
 // sshEnabled reads the checkbox that switches SSH on.

@@ -61,10 +61,7 @@ func parsePEM(name string, data []byte, passwords [][]byte) (parsed, error) {
 		}
 		line += bytes.Count(data[:start], []byte("\n"))
 		data = data[start:]
-		end := bytes.Index(data[1:], beginMark) + 1
-		if end == 0 {
-			end = len(data)
-		}
+		end := cmp.Or(bytes.Index(data[1:], beginMark)+1, len(data))
 		if err := out.add(fmt.Sprintf("%s, line %d", name, line), name, data[:end], passwords); err != nil {
 			return out, err
 		}

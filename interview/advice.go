@@ -1,6 +1,7 @@
 package interview
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -69,10 +70,7 @@ func portAdvice(f setup.Facts, a setup.Answers) problem.Finding {
 }
 
 func heldBy(l setup.Listener) string {
-	who := l.Process
-	if who == "" {
-		who = "another program"
-	}
+	who := cmp.Or(l.Process, "another program")
 	if l.PID > 0 {
 		who = fmt.Sprintf("%s (process %d)", who, l.PID)
 	}

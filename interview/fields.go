@@ -1,6 +1,7 @@
 package interview
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -33,9 +34,7 @@ func textField(q Question, field func(*setup.Answers) *string, valid func(string
 // pathField takes an absolute path.
 func pathField(q Question, field func(*setup.Answers) *string) Question {
 	q.Kind = Path
-	if q.Arg == "" {
-		q.Arg = "FILE"
-	}
+	q.Arg = cmp.Or(q.Arg, "FILE")
 	return textField(q, field, oneLine)
 }
 

@@ -1,6 +1,7 @@
 package interview
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -58,14 +59,8 @@ func FoundLines(f setup.Facts, a setup.Answers) []FoundLine {
 }
 
 func bitbucketLine(f setup.Facts) FoundLine {
-	product := f.Bitbucket.Product
-	if product == "" {
-		product = "Bitbucket"
-	}
-	version := f.Bitbucket.Version
-	if version == "" {
-		version = f.Instance.Version
-	}
+	product := cmp.Or(f.Bitbucket.Product, "Bitbucket")
+	version := cmp.Or(f.Bitbucket.Version, f.Instance.Version)
 	if f.Bitbucket.Home == "" && f.Instance.State == "" {
 		return FoundLine{problem.Warn, product, "not found here; bitgate will ask where it is", ""}
 	}
@@ -106,10 +101,7 @@ func Headline(f setup.Facts, a setup.Answers) string {
 	if f.Bitbucket.Home == "" && f.Bitbucket.Version == "" && f.Instance.State == "" {
 		return "Bitbucket behind HTTPS"
 	}
-	product := f.Bitbucket.Product
-	if product == "" {
-		product = "Bitbucket"
-	}
+	product := cmp.Or(f.Bitbucket.Product, "Bitbucket")
 	text := strings.TrimSpace(product + " " + a.Version)
 	switch a.Front {
 	case setup.FrontBuiltin:

@@ -1,6 +1,7 @@
 package interview
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -129,16 +130,10 @@ func (iv *Interview) planPreview(a setup.Answers, shown ...string) Preview {
 
 // baseURLLines shows the change of the base URL like a diff.
 func baseURLLines(c *setup.BaseURLChange) []string {
-	old := c.Old
-	if old == "" {
-		old = "unknown until an administrator is signed in"
-	}
+	old := cmp.Or(c.Old, "unknown until an administrator is signed in")
 	lines := []string{"- " + old, "+ " + c.New}
 	if c.SSHNew != "" {
-		old = c.SSHOld
-		if old == "" {
-			old = "unknown"
-		}
+		old = cmp.Or(c.SSHOld, "unknown")
 		lines = append(lines, "- SSH "+old, "+ SSH "+c.SSHNew)
 	}
 	return lines

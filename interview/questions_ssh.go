@@ -126,9 +126,7 @@ func forwardSSH(a *setup.Answers, yes bool, listen string) {
 		}
 	}
 	a.Skip = skip
-	if a.SSHListen == "" {
-		a.SSHListen = listen
-	}
+	a.SSHListen = cmp.Or(a.SSHListen, listen)
 }
 
 // setAddress takes an address, also a bare port number.

@@ -1,6 +1,7 @@
 package interview
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -112,10 +113,7 @@ func ChecksText(plan setup.Plan, findings []problem.Finding) []string {
 
 // plainFinding is a finding in up to three lines, without colour or wrapping.
 func plainFinding(f problem.Finding) []string {
-	mark := map[problem.Level]string{problem.OK: "ok", problem.Warn: "! ", problem.Fail: "x "}[f.Level]
-	if mark == "" {
-		mark = "- "
-	}
+	mark := cmp.Or(map[problem.Level]string{problem.OK: "ok", problem.Warn: "! ", problem.Fail: "x "}[f.Level], "- ")
 	lines := []string{mark + "  " + f.Headline()}
 	if f.Level == problem.Warn || f.Level == problem.Fail {
 		for _, t := range []string{f.Why, f.Do} {

@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"cmp"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -60,10 +61,7 @@ func (s *answersOverlay) view(w, h int) []string {
 
 // answerLine is an answer, with its source where there is room for all of it.
 func (s *answersOverlay) answerLine(q interview.Question, current bool, w int) string {
-	value := q.Get(s.iv.Answers)
-	if value == "" {
-		value = "-"
-	}
+	value := cmp.Or(q.Get(s.iv.Answers), "-")
 	lead, id := "  ", pad(q.ID, 20)
 	if current {
 		lead, id = s.st.accent.Render("> "), s.st.accent.Render(id)

@@ -2,6 +2,7 @@ package bitbuckettest
 
 import (
 	"bufio"
+	"cmp"
 	"net"
 	"net/http"
 	"net/url"
@@ -179,9 +180,7 @@ func (w *recorder) WriteHeader(code int) {
 }
 
 func (w *recorder) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.status = cmp.Or(w.status, http.StatusOK)
 	if w.drop {
 		return len(p), nil
 	}

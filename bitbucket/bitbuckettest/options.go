@@ -1,6 +1,7 @@
 package bitbuckettest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -61,18 +62,10 @@ func (o Options) withDefaults(g generation) (Options, error) {
 	if o.Dir == "" {
 		return o, errors.New("bitbuckettest: Options.Dir is empty")
 	}
-	if o.Address == "" {
-		o.Address = "127.0.0.1"
-	}
-	if o.AdminUser == "" {
-		o.AdminUser = "admin"
-	}
-	if o.AdminPassword == "" {
-		o.AdminPassword = "admin"
-	}
-	if o.State == "" {
-		o.State = stateRunning
-	}
+	o.Address = cmp.Or(o.Address, "127.0.0.1")
+	o.AdminUser = cmp.Or(o.AdminUser, "admin")
+	o.AdminPassword = cmp.Or(o.AdminPassword, "admin")
+	o.State = cmp.Or(o.State, stateRunning)
 	if o.Basic == nil {
 		on := g.major < 10
 		o.Basic = &on
@@ -88,9 +81,7 @@ func (o Options) withDefaults(g generation) (Options, error) {
 			return o, err
 		}
 	}
-	if o.BaseURL == "" {
-		o.BaseURL = "http://" + net.JoinHostPort(o.Address, strconv.Itoa(o.Port)) + o.Context
-	}
+	o.BaseURL = cmp.Or(o.BaseURL, "http://"+net.JoinHostPort(o.Address, strconv.Itoa(o.Port))+o.Context)
 	return o, nil
 }
 

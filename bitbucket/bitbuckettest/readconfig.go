@@ -1,6 +1,7 @@
 package bitbuckettest
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -45,9 +46,7 @@ func fromProperties(props map[string]string, shared string) (tomcatConfig, error
 
 func propConnector(props map[string]string, prefix string, port int, shared string) (c connector, err error) {
 	c = connector{address: props[prefix+"address"], scheme: props[prefix+"scheme"], secure: isTrue(props[prefix+"secure"])}
-	if c.scheme == "" {
-		c.scheme = "http"
-	}
+	c.scheme = cmp.Or(c.scheme, "http")
 	if c.store = fromSSL(props, prefix, shared); c.store.enabled { // Spring Boot says so of a connector with TLS
 		c.scheme, c.secure = "https", true
 	}

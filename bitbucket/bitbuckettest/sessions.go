@@ -1,6 +1,7 @@
 package bitbuckettest
 
 import (
+	"cmp"
 	"net/http"
 	"sync"
 	"time"
@@ -65,10 +66,7 @@ func (s *sessions) remove(id string) {
 // setCookie sends the session as Tomcat does: the cookie's path is the context,
 // and it is Secure when the connector says so.
 func (x *exchange) setCookie(n session) {
-	path := x.i.cfg.context
-	if path == "" {
-		path = "/"
-	}
+	path := cmp.Or(x.i.cfg.context, "/")
 	http.SetCookie(x.w, &http.Cookie{
 		Name: x.i.srv.gen.cookie(), Value: n.id, Path: path, HttpOnly: true, Secure: x.belief.secure,
 	})

@@ -1,6 +1,7 @@
 package bitbuckettest
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -77,9 +78,7 @@ func newSettings(g generation, o Options) settings {
 		if own := names[f.key]; own != "" {
 			f.name = own
 		}
-		if f.id == "" {
-			f.id = f.name
-		}
+		f.id = cmp.Or(f.id, f.name)
 		s.values[f.key] = f.value
 	}
 	return s

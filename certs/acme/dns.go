@@ -2,6 +2,7 @@ package acme
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -41,10 +42,7 @@ func (h Hook) run(ctx context.Context, verb string, c acme.Challenge) error {
 	if err := trusted.Check("--acme-dns-hook", h.Program); err != nil {
 		return problem.Wrap(err, "the hook "+h.Program+" is not run", "it would run as root", "check its path and owner")
 	}
-	limit := h.Timeout
-	if limit == 0 {
-		limit = 5 * time.Minute
-	}
+	limit := cmp.Or(h.Timeout, 5*time.Minute)
 	ctx, done := context.WithTimeout(ctx, limit)
 	defer done()
 	out, err := child.Output(ctx, h.Program, verb, c.DNS01TXTRecordName()+".", c.DNS01KeyAuthorization())
@@ -67,14 +65,8 @@ func lastLines(out []byte, n int) string {
 // Wait looks for the record. That it is not seen from here stops nothing: the name may
 // be another one inside the company than outside.
 func (h Hook) Wait(ctx context.Context, c acme.Challenge) error {
-	patience := h.Patience
-	if patience == 0 {
-		patience = time.Minute
-	}
-	resolver := h.Resolver
-	if resolver == nil {
-		resolver = net.DefaultResolver
-	}
+	patience := cmp.Or(h.Patience, time.Minute)
+	resolver := cmp.Or(h.Resolver, net.DefaultResolver)
 	name, want := c.DNS01TXTRecordName()+".", c.DNS01KeyAuthorization()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		look, done := context.WithTimeout(ctx, 5*time.Second)

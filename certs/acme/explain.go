@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -29,9 +30,7 @@ func (r *refusal) Error() string {
 	for _, s := range r.Subproblems {
 		text += fmt.Sprintf("; %s: %s", s.Identifier.Value, s.Detail)
 	}
-	if text == "" {
-		text = "no reason given"
-	}
+	text = cmp.Or(text, "no reason given")
 	return fmt.Sprintf("%q (%s, %d, in answer to %s)", text, strings.TrimPrefix(r.Type, acme.ProblemTypeNamespace), r.Status, r.request)
 }
 

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
@@ -26,10 +27,7 @@ type Fronted struct {
 
 // Wait is the library's.
 func (f Fronted) Wait(ctx context.Context, c acme.Challenge) error {
-	patience := f.Patience
-	if patience == 0 {
-		patience = 15 * time.Second
-	}
+	patience := cmp.Or(f.Patience, 15*time.Second)
 	ask := f.http
 	if f.Type() == TLSALPN01 {
 		ask = f.tls

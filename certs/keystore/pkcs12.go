@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/hmac"
 	"crypto/md5"
@@ -348,9 +349,7 @@ func pair(items []item) []Entry {
 			}
 			if belongs(k, c) {
 				e.Certs, taken[c.cert] = append(e.Certs, c.cert), true
-				if e.Alias == "" {
-					e.Alias = c.name
-				}
+				e.Alias = cmp.Or(e.Alias, c.name)
 			}
 		}
 		keys = append(keys, e)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -173,10 +174,7 @@ func freeName(pattern string) string {
 
 // pager shows text in $PAGER, else less.
 func (p *process) pager(text string, in io.Reader, out io.Writer) error {
-	pager := p.env("PAGER")
-	if pager == "" {
-		pager = "less -R"
-	}
+	pager := cmp.Or(p.env("PAGER"), "less -R")
 	// Nothing secret is in the diffs, and less must not open a shell for root by accident.
 	env := []string{"LESSSECURE=1"}
 	for _, name := range []string{"TERM", "COLORTERM", "COLUMNS", "LINES", "LESS", "LESSCHARSET", "MORE", "LV", "LC_CTYPE"} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"strings"
@@ -77,10 +78,7 @@ func importCert(ctx context.Context, p *process, o importOptions, files []string
 	if err := fetchChain(ctx, p, m, o.fetch); err != nil {
 		return err
 	}
-	host := o.host
-	if host == "" {
-		host = hostOf(m)
-	}
+	host := cmp.Or(o.host, hostOf(m))
 	found := m.Inspect(host, time.Now())
 	p.text().Findings(found)
 	if bad := problem.Failures(found); len(bad) > 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -97,10 +98,7 @@ func printCertStatus(p *process, s renew.Status, now time.Time) {
 		}
 		line("Shown at", text)
 	}
-	by := s.Renewer
-	if by == "" {
-		by = "nobody that is known"
-	}
+	by := cmp.Or(s.Renewer, "nobody that is known")
 	if s.Runs != "" {
 		by += " (" + s.Runs + ")"
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -136,10 +137,7 @@ func readTrustStore(ctx context.Context, where bitbucket.TrustStore, password *c
 	for i, e := range s.Entries {
 		for _, c := range e.Certs {
 			if !e.HasKey() {
-				alias := e.Alias
-				if alias == "" {
-					alias = fmt.Sprintf("trusted-%d", i)
-				}
+				alias := cmp.Or(e.Alias, fmt.Sprintf("trusted-%d", i))
 				all = append(all, keystore.Trust{Alias: alias, Cert: c})
 			}
 		}

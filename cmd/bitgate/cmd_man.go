@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -139,10 +140,7 @@ func commandPages(c *cobra.Command) []manPage {
 	if len(pages) > 0 {
 		return pages
 	}
-	text := c.Long
-	if text == "" {
-		text = c.Short + "."
-	}
+	text := cmp.Or(c.Long, c.Short+".")
 	p := manPage{name: strings.ReplaceAll(c.CommandPath(), " ", "-"), section: 1, brief: c.Short}
 	out(&p.body, ".SH SYNOPSIS\n.B %s", roff(c.UseLine()))
 	out(&p.body, ".SH DESCRIPTION\n%s", roff(text))

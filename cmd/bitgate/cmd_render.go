@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"strings"
@@ -150,9 +151,7 @@ func renderHAProxy(ctx context.Context, p *process, a setup.Answers) (string, er
 	if m, err := certs.Load(certs.Paths{PEM: a.PEM, Cert: a.Cert, Key: a.Key, Chain: a.Chain}); err == nil { // else it is not there yet
 		site.Names = m.Info().Names
 	}
-	if site.Bundle == "" {
-		site.Bundle = "/etc/haproxy/bitgate-" + a.URL.Host() + ".pem"
-	}
+	site.Bundle = cmp.Or(site.Bundle, "/etc/haproxy/bitgate-"+a.URL.Host()+".pem")
 	if a.URL.Port() == 443 && a.HTTPRedirect != setup.Never {
 		site.RedirectListen = setup.RedirectAddresses(a)
 	}

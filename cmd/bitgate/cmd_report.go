@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,9 +51,7 @@ func runReport(ctx context.Context, p *process, shared *sharedFlags, file string
 	defer ses.creds.wipe()
 	ses.creds.prompt, ses.patience = nil, time.Minute
 	now := time.Now()
-	if file == "" {
-		file = "bitgate-report-" + now.UTC().Format("20060102-150405") + ".txt"
-	}
+	file = cmp.Or(file, "bitgate-report-"+now.UTC().Format("20060102-150405")+".txt")
 	if file != "-" {
 		if file, err = filepath.Abs(file); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -76,9 +77,7 @@ func backSession(p *process, o backOptions, plan setup.Plan) (*session, error) {
 	case ses.creds.user == "":
 		ses.creds.user = plan.Answers.AdminUser
 	}
-	if ses.creds.home == "" {
-		ses.creds.home = plan.Answers.Home
-	}
+	ses.creds.home = cmp.Or(ses.creds.home, plan.Answers.Home)
 	if ses.creds.method == bitbucket.MethodAuto {
 		ses.creds.method = newCredentials(p, plan.Answers).method
 	}

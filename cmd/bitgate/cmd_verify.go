@@ -131,12 +131,8 @@ func (ses *session) verifiedPlan() (setup.Plan, error) {
 	if ses.input.SSHListen != "" {
 		plan.Answers.SSHListen = ses.input.SSHListen
 	}
-	if ses.creds.user == "" {
-		ses.creds.user = plan.Answers.AdminUser
-	}
-	if ses.creds.home == "" {
-		ses.creds.home = plan.Answers.Home
-	}
+	ses.creds.user = cmp.Or(ses.creds.user, plan.Answers.AdminUser)
+	ses.creds.home = cmp.Or(ses.creds.home, plan.Answers.Home)
 	return plan, nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,10 +11,7 @@ import (
 // is unique. choices are the names it may become, directories with a slash.
 func completePath(text string) (longer string, choices []string) {
 	dir, begin := filepath.Split(text)
-	look := dir
-	if look == "" {
-		look = "."
-	}
+	look := cmp.Or(dir, ".")
 	entries, err := os.ReadDir(look)
 	if err != nil {
 		return text, nil

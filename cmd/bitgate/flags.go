@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -113,10 +114,7 @@ func stateDirOf(p *process, flag string) string {
 // then flags, the later beating the earlier.
 func (s *sharedFlags) input(p *process) (setup.Answers, setup.Sources, error) {
 	a, src := setup.Answers{}, setup.Sources{}
-	file := s.answers
-	if file == "" {
-		file = p.env(envName("answers"))
-	}
+	file := cmp.Or(s.answers, p.env(envName("answers")))
 	if file != "" {
 		if err := readAnswers(file, &a, src); err != nil {
 			return a, src, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"slices"
@@ -48,9 +49,7 @@ func (ses *session) where(plan setup.Plan, v verifyFlags) local.Where {
 	switch a.Front {
 	case setup.FrontBuiltin:
 		w.Front, w.HAProxyCfg = "bitgate", ""
-		if w.StartFront == "" {
-			w.StartFront = "bitgate proxy --config " + problem.ShellWord(a.ProxyConfig)
-		}
+		w.StartFront = cmp.Or(w.StartFront, "bitgate proxy --config "+problem.ShellWord(a.ProxyConfig))
 	case setup.FrontTomcat:
 		w.Front, w.HAProxyCfg, w.StartFront, w.ReloadFront = "tomcat", "", w.StartBitbucket, w.RestartBitbucket
 	}

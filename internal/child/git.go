@@ -1,6 +1,9 @@
 package child
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Git is git(1) with the configuration of nobody: not of the machine, not of the
 // person who runs bitgate, and not of a repository but the one named, which is
@@ -9,9 +12,7 @@ import "slices"
 // configuration in there says: in a shared folder, what any local user says.
 // Nothing is asked on a terminal or by a window.
 func Git(repository string, args ...string) Command {
-	if repository == "" {
-		repository = nowhere
-	}
+	repository = cmp.Or(repository, nowhere)
 	return Command{
 		Name: "git",
 		Args: slices.Concat([]string{"-c", "credential.helper=", "-c", "core.askPass="}, args),

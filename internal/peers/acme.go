@@ -57,12 +57,8 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 	if o.TLSPort == 0 {
 		o.TLSPort = FreePort(t)
 	}
-	if o.Address == "" {
-		o.Address = "127.0.0.1"
-	}
-	if o.Nonces == 0 {
-		o.Nonces = 20
-	}
+	o.Address = cmp.Or(o.Address, "127.0.0.1")
+	o.Nonces = cmp.Or(o.Nonces, 20)
 	if o.DNS == "" {
 		o.DNS = FreeAddress(t)
 	}

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -162,9 +163,7 @@ func (s Suite) supervise() int {
 		}
 	}()
 	code := reapUntil(cmd.Process.Pid)
-	if s.patience == 0 {
-		s.patience = 10 * time.Second
-	}
+	s.patience = cmp.Or(s.patience, 10*time.Second)
 	left := remaining()
 	for deadline := time.Now().Add(s.patience); len(left) > 0 && time.Now().Before(deadline); left = remaining() {
 		time.Sleep(20 * time.Millisecond)

@@ -1,6 +1,7 @@
 package unit
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,9 +19,7 @@ func logicalLines(text string) func(yield func(int, string) bool) {
 			if strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
 				continue
 			}
-			if first == 0 {
-				first = number
-			}
+			first = cmp.Or(first, number)
 			if start, more := strings.CutSuffix(line, `\`); more {
 				joined += start + " "
 				continue

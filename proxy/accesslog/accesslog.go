@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -44,9 +45,7 @@ type Log struct {
 // New returns a log that writes to w, nil for nowhere, in the format of
 // config.LogHTTP or config.LogJSON.
 func New(w io.Writer, format string) *Log {
-	if w == nil {
-		w = io.Discard
-	}
+	w = cmp.Or(w, io.Discard)
 	return &Log{w: w, json: format == config.LogJSON}
 }
 

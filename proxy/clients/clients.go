@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -50,10 +51,7 @@ func New(c config.Config, counters *metrics.Counters, log *accesslog.Log, files 
 	if most < c.MaxConnections && most < enoughConnections {
 		log.Event("only %d files may be open, which leaves room for %d connections; ulimit -n, or LimitNOFILE= of the unit, allows more", files, most)
 	}
-	each := c.LimitConnections
-	if each == 0 {
-		each = max(most/4, min(most, fewConnections))
-	}
+	each := cmp.Or(c.LimitConnections, max(most/4, min(most, fewConnections)))
 	return &Clients{
 		cfg: c, counters: counters, most: int64(most), crowd: accesslog.Seldom{Log: log}, full: accesslog.Seldom{Log: log},
 		limiter: limit.New(limit.Options{Connections: each, Rate: c.LimitRate, Burst: c.LimitBurst}),

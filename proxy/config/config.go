@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -156,19 +157,13 @@ func (c Config) WithDefaults() Config {
 	if c.Upstream == "" && len(c.Nodes) == 0 {
 		c.Upstream = defaultUpstream
 	}
-	if c.Balance == "" {
-		c.Balance = BalanceLeastConn
-	}
-	if c.AccessLogFormat == "" {
-		c.AccessLogFormat = LogHTTP
-	}
+	c.Balance = cmp.Or(c.Balance, BalanceLeastConn)
+	c.AccessLogFormat = cmp.Or(c.AccessLogFormat, LogHTTP)
 	for _, n := range []struct {
 		field *int
 		value int
 	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.MaxConnections, defaultMaxConnections}, {&c.MaxHeader, edge.MostHeader}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
-		if *n.field == 0 {
-			*n.field = n.value
-		}
+		*n.field = cmp.Or(*n.field, n.value)
 	}
 	if c.Retries == nil {
 		retries := defaultRetries
@@ -195,9 +190,7 @@ func (c Config) WithDefaults() Config {
 		{&c.KeepAliveTimeout, defaultKeepAlive},
 		{&c.CheckTimeout, defaultCheck},
 	} {
-		if *d.field == 0 {
-			*d.field = d.value
-		}
+		*d.field = cmp.Or(*d.field, d.value)
 	}
 	return c
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -118,9 +119,7 @@ func unreadable(name string, err error) error {
 // Marshal writes it with a short explaining comment on top; same input, same
 // bytes. What is left out stays out, so that it follows the defaults.
 func (c Config) Marshal() ([]byte, error) {
-	if c.MaxConn == 0 {
-		c.MaxConn = defaultMaxConn
-	}
+	c.MaxConn = cmp.Or(c.MaxConn, defaultMaxConn)
 	var out bytes.Buffer
 	out.WriteString(header)
 	enc := yaml.NewEncoder(&out)

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -208,9 +209,7 @@ func (e *exchange) tunnel(u *upstreamConn) error {
 
 // say answers in the proxy's own name.
 func (e *exchange) say(a *rules.Answer) {
-	if e.end == 0 {
-		e.end = a.Cause
-	}
+	e.end = cmp.Or(e.end, a.Cause)
 	e.reason, e.ours, e.backend = a.Explain(), true, a.Backend
 	e.begun, e.status = true, a.Status
 	fields, body := a.Write(&e.p.Config, e.r, e.Now())
@@ -302,9 +301,7 @@ func (e *exchange) culprit(err error) record.Cause {
 // clientLeft notes that the client has gone.
 func (e *exchange) clientLeft() {
 	e.end = record.Client
-	if e.status == 0 {
-		e.status = 499 // as others log it; never sent
-	}
+	e.status = cmp.Or(e.status, 499) // as others log it; never sent
 	e.c.Abort()
 }
 

@@ -5,6 +5,7 @@
 package limit
 
 import (
+	"cmp"
 	"container/list"
 	"net/netip"
 	"time"
@@ -38,9 +39,7 @@ type client struct {
 
 // New makes a Limiter.
 func New(o Options) *Limiter {
-	if o.Burst == 0 {
-		o.Burst = max(1, int(o.Rate))
-	}
+	o.Burst = cmp.Or(o.Burst, max(1, int(o.Rate)))
 	return &Limiter{o: o, max: maxClients, clients: map[netip.Prefix]*client{}}
 }
 

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -57,9 +58,7 @@ func (h *Health) Interval() time.Duration {
 	case 0:
 		interval = h.o.DownInter
 	}
-	if interval == 0 {
-		interval = h.o.Inter
-	}
+	interval = cmp.Or(interval, h.o.Inter)
 	return interval
 }
 

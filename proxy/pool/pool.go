@@ -6,6 +6,7 @@
 package pool
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -191,9 +192,7 @@ func (p *Pool) Failed(r *Request, now time.Time) (State, time.Duration) {
 	old := r.server
 	old.active--
 	r.Sticky, r.Redispatched = "", true
-	if r.turn == 0 {
-		r.turn = max(p.turns.now, 1)
-	}
+	r.turn = cmp.Or(r.turn, max(p.turns.now, 1))
 	// Its turn, arrival and deadline stay: it goes before all who came later.
 	state := p.place(r, old, now)
 	p.dispatch(now)

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -73,9 +74,7 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 	if before != nil {
 		passed = append(passed, before.sockets...)
 		stale = append(stale, before.stale...)
-		if s.Watchdog == 0 {
-			s.Watchdog = before.watchdog
-		}
+		s.Watchdog = cmp.Or(s.Watchdog, before.watchdog)
 	} else if s.ReplaceFD > 0 {
 		passed.close()
 		return problem.New("the running proxy does not hand over its sockets at "+c.Handover,

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -54,10 +55,7 @@ func (v *Text) sign(c setup.Change) string {
 }
 
 func (v *Text) baseURL(c *setup.BaseURLChange) {
-	old := c.Old
-	if old == "" {
-		old = "unknown, because nobody is signed in"
-	}
+	old := cmp.Or(c.Old, "unknown, because nobody is signed in")
 	fmt.Fprintf(v.W, "      %s\n      %s\n", v.Style.Red("- "+old), v.Style.Green("+ "+c.New))
 	if c.SSHNew != "" {
 		if old = c.SSHOld; old == "" {
