@@ -94,8 +94,7 @@ func parseBase(base string) (*url.URL, error) {
 // trusted users can have written.
 func Roots(file string) (*x509.CertPool, error) {
 	pem, err := trusted.ReadFile("the CA file", file, maxAnswer)
-	var told *problem.Error
-	if errors.As(err, &told) {
+	if _, is := errors.AsType[*problem.Error](err); is {
 		return nil, err
 	}
 	if err != nil {
@@ -176,20 +175,16 @@ func (c *Client) get(ctx context.Context, path, accept string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if accept != "" {
-		req.Header.Set("Accept", accept)
-	}
+	req.Header.Set("Accept", accept)
 	return send(c.anon, req)
 }
 
 // explain says which of the usual things went wrong on the way.
 func explain(u *url.URL, err error) error {
-	var p *problem.Error
-	if errors.As(err, &p) {
+	if p, is := errors.AsType[*problem.Error](err); is {
 		return p
 	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, is := errors.AsType[*url.Error](err); is {
 		err = wrapped.Err
 	}
 	found, why, do := fmt.Sprintf("no answer from %s://%s", u.Scheme, u.Host), "", "check that Bitbucket runs and listens there"

@@ -3,6 +3,7 @@ package bitbucket
 import (
 	"bytes"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -24,12 +25,7 @@ func attr(n *html.Node, name string) string {
 }
 
 func hasAttr(n *html.Node, name string) bool {
-	for _, a := range n.Attr {
-		if a.Key == name && a.Namespace == "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name && a.Namespace == "" })
 }
 
 func textOf(n *html.Node) string {

@@ -3,6 +3,7 @@ package bitbucket
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -41,12 +42,11 @@ func (in *Install) findDir(s Search, p *process, units []unit.Service) {
 
 // looksInstalled recognises an install directory by what all versions ship.
 func looksInstalled(dir string) bool {
-	for _, mark := range []string{"app/META-INF", "atlassian-bitbucket", "atlassian-stash", "bin/start-bitbucket.sh", "bin/start-stash.sh"} {
-		if _, err := os.Stat(filepath.Join(dir, mark)); err == nil {
-			return true
-		}
-	}
-	return false
+	marks := []string{"app/META-INF", "atlassian-bitbucket", "atlassian-stash", "bin/start-bitbucket.sh", "bin/start-stash.sh"}
+	return slices.ContainsFunc(marks, func(mark string) bool {
+		_, err := os.Stat(filepath.Join(dir, mark))
+		return err == nil
+	})
 }
 
 // newestFirst lists the version directories under base, e.g. 9.4.16.

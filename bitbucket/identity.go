@@ -3,11 +3,9 @@ package bitbucket
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"bitgate/internal/problem"
 	"bitgate/internal/trusted"
@@ -25,19 +23,6 @@ import (
 //     name another home, --home has to choose;
 //   - where none of root's names its home, and neither did the administrator, the
 //     instance is doubtful: it is looked at, but gets no secret (Install.Doubt).
-
-// owner is the user of a process: the kernel gives him its folder in /proc
-// (proc(5); also of a process that is not dumpable).
-func ownerOfProcess(dir string) uint32 {
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return 0
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return st.Uid
-	}
-	return 0
-}
 
 func (p *process) who() string {
 	home := cmp.Or(p.home, "not told")

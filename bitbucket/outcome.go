@@ -66,8 +66,7 @@ func othersChanged(base string, names []string) error {
 
 // withSteps replaces the advice of a page that cannot be used by the values to enter.
 func withSteps(err error, do string) error {
-	var p *problem.Error
-	if errors.As(err, &p) && p.Kind != problem.Credentials {
+	if p, is := errors.AsType[*problem.Error](err); is && p.Kind != problem.Credentials {
 		copied := *p
 		copied.Do = do
 		return &copied

@@ -1,6 +1,7 @@
 package bitbucket
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -52,7 +53,10 @@ func findProcesses(ctx context.Context, proc string) ([]process, error) {
 }
 
 func readProcess(dir string, pid int) (process, bool) {
-	p := process{pid: pid, proc: filepath.Dir(dir), uid: ownerOfProcess(dir), args: nulList(filepath.Join(dir, "cmdline"))}
+	p := process{pid: pid, proc: filepath.Dir(dir), args: nulList(filepath.Join(dir, "cmdline"))}
+	// The kernel gives the user of a process its folder (proc(5); also of one that is not
+	// dumpable).
+	p.uid, _ = OwnerOf(dir)
 	if len(p.args) == 0 || filepath.Base(p.args[0]) != "java" {
 		return p, false
 	}
@@ -125,18 +129,11 @@ func (p *process) absolute(path string) string {
 // describeProcess records id and a root user.
 func (in *Install) describeProcess(p *process, proc string) {
 	in.PID = p.pid
-	in.Why["PID"] = "Java process with " + p.mark()
+	in.Why["PID"] = "Java process with " + cmp.Or(p.homeWhy, "Bitbucket's launcher")
 	dir := filepath.Join(proc, strconv.Itoa(p.pid))
 	if rootUser().MatchString(readLimited(filepath.Join(dir, "status"), 64<<10)) {
 		in.note("Bitbucket (process %d) runs as root: Atlassian advises a user of its own", p.pid)
 	}
-}
-
-func (p *process) mark() string {
-	if p.homeWhy != "" {
-		return p.homeWhy
-	}
-	return "Bitbucket's launcher"
 }
 
 var rootUser = pattern.Lazy(`(?m)^Uid:\s+\d+\s+0\s`)

@@ -109,8 +109,7 @@ func issued(issuer, c *x509.Certificate) bool {
 		return false
 	}
 	err := issuer.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
-	var insecure x509.InsecureAlgorithmError
-	if errors.As(err, &insecure) {
+	if _, is := errors.AsType[x509.InsecureAlgorithmError](err); is {
 		return len(c.AuthorityKeyId) == 0 || len(issuer.SubjectKeyId) == 0 || bytes.Equal(c.AuthorityKeyId, issuer.SubjectKeyId)
 	}
 	return err == nil

@@ -184,8 +184,7 @@ func Open(path string) (*os.File, error) {
 func read(open func(string) (*os.File, error), path string) ([]byte, os.FileMode, error) {
 	file, err := open(path)
 	if err != nil {
-		var told *problem.Error
-		if errors.As(err, &told) {
+		if _, is := errors.AsType[*problem.Error](err); is {
 			return nil, 0, err
 		}
 		return nil, 0, problem.Wrap(err, "the certificate file cannot be read", "", "check the path and who may read it")

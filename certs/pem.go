@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bitgate/certs/keystore"
@@ -116,12 +117,7 @@ func (p *parsed) add(where, file string, segment []byte, passwords [][]byte) err
 // unneeded reports whether blocks of a label may stand in a certificate file though
 // the front does not read them: parameters, requests, public keys, revocation lists.
 func unneeded(label string) bool {
-	for _, end := range []string{"PARAMETERS", "CERTIFICATE REQUEST", "PUBLIC KEY", "X509 CRL"} {
-		if strings.HasSuffix(label, end) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{"PARAMETERS", "CERTIFICATE REQUEST", "PUBLIC KEY", "X509 CRL"}, func(end string) bool { return strings.HasSuffix(label, end) })
 }
 
 // unknownLabel refuses a block by its label (RFC 7468), and says what would be right

@@ -95,13 +95,7 @@ func pathAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
 		return nil
 	}
 	old := SpellPath(f.ContextPath.Value)
-	where := "http://HOST:7990" + f.ContextPath.Value
-	if f.Instance.BaseURL.Value != "" {
-		where = f.Instance.BaseURL.Value
-	} else if f.Instance.Base != "" {
-		where = f.Instance.Base
-	}
-	where = strings.TrimSuffix(where, "/")
+	where := strings.TrimSuffix(cmp.Or(f.Instance.BaseURL.Value, f.Instance.Base, "http://HOST:7990"+f.ContextPath.Value), "/")
 	return []problem.Finding{{
 		Level: problem.Warn,
 		Found: fmt.Sprintf("the path changes from %s to %s, and these addresses break:\nclones, CI jobs   %s/scm/...\nwebhooks, REST    %s/rest/...",

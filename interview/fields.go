@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,10 +43,8 @@ func pathField(q Question, field func(*setup.Answers) *string) Question {
 func choiceField(q Question, field func(*setup.Answers) *string) Question {
 	q.Kind = Choice
 	return textField(q, field, func(text string) error {
-		for _, o := range q.Options {
-			if o.Value == text {
-				return nil
-			}
+		if slices.Contains(q.Choices(), text) {
+			return nil
 		}
 		if q.Free {
 			return oneLine(text)

@@ -3,6 +3,7 @@ package interview
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bitgate/internal/problem"
@@ -128,11 +129,5 @@ func Distinct(findings []problem.Finding) []problem.Finding {
 
 // WorthSaying is findings without those that are fine.
 func WorthSaying(findings []problem.Finding) []problem.Finding {
-	var out []problem.Finding
-	for _, f := range Distinct(findings) {
-		if f.Level != problem.OK {
-			out = append(out, f)
-		}
-	}
-	return out
+	return slices.DeleteFunc(Distinct(findings), func(f problem.Finding) bool { return f.Level == problem.OK })
 }

@@ -2,7 +2,9 @@ package interview
 
 import (
 	"errors"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"bitgate/setup"
@@ -61,9 +63,7 @@ func New(m Machine, input setup.Answers, src setup.Sources, answered []string) *
 	for _, id := range answered {
 		iv.done[id] = !secret(id)
 	}
-	for k, v := range src {
-		iv.inputSources[k] = v
-	}
+	maps.Copy(iv.inputSources, src)
 	return iv
 }
 
@@ -108,12 +108,7 @@ func (iv *Interview) objection(q Question) error {
 }
 
 func index(id string) int {
-	for i, q := range questions {
-		if q.ID == id {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(questions, func(q Question) bool { return q.ID == id })
 }
 
 // next is the question after id ("" = the first). At the end come the ones
@@ -124,12 +119,7 @@ func (iv *Interview) next(id string) (Question, bool) {
 			return q, true
 		}
 	}
-	for _, q := range questions {
-		if iv.Open(q) && !iv.done[q.ID] {
-			return q, true
-		}
-	}
-	return Question{}, false
+	return iv.Resume()
 }
 
 // After is the question after q: the next one on a second visit, else the next
@@ -227,9 +217,7 @@ func (iv *Interview) Preview(q Question, text string) (setup.Answers, error) {
 // that it keeps following what it was derived from.
 func (iv *Interview) merge(q Question, a setup.Answers) (setup.Answers, setup.Sources) {
 	input, sources := iv.Input, setup.Sources{}
-	for k, v := range iv.inputSources {
-		sources[k] = v
-	}
+	maps.Copy(sources, iv.inputSources)
 	for _, key := range q.Writes() {
 		field, _ := Find(key)
 		if text := field.Get(a); text != field.Get(iv.Answers) {

@@ -28,12 +28,7 @@ func StepTitle(id string, a setup.Answers) string {
 
 // StepNumber is the documented number, 0 for the stops around the steps.
 func StepNumber(id string) int {
-	for i, s := range Steps {
-		if s == id {
-			return i + 1
-		}
-	}
-	return 0
+	return slices.Index(Steps, id) + 1
 }
 
 // Preview is what one step would change: a file's diff or two values.

@@ -102,12 +102,7 @@ func (q Question) Split(text string) []string {
 }
 
 // ScreenKind is the kind of field shown.
-func (q Question) ScreenKind() Kind {
-	if q.prompt != "" {
-		return q.prompt
-	}
-	return q.Kind
-}
+func (q Question) ScreenKind() Kind { return cmp.Or(q.prompt, q.Kind) }
 
 // Judged reports whether an answer that the slow checks find unfit is asked for again:
 // files, and what is in them.
@@ -152,10 +147,8 @@ func (q Question) Selectable() []Option {
 
 // Find returns the question with the id.
 func Find(id string) (Question, bool) {
-	for _, q := range questions {
-		if q.ID == id {
-			return q, true
-		}
+	if i := index(id); i >= 0 {
+		return questions[i], true
 	}
 	return Question{}, false
 }

@@ -1,6 +1,7 @@
 package interview
 
 import (
+	"slices"
 	"strings"
 
 	"bitgate/setup"
@@ -8,7 +9,7 @@ import (
 
 // questions is the list, in the order in which they are asked. Those whose
 // Asked is empty are reached by flag, answers file or the list of all answers.
-var questions = concat(
+var questions = slices.Concat(
 	bitbucketQuestions(),
 	pathQuestions(),
 	baseURLQuestions(),
@@ -20,14 +21,6 @@ var questions = concat(
 	runQuestions(),
 	edgeQuestions(),
 )
-
-func concat(lists ...[]Question) []Question {
-	var out []Question
-	for _, l := range lists {
-		out = append(out, l...)
-	}
-	return out
-}
 
 func bitbucketQuestions() []Question {
 	return []Question{

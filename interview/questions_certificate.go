@@ -3,6 +3,7 @@ package interview
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bitgate/internal/problem"
@@ -24,12 +25,7 @@ func certificateQuestions() []Question {
 			when: func(iv *Interview) bool {
 				return iv.Facts.OwnStore.Path != "" && iv.Answers.Front != setup.FrontTomcat && !iv.Answers.Orders() && iv.inputSources["cert"].From == "" && iv.inputSources["pem"].From == ""
 			},
-			show: func(f setup.Facts, a setup.Answers) string {
-				if a.CertSource != "" {
-					return a.CertSource
-				}
-				return setup.SourceBitbucket
-			},
+			show: func(f setup.Facts, a setup.Answers) string { return cmp.Or(a.CertSource, setup.SourceBitbucket) },
 			Because: func(f setup.Facts, a setup.Answers) string {
 				if a.CertSource == "" && f.OwnStore.Path != "" {
 					return "found: " + f.OwnStore.Path + " (" + f.OwnStore.Why + ")"
@@ -217,12 +213,9 @@ func chainMissing(f setup.Facts, a setup.Answers) bool {
 	if _, looked := f.Certificate.Sources[a.Cert]; !looked {
 		return false // what is known is about another one
 	}
-	for _, n := range f.Certificate.Findings {
-		if n.Level != problem.OK && strings.Contains(n.Found+n.Why, "intermediate") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.Certificate.Findings, func(n problem.Finding) bool {
+		return n.Level != problem.OK && strings.Contains(n.Found+n.Why, "intermediate")
+	})
 }
 
 // certificateWords says what a found certificate is for and where its key lies.

@@ -3,6 +3,7 @@ package interview
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bitgate/internal/hostport"
@@ -147,8 +148,7 @@ func FindingID(text string) error {
 }
 
 func stepID(text string) error {
-	switch text {
-	case setup.StepContextPath, setup.StepBaseURL, setup.StepConnector, setup.StepHAProxy, setup.StepSSH:
+	if slices.Contains(Steps, text) {
 		return nil
 	}
 	return fmt.Errorf("%q is not one of the steps context-path, base-url, connector, haproxy, ssh", text)

@@ -85,7 +85,7 @@ func bound(iv *Interview) bool {
 // termsQuestion is asked as yes or no; what is kept are the terms that were agreed to,
 // so that others are asked about anew.
 func termsQuestion() Question {
-	q := textField(Question{
+	return textField(Question{
 		ID: "acme-terms", Step: setup.StepHAProxy, Title: "Agree to the authority's terms of service", Kind: Text, prompt: Confirm, Arg: "URL",
 		Why:   "The authority makes an account only for those who agree to its terms.",
 		Help:  "URL of the authority's terms of service, by which you agree to them; or agree, to whatever they are",
@@ -118,5 +118,4 @@ func termsQuestion() Question {
 		}
 		return oneLine(text)
 	})
-	return q
 }

@@ -1,6 +1,7 @@
 package interview
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -147,10 +148,7 @@ func SpellPath(path string) string {
 	if err != nil {
 		return path
 	}
-	if p == "" {
-		return "/"
-	}
-	return p
+	return cmp.Or(p, "/")
 }
 
 // SourceNote adds the source of a value in brackets.

@@ -91,10 +91,8 @@ func ChecksText(plan setup.Plan, findings []problem.Finding) []string {
 	var lines []string
 	all := Distinct(append(append([]problem.Finding(nil), findings...), plan.Notes...))
 	for _, level := range []problem.Level{problem.Fail, problem.Warn, problem.Note, problem.OK} {
-		for _, f := range all {
-			if f.Level == level {
-				lines = append(lines, plainFinding(f)...)
-			}
+		for _, f := range problem.OfLevel(all, level) {
+			lines = append(lines, plainFinding(f)...)
 		}
 	}
 	for _, p := range plan.Pending {

@@ -1,10 +1,10 @@
 package interview
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
-	"bitgate/internal/problem"
 	"bitgate/setup"
 )
 
@@ -71,22 +71,6 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// Failures counts what forbids to go on.
-func Failures(findings []problem.Finding) int { return ofLevel(findings, problem.Fail) }
-
-// Warnings counts what should be looked at, and keeps nobody from going on.
-func Warnings(findings []problem.Finding) int { return ofLevel(findings, problem.Warn) }
-
-func ofLevel(findings []problem.Finding, l problem.Level) int {
-	n := 0
-	for _, f := range findings {
-		if f.Level == l {
-			n++
-		}
-	}
-	return n
-}
-
 // StepOf counts as the documented page does: four steps, and SSH beside them.
 func StepOf(n int) string {
 	if n == len(Steps) {
@@ -102,8 +86,5 @@ func OptionLabel(q Question, text string) string {
 			return o.Label
 		}
 	}
-	if text == "" {
-		return "none"
-	}
-	return text
+	return cmp.Or(text, "none")
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,20 +60,11 @@ func (h healthz) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // health says whether requests can be answered.
 func (p *Proxy) health(w http.ResponseWriter) {
-	if state := p.State(); state.Draining || !anyUp(state.Servers) {
+	if state := p.State(); state.Draining || !slices.ContainsFunc(state.Servers, func(s metrics.Server) bool { return s.Up }) {
 		http.Error(w, "stopping, or no server is up", http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))
-}
-
-func anyUp(servers []metrics.Server) bool {
-	for _, s := range servers {
-		if s.Up {
-			return true
-		}
-	}
-	return false
 }
 
 // State is what is true at this moment, as the status page has it. It takes the

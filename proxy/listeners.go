@@ -40,11 +40,7 @@ func (l Listeners) LeaveAdmin() {
 	if socket, ok := l.Admin.(*net.UnixListener); ok {
 		socket.SetUnlinkOnClose(false)
 	}
-	for _, one := range []net.Listener{l.Admin, l.Health} {
-		if one != nil {
-			_ = one.Close()
-		}
-	}
+	_ = Listeners{Admin: l.Admin, Health: l.Health}.Close()
 }
 
 // All of them.

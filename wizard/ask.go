@@ -121,11 +121,7 @@ func (s *askScreen) back() tea.Cmd {
 	if s.toReview {
 		return s.showReview()
 	}
-	if q, ok := s.iv.Previous(s.q.ID); ok {
-		return s.showQuestion(q, false)
-	}
-	s.showWelcome()
-	return nil
+	return s.showBefore(s.q.ID)
 }
 
 // submit is Enter on the question.
@@ -166,19 +162,12 @@ func (s *askScreen) judged() tea.Cmd {
 	s.judging = false
 	for _, f := range s.checks[s.q.ID].findings {
 		if f.Level == problem.Fail && s.q.Judged() {
-			s.invalid = strings.Join(append([]string{f.Found}, nonEmpty(f.Do)...), "; ")
+			s.invalid = strings.TrimSuffix(f.Found+"; "+f.Do, "; ")
 			s.iv.Reopen(s.q.ID)
 			return nil
 		}
 	}
 	return s.advance(s.q)
-}
-
-func nonEmpty(text string) []string {
-	if text == "" {
-		return nil
-	}
-	return []string{text}
 }
 
 // advance goes on after q.

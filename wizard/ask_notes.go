@@ -9,14 +9,6 @@ import (
 	"bitgate/interview"
 )
 
-func (s *askScreen) adviceLines(w int) []string {
-	var lines []string
-	for _, f := range s.advice {
-		lines = append(lines, s.st.findingLines(f, w)...)
-	}
-	return lines
-}
-
 // checkLines are the slow checks of this step, running or done, and what
 // failed elsewhere meanwhile.
 func (s *askScreen) checkLines(w int) []string {
@@ -41,10 +33,7 @@ func (s *askScreen) checkLines(w int) []string {
 			}
 		}
 	}
-	for _, f := range interview.Distinct(all) {
-		lines = append(lines, s.st.findingLines(f, w)...)
-	}
-	return lines
+	return append(lines, s.st.findingLines(w, interview.Distinct(all)...)...)
 }
 
 // currentText is the field's answer as the checks know it.

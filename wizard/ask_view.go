@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"cmp"
 	"strings"
 
 	"bitgate/internal/problem"
@@ -50,14 +51,7 @@ func (s *askScreen) view(w, h int) []string {
 	right := s.previewLines(beside, h-2)
 	var out []string
 	for i := range h {
-		l, r := "", ""
-		if i < len(left) {
-			l = left[i]
-		}
-		if i >= 2 && i-2 < len(right) {
-			r = right[i-2]
-		}
-		out = append(out, pad(clip(l, text), text)+"   "+clip(r, beside))
+		out = append(out, pad(clip(lineAt(left, i), text), text)+"   "+clip(lineAt(right, i-2), beside))
 	}
 	return out
 }
@@ -66,7 +60,7 @@ func (s *askScreen) view(w, h int) []string {
 // short the answers before it go first.
 func (s *askScreen) questionColumn(w, h int) []string {
 	head, question := s.stepHeading(w), s.questionLines(w)
-	checks, advice := s.checkLines(w), s.adviceLines(w)
+	checks, advice := s.checkLines(w), s.st.findingLines(w, s.advice...)
 	if len(head)+len(question)+len(checks)+len(advice)+3 > h {
 		head = head[:min(len(head), s.headingLines())]
 	}
@@ -160,7 +154,7 @@ func (s *askScreen) questionLines(w int) []string {
 		}
 	default:
 		if q.ID == interview.PasswordID {
-			lines = append(lines, s.st.dim.Render("for "+s.iv.Answers.AdminUser+" at "+s.signInAt()))
+			lines = append(lines, s.st.dim.Render("for "+s.iv.Answers.AdminUser+" at "+cmp.Or(s.iv.Facts.Instance.Base, s.iv.Answers.Upstream)))
 		} else if src := s.sourceLine(); src != "" {
 			for _, l := range wrapText(src, w) {
 				lines = append(lines, s.st.dim.Render(l))
@@ -200,11 +194,4 @@ func (s *askScreen) sourceLine() string {
 		src = " (" + src + ")"
 	}
 	return "instead of " + s.prefill + src
-}
-
-func (s *askScreen) signInAt() string {
-	if s.iv.Facts.Instance.Base != "" {
-		return s.iv.Facts.Instance.Base
-	}
-	return s.iv.Answers.Upstream
 }

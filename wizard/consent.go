@@ -4,8 +4,6 @@ import (
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
-
-	"bitgate/interview"
 )
 
 // consentWord is the only answer that changes the server.
@@ -21,12 +19,12 @@ type consent struct {
 
 // openConsent opens the line, unless something forbids apply.
 func (s *reviewScreen) openConsent() tea.Cmd {
-	switch n := interview.Failures(s.findings) + interview.Failures(s.plan.Notes); {
+	switch {
 	case s.plan.Empty():
 		s.note = "there is nothing to apply"
 	case s.proving:
 		s.note = "the plan is still being checked"
-	case n > 0:
+	case len(s.failures()) > 0:
 		return s.lookAgain() // perhaps it is settled; if not, the review opens at it again
 	default:
 		s.consent = consent{open: true}

@@ -64,21 +64,11 @@ func (f frame) render(body []string) string {
 		ends(" "+f.bold.Render("bitgate")+"  "+f.what, f.dim.Render(f.status)+" ", f.w),
 	}
 	bw, bh := f.body()
-	if len(body) > bh {
-		body = body[:bh]
-	}
 	if f.w >= railFrom && len(f.rail) > 0 {
 		lines = append(lines, "")
 		rail := f.railLines(bh)
 		for i := range bh {
-			left, right := "", ""
-			if i < len(rail) {
-				left = rail[i]
-			}
-			if i < len(body) {
-				right = body[i]
-			}
-			lines = append(lines, " "+pad(clip(left, f.railWidth()), f.railWidth())+"   "+clip(right, bw))
+			lines = append(lines, " "+pad(clip(lineAt(rail, i), f.railWidth()), f.railWidth())+"   "+clip(lineAt(body, i), bw))
 		}
 	} else {
 		if len(f.rail) > 0 {
@@ -86,11 +76,7 @@ func (f frame) render(body []string) string {
 		}
 		lines = append(lines, " "+f.dim.Render(strings.Repeat("-", f.w-2)))
 		for i := range bh {
-			right := ""
-			if i < len(body) {
-				right = body[i]
-			}
-			lines = append(lines, " "+clip(right, bw))
+			lines = append(lines, " "+clip(lineAt(body, i), bw))
 		}
 	}
 	lines = append(lines, "", " "+clip(f.footer(), f.w-2))

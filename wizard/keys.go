@@ -69,13 +69,10 @@ func (m *model) typing() bool {
 
 // typesQuestionMark reports whether "?" belongs to the text being typed.
 func (m *model) typesQuestionMark() bool {
-	switch m.page {
-	case pageAsk:
+	if m.page == pageAsk {
 		return m.ask.q.Literal()
-	case pageReview:
-		return m.review.searching || m.review.consent.open
 	}
-	return false
+	return m.typing()
 }
 
 // interrupt is ctrl+c: before consent a question, during apply a decision.

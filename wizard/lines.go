@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"strings"
 )
 
 // lineReader is the one reader of a line session. It reads only when asked,
@@ -46,9 +47,6 @@ func (l *lineReader) next() (string, error) {
 		if r.err != nil && r.text == "" {
 			return "", errCancelled
 		}
-		for len(r.text) > 0 && (r.text[len(r.text)-1] == '\n' || r.text[len(r.text)-1] == '\r') {
-			r.text = r.text[:len(r.text)-1]
-		}
-		return r.text, nil
+		return strings.TrimRight(r.text, "\r\n"), nil
 	}
 }

@@ -130,7 +130,7 @@ func (p *prompter) follow(q interview.Question) (fit bool, err error) {
 	}
 	findings := p.b.Check(p.ctx, q.ID, p.iv.Facts, p.iv.Answers)
 	p.findings(findings)
-	return !q.Judged() || interview.Failures(findings) == 0, p.ctxErr()
+	return !q.Judged() || len(problem.Failures(findings)) == 0, p.ctxErr()
 }
 
 func (p *prompter) ctxErr() error {

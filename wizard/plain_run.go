@@ -31,14 +31,14 @@ func (p *prompter) review() (Outcome, error) {
 	}
 	p.say("", "Checks")
 	p.findings(unsaid(findings, plan.Notes))
-	switch n := interview.Failures(findings) + interview.Failures(plan.Notes); {
+	switch bad := problem.Failures(append(slices.Clone(findings), plan.Notes...)); {
 	case plan.Empty():
 		p.say("", "Nothing to do: this server is as you want it.")
 		outcome.Result.State = setup.RunNothing
 		return p.finish(outcome), nil
-	case n > 0:
-		p.say("", interview.Count(n, "check")+" failed: the plan cannot be applied yet. Nothing was changed.")
-		return outcome, unproven(findings, plan.Notes)
+	case len(bad) > 0:
+		p.say("", interview.Count(len(bad), "check")+" failed: the plan cannot be applied yet. Nothing was changed.")
+		return outcome, bad[0].Err()
 	}
 	if err := p.consent(plan); err != nil {
 		return outcome, err
@@ -163,16 +163,4 @@ func joinDecisions(choices []setup.Decision) string {
 // unsaid leaves out what the plan's own notes have said.
 func unsaid(findings, notes []problem.Finding) []problem.Finding {
 	return slices.DeleteFunc(slices.Clone(findings), func(f problem.Finding) bool { return slices.Contains(notes, f) })
-}
-
-// unproven is the error of a plan whose checks failed.
-func unproven(lists ...[]problem.Finding) error {
-	for _, list := range lists {
-		for _, f := range list {
-			if f.Level == problem.Fail {
-				return f.Err()
-			}
-		}
-	}
-	return nil
 }

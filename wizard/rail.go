@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -115,12 +116,7 @@ func (m *model) stepState(id string) (mark, detail string) {
 }
 
 func (m *model) failedCheck(id string) bool {
-	for _, f := range m.checks[id].findings {
-		if f.Level == problem.Fail {
-			return true
-		}
-	}
-	return false
+	return len(problem.Failures(m.checks[id].findings)) > 0
 }
 
 // stepDone reports whether no open question of the step is left.
@@ -128,12 +124,7 @@ func (m *model) stepDone(id string) bool {
 	if id == interview.StepReview || !m.iv.Known || m.page == pageWelcome {
 		return false
 	}
-	for _, q := range interview.Questions() {
-		if q.Step == id && m.iv.Open(q) && !m.iv.Done(q.ID) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(interview.Questions(), func(q interview.Question) bool { return q.Step == id && m.iv.Open(q) && !m.iv.Done(q.ID) })
 }
 
 func (m *model) footerKeys() []string {

@@ -74,12 +74,9 @@ func paragraphs(all ...[]string) []string {
 
 // remarkLines are what there is to know and to do.
 func remarkLines(out Outcome, st style, w int) []string {
-	var lines []string
-	for _, f := range remarks(out) {
-		lines = append(lines, st.findingLines(f, w)...)
-	}
+	lines := st.findingLines(w, remarks(out)...)
 	for _, p := range out.Result.Pending {
-		lines = append(lines, st.findingLines(problem.Finding{Level: problem.Note, Found: "left for you: " + p}, w)...)
+		lines = append(lines, st.findingLines(w, problem.Finding{Level: problem.Note, Found: "left for you: " + p})...)
 	}
 	return lines
 }
@@ -146,11 +143,11 @@ func headlineOf(out Outcome, st style, w int) []string {
 	case out.Err != nil:
 		return failureLines(out, st, w)
 	case out.Result.State == setup.RunCommitted || out.Result.State == setup.RunNothing:
-		ok, warn, fail := tally(out.Findings)
+		warn, fail := len(problem.OfLevel(out.Findings, problem.Warn)), len(problem.Failures(out.Findings))
 		if len(out.Findings) == 0 || unverified(out.Findings) {
 			return wrap(st.bold.Render(out.Answers.URL.BaseURL())+doneText(out), w)
 		}
-		text := fmt.Sprintf("%s passed", interview.Count(ok, "check"))
+		text := fmt.Sprintf("%s passed", interview.Count(len(out.Findings)-warn-fail, "check"))
 		if warn > 0 {
 			text += ", " + interview.Count(warn, "warning")
 		}
@@ -211,26 +208,10 @@ func because(i int, found string) string {
 	return "because: " + found
 }
 
-func tally(findings []problem.Finding) (ok, warn, fail int) {
-	for _, f := range findings {
-		switch f.Level {
-		case problem.Warn:
-			warn++
-		case problem.Fail:
-			fail++
-		default:
-			ok++
-		}
-	}
-	return ok, warn, fail
-}
-
 // startsProxy: a service runs the built-in proxy after the plan was carried out.
 func startsProxy(p setup.Plan) bool {
-	for _, ref := range p.Ordered() {
-		if s := p.At(ref).Service; s != nil && s.Target == "proxy" && s.Control.How != service.Manual && s.Control.How != service.Never {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Ordered(), func(ref setup.Ref) bool {
+		s := p.At(ref).Service
+		return s != nil && s.Target == "proxy" && s.Control.How != service.Manual && s.Control.How != service.Never
+	})
 }

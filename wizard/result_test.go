@@ -34,7 +34,7 @@ func TestCommandsOnScreens(t *testing.T) {
 	st := newStyle(io.Discard, Options{NoColor: true, Spell: func(text string) string { return strings.ReplaceAll(text, "bitgate ", "sudo ./bitgate ") }})
 	err := problem.New("run 1 is open", "nobody knows", "bitgate recover")
 	for what, lines := range map[string][]string{
-		"a finding":       st.findingLines(problem.Finding{Level: problem.Fail, Found: "open", Do: "bitgate recover"}, 80),
+		"a finding":       st.findingLines(80, problem.Finding{Level: problem.Fail, Found: "open", Do: "bitgate recover"}),
 		"an error":        problemLines(st, err, 80),
 		"a failure":       failureLines(Outcome{Err: err}, st, 80),
 		"an error's line": {st.problemLine(err)},

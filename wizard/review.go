@@ -95,7 +95,7 @@ func (s *reviewScreen) proven(msg provenMsg) {
 			s.tabs[i].Lines = s.st.spell.Texts(interview.ChecksText(s.plan, s.findings))
 			if s.at == i {
 				s.showTab(i)
-			} else if interview.Failures(s.findings) > 0 && s.text.top() == 0 && !s.consent.open {
+			} else if len(problem.Failures(s.findings)) > 0 && s.text.top() == 0 && !s.consent.open {
 				s.showTab(i) // what forbids apply must not hide in a tab
 			}
 		}
@@ -134,18 +134,10 @@ func (s *reviewScreen) wrapLine(t interview.Tab, line string) []string {
 		return hangWrap(line, w)
 	}
 	under := hanging(line)
-	parts := wrap(line[under:], w-under)
-	if len(parts) == 0 {
-		return []string{line}
+	if parts := wrap(line[under:], w-under); len(parts) > 0 {
+		return behind(line[:under], parts)
 	}
-	for i := range parts {
-		if i == 0 {
-			parts[i] = line[:under] + parts[i]
-		} else {
-			parts[i] = strings.Repeat(" ", under) + parts[i]
-		}
-	}
-	return parts
+	return []string{line}
 }
 
 // hanging is the column at which the text of a line starts: behind blanks and
@@ -187,7 +179,7 @@ func (s *reviewScreen) key(msg tea.KeyMsg) tea.Cmd {
 	name := msg.String()
 	if len(s.tabs) == 0 { // still looking
 		if name == "esc" {
-			return s.back()
+			return s.showBefore("")
 		}
 		return nil
 	}
@@ -231,16 +223,8 @@ func (s *reviewScreen) key(msg tea.KeyMsg) tea.Cmd {
 	case "e":
 		s.showAnswers()
 	case "esc":
-		return s.back()
+		return s.showBefore("")
 	}
-	return nil
-}
-
-func (s *reviewScreen) back() tea.Cmd {
-	if q, ok := s.iv.Previous(""); ok {
-		return s.showQuestion(q, false)
-	}
-	s.showWelcome()
 	return nil
 }
 

@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -108,13 +109,18 @@ func (s *reviewScreen) tabTitle(i int) string {
 		return t
 	}
 	all := interview.Distinct(append(append([]problem.Finding(nil), s.findings...), s.plan.Notes...))
-	if interview.Failures(all) > 0 {
+	if len(problem.Failures(all)) > 0 {
 		return t + " x"
 	}
-	if n := interview.Warnings(all); n > 0 {
+	if n := len(problem.OfLevel(all, problem.Warn)); n > 0 {
 		return fmt.Sprintf("%s !%d", t, n)
 	}
 	return t
+}
+
+// failures are the findings that forbid apply.
+func (s *reviewScreen) failures() []problem.Finding {
+	return problem.Failures(append(slices.Clone(s.findings), s.plan.Notes...))
 }
 
 // tabsWidth is the room that some of the tabs and the signs for the others take.
@@ -152,8 +158,8 @@ func (s *reviewScreen) foot(w int) []string {
 		doingLines := wrapText(doing, w-3) // the sign has a colour, which the text of others may not have
 		doingLines[0] = s.spinner() + " " + doingLines[0]
 		lines = append(lines, doingLines...)
-	case interview.Failures(s.findings)+interview.Failures(s.plan.Notes) > 0:
-		lines = append(lines, s.st.mark(problem.Fail)+"  "+interview.Count(interview.Failures(s.findings)+interview.Failures(s.plan.Notes), "check")+" failed: the plan cannot be applied yet")
+	case len(s.failures()) > 0:
+		lines = append(lines, s.st.mark(problem.Fail)+"  "+interview.Count(len(s.failures()), "check")+" failed: the plan cannot be applied yet")
 	default:
 		lines = append(append(lines, s.effects(w)...), s.rehearsed(w)...)
 	}

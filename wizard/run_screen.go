@@ -6,7 +6,6 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"bitgate/internal/problem"
-	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -136,7 +135,7 @@ func (s *runScreen) finishVerify(findings []problem.Finding) tea.Cmd {
 	s.out.Findings = findings
 	last := &s.rows[len(s.rows)-1]
 	last.state, last.took = setup.EventDone, s.now()
-	if interview.Failures(findings) > 0 {
+	if len(problem.Failures(findings)) > 0 {
 		last.state = setup.EventFailed
 	}
 	return s.showResult()

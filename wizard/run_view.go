@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -94,11 +95,9 @@ func (s *runScreen) view(w, h int) []string {
 			}
 		}
 	} else if effect := s.currentEffect(); effect != "" {
-		below = append(below, s.st.findingLines(problem.Finding{Level: problem.Note, Found: effect}, w)...)
-	} else if len(s.findings) > 0 {
-		for _, f := range s.findings[max(0, len(s.findings)-6):] {
-			below = append(below, s.st.findingLines(f, w)...)
-		}
+		below = s.st.findingLines(w, problem.Finding{Level: problem.Note, Found: effect})
+	} else {
+		below = s.st.findingLines(w, s.findings[max(0, len(s.findings)-6):]...)
 	}
 	return stack(h, block{rows, 1}, block{below, 1})
 }
@@ -131,10 +130,8 @@ func (s *runScreen) logLines(w, h int) []string {
 
 // currentRow is the first row that is not finished.
 func (s *runScreen) currentRow() int {
-	for i, r := range s.rows {
-		if r.state == "" || r.state == setup.EventStart {
-			return i
-		}
+	if at := slices.IndexFunc(s.rows, func(r row) bool { return r.state == "" || r.state == setup.EventStart }); at >= 0 {
+		return at
 	}
 	return len(s.rows)
 }

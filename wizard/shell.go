@@ -61,6 +61,15 @@ type router interface {
 	busy() bool       // the person waits for something
 }
 
+// showBefore goes to the question before id ("" = the last), or to the welcome.
+func (s *shell) showBefore(id string) tea.Cmd {
+	if q, ok := s.iv.Previous(id); ok {
+		return s.showQuestion(q, false)
+	}
+	s.showWelcome()
+	return nil
+}
+
 // look runs Detect beside the screen.
 func (s *shell) look() tea.Cmd {
 	if s.looking {

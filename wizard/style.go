@@ -195,19 +195,33 @@ func ends(left, right string, w int) string {
 	return left + strings.Repeat(" ", max(gap, 1)) + right
 }
 
-// findingLines lays a finding out under its mark.
-func (s style) findingLines(f problem.Finding, w int) []string {
-	var out []string
-	for i, line := range wrapText(s.spell.Text(f.Headline()), w-4) {
-		if i == 0 {
-			out = append(out, s.mark(f.Level)+"  "+line)
-		} else {
-			out = append(out, "    "+line)
-		}
+// lineAt is one of lines, "" outside of them.
+func lineAt(lines []string, i int) string {
+	if i < 0 || i >= len(lines) {
+		return ""
 	}
-	if f.Level == problem.Fail || f.Level == problem.Warn {
-		for _, line := range wrapText(s.spell.Text(f.Do), w-4) {
-			out = append(out, "    "+s.dim.Render(line))
+	return lines[i]
+}
+
+// behind puts the first line behind lead, and the others below it.
+func behind(lead string, lines []string) []string {
+	var out []string
+	for _, line := range lines {
+		out = append(out, lead+line)
+		lead = strings.Repeat(" ", ansi.StringWidth(lead))
+	}
+	return out
+}
+
+// findingLines lays findings out, each under its mark.
+func (s style) findingLines(w int, findings ...problem.Finding) []string {
+	var out []string
+	for _, f := range findings {
+		out = append(out, behind(s.mark(f.Level)+"  ", wrapText(s.spell.Text(f.Headline()), w-4))...)
+		if f.Level == problem.Fail || f.Level == problem.Warn {
+			for _, line := range wrapText(s.spell.Text(f.Do), w-4) {
+				out = append(out, "    "+s.dim.Render(line))
+			}
 		}
 	}
 	return out

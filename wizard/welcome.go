@@ -23,12 +23,9 @@ func (s *welcomeScreen) view(w, h int) []string {
 	}
 	f := s.iv.Facts
 	found := s.foundBlock(w, true)
-	var notes []string
-	for _, n := range interview.WorthSaying(append(slices.Clone(s.worries), f.Findings...)) {
-		notes = append(notes, s.st.findingLines(n, w)...)
-	}
+	notes := s.st.findingLines(w, interview.WorthSaying(append(slices.Clone(s.worries), f.Findings...))...)
 	if s.o.Last != nil && f.OpenRun == "" { // how it stands comes first, and what bitgate is was said before
-		intro = s.st.findingLines(s.o.Last.finding(f, s.renewal), w)
+		intro = s.st.findingLines(w, s.o.Last.finding(f, s.renewal))
 	}
 	next := s.nextLines(w)
 	if len(intro)+len(found)+len(next)+len(notes)+3 > h {
@@ -72,7 +69,7 @@ func (s *welcomeScreen) foundBlock(w int, sources bool) []string {
 // nextLines say what Enter leads to.
 func (s *welcomeScreen) nextLines(w int) []string {
 	if run := s.iv.Facts.OpenRun; run != "" {
-		return s.st.findingLines(problem.Finding{Level: problem.Fail, Found: "run " + run + " was interrupted and is still open", Do: "bitgate recover"}, w)
+		return s.st.findingLines(w, problem.Finding{Level: problem.Fail, Found: "run " + run + " was interrupted and is still open", Do: "bitgate recover"})
 	}
 	q, ok := s.iv.Resume()
 	if !ok && s.o.Last.SetUp() {

@@ -2,6 +2,7 @@ package acme
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/rsa"
@@ -39,7 +40,7 @@ func privateDir(t *testing.T) string {
 // client is one of p with a store of its own.
 func client(t *testing.T, p *peers.Pebble, o store.Order) *Client {
 	t.Helper()
-	o.Directory, o.CAFile, o.Profile = p.Directory, p.CAFile, orElse(o.Profile, "classic")
+	o.Directory, o.CAFile, o.Profile = p.Directory, p.CAFile, cmp.Or(o.Profile, "classic")
 	if o.Terms == "" {
 		o.Terms = AnyTerms
 	}

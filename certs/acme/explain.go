@@ -37,8 +37,7 @@ func (r *refusal) Error() string {
 // RetryAfter is until when the authority does not want to be asked again, zero where
 // it did not say.
 func RetryAfter(err error) time.Time {
-	var r *refusal
-	if errors.As(err, &r) {
+	if r, is := errors.AsType[*refusal](err); is {
 		return r.until
 	}
 	return time.Time{}
@@ -68,8 +67,7 @@ func (e solverError) Unwrap() error { return e.error }
 
 // explain makes an error for people of what the library says.
 func (c *Client) explain(err error, found string) error {
-	var told *problem.Error
-	if errors.As(err, &told) {
+	if told, is := errors.AsType[*problem.Error](err); is {
 		return problem.Wrap(solverError{told}, found, "", "").WithKind(told.Kind)
 	}
 	request, until := c.talk.refused()
@@ -93,8 +91,7 @@ func (c *Client) explain(err error, found string) error {
 
 // plain drops the library's retry counters.
 func plain(err error) string {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, is := errors.AsType[*url.Error](err); is {
 		return u.Err.Error()
 	}
 	return err.Error()
@@ -139,7 +136,7 @@ func advice(p acme.Problem, until time.Time) (why, do string) {
 	case acme.ProblemTypeExternalAccountRequired:
 		return "it makes accounts only for those who have one with it already", "--acme-eab-id ID --acme-eab-file FILE, with what the authority shows"
 	case acme.ProblemTypeUserActionRequired:
-		return "the authority waits for somebody to agree to its terms", "read " + orElse(p.Instance, "its terms of service") + " and agree there"
+		return "the authority waits for somebody to agree to its terms", "read " + cmp.Or(p.Instance, "its terms of service") + " and agree there"
 	case acme.ProblemTypeRejectedIdentifier, acme.ProblemTypeUnsupportedIdentifier:
 		return "this authority does not issue for the name", "use a public name of your own, or another authority (--acme-ca)"
 	case acme.ProblemTypeBadCSR, acme.ProblemTypeBadPublicKey:
@@ -199,11 +196,4 @@ func (c *Client) persistRecord(name string) string {
 		return err.Error()
 	}
 	return fqdn + `. TXT "` + value + `"`
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }

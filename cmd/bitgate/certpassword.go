@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"path/filepath"
 	"strings"
 
 	"bitgate/bitbucket"
@@ -27,29 +26,10 @@ type certPassword struct {
 
 // newCertPassword finds out where a password can come from; it reads none yet.
 func newCertPassword(p *process, file string) *certPassword {
-	c := &certPassword{prompt: p.ReadPassword, say: func(err error) { printError(*p, err) }}
-	if file == "" {
-		if dir := p.env("CREDENTIALS_DIRECTORY"); dir != "" { // https://systemd.io/CREDENTIALS/
-			if f := filepath.Join(dir, "cert-password"); exists(f) {
-				file = f
-			}
-		}
+	return &certPassword{
+		read:   p.passwordSource("the certificate's password file", file, "cert-password", readAll),
+		prompt: p.ReadPassword, say: func(err error) { printError(*p, err) },
 	}
-	switch file {
-	case "":
-	case "-":
-		c.read = func() ([]byte, error) { return readAll(p.lines, "standard input") }
-	default:
-		c.read = func() ([]byte, error) {
-			b, err := readTrusted("the certificate's password file", file)
-			if err != nil {
-				return nil, err
-			}
-			defer clear(b)
-			return readAll(bytes.NewReader(b), file)
-		}
-	}
-	return c
 }
 
 // ask is certs.Unlock's way to the passwords; see there.

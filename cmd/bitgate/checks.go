@@ -44,15 +44,14 @@ func (ses *session) checkNodes(ctx context.Context, question string, a setup.Ans
 		return []problem.Finding{checkDial(ctx, question, a.SSHUpstream)}
 	}
 	var out []problem.Finding
-	for _, n := range nodes {
-		if question == "ssh-upstream" {
-			out = append(out, checkDial(ctx, question, n.At(a.SSHUpstream)))
-		}
-	}
 	if question == "node" {
 		for _, s := range detect.AskNodes(ctx, ses.facts, a) {
 			out = append(out, nodeFinding(s))
 		}
+		return out
+	}
+	for _, n := range nodes {
+		out = append(out, checkDial(ctx, question, n.At(a.SSHUpstream)))
 	}
 	return out
 }

@@ -90,7 +90,7 @@ func trustCert(ctx context.Context, p *process, o trustOptions, file string) err
 // trustCommands are what makes the root known, by kind of client.
 func trustCommands(root *x509.Certificate, file, url string) []string {
 	word := problem.ShellWord(file)
-	name := "bitgate-" + strings.ToLower(strings.Join(strings.FieldsFunc(title(root), func(r rune) bool {
+	name := "bitgate-" + strings.ToLower(strings.Join(strings.FieldsFunc(cmp.Or(root.Subject.CommonName, root.Subject.String()), func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9')
 	}), "-"))
 	return []string{
@@ -102,13 +102,6 @@ func trustCommands(root *x509.Certificate, file, url string) []string {
 		"Windows certutil -addstore Root " + name + ".crt   and for git: git config --global http.sslBackend schannel",
 		"Java    keytool -importcert -noprompt -alias " + name + " -file " + word + " -cacerts -storepass changeit   (Jira, Bamboo, Confluence)",
 	}
-}
-
-func title(c *x509.Certificate) string {
-	if c.Subject.CommonName != "" {
-		return c.Subject.CommonName
-	}
-	return c.Subject.String()
 }
 
 // readTrustStore lists what Java trusts.

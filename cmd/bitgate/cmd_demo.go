@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -128,6 +127,3 @@ func (d *demoSite) guided(ctx context.Context, plain bool) error {
 	_, _ = d.p.readLine(ctx) // either way it ends
 	return nil
 }
-
-// stopTimeout is how long a child of the demo may take to end.
-const stopTimeout = 5 * time.Second

@@ -107,19 +107,8 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 		show.Finding(f)
 	}
 	if len(edits) == 0 || o.force { // nobody is asked about what Undo refuses
-		look, err := apply.Foresee(dir, run, false)
-		if err != nil {
+		if err := ses.foresee(ctx, show, o, run, plan, edits, "undo"); err != nil {
 			return err
-		}
-		if err := ses.baseURLGoesAlong(look); err != nil {
-			return err
-		}
-		show.Outlook(look)
-		if err := ses.agree(ctx, o, edits, look, "undo"); err != nil {
-			return err
-		}
-		if err := ses.passwordFor(ctx, look, plan); err != nil {
-			return told(show, setup.Result{}, err)
 		}
 	}
 	result, err := ses.applier(ctx, show.Event).Undo(ctx, run, o.force)
@@ -159,7 +148,16 @@ func runRecover(ctx context.Context, p *process, o backOptions) error {
 		return err
 	}
 	defer ses.creds.wipe()
-	look, err := apply.Foresee(dir, open, o.forward)
+	if err := ses.foresee(ctx, show, o, open, plan, nil, "recover"); err != nil {
+		return err
+	}
+	result, err := ses.applier(ctx, show.Event).Recover(ctx, o.forward)
+	return told(show, result, err)
+}
+
+// foresee shows what the run needs and does, and has everything that it asks a person for.
+func (ses *session) foresee(ctx context.Context, show view.Run, o backOptions, run string, plan setup.Plan, edits []setup.FileDiff, word string) error {
+	look, err := apply.Foresee(ses.probe.StateDir, run, o.forward)
 	if err != nil {
 		return err
 	}
@@ -167,14 +165,13 @@ func runRecover(ctx context.Context, p *process, o backOptions) error {
 		return err
 	}
 	show.Outlook(look)
-	if err := ses.agree(ctx, o, nil, look, "recover"); err != nil {
+	if err := ses.agree(ctx, o, edits, look, word); err != nil {
 		return err
 	}
 	if err := ses.passwordFor(ctx, look, plan); err != nil {
 		return told(show, setup.Result{}, err)
 	}
-	result, err := ses.applier(ctx, show.Event).Recover(ctx, o.forward)
-	return told(show, result, err)
+	return nil
 }
 
 // baseURLGoesAlong refuses to leave a base URL out that the run has set or is to set.

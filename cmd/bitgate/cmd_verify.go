@@ -269,10 +269,7 @@ func oldPath(plan setup.Plan) string {
 
 // checksLine sums findings up for people.
 func checksLine(url string, found []problem.Finding) string {
-	count := map[problem.Level]int{}
-	for _, f := range found {
-		count[f.Level]++
-	}
+	count := func(l problem.Level) int { return len(problem.OfLevel(found, l)) }
 	return fmt.Sprintf("%s: %s passed, %s, %s, %d failed", url,
-		interview.Count(count[problem.OK], "check"), interview.Count(count[problem.Note], "note"), interview.Count(count[problem.Warn], "warning"), count[problem.Fail])
+		interview.Count(count(problem.OK), "check"), interview.Count(count(problem.Note), "note"), interview.Count(count(problem.Warn), "warning"), count(problem.Fail))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"bitgate/setup"
+	"bitgate/interview"
 	"bitgate/setup/journal"
 )
 
@@ -46,7 +46,7 @@ func flagValues(f *pflag.Flag) cobra.CompletionFunc {
 	case arg == "DIR":
 		return cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)
 	case arg == "STEP":
-		return cobra.FixedCompletions([]string{setup.StepContextPath, setup.StepBaseURL, setup.StepConnector, setup.StepHAProxy, setup.StepSSH}, cobra.ShellCompDirectiveNoFileComp)
+		return cobra.FixedCompletions(interview.Steps, cobra.ShellCompDirectiveNoFileComp)
 	}
 	var words []string
 	for word := range strings.SplitSeq(arg, "|") {

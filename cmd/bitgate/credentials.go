@@ -55,31 +55,32 @@ func newCredentials(p *process, a setup.Answers) *credentials {
 	if m := bitbucket.Method(a.BaseURLMethod); m == bitbucket.MethodConfAPI || m == bitbucket.MethodForm {
 		c.method = m
 	}
-	file := a.AdminPasswordFile
-	if file == "" {
-		// https://systemd.io/CREDENTIALS/
-		if dir := p.env("CREDENTIALS_DIRECTORY"); dir != "" {
-			if f := filepath.Join(dir, "admin-password"); exists(f) {
-				file = f
-			}
-		}
+	c.read = p.passwordSource("the password file", a.AdminPasswordFile, "admin-password", readPassword)
+	c.cert = newCertPassword(p, a.CertPasswordFile)
+	return c
+}
+
+// passwordSource reads passwords with take from a file, from standard input for "-", or,
+// where no file is named, from systemd's credential of that name. nil: there is none.
+func (p *process) passwordSource(what, file, credential string, take func(r io.Reader, name string) ([]byte, error)) func() ([]byte, error) {
+	// https://systemd.io/CREDENTIALS/
+	if f := filepath.Join(p.env("CREDENTIALS_DIRECTORY"), credential); file == "" && f != credential && exists(f) {
+		file = f
 	}
 	switch file {
 	case "":
+		return nil
 	case "-":
-		c.read = func() ([]byte, error) { return readPassword(p.lines, "standard input") }
-	default:
-		c.read = func() ([]byte, error) {
-			b, err := readTrusted("the password file", file)
-			if err != nil {
-				return nil, err
-			}
-			defer clear(b)
-			return readPassword(bytes.NewReader(b), file)
-		}
+		return func() ([]byte, error) { return take(p.lines, "standard input") }
 	}
-	c.cert = newCertPassword(p, a.CertPasswordFile)
-	return c
+	return func() ([]byte, error) {
+		b, err := readTrusted(what, file)
+		if err != nil {
+			return nil, err
+		}
+		defer clear(b)
+		return take(bytes.NewReader(b), file)
+	}
 }
 
 func exists(file string) bool {

@@ -219,8 +219,8 @@ func (d *demoSite) verifyFlags() verifyFlags { return verifyFlags{repo: "PROJ/re
 
 // close ends every process and removes the folder.
 func (d *demoSite) close() error {
-	d.front.stopWithin(stopTimeout)
-	d.haproxy.stopWithin(stopTimeout)
-	d.bitbucket.stopWithin(stopTimeout)
+	d.front.stop()
+	d.haproxy.stop()
+	d.bitbucket.stop()
 	return os.RemoveAll(d.dir)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,27 +42,27 @@ func (ses *session) resumeDraft() wizard.Resumed {
 		return wizard.Resumed{} // of another version; it is only a convenience
 	}
 	resumed := wizard.Resumed{When: info.ModTime().Format(time.DateTime), Answered: draftAnswered(ses.draft())}
-	why := "your unfinished session of " + resumed.When
+	ses.takeUp(old, src, "your unfinished session of "+resumed.When)
+	return resumed
+}
+
+// takeUp makes earlier answers those of this session, unless they are given anew.
+func (ses *session) takeUp(old setup.Answers, src setup.Sources, why string) {
 	for _, q := range interview.Questions() {
-		if _, drafted := src[q.ID]; !drafted || ses.inputSources[q.ID].From != "" {
+		if _, said := src[q.ID]; !said || ses.inputSources[q.ID].From != "" {
 			continue
 		}
 		if q.Set(&ses.input, q.Get(old)) == nil {
 			ses.inputSources[q.ID] = setup.Source{From: setup.Detected, Why: why}
 		}
 	}
-	return resumed
 }
 
 // draftAnswered reads the draft's line with the questions that were answered.
 func draftAnswered(file string) []string {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if ids, found := strings.CutPrefix(lines.Text(), draftMark); found {
+	data, _ := os.ReadFile(file) // none where it cannot be read
+	for line := range strings.Lines(string(data)) {
+		if ids, found := strings.CutPrefix(line, draftMark); found {
 			return strings.Fields(ids)
 		}
 	}
@@ -92,11 +91,6 @@ func (ses *session) recallLastRun() {
 	}
 	for _, q := range interview.Questions() {
 		ses.options.Resumed.Answered = append(ses.options.Resumed.Answered, q.ID)
-		if _, said := src[q.ID]; !said || q.Virtual || ses.inputSources[q.ID].From != "" {
-			continue
-		}
-		if q.Set(&ses.input, q.Get(old)) == nil {
-			ses.inputSources[q.ID] = setup.Source{From: setup.Detected, Why: "run " + last.ID + " of " + when}
-		}
 	}
+	ses.takeUp(old, src, "run "+last.ID+" of "+when)
 }

@@ -49,10 +49,7 @@ func (f *questionFlag) Type() string {
 	if f.q.Kind == interview.Confirm {
 		return ""
 	}
-	if f.q.Arg == "" {
-		return "TEXT"
-	}
-	return f.q.Arg
+	return cmp.Or(f.q.Arg, "TEXT")
 }
 
 func (f *questionFlag) Set(text string) error {
@@ -101,13 +98,7 @@ func envName(id string) string {
 
 // stateDirOf applies the precedence to --state-dir.
 func stateDirOf(p *process, flag string) string {
-	if flag != "" {
-		return flag
-	}
-	if v := p.env(envName("state-dir")); v != "" {
-		return v
-	}
-	return defaultStateDir
+	return cmp.Or(flag, p.env(envName("state-dir")), defaultStateDir)
 }
 
 // input gathers what the administrator said: answers file, then environment,

@@ -46,8 +46,7 @@ func explain(err error, path, verb string) error {
 
 // told is explain for an error that is there.
 func told(err error, path, verb string) *problem.Error {
-	var told *problem.Error
-	if errors.As(err, &told) {
+	if told, is := errors.AsType[*problem.Error](err); is {
 		return told
 	}
 	found := path + " cannot be " + verb

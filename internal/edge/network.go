@@ -3,6 +3,7 @@ package edge
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // ParseNetwork reads 192.0.2.0/24, or one address.
@@ -42,12 +43,7 @@ func ReadNetworks(texts []string) Networks {
 // Contain reports whether one of them holds an address.
 func (n Networks) Contain(addr netip.Addr) bool {
 	addr = addr.Unmap()
-	for _, p := range n {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(n, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // Words are the networks as HAProxy's "src" takes them.

@@ -54,10 +54,13 @@ func (f Finding) Headline() string {
 func (f Finding) Err() *Error { return New(f.Headline(), f.Why, f.Do) }
 
 // Failures picks the findings of level Fail.
-func Failures(found []Finding) []Finding {
+func Failures(found []Finding) []Finding { return OfLevel(found, Fail) }
+
+// OfLevel picks the findings of one level.
+func OfLevel(found []Finding, level Level) []Finding {
 	var out []Finding
 	for _, f := range found {
-		if f.Level == Fail {
+		if f.Level == level {
 			out = append(out, f)
 		}
 	}

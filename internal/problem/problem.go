@@ -53,8 +53,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // KindOf returns the kind of the outermost Error in err's chain, Failed otherwise.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, is := errors.AsType[*Error](err); is {
 		return e.Kind
 	}
 	return Failed

@@ -4,6 +4,7 @@
 package publicurl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -159,12 +160,7 @@ func (u URL) BaseURL() string {
 func (u URL) TomcatPath() string { return u.path }
 
 // PropertyPath is the path as server.context-path wants it: "/" for the root.
-func (u URL) PropertyPath() string {
-	if u.path == "" {
-		return "/"
-	}
-	return u.path
-}
+func (u URL) PropertyPath() string { return cmp.Or(u.path, "/") }
 
 // RedirectTarget is where the front sends a client that asks for "/".
 func (u URL) RedirectTarget() string { return u.path + "/" }

@@ -159,39 +159,26 @@ func (c Config) WithDefaults() Config {
 	}
 	c.Balance = cmp.Or(c.Balance, BalanceLeastConn)
 	c.AccessLogFormat = cmp.Or(c.AccessLogFormat, LogHTTP)
-	for _, n := range []struct {
-		field *int
-		value int
-	}{{&c.MaxConn, defaultMaxConn}, {&c.MaxQueue, defaultMaxQueue}, {&c.MaxConnections, defaultMaxConnections}, {&c.MaxHeader, edge.MostHeader}, {&c.HealthRise, defaultRise}, {&c.HealthFall, defaultFall}} {
-		*n.field = cmp.Or(*n.field, n.value)
-	}
-	if c.Retries == nil {
-		retries := defaultRetries
-		c.Retries = &retries
-	}
-	if c.HTTP2 == nil {
-		offered := true
-		c.HTTP2 = &offered
-	}
+	c.MaxConn = cmp.Or(c.MaxConn, defaultMaxConn)
+	c.MaxQueue = cmp.Or(c.MaxQueue, defaultMaxQueue)
+	c.MaxConnections = cmp.Or(c.MaxConnections, defaultMaxConnections)
+	c.MaxHeader = cmp.Or(c.MaxHeader, edge.MostHeader)
+	c.HealthRise = cmp.Or(c.HealthRise, defaultRise)
+	c.HealthFall = cmp.Or(c.HealthFall, defaultFall)
+	c.Retries = cmp.Or(c.Retries, new(defaultRetries))
+	c.HTTP2 = cmp.Or(c.HTTP2, new(true))
 	if c.HealthPath == "" && !c.URL.IsZero() {
 		c.HealthPath = c.URL.StatusPath()
 	}
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{
-		{&c.QueueTimeout, defaultQueueTimeout},
-		{&c.IdleTimeout, defaultIdleTimeout},
-		{&c.TunnelTimeout, defaultTunnelTimeout},
-		{&c.DrainTimeout, defaultDrainTimeout},
-		{&c.HealthInterval, defaultHealthInterval},
-		{&c.ConnectTimeout, defaultConnect},
-		{&c.RequestTimeout, defaultRequest},
-		{&c.KeepAliveTimeout, defaultKeepAlive},
-		{&c.CheckTimeout, defaultCheck},
-	} {
-		*d.field = cmp.Or(*d.field, d.value)
-	}
+	c.QueueTimeout = cmp.Or(c.QueueTimeout, defaultQueueTimeout)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, defaultIdleTimeout)
+	c.TunnelTimeout = cmp.Or(c.TunnelTimeout, defaultTunnelTimeout)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, defaultDrainTimeout)
+	c.HealthInterval = cmp.Or(c.HealthInterval, defaultHealthInterval)
+	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, defaultConnect)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, defaultRequest)
+	c.KeepAliveTimeout = cmp.Or(c.KeepAliveTimeout, defaultKeepAlive)
+	c.CheckTimeout = cmp.Or(c.CheckTimeout, defaultCheck)
 	return c
 }
 

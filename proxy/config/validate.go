@@ -172,10 +172,5 @@ func canDial(address string) bool {
 
 // printable reports whether s is ASCII without blanks and control bytes.
 func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }

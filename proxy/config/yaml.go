@@ -52,8 +52,7 @@ func Parse(name string, data []byte) (Config, error) {
 			"remove it").WithKind(problem.Usage)
 	}
 	if err := c.validate(where); err != nil {
-		var p *problem.Error
-		if errors.As(err, &p) {
+		if p, is := errors.AsType[*problem.Error](err); is {
 			p.Found = name + ": " + p.Found
 		}
 		return Config{}, err
@@ -98,8 +97,7 @@ func lines(data []byte) func(key string) string {
 // config.Config") into those of a person who has never seen the type.
 func unreadable(name string, err error) error {
 	var mistakes []string
-	var typed *yaml.TypeError
-	if errors.As(err, &typed) {
+	if typed, is := errors.AsType[*yaml.TypeError](err); is {
 		mistakes = typed.Errors
 	} else {
 		mistakes = []string{strings.TrimPrefix(err.Error(), "yaml: ")}

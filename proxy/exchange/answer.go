@@ -260,8 +260,7 @@ func (e *exchange) failed(err, fault error) {
 // invalid is what is wrong with a server's answer that cannot be passed on, "" for
 // any other error.
 func invalid(err error) string {
-	var broken *h1.Error
-	if errors.As(err, &broken) {
+	if broken, is := errors.AsType[*h1.Error](err); is {
 		return "the answer is not valid: " + broken.Reason
 	}
 	for _, known := range []error{errAnswerHead, errInterim, errSwitched} {

@@ -1,5 +1,7 @@
 package h1
 
+import "strings"
+
 // Classes of bytes.
 const (
 	isToken  = 1 << iota // RFC 9110, 5.6.2: tchar
@@ -15,7 +17,7 @@ var class = func() (t [256]uint8) {
 		c := byte(i)
 		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
 		digit := '0' <= c && c <= '9'
-		if letter || digit || contains("!#$%&'*+-.^_`|~", c) {
+		if letter || digit || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0 {
 			t[c] |= isToken
 		}
 		if c == '\t' || c >= ' ' && c != 0x7f {
@@ -27,7 +29,7 @@ var class = func() (t [256]uint8) {
 		if 'A' <= c && c <= 'Z' || c == '-' {
 			t[c] |= isMethod
 		}
-		if letter || digit || contains("-._~[]:", c) {
+		if letter || digit || strings.IndexByte("-._~[]:", c) >= 0 {
 			t[c] |= isHost
 		}
 		if digit || 'a' <= c|0x20 && c|0x20 <= 'f' {
@@ -36,15 +38,6 @@ var class = func() (t [256]uint8) {
 	}
 	return t
 }()
-
-func contains(set string, c byte) bool {
-	for i := range len(set) {
-		if set[i] == c {
-			return true
-		}
-	}
-	return false
-}
 
 func all[T []byte | string](s T, want uint8) bool {
 	for i := range len(s) {

@@ -1,5 +1,7 @@
 package h1
 
+import "bytes"
+
 // Kind says how the end of a body is found.
 type Kind uint8
 
@@ -50,7 +52,7 @@ func (f *framing) note(field Field) *Error {
 func codings(list []byte) *Error {
 	for more := true; more; {
 		var item []byte
-		comma := contains(string(list), ',')
+		comma := bytes.IndexByte(list, ',') >= 0
 		item, list = NextItem(list)
 		if len(item) == 0 || !all(item, isToken) || comma && Is(item, "chunked") {
 			return errCoding

@@ -1,6 +1,9 @@
 package h1
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 const maxMethod = 24
 
@@ -215,12 +218,7 @@ func (r *Request) body(f framing) *Error {
 // HasLength reports whether the request says that its body is empty or of
 // a length, rather than saying nothing.
 func (r *Request) HasLength() bool {
-	for _, f := range r.Fields {
-		if Is(f.Name, "content-length") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Fields, func(f Field) bool { return Is(f.Name, "content-length") })
 }
 
 // form takes the target apart as OriginForm does.

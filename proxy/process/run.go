@@ -38,12 +38,7 @@ type Surroundings struct {
 }
 
 // user to become, "" for the usual one.
-func (s Surroundings) user(c config.Config) string {
-	if s.User != "" {
-		return s.User
-	}
-	return c.User
-}
+func (s Surroundings) user(c config.Config) string { return cmp.Or(s.User, c.User) }
 
 // Run is the whole life of a proxy process: bind, read keys, drop privileges,
 // serve, and when ctx ends drain for at most the configuration's drain timeout.

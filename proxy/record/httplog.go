@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -131,12 +132,7 @@ func (r *Record) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-func (r *Record) status() int {
-	if r.Status == 0 {
-		return -1
-	}
-	return r.Status
-}
+func (r *Record) status() int { return cmp.Or(r.Status, -1) }
 
 func appendInts(b []byte, numbers ...int64) []byte {
 	for i, n := range numbers {

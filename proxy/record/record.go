@@ -5,6 +5,7 @@
 package record
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 	"time"
@@ -125,12 +126,7 @@ const (
 // Termination is HAProxy's four letters (tsc): who, in which phase, and the
 // cookie's two.
 func (r *Record) Termination() string {
-	or := func(b byte) byte {
-		if b == 0 {
-			return '-'
-		}
-		return b
-	}
+	or := func(b byte) byte { return cmp.Or(b, '-') }
 	return string([]byte{or(byte(r.End)), r.phase(), or(byte(r.Cookie)), or(byte(r.Insert))})
 }
 

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"slices"
 
 	"bitgate/proxy/h1"
 )
@@ -31,12 +32,7 @@ func LogsInConnection(r *Request, res *h1.Response) bool {
 // perRequest are the schemes whose credentials come with each request: RFC 7617,
 // 7616, 6750 and 5849, GitHub's and GitLab's "token".
 func perRequest(scheme []byte) bool {
-	for _, name := range []string{"basic", "digest", "bearer", "oauth", "token"} {
-		if h1.Is(scheme, name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{"basic", "digest", "bearer", "oauth", "token"}, func(name string) bool { return h1.Is(scheme, name) })
 }
 
 // challengesConnection looks for such a scheme among challenges (RFC 9110, 11.6.1),
