@@ -100,16 +100,16 @@ func PEM(all []*x509.Certificate) []byte {
 }
 
 // BundleDigest is the hex SHA-256 of Bundle.
-func (m *Material) BundleDigest() string {
-	sum := sha256.Sum256(m.Bundle())
+func (m *Material) BundleDigest() string { return digest(m.Bundle()) }
+
+// digest is the SHA-256 in hex.
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
 
 // LeafDigest is the hex SHA-256 of the certificate as a server shows it.
-func (m *Material) LeafDigest() string {
-	sum := sha256.Sum256(m.leaf.Raw)
-	return hex.EncodeToString(sum[:])
-}
+func (m *Material) LeafDigest() string { return Fingerprint(m.leaf) }
 
 func names(c *x509.Certificate) []string {
 	all := slices.Clone(c.DNSNames)

@@ -2,7 +2,6 @@ package certs
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/x509"
 	"errors"
 	"io/fs"
@@ -67,7 +66,7 @@ func Find(folders []string) []Pair {
 		leaf := f.certs[i]
 		key := ""
 		for _, k := range files {
-			if !slices.ContainsFunc(k.keys, func(p privateKey) bool { return samePublic(p.public, leaf.PublicKey) }) {
+			if !slices.ContainsFunc(k.keys, func(p privateKey) bool { return sameKey(p.public, leaf.PublicKey) }) {
 				continue
 			}
 			if key == "" || nearer(k.path, key, f.path) {
@@ -101,11 +100,6 @@ func nearer(path, than, cert string) bool {
 		return 2
 	}
 	return rank(path) < rank(than)
-}
-
-func samePublic(a, b crypto.PublicKey) bool {
-	k, is := a.(interface{ Equal(crypto.PublicKey) bool })
-	return is && k.Equal(b)
 }
 
 // hashLink is a name that openssl-rehash(1) gives to each certificate of a folder
@@ -173,10 +167,8 @@ func Check(part Part, path string) error {
 	if err != nil {
 		return err
 	}
-	have, haveKey := len(p.certs) > 0, len(p.keys) > 0 || p.locked != nil
-	for _, s := range p.stores {
-		have, haveKey = have || len(s.Certs()) > 0, haveKey || s.hasKeys()
-	}
+	have := len(p.all()) > 0
+	haveKey := len(p.keys) > 0 || p.locked != nil || slices.ContainsFunc(p.stores, namedStore.hasKeys)
 	switch {
 	case part == KeyPart && haveKey, part != KeyPart && have:
 		return nil
@@ -201,10 +193,7 @@ func Roots(path string) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range p.stores {
-		p.certs = append(p.certs, s.Certs()...)
-	}
-	roots := slices.DeleteFunc(distinct(p.certs), func(c *x509.Certificate) bool { return !c.IsCA || !selfSigned(c) })
+	roots := slices.DeleteFunc(distinct(p.all()), func(c *x509.Certificate) bool { return !c.IsCA || !selfSigned(c) })
 	if len(roots) == 0 {
 		return nil, problem.New(path+" holds no root certificate", "clients are told to trust the authority at the top, which signed itself", "ask the authority for it, or take ca.pem of bitgate cert dev")
 	}
@@ -222,10 +211,7 @@ func Leaf(path string) *x509.Certificate {
 	if err != nil {
 		return nil
 	}
-	all := p.certs
-	for _, s := range p.stores {
-		all = append(all, s.Certs()...)
-	}
+	all := p.all()
 	if i := slices.IndexFunc(all, func(c *x509.Certificate) bool { return !c.IsCA }); i >= 0 {
 		return all[i]
 	}

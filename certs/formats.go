@@ -72,6 +72,15 @@ func (p *parsed) addStore(where, file string, data []byte, passwords [][]byte) e
 	return problem.Wrap(err, where+" cannot be read", "", "copy the file again, in binary mode, from where it was made")
 }
 
+// all are the certificates, those in stores too.
+func (p *parsed) all() []*x509.Certificate {
+	all := slices.Clone(p.certs)
+	for _, s := range p.stores {
+		all = append(all, s.Certs()...)
+	}
+	return all
+}
+
 // join adds what another file holds.
 func (p *parsed) join(more parsed) {
 	p.certs = append(p.certs, more.certs...)

@@ -47,22 +47,8 @@ func (m *Material) Inspect(host string, now time.Time) []problem.Finding {
 }
 
 func (m *Material) inspect(host string, now time.Time, roots *x509.CertPool) []problem.Finding {
-	var all []problem.Finding
-	all = append(all, m.checkKey()...)
-	all = append(all, m.checkName(host)...)
-	all = append(all, m.checkDates(now)...)
-	all = append(all, m.checkStrength()...)
-	all = append(all, m.checkUsage()...)
-	all = append(all, m.checkTrust(now, roots)...)
-	all = append(all, m.checkFiles()...)
-	rank := func(f problem.Finding) int {
-		if f.Level == problem.Fail {
-			return 0
-		}
-		return 1
-	}
-	slices.SortStableFunc(all, func(a, b problem.Finding) int { return rank(a) - rank(b) })
-	return all
+	all := slices.Concat(m.checkKey(), m.checkName(host), m.checkDates(now), m.checkStrength(), m.checkUsage(), m.checkTrust(now, roots), m.checkFiles())
+	return append(problem.Failures(all), slices.DeleteFunc(all, func(f problem.Finding) bool { return f.Level == problem.Fail })...)
 }
 
 func (m *Material) checkKey() []problem.Finding {

@@ -2,9 +2,7 @@ package certs
 
 import (
 	"crypto"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -96,8 +94,7 @@ func loadOnce(open func(path string) (*os.File, error), paths []string, alias st
 		if err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(data)
-		m.sources[path] = hex.EncodeToString(sum[:])
+		m.sources[path] = digest(data)
 		got, err := parse(path, data, passwords)
 		if err != nil {
 			return nil, err

@@ -2,10 +2,8 @@ package certs
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -52,10 +50,7 @@ func Served(ctx context.Context, address, host string) (*x509.Certificate, error
 }
 
 // Fingerprint is the SHA-256 of a certificate in hex.
-func Fingerprint(c *x509.Certificate) string {
-	sum := sha256.Sum256(c.Raw)
-	return hex.EncodeToString(sum[:])
-}
+func Fingerprint(c *x509.Certificate) string { return digest(c.Raw) }
 
 // Trusted reports whether a client with this machine's authorities accepts the chain
 // that is sent, whatever the name.

@@ -19,19 +19,11 @@ func (m *Material) checkTrust(now time.Time, roots *x509.CertPool) []problem.Fin
 			"for more than a trial, use one from an authority the clients know",
 		)}
 	}
-	sent := x509.NewCertPool()
-	for _, c := range m.intermediates {
-		sent.AddCert(c)
-	}
-	own := x509.NewCertPool()
-	for _, c := range m.roots {
-		own.AddCert(c)
-	}
-	err := m.verify(now, roots, sent)
+	err := m.verify(now, roots, m.intermediates)
 	if err == nil {
 		return nil
 	}
-	if m.verify(now, own, sent) == nil {
+	if m.verify(now, poolOf(m.roots), m.intermediates) == nil {
 		return []problem.Finding{warning("the certificate comes from a private authority, "+title(m.roots[0]),
 			"this machine does not know it, so other clients may not either",
 			"see that it is installed where people browse and clone; Bitbucket's own Java must know it too",
@@ -62,16 +54,20 @@ func (m *Material) acceptedHere(intermediates []*x509.Certificate) bool {
 	if err != nil {
 		return false
 	}
-	sent := x509.NewCertPool()
-	for _, c := range intermediates {
-		sent.AddCert(c)
+	return m.verify(time.Now(), roots, intermediates) == nil
+}
+
+func poolOf(all []*x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, c := range all {
+		pool.AddCert(c)
 	}
-	return m.verify(time.Now(), roots, sent) == nil
+	return pool
 }
 
 // verify judges the chain at now, as clients do. It leaves out what other checks
 // report: name, and the leaf's own dates.
-func (m *Material) verify(now time.Time, roots, intermediates *x509.CertPool) error {
+func (m *Material) verify(now time.Time, roots *x509.CertPool, intermediates []*x509.Certificate) error {
 	leaf := *m.leaf // its signature is over other bytes than these dates
 	if now.After(leaf.NotAfter) {
 		leaf.NotAfter = now
@@ -80,7 +76,7 @@ func (m *Material) verify(now time.Time, roots, intermediates *x509.CertPool) er
 		leaf.NotBefore = now
 	}
 	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots: roots, Intermediates: intermediates, CurrentTime: now,
+		Roots: roots, Intermediates: poolOf(intermediates), CurrentTime: now,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	return err

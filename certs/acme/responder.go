@@ -1,15 +1,12 @@
 package acme
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/mholt/acmez/v3/acme"
 
 	"bitgate/certs/store"
 	"bitgate/internal/pattern"
@@ -74,8 +71,3 @@ func (r *Responder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 var _ Solver = (*Responder)(nil)
-
-// Present is Solver's: it stands already.
-func (r *Responder) Present(ctx context.Context, c acme.Challenge) error {
-	return r.Standing.Present(ctx, c)
-}
