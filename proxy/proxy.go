@@ -148,19 +148,18 @@ func (p *Proxy) Serve(ctx context.Context, l Listeners) error {
 			}
 		})
 	}
-	for _, listener := range l.HTTPS {
+	accept := func(listener net.Listener, plain bool) {
 		p.accepting.Add(1)
 		start(listener, func() error {
 			defer p.accepting.Done()
-			return loops.Accept(ctx, listener, false)
+			return loops.Accept(ctx, listener, plain)
 		})
 	}
+	for _, listener := range l.HTTPS {
+		accept(listener, false)
+	}
 	if l.Plain != nil {
-		p.accepting.Add(1)
-		start(l.Plain, func() error {
-			defer p.accepting.Done()
-			return loops.Accept(ctx, l.Plain, true)
-		})
+		accept(l.Plain, true)
 	}
 	for _, listener := range l.Redirect {
 		listener := clients.IntroducedBy(p.common.Config, p.common.Clients.Guard(listener, 1))

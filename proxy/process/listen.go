@@ -23,66 +23,39 @@ func listen(c config.Config, passed *inherited) (proxy.Listeners, error) {
 	defer func() { passed.close() }()
 	c = c.WithDefaults()
 	var l proxy.Listeners
-	bind := func(address string) (net.Listener, error) {
+	var err error
+	bind := func(address string, open func(string) (net.Listener, error)) net.Listener {
+		if address == "" || err != nil {
+			return nil
+		}
 		if listener := passed.take(address); listener != nil {
-			return listener, nil
+			return listener
 		}
-		listener, err := listenTCP(address)
-		if err != nil {
-			l.Close()
-			return nil, cannotListen(address, err)
+		listener, failed := open(address)
+		if failed != nil {
+			err = cannotListen(address, failed)
+			return nil
 		}
-		return listener, nil
+		return listener
 	}
-	for _, address := range c.Listen {
-		listener, err := bind(address)
-		if err != nil {
-			return proxy.Listeners{}, err
-		}
-		l.HTTPS = append(l.HTTPS, listener)
-	}
-	for _, address := range c.RedirectListen {
-		listener, err := bind(address)
-		if err != nil {
-			return proxy.Listeners{}, err
-		}
-		l.Redirect = append(l.Redirect, listener)
-	}
-	if c.SSHListen != "" {
-		listener, err := bind(c.SSHListen)
-		if err != nil {
-			return proxy.Listeners{}, err
-		}
-		l.SSH = listener
-	}
-	if c.PlainListen != "" {
-		listener, err := bind(c.PlainListen)
-		if err != nil {
-			return proxy.Listeners{}, err
-		}
-		l.Plain = listener
-	}
-	if c.HealthListen != "" {
-		listener, err := bind(c.HealthListen)
-		if err != nil {
-			return proxy.Listeners{}, err
-		}
-		l.Health = listener
-	}
-	if c.MetricsListen != "" {
-		if l.Admin = passed.take(c.MetricsListen); l.Admin == nil {
-			listener, err := listenAdmin(c.MetricsListen)
-			if err != nil {
-				l.Close()
-				return proxy.Listeners{}, cannotListen(c.MetricsListen, err)
+	each := func(addresses []string) (all []net.Listener) {
+		for _, address := range addresses {
+			if listener := bind(address, listenTCP); listener != nil {
+				all = append(all, listener)
 			}
-			l.Admin = listener
 		}
+		return all
 	}
-	if len(*passed) > 0 {
-		l.Close()
-		return proxy.Listeners{}, problem.New("the service manager passed a socket of "+(*passed)[0].Addr().String()+", which the configuration does not name",
+	l.HTTPS, l.Redirect = each(c.Listen), each(c.RedirectListen)
+	l.SSH, l.Plain, l.Health = bind(c.SSHListen, listenTCP), bind(c.PlainListen, listenTCP), bind(c.HealthListen, listenTCP)
+	l.Admin = bind(c.MetricsListen, listenAdmin)
+	if err == nil && len(*passed) > 0 {
+		err = problem.New("the service manager passed a socket of "+(*passed)[0].Addr().String()+", which the configuration does not name",
 			"nothing would answer there", "give the .socket unit and the configuration (listen, redirect-listen, ssh-listen) the same addresses").WithKind(problem.Usage)
+	}
+	if err != nil {
+		l.Close()
+		return proxy.Listeners{}, err
 	}
 	return l, nil
 }
