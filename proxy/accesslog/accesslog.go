@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// logDelay is how long lines are gathered before they are written.
-	logDelay = 20 * time.Millisecond
+	// logDelay is how long lines are gathered before they are written. Each write
+	// wakes the Go runtime's monitor, which then looks around every 20 microseconds
+	// for a while.
+	logDelay = 100 * time.Millisecond
 	// logPatience is how long a stop waits for the reader of the log.
 	logPatience = 2 * time.Second
 	// maxUnwritten bytes wait for the reader of the log; lines beyond that are dropped

@@ -52,19 +52,20 @@ func newAdmission(c config.Config) *Admission {
 
 // enter takes a slot or a position; sticky is the server that the client's
 // cookie names; wake is called when there is news. Without an error the caller
-// calls wait and then leave.
-func (a *Admission) enter(p *place, client netip.Addr, sticky string, wake func(), now time.Time) error {
+// calls wait, if it is a position, and then leave.
+func (a *Admission) enter(p *place, client netip.Addr, sticky string, wake func(), now time.Time) (waits bool, err error) {
 	p.Client, p.Sticky, p.Wake = limit.Key(client), sticky, wake
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	switch a.pool.Enter(&p.Request, now) {
+	state := a.pool.Enter(&p.Request, now)
+	switch state {
 	case pool.Full:
-		return errQueueFull
+		return false, errQueueFull
 	case pool.Down:
-		return errNoServer
+		return false, errNoServer
 	}
 	a.arm(now)
-	return nil
+	return state != pool.At, nil
 }
 
 func (a *Admission) state(p *place) pool.State {

@@ -9,7 +9,6 @@ import (
 	"bitgate/proxy/conns"
 	"bitgate/proxy/h1"
 	"bitgate/proxy/inflight"
-	"bitgate/proxy/pool"
 	"bitgate/proxy/record"
 	"bitgate/proxy/rules"
 )
@@ -78,7 +77,9 @@ type exchange struct {
 func (p *Common) Exchange(w Worker, c Client, r *rules.Request, o *inflight.Entry) {
 	r.Client = rules.ClientOf(&p.Config, r)
 	e := w.last
-	*e = exchange{Worker: w, p: p, c: c, r: r, fields: e.fields[:0], number: e.number + 1}
+	fields, number := e.fields[:0], e.number+1
+	*e = exchange{} // by itself: with the rest in one literal, all of it is written elsewhere first
+	e.Worker, e.p, e.c, e.r, e.fields, e.number = w, p, c, r, fields, number
 	e.marks.First, e.marks.Head = r.Started, w.Now()
 	o.Track(e)
 	defer o.Track(nil) // its buffers are the next one's
@@ -118,13 +119,14 @@ func (e *exchange) serve() {
 // admit waits for one of the slots at a server and forwards.
 func (e *exchange) admit() {
 	a := e.p.Admission
-	if err := a.enter(&e.own, e.r.Client, e.sticky.Take(&e.p.Config, e.r), e.ring, e.Now()); err != nil {
+	waits, err := a.enter(&e.own, e.r.Client, e.sticky.Take(&e.p.Config, e.r), e.ring, e.Now())
+	if err != nil {
 		e.notAdmitted(err)
 		return
 	}
 	e.place = &e.own
 	defer func() { e.atAll, e.atServer = a.leave(e.place, e.Now()) }()
-	if a.state(e.place) != pool.At {
+	if waits {
 		if err := a.wait(e); err != nil {
 			e.notAdmitted(err)
 			return
@@ -288,18 +290,19 @@ func (e *exchange) done() {
 		frontend = "bitgate"
 	}
 	connections := e.p.Clients.Connections()
-	e.rec = record.Record{
-		Client: e.r.ClientPort(), Frontend: frontend, Backend: cmp.Or(e.backend, "bitbucket"), Marks: e.marks,
-		Status: e.status, BytesSent: e.bytes.Load(), BytesRead: e.uploaded.Load(), End: e.end, Cookie: e.sticky.State, Insert: e.sticky.Insert,
-		ActiveConns: connections, FrontendConns: connections, BackendConns: e.atAll, ServerConns: e.atServer,
-		Method: e.r.Verb(), Target: e.r.Path + e.r.Query(), Protocol: e.r.Proto, Agent: e.r.Agent, Host: e.r.Host, Reason: e.reason, Own: e.ours,
-	}
+	r := &e.rec
+	r.Client, r.Frontend, r.Backend, r.Marks = e.r.ClientPort(), frontend, cmp.Or(e.backend, "bitbucket"), e.marks
+	r.Status, r.BytesSent, r.BytesRead = e.status, e.bytes.Load(), e.uploaded.Load()
+	r.End, r.Cookie, r.Insert = e.end, e.sticky.State, e.sticky.Insert
+	r.ActiveConns, r.FrontendConns, r.BackendConns, r.ServerConns = connections, connections, e.atAll, e.atServer
+	r.Method, r.Target, r.Protocol = e.r.Verb(), e.r.Path+e.r.Query(), e.r.Proto
+	r.Agent, r.Host, r.Reason, r.Own = e.r.Agent, e.r.Host, e.reason, e.ours
 	if p := e.place; p != nil {
-		e.rec.Server, e.rec.Retries, e.rec.Redispatched = p.Server(), p.Retries, p.Redispatched
-		e.rec.ServerQueue, e.rec.BackendQueue = p.ServerQueue, p.PoolQueue
+		r.Server, r.Retries, r.Redispatched = p.Server(), p.Retries, p.Redispatched
+		r.ServerQueue, r.BackendQueue = p.ServerQueue, p.PoolQueue
 	}
-	e.p.Counters.Observe(&e.rec)
-	e.p.Log.Access(&e.rec)
+	e.p.Counters.Observe(r)
+	e.p.Log.Access(r)
 }
 
 // leave ends everything that waits on behalf of a client that went away.

@@ -151,6 +151,9 @@ func (c *Conn) Lend(buf []byte) bool {
 	return true
 }
 
+// Speaks reports whether Take may return something.
+func (c *Conn) Speaks() bool { return len(c.out) > 0 || len(c.sending) > 0 }
+
 // Congested reports whether nothing should be received before something was taken:
 // of the output, for a client that reads nothing of its answers must not make us
 // keep many, or of the bodies (Ahead).

@@ -15,6 +15,8 @@ const (
 	maxBuffers = 64        // kept for the next writer
 	bufferSize = 80 << 10  // four TLS records of an answer that is relayed, and its head
 	slice      = 256 << 10 // bytes that one coroutine reads before others have their turn
+	// turn is how long the loop runs, about, before goroutines elsewhere have their turn.
+	turn = 200 * time.Microsecond
 )
 
 // Loop is one event loop. Run drives it.
@@ -26,6 +28,7 @@ type Loop struct {
 	epoch   time.Time
 	clock   time.Time // see Now
 	now     int64     // the same in nanoseconds since epoch
+	yielded int64     // when other goroutines had their turn, likewise
 	timers  timers
 	ready   []*task
 	spare   []*task // the slice that ready was before
@@ -40,6 +43,7 @@ type Loop struct {
 
 	mu     sync.Mutex
 	inbox  []func()
+	posts  []func() // the slice that inbox was before
 	asleep atomic.Bool
 	closed bool // by Close; set on the loop
 	ended  bool // guarded by mu: no more posts
@@ -81,7 +85,10 @@ func (l *Loop) Run() {
 	defer l.end()
 	for {
 		// A goroutine that never yields is interrupted by signals, which costs more.
-		runtime.Gosched()
+		if l.now-l.yielded >= int64(turn) {
+			l.yielded = l.now
+			runtime.Gosched()
+		}
 		events := l.wait()
 		l.tick()
 		for _, e := range events {

@@ -26,10 +26,10 @@ func (l *Loop) Do(f func()) {
 
 func (l *Loop) takePosts() {
 	l.mu.Lock()
-	posts := l.inbox
-	l.inbox = nil
+	l.inbox, l.posts = l.posts[:0], l.inbox
 	l.mu.Unlock()
-	for _, f := range posts {
+	for i, f := range l.posts {
+		l.posts[i] = nil
 		f()
 	}
 }

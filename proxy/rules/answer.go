@@ -123,6 +123,9 @@ func WithOwn(c *config.Config, fields []h1.Field) []h1.Field {
 	if c.HSTS > 0 {
 		fields = set(fields, "Strict-Transport-Security", "max-age="+strconv.FormatInt(int64(c.HSTS/time.Second), 10))
 	}
+	if len(c.ResponseHeaders) == 0 {
+		return fields
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.ResponseHeaders)) {
 		fields = set(fields, name, c.ResponseHeaders[name])
 	}

@@ -26,10 +26,12 @@ func (s *h2session) account() {
 	more := int64(held - s.held)
 	h.held.Add(more)
 	s.held = held
-	if held > 0 {
+	switch {
+	case held > 0 && !s.holder:
+		s.holder = true
 		h.holders[s] = struct{}{}
-	} else {
-		delete(h.holders, s)
+	case s.ended:
+		delete(h.holders, s) // shed forgets the others that hold nothing any more
 	}
 	if h.p.held.Add(more) > h2Budget {
 		h.makeRoom()
@@ -65,6 +67,11 @@ func (h *loopHost) shed() bool {
 	var worst *h2session
 	var most float64
 	for s := range h.holders {
+		if s.held == 0 {
+			s.holder = false
+			delete(h.holders, s)
+			continue
+		}
 		if score := float64(s.held) * (time.Second + h.Now().Sub(s.moved)).Seconds(); score > most {
 			worst, most = s, score
 		}

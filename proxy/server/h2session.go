@@ -40,6 +40,7 @@ type h2session struct {
 	paused   bool      // reading waits until output, or bodies, were taken
 	waiting  bool      // somebody will look whether they were
 	held     int       // bytes, in those of the loop and of the server
+	holder   bool      // in loopHost.holders
 	moved    time.Time // since when that did not become less
 	ended    bool
 	ticked   time.Time
@@ -88,7 +89,9 @@ func (s *h2session) read() {
 		s.act()
 	}
 	s.account()
-	s.touch()
+	if s.core.Speaks() || s.core.Done() {
+		s.touch()
+	}
 	switch {
 	case s.ended || s.core.Done(): // the writer closes
 	case s.congested():
@@ -195,6 +198,17 @@ func (s *h2session) touch() {
 		s.flushing = true
 		s.host.Go(s.writeOn)
 	}
+}
+
+// leave sees to the rest of an answer: where no other stream is open, nothing more
+// will come that could leave with it.
+func (s *h2session) leave() {
+	if s.flushing || s.ended || s.core.Open() > 0 {
+		s.touch()
+		return
+	}
+	s.flushing = true
+	s.write()
 }
 
 // write sends until there is nothing more to send.

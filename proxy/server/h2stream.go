@@ -50,7 +50,7 @@ func (h *loopHost) stream() *h2stream {
 
 // start carries out the request that came on stream.
 func (x *h2stream) start(s *h2session, stream *h2.Stream) {
-	*x = h2stream{Worker: x.Worker, run: x.run, session: s, stream: stream, got: stream.Kind == h1.None}
+	x.session, x.stream, x.got = s, stream, stream.Kind == h1.None
 	stream.Owner = x
 	s.host.Go(x.run)
 }
@@ -73,11 +73,13 @@ func (x *h2stream) serve() {
 	x.stream.Owner = nil
 	x.stream.Release()
 	s.resume()
-	s.touch()
-	*x = h2stream{Worker: x.Worker, run: x.run}
+	worker, run := x.Worker, x.run
+	*x = h2stream{}
+	x.Worker, x.run = worker, run
 	if len(h.streams) < maxSpare {
 		h.streams = append(h.streams, x)
 	}
+	s.leave()
 }
 
 // bodyBegins waits for the body as exchange.BodySlots says. A short body's end is
@@ -120,10 +122,9 @@ func (x *h2stream) begun(n int) {
 func (x *h2stream) describe() *rules.Request {
 	h := &x.stream.Head
 	r := &x.request
-	*r = rules.Request{
-		Method: h.Method, Target: h.Target, Host: string(h.Host), Proto: "HTTP/2.0", Server: x.session.server, Remote: x.session.remote, Started: x.Now(),
-		Fields: h.Fields, Kind: h.Kind, Length: h.Length, Expect: h.Expect, Identity: x.session.shown,
-	}
+	r.Method, r.Target, r.Host, r.Proto = h.Method, h.Target, string(h.Host), "HTTP/2.0"
+	r.Server, r.Remote, r.Started = x.session.server, x.session.remote, x.Now()
+	r.Fields, r.Kind, r.Length, r.Expect, r.Identity = h.Fields, h.Kind, h.Length, h.Expect, x.session.shown
 	method := string(h.Method)
 	r.Explicit = h.Kind == h1.None && (h.Told || method == http.MethodPost || method == http.MethodPut)
 	r.Split()
@@ -246,9 +247,13 @@ func (x *h2stream) Flush() error {
 	return x.err()
 }
 
+// Finish leaves sending to serve, which ends soon: where there is no body, nothing
+// is waited for any more.
 func (x *h2stream) Finish() error {
-	x.stream.End()
-	return x.Flush()
+	if x.stream.End(); x.stream.Kind != h1.None {
+		x.session.touch()
+	}
+	return x.err()
 }
 
 func (x *h2stream) Abort() {

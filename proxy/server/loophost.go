@@ -28,7 +28,7 @@ type loopHost struct {
 	buffers  exchange.Buffers
 	outputs  exchange.Buffers
 
-	holders map[*h2session]struct{} // those that hold something
+	holders map[*h2session]struct{} // those that hold something, and that did
 	held    atomic.Int64            // bytes, by all of them
 }
 
