@@ -3,6 +3,7 @@ package bitbucket
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -37,12 +38,12 @@ func (in *Install) findOverrides(p *process, units []unit.Service) {
 		return
 	}
 	where := "command line of process " + strconv.Itoa(p.pid)
-	for _, arg := range p.args {
+	for _, arg := range slices.Backward(p.args) { // Java takes the last of one name
 		in.addOverrides(fromArgument(arg, where))
 	}
 	for _, e := range p.env {
 		name, value, _ := strings.Cut(e, "=")
-		if !isJavaOptions(name) { // those are on the command line
+		if !isJavaOptions(name) || javaReads(name) { // those of the scripts are on the command line
 			in.addOverrides(fromVariable(name, value, fmt.Sprintf("environment of process %d, %s", p.pid, name)))
 		}
 	}
@@ -52,7 +53,7 @@ func (in *Install) findOverrides(p *process, units []unit.Service) {
 // Boot's order: command line, SPRING_APPLICATION_JSON, -D, environment. Where unit and
 // process differ the process is what runs.
 func (in Install) Effective(key string) (Override, bool) {
-	best, rank := Override{}, 9
+	best, rank := Override{}, 2*ranks
 	for _, o := range in.Overrides {
 		r := 2 * o.rank()
 		if !strings.Contains(o.Where, "process") {
@@ -62,8 +63,11 @@ func (in Install) Effective(key string) (Override, bool) {
 			best, rank = o, r
 		}
 	}
-	return best, rank < 9
+	return best, rank < 2*ranks
 }
+
+// ranks is how many places there are, of which one beats the other.
+const ranks = 6
 
 func (o Override) rank() int {
 	switch {
@@ -71,10 +75,14 @@ func (o Override) rank() int {
 		return 0
 	case strings.Contains(strings.ToLower(o.Where), "spring"):
 		return 1
-	case strings.Contains(o.Where, ", -D"):
+	case strings.Contains(o.Where, ", _JAVA_OPTIONS, "): // behind the command line
 		return 2
+	case strings.Contains(o.Where, ", JDK_JAVA_OPTIONS, "), strings.Contains(o.Where, ", JAVA_TOOL_OPTIONS, "): // before it
+		return 4
+	case strings.Contains(o.Where, ", -D"):
+		return 3
 	}
-	return 3
+	return 5
 }
 
 // addOverrides leaves out what an earlier place says in the same words.
@@ -98,7 +106,7 @@ func fromVariable(name, value, where string) []Override {
 	}
 	if isJavaOptions(name) {
 		var found []Override
-		for _, word := range unit.Words(value) {
+		for _, word := range slices.Backward(unit.Words(value)) {
 			found = append(found, fromArgument(word, where)...)
 		}
 		return found
@@ -111,10 +119,16 @@ func fromVariable(name, value, where string) []Override {
 
 func isJavaOptions(name string) bool {
 	switch name {
-	case "JAVA_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "CATALINA_OPTS", "JVM_SUPPORT_RECOMMENDED_ARGS", "JVM_REQUIRED_ARGS":
+	case "JAVA_OPTS", "CATALINA_OPTS", "JVM_SUPPORT_RECOMMENDED_ARGS", "JVM_REQUIRED_ARGS":
 		return true
 	}
-	return false
+	return javaReads(name)
+}
+
+// javaReads are the variables that Java itself takes options from, which are not on
+// its command line.
+func javaReads(name string) bool {
+	return name == "JAVA_TOOL_OPTIONS" || name == "JDK_JAVA_OPTIONS" || name == "_JAVA_OPTIONS"
 }
 
 // fromArgument reads -Dkey=value, -Dspring.application.json=... and --key=value.
@@ -175,9 +189,10 @@ var (
 )
 
 // keyOfVariable knows a property by its variable: dots and dashes become
-// underscores (Atlassian's image) or dashes go away (Spring's own rule).
+// underscores (Atlassian's image) or dashes go away (Spring's own rule). A
+// container's environment may hold the property's own name.
 func keyOfVariable(name string) (string, bool) {
-	name = strings.ToUpper(name)
+	name = strings.NewReplacer(".", "_", "-", "_").Replace(strings.ToUpper(name))
 	for _, key := range knownKeys {
 		upper := strings.ToUpper(key)
 		if name == strings.NewReplacer(".", "_", "-", "_").Replace(upper) ||

@@ -21,6 +21,9 @@ func TestOverridesOfVariables(t *testing.T) {
 		{"SPRING_APPLICATION_JSON", `{"server":{"proxyPort":443,"secure":true},"jdbc.password":"` + canary + `"}`, "server.proxy-port=443 server.secure=true"},
 		{"SPRING_APPLICATION_JSON", `{"server.ssl.key-password":"` + canary + `"}`, "server.ssl.key-password="},
 		{"SPRING_APPLICATION_JSON", `{broken ` + canary, ""},
+		{"server.proxy-name", "git.example.com", "server.proxy-name=git.example.com"},
+		{"server_address", "127.0.0.2", "server.address=127.0.0.2"},
+		{"JAVA_TOOL_OPTIONS", "-Dserver.port=1 -Dserver.address=::1", "server.address=::1 server.port=1"},
 		{"SERVER_SOFTWARE", "x", ""},
 		{"JDBC_PASSWORD", canary, ""},
 	} {
@@ -87,6 +90,32 @@ ExecStart=/opt/bb/bin/start-bitbucket.sh
 	}
 	if in.Home != "/data/bb" {
 		t.Errorf("home %q", in.Home)
+	}
+}
+
+// The process is given its options on the command line, of which the last counts, and
+// by the variables that Java reads itself; those of the scripts count only as they
+// reached the command line.
+func TestOptionsThatJavaReads(t *testing.T) {
+	for name, c := range map[string]struct {
+		args, env []string
+		want      string
+	}{
+		"twice":                      {[]string{"-Dserver.port=1", "-Dserver.port=2"}, nil, "2"},
+		"of the scripts":             {nil, []string{"JAVA_OPTS=-Dserver.port=3"}, ""},
+		"JAVA_TOOL_OPTIONS":          {nil, []string{"JAVA_TOOL_OPTIONS=-Xmx1g -Dserver.port=4"}, "4"},
+		"JDK_JAVA_OPTIONS":           {nil, []string{"SERVER_PORT=9", "JDK_JAVA_OPTIONS=\"-Dserver.port=5\""}, "5"},
+		"before the command line":    {[]string{"-Dserver.port=6"}, []string{"JAVA_TOOL_OPTIONS=-Dserver.port=4"}, "6"},
+		"behind the command line":    {[]string{"-Dserver.port=6"}, []string{"_JAVA_OPTIONS=-Dserver.port=7"}, "7"},
+		"the property's name":        {nil, []string{"server.port=8"}, "8"},
+		"JSON over all of Java's":    {[]string{"-Dserver.port=6"}, []string{"_JAVA_OPTIONS=-Dserver.port=7", `SPRING_APPLICATION_JSON={"server.port":9}`}, "9"},
+		"in the place of the option": {[]string{`-Dspring.application.json={"server":{"port":10}}`, "-Dserver.port=6"}, nil, "10"},
+	} {
+		proc := t.TempDir()
+		fakeProcess(t, proc, 5, append([]string{"java", "-Dbitbucket.home=/x"}, c.args...), c.env, nil)
+		if o, _ := detect(t, Search{Root: t.TempDir(), Proc: proc}).Effective("server.port"); o.Value != c.want {
+			t.Errorf("%s: %+v, want %q", name, o, c.want)
+		}
 	}
 }
 

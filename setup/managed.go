@@ -2,6 +2,7 @@ package setup
 
 import (
 	"bytes"
+	"strings"
 
 	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
@@ -9,26 +10,47 @@ import (
 
 // managedBy are the words by which configuration management marks its files, near
 // their beginning; the last is the Data Plane API's.
-var managedBy = pattern.Lazy(`(?i)\b(ansible|puppet|chef|salt(?:stack)?|cfengine|terraform|rudder)\b.{0,40}\b(managed|generated|controlled|maintained)|\b(?:managed|generated|maintained|controlled|rendered|deployed)(?: automatically)? (?:by|with|from|through|using) (?:the )?(ansible|puppet|chef|salt(?:stack)?|cfengine|terraform|rudder|(?:data ?plane ?api))\b|^#\s*_(?:md5hash|version)\s*=`)
+var managedBy = pattern.Lazy(strings.NewReplacer(
+	"TOOL", `(ansible|puppet|chef|salt(?:stack)?|cfengine|terraform|opentofu|rudder|pyinfra|consul-template|confd|roxy-wi|haproxy-wi|(?:data ?plane ?api))`,
+	"DID", `(?:managed|controlled|maintained|(?:auto-?)?generated|created|written|rendered|deployed|provisioned|installed|configured|templated)`,
+	"EDIT", `\b(?:do not|don['’]?t|never) (?:edit|modify|change|touch)\b`,
+).Replace(`(?i)\bTOOL\b.{0,40}\b(?:managed|generated|controlled|maintained|overwrites?)\b` +
+	`|\bDID(?: automatically)? (?:by|with|from|through|using|via|in) (?:the )?TOOL\b` +
+	`|\bunder (?:the )?(?:control|management) of (?:the )?TOOL\b|\bunder TOOL(?:['’]s)? (?:control|management)\b` +
+	`|\bTOOL\b.{0,40}EDIT|EDIT.{0,60}\bTOOL\b` +
+	`|\b(salt|puppet)://|^#\s*_(?:md5hash|version)\s*=`))
+
+// generated are the words of tools that do not say who they are.
+var generated = pattern.Lazy(`(?i)\bauto(?:matically)?[ -]?generated\b|\bgenerated automatically\b|\b(?:changes|modifications|edits) .{0,40}\b(?:lost|overwritten|overridden)\b`)
 
 // managedLines is how many lines of a file are looked at.
 const managedLines = 30
 
-// manager says which tool's mark a file carries, and on which line.
+// manager says which tool's mark a file carries, and on which line. A mark is a comment.
 func manager(data []byte) (tool string, line int) {
+	unnamed, number, xml := 0, 0, false
 	for text := range bytes.Lines(data) {
-		if line++; line > managedLines {
+		if number++; number > managedLines {
 			break
 		}
-		if !bytes.ContainsAny(text, "#;!<") {
-			continue // a mark is a comment
+		xml = xml || bytes.Contains(text, []byte("<!--"))
+		comment := xml || bytes.ContainsAny(text, "#;!")
+		xml = xml && !bytes.Contains(text, []byte("-->"))
+		if !comment {
+			continue
 		}
 		if m := managedBy().FindSubmatch(text); m != nil {
-			if tool = string(m[1]) + string(m[3]); tool == "" {
+			if tool = string(bytes.Join(m[1:], nil)); tool == "" {
 				tool = "the Data Plane API"
 			}
-			return tool, line
+			return tool, number
 		}
+		if unnamed == 0 && generated().Match(text) {
+			unnamed = number
+		}
+	}
+	if unnamed > 0 {
+		return "a program that does not name itself", unnamed
 	}
 	return "", 0
 }
