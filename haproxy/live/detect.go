@@ -103,7 +103,7 @@ func (in *Install) findFiles(s Search) {
 	in.Master, in.Service = masterSocket(args, s.Root), ServiceOf(s.Root)
 	var paths []string
 	for _, path := range cfgArgs(args) {
-		paths = append(paths, filepath.Join(s.Root, path))
+		paths = append(paths, filepath.Join(s.Root, in.Service.absolute(path)))
 	}
 	in.addPaths(paths)
 	in.Why["Files"] = why

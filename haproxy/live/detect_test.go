@@ -94,6 +94,8 @@ func TestFileSet(t *testing.T) {
 		"drop-in":             {map[string]string{unit: debian, "etc/systemd/system/haproxy.service.d/override.conf": "[Service]\nExecStart=\nExecStart=/usr/sbin/haproxy -Ws -f /srv/a.cfg -- /srv/b.cfg /srv/c.cfg\n"}, "/srv/a.cfg /srv/b.cfg /srv/c.cfg"},
 		"drop-in environment": {map[string]string{unit: debian, "etc/systemd/system/haproxy.service.d/10.conf": "[Service]\nEnvironment=CONFIG=/srv/a.cfg\n", "run/systemd/system/haproxy.service.d/10.conf": "[Service]\nEnvironment=CONFIG=/srv/b.cfg\n"}, "/srv/a.cfg"},
 		"own unit":            {map[string]string{unit: debian, "etc/systemd/system/haproxy.service": "[Service]\nExecStart=/opt/haproxy -f /srv/own.cfg\n"}, "/srv/own.cfg"},
+		"relative names, -C":  {map[string]string{unit: "[Service]\nExecStart=/usr/sbin/haproxy -Ws -C /srv/lb -f base.cfg -f more.d\n", "srv/lb/more.d/a.cfg": ""}, "/srv/lb/base.cfg /srv/lb/more.d/a.cfg /srv/lb/more.d/zz-bitgate.cfg"},
+		"its directory":       {map[string]string{unit: "[Service]\nWorkingDirectory=/srv/lb\nExecStart=/usr/sbin/haproxy -Ws -f base.cfg -f /srv/own.cfg\n"}, "/srv/lb/base.cfg /srv/own.cfg"},
 		"init script":         {map[string]string{"etc/default/haproxy": "export CONFIG=/srv/sysv.cfg\n"}, "/srv/sysv.cfg"},
 		"init script, more":   {map[string]string{"etc/default/haproxy": "ENABLED=1\nEXTRAOPTS=\"-f /srv/more.cfg\"\n"}, "/etc/haproxy/haproxy.cfg /srv/more.cfg"},
 		"nothing said":        {nil, "/etc/haproxy/haproxy.cfg"},

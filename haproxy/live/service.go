@@ -1,6 +1,8 @@
 package live
 
 import (
+	"cmp"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,6 +36,21 @@ func ServiceOf(root string) Service {
 	}
 	args, _ := sysvArgs(root)
 	return Service{Args: meaning(args)}
+}
+
+// absolute is what the service calls path: -C and WorkingDirectory= say where relative
+// names begin.
+func (s Service) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	dir := cmp.Or(s.Dir, "/")
+	if i := slices.Index(s.Args, "-C"); i >= 0 {
+		if dir = s.Args[i+1]; !filepath.IsAbs(dir) {
+			dir = filepath.Join(s.Dir, dir)
+		}
+	}
+	return filepath.Join(dir, path)
 }
 
 // ofHAProxy are the variables that HAProxy sets itself (management guide, 2.6, 3.1).

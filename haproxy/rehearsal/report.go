@@ -178,10 +178,16 @@ const shownFindings = 8
 // shownRequests is how many requests of one finding are named.
 const shownRequests = 4
 
-// named are the requests, in short.
+// named are the requests, in short: each is asked in several ways.
 func (f Finding) named() string {
-	text := strings.Join(f.Requests[:min(len(f.Requests), shownRequests)], ", ")
-	if more := len(f.Requests) - shownRequests; more > 0 {
+	var names []string
+	for _, r := range f.Requests {
+		if !slices.Contains(names, r) {
+			names = append(names, r)
+		}
+	}
+	text := strings.Join(names[:min(len(names), shownRequests)], ", ")
+	if more := len(names) - shownRequests; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
