@@ -151,11 +151,12 @@ func (in *Install) spellAs(given string, paths []string) {
 }
 
 // memberToBe reports whether the service would load a file of that path: it lies in
-// a folder that it loads (management guide 3: all that ends in .cfg and is not hidden).
+// a folder that it loads (management guide 3: all that ends in .cfg and is not hidden),
+// or that it is told to load and that is made with the file.
 func (in *Install) memberToBe(path string) bool {
 	dir, name := filepath.Split(path)
 	info, err := os.Stat(dir)
-	return err == nil && info.IsDir() && slices.ContainsFunc(in.Loads, func(l string) bool { return filepath.Clean(l) == filepath.Clean(dir) }) &&
+	return (err == nil && info.IsDir() || os.IsNotExist(err)) && slices.ContainsFunc(in.Loads, func(l string) bool { return filepath.Clean(l) == filepath.Clean(dir) }) &&
 		strings.HasSuffix(name, ".cfg") && !strings.HasPrefix(name, ".")
 }
 
@@ -164,7 +165,7 @@ func (in *Install) memberToBe(path string) bool {
 func (in *Install) addMember(path string) {
 	in.Files = slices.DeleteFunc(in.Files, func(f string) bool {
 		_, err := os.Stat(f)
-		return filepath.Base(f) == haproxy.OwnFile && err != nil
+		return err != nil && (filepath.Base(f) == haproxy.OwnFile || filepath.Clean(f) == filepath.Dir(path))
 	})
 	at := len(in.Files)
 	for i, f := range in.Files {

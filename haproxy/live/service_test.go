@@ -98,7 +98,9 @@ func TestCheckWithDefaultPath(t *testing.T) {
 // its sorted place; one that the service does not load is a set of its own.
 func TestMemberToBe(t *testing.T) {
 	root := t.TempDir()
-	write(t, filepath.Join(root, "lib/systemd/system/haproxy.service"), []byte("[Service]\nEnvironment=CONFIG=/etc/haproxy/haproxy.cfg A=1\nExecStart=/usr/sbin/haproxy -Ws -f $CONFIG -f /etc/haproxy/conf.d -dr\n"))
+	unit := func(more string) {
+		write(t, filepath.Join(root, "lib/systemd/system/haproxy.service"), []byte("[Service]\nEnvironment=CONFIG=/etc/haproxy/haproxy.cfg A=1\nExecStart=/usr/sbin/haproxy -Ws -f $CONFIG -f /etc/haproxy/conf.d "+more+" -dr\n"))
+	}
 	for _, name := range []string{"haproxy.cfg", "conf.d/20-wiki.cfg", "conf.d/60-jira.cfg"} {
 		write(t, filepath.Join(root, "etc/haproxy", name), nil)
 	}
@@ -115,11 +117,16 @@ func TestMemberToBe(t *testing.T) {
 		"conf.d/50-bitbucket.cfg": "haproxy.cfg conf.d/20-wiki.cfg conf.d/50-bitbucket.cfg conf.d/60-jira.cfg",
 		"conf.d/90-bitbucket.cfg": "haproxy.cfg conf.d/20-wiki.cfg conf.d/60-jira.cfg conf.d/90-bitbucket.cfg",
 		"conf.d/./70.cfg":         "haproxy.cfg conf.d/20-wiki.cfg conf.d/60-jira.cfg conf.d/70.cfg",
+		"new.d/50-bitbucket.cfg":  "haproxy.cfg conf.d/20-wiki.cfg conf.d/60-jira.cfg new.d/50-bitbucket.cfg",
 		"conf.d/.hidden.cfg":      "conf.d/.hidden.cfg",
 		"conf.d/70.conf":          "conf.d/70.conf",
 		"other.d/70.cfg":          "other.d/70.cfg",
 		"bitbucket.cfg":           "bitbucket.cfg",
 	} {
+		unit("")
+		if strings.HasPrefix(cfg, "new.d") { // is not there yet
+			unit("-f /etc/haproxy/new.d")
+		}
 		in, err := live.Detect(t.Context(), live.Search{Root: root, Cfg: filepath.Join(root, "etc/haproxy") + "/" + cfg})
 		if err != nil {
 			t.Fatal(err)
