@@ -208,7 +208,7 @@ func keyOfVariable(name string) (string, bool) {
 	if m[2] == "" {
 		return "server.ssl." + rest, true
 	}
-	return "server.additional-connector." + m[2] + "." + rest, true
+	return "server.additional-connector." + m[2] + "." + strings.Replace(rest, "ssl-", "ssl.", 1), true
 }
 
 // keyOf accepts Spring's relaxed spellings (server.proxyName, server.proxy_name)

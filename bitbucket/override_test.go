@@ -16,6 +16,7 @@ func TestOverridesOfVariables(t *testing.T) {
 		{"SERVER_PROXY_NAME", "git.example.com", "server.proxy-name=git.example.com"},
 		{"PLUGIN_SSH_BASEURL", "ssh://git.example.com", "plugin.ssh.baseurl=ssh://git.example.com"},
 		{"SERVER_ADDITIONAL_CONNECTOR_1_PORT", "7991", "server.additional-connector.1.port=7991"},
+		{"SERVER_ADDITIONAL_CONNECTOR_1_SSL_ENABLED", "true", "server.additional-connector.1.ssl.enabled=true"},
 		{"SERVER_SSL_KEY_STORE_PASSWORD", canary, "server.ssl.key-store-password="},
 		{"JAVA_OPTS", `-Xmx1g "-Dserver.scheme=https" -Dspring.main.x=1`, "server.scheme=https"},
 		{"SPRING_APPLICATION_JSON", `{"server":{"proxyPort":443,"secure":true},"jdbc.password":"` + canary + `"}`, "server.proxy-port=443 server.secure=true"},

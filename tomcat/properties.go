@@ -83,6 +83,18 @@ func (p *Properties) Get(key string) (f Found, ok bool) {
 	return Found{Value: p.entries[i].value, Line: p.entries[i].line}, true
 }
 
+// Effective is what Spring Boot's relaxed binding gives for key: its own spelling goes
+// before others (server.contextPath).
+func (p *Properties) Effective(key string) (f Found, ok bool) {
+	if f, ok := p.Get(key); ok {
+		return f, true
+	}
+	for _, e := range p.twins(key) {
+		f, ok = Found{Value: e.value, Line: e.line}, true
+	}
+	return f, ok
+}
+
 // Keys lists the live keys in order of first appearance.
 func (p *Properties) Keys() []string {
 	var keys []string

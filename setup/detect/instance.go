@@ -79,9 +79,18 @@ func (f *facts) readOverrides() {
 			*known = setup.Known{Value: o.Value, Set: true, Why: o.Where}
 		}
 	}
+	var keys []string
+	for _, o := range f.Bitbucket.Overrides {
+		keys = append(keys, o.Key)
+	}
+	f.plainConnector(keys, func(key string) string {
+		o, _ := f.Bitbucket.Effective(key)
+		return o.Value
+	})
 	if f.OwnTLS.Set && !strings.EqualFold(f.OwnTLS.Value, "true") {
 		f.OwnTLS = setup.Known{}
 	}
+	f.Address.Value = withoutPlaceholder(f.Address.Value)
 	if port, ok := f.port(); ok {
 		f.Port.Value = port
 		return
@@ -106,17 +115,20 @@ func (f *facts) noPort() error {
 		"the front must be led to the port that it has", "set a number from 1 to 65535 there, or name where it listens: --upstream http://127.0.0.1:PORT")
 }
 
-// port is the number of the port, and the default of a placeholder such as
-// ${PORT:7990} (Spring, Tomcat).
+// withoutPlaceholder is the default of a placeholder such as ${PORT:7990} (Spring, Tomcat).
+func withoutPlaceholder(value string) string {
+	if inner, ok := strings.CutPrefix(value, "${"); ok {
+		_, value, _ = strings.Cut(strings.TrimSuffix(inner, "}"), ":")
+	}
+	return value
+}
+
+// port is the number of the port.
 func (f *facts) port() (string, bool) {
 	if !f.Port.Set {
 		return "", true
 	}
-	value := f.Port.Value
-	if inner, ok := strings.CutPrefix(value, "${"); ok {
-		_, value, _ = strings.Cut(strings.TrimSuffix(inner, "}"), ":")
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(value))
+	n, err := strconv.Atoi(strings.TrimSpace(withoutPlaceholder(f.Port.Value)))
 	return strconv.Itoa(n), err == nil && n > 0 && n < 65536
 }
 
@@ -277,42 +289,47 @@ func (f *facts) readProperties() error {
 	}
 	f.ContextPath = setup.Known{Value: "", Set: true, Why: "not set in " + f.Properties.Path + ", so the root"}
 
-	if v, ok := props.Get("server.context-path"); ok {
+	if v, ok := props.Effective("server.context-path"); ok {
 		path, err := publicurl.ParsePath(v.Value)
 		if err == nil {
 			f.ContextPath = setup.Known{Value: path, Set: true, Why: at("server.context-path", f.Properties.Path, v.Line)}
 		}
 	}
 	f.Port = setup.Known{Value: setup.DefaultPort, Set: true, Why: "default, not set in " + f.Properties.Path}
-	if v, ok := props.Get("server.port"); ok {
+	if v, ok := props.Effective("server.port"); ok {
 		f.Port = setup.Known{Value: v.Value, Set: true, Why: at("server.port", f.Properties.Path, v.Line)}
 	}
-	if v, ok := props.Get("server.address"); ok {
+	if v, ok := props.Effective("server.address"); ok {
 		f.Address = setup.Known{Value: v.Value, Set: true, Why: at("server.address", f.Properties.Path, v.Line)}
 	}
-	if v, ok := props.Get("server.ssl.enabled"); ok {
+	if v, ok := props.Effective("server.ssl.enabled"); ok {
 		f.OwnTLS = setup.Known{Value: v.Value, Set: true, Why: at("server.ssl.enabled="+v.Value, f.Properties.Path, v.Line)}
 	}
-	for _, key := range props.Keys() {
-		n, ok := strings.CutPrefix(key, "server.additional-connector.")
-		if n, ok2 := strings.CutSuffix(n, ".port"); ok && ok2 && f.PlainPort == "" {
-			if tls, _ := props.Get("server.additional-connector." + n + ".ssl.enabled"); !strings.EqualFold(tls.Value, "true") {
-				v, _ := props.Get(key)
-				f.PlainPort = v.Value
-				v, _ = props.Get("server.additional-connector." + n + ".address")
-				f.plainAddress = v.Value
-			}
-		}
-	}
+	f.plainConnector(props.Keys(), func(key string) string {
+		v, _ := props.Effective(key)
+		return v.Value
+	})
 	f.readHeadLimit(headLimitKeys, func(key string) (value, why string) {
-		v, _ := props.Get(key)
+		v, _ := props.Effective(key)
 		return v.Value, at(key, f.Properties.Path, v.Line)
 	})
-	if v, ok := props.Get("server.proxy-name"); ok {
+	if v, ok := props.Effective("server.proxy-name"); ok {
 		f.ProxyName = setup.Known{Value: v.Value, Set: true, Why: at("server.proxy-name", f.Properties.Path, v.Line)}
 	}
 	f.Findings = append(f.Findings, tomcat.CheckProperties(props)...)
 	return nil
+}
+
+// plainConnector takes the first additional connector of keys that does no TLS; get
+// says what is given for a key.
+func (f *facts) plainConnector(keys []string, get func(key string) string) {
+	for _, key := range keys {
+		connector, ok := strings.CutSuffix(key, ".port")
+		if ok && strings.HasPrefix(key, "server.additional-connector.") && !strings.EqualFold(get(connector+".ssl.enabled"), "true") {
+			f.PlainPort, f.plainAddress = get(key), get(connector+".address")
+			return
+		}
+	}
 }
 
 func (f *facts) readServerXML() error {
