@@ -181,10 +181,6 @@ func (b Bitbucket) Requests(doors []Door) []Request {
 		for n, r := range http2() {
 			out = append(out, b.at(d, i, 100+n, r))
 		}
-		port := asked("clone with the port written out", git, "GET", refs+"git-upload-pack", 0, basic)
-		port = b.at(d, i, 110, port)
-		port.Host = hostport.Addr{Host: b.URL.Host(), Port: b.URL.Port()}.String()
-		out = append(out, port)
 		out = append(out, b.old(d, i)...)
 	}
 	return out
@@ -218,6 +214,35 @@ func (b Bitbucket) Preflights(doors []Door) []Request {
 	var out []Request
 	for i, d := range doors {
 		out = append(out, b.at(d, i, 140, r))
+	}
+	return out
+}
+
+// singled is how many addresses that a file singles out are asked for.
+const singled = 40
+
+// Singled ask a listener what few clients ask: for addresses of Bitbucket's that a line of
+// the files mentions, and for its name with the port written out.
+func (b Bitbucket) Singled(s *Stage, lists Lists) []Request {
+	var targets []string
+	for _, path := range s.find(lists).paths {
+		if strings.HasPrefix(path, "/x.") || strings.HasPrefix(path, "/x/") { // made for what may be anywhere in a path
+			path = b.context() + path
+		}
+		if under(path, b.context()+"/") && !strings.Contains(path, "/.well-known/") {
+			targets = append(targets, strings.TrimPrefix(path, b.context()))
+		}
+	}
+	slices.Sort(targets)
+	targets = Thin(slices.Compact(targets), singled)
+	var out []Request
+	for i, d := range b.Doors(s.Doors) {
+		for n, target := range targets {
+			out = append(out, b.at(d, i, 150+n, asked("GET "+b.context()+target, browser, "GET", target, 0, session)))
+		}
+		port := b.at(d, i, 110, asked("clone with the port written out", git, "GET", refs+"git-upload-pack", 0, basic))
+		port.Host = hostport.Addr{Host: b.URL.Host(), Port: b.URL.Port()}.String()
+		out = append(out, port)
 	}
 	return out
 }

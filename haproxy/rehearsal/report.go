@@ -24,6 +24,7 @@ type Report struct {
 	Findings  []Finding     `json:"findings,omitempty"`
 	Bound     []Finding     `json:"bound,omitempty"`   // Bitbucket's requests that do well from addresses that the files list alone
 	Minor     []Finding     `json:"minor,omitempty"`   // what few of Bitbucket's users would miss
+	Singled   []Finding     `json:"singled,omitempty"` // what the files single out, and few ask for
 	Skipped   []string      `json:"skipped,omitempty"` // what of the files is not rehearsed
 	HTTP2     []string      `json:"http2,omitempty"`   // lines that offer HTTP/2 to Git with a window that pushes may hang at
 	Took      time.Duration `json:"took"`
@@ -90,7 +91,7 @@ func (r Report) Summary() string {
 	for _, f := range r.Bound {
 		bound += len(f.Requests)
 	}
-	for _, f := range r.Findings {
+	for _, f := range slices.Concat(r.Findings, r.Singled) {
 		if f.Bitbucket {
 			wrong += len(f.Requests)
 		} else {
@@ -158,6 +159,13 @@ func (r Report) List() []problem.Finding {
 			ID: "rehearsal-minor", Level: problem.Warn, Found: "Bitbucket would not be asked by " + f.named() + ": " + f.What + f.causes(),
 			Why: "pages of other sites, which Bitbucket's allow list may let in, cannot use its REST interface; Git, browsers and scripts do not need it",
 			Do:  "if somebody does, leave Bitbucket's name out of the line",
+		})
+	}
+	for _, f := range r.Singled {
+		all = append(all, problem.Finding{
+			ID: "rehearsal-singled", Level: problem.Warn, Found: "Bitbucket would not be reached by " + f.named() + ": " + f.What + f.causes(),
+			Why: "all else that was tried reaches it; whoever asks so gets that answer in Bitbucket's place",
+			Do:  "if that is not meant, leave Bitbucket's name out of the line",
 		})
 	}
 	for _, line := range r.HTTP2 {

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
@@ -67,7 +68,11 @@ func (pr Prover) report(ctx context.Context, f setup.Facts, p setup.Plan, r stag
 	report := r.Run(ctx)
 	report.HTTP2 = nil // the plan's notes say so
 	report.Accept(p.Answers.Accept)
-	return report.List()
+	all := report.List()
+	if report.Rehearsed && len(report.Findings) == 0 && len(r.Unjudged) > 0 {
+		all = append(all, problem.Finding{ID: "rehearsal-tried", Level: problem.Note, Found: "lines that hold for some requests were tried, and kept none of Bitbucket's from it but those named:\n" + strings.Join(r.Unjudged, "\n")})
+	}
+	return all
 }
 
 // Bitbucket is what the answers say of it to whoever asks a front for it and for others.

@@ -290,7 +290,7 @@ func (f *facts) readProperties() error {
 	f.ContextPath = setup.Known{Value: "", Set: true, Why: "not set in " + f.Properties.Path + ", so the root"}
 
 	if v, ok := props.Effective("server.context-path"); ok {
-		path, err := publicurl.ParsePath(v.Value)
+		path, err := publicurl.ParsePath(strings.TrimSpace(v.Value)) // as Spring does
 		if err == nil {
 			f.ContextPath = setup.Known{Value: path, Set: true, Why: at("server.context-path", f.Properties.Path, v.Line)}
 		}

@@ -68,17 +68,23 @@ func (p *production) rehearse() error {
 	if err != nil {
 		return err
 	}
-	var minor []wrong
+	var minor, singled []wrong
 	if len(bad)+len(bound) == 0 { // else it says the same once more
 		if minor, err = p.reached(b.Preflights(b.Doors(p.after.stage.Doors))); err != nil {
 			return err
 		}
+		few := b.Singled(p.after.stage, p.after.lists())
+		if singled, err = p.reached(few); err != nil {
+			return err
+		}
+		p.report.Bitbucket += len(few)
 	}
 	p.deadline = time.Now().Add(max(causeTime, time.Since(began)))
 	p.report.Findings = append(p.report.Findings, p.found(bad, true)...)
 	p.report.Findings = append(p.report.Findings, p.found(changed, false)...)
 	p.report.Bound = p.found(bound, true)
 	p.report.Minor = p.found(minor, true)
+	p.report.Singled = p.found(singled, true)
 	return nil
 }
 

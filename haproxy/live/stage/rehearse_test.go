@@ -340,6 +340,37 @@ func TestListedAddresses(t *testing.T) {
 	}
 }
 
+// TestSingledOut: what a line does to an address of Bitbucket's that nobody else would
+// try is told with the line, and is nothing to stop for.
+func TestSingledOut(t *testing.T) {
+	for name, c := range map[string]struct{ rule, told, cause string }{
+		"below its path":    {"    http-request deny if { path_beg /bitbucket/admin/x }\n", "GET /bitbucket/admin/x", "/bitbucket/admin/x"},
+		"by the end":        {"    http-request return status 404 if { path_end .jsp }\n", "GET /bitbucket/x.jsp", "path_end .jsp"},
+		"in a file":         {"    http-request deny if { path -m beg -f DIR/locked.lst }\n", "GET /bitbucket/locked", "locked.lst"},
+		"the port":          {"    http-request redirect prefix https://www.example.org unless { hdr_end(host) -i .org git.example.com }\n", "port written out", "hdr_end(host)"},
+		"of another's path": {"    http-request deny if { path_beg /admin }\n", "", ""},
+		"of another site":   {"    http-request deny if { path_beg /bitbucket/admin/x } { hdr(host) -i www.example.org }\n", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fill := func(text string) string { return strings.Replace(text, "%s", c.rule, 1) }
+			r := rehearse(t, map[string]string{"haproxy.cfg": top + fill(front) + backends}, map[string]string{"haproxy.cfg": top + fill(joined) + backends + bitbucket}, map[string]string{"locked.lst": "/bitbucket/locked\n/wiki\n"})
+			if !r.Rehearsed || !r.OK() {
+				t.Fatalf("%s: %+v", r.Summary(), r.Findings)
+			}
+			told := ""
+			for _, f := range r.List() {
+				if f.ID == "rehearsal-singled" {
+					told += f.Found
+				}
+			}
+			if (told != "") != (c.told != "") || !strings.Contains(told, c.told) || !strings.Contains(told, c.cause) {
+				t.Errorf("told %q, want %q by %q", told, c.told, c.cause)
+			}
+		})
+	}
+}
+
 // TestPreflights: a section that answers OPTIONS itself takes from Bitbucket what few of
 // its users miss; that is told with its line, and is nothing to stop for.
 func TestPreflights(t *testing.T) {
