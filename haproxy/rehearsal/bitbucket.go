@@ -229,8 +229,10 @@ func (b Bitbucket) Singled(s *Stage, lists Lists) []Request {
 		if strings.HasPrefix(path, "/x.") || strings.HasPrefix(path, "/x/") { // made for what may be anywhere in a path
 			path = b.context() + path
 		}
-		if under(path, b.context()+"/") && !strings.Contains(path, "/.well-known/") {
-			targets = append(targets, strings.TrimPrefix(path, b.context()))
+		target, ours := strings.CutPrefix(path, b.context())
+		sentOn := b.OldPath != "" && b.OldPath != "/" && under(path, b.OldPath)
+		if ours && len(target) > 1 && target[0] == '/' && !sentOn && !strings.Contains(path, "/.well-known/") {
+			targets = append(targets, target)
 		}
 	}
 	slices.Sort(targets)

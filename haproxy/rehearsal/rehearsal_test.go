@@ -192,6 +192,40 @@ func FuzzStage(f *testing.F) {
 	})
 }
 
+// Addresses that a file singles out are asked for where they are Bitbucket's; the former
+// path leads on, and authorities are answered by whoever renews.
+func TestSingled(t *testing.T) {
+	s := NewStage([]haproxy.Source{{Path: "/haproxy.cfg", Data: []byte(`frontend www
+    mode http
+    bind 127.0.0.1:443 ssl crt a
+    http-request deny if { path_beg /admin } or { path /bitbucket/admin }
+    http-request deny if { path_end .jsp }
+    http-request redirect prefix / if { path_beg /stash/ }
+    use_backend x if { path_beg /.well-known/acme-challenge/ } or { path / }
+    default_backend x
+backend x
+    server s 127.0.0.1:1
+`)}}, Surroundings{})
+	for url, want := range map[string]string{
+		"https://git.example.com":           "/admin /bitbucket/admin /x.jsp",
+		"https://git.example.com/bitbucket": "/bitbucket/admin /bitbucket/x.jsp",
+	} {
+		u, err := publicurl.Parse(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range (Bitbucket{URL: u, OldPath: "/stash"}).Singled(s, nil) {
+			if r.Host == "git.example.com" {
+				got = append(got, r.Target)
+			}
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("%s: %q, want %q", url, text, want)
+		}
+	}
+}
+
 // A line is told with the number that it has in the file that people can open.
 func TestLineOf(t *testing.T) {
 	present := []haproxy.Source{{Path: "/haproxy.cfg", Data: []byte("frontend www\n    bind :443 ssl crt a\n    stats uri /\n    default_backend x\n")}}
