@@ -30,7 +30,7 @@ func CheckServerXML(s *ServerXML, port int) []problem.Finding {
 		}
 	}
 	for _, i := range s.named("Context") {
-		if !s.placed(i, contextPlace...) {
+		if !placed(s.elems[i], contextPlace...) {
 			list = append(list, finding(s.line(i), "this Context does not stand in a Host", "Tomcat ignores it", "remove it, or move it into the Host"))
 		}
 	}

@@ -52,8 +52,8 @@ func (s *ServerXML) contextInUse(port int) (ordinal int, err error) {
 	}
 	named, near := s.only(all, s.isBitbucket), all
 	if connector, err := s.connectorInUse(port); err == nil {
-		service := s.tags[connector].parent
-		near = s.only(all, func(i int) bool { return s.tags[s.tags[s.tags[i].parent].parent].parent == service })
+		service := s.elems[connector].Parent()
+		near = s.only(all, func(i int) bool { return s.elems[i].Parent().Parent().Parent() == service })
 	}
 	if len(named) > 0 {
 		near = s.only(near, s.isBitbucket)

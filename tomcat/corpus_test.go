@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// element is a start tag as encoding/xml sees it, independently of the scan and
+// element is a start tag as encoding/xml sees it, independently of etree and
 // of bitgate's own scanner.
 type element struct {
 	path  string // "/Server/Service/Connector"

@@ -114,14 +114,14 @@ func TestPropertiesAgainstJava(t *testing.T) {
 }
 
 // asXML is what Java must print for s. Java turns line ends and tabs in
-// attribute values into blanks, encoding/xml keeps them.
+// attribute values into blanks, etree keeps them.
 func asXML(s *ServerXML) string {
 	blank := strings.NewReplacer("\n", " ", "\t", " ")
 	var b strings.Builder
-	for _, e := range s.tags {
-		fmt.Fprintf(&b, "ELEMENT %s\n", base(e.name))
-		for _, a := range e.attrs {
-			fmt.Fprintf(&b, "ATTRIBUTE %s %s\n", base(a.name), base(blank.Replace(a.text)))
+	for _, e := range s.elems {
+		fmt.Fprintf(&b, "ELEMENT %s\n", base(e.FullTag()))
+		for _, a := range e.Attr {
+			fmt.Fprintf(&b, "ATTRIBUTE %s %s\n", base(a.FullKey()), base(blank.Replace(a.Value)))
 		}
 	}
 	return b.String()

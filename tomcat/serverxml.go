@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/beevik/etree"
+
 	"bitgate/internal/problem"
 )
 
@@ -19,12 +21,13 @@ type ConnectorInfo struct {
 
 // ServerXML is a parsed Tomcat server.xml.
 type ServerXML struct {
-	name     string
-	src      []byte
-	text     xmlText
-	entities map[string]string
-	tags     []tagSpan // elements in document order
-	index    lineIndex
+	name  string
+	src   []byte
+	text  xmlText
+	tags  []tagSpan        // start tags in document order
+	elems []*etree.Element // the elements of tree, in the same order
+	tree  *etree.Document
+	index lineIndex
 }
 
 // ParseServerXML reads a server.xml. It refuses, with line and reason, what is
@@ -46,43 +49,53 @@ func (s *ServerXML) parse() (err error) {
 	if err != nil {
 		return err
 	}
-	if s.entities, err = found.plainEntities(); err != nil {
+	entities, err := found.plainEntities()
+	if err != nil {
 		return err
 	}
-	if err := found.readValues(s.entities); err != nil {
+	if s.tree, err = readTree(s.text.text, entities); err != nil {
 		return err
 	}
 	s.tags = found.tags
 	s.index = newLineIndex(s.text.text)
-	if root := s.tags[0]; root.name != "Server" {
-		return s.faultAt(0, "not a Tomcat server.xml: the root element is <%s>, not <Server>", root.name)
+	s.elems = elements(s.tree.Root())
+	if len(s.elems) != len(s.tags) {
+		return &fault{1, "its elements cannot be told apart safely"}
 	}
-	for i := range s.tags {
-		if s.placed(i, "Server", "Service") {
+	for i, e := range s.elems {
+		if e.FullTag() != s.tags[i].name || len(e.Attr) != len(s.tags[i].attrs) {
+			return s.faultAt(i, "its elements cannot be told apart safely")
+		}
+	}
+	if root := s.tree.Root(); root.FullTag() != "Server" {
+		return s.faultAt(0, "not a Tomcat server.xml: the root element is <%s>, not <Server>", root.FullTag())
+	}
+	for _, e := range s.elems {
+		if placed(e, "Server", "Service") {
 			return nil
 		}
 	}
 	return s.faultAt(0, "not a Tomcat server.xml: <Server> holds no <Service>")
 }
 
-// placed reports whether an element stands exactly at path, counted from the root.
+// placed reports whether e stands exactly at path, counted from the root.
 // Tomcat reads elements by such paths (Catalina.createStartDigester) and
 // ignores the same names in other places.
-func (s *ServerXML) placed(ordinal int, path ...string) bool {
+func placed(e *etree.Element, path ...string) bool {
 	for i := len(path) - 1; i >= 0; i-- {
-		if ordinal < 0 || s.tags[ordinal].name != path[i] {
+		if e == nil || e.FullTag() != path[i] {
 			return false
 		}
-		ordinal = s.tags[ordinal].parent
+		e = e.Parent()
 	}
-	return ordinal < 0
+	return e != nil && e.Parent() == nil && e.FullTag() == "" // the document
 }
 
 // at lists the ordinals of the elements at path.
 func (s *ServerXML) at(path ...string) []int {
 	var list []int
-	for i := range s.tags {
-		if s.placed(i, path...) {
+	for i, e := range s.elems {
+		if placed(e, path...) {
 			list = append(list, i)
 		}
 	}
@@ -104,10 +117,15 @@ func (s *ServerXML) refuse(err error, why, do string) error {
 	return problem.Wrap(err, s.name, why, do)
 }
 
-// value returns the attribute of an element.
+// value returns the attribute of an element; etree's own lookup also matches
+// names with a prefix.
 func (s *ServerXML) value(ordinal int, name string) (string, bool) {
-	a, ok := s.tags[ordinal].attr(name)
-	return a.text, ok
+	for _, a := range s.elems[ordinal].Attr {
+		if a.FullKey() == name {
+			return a.Value, true
+		}
+	}
+	return "", false
 }
 
 func (s *ServerXML) connectors() []int { return s.at("Server", "Service", "Connector") }
@@ -128,8 +146,8 @@ func (s *ServerXML) Connectors() []ConnectorInfo {
 
 func (s *ServerXML) info(ordinal int) ConnectorInfo {
 	all := map[string]string{}
-	for _, a := range s.tags[ordinal].attrs {
-		all[a.name] = a.text
+	for _, a := range s.elems[ordinal].Attr {
+		all[a.FullKey()] = a.Value
 	}
 	return ConnectorInfo{Line: s.line(ordinal), Port: all["port"], Address: all["address"], Protocol: all["protocol"], Attributes: all}
 }

@@ -192,12 +192,12 @@ func (s *ServerXML) SetTLS(t TLS) (Result, error) {
 
 // nests reports whether a connector has one SSLHostConfig with one Certificate.
 func (s *ServerXML) nests(connector int) bool {
-	hosts := s.children(connector)
-	if len(hosts) != 1 || s.tags[hosts[0]].name != "SSLHostConfig" {
+	hosts := s.elems[connector].ChildElements()
+	if len(hosts) != 1 || hosts[0].Tag != "SSLHostConfig" {
 		return false
 	}
-	certificates := s.children(hosts[0])
-	return len(certificates) == 1 && s.tags[certificates[0]].name == "Certificate"
+	certificates := hosts[0].ChildElements()
+	return len(certificates) == 1 && certificates[0].Tag == "Certificate"
 }
 
 // AddConnector puts a plain connector for a front on port, on the loopback address, behind

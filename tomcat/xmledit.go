@@ -2,7 +2,10 @@ package tomcat
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/beevik/etree"
 
 	"bitgate/internal/problem"
 	"bitgate/internal/splice"
@@ -14,20 +17,20 @@ type textEdit struct {
 	text    string
 }
 
-// setAttributes gives one element its attributes, in the bytes of its start tag, and
-// reads that back: what stands before and behind the tag must be there as before, and
-// the tag must be one with those attributes, so that all the others are as they were.
+// setAttributes gives one element its attributes, in the bytes of its start tag. The
+// bytes are read again, and must make the tree of before with those attributes.
 func (s *ServerXML) setAttributes(ordinal int, want []setting) (Result, error) {
 	var res Result
 	var missing []setting
 	var edits []textEdit
-	wanted := s.tags[ordinal].plain()
+	edited := s.elems[ordinal]
+	wanted := etree.Element{Attr: slices.Clone(edited.Attr)}
 	for _, w := range want {
 		old, there := s.value(ordinal, w.name)
 		if there && old == w.value {
 			continue
 		}
-		wanted.set(w)
+		wanted.CreateAttr(w.name, w.value)
 		if !there {
 			missing = append(missing, w)
 			continue
@@ -45,30 +48,13 @@ func (s *ServerXML) setAttributes(ordinal int, want []setting) (Result, error) {
 	if err := s.splice(&res, edits); err != nil {
 		return Result{}, s.refuse(err, "the edit was not made", "set the attributes by hand")
 	}
-	if !s.readsBack(res.After, s.tags[ordinal], wanted) {
+	again := &ServerXML{name: s.name, src: res.After}
+	if err := again.parse(); err != nil || !(editedTree{edited, wanted.Attr}).is(&s.tree.Element, &again.tree.Element) {
 		return Result{}, problem.New(fmt.Sprintf("%s, line %d: the edited element does not read back as intended", s.name, s.line(ordinal)),
 			"the edit was not made", "set the attributes by hand, and please report this file's layout")
 	}
+	res.Tree = again
 	return res, nil
-}
-
-func (s *ServerXML) readsBack(after []byte, t tagSpan, wanted plainTag) bool {
-	doc, err := decodeXML(after)
-	if err != nil {
-		return false
-	}
-	before, behind := s.text.text[:t.start], s.text.text[t.close:]
-	tag, same := strings.CutPrefix(doc.text, before)
-	tag, too := strings.CutSuffix(tag, behind)
-	if !same || !too {
-		return false
-	}
-	end := ""
-	if t.end > t.close {
-		end = "</" + t.name + ">"
-	}
-	found, err := scanXML(tag + end)
-	return err == nil && found.tags[0].close == len(tag) && found.readValues(s.entities) == nil && found.tags[0].plain().equal(wanted)
 }
 
 // inOrder sorts the few edits of a tag by place.

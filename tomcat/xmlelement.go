@@ -30,10 +30,11 @@ func (s *ServerXML) editElements(changes []elementEdit) (Result, error) {
 		return Result{}, s.refuse(err, "the edit was not made", "set the attributes by hand")
 	}
 	again := &ServerXML{name: s.name, src: res.After}
-	if err := again.parse(); err != nil || !slices.Equal(outline(again.tags), s.expected(changes)) {
+	if err := again.parse(); err != nil || !slices.Equal(again.outline(), s.expected(changes)) {
 		return Result{}, problem.New(fmt.Sprintf("%s, line %d: the edited elements do not read back as intended", s.name, s.line(changes[0].ordinal)),
 			"the edit was not made", "set the attributes by hand, and please report this file's layout")
 	}
+	res.Tree = again
 	return res, nil
 }
 
@@ -83,22 +84,21 @@ func (s *ServerXML) indent(t tagSpan) int {
 }
 
 // outline lists every element with its attributes, in order.
-func outline(tags []tagSpan) []string {
-	var out []string
-	for i := range tags {
-		out = append(out, tags[i].plain().String())
+func (s *ServerXML) outline() []string {
+	out := make([]string, len(s.elems))
+	for i := range s.elems {
+		out[i] = s.described(i)
 	}
 	return out
 }
 
-// String is the element with its attributes in the order of their names.
-func (e plainTag) String() string {
+func (s *ServerXML) described(i int) string {
 	var words []string
-	for _, a := range e.attrs {
-		words = append(words, a.name+"="+a.value)
+	for _, a := range s.elems[i].Attr {
+		words = append(words, a.FullKey()+"="+a.Value)
 	}
 	slices.Sort(words)
-	return e.name + " " + strings.Join(words, " ")
+	return s.elems[i].FullTag() + " " + strings.Join(words, " ")
 }
 
 // expected is the outline that the edits are to give.
@@ -108,33 +108,35 @@ func (s *ServerXML) expected(changes []elementEdit) []string {
 	for _, c := range changes {
 		of[c.ordinal] = c
 	}
-	for i := 0; i < len(s.tags); {
+	for i := 0; i < len(s.elems); i++ {
 		c, changed := of[i]
 		if !changed {
-			out = append(out, s.tags[i].plain().String())
-			i++
+			out = append(out, s.described(i))
 			continue
 		}
-		inside := s.inside(i)
+		inside := len(elements(s.elems[i])) - 1
 		if c.comment {
-			i = inside
+			i += inside
 			continue
 		}
-		e := s.tags[i].plain()
+		e := s.elems[i].Copy()
 		for _, w := range c.set {
-			e.set(w)
+			e.CreateAttr(w.name, w.value)
 		}
-		e.attrs = slices.DeleteFunc(e.attrs, func(a setting) bool { return slices.Contains(c.gone, a.name) })
-		out = append(out, e.String())
-		i++
+		for _, name := range c.gone {
+			e.RemoveAttr(name)
+		}
+		out = append(out, (&ServerXML{elems: elements(e)}).described(0))
 		if c.after != "" {
-			out = append(out, outline(s.tags[i:inside])...)
-			i = inside
-			added, err := scanXML(c.after)
-			if err != nil || added.readValues(nil) != nil {
+			for ; inside > 0; inside-- {
+				i++
+				out = append(out, s.described(i))
+			}
+			tree, err := readTree(c.after, nil)
+			if err != nil {
 				return nil
 			}
-			out = append(out, outline(added.tags)...)
+			out = append(out, (&ServerXML{elems: elements(tree.Root())}).outline()...)
 		}
 	}
 	return out

@@ -18,7 +18,7 @@ type entityRef struct {
 type scan struct {
 	text     string
 	at       int
-	open     []int     // elements not yet closed, in tags
+	open     []tagSpan // elements not yet closed
 	tags     []tagSpan // all start tags in document order
 	refs     []entityRef
 	typed    bool // a document type was seen
@@ -33,8 +33,7 @@ func scanXML(text string) (*scan, error) {
 		}
 	}
 	if n := len(s.open); n > 0 {
-		last := s.tags[s.open[n-1]]
-		return nil, s.fault(last.start, "<%s> is never closed", last.name)
+		return nil, s.fault(s.open[n-1].start, "<%s> is never closed", s.open[n-1].name)
 	}
 	if len(s.tags) == 0 {
 		return nil, s.fault(0, "it holds no element")
@@ -114,12 +113,11 @@ func (s *scan) endTag() error {
 	case len(s.open) == 0:
 		return s.fault(at, "</%s> closes nothing", name)
 	}
-	last := &s.tags[s.open[len(s.open)-1]]
-	if last.name != name {
+	if last := s.open[len(s.open)-1]; last.name != name {
 		return s.fault(at, "</%s> where <%s> of line %d must be closed first", name, last.name, lineAt(s.text, last.start))
 	}
 	s.at++
-	last.end = s.at
+	s.tags[s.open[len(s.open)-1].ordinal].end = s.at
 	s.open = s.open[:len(s.open)-1]
 	return nil
 }
@@ -148,7 +146,7 @@ var predefined = map[string]bool{"lt": true, "gt": true, "amp": true, "apos": tr
 // name reads up to what cannot be part of a name; encoding/xml judges the rest.
 func (s *scan) name() string {
 	from := s.at
-	for s.at < len(s.text) && !isBlank(s.text[s.at]) && strings.IndexByte(`/>="'<&`, s.text[s.at]) < 0 {
+	for s.at < len(s.text) && !isBlank(s.text[s.at]) && !strings.ContainsRune(`/>="'<&`, rune(s.text[s.at])) {
 		s.at++
 	}
 	return s.text[from:s.at]

@@ -2,14 +2,12 @@ package tomcat
 
 import "strings"
 
-// tagSpan is an element: its start tag by its places in the text, which encoding/xml
-// does not give.
+// tagSpan is a start tag by its places in the text: etree gives none.
 type tagSpan struct {
 	name    string
-	parent  int // the element that it stands in, by its place in document order; -1 for the root
+	ordinal int // among the start tags
 	start   int // of "<"
 	nameEnd int
-	close   int // behind its start tag
 	end     int // behind the element: of "/>" or of its end tag
 	attrs   []attrSpan
 	byName  map[string]int // into attrs, where there are many
@@ -37,7 +35,6 @@ type attrSpan struct {
 	gap    int    // where the white space before the name begins
 	start  int    // of the name
 	equals string // from the end of the name to the quote: "=" or " = "
-	text   string // its value as encoding/xml reads it
 	value  int    // first byte after the opening quote
 	end    int    // the closing quote
 	quote  byte
@@ -60,10 +57,8 @@ func (t tagSpan) attr(name string) (attrSpan, bool) {
 }
 
 func (s *scan) startTag() error {
-	tag := tagSpan{start: s.at, parent: -1}
-	if n := len(s.open); n > 0 {
-		tag.parent = s.open[n-1]
-	} else if len(s.tags) > 0 {
+	tag := tagSpan{start: s.at, ordinal: len(s.tags)}
+	if len(s.open) == 0 && len(s.tags) > 0 {
 		return s.fault(s.at, "a second root element")
 	}
 	s.at++
@@ -80,13 +75,11 @@ func (s *scan) startTag() error {
 			return s.fault(tag.start, "<%s never ends", tag.name)
 		case s.sees(">"):
 			s.at++
-			tag.close = s.at
-			s.open = append(s.open, len(s.tags))
-			s.tags = append(s.tags, tag)
+			s.tags, s.open = append(s.tags, tag), append(s.open, tag)
 			return nil
 		case s.sees("/>"):
 			s.at += 2
-			tag.close, tag.end = s.at, s.at
+			tag.end = s.at
 			s.tags = append(s.tags, tag)
 			return nil
 		}

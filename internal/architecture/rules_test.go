@@ -139,6 +139,7 @@ var exclusive = map[string][]string{
 	"github.com/charmbracelet/":        {"wizard", "internal/quietterm"},
 	"github.com/muesli/":               {"wizard", "internal/quietterm"},
 	"github.com/spf13/cobra":           {"cmd/"},
+	"github.com/beevik/etree":          {"tomcat"},
 	"github.com/coreos/go-systemd/":    {"cmd/"},
 	"github.com/mholt/acmez/":          {"certs/acme"},
 	"github.com/rogpeppe/":             {}, // tests only
