@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"strings"
+	"sync"
 
 	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
@@ -182,7 +183,7 @@ func (v *lineView) directive() {
 		v.address(at + map[string]int{"bind": 2, "default-server": 1, "server": 3, "server-template": 4}[key])
 	case key == "option":
 		v.option(at+1, next)
-	case ruleSets[key]:
+	case ruleSets()[key]:
 		v.rule(at + 1)
 	case key == "http-check" && next == "expect" && word(v.words, at+2) == "status", key == "http-check" && next == "disable-on-404":
 		v.keep(at+1, 3)
@@ -194,7 +195,7 @@ func (v *lineView) directive() {
 		v.address(at + 3)
 	case key == "stats" && (next == "auth" || next == "realm" || next == "http-request" || next == "show-desc"):
 		v.keep(at+1, 1)
-	case key == "user" && len(v.words) == at+2, key == "stats", shownWhole[key], strings.HasPrefix(key, "tune."), strings.HasPrefix(key, "ssl-"):
+	case key == "user" && len(v.words) == at+2, key == "stats", shownWhole()[key], strings.HasPrefix(key, "tune."), strings.HasPrefix(key, "ssl-"):
 		v.keep(at+1, all)
 	case key == "user", key == "setenv", key == "presetenv":
 		v.keep(at+1, 1)
@@ -207,8 +208,8 @@ func (v *lineView) directive() {
 func (v *lineView) address(from int) {
 	for i := from; i < len(v.words); i++ {
 		switch t := v.words[i].Text; {
-		case shownFlags[t]:
-		case shownParameters[t]:
+		case shownFlags()[t]:
+		case shownParameters()[t]:
 			i++
 		case t == "sni" && i+1 < len(v.words):
 			i++
@@ -222,10 +223,10 @@ func (v *lineView) address(from int) {
 // option: a health check may send what only the server knows.
 func (v *lineView) option(at int, name string) {
 	switch {
-	case shownOptions[name]:
+	case shownOptions()[name]:
 	case name == "httpchk" && len(v.words) <= at+4: // GET PATH HTTP/1.0, or PATH
 		for i := at + 1; i < len(v.words); i++ {
-			if t := v.words[i].Text; !strings.HasPrefix(t, "/") && !strings.HasPrefix(t, "HTTP/") && !methods[t] || strings.ContainsAny(t, "\r\n") {
+			if t := v.words[i].Text; !strings.HasPrefix(t, "/") && !strings.HasPrefix(t, "HTTP/") && !methods()[t] || strings.ContainsAny(t, "\r\n") {
 				v.out[i] = hidden
 			}
 		}
@@ -244,7 +245,7 @@ func (v *lineView) rule(at int) {
 	action, to := word(v.words, at), word(v.words, at+1)
 	c := v.condition(at)
 	switch {
-	case shownActions[action]:
+	case shownActions()[action]:
 		v.keep(at, c-at)
 	case (action == "set-header" || action == "add-header" || action == "replace-header") && shownHeader().MatchString(to):
 		v.keep(at, c-at)
@@ -260,12 +261,14 @@ func (v *lineView) rule(at int) {
 	}
 }
 
-func wordSet(text string) map[string]bool {
-	all := map[string]bool{}
-	for _, w := range strings.Fields(text) {
-		all[w] = true
-	}
-	return all
+func wordSet(text string) func() map[string]bool {
+	return sync.OnceValue(func() map[string]bool {
+		all := map[string]bool{}
+		for _, w := range strings.Fields(text) {
+			all[w] = true
+		}
+		return all
+	})
 }
 
 // Adopted reports whether a line is one of the administrator's that we made a comment.

@@ -69,7 +69,7 @@ func shownExpression(text string) (shown string, values bool) {
 		switch {
 		case !aclName().MatchString(name):
 			part, values = hidden, false
-		case n > 0 && has && !shownConverters[name]:
+		case n > 0 && has && !shownConverters()[name]:
 			part = name + "(" + hidden + ")"
 		case n == 0:
 			var known bool
@@ -90,10 +90,10 @@ func shownExpression(text string) (shown string, values bool) {
 func fetchShown(name, args string) (arguments, values bool) {
 	first, _, _ := strings.Cut(args, ",")
 	switch {
-	case headerCount().MatchString(name), shownFetches[name]:
+	case headerCount().MatchString(name), shownFetches()[name]:
 		return true, true
 	case headerFetch().MatchString(name):
-		return true, publicHead[strings.ToLower(strings.TrimSpace(first))]
+		return true, publicHead()[strings.ToLower(strings.TrimSpace(first))]
 	case named().MatchString(name):
 		return true, false
 	}

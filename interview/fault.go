@@ -1,14 +1,14 @@
 package interview
 
 import (
-	"regexp"
 	"strings"
 
+	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 )
 
 // flagWord is a flag as error texts name it.
-var flagWord = regexp.MustCompile(`--([a-z][a-z-]*)`)
+var flagWord = pattern.Lazy(`--([a-z][a-z-]*)`)
 
 // AtFault is the question whose answer an error is about: the first whose flag
 // its texts name, or the certificate's. The messages are written for every door
@@ -22,7 +22,7 @@ func AtFault(err error) (Question, bool) {
 	if strings.Contains(text, "the certificate cannot be used") {
 		return Find("cert")
 	}
-	for _, m := range flagWord.FindAllStringSubmatch(text, -1) {
+	for _, m := range flagWord().FindAllStringSubmatch(text, -1) {
 		id := m[1]
 		if id == "pem" {
 			id = "cert"

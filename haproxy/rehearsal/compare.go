@@ -2,11 +2,11 @@ package rehearsal
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"bitgate/haproxy"
+	"bitgate/internal/pattern"
 )
 
 // Compare says how the answer to a request for somebody else changes, "" when it
@@ -155,13 +155,13 @@ func changedFields(was, is []Field) string {
 
 // credential are names of fields whose values nobody is to see: a front may add
 // what its servers ask for.
-var credential = regexp.MustCompile(`(?i)auth|cookie|key|token|secret|pass|session|credential|signature`)
+var credential = pattern.Lazy(`(?i)auth|cookie|key|token|secret|pass|session|credential|signature`)
 
 func (f Field) shown() string {
 	switch {
 	case f.Value == "":
 		return "absent"
-	case credential.MatchString(f.Name):
+	case credential().MatchString(f.Name):
 		return "a value that is not shown"
 	}
 	return fmt.Sprintf("%q", short(f.Value))

@@ -4,12 +4,12 @@ import (
 	"iter"
 	"net/netip"
 	"path"
-	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
 
 	"bitgate/haproxy"
+	"bitgate/internal/pattern"
 )
 
 // mentions are values that the files tell requests apart by.
@@ -32,7 +32,7 @@ func (s *Stage) ListFiles() []string {
 			if i > 0 && (l.texts[i-1] == "-f" || l.texts[i-1] == "-M" || l.texts[i-1] == "crt-list") {
 				out = append(out, s.config.expand(word))
 			}
-			for _, m := range mapFile.FindAllStringSubmatch(word, -1) {
+			for _, m := range mapFile().FindAllStringSubmatch(word, -1) {
 				out = append(out, s.config.expand(m[1]))
 			}
 		}
@@ -41,7 +41,7 @@ func (s *Stage) ListFiles() []string {
 	return slices.Compact(out)
 }
 
-var mapFile = regexp.MustCompile(`map[a-z_]*\(([^,)]+)`)
+var mapFile = pattern.Lazy(`map[a-z_]*\(([^,)]+)`)
 
 // find collects what the lines and lists mention.
 func (s *Stage) find(lists Lists) mentions {
@@ -79,7 +79,7 @@ func (m *mentions) rule(words []string, lists Lists) {
 			}
 			m.expression(words[i+1:end], lists)
 		}
-		for _, found := range mapFile.FindAllStringSubmatch(w, -1) {
+		for _, found := range mapFile().FindAllStringSubmatch(w, -1) {
 			m.list(lists[found[1]], kindOf(w), "")
 		}
 		if rest, ok := strings.CutPrefix(strings.TrimPrefix(w, "http"), "s://"); ok || strings.HasPrefix(w, "http://") {
@@ -134,7 +134,7 @@ func (m *mentions) expression(words []string, lists Lists) {
 			match = suffix
 		}
 	}
-	for _, found := range mapFile.FindAllStringSubmatch(fetch, -1) {
+	for _, found := range mapFile().FindAllStringSubmatch(fetch, -1) {
 		m.list(lists[found[1]], kind, argument)
 	}
 	for i := 1; i < len(words); i++ {
@@ -303,8 +303,8 @@ func sample(re *syntax.Regexp) string {
 }
 
 var (
-	hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?(:[0-9]+)?$|^\[[0-9a-fA-F:.]+\](:[0-9]+)?$`)
-	token    = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+	hostName = pattern.Lazy(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?(:[0-9]+)?$|^\[[0-9a-fA-F:.]+\](:[0-9]+)?$`)
+	token    = pattern.Lazy("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 )
 
 // clean leaves out what is not what it was taken for, and repetitions.
@@ -321,14 +321,14 @@ func (m *mentions) clean() {
 	printable := func(v string) bool {
 		return !strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`%"<>\^{}|`, r) })
 	}
-	m.hosts = distinct(m.hosts, func(v string) bool { return len(v) < 200 && hostName.MatchString(v) })
+	m.hosts = distinct(m.hosts, func(v string) bool { return len(v) < 200 && hostName().MatchString(v) })
 	m.paths = distinct(m.paths, func(v string) bool { return strings.HasPrefix(v, "/") && printable(v) && path.Clean(v) != "/" })
 	m.methods = distinct(m.methods, func(v string) bool {
-		return token.MatchString(v) && !slices.Contains([]string{"CONNECT", "GET", "HEAD"}, v)
+		return token().MatchString(v) && !slices.Contains([]string{"CONNECT", "GET", "HEAD"}, v)
 	})
 	m.sources = distinct(m.sources, isAddress)
 	m.queries = distinct(m.queries, func(v string) bool { return printable(v) && !strings.HasPrefix(v, "=") })
 	m.headers = slices.DeleteFunc(m.headers, func(f Field) bool {
-		return !token.MatchString(f.Name) || strings.ContainsAny(f.Value, "\r\n\x00") || slices.Contains([]string{"host", "content-length", "transfer-encoding", "connection"}, f.Name)
+		return !token().MatchString(f.Name) || strings.ContainsAny(f.Value, "\r\n\x00") || slices.Contains([]string{"host", "content-length", "transfer-encoding", "connection"}, f.Name)
 	})
 }

@@ -3,11 +3,11 @@ package rehearsal
 import (
 	"crypto/sha256"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 )
 
@@ -48,7 +48,7 @@ func (f Finding) id() string {
 	sum := sha256.New()
 	fmt.Fprintln(sum, f.Bitbucket, f.What)
 	for _, c := range f.Cause {
-		fmt.Fprintln(sum, lineNumber.ReplaceAllString(c, ""))
+		fmt.Fprintln(sum, lineNumber().ReplaceAllString(c, ""))
 	}
 	if f.Bitbucket {
 		names := slices.Clone(f.Requests)
@@ -58,7 +58,7 @@ func (f Finding) id() string {
 	return fmt.Sprintf("rehearsal-%.8x", sum.Sum(nil)[:4])
 }
 
-var lineNumber = regexp.MustCompile(`, (before )?line \d+`)
+var lineNumber = pattern.Lazy(`, (before )?line \d+`)
 
 // Accept gives the findings their ids, and notes which of them a person has named
 // as meant.

@@ -53,7 +53,7 @@ func property(line, lead string) string {
 		return line
 	}
 	name = strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
-	if (shownProperties[name] || additional().MatchString(name)) && oneWord(value) {
+	if (shownProperties()[name] || additional().MatchString(name)) && oneWord(value) {
 		return lead + key + problem.Mask(value)
 	}
 	return lead + key + Hidden

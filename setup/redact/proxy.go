@@ -58,7 +58,7 @@ func yamlValue(key, value string, known bool) string {
 		return ""
 	case !known || !oneWord(bare) || strings.ContainsAny(bare, `"'{}&*!|>`) || bare[:min(1, len(bare))] == "[":
 		return Hidden
-	case wordKeys[key], pathKeys[key] && (strings.HasPrefix(bare, "/") || bare == "-"):
+	case wordKeys()[key], pathKeys()[key] && (strings.HasPrefix(bare, "/") || bare == "-"):
 		return problem.Mask(value)
 	}
 	return Hidden

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"bitgate/haproxy"
 	"bitgate/internal/pattern"
@@ -135,10 +136,12 @@ func oneWord(value string) bool {
 	return strings.IndexFunc(value, func(r rune) bool { return r <= ' ' || r == '\\' }) < 0
 }
 
-func words(text string) map[string]bool {
-	all := map[string]bool{}
-	for _, w := range strings.Fields(text) {
-		all[w] = true
-	}
-	return all
+func words(text string) func() map[string]bool {
+	return sync.OnceValue(func() map[string]bool {
+		all := map[string]bool{}
+		for _, w := range strings.Fields(text) {
+			all[w] = true
+		}
+		return all
+	})
 }

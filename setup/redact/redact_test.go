@@ -164,7 +164,7 @@ func TestEveryKeyOfTheProxyIsJudged(t *testing.T) {
 	hiddenKeys := words("response-headers")
 	for i, of := 0, reflect.TypeFor[config.Config](); i < of.NumField(); i++ {
 		key, _, _ := strings.Cut(of.Field(i).Tag.Get("yaml"), ",")
-		if key != "" && key != "-" && !pathKeys[key] && !wordKeys[key] && !hiddenKeys[key] {
+		if key != "" && key != "-" && !pathKeys()[key] && !wordKeys()[key] && !hiddenKeys()[key] {
 			t.Errorf("%s is in no list", key)
 		}
 	}

@@ -65,7 +65,7 @@ func unitLine(line, lead string) string {
 	name, value := m[2], m[4]
 	shown := Hidden
 	switch {
-	case value == "", shownDirectives[name]:
+	case value == "", shownDirectives()[name]:
 		return line
 	case strings.HasPrefix(name, "Exec"):
 		if ours().MatchString(value) {

@@ -149,7 +149,7 @@ func (x *xmlText) attribute() {
 		x.hide(end)
 		return
 	}
-	quote, shown := x.rest[i], shownAttributes[x.rest[:name]]
+	quote, shown := x.rest[i], shownAttributes()[x.rest[:name]]
 	x.keep(i + 1)
 	end := strings.IndexByte(x.rest, quote)
 	if end < 0 {
