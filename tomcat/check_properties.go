@@ -19,11 +19,7 @@ func CheckProperties(p *Properties) []problem.Finding {
 			"save the file without byte order mark",
 		))
 	}
-	list = append(list, p.checkSpelling()...)
-	list = append(list, p.checkScheme()...)
-	list = append(list, p.checkTLS()...)
-	list = append(list, p.checkContextPath()...)
-	list = append(list, p.checkAdditional()...)
+	list = slices.Concat(list, p.checkSpelling(), p.checkScheme(), p.checkTLS(), p.checkContextPath(), p.checkAdditional())
 	slices.SortStableFunc(list, func(a, b problem.Finding) int { return a.Line - b.Line })
 	return in(p.name, list)
 }

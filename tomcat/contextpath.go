@@ -2,6 +2,7 @@ package tomcat
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,22 +74,12 @@ func (s *ServerXML) contextInUse(port int) (ordinal int, err error) {
 func (s *ServerXML) isBitbucket(context int) bool {
 	base, _ := s.value(context, "docBase")
 	base = strings.TrimRight(strings.ReplaceAll(base, `\`, "/"), "/")
-	switch base[strings.LastIndexByte(base, '/')+1:] {
-	case "atlassian-bitbucket", "atlassian-stash":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"atlassian-bitbucket", "atlassian-stash"}, base[strings.LastIndexByte(base, '/')+1:])
 }
 
 // only lists the ordinals that fit.
 func (s *ServerXML) only(ordinals []int, fits func(int) bool) []int {
-	var list []int
-	for _, i := range ordinals {
-		if fits(i) {
-			list = append(list, i)
-		}
-	}
-	return list
+	return slices.DeleteFunc(slices.Clone(ordinals), func(i int) bool { return !fits(i) })
 }
 
 func (s *ServerXML) noContext() error {
@@ -106,13 +97,7 @@ func (s *ServerXML) noContext() error {
 
 // named lists the elements of that name, wherever they stand.
 func (s *ServerXML) named(name string) []int {
-	var list []int
-	for i, t := range s.tags {
-		if t.name == name {
-			list = append(list, i)
-		}
-	}
-	return list
+	return s.all(func(i int) bool { return s.tags[i].name == name })
 }
 
 func (s *ServerXML) lines(ordinals []int) string {

@@ -98,7 +98,7 @@ func TestPropertiesAgainstJava(t *testing.T) {
 			continue
 		}
 		for _, changes := range [][]Property{wanted(), awkward} {
-			r, err := p.Set(changes)
+			r, err := p.Edit(changes, nil)
 			if err != nil {
 				t.Fatalf("%q: %v", src, err)
 			}

@@ -27,7 +27,7 @@ func TestLargeFilesAreReadInLinearTime(t *testing.T) {
 			p, err := ParseProperties("p", []byte(strings.Repeat("a=b\n", 8*n)+strings.Repeat("# server.port=1 x\n", n/2)))
 			if err == nil {
 				CheckProperties(p)
-				_, err = p.Set(ConnectorProperties(want))
+				_, err = p.Edit(ConnectorProperties(want), nil)
 			}
 			return err
 		},

@@ -2,7 +2,6 @@ package tomcat
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -42,18 +41,14 @@ type comment struct {
 // Bytes are ISO-8859-1, as in java.util.Properties.load(InputStream).
 func ParseProperties(name string, src []byte) (*Properties, error) {
 	p := &Properties{name: name, src: src, last: map[string]int{}}
-	if err := p.parse(); err != nil {
-		var f *fault
-		if errors.As(err, &f) {
-			return nil, problem.New(fmt.Sprintf("%s, line %d: %s", name, f.line, f.reason),
-				"Bitbucket would not start with this file", "correct the line and run bitgate again")
-		}
-		return nil, err
+	if f := p.parse(); f != nil {
+		return nil, problem.New(fmt.Sprintf("%s, line %d: %s", name, f.line, f.reason),
+			"Bitbucket would not start with this file", "correct the line and run bitgate again")
 	}
 	return p, nil
 }
 
-func (p *Properties) parse() error {
+func (p *Properties) parse() *fault {
 	if bytes.HasPrefix(p.src, []byte("\xFF\xFE")) || bytes.HasPrefix(p.src, []byte("\xFE\xFF")) {
 		return &fault{1, "the file is UTF-16; properties files are read as ISO-8859-1"}
 	}
@@ -64,9 +59,9 @@ func (p *Properties) parse() error {
 			p.comments = r.comments
 			return nil
 		}
-		e, err := l.entry(r.lineOf(l.start))
-		if err != nil {
-			return err
+		e, f := l.entry(r.lineOf(l.start))
+		if f != nil {
+			return f
 		}
 		e.form = uniform(e.key)
 		p.last[e.key] = len(p.entries)
@@ -108,28 +103,27 @@ func (p *Properties) Keys() []string {
 	return keys
 }
 
-// all lists the entries of key in file order.
-func (p *Properties) all(key string) []entry {
+// only lists the entries that fit, in file order.
+func (p *Properties) only(fits func(entry) bool) []entry {
 	var list []entry
 	for _, e := range p.entries {
-		if e.key == key {
+		if fits(e) {
 			list = append(list, e)
 		}
 	}
 	return list
 }
 
+// all lists the entries of key.
+func (p *Properties) all(key string) []entry {
+	return p.only(func(e entry) bool { return e.key == key })
+}
+
 // twins lists the entries that spell key differently (server.proxyName,
 // server.proxy_name), which Spring Boot's relaxed binding takes for the same.
 func (p *Properties) twins(key string) []entry {
-	var list []entry
 	form := uniform(key)
-	for _, e := range p.entries {
-		if e.key != key && e.form == form {
-			list = append(list, e)
-		}
-	}
-	return list
+	return p.only(func(e entry) bool { return e.key != key && e.form == form })
 }
 
 // uniform is the form in which relaxed binding compares names: lower case,

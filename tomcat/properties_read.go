@@ -94,7 +94,7 @@ func (r *lineReader) lineOf(at int) int {
 }
 
 // entry splits the line at its first unescaped "=", ":" or blank.
-func (l logicalLine) entry(line int) (entry, error) {
+func (l logicalLine) entry(line int) (entry, *fault) {
 	e := entry{line: line, start: l.start, end: l.end}
 	keyEnd, valueAt := l.split()
 	e.separated = valueAt > keyEnd

@@ -10,12 +10,10 @@ import (
 	"bitgate/internal/splice"
 )
 
-// Set gives every property its value, changing existing lines in place,
-// un-commenting where a person would, else appending one commented block.
-func (p *Properties) Set(want []Property) (Result, error) { return p.Edit(want, nil) }
-
-// Edit is Set that also comments out every line of the keys in gone. A key that is
-// wanted, too, gets a new line: what the old one says is in no splice then.
+// Edit gives every property its value, changing existing lines in place, un-commenting
+// where a person would, else appending one commented block; and it comments out every
+// line of the keys in gone. A key that is wanted, too, gets a new line: what the old one
+// says is in no splice then.
 func (p *Properties) Edit(want []Property, gone []string) (Result, error) {
 	var res Result
 	for _, e := range p.entries {

@@ -18,7 +18,7 @@ func wanted() []Property {
 
 func set(t testing.TB, src string, want ...Property) Result {
 	t.Helper()
-	r, err := mustProperties(t, src).Set(want)
+	r, err := mustProperties(t, src).Edit(want, nil)
 	if err != nil {
 		t.Fatalf("%v\n%q", err, src)
 	}
@@ -178,7 +178,7 @@ func TestPropertiesRefusals(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", c.name, err, c.want)
 		}
 	}
-	_, err := mustProperties(t, "\nserver.context-path=/${CTX:bitbucket}").Set(wanted())
+	_, err := mustProperties(t, "\nserver.context-path=/${CTX:bitbucket}").Edit(wanted(), nil)
 	if err == nil {
 		t.Fatal("a context path that is set elsewhere was overwritten")
 	}

@@ -20,7 +20,7 @@ func TestRender(t *testing.T) {
 			t.Errorf("findings: %+v", findings)
 		}
 		p := mustProperties(t, RenderProperties(front, path))
-		if r, err := p.Set(append(ConnectorProperties(front), ContextPathProperty(path))); err != nil || len(r.Splices) != 0 {
+		if r, err := p.Edit(append(ConnectorProperties(front), ContextPathProperty(path)), nil); err != nil || len(r.Splices) != 0 {
 			t.Errorf("properties: %v %+v", err, r.Splices)
 		}
 		if findings := CheckProperties(p); len(findings) != 0 {

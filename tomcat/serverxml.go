@@ -91,15 +91,20 @@ func placed(e *etree.Element, path ...string) bool {
 	return e != nil && e.Parent() == nil && e.FullTag() == "" // the document
 }
 
-// at lists the ordinals of the elements at path.
-func (s *ServerXML) at(path ...string) []int {
+// all lists the ordinals of the elements that fit.
+func (s *ServerXML) all(fits func(int) bool) []int {
 	var list []int
-	for i, e := range s.elems {
-		if placed(e, path...) {
+	for i := range s.elems {
+		if fits(i) {
 			list = append(list, i)
 		}
 	}
 	return list
+}
+
+// at lists those at path.
+func (s *ServerXML) at(path ...string) []int {
+	return s.all(func(i int) bool { return placed(s.elems[i], path...) })
 }
 
 func (s *ServerXML) line(ordinal int) int { return s.index.at(s.tags[ordinal].start) }

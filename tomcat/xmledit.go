@@ -20,33 +20,21 @@ type textEdit struct {
 // setAttributes gives one element its attributes, in the bytes of its start tag. The
 // bytes are read again, and must make the tree of before with those attributes.
 func (s *ServerXML) setAttributes(ordinal int, want []setting) (Result, error) {
-	var res Result
-	var missing []setting
-	var edits []textEdit
 	edited := s.elems[ordinal]
 	wanted := etree.Element{Attr: slices.Clone(edited.Attr)}
+	res, err := s.edit(elementEdit{ordinal: ordinal, set: want})
+	if err != nil {
+		return Result{}, err
+	}
 	for _, w := range want {
 		old, there := s.value(ordinal, w.name)
 		if there && old == w.value {
 			continue
 		}
 		wanted.CreateAttr(w.name, w.value)
-		if !there {
-			missing = append(missing, w)
-			continue
-		}
 		if p := placeholder(old); p != "" {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s in line %d was the property ${%s} and is now written literally", w.name, s.line(ordinal), p))
 		}
-		a, _ := s.tags[ordinal].attr(w.name)
-		edits = append(edits, textEdit{a.value, a.end, escapeAttribute(w.value, a.quote)})
-	}
-	edits = inOrder(edits)
-	if len(missing) > 0 {
-		edits = append(edits, s.insertion(s.tags[ordinal], missing))
-	}
-	if err := s.splice(&res, edits); err != nil {
-		return Result{}, s.refuse(err, "the edit was not made", "set the attributes by hand")
 	}
 	again := &ServerXML{name: s.name, src: res.After}
 	if err := again.parse(); err != nil || !(editedTree{edited, wanted.Attr}).is(&s.tree.Element, &again.tree.Element) {
@@ -57,14 +45,17 @@ func (s *ServerXML) setAttributes(ordinal int, want []setting) (Result, error) {
 	return res, nil
 }
 
-// inOrder sorts the few edits of a tag by place.
-func inOrder(edits []textEdit) []textEdit {
-	for i := range edits {
-		for j := i; j > 0 && edits[j].at < edits[j-1].at; j-- {
-			edits[j], edits[j-1] = edits[j-1], edits[j]
-		}
+// edit brings changes into the bytes of the file, in the order of their places.
+func (s *ServerXML) edit(changes ...elementEdit) (res Result, err error) {
+	var edits []textEdit
+	for _, c := range changes {
+		edits = append(edits, s.textEdits(c)...)
 	}
-	return edits
+	slices.SortStableFunc(edits, func(a, b textEdit) int { return a.at - b.at })
+	if err := s.splice(&res, edits); err != nil {
+		return Result{}, s.refuse(err, "the edit was not made", "set the attributes by hand")
+	}
+	return res, nil
 }
 
 // insertion writes new attributes behind the last one, in the style of the

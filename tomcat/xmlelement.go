@@ -20,14 +20,9 @@ type elementEdit struct {
 // editElements does several edits in one pass. The bytes are read again, and what was
 // not to change must be there as before.
 func (s *ServerXML) editElements(changes []elementEdit) (Result, error) {
-	var res Result
-	var edits []textEdit
-	for _, c := range changes {
-		edits = append(edits, s.textEdits(c)...)
-	}
-	slices.SortStableFunc(edits, func(a, b textEdit) int { return a.at - b.at })
-	if err := s.splice(&res, edits); err != nil {
-		return Result{}, s.refuse(err, "the edit was not made", "set the attributes by hand")
+	res, err := s.edit(changes...)
+	if err != nil {
+		return Result{}, err
 	}
 	again := &ServerXML{name: s.name, src: res.After}
 	if err := again.parse(); err != nil || !slices.Equal(again.outline(), s.expected(changes)) {

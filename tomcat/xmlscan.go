@@ -7,9 +7,8 @@ import (
 
 // entityRef is a reference to a general entity that is not predefined.
 type entityRef struct {
-	name        string
-	at          int
-	inAttribute bool
+	name string
+	at   int
 }
 
 // scan is what one pass over the text of a document finds. It checks what
@@ -95,7 +94,7 @@ func (s *scan) characters() error {
 			}
 		}
 	}
-	if err := s.references(s.at, end, false); err != nil {
+	if err := s.references(s.at, end); err != nil {
 		return err
 	}
 	s.at = end
@@ -123,7 +122,7 @@ func (s *scan) endTag() error {
 }
 
 // references notes the entity references in text[from:to].
-func (s *scan) references(from, to int, inAttribute bool) error {
+func (s *scan) references(from, to int) error {
 	for i := from; i < to; i++ {
 		if s.text[i] != '&' {
 			continue
@@ -134,7 +133,7 @@ func (s *scan) references(from, to int, inAttribute bool) error {
 		}
 		name := s.text[i+1 : i+length]
 		if name[0] != '#' && !predefined[name] {
-			s.refs = append(s.refs, entityRef{name, i, inAttribute})
+			s.refs = append(s.refs, entityRef{name, i})
 		}
 		i += length
 	}

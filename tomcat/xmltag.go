@@ -123,5 +123,5 @@ func (s *scan) attribute(tag tagSpan, gap int) (attrSpan, error) {
 		return a, s.fault(a.value+i, `<%s: the value of %s holds "<"`, tag.name, a.name)
 	}
 	s.at = a.end + 1
-	return a, s.references(a.value, a.end, true)
+	return a, s.references(a.value, a.end)
 }
