@@ -129,21 +129,11 @@ func (s *scene) reload() local.Step {
 	return local.Run(s.Site.Reload, "reload "+frontName(s.Site.Program))
 }
 
-func frontName(program string) string {
-	switch program {
-	case "haproxy":
-		return "HAProxy"
-	case "apache":
-		return "Apache"
-	case "bitgate":
-		return "the built-in proxy"
-	case "tomcat":
-		return "Bitbucket's own TLS"
-	case "":
-		return "the front"
-	}
-	return program
+var frontNames = map[string]string{
+	"haproxy": "HAProxy", "apache": "Apache", "bitgate": "the built-in proxy", "tomcat": "Bitbucket's own TLS", "": "the front",
 }
+
+func frontName(program string) string { return cmp.Or(frontNames[program], program) }
 
 // at makes a finding about a line.
 func at(level problem.Level, p local.Place, found, why string, cure local.Cure) problem.Finding {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -44,7 +45,7 @@ func lookConnector(_ context.Context, s *scene) []problem.Finding {
 	var place local.Place
 	differs := func(is local.Setting, key, want string) {
 		wrong = append(wrong, local.Change{Is: is, Key: key, Value: want})
-		said = append(said, name(key, in.XML)+" is "+orNone(is.Value))
+		said = append(said, name(key, in.XML)+" is "+cmp.Or(is.Value, "not set"))
 		if place.Line == 0 {
 			place = is.Place
 		}
@@ -93,13 +94,6 @@ func name(key string, xml bool) string {
 		short[i] = strings.ToUpper(short[i][:1]) + short[i][1:]
 	}
 	return strings.Join(short, "")
-}
-
-func orNone(value string) string {
-	if value == "" {
-		return "not set"
-	}
-	return value
 }
 
 // lookIgnored names edits in files that are not read, and settings of the process

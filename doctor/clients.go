@@ -65,50 +65,45 @@ var clientChecks = []check{
 
 func (p *probe) request(ctx context.Context, method, path string, body io.Reader, fields ...string) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, method, p.t.URL.BaseURL()+path, body)
-	if err != nil {
-		return nil, err
-	}
-	for i := 0; i+1 < len(fields); i += 2 {
+	for i := 0; err == nil && i+1 < len(fields); i += 2 {
 		req.Header.Set(fields[i], fields[i+1])
 	}
-	return req, nil
+	return req, err
 }
 
 // anonymous is a resource that everybody may read, and nobody change.
 const anonymous = "/rest/api/1.0/application-properties"
 
 func lookXSRF(ctx context.Context, p *probe) verdict {
-	req, err := p.request(ctx, http.MethodPost, anonymous, strings.NewReader("bitgate=1"),
-		"Origin", p.t.URL.Origin(), "Content-Type", "application/x-www-form-urlencoded", "Accept", "application/json")
-	if err != nil {
-		return fail(err.Error())
-	}
-	a, err := p.do(ctx, req)
-	if err != nil {
-		return fail(err.Error())
+	a, err := p.do(p.request(ctx, http.MethodPost, anonymous, strings.NewReader("bitgate=1"),
+		"Origin", p.t.URL.Origin(), "Content-Type", "application/x-www-form-urlencoded", "Accept", "application/json"))
+	if v, down := unavailable(a, err); down {
+		return v
 	}
 	if a.status == http.StatusForbidden && strings.Contains(string(a.body), "XSRF check failed") {
 		return fail("a request from " + p.t.URL.Origin() + " is answered XSRF check failed")
 	}
-	if v, down := unavailable(a); down {
-		return v
-	}
 	return ok("a request from " + p.t.URL.Origin() + " is not refused for that")
 }
 
-// unavailable is for checks that say nothing where Bitbucket does not answer, which
-// another check reports.
-func unavailable(a answer) (verdict, bool) {
-	switch a.status {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+// unavailable is for checks that fail where there is no answer, and say nothing where
+// Bitbucket does not answer, which another check reports.
+func unavailable(a answer, err error) (verdict, bool) {
+	switch {
+	case err != nil:
+		return fail(err.Error()), true
+	case a.withoutServer():
 		return note("not checked, because the front answers " + a.line()), true
 	}
 	return verdict{}, false
 }
 
 // plain asks by HTTP/1.1 on a connection of its own.
-func (p *probe) plain(ctx context.Context, req *http.Request) (answer, error) {
-	c := *p.http(ctx)
+func (p *probe) plain(req *http.Request, err error) (answer, error) {
+	if err != nil {
+		return answer{}, err
+	}
+	c := *p.http(req.Context())
 	if t, is := c.Transport.(*http.Transport); is {
 		t = t.Clone()
 		t.ForceAttemptHTTP2, t.DisableKeepAlives, t.ExpectContinueTimeout = false, true, hurry
@@ -123,17 +118,13 @@ func (p *probe) plain(ctx context.Context, req *http.Request) (answer, error) {
 // tells what becomes of more.
 func lookLargeHeader(ctx context.Context, p *probe) verdict {
 	try := func(size int) (answer, error) {
-		req, err := p.request(ctx, http.MethodGet, "/status", nil, "X-Bitgate-Check", strings.Repeat("x", size))
-		if err != nil {
-			return answer{}, err
-		}
-		return p.plain(ctx, req)
+		return p.plain(p.request(ctx, http.MethodGet, "/status", nil, "X-Bitgate-Check", strings.Repeat("x", size)))
 	}
 	a, err := try(6 << 10)
 	if err != nil {
 		return fail("a header field of 6 KiB: " + err.Error())
 	}
-	if v, down := unavailable(a); down {
+	if v, down := unavailable(a, nil); down {
 		return v
 	}
 	if a.status == http.StatusBadRequest || a.status == http.StatusRequestHeaderFieldsTooLarge {
@@ -149,15 +140,8 @@ func lookLargeHeader(ctx context.Context, p *probe) verdict {
 // lookAuthorization sends a token that is none: it must be refused. A user's name
 // would be counted as a failed sign-in.
 func lookAuthorization(ctx context.Context, p *probe) verdict {
-	req, err := p.request(ctx, http.MethodGet, anonymous, nil, "Authorization", "Bearer bitgate-check-this-is-no-token")
-	if err != nil {
-		return fail(err.Error())
-	}
-	a, err := p.do(ctx, req)
-	if err != nil {
-		return fail(err.Error())
-	}
-	if v, down := unavailable(a); down {
+	a, err := p.do(p.request(ctx, http.MethodGet, anonymous, nil, "Authorization", "Bearer bitgate-check-this-is-no-token"))
+	if v, down := unavailable(a, err); down {
 		return v
 	}
 	open, err := p.get(ctx, p.t.URL.BaseURL()+anonymous)
@@ -196,17 +180,10 @@ func lookPaths(ctx context.Context, p *probe) verdict {
 		"/projects/BITGATE/repos/check/browse/a%20b%2Bc%C3%A4%5B1%5D?at=refs%2Fheads%2Fmain", "/projects/BITGATE/repos/check/browse/a//b", "/projects/BITGATE/repos/a%2Fb",
 	} {
 		through, err := p.get(ctx, p.t.URL.BaseURL()+path)
-		if err != nil {
-			return fail(err.Error())
-		}
-		if v, down := unavailable(through); down {
+		if v, down := unavailable(through, err); down {
 			return v
 		}
-		req, err := p.direct(ctx, http.MethodGet, p.t.URL.TomcatPath()+path)
-		if err != nil {
-			return note("not checked: " + err.Error())
-		}
-		direct, err := ask(pastFront, req)
+		direct, err := p.direct(ctx, http.MethodGet, p.t.URL.TomcatPath()+path)
 		if err != nil {
 			return note("not checked: " + err.Error())
 		}
@@ -225,16 +202,19 @@ func below(a answer) string {
 	return ""
 }
 
-// direct is a request to Bitbucket past the front, as the front makes it.
-func (p *probe) direct(ctx context.Context, method, target string) (*http.Request, error) {
+// direct asks Bitbucket past the front, as the front does.
+func (p *probe) direct(ctx context.Context, method, target string, header ...rehearsal.Field) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, p.t.Direct+target, nil)
-	if err == nil {
-		req.Host = p.t.URL.Authority()
+	if err != nil {
+		return answer{}, err
 	}
-	return req, err
+	req.Host = p.t.URL.Authority()
+	for _, f := range header {
+		req.Header.Set(f.Name, f.Value)
+	}
+	return ask(pastFront, req)
 }
 
-// pastFront asks it.
 var pastFront = &http.Client{
 	Transport:     &http.Transport{DisableKeepAlives: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -250,22 +230,17 @@ func lookClients(ctx context.Context, p *probe) verdict {
 		if err != nil {
 			return note("not checked: " + err.Error())
 		}
-		past, err := p.direct(ctx, r.Method, r.Target)
-		if err != nil {
-			return note("not checked: " + err.Error())
-		}
 		for _, f := range r.Header {
 			req.Header.Set(f.Name, f.Value)
-			past.Header.Set(f.Name, f.Value)
 		}
-		through, err := p.do(ctx, req)
+		through, err := p.do(req, nil)
 		if err != nil {
 			return note("not checked: " + err.Error())
 		}
-		if v, down := unavailable(through); down {
+		if v, down := unavailable(through, nil); down {
 			return v
 		}
-		direct, err := ask(pastFront, past)
+		direct, err := p.direct(ctx, r.Method, r.Target, r.Header...)
 		if err != nil {
 			return note("not checked: " + err.Error())
 		}
@@ -296,7 +271,7 @@ func lookLFS(ctx context.Context, p *probe) verdict {
 		return fail(err.Error())
 	}
 	req.SetBasicAuth(p.t.GitUser, string(p.t.GitPassword.Reveal()))
-	a, err := p.do(ctx, req)
+	a, err := p.do(req, nil)
 	if err != nil {
 		return fail(err.Error())
 	}

@@ -68,19 +68,15 @@ func stripUser(href string) string {
 // someRepo asks for the named repository, else for any public one.
 func (p *probe) someRepo(ctx context.Context) (*links, verdict) {
 	project, slug, named := p.repoName()
-	address := p.t.URL.BaseURL() + "/rest/api/1.0/repos?limit=1"
+	path := "/rest/api/1.0/repos?limit=1"
 	if named {
-		address = fmt.Sprintf("%s/rest/api/1.0/projects/%s/repos/%s", p.t.URL.BaseURL(), url.PathEscape(project), url.PathEscape(slug))
+		path = fmt.Sprintf("/rest/api/1.0/projects/%s/repos/%s", url.PathEscape(project), url.PathEscape(slug))
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, fail(err.Error())
-	}
-	req.Header.Set("Accept", "application/json")
-	if p.t.GitUser != "" && p.handshake(ctx).trusted() {
+	req, err := p.request(ctx, http.MethodGet, path, nil, "Accept", "application/json")
+	if err == nil && p.t.GitUser != "" && p.handshake(ctx).trusted() {
 		req.SetBasicAuth(p.t.GitUser, string(p.t.GitPassword.Reveal()))
 	}
-	a, err := p.do(ctx, req)
+	a, err := p.do(req, err)
 	if err != nil {
 		return nil, fail(err.Error())
 	}
@@ -95,25 +91,22 @@ func (p *probe) someRepo(ctx context.Context) (*links, verdict) {
 		because("clients of the REST API (CI, IDEs, apps) do not get through")
 }
 
+// decodeRepo reads a repository, or the first of a page of them.
 func decodeRepo(a answer, named bool) (*links, verdict) {
-	if named {
-		var repo links
-		if err := json.Unmarshal(a.body, &repo); err != nil {
-			return nil, fail("the REST API answers something that is not JSON")
-		}
-		return &repo, verdict{}
-	}
-	var page struct {
+	var said struct {
+		links
 		Values []links `json:"values"`
 	}
-	if err := json.Unmarshal(a.body, &page); err != nil {
+	switch err := json.Unmarshal(a.body, &said); {
+	case err != nil:
 		return nil, fail("the REST API answers something that is not JSON")
-	}
-	if len(page.Values) == 0 {
+	case named:
+		return &said.links, verdict{}
+	case len(said.Values) == 0:
 		return nil, note("there is no public repository to look at").
 			doing("name a repository you can read with --repo to have it checked")
 	}
-	return &page.Values[0], verdict{}
+	return &said.Values[0], verdict{}
 }
 
 // repoName takes project and slug from "PROJ/repo" or a clone address.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -39,14 +40,16 @@ func lookCookies(ctx context.Context, p *probe) verdict {
 		lacks := lacking(c)
 		switch {
 		case len(lacks) == 0:
-			good = append(good, c.Name)
+			if !slices.Contains(good, c.Name) {
+				good = append(good, c.Name)
+			}
 		case isSession(c.Name):
 			return fail(fmt.Sprintf("%s from %s lacks %s", c.Name, s.at.Path, strings.Join(lacks, " and ")))
 		case !c.Secure:
 			return warn(fmt.Sprintf("%s from %s lacks Secure", c.Name, s.at.Path))
 		}
 	}
-	return ok(strings.Join(unique(good), ", "))
+	return ok(strings.Join(good, ", "))
 }
 
 func lacking(c *http.Cookie) []string {
@@ -58,16 +61,4 @@ func lacking(c *http.Cookie) []string {
 		lacks = append(lacks, "HttpOnly")
 	}
 	return lacks
-}
-
-func unique(names []string) []string {
-	var out []string
-	had := map[string]bool{}
-	for _, n := range names {
-		if !had[n] {
-			had[n] = true
-			out = append(out, n)
-		}
-	}
-	return out
 }

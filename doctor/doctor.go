@@ -6,6 +6,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,6 @@ type Target struct {
 	// clients for certificates; "" shows none. One file may hold both.
 	ClientCert, ClientKey string
 
-	Front string // "haproxy", "builtin" or "" when unknown; only words the advice
 	Again string // command that repeats the run, "" without one; only words the advice
 
 	RedirectPort     int      // plain HTTP port that must redirect to https, 0 for none
@@ -73,14 +73,8 @@ func (v verdict) doing(do string) verdict    { v.Do = do; return v }
 const limit = 30 * time.Second
 
 func checks() []check {
-	var all []check
-	for _, family := range [][]check{
-		tlsChecks, redirectChecks, statusChecks, nodeChecks, baseURLChecks, appLinkChecks, cookieChecks,
-		cloneChecks, clientChecks, gitChecks, sshChecks, oldPathChecks,
-	} {
-		all = append(all, family...)
-	}
-	return all
+	return slices.Concat(tlsChecks, redirectChecks, statusChecks, nodeChecks, baseURLChecks, appLinkChecks, cookieChecks,
+		cloneChecks, clientChecks, gitChecks, sshChecks, oldPathChecks)
 }
 
 // Run makes every check that applies to t, in a fixed order, and tells notify

@@ -43,12 +43,7 @@ func lookNodes(ctx context.Context, p *probe) verdict {
 
 // node asks one node for its state; up reports whether people can work there.
 func (p *probe) node(ctx context.Context, name string) (said string, up bool) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.t.URL.Origin()+p.t.URL.StatusPath(), nil)
-	if err != nil {
-		return err.Error(), false
-	}
-	req.AddCookie(&http.Cookie{Name: node.Cookie, Value: name})
-	a, err := p.do(ctx, req)
+	a, err := p.do(p.request(ctx, http.MethodGet, "/status", nil, "Cookie", node.Cookie+"="+name))
 	if err != nil {
 		return "cannot be asked: " + err.Error(), false
 	}

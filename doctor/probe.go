@@ -222,6 +222,11 @@ func (a answer) location() *url.URL {
 	return u
 }
 
+// withoutServer: the front runs but gets no answer from Bitbucket.
+func (a answer) withoutServer() bool {
+	return a.status == http.StatusBadGateway || a.status == http.StatusServiceUnavailable || a.status == http.StatusGatewayTimeout
+}
+
 func (a answer) line() string {
 	if l := a.location(); l != nil {
 		return fmt.Sprintf("HTTP %d to %s", a.status, l)
@@ -231,15 +236,15 @@ func (a answer) line() string {
 
 // get asks once, anonymously.
 func (p *probe) get(ctx context.Context, address string) (answer, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	return p.do(http.NewRequestWithContext(ctx, http.MethodGet, address, nil))
+}
+
+// do asks the front, unless the request could not be made.
+func (p *probe) do(req *http.Request, err error) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return p.do(ctx, req)
-}
-
-func (p *probe) do(ctx context.Context, req *http.Request) (answer, error) {
-	return ask(p.http(ctx), req)
+	return ask(p.http(req.Context()), req)
 }
 
 // ask sends one request and reads its answer.

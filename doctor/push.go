@@ -45,16 +45,14 @@ func lookLargePush(ctx context.Context, p *probe) verdict {
 	}
 	req.ContentLength = huge
 	begin := time.Now()
-	a, err := p.plain(ctx, req)
+	a, err := p.plain(req, nil)
 	switch {
 	case leave:
 		return ok("a body of 1 GiB may be sent")
 	case errors.Is(err, errNotSent):
 		return fail(fmt.Sprintf("no answer within %s to a request that asks whether it may send its body (Expect: 100-continue)", hurry))
-	case err != nil:
-		return fail(err.Error())
 	}
-	if v, down := unavailable(a); down {
+	if v, down := unavailable(a, err); down {
 		return v
 	}
 	switch a.status {
@@ -71,15 +69,8 @@ func lookLargePush(ctx context.Context, p *probe) verdict {
 
 func lookChunkedPush(ctx context.Context, p *probe) verdict {
 	body := io.MultiReader(strings.NewReader("00"), strings.NewReader("00"))
-	req, err := p.request(ctx, http.MethodPost, p.pushPath(), body, "Content-Type", "application/x-git-receive-pack-request")
-	if err != nil {
-		return fail(err.Error())
-	}
-	a, err := p.plain(ctx, req)
-	if err != nil {
-		return fail(err.Error())
-	}
-	if v, down := unavailable(a); down {
+	a, err := p.plain(p.request(ctx, http.MethodPost, p.pushPath(), body, "Content-Type", "application/x-git-receive-pack-request"))
+	if v, down := unavailable(a, err); down {
 		return v
 	}
 	switch a.status {

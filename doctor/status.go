@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 
 	"bitgate/bitbucket"
 )
@@ -44,11 +43,10 @@ func lookStatus(ctx context.Context, p *probe) verdict {
 }
 
 func notStatus(p *probe, a answer) verdict {
-	seen := fmt.Sprintf("%s answers %s, not Bitbucket's state", p.t.URL.StatusPath(), a.line())
-	switch a.status {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return fail(seen).because("the front runs but gets no answer from Bitbucket").
+	seen := fail(fmt.Sprintf("%s answers %s, not Bitbucket's state", p.t.URL.StatusPath(), a.line()))
+	if a.withoutServer() {
+		return seen.because("the front runs but gets no answer from Bitbucket").
 			doing("see that Bitbucket runs and that the front's upstream address and health check path are right")
 	}
-	return fail(seen)
+	return seen
 }

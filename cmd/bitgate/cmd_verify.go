@@ -234,7 +234,7 @@ var errSlow = errors.New("it takes too long")
 // target says what the doctor must look at after plan.
 func target(plan setup.Plan, v verifyFlags) doctor.Target {
 	a := plan.Answers
-	t := doctor.Target{URL: a.URL, Connect: v.connect, CAFile: a.CAFile, ClientCert: v.clientCert, ClientKey: v.clientKey, Front: a.Front, Repo: v.repo, OldPath: oldPath(plan), Nodes: a.NodeNames()}
+	t := doctor.Target{URL: a.URL, Connect: v.connect, CAFile: a.CAFile, ClientCert: v.clientCert, ClientKey: v.clientKey, Repo: v.repo, OldPath: oldPath(plan), Nodes: a.NodeNames()}
 	if a.URL.Port() == 443 && a.HTTPRedirect != setup.Never && a.HTTPRedirect != "" {
 		t.RedirectPort, t.RedirectOptional = 80, a.HTTPRedirect != setup.Always
 	}

@@ -15,22 +15,9 @@ import (
 // apLine is one directive of Apache's configuration: a line, with those that a
 // backslash joins to it (configuring.html, "Syntax"). File and Line are where it begins.
 type apLine struct {
-	Place
-	name  string // lower case
-	words []string
-	text  string
-	host  int // index of the VirtualHost it stands in, -1 for none
-}
-
-func (l apLine) word(i int) string {
-	if i < len(l.words) {
-		return l.words[i]
-	}
-	return ""
-}
-
-func (l apLine) setting(value string) Setting {
-	return Setting{Place: l.Place, Text: l.text, Value: value}
+	line
+	name string // lower case, no word of the line
+	host int    // index of the VirtualHost it stands in, -1 for none
 }
 
 // apache collects lines over includes.
@@ -46,10 +33,7 @@ type apache struct {
 // say it has from the server.
 func readApache(w Where, h holder, s *Site) {
 	s.Start, s.Reload = unitOf(w.Root, h.pid, "apache2", "httpd")
-	s.Config = w.Apache
-	if s.Config == "" {
-		s.Config = option(h.args, "-f")
-	}
+	s.Config = cmp.Or(w.Apache, option(h.args, "-f"))
 	for _, usual := range []string{"/etc/apache2/apache2.conf", "/etc/httpd/conf/httpd.conf"} {
 		if path := filepath.Join(w.Root, usual); s.Config == "" && exists(path) {
 			s.Config = path
@@ -120,7 +104,7 @@ func (a *apache) directive(at Place, text string) error {
 	if len(words) == 0 || strings.HasPrefix(text, "#") {
 		return nil
 	}
-	l := apLine{Place: at, name: strings.ToLower(words[0]), words: words[1:], text: text, host: a.in}
+	l := apLine{line: line{at, text, words[1:]}, name: strings.ToLower(words[0]), host: a.in}
 	switch l.name {
 	case "<virtualhost":
 		a.in = len(a.hosts)
@@ -215,7 +199,7 @@ func (a *apache) site(w Where, host int, s *Site) {
 	s.Read = Setting{Value: "1m0s"}
 	for _, name := range []string{"timeout", "proxytimeout"} {
 		if l, ok := a.last(host, name); ok {
-			if d, ok := period(l.word(0)); ok {
+			if d, ok := period(l.word(0), time.Second); ok {
 				s.Read = l.setting(d.String())
 			}
 		}
@@ -260,11 +244,7 @@ func (a *apache) pass(l apLine, s *Site) {
 		return
 	}
 	address, _, _ := strings.Cut(rest, "/")
-	host, port, ok := hostport.Cut(address)
-	if !ok {
-		host, port = address, map[string]string{"http": "80", "https": "443"}[scheme]
-	}
-	s.Servers = append(s.Servers, Server{Setting: l.setting(hostport.Bracket(host) + ":" + port), Scheme: scheme, Local: host == "localhost"})
+	s.Servers = append(s.Servers, serverAt(l.setting(""), address, scheme))
 	if s.From.Value == "appended" {
 		s.From = l.setting("appended")
 	}

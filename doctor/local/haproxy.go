@@ -162,7 +162,7 @@ func (s *haSection) binds(ports []int) bool {
 
 // names reports whether a line of the section has the host name as a word.
 func (c haConfig) names(s *haSection) bool {
-	return slices.ContainsFunc(s.lines, func(l haLine) bool {
+	return slices.ContainsFunc(s.lines, func(l line) bool {
 		return slices.ContainsFunc(l.words, func(word string) bool { return strings.EqualFold(word, c.w.URL.Host()) })
 	})
 }
@@ -277,7 +277,7 @@ func checked(back *haSection) bool {
 	if l, ok := back.last("default-server"); ok && slices.Contains(l.words, "check") {
 		return true
 	}
-	return slices.ContainsFunc(back.lines, func(l haLine) bool { return l.starts("server") && slices.Contains(l.words, "check") })
+	return slices.ContainsFunc(back.lines, func(l line) bool { return l.starts("server") && slices.Contains(l.words, "check") })
 }
 
 // checkPath is the path of "option httpchk [METHOD] URI [VERSION]"; without one
@@ -292,7 +292,7 @@ func checkPath(words []string) string {
 	return words[1]
 }
 
-func haServer(l haLine) Server {
+func haServer(l line) Server {
 	out := Server{Setting: l.setting(l.word(2)), Scheme: "http"}
 	if slices.Contains(l.words, "ssl") {
 		out.Scheme = "https"
@@ -316,11 +316,6 @@ func (c haConfig) readSSH(s *Site) {
 		if l, ok := front.last("default_backend"); ok {
 			if b := c.backend(l.word(1)); b != nil {
 				back = b
-			}
-		}
-		for _, l := range front.lines {
-			if l.starts("bind") {
-				s.SSH.Listen = l.setting(l.word(1))
 			}
 		}
 		for _, l := range back.lines {

@@ -25,7 +25,7 @@ func (c haConfig) rules(section *haSection, s *Site) {
 	}
 }
 
-func (c haConfig) rule(l haLine, s *Site) {
+func (c haConfig) rule(l line, s *Site) {
 	action := strings.ToLower(l.word(1))
 	all := strings.ToLower(strings.Join(l.words, " "))
 	switch {
@@ -56,7 +56,7 @@ func (c haConfig) rule(l haLine, s *Site) {
 }
 
 // denial sorts a rule that refuses by what it looks at.
-func (c haConfig) denial(l haLine, all string, s *Site) {
+func (c haConfig) denial(l line, all string, s *Site) {
 	switch {
 	case strings.Contains(all, "transfer-encoding") && strings.Contains(all, "chunked") && strings.Contains(all, "!"):
 		// refuses others than chunked ones
@@ -103,7 +103,7 @@ func (c haConfig) forwarded(front, back *haSection, s *Site) {
 }
 
 // deletes reports whether a del-header takes the field: "NAME [-m str|beg|end|sub|reg]".
-func (l haLine) deletes(field string) bool {
+func (l line) deletes(field string) bool {
 	name, how := strings.ToLower(l.word(2)), "str"
 	field = strings.ToLower(field)
 	if i := slices.Index(l.words, "-m"); i > 0 {

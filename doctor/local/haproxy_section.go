@@ -2,7 +2,6 @@ package local
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,30 +12,13 @@ import (
 // defaults it inherits from.
 type haSection struct {
 	keyword, name string
-	lines         []haLine
+	lines         []line
 	defaults      *haSection
 	place         Place // of its own line
 }
 
-type haLine struct {
-	Place
-	text  string
-	words []string
-}
-
-func (l haLine) word(i int) string {
-	if i < len(l.words) {
-		return l.words[i]
-	}
-	return ""
-}
-
-func (l haLine) setting(value string) Setting {
-	return Setting{Place: l.Place, Text: l.text, Value: value}
-}
-
 // starts reports whether the line begins with these words.
-func (l haLine) starts(words ...string) bool {
+func (l line) starts(words ...string) bool {
 	return len(l.words) >= len(words) && slices.Equal(l.words[:len(words)], words)
 }
 
@@ -50,16 +32,16 @@ func haSections(f *haproxy.File) []*haSection {
 		if len(l.Words) == 0 {
 			continue
 		}
-		line := haLine{Place: Place{f.Path, i + 1}, text: strings.TrimSpace(string(l.Raw))}
+		read := line{Place: Place{f.Path, i + 1}, text: strings.TrimSpace(string(l.Raw))}
 		for _, word := range l.Words {
-			line.words = append(line.words, word.Text)
+			read.words = append(read.words, word.Text)
 		}
 		if s, is := first[i]; is {
-			out = append(out, &haSection{keyword: s.Keyword, name: s.Name, place: line.Place})
+			out = append(out, &haSection{keyword: s.Keyword, name: s.Name, place: read.Place})
 		}
 		if len(out) > 0 {
 			last := out[len(out)-1]
-			last.lines = append(last.lines, line)
+			last.lines = append(last.lines, read)
 		}
 	}
 	return out
@@ -85,7 +67,7 @@ func inherit(sections []*haSection) {
 
 // last is the last line that begins with the words, of the section or of what it
 // inherits.
-func (s *haSection) last(words ...string) (haLine, bool) {
+func (s *haSection) last(words ...string) (line, bool) {
 	for _, from := range []*haSection{s, s.defaults} {
 		if from == nil {
 			continue
@@ -95,24 +77,11 @@ func (s *haSection) last(words ...string) (haLine, bool) {
 				return l, true
 			}
 			if l.starts(append([]string{"no"}, words...)...) {
-				return haLine{}, false
+				return line{}, false
 			}
 		}
 	}
-	return haLine{}, false
-}
-
-// haTime is a time as HAProxy reads it: milliseconds without a unit.
-func haTime(text string) (time.Duration, bool) {
-	if n, err := strconv.Atoi(text); err == nil {
-		return time.Duration(n) * time.Millisecond, true
-	}
-	if n, ok := strings.CutSuffix(text, "d"); ok {
-		days, err := strconv.Atoi(n)
-		return time.Duration(days) * 24 * time.Hour, err == nil
-	}
-	d, err := time.ParseDuration(text)
-	return d, err == nil
+	return line{}, false
 }
 
 func (s *haSection) timeout(name string) Setting {
@@ -120,7 +89,7 @@ func (s *haSection) timeout(name string) Setting {
 	if !ok {
 		return Setting{}
 	}
-	d, ok := haTime(l.word(2))
+	d, ok := period(l.word(2), time.Millisecond) // without a unit
 	if !ok {
 		return Setting{}
 	}

@@ -16,16 +16,14 @@ import (
 // Instance is what Bitbucket's own files say. A setting that nobody makes has no
 // line and the value that Bitbucket takes then.
 type Instance struct {
-	Home    string // "" where none was found
-	Version string
-	File    string // that holds the connector
-	XML     bool   // File is a server.xml (up to 4.x)
-	Doubt   string // why the file could not be read
+	Home  string // "" where none was found
+	File  string // that holds the connector
+	XML   bool   // File is a server.xml (up to 4.x)
+	Doubt string // why the file could not be read
 
-	Port, Address, Context         Setting
+	Port, Context                  Setting
 	Scheme, Secure, Name, Public   Setting // Public is the proxy's port
-	RequireSSL, RedirectPort       Setting
-	HeaderSize, SSHPort, SSHURL    Setting
+	RequireSSL, SSHPort, SSHURL    Setting
 	Native                         bool    // X-Forwarded-Proto decides scheme and secure
 	Second                         Setting // port of an additional connector
 	Compress                       bool
@@ -53,7 +51,7 @@ func findInstance(ctx context.Context, w Where) Instance {
 	if info, err := os.Stat(found.Home); err != nil || !info.IsDir() {
 		return Instance{}
 	}
-	in := Instance{Home: found.Home, Version: found.Version, Overrides: found.Overrides}
+	in := Instance{Home: found.Home, Overrides: found.Overrides}
 	in.Start, in.Restart = w.StartBitbucket, w.RestartBitbucket
 	if c, ok := service.FindBitbucket(ctx, w.Root, found.PID); ok && in.Restart == "" && c.How == service.Systemd {
 		in.Start, in.Restart = "systemctl start "+c.Name, "systemctl restart "+c.Name
@@ -133,7 +131,7 @@ func (in *Instance) readProperties(l bitbucket.Layout) {
 		return
 	}
 	get := func(key, otherwise string) Setting {
-		if o, ok := in.effective(key); ok && o.Value != "" {
+		if o, ok := (bitbucket.Install{Overrides: in.Overrides}).Effective(key); ok && o.Value != "" { // what the process works with instead of its file
 			return Setting{Value: o.Value}
 		}
 		is, ok := p.Get(key)
@@ -153,19 +151,13 @@ func (in *Instance) readProperties(l bitbucket.Layout) {
 			in.connector.Line = max(in.connector.Line, is.Line)
 		}
 	}
-	in.Port, in.Address, in.Context = get("server.port", "7990"), get("server.address", ""), get("server.context-path", "/")
+	in.Port, in.Context = get("server.port", "7990"), get("server.context-path", "/")
 	in.Scheme, in.Secure = get("server.scheme", "http"), get("server.secure", "false")
 	in.Name, in.Public = get("server.proxy-name", ""), get("server.proxy-port", "")
-	in.RequireSSL, in.RedirectPort = get("server.require-ssl", "false"), get("server.redirect-port", "")
-	in.HeaderSize = get("server.max-http-header-size", "8192")
+	in.RequireSSL = get("server.require-ssl", "false")
 	in.Native = strings.EqualFold(get("server.forward-headers-strategy", "").Value, "NATIVE")
 	in.Second = get("server.additional-connector.1.port", "")
 	in.Compress = get("server.compression.enabled", "true").Value != "false"
-}
-
-// effective is what the process works with instead of its file.
-func (in *Instance) effective(key string) (bitbucket.Override, bool) {
-	return bitbucket.Install{Overrides: in.Overrides}.Effective(key)
 }
 
 func (in *Instance) readXML(path string) {
@@ -195,10 +187,9 @@ func (in *Instance) readXML(path string) {
 			line := lineOf(lines, c.Line, attribute)
 			return Setting{Place: at(line), Value: value, Text: shown(lines[line-1])}
 		}
-		in.Port, in.Address = get("port", "8080"), get("address", "")
+		in.Port = get("port", "8080")
 		in.Scheme, in.Secure = get("scheme", "http"), get("secure", "false")
 		in.Name, in.Public = get("proxyName", ""), get("proxyPort", "")
-		in.RedirectPort, in.HeaderSize = get("redirectPort", ""), get("maxHttpHeaderSize", "8192")
 		in.Compress = get("compression", "off").Value == "on"
 		port, _ := strconv.Atoi(c.Port)
 		if is, ok := x.ContextPath(port); ok {

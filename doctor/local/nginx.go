@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -16,17 +17,10 @@ import (
 // Bitbucket's path. What a block does not say it has from the block around it.
 func readNginx(w Where, h holder, s *Site) {
 	s.Start, s.Reload = unitOf(w.Root, h.pid, "nginx")
-	s.Config = w.NginxConf
-	prefix := option(h.args, "-p")
-	if s.Config == "" {
-		s.Config = option(h.args, "-c")
-	}
-	if s.Config == "" {
-		s.Config = "/etc/nginx/nginx.conf"
-	}
+	s.Config = cmp.Or(w.NginxConf, option(h.args, "-c"), "/etc/nginx/nginx.conf")
 	path := s.Config
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(prefix, path)
+		path = filepath.Join(option(h.args, "-p"), path)
 	} else if h.pid == 0 && w.NginxConf == "" {
 		path = filepath.Join(w.Root, path)
 	}
@@ -302,7 +296,7 @@ func (c nginxConfig) servers(pass nginx.Directive, s *Site) {
 			switch d.Name {
 			case "server":
 				if !slices.Contains(d.Args, "backup") && !slices.Contains(d.Args, "down") {
-					s.Servers = append(s.Servers, nginxServer(d, d.Arg(0), scheme))
+					s.Servers = append(s.Servers, serverAt(nginxSetting(d, ""), d.Arg(0), scheme))
 				}
 			case "ip_hash", "sticky", "hash":
 				s.Sticky = true
@@ -311,15 +305,7 @@ func (c nginxConfig) servers(pass nginx.Directive, s *Site) {
 		s.Missing["Sticky"] = Cure{Add(Place{u.File, u.Line}, "        ip_hash;")}
 		return
 	}
-	s.Servers = append(s.Servers, nginxServer(pass, name, scheme))
-}
-
-func nginxServer(d nginx.Directive, address, scheme string) Server {
-	host, port, ok := hostport.Cut(address)
-	if !ok {
-		host, port = address, map[string]string{"http": "80", "https": "443"}[scheme]
-	}
-	return Server{Setting: nginxSetting(d, hostport.Bracket(host)+":"+port), Scheme: scheme, Local: host == "localhost"}
+	s.Servers = append(s.Servers, serverAt(nginxSetting(pass, ""), name, scheme))
 }
 
 // nginxTime is a timeout: seconds without a unit (syntax, "Configuration file
@@ -329,23 +315,11 @@ func nginxTime(around []nginx.Directive, name string, otherwise time.Duration) S
 	if !ok {
 		return Setting{Value: otherwise.String()}
 	}
-	t, ok := period(d.Arg(0))
+	t, ok := period(d.Arg(0), time.Second)
 	if !ok {
 		return Setting{}
 	}
 	return nginxSetting(d, t.String())
-}
-
-func period(text string) (time.Duration, bool) {
-	if n, err := strconv.Atoi(text); err == nil {
-		return time.Duration(n) * time.Second, true
-	}
-	if n, ok := strings.CutSuffix(text, "d"); ok {
-		days, err := strconv.Atoi(n)
-		return time.Duration(days) * 24 * time.Hour, err == nil
-	}
-	d, err := time.ParseDuration(text)
-	return d, err == nil
 }
 
 // size is a number of bytes with k, m or g behind it; one that is none is 0.
@@ -373,7 +347,7 @@ func (c nginxConfig) readStream(stream nginx.Directive, s *Site) {
 		if !ok || listen.Arg(0) == strconv.Itoa(c.w.URL.Port()) {
 			continue
 		}
-		s.SSH = SSH{Listen: nginxSetting(listen, listen.Arg(0)), Server: nginxSetting(pass, pass.Arg(0))}
+		s.SSH = SSH{Server: nginxSetting(pass, pass.Arg(0))}
 		s.SSH.Idle = nginxTime([]nginx.Directive{stream, server}, "proxy_timeout", 10*time.Minute)
 		s.SSH.Missing = Cure{Add(Place{server.File, server.Line}, "        proxy_timeout 1h;")}
 		return

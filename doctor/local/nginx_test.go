@@ -170,12 +170,12 @@ listen ssh_git
 // TestUnits: numbers as each program counts them.
 func TestUnits(t *testing.T) {
 	for text, want := range map[string]time.Duration{"5000": 5 * time.Second, "5s": 5 * time.Second, "1d": 24 * time.Hour, "90ms": 90 * time.Millisecond} {
-		if got, ok := haTime(text); !ok || got != want {
+		if got, ok := period(text, time.Millisecond); !ok || got != want {
 			t.Errorf("HAProxy %s: %s", text, got)
 		}
 	}
 	for text, want := range map[string]time.Duration{"60": time.Minute, "5m": 5 * time.Minute, "1h30m": 90 * time.Minute, "2d": 48 * time.Hour} {
-		if got, ok := period(text); !ok || got != want {
+		if got, ok := period(text, time.Second); !ok || got != want {
 			t.Errorf("nginx %s: %s", text, got)
 		}
 	}

@@ -1,15 +1,18 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"bitgate/haproxy"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/internal/sockets"
@@ -58,10 +61,51 @@ type Server struct {
 
 // SSH is where git's SSH connections go through the front.
 type SSH struct {
-	Listen  Setting // Value is the address
-	Server  Setting
+	Server  Setting // Value is the address
 	Idle    Setting // longest silence
 	Missing Cure
+}
+
+// serverAt is the server at an address, with the usual port of its scheme where none is
+// written.
+func serverAt(is Setting, address, scheme string) Server {
+	host, port, ok := hostport.Cut(address)
+	if !ok {
+		host, port = address, map[string]string{"http": "80", "https": "443"}[scheme]
+	}
+	is.Value = hostport.Bracket(host) + ":" + port
+	return Server{Setting: is, Scheme: scheme, Local: host == "localhost"}
+}
+
+// line is a line of a configuration, in words.
+type line struct {
+	Place
+	text  string
+	words []string
+}
+
+func (l line) word(i int) string {
+	if i < len(l.words) {
+		return l.words[i]
+	}
+	return ""
+}
+
+func (l line) setting(value string) Setting {
+	return Setting{Place: l.Place, Text: l.text, Value: value}
+}
+
+// period is a time as it stands in a configuration; a number alone is so many units.
+func period(text string, unit time.Duration) (time.Duration, bool) {
+	if n, err := strconv.Atoi(text); err == nil {
+		return time.Duration(n) * unit, true
+	}
+	if n, ok := strings.CutSuffix(text, "d"); ok {
+		days, err := strconv.Atoi(n)
+		return time.Duration(days) * 24 * time.Hour, err == nil
+	}
+	d, err := time.ParseDuration(text)
+	return d, err == nil
 }
 
 // headerWords are how many words of the lines that set a header name it.
@@ -105,24 +149,25 @@ func findSite(ctx context.Context, w Where) Site {
 	if s.Program == "" || w.HAProxyCfg != "" || w.NginxConf != "" || w.Apache != "" {
 		s.Program = named(w, s.Program)
 	}
-	switch s.Program {
-	case "haproxy":
-		readHAProxy(ctx, w, h, &s)
-	case "nginx":
-		readNginx(w, h, &s)
-	case "apache":
-		readApache(w, h, &s)
-	case "bitgate", "tomcat":
-	default:
-		return s
-	}
-	if w.StartFront != "" {
-		s.Start = w.StartFront
-	}
-	if w.ReloadFront != "" {
-		s.Reload = w.ReloadFront
+	if s.read(ctx, w, h) {
+		s.Start, s.Reload = cmp.Or(w.StartFront, s.Start), cmp.Or(w.ReloadFront, s.Reload)
 	}
 	return s
+}
+
+// read reads the configuration of the program; false for one that is not known here.
+func (s *Site) read(ctx context.Context, w Where, h holder) bool {
+	switch s.Program {
+	case "haproxy":
+		readHAProxy(ctx, w, h, s)
+	case "nginx":
+		readNginx(w, h, s)
+	case "apache":
+		readApache(w, h, s)
+	default:
+		return s.Program == "bitgate" || s.Program == "tomcat"
+	}
+	return true
 }
 
 // named is the program whose configuration is known, or lies where it usually does
@@ -143,19 +188,8 @@ func named(w Where, running string) string {
 	for _, usual := range []struct{ program, path string }{
 		{"haproxy", "/etc/haproxy/haproxy.cfg"}, {"nginx", "/etc/nginx/nginx.conf"}, {"apache", "/etc/apache2/apache2.conf"}, {"apache", "/etc/httpd/conf/httpd.conf"},
 	} {
-		if _, err := os.Stat(filepath.Join(w.Root, usual.path)); err != nil {
-			continue
-		}
-		trial := Site{Missing: map[string]Cure{}}
-		switch usual.program {
-		case "haproxy":
-			readHAProxy(context.Background(), w, holder{}, &trial)
-		case "nginx":
-			readNginx(w, holder{}, &trial)
-		case "apache":
-			readApache(w, holder{}, &trial)
-		}
-		if len(trial.Servers) > 0 && trial.Doubt == "" {
+		trial := Site{Program: usual.program, Missing: map[string]Cure{}}
+		if exists(filepath.Join(w.Root, usual.path)) && trial.read(context.Background(), w, holder{}) && len(trial.Servers) > 0 && trial.Doubt == "" {
 			return usual.program
 		}
 	}
@@ -272,7 +306,11 @@ func glob(root, dir, pattern string) []string {
 // unitOf is the systemd unit that started a process or that there is for a
 // program, as commands to start and reload it.
 func unitOf(root string, pid int, names ...string) (start, reload string) {
-	if c, ok := service.UnitOf(root, pid); ok && pid > 0 && c.How == service.Systemd && isUnitOf(c.Name, names) {
+	// A shell that started the program by hand has a unit as well.
+	ofProgram := func(unit string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(unit, n) })
+	}
+	if c, ok := service.UnitOf(root, pid); ok && pid > 0 && c.How == service.Systemd && ofProgram(c.Name) {
 		return "systemctl start " + c.Name, "systemctl reload " + c.Name
 	}
 	if !service.HasSystemd(root) {
@@ -280,20 +318,10 @@ func unitOf(root string, pid int, names ...string) (start, reload string) {
 	}
 	for _, n := range names {
 		for _, dir := range []string{"/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"} {
-			if _, err := os.Stat(filepath.Join(root, dir, n+".service")); err == nil {
+			if exists(filepath.Join(root, dir, n+".service")) {
 				return "systemctl start " + n, "systemctl reload " + n
 			}
 		}
 	}
 	return "", ""
-}
-
-// isUnitOf: a shell that started the program by hand has a unit as well.
-func isUnitOf(unit string, names []string) bool {
-	for _, n := range names {
-		if strings.HasPrefix(unit, n) {
-			return true
-		}
-	}
-	return false
 }
