@@ -24,8 +24,11 @@ import (
 // Paths of the material; PEM alone (leaf, chain and key in one file) or Cert
 // with Key and perhaps Chain. A key store is named as Cert, with its key in it.
 type Paths struct {
-	Cert, Key, Chain, PEM string
-	Alias                 string // which key of a store; "" for the only or the fitting one
+	Cert  string `json:"cert,omitempty"`
+	Key   string `json:"key,omitempty"`
+	Chain string `json:"chain,omitempty"`
+	PEM   string `json:"pem,omitempty"`
+	Alias string `json:"alias,omitempty"` // which key of a store; "" for the only or the fitting one
 }
 
 // Material is a loaded certificate with its chain and key. Its key never leaves

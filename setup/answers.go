@@ -2,6 +2,7 @@ package setup
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -108,14 +109,7 @@ type Source struct {
 type Sources map[string]Source
 
 // Skips reports whether the administrator left a step out.
-func (a Answers) Skips(step string) bool {
-	for _, s := range a.Skip {
-		if s == step {
-			return true
-		}
-	}
-	return false
-}
+func (a Answers) Skips(step string) bool { return slices.Contains(a.Skip, step) }
 
 // UpstreamAt is the address of Bitbucket's connector, host:port, and whether it, or
 // every node, does TLS itself.

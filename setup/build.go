@@ -38,14 +38,13 @@ func Build(f Facts, a Answers) (Plan, error) {
 		}
 	}
 	b.settings()
-	steps := []func() (Step, error){b.contextPath, b.baseURL, b.connector, b.frontStep, b.ssh}
-	for _, build := range steps {
-		step, err := build()
+	for _, s := range []struct {
+		id    string
+		build func(Step) (Step, error)
+	}{{StepContextPath, b.contextPath}, {StepBaseURL, b.baseURL}, {StepConnector, b.connector}, {StepHAProxy, b.frontStep}, {StepSSH, b.ssh}} {
+		step, err := b.step(s.id, s.build)
 		if err != nil {
 			return Plan{}, err
-		}
-		if step.Changes == nil {
-			step.Changes = []Change{}
 		}
 		b.plan.Steps = append(b.plan.Steps, step)
 	}
@@ -57,6 +56,16 @@ func Build(f Facts, a Answers) (Plan, error) {
 	b.considerations()
 	b.plan.write()
 	return b.plan, nil
+}
+
+// step builds one, unless it is left out.
+func (b *builder) step(id string, build func(Step) (Step, error)) (Step, error) {
+	s := Step{ID: id, Changes: []Change{}}
+	if b.a.Skips(id) && id != StepBaseURL { // which is a person's then
+		s.Skipped = "left out on request"
+		return s, nil
+	}
+	return build(s)
 }
 
 type builder struct {
@@ -110,10 +119,7 @@ func frontAddress(listen []string) string {
 	if len(listen) == 0 {
 		return ""
 	}
-	a, err := hostport.Parse(listen[0])
-	if err != nil {
-		return "" // refused by validate
-	}
+	a, _ := hostport.Parse(listen[0]) // judged by validate
 	return a.Local().String()
 }
 
@@ -147,9 +153,9 @@ func (b *builder) frontControl() service.Control {
 	return service.Control{How: service.Manual}
 }
 
-// fileChange makes the change of one file from the bytes as earlier changes
+// edit adds to a step the change of one file from the bytes as earlier changes
 // leave them to after; nil when they are equal.
-func (b *builder) fileChange(phase Phase, file atomicfile.File, after []byte, splices []splice.Splice) *Change {
+func (b *builder) edit(s *Step, phase Phase, file atomicfile.File, after []byte, splices []splice.Splice) *FileEdit {
 	if len(splices) == 0 {
 		return nil
 	}
@@ -166,7 +172,8 @@ func (b *builder) fileChange(phase Phase, file atomicfile.File, after []byte, sp
 	if before == Absent {
 		edit.Mode, edit.UID, edit.GID = 0o644, -1, -1
 	}
-	return &Change{Phase: phase, File: edit}
+	s.Changes = append(s.Changes, Change{Phase: phase, File: edit})
+	return edit
 }
 
 // tooLarge refuses a file that grows larger than is read: nobody could take it back.

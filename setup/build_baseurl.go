@@ -10,9 +10,8 @@ import (
 
 // baseURL is step 2. A fresh instance takes it from setup.baseUrl; otherwise
 // Bitbucket itself is asked to change it.
-func (b *builder) baseURL() (Step, error) {
-	s := Step{ID: StepBaseURL}
-	want, sshWant := b.a.URL.BaseURL(), sshBaseURL(b.a)
+func (b *builder) baseURL(s Step) (Step, error) {
+	want, sshWant := b.a.URL.BaseURL(), SSHBaseURL(b.a)
 	in := b.f.Instance
 	switch {
 	case b.a.Skips(s.ID) || b.a.BaseURLMethod == MethodSkip:

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -17,12 +18,7 @@ import (
 )
 
 // frontStep is step 4: HAProxy, or the built-in proxy that does the same job.
-func (b *builder) frontStep() (Step, error) {
-	s := Step{ID: StepHAProxy}
-	if b.a.Skips(s.ID) {
-		s.Skipped = "left out on request"
-		return s, nil
-	}
+func (b *builder) frontStep(s Step) (Step, error) {
 	if b.a.Front == FrontTomcat {
 		err := b.keyStore(&s)
 		if err == nil && len(s.Changes) == 0 {
@@ -75,39 +71,30 @@ func (b *builder) certificate(s *Step) (string, error) {
 	path := Where(b.a, b.f.HAProxy).Bundle
 	old := b.f.Bundle
 	if !old.Absent && old.Mode&0o077 != 0 && (old.Mode&0o007 != 0 || b.f.FrontReader.Group == "") {
-		note := problem.Finding{
-			ID: "bundle", Level: problem.Warn, Found: fmt.Sprintf("%s can be read by others than its owner (mode %04o)", path, old.Mode),
-			Why: "it holds the private key", Do: "the run takes these rights away; a key that others could read is better replaced",
-		}
+		do := "the run takes these rights away"
 		if old.Digest == cert.Digest {
-			note.Do = "chmod 600 " + path + "; a key that others could read is better replaced"
+			do = "chmod 600 " + path
 		}
-		b.plan.Notes = append(b.plan.Notes, note)
+		b.warn("bundle", fmt.Sprintf("%s can be read by others than its owner (mode %04o)", path, old.Mode),
+			"it holds the private key", do+"; a key that others could read is better replaced")
 	}
 	if old.DigestOrAbsent() == cert.Digest {
 		return path, nil
 	}
 	change := &CertificateChange{
-		Path: path, Before: b.f.Bundle.DigestOrAbsent(), After: cert.Digest,
-		Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM + cert.Store, Alias: cert.Alias, Sources: cert.Sources,
+		Path: path, Before: b.f.Bundle.DigestOrAbsent(), After: cert.Digest, Paths: CertPaths(b.a), Sources: cert.Sources,
 	}
+	change.PEM, change.Alias = change.PEM+cert.Store, cert.Alias
 	if group := b.f.FrontReader.Group; b.a.Front == FrontHAProxy && group != "" {
 		change.Mode, change.Group = 0o640, group // HAProxy is started as that user and reads it so
 	}
-	s.Changes = append(s.Changes, Change{
-		Phase:       PhaseFrontFiles,
-		Certificate: change,
-	})
+	s.Changes = append(s.Changes, Change{Phase: PhaseFrontFiles, Certificate: change})
 	return path, nil
 }
 
 func (b *builder) noCertificate() error {
-	cert := b.f.Certificate
-	do := cert.Do
-	if do == "" {
-		do = "give --pem, or --cert with --key and --chain"
-	}
-	return problem.New("the certificate cannot be used: "+cert.Error, "without it the front cannot answer over TLS", do)
+	return problem.New("the certificate cannot be used: "+b.f.Certificate.Error, "without it the front cannot answer over TLS",
+		cmp.Or(b.f.Certificate.Do, "give --pem, or --cert with --key and --chain"))
 }
 
 // usedPorts lists what programs other than HAProxy listen on.
@@ -229,8 +216,7 @@ func (b *builder) wholeIn(phase Phase, s *Step, file atomicfile.File, text []byt
 	if string(now) == string(text) {
 		return
 	}
-	edit := []splice.Splice{{Offset: 0, Old: string(now), New: string(text)}}
-	s.Changes = append(s.Changes, *b.fileChange(phase, file, text, edit))
+	b.edit(s, phase, file, text, []splice.Splice{{Offset: 0, Old: string(now), New: string(text)}})
 }
 
 func (b *builder) serveFront(s *Step, target string, verb service.Verb) {
@@ -239,10 +225,7 @@ func (b *builder) serveFront(s *Step, target string, verb service.Verb) {
 		b.plan.Pending = append(b.plan.Pending, string(verb)+" the front ("+target+")")
 		return
 	}
-	s.Changes = append(s.Changes, Change{
-		Phase:   PhaseFrontService,
-		Service: &ServiceChange{Target: target, Verb: verb, Control: ctl},
-	})
+	s.Changes = append(s.Changes, Change{Phase: PhaseFrontService, Service: &ServiceChange{Target: target, Verb: verb, Control: ctl}})
 }
 
 func CertPaths(a Answers) certs.Paths {

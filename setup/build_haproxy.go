@@ -39,14 +39,10 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 		return problem.New(merged.Path+" is not among HAProxy's files", "", "give --haproxy-cfg")
 	}
 	b.note(s.ID, merged.Notes)
-	if c := b.fileChange(PhaseFrontFiles, file, merged.After, merged.Splices); c != nil {
-		s.Changes = append(s.Changes, *c)
-	}
+	b.edit(s, PhaseFrontFiles, file, merged.After, merged.Splices)
 	for _, other := range merged.Also { // after the file with the backends that its rules name
 		file, _ := b.haproxyFile(other.Path)
-		if c := b.fileChange(PhaseFrontFiles, file, other.After, other.Splices); c != nil {
-			s.Changes = append(s.Changes, *c)
-		}
+		b.edit(s, PhaseFrontFiles, file, other.After, other.Splices)
 	}
 	if len(merged.Splices)+len(merged.Also) > 0 {
 		b.plan.Unjudged = merged.Unjudged
@@ -198,10 +194,8 @@ func (b *builder) redirectNote() {
 	if b.a.Front == FrontHAProxy && strings.HasPrefix(who, `"`) {
 		do = "--http-redirect always adds a redirect for this host name alone to that section"
 	}
-	b.plan.Notes = append(b.plan.Notes, problem.Finding{
-		ID: "http-redirect", Level: problem.Warn, Found: "port 80 belongs to " + who + ": nothing sends http://" + b.a.URL.Host() + " on to https",
-		Why: "people who type the name without https reach something else, or nothing", Do: do,
-	})
+	b.warn("http-redirect", "port 80 belongs to "+who+": nothing sends http://"+b.a.URL.Host()+" on to https",
+		"people who type the name without https reach something else, or nothing", do)
 }
 
 func (b *builder) haproxyFile(path string) (atomicfile.File, bool) {

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -17,6 +18,10 @@ func (b *builder) note(id string, notes []string) {
 	for _, n := range notes {
 		b.plan.Notes = append(b.plan.Notes, problem.Finding{ID: id, Level: problem.Note, Found: n})
 	}
+}
+
+func (b *builder) warn(id, found, why, do string) {
+	b.plan.Notes = append(b.plan.Notes, problem.Warning(id, found, why, do))
 }
 
 // inputs records what the plan was made from; apply refuses a stale plan.
@@ -75,21 +80,14 @@ func (b *builder) considerations() {
 	if b.a.CertSource == SourceRequest && strings.Contains(b.f.Certificate.Subject, "placeholder") {
 		b.plan.Pending = append(b.plan.Pending, "send the certificate request to your authority, then: bitgate cert import FILE..., bitgate cert deploy")
 	}
-	for _, n := range b.f.Bitbucket.Notes {
-		b.note("bitbucket", []string{n})
-	}
+	b.note("bitbucket", b.f.Bitbucket.Notes)
 	if doubt := b.f.Bitbucket.Doubt; doubt != "" {
-		b.plan.Notes = append(b.plan.Notes, problem.Finding{
-			ID: "bitbucket", Level: problem.Warn, Found: doubt, Why: "no file of root's names this home, and any user can start such a program",
-			Do: "where it is right, say so: --home " + b.f.Bitbucket.Home,
-		})
+		b.warn("bitbucket", doubt, "no file of root's names this home, and any user can start such a program",
+			"where it is right, say so: --home "+b.f.Bitbucket.Home)
 	}
 	for _, n := range b.f.DeadFiles {
-		b.plan.Notes = append(b.plan.Notes, problem.Finding{
-			ID: "dead-file", Level: problem.Warn,
-			Found: n + " has no effect on this version", Why: "Bitbucket 5.0 and later read bitbucket.properties only",
-			Do: "leave it or move it away; bitgate does not edit it",
-		})
+		b.warn("dead-file", n+" has no effect on this version", "Bitbucket 5.0 and later read bitbucket.properties only",
+			"leave it or move it away; bitgate does not edit it")
 	}
 	if !b.f.ScriptsCfg.Absent && b.f.ScriptsCfg.Path != "" {
 		found := tomcat.CheckScriptsCfg(b.f.ScriptsCfg.Path, b.f.ScriptsCfg.Data, UpstreamPort(b.a.Upstream), b.a.URL.TomcatPath())
@@ -105,18 +103,11 @@ func (b *builder) considerations() {
 	b.redirectNote()
 	b.nodeNotes()
 	if links := b.f.Instance.AppLinks; len(links) > 0 {
-		b.plan.Notes = append(b.plan.Notes, problem.Finding{
-			ID: "application-links", Level: problem.Warn,
-			Found: "application links: " + links.String(),
-			Why:   "the other applications keep the address that they were linked with",
-			Do:    "afterwards " + links.Cures(b.a.URL.BaseURL()),
-		})
+		b.warn("application-links", "application links: "+links.String(),
+			"the other applications keep the address that they were linked with", "afterwards "+links.Cures(b.a.URL.BaseURL()))
 	}
 	if b.f.Bitbucket.UID == 0 {
-		b.plan.Notes = append(b.plan.Notes, problem.Finding{
-			ID: "root", Level: problem.Warn, Found: b.f.Bitbucket.Home + " belongs to root",
-			Why: "Bitbucket must not run as a privileged user", Do: "run it as a user of its own (atlbitbucket)",
-		})
+		b.warn("root", b.f.Bitbucket.Home+" belongs to root", "Bitbucket must not run as a privileged user", "run it as a user of its own (atlbitbucket)")
 	}
 	b.sshNotes()
 	b.tomcatNotes()
@@ -171,11 +162,9 @@ func (b *builder) hostNote() {
 	}
 	sent := slices.ContainsFunc(b.a.RedirectHosts, func(h string) bool { return strings.EqualFold(h, old.Host()) })
 	held := CertificateFile{Names: b.f.Certificate.Names}.For(old.Host())
-	note := problem.Finding{
-		ID: "host", Level: problem.Warn, Found: old.Origin() + " stops answering: the public host name changes from " + old.Host() + " to " + b.a.URL.Host(),
-		Why: "clone URLs, webhooks, bookmarks and CI jobs under the old name break",
-		Do:  "change them first, or keep something that redirects the old name, with a certificate for it",
-	}
+	note := problem.Warning("host", old.Origin()+" stops answering: the public host name changes from "+old.Host()+" to "+b.a.URL.Host(),
+		"clone URLs, webhooks, bookmarks and CI jobs under the old name break",
+		"change them first, or keep something that redirects the old name, with a certificate for it")
 	switch {
 	case sent && held:
 		note.Level = problem.Note
@@ -200,17 +189,11 @@ func (b *builder) pathNote() {
 	if !old.Set || old.Value == now.TomcatPath() || b.a.Skips(StepContextPath) {
 		return
 	}
-	was := old.Value
-	if was == "" {
-		was = "/"
-	}
+	was := cmp.Or(old.Value, "/")
 	do := "change them, or give --redirect-old-path " + was + " to redirect what can be redirected"
 	if given, err := publicurl.ParsePath(b.a.RedirectOldPath); b.a.RedirectOldPath != "" && err == nil && given == old.Value {
 		do = "fetches and pages are redirected by the front; change them when you can"
 	}
-	b.plan.Notes = append(b.plan.Notes, problem.Finding{
-		ID: StepContextPath, Level: problem.Warn,
-		Found: fmt.Sprintf("the context path changes from %s to %s", was, now.PropertyPath()),
-		Why:   "clone URLs, webhooks and CI jobs under the old path break", Do: do,
-	})
+	b.warn(StepContextPath, fmt.Sprintf("the context path changes from %s to %s", was, now.PropertyPath()),
+		"clone URLs, webhooks and CI jobs under the old path break", do)
 }

@@ -41,10 +41,7 @@ func (b *builder) order(s *Step) error {
 		return err
 	}
 	if b.a.ACME == "letsencrypt-staging" {
-		b.plan.Notes = append(b.plan.Notes, problem.Finding{
-			ID: "acme", Level: problem.Warn, Found: "certificates of letsencrypt-staging are accepted by no client",
-			Why: "it is there to try an order", Do: "--acme-ca letsencrypt when that works",
-		})
+		b.warn("acme", "certificates of letsencrypt-staging are accepted by no client", "it is there to try an order", "--acme-ca letsencrypt when that works")
 	}
 	s.Changes = append(s.Changes, Change{Phase: PhaseObtain, Obtain: o})
 	return nil
@@ -134,17 +131,10 @@ func (b *builder) answerTLS(s *Step, o *ObtainChange) error {
 
 // binds80 reports whether HAProxy takes plain requests by its configuration.
 func (b *builder) binds80() bool {
-	for _, a := range RedirectAddresses(b.a) {
-		if len(b.f.HAProxyConfig.Takers(a)) > 0 {
-			return true
-		}
-	}
-	for _, bind := range b.f.HAProxyConfig.Binds() {
-		if bind.Ours && !bind.SSL && strings.HasSuffix(bind.Address, ":80") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(RedirectAddresses(b.a), func(a string) bool { return len(b.f.HAProxyConfig.Takers(a)) > 0 }) ||
+		slices.ContainsFunc(b.f.HAProxyConfig.Binds(), func(bind haproxy.Bind) bool {
+			return bind.Ours && !bind.SSL && strings.HasSuffix(bind.Address, ":80")
+		})
 }
 
 // proxyNow is the configuration of the built-in proxy, where it runs with one.
@@ -153,7 +143,7 @@ func (b *builder) proxyNow() (config.Config, bool) {
 	if err != nil || b.f.ProxyConfig.Absent {
 		return c, false
 	}
-	for _, l := range append(append([]string{}, c.Listen...), c.RedirectListen...) {
+	for _, l := range slices.Concat(c.Listen, c.RedirectListen) {
 		if h, held := Holder(b.f.Listeners, l); held && h.Process == "bitgate" {
 			return c, true
 		}
@@ -168,9 +158,7 @@ func (b *builder) earlyHAProxy(s *Step, all []haproxy.Merged) error {
 		if !known {
 			return problem.New(m.Path+" is not among HAProxy's files", "", "give --haproxy-cfg")
 		}
-		if c := b.fileChange(PhaseChallengeFiles, file, m.After, m.Splices); c != nil {
-			s.Changes = append(s.Changes, *c)
-		}
+		b.edit(s, PhaseChallengeFiles, file, m.After, m.Splices)
 	}
 	return b.early(s, "haproxy", service.Reload)
 }
@@ -187,9 +175,7 @@ func (b *builder) earlyProxy(s *Step, key, value string) error {
 		edit.New = "\n" + edit.New
 	}
 	after := data[:edit.Offset] + edit.New + data[edit.Offset+len(edit.Old):]
-	if c := b.fileChange(PhaseChallengeFiles, file, []byte(after), []splice.Splice{edit}); c != nil {
-		s.Changes = append(s.Changes, *c)
-	}
+	b.edit(s, PhaseChallengeFiles, file, []byte(after), []splice.Splice{edit})
 	verb := service.Restart
 	if b.handsOver() {
 		verb = service.Reload

@@ -36,11 +36,8 @@ func (b *builder) renewalNotes() {
 		})
 	}
 	if by.Standalone && len(b.redirectListen()) > 0 {
-		b.plan.Notes = append(b.plan.Notes, problem.Finding{
-			ID: "renewal", Level: problem.Warn, Found: by.Name + " opens port 80 itself at each renewal (standalone), and the front takes that port",
-			Why: "the next renewal fails, and the certificate expires",
-			Do:  b.otherPort() + ", then bitgate apply again; or leave port 80 to it (--http-redirect never)",
-		})
+		b.warn("renewal", by.Name+" opens port 80 itself at each renewal (standalone), and the front takes that port",
+			"the next renewal fails, and the certificate expires", b.otherPort()+", then bitgate apply again; or leave port 80 to it (--http-redirect never)")
 	}
 }
 
@@ -101,11 +98,8 @@ func (p Plan) hasRenewal() bool {
 // keyStoreNote: a key store is made again by a run, which restarts Bitbucket, so that
 // no hook may do it at any hour.
 func (b *builder) keyStoreNote() {
-	by := b.f.Certificate.Renewer
-	b.plan.Notes = append(b.plan.Notes, problem.Finding{
-		ID: "renewal", Level: problem.Warn, Found: by.Name + " renews this certificate, and Bitbucket reads a key store made from it, " + b.f.KeyStore.Path,
-		Why: "Bitbucket serves what is in there until it has expired", Do: "run bitgate apply again after each renewal, when Bitbucket may be restarted",
-	})
+	b.warn("renewal", b.f.Certificate.Renewer.Name+" renews this certificate, and Bitbucket reads a key store made from it, "+b.f.KeyStore.Path,
+		"Bitbucket serves what is in there until it has expired", "run bitgate apply again after each renewal, when Bitbucket may be restarted")
 }
 
 // copyNote says what makes the front's copy again at each renewal.
@@ -117,27 +111,20 @@ func (b *builder) copyNote() {
 		do = `have certbot do that at each renewal; run once: printf '%s\n' '#!/bin/sh' '` + strings.ReplaceAll(command, "'", `'\''`) +
 			"' | install -D -m 755 /dev/stdin " + problem.ShellWord(hook)
 	}
-	bundle := Where(b.a, b.f.HAProxy).Bundle
-	b.plan.Notes = append(b.plan.Notes, problem.Finding{
-		ID: "renewal", Level: problem.Warn, Found: by.Name + " renews this certificate, and the front reads a copy, " + bundle,
-		Why: "the front serves the copy until it has expired, unless the copy is made again", Do: do,
-	})
+	b.warn("renewal", by.Name+" renews this certificate, and the front reads a copy, "+Where(b.a, b.f.HAProxy).Bundle,
+		"the front serves the copy until it has expired, unless the copy is made again", do)
 }
 
 // bundleAgain is the command that makes the front's copy of the certificate again,
 // and has HAProxy read it. The built-in proxy looks by itself.
 func (b *builder) bundleAgain() string {
-	words := []string{b.f.RunsFrom(), "cert", "bundle"}
-	if words[0] == "" {
-		words[0] = "bitgate"
-	}
+	words := []string{problem.ShellWord(cmp.Or(b.f.RunsFrom(), "bitgate")), "cert", "bundle"}
 	for _, f := range [][2]string{{"--pem", b.a.PEM}, {"--cert", b.a.Cert}, {"--key", b.a.Key}, {"--chain", b.a.Chain}} {
 		if f[1] != "" {
 			words = append(words, f[0], problem.ShellWord(f[1]))
 		}
 	}
 	bundle := problem.ShellWord(Where(b.a, b.f.HAProxy).Bundle)
-	words[0] = problem.ShellWord(words[0])
 	command := strings.Join(append(words, "-o", bundle), " ")
 	if b.a.Front != FrontHAProxy {
 		return command

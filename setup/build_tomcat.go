@@ -96,17 +96,13 @@ func loopbackUpstream(upstream string) string {
 }
 
 // ownConnector is the connector step without a front.
-func (b *builder) ownConnector() (Step, error) {
-	s := Step{ID: StepConnector}
+func (b *builder) ownConnector(s Step) (Step, error) {
 	if b.f.Bitbucket.Container != nil {
 		return s, problem.New("--front tomcat, and Bitbucket runs in a container", "its environment overrides its files, and a key store must lie in a volume of it",
 			"choose --front haproxy or builtin")
 	}
 	if b.f.Layout.UsesProperties() {
 		return b.ownProperties(s)
-	}
-	if b.f.ServerXML.Absent {
-		return s, missingFile(b.f.ServerXML.Path)
 	}
 	xml, err := b.serverXML()
 	if err != nil {
@@ -189,8 +185,10 @@ func (b *builder) keyStore(s *Step) error {
 	}
 	major, _, _ := strings.Cut(b.a.Version, ".")
 	n, _ := strconv.Atoi(major) // an unknown one is old
+	paths := CertPaths(b.a)
+	paths.Alias = cert.Alias
 	s.Changes = append(s.Changes, Change{Phase: PhaseUpstreamFiles, KeyStore: &KeyStoreChange{
-		Path: have.Path, Before: have.Digest, Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, Alias: cert.Alias, Sources: cert.Sources,
+		Path: have.Path, Before: have.Digest, Paths: paths, Sources: cert.Sources,
 		Bundle: cert.Digest, Leaf: cert.Leaf, Config: config, Port: b.ownTLSWanted("").Port, Legacy: n < 8,
 		UID: b.f.Bitbucket.UID, GID: b.f.Bitbucket.GID,
 	}})
@@ -211,9 +209,7 @@ func (b *builder) leaveHAProxy(s *Step) error {
 			return nil //nolint:nilerr // a file that nobody can read holds nothing of ours
 		}
 		set = append(set, haproxy.Source{Path: file.Path, Data: out.After})
-		if c := b.fileChange(PhaseUpstreamFiles, file, out.After, out.Splices); c != nil {
-			s.Changes, edited = append(s.Changes, *c), true
-		}
+		edited = b.edit(s, PhaseUpstreamFiles, file, out.After, out.Splices) != nil || edited
 	}
 	if !edited {
 		return nil
@@ -249,11 +245,9 @@ func (b *builder) tomcatNotes() {
 	}
 	b.note(StepHAProxy, WithoutFront())
 	if at, err := hostport.Parse(b.a.Listen[0]); err == nil && at.Port != b.a.URL.Port() {
-		b.plan.Notes = append(b.plan.Notes, problem.Finding{
-			ID: "listen", Level: problem.Warn, Found: fmt.Sprintf("Bitbucket listens on port %d, and the public URL has port %d", at.Port, b.a.URL.Port()),
-			Why: "nobody reaches it under the public URL until something leads the one to the other",
-			Do:  fmt.Sprintf("redirect it in the packet filter: nft add rule ip nat prerouting tcp dport %d redirect to :%d", b.a.URL.Port(), at.Port),
-		})
+		b.warn("listen", fmt.Sprintf("Bitbucket listens on port %d, and the public URL has port %d", at.Port, b.a.URL.Port()),
+			"nobody reaches it under the public URL until something leads the one to the other",
+			fmt.Sprintf("redirect it in the packet filter: nft add rule ip nat prerouting tcp dport %d redirect to :%d", b.a.URL.Port(), at.Port))
 	}
 }
 

@@ -14,12 +14,7 @@ import (
 )
 
 // contextPath is step 1: the path on both sides is the same.
-func (b *builder) contextPath() (Step, error) {
-	s := Step{ID: StepContextPath}
-	if b.a.Skips(s.ID) {
-		s.Skipped = "left out on request"
-		return s, nil
-	}
+func (b *builder) contextPath(s Step) (Step, error) {
 	if b.f.Layout.UsesProperties() {
 		want := tomcat.ContextPathProperty(b.a.URL.PropertyPath())
 		if _, set := b.f.propertyValue(want.Key); !set && b.a.URL.TomcatPath() == "" {
@@ -31,9 +26,6 @@ func (b *builder) contextPath() (Step, error) {
 	if b.a.URL.TomcatPath() == b.f.ContextPath.Value && b.f.ContextPath.Set {
 		s.Skipped = "Bitbucket serves from " + b.a.URL.PropertyPath() + " already"
 		return s, nil
-	}
-	if b.f.ServerXML.Absent {
-		return s, missingFile(b.f.ServerXML.Path)
 	}
 	xml, err := b.serverXML()
 	if err != nil {
@@ -48,6 +40,10 @@ func (b *builder) contextPath() (Step, error) {
 
 // serverXML is the file as the changes so far leave it.
 func (b *builder) serverXML() (*tomcat.ServerXML, error) {
+	if b.f.ServerXML.Absent {
+		return nil, problem.New(b.f.ServerXML.Path+" does not exist", "this generation of Bitbucket keeps its connector there",
+			"check --home, --install and --bitbucket-version")
+	}
 	if data, ok := b.edited[b.f.ServerXML.Path]; ok {
 		return tomcat.ParseServerXML(b.f.ServerXML.Path, data)
 	}
@@ -55,21 +51,13 @@ func (b *builder) serverXML() (*tomcat.ServerXML, error) {
 }
 
 // connector is step 3: Tomcat learns how the front serves Bitbucket.
-func (b *builder) connector() (Step, error) {
-	s := Step{ID: StepConnector}
-	if b.a.Skips(s.ID) {
-		s.Skipped = "left out on request"
-		return s, nil
-	}
+func (b *builder) connector(s Step) (Step, error) {
 	if b.a.Front == FrontTomcat {
-		return b.ownConnector()
+		return b.ownConnector(s)
 	}
 	c := b.wantedConnector()
 	if b.f.Layout.UsesProperties() {
 		return b.frontedProperties(s, c)
-	}
-	if b.f.ServerXML.Absent {
-		return s, missingFile(b.f.ServerXML.Path)
 	}
 	xml, err := b.serverXML()
 	if err != nil {
@@ -113,8 +101,7 @@ func (b *builder) wantedConnector() tomcat.Connector {
 }
 
 func (b *builder) tomcatResult(s Step, r tomcat.Result) Step {
-	if c := b.fileChange(PhaseUpstreamFiles, b.f.ServerXML, r.After, r.Splices); c != nil {
-		s.Changes = append(s.Changes, *c)
+	if b.edit(&s, PhaseUpstreamFiles, b.f.ServerXML, r.After, r.Splices) != nil {
 		s.Skipped = ""
 	} else if len(s.Changes) == 0 {
 		s.Skipped = "already as wanted"
@@ -178,14 +165,10 @@ func (b *builder) editProperties(s Step, props *tomcat.Properties, set []tomcat.
 	if err != nil {
 		return s, err
 	}
-	c := b.fileChange(PhaseUpstreamFiles, b.f.Properties, r.After, r.Splices)
-	if c == nil {
+	if e := b.edit(&s, PhaseUpstreamFiles, b.f.Properties, r.After, r.Splices); e == nil {
 		s.Skipped = "already as wanted"
-	} else {
-		if c.File.Before == Absent { // Atlassian's own scripts create it so: 600, owned by the service user
-			c.File.Mode, c.File.UID, c.File.GID = 0o600, b.f.Bitbucket.UID, b.f.Bitbucket.GID
-		}
-		s.Changes = append(s.Changes, *c)
+	} else if e.Before == Absent { // Atlassian's own scripts create it so: 600, owned by the service user
+		e.Mode, e.UID, e.GID = 0o600, b.f.Bitbucket.UID, b.f.Bitbucket.GID
 	}
 	b.note(s.ID, r.Notes)
 	return s, nil
@@ -208,11 +191,6 @@ func (f Facts) propertyValue(key string) (string, bool) {
 	}
 	v, ok := props.Get(key)
 	return v.Value, ok
-}
-
-func missingFile(path string) error {
-	return problem.New(path+" does not exist", "this generation of Bitbucket keeps its connector there",
-		"check --home, --install and --bitbucket-version")
 }
 
 // stashConfig refuses to make a bitbucket.properties beside Stash's file: Bitbucket

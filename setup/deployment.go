@@ -1,10 +1,10 @@
 package setup
 
 import (
-	"slices"
+	"maps"
 	"strings"
 
-	"bitgate/internal/hostport"
+	"bitgate/certs"
 	"bitgate/internal/publicurl"
 	"bitgate/internal/service"
 )
@@ -14,23 +14,19 @@ import (
 // what was consented to, touches nothing but the certificate, and is not kept from
 // it by what else has changed on the machine since.
 type Deployment struct {
-	URL        publicurl.URL   `json:"url"`
-	Front      string          `json:"front"`
-	Listen     []string        `json:"listen"`
-	Bundle     string          `json:"bundle"`             // the file that the front reads
-	InPlace    bool            `json:"in-place,omitempty"` // it is the source itself
-	Timed      bool            `json:"timed,omitempty"`    // a timer of bitgate's looks for a new one
-	Mode       uint32          `json:"mode,omitempty"`     // as in CertificateChange
-	Group      string          `json:"group,omitempty"`
-	Cert       string          `json:"cert,omitempty"`
-	Key        string          `json:"key,omitempty"`
-	Chain      string          `json:"chain,omitempty"`
-	PEM        string          `json:"pem,omitempty"`
-	Alias      string          `json:"alias,omitempty"`       // of the key in a key store, where it was named
-	Control    service.Control `json:"control"`               // how HAProxy is reloaded
-	SwapSocket string          `json:"swap-socket,omitempty"` // where HAProxy takes a certificate while it runs
-	Socket     string          `json:"socket,omitempty"`      // where it is asked which process serves
-	ConfigFile string          `json:"config-file,omitempty"` // of the front, for messages
+	URL         publicurl.URL   `json:"url"`
+	Front       string          `json:"front"`
+	Listen      []string        `json:"listen"`
+	Bundle      string          `json:"bundle"`             // the file that the front reads
+	InPlace     bool            `json:"in-place,omitempty"` // it is the source itself
+	Timed       bool            `json:"timed,omitempty"`    // a timer of bitgate's looks for a new one
+	Mode        uint32          `json:"mode,omitempty"`     // as in CertificateChange
+	Group       string          `json:"group,omitempty"`
+	certs.Paths                 // the sources; Alias where it was named
+	Control     service.Control `json:"control"`               // how HAProxy is reloaded
+	SwapSocket  string          `json:"swap-socket,omitempty"` // where HAProxy takes a certificate while it runs
+	Socket      string          `json:"socket,omitempty"`      // where it is asked which process serves
+	ConfigFile  string          `json:"config-file,omitempty"` // of the front, for messages
 }
 
 // KindCertificate marks the plan of a run that touches nothing but the certificate.
@@ -51,7 +47,7 @@ type Served struct {
 func (b *builder) deployment(bundle string) {
 	d := &Deployment{
 		URL: b.a.URL, Front: b.a.Front, Listen: b.a.Listen, Bundle: bundle, InPlace: b.f.Certificate.InPlace != "",
-		Cert: b.a.Cert, Key: b.a.Key, Chain: b.a.Chain, PEM: b.a.PEM, Alias: b.a.CertAlias, ConfigFile: b.a.ProxyConfig,
+		Paths: CertPaths(b.a), ConfigFile: b.a.ProxyConfig,
 	}
 	if b.a.Front == FrontHAProxy {
 		d.ConfigFile = b.a.HAProxyCfg
@@ -92,20 +88,19 @@ func DeploymentOf(p Plan) (Deployment, bool) {
 	case p.Kind == KindCertificate || a.Skips(StepHAProxy) || a.URL.IsZero():
 		return Deployment{}, false
 	case a.Front == FrontTomcat: // whose key store is a matter of a run that restarts Bitbucket
-		return Deployment{URL: a.URL, Front: a.Front, Listen: a.Listen, Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM, Alias: a.CertAlias}, true
+		return Deployment{URL: a.URL, Front: a.Front, Listen: a.Listen, Paths: CertPaths(a)}, true
 	case p.Deployment != nil:
 		return *p.Deployment, true
 	}
 	d := Deployment{
-		URL: a.URL, Front: a.Front, Listen: a.Listen, Cert: a.Cert, Key: a.Key, Chain: a.Chain, PEM: a.PEM, Alias: a.CertAlias,
-		ConfigFile: a.ProxyConfig, Control: p.Run.Front, Socket: p.Run.HAProxySocket,
+		URL: a.URL, Front: a.Front, Listen: a.Listen, Paths: CertPaths(a), ConfigFile: a.ProxyConfig, Control: p.Run.Front, Socket: p.Run.HAProxySocket,
 	}
 	if a.Front == FrontHAProxy {
 		d.ConfigFile = a.HAProxyCfg
 	}
 	d.Bundle = (Paths{Front: a.Front, HAProxyCfg: a.HAProxyCfg, ProxyConfig: a.ProxyConfig}).bundle(a.URL.Host())
-	for _, r := range p.Ordered() {
-		switch c := p.At(r); {
+	for _, c := range p.Changes() {
+		switch {
 		case c.Certificate != nil:
 			d.Bundle, d.Mode, d.Group = c.Certificate.Path, c.Certificate.Mode, c.Certificate.Group
 		case c.Service != nil && c.Service.Swap != "":
@@ -134,7 +129,7 @@ func (d Deployment) Plan(f Found) Plan {
 	p := Plan{
 		Format: PlanFormat, Kind: KindCertificate, Inputs: map[string]string{d.Bundle: f.Before},
 		Answers: Answers{URL: d.URL, Listen: d.Listen, Front: d.Front, OnFailure: FailBack},
-		Run:     RunSettings{Front: d.Control, HAProxySocket: d.Socket, OnFailure: FailBack},
+		Run:     RunSettings{Front: d.Control, FrontAddress: frontAddress(d.Listen), HAProxySocket: d.Socket, OnFailure: FailBack},
 		Steps:   []Step{{ID: StepHAProxy, Changes: []Change{}}},
 	}
 	if d.Front == FrontHAProxy {
@@ -142,18 +137,12 @@ func (d Deployment) Plan(f Found) Plan {
 	} else {
 		p.Answers.ProxyConfig = d.ConfigFile
 	}
-	if len(d.Listen) > 0 {
-		p.Run.FrontAddress = frontAddress(d.Listen)
-	}
-	for path, digest := range f.Sources {
-		p.Inputs[path] = digest
-	}
+	maps.Copy(p.Inputs, f.Sources)
 	s := &p.Steps[0]
 	if f.Before != f.After && !d.InPlace {
-		s.Changes = append(s.Changes, Change{Phase: PhaseFrontFiles, Certificate: &CertificateChange{
-			Path: d.Bundle, Before: f.Before, After: f.After, Cert: d.Cert, Key: d.Key, Chain: d.Chain, PEM: d.PEM, Alias: f.Alias,
-			Sources: f.Sources, Mode: d.Mode, Group: d.Group,
-		}})
+		c := &CertificateChange{Path: d.Bundle, Before: f.Before, After: f.After, Paths: d.Paths, Sources: f.Sources, Mode: d.Mode, Group: d.Group}
+		c.Alias = f.Alias
+		s.Changes = append(s.Changes, Change{Phase: PhaseFrontFiles, Certificate: c})
 	}
 	switch {
 	case len(f.Up) == 0 && len(s.Changes) > 0:
@@ -179,12 +168,4 @@ func (d Deployment) hand(p *Plan) {
 }
 
 // Dial are the addresses of this machine at which the front is asked.
-func (d Deployment) Dial() []string {
-	var out []string
-	for _, l := range d.Listen {
-		if at, err := hostport.Parse(l); err == nil && !slices.Contains(out, at.Local().String()) {
-			out = append(out, at.Local().String())
-		}
-	}
-	return out
-}
+func (d Deployment) Dial() []string { return local(d.Listen) }

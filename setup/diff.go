@@ -41,8 +41,7 @@ func Diffs(f Facts, p Plan) []FileDiff {
 // Unified is a diff for people of what others have changed in a file of the plan:
 // values are hidden (see redact), and what a terminal would obey is written out.
 func (p Plan) Unified(path string, before, after []byte) string {
-	d := diff{kind: p.kindOf(path), before: string(before), after: string(after)}
-	return d.unified(path)
+	return diff{kind: p.kindOf(path), before: string(before), after: string(after)}.unified(path)
 }
 
 func (p Plan) kindOf(path string) redact.Kind {
@@ -56,11 +55,7 @@ func (p Plan) kindOf(path string) redact.Kind {
 // bitgate's and that were not there before.
 func (p Plan) written(path string, data []byte, before string) map[int]bool {
 	mine := make([]bool, len(data))
-	for _, r := range p.Ordered() {
-		e := p.At(r).File
-		if e == nil || e.Path != path {
-			continue
-		}
+	for e := range p.editsOf(path) {
 		var text []byte
 		var marks []bool
 		at := 0

@@ -19,8 +19,9 @@ func planned(path, before string, splices ...splice.Splice) (Facts, Plan) {
 	if err != nil {
 		panic(err)
 	}
-	c := b.fileChange(PhaseFrontFiles, f.ProxyUnit, after, splices)
-	return f, Plan{Steps: []Step{{ID: StepHAProxy, Changes: []Change{*c}}}}
+	s := Step{ID: StepHAProxy}
+	b.edit(&s, PhaseFrontFiles, f.ProxyUnit, after, splices)
+	return f, Plan{Steps: []Step{s}}
 }
 
 // TestDiffsHoldNoSecretOfOthers: before, beside and in what bitgate changes; what it

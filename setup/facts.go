@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -94,8 +95,7 @@ func ScopeOf(a Answers, h live.Install) Scope {
 	if !a.URL.IsZero() {
 		s.Host, s.Port = a.URL.Host(), a.URL.Port()
 	}
-	if a.Orders() {
-		o := a.Order()
+	if o := a.Order(); a.Orders() {
 		s.Order = strings.Join([]string{o.Directory, o.KeyType, o.Profile}, " ")
 	}
 	return s
@@ -184,10 +184,7 @@ func (f Facts) WithSource(a Answers) Answers {
 	}
 	switch a.CertSource {
 	case SourceBitbucket:
-		a.Cert = f.OwnStore.Path
-		if a.CertAlias == "" {
-			a.CertAlias = f.OwnStore.Alias
-		}
+		a.Cert, a.CertAlias = f.OwnStore.Path, cmp.Or(a.CertAlias, f.OwnStore.Alias)
 	case SourceRequest:
 		a.PEM = f.Imported
 	}
@@ -252,10 +249,8 @@ func (f Facts) CertificatesFor(host string) []CertificateFile {
 
 // KeyOf is where the key of a certificate file lies, "" where it was not found.
 func (f Facts) KeyOf(cert string) string {
-	for _, c := range f.Certificates {
-		if c.Cert == cert {
-			return c.Key
-		}
+	if i := slices.IndexFunc(f.Certificates, func(c CertificateFile) bool { return c.Cert == cert }); i >= 0 {
+		return f.Certificates[i].Key
 	}
 	return ""
 }

@@ -2,9 +2,11 @@ package setup
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"bitgate/bitbucket"
+	"bitgate/certs"
 	"bitgate/internal/publicurl"
 )
 
@@ -12,19 +14,15 @@ import (
 // the certificate's files. Its bytes and their digest are made when the run begins: the
 // password that they depend on is in no plan.
 type KeyStoreChange struct {
-	Path    string            `json:"path"`
-	Before  string            `json:"before"`
-	After   string            `json:"after,omitempty"` // in the journal only
-	Cert    string            `json:"cert,omitempty"`
-	Key     string            `json:"key,omitempty"`
-	Chain   string            `json:"chain,omitempty"`
-	PEM     string            `json:"pem,omitempty"`
-	Alias   string            `json:"alias,omitempty"` // of the key, where these files are a key store
-	Sources map[string]string `json:"sources"`         // path -> SHA-256
-	Bundle  string            `json:"bundle"`          // SHA-256 of certificate, chain and key as one PEM
-	Leaf    string            `json:"leaf"`            // SHA-256 of the certificate that clients are then shown
-	Config  string            `json:"config"`          // the file whose connector opens it
-	Port    int               `json:"port"`            // of that connector
+	Path   string `json:"path"`
+	Before string `json:"before"`
+	After  string `json:"after,omitempty"` // in the journal only
+	certs.Paths
+	Sources map[string]string `json:"sources"` // path -> SHA-256
+	Bundle  string            `json:"bundle"`  // SHA-256 of certificate, chain and key as one PEM
+	Leaf    string            `json:"leaf"`    // SHA-256 of the certificate that clients are then shown
+	Config  string            `json:"config"`  // the file whose connector opens it
+	Port    int               `json:"port"`    // of that connector
 	Legacy  bool              `json:"legacy,omitempty"`
 	UID     int               `json:"uid"`
 	GID     int               `json:"gid"`
@@ -55,24 +53,20 @@ func OwnKeyStore(path string) bool {
 
 // KeyStoreOf is the change of the plan that writes a key store, nil for none.
 func (p Plan) KeyStoreOf() *KeyStoreChange {
-	for _, r := range p.Ordered() {
-		if c := p.At(r).KeyStore; c != nil {
-			return c
+	for _, c := range p.Changes() {
+		if c.KeyStore != nil {
+			return c.KeyStore
 		}
 	}
 	return nil
 }
 
 func (c *KeyStoreChange) text() string {
-	return "write Bitbucket's key store " + c.Path + " (mode 0600, for Bitbucket's user) from " + sourceNames(c.PEM, c.Cert, c.Chain, c.Key)
+	return "write Bitbucket's key store " + c.Path + " (mode 0600, for Bitbucket's user) from " + SourceNames(c.Paths)
 }
 
-func sourceNames(all ...string) string {
-	var from []string
-	for _, f := range all {
-		if f != "" {
-			from = append(from, f)
-		}
-	}
-	return strings.Join(from, ", ")
+// SourceNames are the files that a certificate comes from, for people.
+func SourceNames(p certs.Paths) string {
+	named := []string{p.PEM, p.Cert, p.Chain, p.Key}
+	return strings.Join(slices.DeleteFunc(named, func(f string) bool { return f == "" }), ", ")
 }

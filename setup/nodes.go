@@ -9,7 +9,6 @@ import (
 	"bitgate/bitbucket"
 	"bitgate/internal/hostport"
 	"bitgate/internal/node"
-	"bitgate/internal/problem"
 	"bitgate/internal/service"
 )
 
@@ -94,11 +93,9 @@ func (p Plan) ContextChangeOf(s *ServiceChange, m ContextChange) ContextChange {
 func (b *builder) nodeNotes() {
 	if len(b.a.Nodes) == 0 {
 		if b.f.Cluster.Set {
-			b.plan.Notes = append(b.plan.Notes, problem.Finding{
-				ID: "cluster", Level: problem.Warn, Found: b.f.Cluster.Why + ": this looks like a node of a Data Center cluster",
-				Why: "the front would know one node only, and the others would go on with the old files until they are restarted",
-				Do:  "name each node with --node NAME=HOST:PORT, or restart the others by hand",
-			})
+			b.warn("cluster", b.f.Cluster.Why+": this looks like a node of a Data Center cluster",
+				"the front would know one node only, and the others would go on with the old files until they are restarted",
+				"name each node with --node NAME=HOST:PORT, or restart the others by hand")
 		}
 		return
 	}
@@ -140,10 +137,7 @@ func (b *builder) restartChange(n node.Node) Change {
 	if n.Name != "" && ctl.Command != "" {
 		ctl.Command = fmt.Sprintf("export BITGATE_NODE='%s' BITGATE_NODE_ADDRESS='%s'; %s", n.Name, n.Address, ctl.Command)
 	}
-	return Change{
-		Phase:   PhaseRestart,
-		Service: &ServiceChange{Target: "bitbucket", Node: n.Name, Verb: service.Restart, Control: ctl},
-	}
+	return Change{Phase: PhaseRestart, Service: &ServiceChange{Target: "bitbucket", Node: n.Name, Verb: service.Restart, Control: ctl}}
 }
 
 // ContextChange is what a restart does as seen from outside: Bitbucket answers under

@@ -43,12 +43,14 @@ const unmade = "0000000000000000000000000000000000000000000"
 
 // NeedsAccount reports whether the plan waits for an account's key: see WithAccount.
 func (p Plan) NeedsAccount() bool {
-	for _, r := range p.Ordered() {
-		if e := p.At(r).File; e != nil && slices.ContainsFunc(e.Splices, func(s splice.Splice) bool { return strings.Contains(s.New, unmade) }) {
-			return true
-		}
-	}
-	return false
+	return p.puts(unmade)
+}
+
+// puts reports whether the plan puts a text into a file.
+func (p Plan) puts(text string) bool {
+	return slices.ContainsFunc(p.Changes(), func(c Change) bool {
+		return c.File != nil && slices.ContainsFunc(c.File.Splices, func(s splice.Splice) bool { return strings.Contains(s.New, text) })
+	})
 }
 
 // WithAccount is the plan with the thumbprint of the account's key in its files. read
@@ -56,8 +58,8 @@ func (p Plan) NeedsAccount() bool {
 func (p Plan) WithAccount(thumbprint string, read func(path string) ([]byte, error)) (Plan, error) {
 	out := p.Copy()
 	now := map[string][]byte{}
-	for _, r := range out.Ordered() {
-		e := out.Steps[r.Step].Changes[r.Change].File
+	for _, c := range out.Changes() {
+		e := c.File
 		if e == nil {
 			continue
 		}
@@ -86,11 +88,9 @@ func (p Plan) WithAccount(thumbprint string, read func(path string) ([]byte, err
 // WithIssued is the plan with the certificate that was issued: its bundle lies at path.
 func (p Plan) WithIssued(path, digest, bundle string) Plan {
 	out := p.Copy()
-	for _, s := range out.Steps {
-		for _, c := range s.Changes {
-			if c.Certificate != nil && c.Certificate.After == Ordered {
-				c.Certificate.PEM, c.Certificate.After, c.Certificate.Sources = path, bundle, map[string]string{path: digest}
-			}
+	for _, c := range out.Changes() {
+		if c.Certificate != nil && c.Certificate.After == Ordered {
+			c.Certificate.PEM, c.Certificate.After, c.Certificate.Sources = path, bundle, map[string]string{path: digest}
 		}
 	}
 	return out
@@ -119,16 +119,6 @@ func (p Plan) Copy() Plan {
 		p.Steps[i].Changes = changes
 	}
 	return p
-}
-
-// Obtains reports whether the plan orders a certificate.
-func (p Plan) Obtains() *ObtainChange {
-	for _, r := range p.Ordered() {
-		if o := p.At(r).Obtain; o != nil {
-			return o
-		}
-	}
-	return nil
 }
 
 func (o *ObtainChange) text() string {

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -113,22 +114,13 @@ const Absent = "absent"
 
 // CertificateChange writes the bundle from its sources; never key bytes.
 type CertificateChange struct {
-	Path    string            `json:"path"`
-	Before  string            `json:"before"`
-	After   string            `json:"after"`
-	Cert    string            `json:"cert,omitempty"`
-	Key     string            `json:"key,omitempty"`
-	Chain   string            `json:"chain,omitempty"`
-	PEM     string            `json:"pem,omitempty"`
-	Alias   string            `json:"alias,omitempty"` // of the key in a key store
+	Path   string `json:"path"`
+	Before string `json:"before"`
+	After  string `json:"after"`
+	certs.Paths
 	Sources map[string]string `json:"sources"`         // path -> SHA-256
 	Mode    uint32            `json:"mode,omitempty"`  // of a created file; 0600 where it is 0
 	Group   string            `json:"group,omitempty"` // of a created file, whose members read it; "" for none
-}
-
-// Files are the sources.
-func (c *CertificateChange) Files() certs.Paths {
-	return certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM, Alias: c.Alias}
 }
 
 // BaseURLChange is done through Bitbucket itself.
@@ -170,12 +162,7 @@ func (p Plan) Spelt(s problem.Spelling) Plan {
 
 // Empty reports whether there is nothing to do.
 func (p Plan) Empty() bool {
-	for _, s := range p.Steps {
-		if len(s.Changes) > 0 {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(p.Steps, func(s Step) bool { return len(s.Changes) > 0 })
 }
 
 // Ordered lists the changes in the order in which apply does them.
@@ -197,6 +184,15 @@ func (p Plan) Ordered() []Ref {
 
 // At returns the change r names.
 func (p Plan) At(r Ref) Change { return p.Steps[r.Step].Changes[r.Change] }
+
+// Changes are they themselves, in the same order.
+func (p Plan) Changes() []Change {
+	var out []Change
+	for _, r := range p.Ordered() {
+		out = append(out, p.At(r))
+	}
+	return out
+}
 
 // OfFront reports whether the service is the front's.
 func (s *ServiceChange) OfFront() bool { return s.Target == "haproxy" || s.Target == "proxy" }
@@ -225,24 +221,18 @@ func (c Change) Writes() (path, before, after string) {
 
 // ServesFront reports whether the run reloads or starts the front.
 func (p Plan) ServesFront() bool {
-	return slices.ContainsFunc(p.Ordered(), func(r Ref) bool { return p.At(r).Phase == PhaseFrontService })
+	return slices.ContainsFunc(p.Changes(), func(c Change) bool { return c.Phase == PhaseFrontService })
 }
 
 func (p Plan) TouchesFront() bool {
-	for _, r := range p.Ordered() {
-		if ph := p.At(r).Phase; ph == PhaseFrontFiles || ph == PhaseFrontService {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Changes(), func(c Change) bool { return c.Phase == PhaseFrontFiles || c.Phase == PhaseFrontService })
 }
 
 // TouchedPaths lists every file the plan writes, bundles and the program included.
 func (p Plan) TouchedPaths() []string {
 	out := p.EditedPaths()
-	for _, r := range p.Ordered() {
-		if c := p.At(r); c.Certificate != nil || c.KeyStore != nil || c.Program != nil {
-			path, _, _ := c.Writes()
+	for _, c := range p.Changes() {
+		if path, _, _ := c.Writes(); path != "" && c.File == nil {
 			out = append(out, path)
 		}
 	}
@@ -252,23 +242,28 @@ func (p Plan) TouchedPaths() []string {
 // EditedPaths lists the edited files in the order of their first change.
 func (p Plan) EditedPaths() []string {
 	var out []string
-	seen := map[string]bool{}
-	for _, r := range p.Ordered() {
-		if e := p.At(r).File; e != nil && !seen[e.Path] {
-			seen[e.Path] = true
-			out = append(out, e.Path)
+	for _, c := range p.Changes() {
+		if c.File != nil && !slices.Contains(out, c.File.Path) {
+			out = append(out, c.File.Path)
 		}
 	}
 	return out
 }
 
+// editsOf are the edits of a file, in their order.
+func (p Plan) editsOf(path string) iter.Seq[*FileEdit] {
+	return func(yield func(*FileEdit) bool) {
+		for _, c := range p.Changes() {
+			if c.File != nil && c.File.Path == path && !yield(c.File) {
+				return
+			}
+		}
+	}
+}
+
 // Applied returns a file's bytes after all its edits in the plan.
 func (p Plan) Applied(path string, data []byte) ([]byte, error) {
-	for _, r := range p.Ordered() {
-		e := p.At(r).File
-		if e == nil || e.Path != path {
-			continue
-		}
+	for e := range p.editsOf(path) {
 		after, err := splice.Apply(data, e.Splices)
 		if err != nil {
 			return nil, problem.Wrap(err, path+" is not the file this plan was made for", "", "make a new plan")

@@ -2,7 +2,6 @@ package setup
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"bitgate/internal/pattern"
@@ -82,7 +81,7 @@ func (c *CertificateChange) text() string {
 	if c.Group != "" {
 		access = fmt.Sprintf("mode %04o, group %s", c.Mode, c.Group)
 	}
-	from := sourceNames(c.PEM, c.Cert, c.Chain, c.Key)
+	from := SourceNames(c.Paths)
 	if c.After == Ordered {
 		from = "the order"
 	}
@@ -118,14 +117,12 @@ func (s *ServiceChange) text() string {
 	if s.Node != "" {
 		name += " on node " + s.Node
 	}
-	how := without(nodeVariables(), s.Control.String())
+	how := nodeVariables().ReplaceAllString(s.Control.String(), "")
 	if s.Swap != "" {
 		return fmt.Sprintf("hand %s to %s on its runtime socket; where it refuses that, %s it (%s)", s.Swap, name, s.Verb, how)
 	}
 	return fmt.Sprintf("%s %s (%s)", s.Verb, name, how)
 }
-
-func without(re *regexp.Regexp, text string) string { return re.ReplaceAllString(text, "") }
 
 // Notice is what users notice, "" where there is nothing to say.
 func (s ServiceChange) Notice() string {

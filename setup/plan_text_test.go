@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"bitgate/certs"
 	"bitgate/internal/service"
 	"bitgate/internal/splice"
 )
@@ -23,8 +24,8 @@ func TestTextsAreThoseOfTheDeeds(t *testing.T) {
 		"restart Bitbucket on node a (reboot)":                                       {Service: &ServiceChange{Target: "bitbucket", Node: "a", Verb: service.Restart, Control: service.Control{How: service.Command, Command: "export BITGATE_NODE='a' BITGATE_NODE_ADDRESS='h:1'; reboot"}}},
 		"reload HAProxy (systemd evil.service)":                                      {Service: &ServiceChange{Target: "haproxy", Verb: service.Reload, Control: service.Control{How: service.Systemd, Name: "evil.service"}}},
 		"set the base URL to https://e.vil through Bitbucket itself":                 {BaseURL: &BaseURLChange{New: "https://e.vil"}},
-		"write the certificate bundle /b.pem (mode 0600) from /c, /k":                {Certificate: &CertificateChange{Path: "/b.pem", Cert: "/c", Key: "/k"}},
-		"write the certificate bundle /b.pem (mode 0640, group haproxy) from /c, /k": {Certificate: &CertificateChange{Path: "/b.pem", Cert: "/c", Key: "/k", Mode: 0o640, Group: "haproxy"}},
+		"write the certificate bundle /b.pem (mode 0600) from /c, /k":                {Certificate: &CertificateChange{Path: "/b.pem", Paths: certs.Paths{Cert: "/c", Key: "/k"}}},
+		"write the certificate bundle /b.pem (mode 0640, group haproxy) from /c, /k": {Certificate: &CertificateChange{Path: "/b.pem", Paths: certs.Paths{Cert: "/c", Key: "/k"}, Mode: 0o640, Group: "haproxy"}},
 	} {
 		c.What = harmless
 		if c.Service != nil {

@@ -3,9 +3,6 @@ package setup
 import (
 	"fmt"
 	"slices"
-	"strings"
-
-	"bitgate/internal/problem"
 )
 
 // InstalledPath is where a run installs this program, below the root, if systemd and
@@ -38,9 +35,9 @@ func (c *ProgramChange) text() string {
 
 // ProgramOf is the change of the plan that installs the program, nil for none.
 func (p Plan) ProgramOf() *ProgramChange {
-	for _, r := range p.Ordered() {
-		if c := p.At(r).Program; c != nil {
-			return c
+	for _, c := range p.Changes() {
+		if c.Program != nil {
+			return c.Program
 		}
 	}
 	return nil
@@ -48,20 +45,7 @@ func (p Plan) ProgramOf() *ProgramChange {
 
 // Starts reports whether a file that the plan writes names a program: a unit, a line
 // of cron's, a hook.
-func (p Plan) Starts(program string) bool {
-	return slices.ContainsFunc(p.Ordered(), func(r Ref) bool {
-		e := p.At(r).File
-		if e == nil {
-			return false
-		}
-		for _, s := range e.Splices {
-			if strings.Contains(s.New, program) {
-				return true
-			}
-		}
-		return false
-	})
-}
+func (p Plan) Starts(program string) bool { return p.puts(program) }
 
 // installProgram plans what units, cron and hooks start: this program, where they can.
 func (b *builder) installProgram(s *Step) {
@@ -75,15 +59,11 @@ func (b *builder) installProgram(s *Step) {
 	})
 	b.plan.Inputs[path] = in.Before
 	if in.Before != Absent && !in.Ours {
-		b.plan.Notes = append(b.plan.Notes, problem.Finding{
-			ID: "program", Level: problem.Warn, Found: path + " is another bitgate, which no run has installed: this run replaces it",
-			Why: "services start what lies there, and they cannot start " + in.From, Do: "to keep it, run that one instead; undo puts it back",
-		})
+		b.warn("program", path+" is another bitgate, which no run has installed: this run replaces it",
+			"services start what lies there, and they cannot start "+in.From, "to keep it, run that one instead; undo puts it back")
 	}
 	if in.Package != "" {
-		b.plan.Notes = append(b.plan.Notes, problem.Finding{
-			ID: "program", Level: problem.Warn, Found: "the package's " + in.Package + " is not what the services of this run start, but " + path,
-			Why: "the next version of the package does not reach them", Do: "to use the package, run " + in.Package + " instead",
-		})
+		b.warn("program", "the package's "+in.Package+" is not what the services of this run start, but "+path,
+			"the next version of the package does not reach them", "to use the package, run "+in.Package+" instead")
 	}
 }

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -59,23 +60,13 @@ func (p Paths) bundle(host string) string {
 }
 
 // FileName makes a host usable as part of a file name (IPv6 has colons).
-func FileName(host string) string {
-	out := []byte(host)
-	for i, c := range out {
-		if c == ':' {
-			out[i] = '-'
-		}
-	}
-	return string(out)
-}
+func FileName(host string) string { return strings.ReplaceAll(host, ":", "-") }
 
 // Resolve fills what is not in the input from the facts and the defaults, and says
 // where each value comes from. inputSources has the sources of the input.
 func Resolve(f Facts, input Answers, inputSources Sources) (Answers, Sources) {
 	r := resolver{a: input, src: Sources{}}
-	for k, v := range inputSources {
-		r.src[k] = v
-	}
+	maps.Copy(r.src, inputSources)
 	r.bitbucket(f)
 	r.front(f)
 	r.policy(f)
@@ -243,13 +234,14 @@ func NeedsLogin(f Facts, a Answers) bool {
 		return false // an image is being built: nobody is there to log in to
 	}
 	urlDone := f.Instance.BaseURL.Set && f.Instance.BaseURL.Value == a.URL.BaseURL()
-	sshDone := a.SSHListen == "" || f.Instance.SSH.Set && f.Instance.SSH.Value == sshBaseURL(a)
+	sshDone := a.SSHListen == "" || f.Instance.SSH.Set && f.Instance.SSH.Value == SSHBaseURL(a)
 	return !urlDone || !sshDone
 }
 
-// sshBaseURL is the public SSH address: the context path never appears in it
-// (Atlassian, "Setting up SSH port forwarding"), and port 22 is left out.
-func sshBaseURL(a Answers) string {
+// SSHBaseURL is the public SSH address that follows from the answers, "" where the front
+// takes no SSH: the context path never appears in it (Atlassian, "Setting up SSH port
+// forwarding"), and port 22 is left out.
+func SSHBaseURL(a Answers) string {
 	if a.SSHListen == "" || a.Skips(StepSSH) {
 		return ""
 	}

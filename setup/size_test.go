@@ -20,7 +20,7 @@ func TestNothingGrowsBeyondWhatIsRead(t *testing.T) {
 		f := Facts{Properties: atomicfile.File{Path: "/h/bitbucket.properties", Data: append(bytes.Repeat([]byte(" "), atomicfile.MaxSize-room-1), '\n')}}
 		f.Layout.Properties = f.Properties.Path
 		b := builder{f: f, a: Answers{URL: url, Upstream: "http://127.0.0.1:7990", Front: FrontHAProxy}}
-		if _, err := b.contextPath(); err != nil {
+		if _, err := b.contextPath(Step{ID: StepContextPath}); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.tooLarge(); (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"bitgate/internal/hostport"
-	"bitgate/internal/problem"
 	"bitgate/proxy/config"
 )
 
@@ -25,17 +24,10 @@ func (f Facts) ForwardsSSH() string {
 	return ""
 }
 
-// SSHBaseURL is the public SSH address that follows from the answers, "" where
-// the front takes no SSH.
-func SSHBaseURL(a Answers) string { return sshBaseURL(a) }
-
 // ssh is the optional step. Its lines are part of the front's file and of the
 // base URL's form, so it only says so.
-func (b *builder) ssh() (Step, error) {
-	s := Step{ID: StepSSH}
+func (b *builder) ssh(s Step) (Step, error) {
 	switch now := b.f.ForwardsSSH(); {
-	case b.a.Skips(s.ID):
-		s.Skipped = "left out on request"
 	case b.a.Front == FrontTomcat && now == "":
 		s.Skipped = "Bitbucket takes SSH itself, on its own port; it stays as it is"
 	case b.a.SSHListen == "" && now != "":
@@ -44,7 +36,7 @@ func (b *builder) ssh() (Step, error) {
 		s.Skipped = "the front takes no SSH; it stays as it is"
 	default:
 		s.Skipped = fmt.Sprintf("the front passes SSH on %s to %s (step 4); the SSH base URL is %s (step 2)",
-			b.a.SSHListen, b.a.SSHUpstream, sshBaseURL(b.a))
+			b.a.SSHListen, b.a.SSHUpstream, SSHBaseURL(b.a))
 	}
 	return s, nil
 }
@@ -57,11 +49,8 @@ func (b *builder) sshNotes() {
 	case now != "":
 		at, _ := hostport.Parse(now)
 		at.Host = b.a.URL.Host()
-		b.plan.Notes = append(b.plan.Notes, problem.Finding{
-			ID: StepSSH, Level: problem.Warn, Found: "the front stops taking SSH on " + now,
-			Why: "clones, pushes and builds that use ssh://" + at.String() + " fail from then on",
-			Do:  "keep it by leaving out --no-ssh; otherwise set the SSH base URL back in Bitbucket (Administration, Server settings)",
-		})
+		b.warn(StepSSH, "the front stops taking SSH on "+now, "clones, pushes and builds that use ssh://"+at.String()+" fail from then on",
+			"keep it by leaving out --no-ssh; otherwise set the SSH base URL back in Bitbucket (Administration, Server settings)")
 	default:
 		b.note(StepSSH, []string{"Git over SSH is not affected; securing it is a separate matter"})
 	}

@@ -49,7 +49,7 @@ func TestForwardedSSHStays(t *testing.T) {
 			if stops := strings.Contains(told, "stops taking SSH") && strings.Contains(told, "ssh://git.example.com:7998"); stops != c.input.NoSSH {
 				t.Errorf("%s, %+v: told %q", name, c.input, told)
 			}
-			step, err := b.ssh()
+			step, err := b.ssh(Step{ID: StepSSH})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +60,7 @@ func TestForwardedSSHStays(t *testing.T) {
 			}
 		}
 	}
-	if sshBaseURL(Answers{URL: url, SSHListen: ":7998", Skip: []string{StepSSH}}) != "" {
+	if SSHBaseURL(Answers{URL: url, SSHListen: ":7998", Skip: []string{StepSSH}}) != "" {
 		t.Error("a step that is left out changes the SSH base URL")
 	}
 	if err := validate(Answers{NoSSH: true, SSHListen: ":7998"}); err == nil || !strings.Contains(err.Error(), "--no-ssh") {

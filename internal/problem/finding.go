@@ -26,6 +26,11 @@ type Finding struct {
 	Line  int    `json:"line,omitempty"` // 1-based; 0 where it is about the whole file
 }
 
+// Warning is a finding of level Warn.
+func Warning(id, found, why, do string) Finding {
+	return Finding{ID: id, Level: Warn, Found: found, Why: why, Do: do}
+}
+
 // Text is what was found, with its place.
 func (f Finding) Text() string {
 	text := Mask(f.Found)

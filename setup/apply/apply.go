@@ -119,8 +119,8 @@ func (a *Applier) ready(ctx context.Context, p setup.Plan) error {
 			return err
 		}
 	}
-	for _, ref := range p.Ordered() {
-		if err := a.able(ctx, p, p.At(ref)); err != nil {
+	for _, c := range p.Changes() {
+		if err := a.able(ctx, p, c); err != nil {
 			return err
 		}
 	}
@@ -144,10 +144,7 @@ func (a *Applier) able(ctx context.Context, p setup.Plan, c setup.Change) error 
 		if err != nil {
 			return err
 		}
-		talk, done := a.limited(ctx)
-		defer done()
-		_, err = a.Login(talk, base)
-		return err
+		return a.signIn(ctx, base)
 	case c.Obtain != nil:
 		return a.orderable(ctx, c.Obtain)
 	case c.RestartsBitbucket() && c.Service.Control.How == service.Manual && a.Ask == nil:
@@ -165,6 +162,26 @@ func (a *Applier) limited(ctx context.Context) (context.Context, context.CancelF
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, a.Timeout)
+}
+
+// signIn sees that the login is taken.
+func (a *Applier) signIn(ctx context.Context, base string) error {
+	ctx, done := a.limited(ctx)
+	defer done()
+	_, err := a.Login(ctx, base)
+	return err
+}
+
+// settings signs in and reads the server settings.
+func (a *Applier) settings(ctx context.Context, base string) (*bitbucket.Session, bitbucket.Settings, error) {
+	ctx, done := a.limited(ctx)
+	defer done()
+	s, err := a.Login(ctx, base)
+	if err != nil {
+		return nil, bitbucket.Settings{}, err
+	}
+	have, err := s.Settings(ctx)
+	return s, have, err
 }
 
 // alone runs do while no other bitgate can change anything here.

@@ -20,13 +20,7 @@ func (a *Applier) changeBaseURL(ctx context.Context, r *journal.Run, i int, c *s
 	if err != nil {
 		return err
 	}
-	ctx, done := a.limited(ctx)
-	defer done()
-	s, err := a.Login(ctx, base)
-	if err != nil {
-		return err
-	}
-	have, err := s.Settings(ctx)
+	s, have, err := a.settings(ctx, base)
 	if err != nil {
 		return err
 	}
@@ -117,13 +111,7 @@ func (a *Applier) restoreBaseURL(ctx context.Context, r *journal.Run, p journal.
 	if a.byHand(c) {
 		return a.restoreByHand(base, p, c)
 	}
-	ctx, done := a.limited(ctx)
-	defer done()
-	s, err := a.Login(ctx, base)
-	if err != nil {
-		return err
-	}
-	have, err := s.Settings(ctx)
+	s, have, err := a.settings(ctx, base)
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func groupID(name string) (int, error) {
 // writeBundle makes the PEM bundle from its sources, readable by root and, where
 // the front is started as another user, by that one.
 func (a *Applier) writeBundle(ctx context.Context, c *setup.CertificateChange) error {
-	m, err := certs.LoadWith(certs.OpenTrusted, c.Files(), certs.Unlock{Ask: a.Unlock})
+	m, err := certs.LoadWith(certs.OpenTrusted, c.Paths, certs.Unlock{Ask: a.Unlock})
 	if err != nil {
 		return err
 	}
@@ -151,10 +151,8 @@ func (a *Applier) made(ctx context.Context, path string, err error) error {
 		return nil //nolint:nilerr // no SELinux, no types
 	}
 	if _, err := child.Output(ctx, "restorecon", path); err != nil && ctx.Err() == nil {
-		a.notice(problem.Finding{
-			ID: "selinux", Level: problem.Warn, Found: "the SELinux type of " + path + " could not be set: " + err.Error(),
-			Why: "who is to read it may not be allowed to", Do: "restorecon -v " + problem.ShellWord(path),
-		})
+		a.notice(problem.Warning("selinux", "the SELinux type of "+path+" could not be set: "+err.Error(),
+			"who is to read it may not be allowed to", "restorecon -v "+problem.ShellWord(path)))
 	}
 	return nil
 }

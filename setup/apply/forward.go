@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
@@ -34,7 +35,7 @@ func (a *Applier) forward(ctx context.Context, r *journal.Run, again bool) (setu
 	for {
 		err := a.lookThroughFront(ctx, r.Plan)
 		if err == nil {
-			err = a.proveServed(ctx, r.Plan.Served)
+			err = a.Prove(ctx, r.Plan.Served)
 		}
 		if err == nil {
 			err = a.askNeighbours(ctx, r.Plan)
@@ -153,8 +154,7 @@ func (a *Applier) commit(ctx context.Context, r *journal.Run) (setup.Result, err
 // pending adds what apply itself left to a person.
 func (a *Applier) pending(p setup.Plan) []string {
 	out := append([]string{}, p.Pending...)
-	for _, ref := range p.Ordered() {
-		c := p.At(ref)
+	for _, c := range p.Changes() {
 		if c.Service != nil && c.Service.Target == "proxy" && c.Service.Control.How == service.Manual && a.Serve == nil {
 			out = append(out, "start the front: bitgate proxy --config "+p.Answers.ProxyConfig)
 		}
@@ -200,10 +200,6 @@ func (a *Applier) undecided(r *journal.Run, cause error, text string) (setup.Res
 
 // incomplete names what could not be taken back, and the way on.
 func (a *Applier) incomplete(r *journal.Run, cause error, left []string) error {
-	text := ""
-	for _, l := range left {
-		text += "\n  - " + l
-	}
-	return problem.Wrap(cause, "run "+r.ID+" could not be taken back completely; left to do:"+text+"\n", "until then old and new settings are mixed",
+	return problem.Wrap(cause, "run "+r.ID+" could not be taken back completely; left to do:\n  - "+strings.Join(left, "\n  - ")+"\n", "until then old and new settings are mixed",
 		"when the reason is gone: bitgate recover").WithKind(problem.Incomplete)
 }

@@ -59,10 +59,8 @@ func (a *Applier) startTimer(ctx context.Context, i int, s *setup.ServiceChange)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	a.notice(problem.Finding{
-		ID: "renewal", Level: problem.Warn, Found: "the timer that renews the certificate does not run: " + strings.Join(problem.Explain(err).Found, ": "),
-		Why: "the front serves a copy, and a renewed certificate would not reach it", Do: "systemctl enable --now " + s.Control.Name + ", or have bitgate cert renew run every hour",
-	})
+	a.notice(problem.Warning("renewal", "the timer that renews the certificate does not run: "+strings.Join(problem.Explain(err).Found, ": "),
+		"the front serves a copy, and a renewed certificate would not reach it", "systemctl enable --now "+s.Control.Name+", or have bitgate cert renew run every hour"))
 	return nil
 }
 
@@ -132,10 +130,10 @@ func (a *Applier) lookThroughFront(ctx context.Context, p setup.Plan) error {
 // frontIsUp: the front was reloaded or started by this run (not left to a person).
 func (a *Applier) frontIsUp(p setup.Plan) bool {
 	if p.Answers.Front == setup.FrontTomcat {
-		return slices.ContainsFunc(p.Ordered(), func(r setup.Ref) bool { return p.At(r).RestartsBitbucket() })
+		return slices.ContainsFunc(p.Changes(), setup.Change.RestartsBitbucket)
 	}
-	for _, r := range p.Ordered() {
-		if s := p.At(r).Service; s != nil && s.OfFront() {
+	for _, c := range p.Changes() {
+		if s := c.Service; s != nil && s.OfFront() {
 			return s.Control.How != service.Manual || a.Serve != nil
 		}
 	}

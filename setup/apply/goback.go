@@ -13,8 +13,8 @@ import (
 // anything is touched. Kinds: Usage (nobody can sign in), Credentials, Failed, Cancelled.
 func (a *Applier) readyBack(ctx context.Context, r *journal.Run) error {
 	progress := r.Progress()
-	for i, ref := range r.Plan.Ordered() {
-		if c := r.Plan.At(ref); setsURLBack(c, progress[i]) {
+	for i, c := range r.Plan.Changes() {
+		if setsURLBack(c, progress[i]) {
 			err := a.ableBack(ctx, r, c, progress[i])
 			if ctx.Err() != nil {
 				break
@@ -52,17 +52,13 @@ func (a *Applier) ableBack(ctx context.Context, r *journal.Run, c setup.Change, 
 	case !state.Runs() || a.byHand(c.BaseURL):
 		return nil // it may be down because of the run: the files go first then
 	}
-	talk, done := a.limited(ctx)
-	defer done()
-	_, err := a.Login(talk, base)
-	return err
+	return a.signIn(ctx, base)
 }
 
 // changesBitbucket: r began to change Bitbucket's files or to restart it.
 func changesBitbucket(r *journal.Run) bool {
 	progress := r.Progress()
-	for i, ref := range r.Plan.Ordered() {
-		c := r.Plan.At(ref)
+	for i, c := range r.Plan.Changes() {
 		if progress[i].Begun && !progress[i].Undone && (c.Phase == setup.PhaseUpstreamFiles || c.RestartsBitbucket()) {
 			return true
 		}

@@ -154,7 +154,7 @@ func (m *machine) plan() (setup.Facts, setup.Plan) {
 func (m *machine) checked() setup.Plan {
 	m.t.Helper()
 	f, p := m.plan()
-	found, err := check.Plan(m.t.Context(), f, p)
+	found, err := check.Prover{}.Plan(m.t.Context(), f, p)
 	if err != nil {
 		m.t.Fatalf("check: %v", err)
 	}

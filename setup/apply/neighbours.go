@@ -58,10 +58,8 @@ func (a *Applier) askNeighbours(ctx context.Context, p setup.Plan) error {
 			"see what else was changed in HAProxy's files since it was last reloaded; bitgate plan names what the run itself would change")
 	}
 	if told := changed.Told(true); told != "" {
-		a.notice(problem.Finding{
-			ID: "neighbours", Level: problem.Warn, Found: "since the reload others are not answered as before: " + told,
-			Why: "the page of each may have been written anew meanwhile, or come from another of its servers", Do: "look at these pages",
-		})
+		a.notice(problem.Warning("neighbours", "since the reload others are not answered as before: "+told,
+			"the page of each may have been written anew meanwhile, or come from another of its servers", "look at these pages"))
 	}
 	done := fmt.Sprintf("%d names and paths of others are answered as before the reload", a.neighbours.Len()-changed.Len())
 	a.tell(setup.Event{Kind: setup.EventDone, Step: "check", Title: done, Change: -1})

@@ -163,7 +163,7 @@ func TestNodeThatIsDown(t *testing.T) {
 	m := newCluster(t, setup.FrontBuiltin)
 	m.nodes["two"].Close()
 	f, p := m.plan()
-	found, err := check.Plan(t.Context(), f, p)
+	found, err := check.Prover{}.Plan(t.Context(), f, p)
 	if bad := problem.Failures(found); err != nil || len(bad) != 1 || !strings.Contains(bad[0].Found, "node two does not answer") || !strings.Contains(bad[0].Do, "--partial-service") {
 		t.Fatalf("%v, %+v", err, bad)
 	}

@@ -60,8 +60,8 @@ func Foresee(stateDir, id string, forward bool) (Outlook, error) {
 		}
 	}
 	if !o.Back {
-		for i, ref := range r.Plan.Ordered() {
-			if c := r.Plan.At(ref); !progress[i].Done {
+		for i, c := range r.Plan.Changes() {
+			if !progress[i].Done {
 				say(c.Text(), c)
 			}
 		}
@@ -82,8 +82,8 @@ func Foresee(stateDir, id string, forward bool) (Outlook, error) {
 		groups = []func(setup.Change) bool{groups[0], groups[1], groups[3], groups[4], groups[5], groups[6], groups[7], groups[2]}
 	}
 	for _, group := range groups {
-		for i, ref := range slices.Backward(r.Plan.Ordered()) {
-			if c := r.Plan.At(ref); group(c) && progress[i].Begun && !progress[i].Undone {
+		for i, c := range slices.Backward(r.Plan.Changes()) {
+			if group(c) && progress[i].Begun && !progress[i].Undone {
 				text, err := backText(r, c, progress[i])
 				if err != nil {
 					return Outlook{}, err

@@ -33,8 +33,8 @@ func (a *Applier) prepare(p setup.Plan) (setup.Plan, map[int][]byte, error) {
 		return p, nil, err
 	}
 	data := config.Data
-	for i, ref := range p.Ordered() {
-		e := p.At(ref).File
+	for i, change := range p.Changes() {
+		e := change.File
 		if e == nil || e.Path != c.Config {
 			continue
 		}
@@ -49,11 +49,8 @@ func (a *Applier) prepare(p setup.Plan) (setup.Plan, map[int][]byte, error) {
 	if err != nil {
 		return p, nil, err
 	}
-	for i, ref := range p.Ordered() {
-		if p.At(ref).KeyStore == c {
-			made[i], c.After = store, atomicfile.Digest(store)
-		}
-	}
+	i := slices.IndexFunc(p.Changes(), func(change setup.Change) bool { return change.KeyStore == c })
+	made[i], c.After = store, atomicfile.Digest(store)
 	return p, made, nil
 }
 
@@ -72,7 +69,7 @@ func withPassword(e *setup.FileEdit, password string) []splice.Splice {
 // keyStore makes the key store from its sources, for the password that stands in the
 // configuration.
 func (a *Applier) keyStore(c *setup.KeyStoreChange, config []byte) ([]byte, error) {
-	m, err := certs.LoadWith(certs.OpenTrusted, certs.Paths{Cert: c.Cert, Key: c.Key, Chain: c.Chain, PEM: c.PEM, Alias: c.Alias}, certs.Unlock{Ask: a.Unlock})
+	m, err := certs.LoadWith(certs.OpenTrusted, c.Paths, certs.Unlock{Ask: a.Unlock})
 	if err != nil {
 		return nil, err
 	}

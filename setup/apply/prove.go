@@ -12,11 +12,11 @@ import (
 	"bitgate/setup/check"
 )
 
-// proveServed compares what the front shows with what the run installed, on every
+// Prove compares what the front shows with what the run installed, on every
 // address, until it is that or patience ends. A command that reported success proves
 // nothing: another file of a folder, a second frontend or a process of before may be
 // what answers.
-func (a *Applier) proveServed(ctx context.Context, want *setup.Served) error {
+func (a *Applier) Prove(ctx context.Context, want *setup.Served) error {
 	if want == nil {
 		return nil
 	}
@@ -47,11 +47,12 @@ func servedBefore(p setup.Plan) *setup.Served {
 	if p.Kind != setup.KindCertificate || p.Served == nil {
 		return nil
 	}
-	for _, ref := range p.Ordered() {
-		if c := p.At(ref).Certificate; c != nil {
-			if m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: c.Path}); err == nil {
-				return &setup.Served{Leaf: m.LeafDigest(), Host: p.Served.Host, Addresses: p.Served.Addresses}
-			}
+	for _, c := range p.Changes() {
+		if c.Certificate == nil {
+			continue
+		}
+		if m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: c.Certificate.Path}); err == nil {
+			return &setup.Served{Leaf: m.LeafDigest(), Host: p.Served.Host, Addresses: p.Served.Addresses}
 		}
 	}
 	return nil
@@ -87,11 +88,6 @@ func shows(ctx context.Context, want *setup.Served) error {
 		}
 	}
 	return nil
-}
-
-// Prove is proveServed for a run that had nothing to change.
-func (a *Applier) Prove(ctx context.Context, want *setup.Served) error {
-	return a.proveServed(ctx, want)
 }
 
 // bundleThere reports whether HAProxy can be given the bundle that lies there now.

@@ -190,7 +190,7 @@ func TestOriginalAlreadyBroken(t *testing.T) {
 	data, err := os.ReadFile(m.Probe.Input.HAProxyCfg)
 	m.must(err)
 	f, p := m.plan()
-	found, err := check.Plan(t.Context(), f, p)
+	found, err := check.Prover{}.Plan(t.Context(), f, p)
 	m.must(err)
 	line := fmt.Sprintf("line %d", strings.Count(string(data), "\n"))
 	for _, bad := range problem.Failures(found) {

@@ -47,11 +47,7 @@ func (t *rollback) settle(ctx context.Context, end setup.RunState) (res setup.Re
 		}
 		left = []string{"everything is as before, but the journal could not be closed: " + describeError(err)}
 	}
-	text := ""
-	for _, l := range left {
-		text += l + "\n"
-	}
-	if err := t.r.Write(journal.Record{Kind: journal.Incomplete, Change: -1, Text: text}); err != nil {
+	if err := t.r.Write(journal.Record{Kind: journal.Incomplete, Change: -1, Text: strings.Join(left, "\n") + "\n"}); err != nil {
 		t.a.tell(setup.Event{Kind: setup.EventLog, Change: -1, Text: err.Error()}) // the journal is open without this line too
 	}
 	res.State, res.Pending = setup.RunIncomplete, left
@@ -115,13 +111,12 @@ func describeError(err error) string {
 // each takes back the picked changes that were begun, the last first. A line
 // that cannot be journalled stops nothing: doing it a second time is harmless.
 func (t *rollback) each(ctx context.Context, pick func(setup.Change) bool, back func(context.Context, int, setup.Change) error) error {
-	refs := t.r.Plan.Ordered()
-	for i := len(refs) - 1; i >= 0; i-- {
-		c := t.r.Plan.At(refs[i])
+	for i, ref := range slices.Backward(t.r.Plan.Ordered()) {
+		c := t.r.Plan.At(ref)
 		if !pick(c) || !t.p[i].Begun || t.p[i].Undone {
 			continue
 		}
-		step := t.r.Plan.Steps[refs[i].Step].ID
+		step := t.r.Plan.Steps[ref.Step].ID
 		t.a.tell(setup.Event{Kind: setup.EventUndoStart, Step: step, Title: c.Text(), Change: i})
 		if err := back(ctx, i, c); err != nil {
 			t.a.tell(setup.Event{Kind: setup.EventFailed, Step: step, Title: c.Text(), Change: i, Text: err.Error()})
@@ -222,8 +217,8 @@ func (t *rollback) renewal(ctx context.Context) error {
 
 // forgetUnits has systemd forget the units whose files are gone.
 func (t *rollback) forgetUnits(ctx context.Context) error {
-	for i, ref := range t.r.Plan.Ordered() {
-		s := t.r.Plan.At(ref).Service
+	for i, c := range t.r.Plan.Changes() {
+		s := c.Service
 		if s == nil || !t.p[i].Begun || s.Control.How != service.Systemd {
 			continue
 		}
@@ -238,8 +233,7 @@ func (t *rollback) forgetUnits(ctx context.Context) error {
 // journal knows of no reload, because the machine was started in between.
 func (t *rollback) noticeReload() {
 	swapped := false
-	for i, ref := range t.r.Plan.Ordered() {
-		c := t.r.Plan.At(ref)
+	for i, c := range t.r.Plan.Changes() {
 		swapped = swapped || c.OfFrontFile() && c.File != nil && t.p[i].Begun || c.File != nil && slices.Contains(t.r.Plan.Run.HAProxyFiles, c.File.Path) && t.p[i].Begun
 		if swapped && c.Service != nil && c.Service.Target == "haproxy" {
 			t.p[i].Begun = true
@@ -264,8 +258,7 @@ func (t *rollback) stopFront(ctx context.Context, i int, c setup.Change) error {
 // with the new files then, and must be restarted with the old ones.
 func (t *rollback) noticeRestart(ctx context.Context) {
 	files := false
-	for i, ref := range t.r.Plan.Ordered() {
-		c := t.r.Plan.At(ref)
+	for i, c := range t.r.Plan.Changes() {
 		m := t.r.Plan.ContextChangeOf(c.Service, t.r.Plan.Back())
 		files = files || c.Phase == setup.PhaseUpstreamFiles && t.p[i].Begun
 		if !files || !c.RestartsBitbucket() || t.p[i].Begun {

@@ -117,8 +117,7 @@ func (a *Applier) finish(ctx context.Context, r *journal.Run) (setup.Result, err
 		return setup.Result{Run: r.ID, State: r.State()}, err
 	}
 	done := r.Progress()
-	for i, ref := range r.Plan.Ordered() {
-		c := r.Plan.At(ref)
+	for i, c := range r.Plan.Changes() {
 		if done[i].Done || done[i].Begun && c.RestartsBitbucket() {
 			continue // a restart that was begun is judged by looking
 		}

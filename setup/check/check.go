@@ -19,39 +19,25 @@ import (
 	"bitgate/setup/journal"
 )
 
-// Plan proves the plan before anything changes: `haproxy -c` on a
-// copy, free ports, writable folders, the certificate, Bitbucket's state. A
-// finding of level Fail forbids apply.
-func Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
-	return Prover{}.Plan(ctx, f, p)
-}
-
-// Prover is Plan with the passwords of certificate files that have one.
+// Prover proves plans.
 type Prover struct {
 	DNS      DNS                                  // who is asked before an order
 	Unlock   func(locked error) ([][]byte, error) // see certs.Unlock; nil where there are none
 	Progress func(what string)                    // told of a rehearsal; may be nil
 }
 
-// Plan is the function of that name.
+// Plan proves the plan before anything changes: `haproxy -c` on a
+// copy, free ports, writable folders, the certificate, Bitbucket's state. A
+// finding of level Fail forbids apply.
 func (pr Prover) Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
-	var out []problem.Finding
-	out = append(out, checkBitbucket(f, p)...)
-	out = append(out, checkNodes(f, p)...)
-	out = append(out, f.Certificate.Findings...)
-	out = append(out, Ports(f, p)...)
-	out = append(out, checkTomcat(f, p)...)
-	out = append(out, checkFiles(p)...)
-	out = append(out, Host(ctx, f.Root, p.Answers)...)
-	out = append(out, pr.checkOrder(ctx, f, p)...)
-	out = append(out, checkSystemd(ctx, f, p)...)
+	out := slices.Concat(checkBitbucket(f, p), checkNodes(f, p), f.Certificate.Findings, Ports(f, p), checkTomcat(f, p), checkFiles(p),
+		Host(ctx, f.Root, p.Answers), pr.checkOrder(ctx, f, p), checkSystemd(ctx, f, p))
 	if p.Answers.Front == setup.FrontHAProxy && f.HAProxy.Bin != "" && !p.Answers.Skips(setup.StepHAProxy) {
 		found, err := pr.checkHAProxy(ctx, f, p)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, found...)
-		out = append(out, checkService(f, p)...)
+		out = slices.Concat(out, found, checkService(f, p))
 	}
 	if p.Answers.Front == setup.FrontBuiltin && p.TouchesFront() {
 		found, err := pr.rehearseBuiltin(ctx, f, p)
@@ -65,8 +51,7 @@ func (pr Prover) Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]probl
 
 func checkBitbucket(f setup.Facts, p setup.Plan) []problem.Finding {
 	restarts, url := false, false
-	for _, r := range p.Ordered() {
-		c := p.At(r)
+	for _, c := range p.Changes() {
 		restarts = restarts || c.Phase == setup.PhaseRestart
 		url = url || c.BaseURL != nil
 	}
@@ -111,22 +96,26 @@ func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 		front := p.Answers.Front == setup.FrontHAProxy && h.Process == "haproxy" ||
 			p.Answers.Front == setup.FrontBuiltin && h.Ours()
 		at, _ := hostport.Parse(l) // judged by validate
+		found := problem.Finding{ID: "port", Level: problem.OK, Found: "port " + l + " is free"}
 		switch {
 		case !held:
-			out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: "port " + l + " is free"})
 		case p.Run.GivesUp == strconv.Itoa(at.Port):
-			out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: "port " + l + " is held by Bitbucket, which gives it up when it is restarted"})
+			found.Found = "port " + l + " is held by Bitbucket, which gives it up when it is restarted"
 		case front:
-			out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: fmt.Sprintf("port %s is held by %s, which will be reloaded", l, h.Process)})
+			found.Found = fmt.Sprintf("port %s is held by %s, which will be reloaded", l, h.Process)
 		default:
-			out = append(out, problem.Finding{
-				ID: "port", Level: problem.Fail,
-				Found: fmt.Sprintf("%s is in use by %s (process %d, %s)", l, h.Program(), h.PID, h.Address),
-				Why:   "the front could not start there", Do: "stop that program, or choose another address (--listen, --ssh-listen; --http-redirect never for port 80)",
-			})
+			found = inUse(l, h, "the front could not start there", "stop that program, or choose another address (--listen, --ssh-listen; --http-redirect never for port 80)")
 		}
+		out = append(out, found)
 	}
 	return out
+}
+
+// inUse is for a port that somebody else holds.
+func inUse(listen string, by setup.Listener, why, do string) problem.Finding {
+	return problem.Finding{
+		ID: "port", Level: problem.Fail, Found: fmt.Sprintf("%s is in use by %s (process %d, %s)", listen, by.Program(), by.PID, by.Address), Why: why, Do: do,
+	}
 }
 
 // checkHAProxy runs the real program over the set as it will be. What bitgate
@@ -174,57 +163,55 @@ func (pr Prover) checkHAProxy(ctx context.Context, f setup.Facts, p setup.Plan) 
 // newFiles are the certificate bundles that the run would write.
 func (pr Prover) newFiles(p setup.Plan) ([]live.Candidate, error) {
 	var out []live.Candidate
-	for _, r := range p.Ordered() {
-		c := p.At(r).Certificate
-		if c == nil {
+	for _, c := range p.Changes() {
+		if c.Certificate == nil {
 			continue
 		}
-		if c.After == setup.Ordered {
-			stand, err := standIn(p)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, live.Candidate{Path: c.Path, Data: stand})
-			continue
-		}
-		m, err := certs.LoadWith(certs.Open, c.Files(), certs.Unlock{Ask: pr.Unlock})
+		bundle, err := pr.bundle(p, c.Certificate)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, live.Candidate{Path: c.Path, Data: m.Bundle()})
+		out = append(out, live.Candidate{Path: c.Certificate.Path, Data: bundle})
 	}
 	return out, nil
 }
 
-// standIn is a bundle for the certificate that is still to be issued.
-func standIn(p setup.Plan) ([]byte, error) {
-	_, cert, key, err := certs.Dev([]string{p.Answers.URL.Host()}, 1, time.Now())
-	return append(cert, key...), err
+// bundle is that of a change; one of our own for the certificate that is still to be issued.
+func (pr Prover) bundle(p setup.Plan, c *setup.CertificateChange) ([]byte, error) {
+	if c.After == setup.Ordered {
+		_, cert, key, err := certs.Dev([]string{p.Answers.URL.Host()}, 1, time.Now())
+		return append(cert, key...), err
+	}
+	m, err := certs.LoadWith(certs.Open, c.Paths, certs.Unlock{Ask: pr.Unlock})
+	if err != nil {
+		return nil, err
+	}
+	return m.Bundle(), nil
 }
 
 // brokenBefore tells of every line that HAProxy refuses in the file as it is, and
 // what replaces the keywords that it removed.
 func brokenBefore(f setup.Facts, report live.Report) []problem.Finding {
-	const seen = "the present HAProxy configuration is refused by HAProxy itself: "
 	var out []problem.Finding
+	add := func(said, do string) {
+		out = append(out, problem.Finding{
+			ID: "haproxy-before", Level: problem.Fail, Found: "the present HAProxy configuration is refused by HAProxy itself: " + said,
+			Why: "a reload would fail whatever bitgate adds", Do: do,
+		})
+	}
+	const repair = "repair it first (haproxy -c -f FILE)"
 	for _, m := range report.Messages {
 		if m.Level != "ALERT" || m.Line == 0 || len(out) == maxAlerts {
 			continue
 		}
-		do := "repair it first (haproxy -c -f FILE)"
+		do := repair
 		if instead := f.HAProxyConfig.Instead(m.File, m.Line); instead != "" {
 			do = "use " + instead
 		}
-		out = append(out, problem.Finding{
-			ID: "haproxy-before", Level: problem.Fail, Found: fmt.Sprintf("%s%s, line %d: %s", seen, m.File, m.Line, m.Text),
-			Why: "a reload would fail whatever bitgate adds", Do: do,
-		})
+		add(fmt.Sprintf("%s, line %d: %s", m.File, m.Line, m.Text), do)
 	}
 	if len(out) == 0 {
-		out = append(out, problem.Finding{
-			ID: "haproxy-before", Level: problem.Fail, Found: seen + FirstAlert(report),
-			Why: "a reload would fail whatever bitgate adds", Do: "repair it first (haproxy -c -f FILE)",
-		})
+		add(FirstAlert(report), repair)
 	}
 	return out
 }
@@ -248,11 +235,7 @@ func FirstAlert(r live.Report) string {
 // Stale refuses a plan whose files are not as they were when it was made.
 func Stale(p setup.Plan) error {
 	for name, want := range p.Inputs {
-		if !filepath.IsAbs(name) {
-			continue
-		}
-		got := journal.DigestOf(name)
-		if got != want {
+		if filepath.IsAbs(name) && journal.DigestOf(name) != want {
 			return problem.New(name+" has changed since the plan was made",
 				"the diff that was reviewed is not what would happen now", "make a new plan (bitgate plan) and review it")
 		}
@@ -311,8 +294,8 @@ func checkFiles(p setup.Plan) []problem.Finding {
 // that is down needs consent.
 func checkNodes(f setup.Facts, p setup.Plan) []problem.Finding {
 	restarts := map[string]bool{}
-	for _, r := range p.Ordered() {
-		if c := p.At(r); c.RestartsBitbucket() {
+	for _, c := range p.Changes() {
+		if c.RestartsBitbucket() {
 			restarts[c.Service.Node] = true
 		}
 	}

@@ -49,11 +49,9 @@ func selinux(root string, a setup.Answers) (problem.Finding, bool) {
 	if a.Front != setup.FrontHAProxy || read("enforce") != "1" || strings.HasPrefix(read("booleans/haproxy_connect_any"), "1") {
 		return problem.Finding{}, false
 	}
-	return problem.Finding{
-		ID: "selinux", Level: problem.Warn, Found: "SELinux is enforcing, and haproxy_connect_any is off",
-		Why: fmt.Sprintf("HAProxy may not connect to Bitbucket's port %d, and every request would be answered 503", setup.UpstreamPort(a.Upstream)),
-		Do:  "setsebool -P haproxy_connect_any 1",
-	}, true
+	return problem.Warning("selinux", "SELinux is enforcing, and haproxy_connect_any is off",
+		fmt.Sprintf("HAProxy may not connect to Bitbucket's port %d, and every request would be answered 503", setup.UpstreamPort(a.Upstream)),
+		"setsebool -P haproxy_connect_any 1"), true
 }
 
 // frontPorts are the ports clients must reach, without those on loopback.
@@ -77,14 +75,10 @@ func packetFilter(ctx context.Context, a setup.Answers) []problem.Finding {
 	var out []problem.Finding
 	if _, err := child.Output(ctx, "firewall-cmd", "--state"); err == nil {
 		for _, port := range frontPorts(a) {
-			if firewalldOpen(ctx, port) {
-				continue
+			if !firewalldOpen(ctx, port) {
+				out = append(out, problem.Warning("firewall", "firewalld does not let port "+port+" in (default zone)", "clients on other machines cannot reach the front",
+					fmt.Sprintf("firewall-cmd --permanent --add-port=%s/tcp && firewall-cmd --reload", port)))
 			}
-			out = append(out, problem.Finding{
-				ID: "firewall", Level: problem.Warn, Found: "firewalld does not let port " + port + " in (default zone)",
-				Why: "clients on other machines cannot reach the front",
-				Do:  fmt.Sprintf("firewall-cmd --permanent --add-port=%s/tcp && firewall-cmd --reload", port),
-			})
 		}
 		return out
 	}
@@ -94,10 +88,8 @@ func packetFilter(ctx context.Context, a setup.Answers) []problem.Finding {
 	}
 	for _, port := range frontPorts(a) {
 		if names := regexp.MustCompile(`\b` + regexp.QuoteMeta(port) + `\b`); !names.Match(rules) {
-			out = append(out, problem.Finding{
-				ID: "firewall", Level: problem.Warn, Found: "nftables drops what comes in unless a rule allows it, and no rule names port " + port,
-				Why: "clients on other machines may not reach the front", Do: "allow tcp dport " + port + " in the chain with \"hook input\"",
-			})
+			out = append(out, problem.Warning("firewall", "nftables drops what comes in unless a rule allows it, and no rule names port "+port,
+				"clients on other machines may not reach the front", "allow tcp dport "+port+" in the chain with \"hook input\""))
 		}
 	}
 	return out

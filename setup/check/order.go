@@ -34,14 +34,14 @@ func (pr Prover) checkOrder(ctx context.Context, f setup.Facts, p setup.Plan) []
 	ctx, done := context.WithTimeout(ctx, lookTime)
 	defer done()
 	var out []problem.Finding
-	for _, r := range p.Ordered() {
-		o := p.At(r).Obtain
+	for _, c := range p.Changes() {
+		o := c.Obtain
 		if o == nil {
 			continue
 		}
 		out = append(out, clock(f.Authority.Ahead)...)
 		for _, name := range o.Names {
-			if isAddress(name) {
+			if _, err := netip.ParseAddr(name); err == nil {
 				continue
 			}
 			if o.Challenge == setup.HTTP01 || o.Challenge == setup.TLSALPN01 {
@@ -86,15 +86,10 @@ func (d DNS) leads(ctx context.Context, name, challenge string) []problem.Findin
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return []problem.Finding{{
-			ID: "dns", Level: problem.Warn, Found: name + " has no address in DNS, as this machine sees it",
-			Why: "an authority connects to the name's port " + port + " from outside", Do: "see that the name has an address in public DNS that leads here, " + elsewhere,
-		}}
+		return warn("dns", name+" has no address in DNS, as this machine sees it",
+			"an authority connects to the name's port "+port+" from outside", "see that the name has an address in public DNS that leads here, "+elsewhere)
 	case err != nil:
-		return []problem.Finding{{
-			ID: "dns", Level: problem.Warn, Found: "where " + name + " leads is not known: " + err.Error(),
-			Why: "an authority has to find this machine by it", Do: "check /etc/resolv.conf",
-		}}
+		return warn("dns", "where "+name+" leads is not known: "+err.Error(), "an authority has to find this machine by it", "check /etc/resolv.conf")
 	}
 	own, err := d.own()
 	if err != nil {
@@ -114,20 +109,20 @@ func (d DNS) leads(ctx context.Context, name, challenge string) []problem.Findin
 	case len(there) == 0:
 		return []problem.Finding{{ID: "dns", Level: problem.OK, Found: name + " leads to this machine (" + strings.Join(here, ", ") + ")"}}
 	case v6:
-		return []problem.Finding{{
-			ID: "dns", Level: problem.Warn, Found: fmt.Sprintf("%s leads to %s, which is no address of this machine", name, strings.Join(there, ", ")),
-			Why: "an authority tries IPv6 first, and whoever answers there is asked whose the name is", Do: "see that it leads here; else remove that AAAA record, " + elsewhere,
-		}}
+		return warn("dns", fmt.Sprintf("%s leads to %s, which is no address of this machine", name, strings.Join(there, ", ")),
+			"an authority tries IPv6 first, and whoever answers there is asked whose the name is", "see that it leads here; else remove that AAAA record, "+elsewhere)
 	case len(here) > 0:
-		return []problem.Finding{{
-			ID: "dns", Level: problem.Warn, Found: fmt.Sprintf("%s leads to %s as well, which is no address of this machine", name, strings.Join(there, ", ")),
-			Why: "an authority may ask there", Do: "see that port " + port + " of all of them leads here, " + elsewhere,
-		}}
+		return warn("dns", fmt.Sprintf("%s leads to %s as well, which is no address of this machine", name, strings.Join(there, ", ")),
+			"an authority may ask there", "see that port "+port+" of all of them leads here, "+elsewhere)
 	}
 	return []problem.Finding{{
 		ID: "dns", Level: problem.Note, Found: fmt.Sprintf("%s leads to %s, which is not an address of this machine itself", name, strings.Join(there, ", ")),
 		Why: "an authority connects to port " + port + " there", Do: "see that what has this address passes that port on to this machine",
 	}}
+}
+
+func warn(id, found, why, do string) []problem.Finding {
+	return []problem.Finding{problem.Warning(id, found, why, do)}
 }
 
 // mayIssue asks for CAA records, as the authority will.
@@ -141,10 +136,7 @@ func (d DNS) mayIssue(ctx context.Context, name string, by setup.Authority, chal
 	}
 	set, err := caa.Find(ctx, server, name)
 	if err != nil {
-		return []problem.Finding{{
-			ID: "caa", Level: problem.Warn, Found: err.Error(),
-			Why: "an authority issues nothing while it cannot know who may (CAA)", Do: "ask by hand: dig CAA " + name,
-		}}
+		return warn("caa", err.Error(), "an authority issues nothing while it cannot know who may (CAA)", "ask by hand: dig CAA "+name)
 	}
 	why := set.Forbids(caa.Order{Issuers: by.Issuers, Account: by.Account, Challenge: challenge, Wildcard: strings.HasPrefix(name, "*.")})
 	if why == "" {
@@ -184,9 +176,4 @@ func nameserver(file string) string {
 		}
 	}
 	return ""
-}
-
-func isAddress(name string) bool {
-	_, err := netip.ParseAddr(name)
-	return err == nil
 }

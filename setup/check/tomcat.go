@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,33 +27,25 @@ func checkTomcat(f setup.Facts, p setup.Plan) []problem.Finding {
 	h, held := setup.Holder(f.Listeners, listen)
 	upstream, _ := p.Answers.UpstreamAt()
 	plain, _ := setup.Holder(f.Listeners, upstream)
+	found := problem.Finding{ID: "port", Level: problem.OK, Found: "port " + listen + " is free"}
 	switch {
 	case !held:
-		out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: "port " + listen + " is free"})
 	case h.PID > 0 && (h.PID == f.Bitbucket.PID || h.PID == plain.PID):
-		out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: "port " + listen + " is Bitbucket's already"})
+		found.Found = "port " + listen + " is Bitbucket's already"
 	case h.Process == "haproxy" && leavesHAProxy(p):
-		out = append(out, problem.Finding{ID: "port", Level: problem.OK, Found: "port " + listen + " is held by HAProxy, which gives it up in this run"})
+		found.Found = "port " + listen + " is held by HAProxy, which gives it up in this run"
 	default:
 		do := "stop that program, or choose another port (--listen, with it in --url)"
 		if h.Ours() {
 			do = "stop the built-in proxy first, or take its run back (bitgate undo): systemctl stop bitgate-proxy.service; systemctl disable bitgate-proxy.service"
 		}
-		out = append(out, problem.Finding{
-			ID: "port", Level: problem.Fail, Found: fmt.Sprintf("%s is in use by %s (process %d, %s)", listen, h.Program(), h.PID, h.Address),
-			Why: "Bitbucket would not start", Do: do,
-		})
+		found = inUse(listen, h, "Bitbucket would not start", do)
 	}
-	return append(out, lowPort(f, p.Answers.URL.Host(), listen)...)
+	return slices.Concat(out, []problem.Finding{found}, lowPort(f, p.Answers.URL.Host(), listen))
 }
 
 func leavesHAProxy(p setup.Plan) bool {
-	for _, r := range p.Ordered() {
-		if s := p.At(r).Service; s != nil && s.Target == "haproxy" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Changes(), func(c setup.Change) bool { return c.Service != nil && c.Service.Target == "haproxy" })
 }
 
 // capNetBindService is the bit of the capability in /proc/PID/status

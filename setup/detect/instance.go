@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,10 @@ func (f *facts) detectInstance(ctx context.Context, p Probe) error {
 		}
 		f.Bitbucket.Version = askVersion(ctx, guess, f.contextCandidates(p))
 		if f.Bitbucket.Version != "" {
-			f.whyVersion("the instance at " + guess)
+			if f.Bitbucket.Why == nil {
+				f.Bitbucket.Why = map[string]string{}
+			}
+			f.Bitbucket.Why["Version"] = "the instance at " + guess
 		}
 	}
 	if f.Bitbucket.Version != "" && f.Bitbucket.Home != "" {
@@ -98,10 +102,8 @@ func (f *facts) readOverrides() {
 	if !strings.HasPrefix(f.Port.Value, "${") {
 		return // noPort
 	}
-	f.Findings = append(f.Findings, problem.Finding{
-		ID: "port", Level: problem.Warn, Found: "Bitbucket's port is " + f.Port.Value + " (" + f.Port.Why + "), whose value is set elsewhere",
-		Why: "the front must be led to the port that it has", Do: "name it: --upstream http://127.0.0.1:PORT",
-	})
+	f.Findings = append(f.Findings, problem.Warning("port", "Bitbucket's port is "+f.Port.Value+" ("+f.Port.Why+"), whose value is set elsewhere",
+		"the front must be led to the port that it has", "name it: --upstream http://127.0.0.1:PORT"))
 	f.Port = setup.Known{}
 }
 
@@ -170,24 +172,14 @@ func (f *facts) published() string {
 	return at
 }
 
-func (f *facts) whyVersion(why string) {
-	if f.Bitbucket.Why == nil {
-		f.Bitbucket.Why = map[string]string{}
-	}
-	f.Bitbucket.Why["Version"] = why
-}
-
 // contextCandidates are the paths under which the instance may answer now, the
 // likeliest first: what its file says, the wanted one, the root.
 func (f *facts) contextCandidates(p Probe) []string {
 	var out []string
 	add := func(path string) {
-		for _, have := range out {
-			if have == path {
-				return
-			}
+		if !slices.Contains(out, path) {
+			out = append(out, path)
 		}
-		out = append(out, path)
 	}
 	for _, o := range f.Bitbucket.Overrides {
 		if o.Key == "server.context-path" && o.Value != "" {

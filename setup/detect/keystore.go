@@ -29,7 +29,7 @@ func (f *facts) readKeyStore(ctx context.Context, a setup.Answers, m *certs.Mate
 			return nil //nolint:nilerr // judged by validate
 		}
 	}
-	if password, ok := f.keyStorePassword(path, listen.Port); ok && !file.Absent && m != nil {
+	if _, store, password, ok := f.configuredStore(listen.Port); ok && store.Value == path && !file.Absent && m != nil {
 		f.KeyStore.Current = m.InPKCS12(file.Data, password)
 	}
 	clear(file.Data)
@@ -37,12 +37,6 @@ func (f *facts) readKeyStore(ctx context.Context, a setup.Answers, m *certs.Mate
 		f.Served = certs.Fingerprint(leaf)
 	}
 	return nil
-}
-
-// keyStorePassword is what the connector opens the key store at path with.
-func (f *facts) keyStorePassword(path string, port int) (string, bool) {
-	_, store, password, ok := f.configuredStore(port)
-	return password, ok && store.Value == path
 }
 
 // configuredStore is the key store of the connector on port (0: of the first that has

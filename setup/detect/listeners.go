@@ -2,9 +2,11 @@ package detect
 
 import (
 	"bytes"
+	"cmp"
+	"maps"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 
 	"bitgate/internal/sockets"
@@ -30,17 +32,9 @@ func Listeners(proc string) ([]setup.Listener, error) {
 		l.Proxy = isProxy(proc, last.PID)
 		byInode[inode] = l
 	}
-	out := make([]setup.Listener, 0, len(byInode))
-	for _, l := range byInode {
-		out = append(out, l)
-	}
-	sort.Slice(out, func(i, j int) bool {
-		if out[i].Address != out[j].Address {
-			return out[i].Address < out[j].Address
-		}
-		return out[i].PID < out[j].PID
-	})
-	return out, nil
+	return slices.SortedFunc(maps.Values(byInode), func(a, b setup.Listener) int {
+		return cmp.Or(cmp.Compare(a.Address, b.Address), a.PID-b.PID)
+	}), nil
 }
 
 // proxyUnit is the built-in proxy's as a process has it among its control groups.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"bitgate/setup"
 )
@@ -93,17 +92,11 @@ func (r *Run) renewed(path string) []string {
 	if r.CertificateOnly() {
 		return nil
 	}
-	stateDir := r.stateDir()
-	all, err := ids(stateDir)
-	if err != nil {
-		return nil
-	}
 	var out []string
-	for _, id := range slices.Backward(all) {
-		if id == r.ID {
+	for later, err := range newestFirst(r.stateDir()) {
+		if err == nil && later.ID == r.ID {
 			break
 		}
-		later, err := Load(Disk{}, stateDir, id, time.Now)
 		if err == nil && later.CertificateOnly() && later.State() == setup.RunCommitted {
 			out = append(out, later.digests(path)...)
 		}

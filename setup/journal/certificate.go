@@ -16,8 +16,8 @@ func Certificate(stateDir, path, digest string) (*setup.CertificateChange, bool)
 		if err != nil {
 			continue
 		}
-		for _, ref := range r.Plan.Ordered() {
-			if c := r.Plan.At(ref).Certificate; c != nil && c.Path == path && c.After == digest {
+		for _, c := range r.Plan.Changes() {
+			if c := c.Certificate; c != nil && c.Path == path && c.After == digest {
 				return c, true
 			}
 		}
@@ -33,11 +33,10 @@ func MadeBefore(stateDir string, bundle atomicfile.File, want certs.Paths) (*cer
 	}
 	change, found := Certificate(stateDir, bundle.Path, bundle.Digest)
 	if found {
-		have := change.Files()
-		if want.Alias == "" || strings.EqualFold(want.Alias, have.Alias) {
-			want.Alias = have.Alias // chosen for the same host
+		if want.Alias == "" || strings.EqualFold(want.Alias, change.Alias) {
+			want.Alias = change.Alias // chosen for the same host
 		}
-		found = have == want
+		found = change.Paths == want
 	}
 	if !found {
 		return nil, false

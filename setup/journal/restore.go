@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"bitgate/certs/renewal"
 	"bitgate/internal/atomicfile"
@@ -111,8 +110,8 @@ func (r *Run) keepReplaced(saved savedFile, now atomicfile.File) error {
 // digests lists what this run made of a file, step by step.
 func (r *Run) digests(path string) []string {
 	var out []string
-	for _, ref := range r.Plan.Ordered() {
-		if written, before, after := r.Plan.At(ref).Writes(); written == path {
+	for _, c := range r.Plan.Changes() {
+		if written, before, after := c.Writes(); written == path {
 			out = append(out, before, after)
 		}
 	}
@@ -141,12 +140,7 @@ func (r *Run) removeDirs(dirs []string) error {
 
 // FrontCreated reports whether this run made the built-in proxy's configuration.
 func (r *Run) FrontCreated() bool {
-	for _, f := range r.Files {
-		if f.Path == r.Plan.Answers.ProxyConfig {
-			return f.Digest == setup.Absent
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Files, func(f savedFile) bool { return f.Path == r.Plan.Answers.ProxyConfig && f.Digest == setup.Absent })
 }
 
 // Created reports whether this run made the file with that name.
@@ -158,13 +152,7 @@ func (r *Run) Created(name string) bool {
 // that stands), by whoever: an undo would throw it away. Secrets are masked,
 // and a certificate bundle is never shown.
 func ForeignEdits(stateDir, id string) ([]setup.FileDiff, error) {
-	if id == "" {
-		var err error
-		if id, err = LastCommitted(stateDir); err != nil {
-			return nil, err
-		}
-	}
-	r, err := Load(Disk{}, stateDir, id, time.Now)
+	r, err := Look(stateDir, id)
 	if err != nil {
 		return nil, err
 	}

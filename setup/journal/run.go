@@ -198,10 +198,7 @@ func (r *Run) read(name string) ([]byte, error) {
 
 // bootID is new after every start of the machine (proc(5)); "" where unknown.
 func bootID() string {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
+	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(id))
 }
 
@@ -287,9 +284,9 @@ func (r *Run) Progress() []Progress {
 // changes left them: a run whose journal could not be written any more was
 // taken back without a line about it.
 func (r *Run) AsJournalled() error {
-	left := map[string][]string{}
+	left, changes := map[string][]string{}, r.Plan.Changes()
 	for i, p := range r.Progress() {
-		path, before, after := r.Plan.At(r.Plan.Ordered()[i]).Writes()
+		path, before, after := changes[i].Writes()
 		switch {
 		case path == "":
 		case p.Done:

@@ -1,13 +1,13 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -133,13 +133,8 @@ type RunInfo struct {
 
 // History lists the kept runs, the newest first.
 func History(stateDir string) ([]RunInfo, error) {
-	all, err := ids(stateDir)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]RunInfo, 0, len(all))
-	for i := len(all) - 1; i >= 0; i-- {
-		r, err := Load(Disk{}, stateDir, all[i], time.Now)
+	out := []RunInfo{}
+	for r, err := range newestFirst(stateDir) {
 		if err != nil {
 			return nil, err
 		}
@@ -226,13 +221,10 @@ func ids(stateDir string) ([]string, error) {
 			out = append(out, e.Name())
 		}
 	}
-	sort.Slice(out, func(i, j int) bool {
-		di, ni := splitID(out[i])
-		dj, nj := splitID(out[j])
-		if di != dj {
-			return di < dj
-		}
-		return ni < nj
+	slices.SortFunc(out, func(a, b string) int {
+		dayA, a1 := splitID(a)
+		dayB, b1 := splitID(b)
+		return cmp.Or(cmp.Compare(dayA, dayB), a1-b1)
 	})
 	return out, nil
 }
@@ -332,25 +324,20 @@ func Prune(d Disk, stateDir string) error {
 // Newer is the newest run that stands and has changed a file of r's after it, "" for
 // none.
 func Newer(stateDir string, r *Run) (string, error) {
-	all, err := ids(stateDir)
-	if err != nil {
-		return "", err
-	}
 	mine := r.Plan.TouchedPaths()
-	for _, id := range slices.Backward(all) {
-		if id == r.ID {
-			break
-		}
-		later, err := Load(Disk{}, stateDir, id, time.Now)
+	for later, err := range newestFirst(stateDir) {
 		if err != nil {
 			return "", err
+		}
+		if later.ID == r.ID {
+			break
 		}
 		if later.CertificateOnly() && !r.CertificateOnly() {
 			continue // what it renewed goes with the setup
 		}
 		both := slices.ContainsFunc(later.Plan.TouchedPaths(), func(path string) bool { return slices.Contains(mine, path) })
 		if both && later.State() == setup.RunCommitted {
-			return id, nil
+			return later.ID, nil
 		}
 	}
 	return "", nil

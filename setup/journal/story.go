@@ -56,8 +56,9 @@ func (r *Run) Story() Story {
 			s.Reason = cmp.Or(rec.Text, s.Reason)
 		}
 	}
-	for i, p := range r.Progress() {
-		c := r.Plan.At(r.Plan.Ordered()[i])
+	progress := r.Progress()
+	for i, c := range r.Plan.Changes() {
+		p := progress[i]
 		path, _, _ := c.Writes()
 		step := StoryStep{What: c.Text(), File: path, State: "not begun"}
 		switch {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"syscall"
 
 	"bitgate/certs"
@@ -72,9 +71,8 @@ func (r *Renewer) sourced(d setup.Deployment, st store.State) (setup.Deployment,
 // material is what the sources of d hold. Where they are under a password and have not
 // changed since the front was given them, the bundle that was made of them is as good.
 func (r *Renewer) material(d setup.Deployment) (*certs.Material, error) {
-	from := certs.Paths{Cert: d.Cert, Key: d.Key, Chain: d.Chain, PEM: d.PEM, Alias: d.Alias}
 	unlock := certs.Unlock{Host: d.URL.Host()}
-	m, err := certs.LoadWith(certs.OpenTrusted, from, unlock)
+	m, err := certs.LoadWith(certs.OpenTrusted, d.Paths, unlock)
 	if !certs.IsLocked(err) {
 		return m, err
 	}
@@ -84,14 +82,14 @@ func (r *Renewer) material(d setup.Deployment) (*certs.Material, error) {
 			return nil, err
 		}
 		defer clear(bundle.Data)
-		if made, known := journal.MadeBefore(r.Applier.StateDir, bundle, from); known {
+		if made, known := journal.MadeBefore(r.Applier.StateDir, bundle, d.Paths); known {
 			return made, nil
 		}
 	}
 	if unlock.Ask = r.Applier.Unlock; unlock.Ask == nil {
 		return nil, err
 	}
-	if m, err = certs.LoadWith(certs.OpenTrusted, from, unlock); certs.IsLocked(err) && !certs.Refused(err) {
+	if m, err = certs.LoadWith(certs.OpenTrusted, d.Paths, unlock); certs.IsLocked(err) && !certs.Refused(err) {
 		return nil, problem.Wrap(err, "the certificate's new files are under a password that is not at hand", "nobody types it for a timer or a hook",
 			"for the timer: LoadCredential=cert-password:FILE under [Service] (systemctl edit bitgate-renew.service)")
 	}
@@ -167,15 +165,4 @@ func (r *Renewer) look(ctx context.Context, d setup.Deployment, f *setup.Found) 
 	}
 	f.Current = f.Current && len(f.Up) > 0
 	return unproved
-}
-
-// Sources are the files that a deployment's certificate comes from.
-func Sources(d setup.Deployment) string {
-	var out []string
-	for _, p := range []string{d.PEM, d.Cert, d.Chain, d.Key} {
-		if p != "" {
-			out = append(out, p)
-		}
-	}
-	return strings.Join(out, ", ")
 }

@@ -64,7 +64,7 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 		return Status{}, false, err
 	}
 	s := Status{
-		Host: d.URL.Host(), Source: Sources(d), Bundle: d.Bundle, Shown: []Shown{}, inPlace: d.InPlace,
+		Host: d.URL.Host(), Source: setup.SourceNames(d.Paths), Bundle: d.Bundle, Shown: []Shown{}, inPlace: d.InPlace,
 		LastTry: st.LastTry, LastGood: st.LastGood, Failures: st.Failures, Error: st.LastError,
 	}
 	by := certs.RenewerOf(d.PEM + d.Cert)

@@ -91,7 +91,7 @@ func newSite(t *testing.T, front string, o options) *site {
 	s.must(err)
 	s.write("front/bitgate-git.example.com.pem", m.Bundle())
 	d := setup.Deployment{
-		Front: front, Listen: []string{s.address}, Bundle: s.bundle(), Cert: s.cert(), Key: s.key(), ConfigFile: s.path("front/config"),
+		Front: front, Listen: []string{s.address}, Bundle: s.bundle(), Paths: certs.Paths{Cert: s.cert(), Key: s.key()}, ConfigFile: s.path("front/config"),
 	}
 	d.URL, err = publicurl.Parse("https://" + host + s.address[strings.LastIndexByte(s.address, ':'):])
 	s.must(err)
