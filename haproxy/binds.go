@@ -67,23 +67,9 @@ func bindWords(s Section, w []Word, index int) []string {
 	case s.Keyword == "global" && len(w) > 2 && w[0].Text == "stats" && w[1].Text == "socket":
 		list = w[2].Text
 	}
-	if list == "" {
-		return nil
-	}
-	var addresses []string
-	for a := range strings.SplitSeq(list, ",") {
-		if a != "" {
-			addresses = append(addresses, a)
-		}
-	}
-	return addresses
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
 
 func hasWord(words []Word, text string) bool {
-	for _, w := range words {
-		if w.Text == text {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(words, func(w Word) bool { return w.Text == text })
 }

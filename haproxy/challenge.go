@@ -56,10 +56,15 @@ func (s Site) checkChallenges() error {
 
 // challenge answers authorities for our name in a section of the administrator's.
 // Those that ask for other names are the business of the other sites.
-func (e *sectionEditor) challenge() error {
-	if e.site.Thumbprint == "" {
-		return nil
+func (e *sectionEditor) challenge() {
+	if e.site.Thumbprint != "" {
+		e.put(e.firstRule(), e.site.challengeRule(e.site.askedFor(e.File, e.sec))+" "+lineMark)
+		e.note("authorities that ask whether %s is ours (ACME, http-01) are answered from here", e.site.URL.Host())
 	}
+}
+
+// firstRule is the line before the first rule of the section that ours have to precede.
+func (e *sectionEditor) firstRule() int {
 	at := -1
 	e.each(func(i int, w []Word) {
 		if at < 0 && slices.Contains(beforeHTTP, w[0].Text) {
@@ -69,9 +74,7 @@ func (e *sectionEditor) challenge() error {
 	if at < 0 {
 		at = e.end()
 	}
-	e.put(e.outside(at), e.site.challengeRule(e.site.askedFor(e.File, e.sec))+" "+lineMark)
-	e.note("authorities that ask whether %s is ours (ACME, http-01) are answered from here", e.site.URL.Host())
-	return nil
+	return e.outside(at)
 }
 
 // askedFor is the condition for requests with our name at the ports of a section: an
@@ -153,12 +156,7 @@ func (f *File) oursAt(section int, addresses []string) bool {
 }
 
 func (f *File) holds(s Section, rule string) bool {
-	for i := s.First; i <= s.Last; i++ {
-		if strings.TrimSpace(string(f.Lines[i].Raw)) == rule {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.Lines[s.First:s.Last+1], func(l Line) bool { return strings.TrimSpace(string(l.Raw)) == rule })
 }
 
 // insertRule puts a rule before the first that it has to precede.
@@ -179,7 +177,7 @@ func (f *File) insertRule(s Section, rule string) splice.Splice {
 		return splice.Splice{Offset: f.Lines[at].Start, New: text + eol}
 	}
 	if missesEnd(f.Data) {
-		return splice.Splice{Offset: len(f.Data), New: eol + text + eol}
+		text = eol + text
 	}
 	return splice.Splice{Offset: len(f.Data), New: text + eol}
 }

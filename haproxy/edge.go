@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -18,10 +19,7 @@ const headMargin = 2 << 10
 func (v *view) edgeRules(s Site) {
 	v.TrustedPeers = edge.ReadNetworks(s.TrustedProxies).Words()
 	v.Introduced = s.ProxyProtocol && v.TrustedPeers != ""
-	v.KeepAlive = duration(75 * time.Second)
-	if s.KeepAlive > 0 {
-		v.KeepAlive = duration(s.KeepAlive)
-	}
+	v.KeepAlive = duration(cmp.Or(s.KeepAlive, 75*time.Second))
 	if v.TrustedPeers != "" && v.AtLeast(2, 5) {
 		v.Clients = clients(v.TrustedPeers)
 	}
@@ -70,10 +68,7 @@ func (v *view) edgeRules(s Site) {
 
 // upstreamTLS is how the certificate of servers that do TLS themselves is judged.
 func (s Site) upstreamTLS() (ca, name string) {
-	ca = "@system-ca"
-	if s.UpstreamCA != "" {
-		ca = Quote(s.UpstreamCA)
-	}
+	ca = cmp.Or(Quote(s.UpstreamCA), "@system-ca")
 	host := ""
 	if e, err := parseUpstream(s.Upstream); err == nil && len(s.Nodes) == 0 && !e.addr.IsValid() {
 		host = e.host
@@ -84,10 +79,7 @@ func (s Site) upstreamTLS() (ca, name string) {
 // buffer is the size that the largest head needs (tune.bufsize), 0 where the usual one
 // will do.
 func (s Site) buffer() int {
-	most := s.MaxHeader
-	if most == 0 {
-		most = edge.MostHeader
-	}
+	most := cmp.Or(s.MaxHeader, edge.MostHeader)
 	if most <= edge.UsualHead {
 		return 0
 	}
@@ -236,7 +228,7 @@ func (m *merger) edgeNotes(b bindings, complete bool) []string {
 		out = append(out, theirs+"whether clients show certificates (verify, ca-file) is said there")
 	}
 	if len(s.RedirectHosts)+len(s.ServeHosts) > 0 {
-		out = append(out, theirs+"it leads the public name alone to Bitbucket; what becomes of "+strings.Join(append(append([]string(nil), s.RedirectHosts...), s.ServeHosts...), ", ")+" is said there")
+		out = append(out, theirs+"it leads the public name alone to Bitbucket; what becomes of "+strings.Join(slices.Concat(s.RedirectHosts, s.ServeHosts), ", ")+" is said there")
 	}
 	if s.KeepAlive > 0 {
 		out = append(out, theirs+"how long idle clients are kept (timeout http-keep-alive) is said there")

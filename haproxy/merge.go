@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"slices"
 
 	"bitgate/internal/problem"
 	"bitgate/internal/splice"
@@ -133,12 +134,7 @@ func Remove(src Source) (Merged, error) {
 
 // foreignSections reports whether the set has any section that is not ours.
 func (m *merger) foreignSections() bool {
-	for _, d := range m.files {
-		if d.foreign() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.files, (*draft).foreign)
 }
 
 // otherSites reports whether sections of the administrator's take requests.

@@ -98,15 +98,6 @@ func parse(src Source) *File {
 	return f
 }
 
-// Bytes prints the file: the bytes it was parsed from.
-func (f *File) Bytes() []byte {
-	var out []byte
-	for _, l := range f.Lines {
-		out = append(out, l.Raw...)
-	}
-	return out
-}
-
 // Title names a section as people do: "frontend www".
 func (s Section) Title() string {
 	if s.Name == "" {

@@ -2,7 +2,6 @@ package haproxy
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -61,16 +60,7 @@ func (e *sectionEditor) redirect() error {
 			return err
 		}
 	}
-	at := -1
-	e.each(func(i int, w []Word) {
-		if at < 0 && slices.Contains(beforeHTTP, w[0].Text) {
-			at = i
-		}
-	})
-	if at < 0 {
-		at = e.end()
-	}
-	at = e.outside(at)
+	at := e.firstRule()
 	name := hostport.Bracket(e.site.URL.Host())
 	names := name
 	for _, i := range e.shared.binds {
@@ -114,10 +104,7 @@ func (m *merger) sendsOn(at place) int {
 		if w[0].Text == "http-request" {
 			to = w[1:]
 		}
-		if word(to, 0) != "redirect" || !m.leadsToHTTPS(to[1:]) {
-			return
-		}
-		if ev.rule(w) == yes {
+		if word(to, 0) == "redirect" && m.leadsToHTTPS(to[1:]) && ev.rule(w) == yes {
 			found = i + 1
 		}
 	})

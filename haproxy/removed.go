@@ -37,19 +37,12 @@ var replacements = []struct{ keyword, instead string }{
 // instead says what replaces the keyword of a line, where HAProxy removed it; ""
 // for other lines.
 func instead(l *Line) string {
-	w := l.Words
-	if len(w) == 0 {
-		return ""
-	}
-	text := w[0].Text
-	if len(w) > 1 {
-		text += " " + w[1].Text
-	}
-	if w[0].Text == "stick" && strings.Contains(string(l.Raw), "set-cookie(") {
+	text := word(l.Words, 0) + " " + word(l.Words, 1) + " "
+	if strings.HasPrefix(text, "stick ") && strings.Contains(string(l.Raw), "set-cookie(") {
 		return `"res.cook(NAME)" in place of "set-cookie(NAME)"; removed in 2.5`
 	}
 	for _, r := range replacements {
-		if text == r.keyword || strings.HasPrefix(text, r.keyword+" ") {
+		if strings.HasPrefix(text, r.keyword+" ") {
 			return r.instead
 		}
 	}

@@ -29,26 +29,6 @@ func (e *evaluator) sample(expr string) (value, bool) {
 	return v, ok
 }
 
-// splitArgs parts a list at its commas, but not at those in parentheses.
-func splitArgs(list string) []string {
-	var out []string
-	depth, start := 0, 0
-	for i := range len(list) {
-		switch list[i] {
-		case '(':
-			depth++
-		case ')':
-			depth--
-		case ',':
-			if depth == 0 {
-				out = append(out, list[start:i])
-				start = i + 1
-			}
-		}
-	}
-	return append(out, list[start:])
-}
-
 // call takes "hdr_beg(host)" apart.
 func call(expr string) (name, args string) {
 	name, args, _ = strings.Cut(expr, "(")

@@ -212,31 +212,27 @@ func (m *merger) mentions(text string) bool {
 
 // addRules puts what is needed into the sections that we share.
 func (m *merger) addRules(b bindings) error {
-	edit := func(s sharedSection, rules func(*sectionEditor) error) error {
-		return rules(&sectionEditor{draft: m.files[s.file], merge: m, shared: s, site: m.site, sec: m.section(s.place)})
+	editor := func(s sharedSection) *sectionEditor {
+		return &sectionEditor{draft: m.files[s.file], merge: m, shared: s, site: m.site, sec: m.section(s.place)}
 	}
 	for _, s := range b.plain {
-		if err := edit(s, (*sectionEditor).challenge); err != nil {
-			return err
-		}
+		e := editor(s)
+		e.challenge()
 		if !s.sends {
 			continue
 		}
-		if err := edit(s, (*sectionEditor).redirect); err != nil {
+		if err := e.redirect(); err != nil {
 			return err
 		}
 	}
 	for _, s := range b.shared {
+		e := editor(s)
+		rules := e.sni
 		if s.kind == speaksHTTP {
-			if err := edit(s, (*sectionEditor).challenge); err != nil {
-				return err
-			}
+			e.challenge()
+			rules = e.http
 		}
-		rules := (*sectionEditor).http
-		if s.kind != speaksHTTP {
-			rules = (*sectionEditor).sni
-		}
-		if err := edit(s, rules); err != nil {
+		if err := rules(); err != nil {
 			return err
 		}
 	}

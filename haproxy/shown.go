@@ -87,14 +87,13 @@ func Shown(line string) string {
 		v.directive()
 	}
 	end := line[len(text):]
-	if comment >= 0 {
-		if said := text[comment:]; ownComment().MatchString(said) {
-			end = said + end
-		} else {
-			end = "# " + hidden + end
-		}
-	} else {
+	switch {
+	case comment < 0:
 		comment = len(text)
+	case ownComment().MatchString(text[comment:]):
+		end = text[comment:] + end
+	default:
+		end = "# " + hidden + end
 	}
 	return v.join(text, comment) + end
 }

@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"slices"
 	"strings"
 
 	"bitgate/internal/pattern"
@@ -64,7 +65,7 @@ func (v *lineView) criterion(from, to int) {
 // shownExpression is a sample expression as it is shown, and whether what it is
 // compared with is. Arguments in quotes are none that need be.
 func shownExpression(text string) (shown string, values bool) {
-	for n, part := range topLevel(text, ',') {
+	for n, part := range splitArgs(text) {
 		name, args, has := strings.Cut(part, "(")
 		switch {
 		case !aclName().MatchString(name):
@@ -97,16 +98,12 @@ func fetchShown(name, args string) (arguments, values bool) {
 	case named().MatchString(name):
 		return true, false
 	}
-	for _, family := range shownFetchFamilies {
-		if strings.HasPrefix(name, family) {
-			return true, true
-		}
-	}
-	return false, false
+	public := slices.ContainsFunc(shownFetchFamilies, func(family string) bool { return strings.HasPrefix(name, family) })
+	return public, public
 }
 
-// topLevel cuts a text at a separator outside of brackets and quotes.
-func topLevel(text string, separator byte) []string {
+// splitArgs cuts a list at its commas outside of brackets and quotes.
+func splitArgs(text string) []string {
 	var parts []string
 	depth, from, quote := 0, 0, byte(0)
 	for i := range len(text) {
@@ -121,7 +118,7 @@ func topLevel(text string, separator byte) []string {
 			depth++
 		case c == ')':
 			depth--
-		case c == separator && depth == 0:
+		case c == ',' && depth == 0:
 			parts, from = append(parts, text[from:i]), i+1
 		}
 	}

@@ -1,6 +1,9 @@
 package haproxy
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"slices"
+)
 
 // spot is where our sections are or go: before a line of a file of the set.
 type spot struct{ file, line int }
@@ -37,19 +40,10 @@ func (m *merger) own(file int) bool {
 // logsBefore reports whether a global section before the spot has a log target;
 // "log global" copies what is known when HAProxy reads it.
 func (m *merger) logsBefore(at spot) bool {
-	for i, d := range m.files[:at.file+1] {
-		for _, s := range d.Sections {
-			if s.Keyword != "global" || s.owner == ourRegion {
-				continue
-			}
-			logs := false
-			d.each(s, func(line int, w []Word) {
-				logs = logs || w[0].Text == "log" && len(w) > 1 && (i < at.file || line < at.line)
-			})
-			if logs {
-				return true
-			}
-		}
-	}
-	return false
+	logs := false
+	m.global(func(d *draft, line int, w []Word) {
+		i := slices.Index(m.files, d)
+		logs = logs || w[0].Text == "log" && len(w) > 1 && (i < at.file || i == at.file && line < at.line)
+	})
+	return logs
 }

@@ -65,20 +65,24 @@ func groups(v Version) string {
 // with no-sslv3 and its like.
 func (m *merger) oneByOne() bool {
 	found := false
+	m.global(func(_ *draft, _ int, words []Word) {
+		for _, w := range words[1:] {
+			found = found || words[0].Text == "ssl-default-bind-options" &&
+				(strings.HasPrefix(w.Text, "no-sslv") || strings.HasPrefix(w.Text, "no-tlsv"))
+		}
+	})
+	return found
+}
+
+// global calls f for every line of the global sections that says something.
+func (m *merger) global(f func(d *draft, line int, words []Word)) {
 	for _, d := range m.files {
 		for _, s := range d.Sections {
-			if s.Keyword != "global" {
-				continue
+			if s.Keyword == "global" {
+				d.each(s, func(line int, words []Word) { f(d, line, words) })
 			}
-			d.each(s, func(_ int, words []Word) {
-				for _, w := range words[1:] {
-					found = found || words[0].Text == "ssl-default-bind-options" &&
-						(strings.HasPrefix(w.Text, "no-sslv") || strings.HasPrefix(w.Text, "no-tlsv"))
-				}
-			})
 		}
 	}
-	return found
 }
 
 // wideWindow is what keeps pushes over HTTP/2 from hanging: libcurl 7.84.0 to
@@ -125,18 +129,11 @@ func (m *merger) wideWindow() bool {
 // setting is the last line of a global section that begins with a keyword, and
 // where it stands.
 func (m *merger) setting(keyword string) (where, text string) {
-	for _, d := range m.files {
-		for _, s := range d.Sections {
-			if s.Keyword != "global" {
-				continue
-			}
-			d.each(s, func(i int, w []Word) {
-				if w[0].Text == keyword {
-					where, text = fmt.Sprintf("%s, line %d", d.Path, i+1), keyword+" "+word(w, 1)
-				}
-			})
+	m.global(func(d *draft, i int, w []Word) {
+		if w[0].Text == keyword {
+			where, text = fmt.Sprintf("%s, line %d", d.Path, i+1), keyword+" "+word(w, 1)
 		}
-	}
+	})
 	return where, text
 }
 

@@ -75,13 +75,6 @@ func setVariables(w []Word, known map[string]string) {
 			delete(known, w.Text)
 		}
 	case "resetenv":
-		maps.DeleteFunc(known, func(name, _ string) bool {
-			for _, w := range w[1:] {
-				if w.Text == name {
-					return false
-				}
-			}
-			return true
-		})
+		maps.DeleteFunc(known, func(name, _ string) bool { return !hasWord(w[1:], name) })
 	}
 }

@@ -1,6 +1,9 @@
 package haproxy
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Word is one word of a line.
 type Word struct {
@@ -113,13 +116,9 @@ func escape(text *strings.Builder, rest string) int {
 	case 't':
 		text.WriteByte('\t')
 	case 'x':
-		if len(rest) >= 3 {
-			hi, ok1 := unhex(rest[1])
-			lo, ok2 := unhex(rest[2])
-			if ok1 && ok2 {
-				text.WriteByte(hi<<4 | lo)
-				return 3
-			}
+		if n, err := strconv.ParseUint(rest[1:min(3, len(rest))], 16, 8); err == nil && len(rest) >= 3 {
+			text.WriteByte(byte(n))
+			return 3
 		}
 		text.WriteByte('\\')
 		return 0
@@ -128,18 +127,6 @@ func escape(text *strings.Builder, rest string) int {
 		return 0
 	}
 	return 1
-}
-
-func unhex(c byte) (byte, bool) {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0', true
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10, true
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
 }
 
 // blank is C's isspace.

@@ -66,12 +66,9 @@ func besideItself(data []byte) bool {
 	if !bytes.Contains(data, []byte("default-path")) {
 		return false
 	}
-	for _, l := range haproxy.Parse(data).Lines {
-		if len(l.Words) > 1 && l.Words[0].Text == "default-path" && (l.Words[1].Text == "config" || l.Words[1].Text == "parent") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(haproxy.Parse(data).Lines, func(l haproxy.Line) bool {
+		return len(l.Words) > 1 && l.Words[0].Text == "default-path" && (l.Words[1].Text == "config" || l.Words[1].Text == "parent")
+	})
 }
 
 // plant makes a folder that only we may enter, and in it the folders of the set and

@@ -167,23 +167,20 @@ func (in *Install) addMember(path string) {
 		_, err := os.Stat(f)
 		return err != nil && (filepath.Base(f) == haproxy.OwnFile || filepath.Clean(f) == filepath.Dir(path))
 	})
-	at := len(in.Files)
-	for i, f := range in.Files {
-		if filepath.Dir(f) == filepath.Dir(path) && f > path {
-			at = i
-			break
-		}
+	at := slices.IndexFunc(in.Files, func(f string) bool { return filepath.Dir(f) == filepath.Dir(path) && f > path })
+	if at < 0 {
+		at = len(in.Files)
 	}
 	in.Files = slices.Insert(in.Files, at, path)
 }
 
 func (in *Install) addPaths(paths []string) {
-	last := ""
 	for _, path := range paths {
 		in.addFiles(path)
-		last = path
 	}
-	in.addOwn(last)
+	if len(paths) > 0 {
+		in.addOwn(paths[len(paths)-1])
+	}
 }
 
 // masterSocket takes "-S /run/haproxy-master.sock,mode,600" out of the arguments.

@@ -26,7 +26,7 @@ func OfProxy(path string, c proxy.Config) (*Stage, error) {
 		s.Doors = append(s.Doors, Door{File: path, Section: "ssh-listen", Address: at.dial(at.port), Bind: c.SSHListen, Mode: "tcp"})
 	}
 	c.Nodes = slices.Clone(c.Nodes)
-	s.recordServers(path, &c)
+	s.recordServers(&c)
 	c.AccessLog, c.MetricsListen, c.Handover, c.HealthPath = "-", "", "", proxy.HealthNone
 	if c.ClientCert == "required" {
 		c.ClientCert = "optional"
@@ -51,7 +51,7 @@ func OfProxy(path string, c proxy.Config) (*Stage, error) {
 
 // recordServers leads c to recorders. Those of a node's SSH server have the node's
 // address.
-func (s *Stage) recordServers(path string, c *proxy.Config) {
+func (s *Stage) recordServers(c *proxy.Config) {
 	w := writer{Stage: s}
 	port := w.freePort(7)
 	sshPort := w.freePort(port + 1)
@@ -60,7 +60,7 @@ func (s *Stage) recordServers(path string, c *proxy.Config) {
 	for i, n := range c.Servers() {
 		add := func(address string, port int) string {
 			at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 90, byte(i >> 8), byte(i)}), uint16(port)).String()
-			s.Servers = append(s.Servers, Server{File: path, Section: "server " + n.Name, Name: n.Name, Address: address, Recorder: at})
+			s.Servers = append(s.Servers, Server{Section: "server " + n.Name, Address: address, Recorder: at})
 			return at
 		}
 		at := add(n.Address, port)

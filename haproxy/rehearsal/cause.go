@@ -167,7 +167,7 @@ func (s *Stage) text(p Place) string {
 func (s *Stage) source(path string) string {
 	for _, f := range s.config.files {
 		if f.path == path {
-			return string(f.Bytes())
+			return string(f.Data)
 		}
 	}
 	return ""

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"maps"
 	"strings"
 
 	"bitgate/haproxy"
@@ -25,9 +26,7 @@ type section struct{ file, index int }
 
 func parse(set []haproxy.Source, env map[string]string) *config {
 	c := &config{env: map[string]string{}, modes: map[section]string{}}
-	for name, value := range env {
-		c.env[name] = value
-	}
+	maps.Copy(c.env, env)
 	for _, src := range set {
 		c.files = append(c.files, parsedFile{src.Path, haproxy.Parse(src.Data)})
 	}

@@ -288,9 +288,7 @@ func sample(re *syntax.Regexp) string {
 		return string(re.Rune[0])
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		return "x"
-	case syntax.OpCapture, syntax.OpPlus:
-		return sample(re.Sub[0])
-	case syntax.OpAlternate:
+	case syntax.OpCapture, syntax.OpPlus, syntax.OpAlternate:
 		return sample(re.Sub[0])
 	case syntax.OpConcat:
 		var out strings.Builder

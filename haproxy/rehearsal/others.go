@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -46,16 +47,9 @@ func Others(before, after *Stage, b Bitbucket, lists Lists) (requests []Request,
 	}
 	all = slices.DeleteFunc(all, func(r Request) bool { return r.TLS && b.owns(r) })
 	for i := range all {
-		all[i].Source = cmpOr(all[i].Source, source(Door{Address: all[i].Address}, i))
+		all[i].Source = cmp.Or(all[i].Source, source(Door{Address: all[i].Address}, i))
 	}
 	return Thin(all, most), len(all)
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // Thin takes n, evenly spread, where there are more.
@@ -105,9 +99,7 @@ func (m mentions) ask(d Door, b Bitbucket) []Request {
 	add := func(r Request) {
 		r.Address, r.PROXY = d.Address, d.PROXY
 		r.Header = append([]Field{{"User-Agent", browser}, {"Accept", "*/*"}}, r.Header...)
-		if r.Method == "" {
-			r.Method = "GET"
-		}
+		r.Method = cmp.Or(r.Method, "GET")
 		r.Name = fmt.Sprintf("%s %s%s", r.Method, r.Host, r.Target)
 		out = append(out, r)
 	}
@@ -161,7 +153,7 @@ func (m mentions) bytes(d Door, hosts []string, tls bool) []Request {
 	for _, h := range append(hosts, "") {
 		r := base
 		host, _, _ := strings.Cut(h, ":")
-		r.TLS, r.SNI, r.Host, r.Name = true, sni(host), h, "TLS for "+cmpOr(h, "no name")
+		r.TLS, r.SNI, r.Host, r.Name = true, sni(host), h, "TLS for "+cmp.Or(h, "no name")
 		out = append(out, r)
 	}
 	plain, banner := base, base

@@ -149,17 +149,13 @@ func (r Report) List() []problem.Finding {
 		all = append(all, problem.Finding{ID: "rehearsal", Level: problem.Fail, Found: fmt.Sprintf("%d more kinds of answers are not what they should be", shown-shownFindings), Do: "see them all with bitgate rehearse --json"})
 	}
 	for _, f := range r.Bound {
-		all = append(all, problem.Finding{
-			ID: "rehearsal-bound", Level: problem.Warn, Found: "Bitbucket is reached from some addresses alone (" + f.named() + "); from others: " + f.What + f.causes(),
-			Why: "clients and CI elsewhere do not get in", Do: "if that is not meant, leave Bitbucket's name out of the line",
-		})
+		all = append(all, problem.Warning("rehearsal-bound", "Bitbucket is reached from some addresses alone ("+f.named()+"); from others: "+f.What+f.causes(),
+			"clients and CI elsewhere do not get in", "if that is not meant, leave Bitbucket's name out of the line"))
 	}
 	for _, f := range r.Minor {
-		all = append(all, problem.Finding{
-			ID: "rehearsal-minor", Level: problem.Warn, Found: "Bitbucket would not be asked by " + f.named() + ": " + f.What + f.causes(),
-			Why: "pages of other sites, which Bitbucket's allow list may let in, cannot use its REST interface; Git, browsers and scripts do not need it",
-			Do:  "if somebody does, leave Bitbucket's name out of the line",
-		})
+		all = append(all, problem.Warning("rehearsal-minor", "Bitbucket would not be asked by "+f.named()+": "+f.What+f.causes(),
+			"pages of other sites, which Bitbucket's allow list may let in, cannot use its REST interface; Git, browsers and scripts do not need it",
+			"if somebody does, leave Bitbucket's name out of the line"))
 	}
 	for _, f := range r.Singled {
 		all = append(all, problem.Finding{
@@ -169,10 +165,8 @@ func (r Report) List() []problem.Finding {
 		})
 	}
 	for _, line := range r.HTTP2 {
-		all = append(all, problem.Finding{
-			ID: "rehearsal-http2", Level: problem.Warn, Found: "Git is offered HTTP/2 by " + line,
-			Why: "pushes of Git with libcurl 7.84 to 8.4 can hang over it", Do: "set \"tune.h2.initial-window-size 2147483647\" in the global section, or offer Bitbucket's name HTTP/1.1 alone (crt-list entry \"BUNDLE [alpn http/1.1] NAME\")",
-		})
+		all = append(all, problem.Warning("rehearsal-http2", "Git is offered HTTP/2 by "+line, "pushes of Git with libcurl 7.84 to 8.4 can hang over it",
+			"set \"tune.h2.initial-window-size 2147483647\" in the global section, or offer Bitbucket's name HTTP/1.1 alone (crt-list entry \"BUNDLE [alpn http/1.1] NAME\")"))
 	}
 	for _, s := range r.Skipped {
 		all = append(all, problem.Finding{ID: "rehearsal-skipped", Level: problem.Note, Found: s})

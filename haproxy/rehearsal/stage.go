@@ -36,10 +36,9 @@ type Stage struct {
 
 // Server is a server line.
 type Server struct {
-	File, Section, Name string
-	Line                int    // from 1
-	Address             string // as the file has it
-	Recorder            string // where the recorder listens in its place
+	Section  string
+	Address  string // as the file has it
+	Recorder string // where the recorder listens in its place
 }
 
 // Door is an address that a section listens on.
@@ -97,13 +96,11 @@ var ofMachine = []string{
 	"log", "log-send-hostname", "fd-hard-limit", "tune.ssl.cachesize", "tune.ssl.ssl-ctx-cache-size", "expose-experimental-directives-to-agents",
 }
 
-func (w *writer) rewrite(at section, s haproxy.Section, l line) {
+func (w *writer) rewrite(_ section, s haproxy.Section, l line) {
 	t := l.texts
 	w.Paths = append(w.Paths, paths(t)...)
 	switch {
-	case w.dropped(l):
-		w.blank(l)
-	case s.Keyword == "program":
+	case w.dropped(l), s.Keyword == "program":
 		w.blank(l)
 	case strings.HasPrefix(t[0], "lua-"):
 		w.skip(l, "Lua could do anything")
@@ -125,11 +122,11 @@ func (w *writer) rewrite(at section, s haproxy.Section, l line) {
 	case s.Keyword == "peers" || s.Keyword == "mailers":
 		w.names(t[1:]...)
 	case t[0] == "server" && len(t) > 2:
-		w.server(at, s, l, 2)
+		w.server(s, l, 2)
 	case t[0] == "server-template" && len(t) > 3:
-		w.server(at, s, l, 3)
+		w.server(s, l, 3)
 	case t[0] == "dispatch" && len(t) > 1:
-		w.server(at, s, l, 1)
+		w.server(s, l, 1)
 	case t[0] == "default-server":
 		w.serverWords(l)
 	}
@@ -201,8 +198,11 @@ func (w *writer) bind(l line) {
 	if changed {
 		w.replace(l, 1, strings.Join(addresses, ","))
 	}
-	w.cutOption(l, 2, "interface", 2)
-	w.cutOption(l, 2, "namespace", 2)
+	for i, word := range l.texts[2:] {
+		if word == "interface" || word == "namespace" {
+			w.cut(l, 2+i, 2)
+		}
+	}
 	if at := slices.Index(l.texts, "ca-file"); w.around.ClientCA != "" && at > 0 && at+1 < len(l.texts) && l.texts[at+1] == w.around.ClientCA {
 		if verify := slices.Index(l.texts, "verify"); verify > 0 && verify+1 < len(l.texts) && l.texts[verify+1] == "required" {
 			w.replace(l, verify+1, "optional")
@@ -229,11 +229,10 @@ func unixPath(address string) (string, bool) {
 
 // server leads a server line to a recorder, unless it leads to a section of this
 // very HAProxy.
-func (w *writer) server(at section, s haproxy.Section, l line, word int) {
+func (w *writer) server(s haproxy.Section, l line, word int) {
 	w.serverWords(l)
-	w.edits[l.file] = append(w.edits[l.file], edit{l.Words[len(l.Words)-1].End, l.Words[len(l.Words)-1].End, " verify none"})
-	if l.texts[0] == "dispatch" {
-		w.edits[l.file] = w.edits[l.file][:len(w.edits[l.file])-1]
+	if end := l.Words[len(l.Words)-1].End; l.texts[0] != "dispatch" {
+		w.edits[l.file] = append(w.edits[l.file], edit{end, end, " verify none"})
 	}
 	address := w.config.expand(l.texts[word])
 	if to, ok := w.ownAddress(address); ok {
@@ -244,11 +243,8 @@ func (w *writer) server(at section, s haproxy.Section, l line, word int) {
 	}
 	n := len(w.Servers)
 	recorder := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 90, byte(n >> 8), byte(n)}), uint16(w.port)).String()
-	w.Servers = append(w.Servers, Server{
-		File: w.config.files[l.file].path, Section: s.Title(), Line: l.index + 1, Name: l.texts[1], Address: address, Recorder: recorder,
-	})
+	w.Servers = append(w.Servers, Server{Section: s.Title(), Address: address, Recorder: recorder})
 	w.replace(l, word, recorder)
-	_ = at
 }
 
 // ownAddress reports whether an address is one that the files themselves bind,

@@ -70,14 +70,6 @@ func (w *writer) cut(l line, word, count int) {
 	w.edits[l.file] = append(w.edits[l.file], edit{l.Words[word].Start, l.Words[last].End, ""})
 }
 
-func (w *writer) cutOption(l line, from int, name string, count int) {
-	for i := from; i < len(l.texts); i++ {
-		if l.texts[i] == name {
-			w.cut(l, i, count)
-		}
-	}
-}
-
 // dropped reports whether a line is left out; words of it go by themselves.
 func (w *writer) dropped(l line) bool {
 	for _, c := range w.around.Drop {

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"slices"
 	"strings"
 
 	"bitgate/haproxy/live"
@@ -8,13 +9,7 @@ import (
 
 // alerts are what HAProxy says when it does not start.
 func alerts(output string) []live.Message {
-	var out []live.Message
-	for _, m := range live.ParseMessages(output) {
-		if m.Level == "ALERT" {
-			out = append(out, m)
-		}
-	}
-	return out
+	return slices.DeleteFunc(live.ParseMessages(output), func(m live.Message) bool { return m.Level != "ALERT" })
 }
 
 func firstAlert(output string) string {

@@ -143,14 +143,11 @@ func memory(dir string) error {
 
 // outermost leaves out paths that lie below others, or below system directories.
 func outermost(paths []string) []string {
-	sorted := slices.Clone(paths)
-	slices.Sort(sorted)
 	var out []string
-	for _, p := range slices.Compact(sorted) {
-		if !filepath.IsAbs(p) || below(p, out) || below(p, systemDirs) {
-			continue
+	for _, p := range slices.Sorted(slices.Values(paths)) {
+		if filepath.IsAbs(p) && !below(p, out) && !below(p, systemDirs) {
+			out = append(out, filepath.Clean(p))
 		}
-		out = append(out, filepath.Clean(p))
 	}
 	return out
 }

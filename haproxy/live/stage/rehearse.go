@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -242,10 +243,7 @@ func (s *side) scenery() Setup {
 	if s.Proxy != nil {
 		up = Setup{Bin: s.Program, Arg0: "bitgate", Proc: true} // as root, which it gives up itself
 	}
-	up.Bound = []string{filepath.Dir(up.Bin)}
-	if up.Dir == "" {
-		up.Dir = "/"
-	}
+	up.Bound, up.Dir = []string{filepath.Dir(up.Bin)}, cmp.Or(up.Dir, "/")
 	for _, f := range s.stage.Files {
 		up.Memory = append(up.Memory, filepath.Dir(f.Path))
 	}
@@ -292,7 +290,7 @@ func (s *side) lists() rehearsal.Lists {
 	for _, name := range s.stage.ListFiles() {
 		path := name
 		if !filepath.IsAbs(path) {
-			path = filepath.Join(cmpOr(s.Dir, "/"), path)
+			path = filepath.Join("/", s.Dir, path)
 		}
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() {
@@ -313,13 +311,6 @@ func (s *side) lists() rehearsal.Lists {
 	}
 	s.read = lists
 	return lists
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // inLists are the absolute paths in lists of certificates.

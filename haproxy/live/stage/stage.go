@@ -111,6 +111,14 @@ func sameIDs(file string) ([]syscall.SysProcIDMap, error) {
 	return out, nil
 }
 
+// call sends a message and waits for what comes back.
+func (st *Stage) call(m message) (reply, error) {
+	if err := st.messages.Encode(m); err != nil {
+		return reply{}, st.died(err)
+	}
+	return st.reply()
+}
+
 func (st *Stage) reply() (reply, error) {
 	var r reply
 	if err := st.replies.Decode(&r); err != nil {
@@ -133,10 +141,7 @@ func (st *Stage) died(err error) error {
 
 // Load starts HAProxy with other files.
 func (st *Stage) Load(l Load) (Loaded, error) {
-	if err := st.messages.Encode(message{Load: &l}); err != nil {
-		return Loaded{}, st.died(err)
-	}
-	r, err := st.reply()
+	r, err := st.call(message{Load: &l})
 	if err != nil || r.Loaded == nil {
 		return Loaded{}, err
 	}
@@ -145,10 +150,7 @@ func (st *Stage) Load(l Load) (Loaded, error) {
 
 // Ask puts requests to the HAProxy that runs; each may take limit.
 func (st *Stage) Ask(requests []rehearsal.Request, limit time.Duration) ([]rehearsal.Answer, error) {
-	if err := st.messages.Encode(message{Ask: requests, Limit: limit}); err != nil {
-		return nil, st.died(err)
-	}
-	r, err := st.reply()
+	r, err := st.call(message{Ask: requests, Limit: limit})
 	if err == nil && len(r.Answers) != len(requests) {
 		err = fmt.Errorf("%d answers to %d requests", len(r.Answers), len(requests))
 	}
@@ -157,10 +159,7 @@ func (st *Stage) Ask(requests []rehearsal.Request, limit time.Duration) ([]rehea
 
 // End ends the front, whose Memory is known then.
 func (st *Stage) End() error {
-	if err := st.messages.Encode(message{End: true}); err != nil {
-		return st.died(err)
-	}
-	_, err := st.reply()
+	_, err := st.call(message{End: true})
 	return err
 }
 
