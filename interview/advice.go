@@ -237,7 +237,6 @@ func Considerations(step string) []string {
 		}
 	}
 	return []string{
-		"a opens the consent line. Only the word apply and Enter start the changes.",
 		"Every file is backed up before it is changed; bitgate undo takes the run back.",
 	}
 }

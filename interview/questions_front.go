@@ -132,9 +132,12 @@ func refuseAuto(unknown func(setup.Facts) bool, why string) func(*Interview, str
 	}
 }
 
+// LockedAdvice is what to do after MaxRefusals refused passwords.
+const LockedAdvice = "no further password is tried, for Bitbucket may lock the account: change the base URL by hand, or quit and start again with the right one"
+
 func refuseLocked(iv *Interview, text string) error {
 	if iv.Refusals >= MaxRefusals && text != setup.Manual && text != setup.MethodSkip {
-		return fmt.Errorf("no further try: Bitbucket refused %d passwords and may lock the account; change the base URL by hand", iv.Refusals)
+		return fmt.Errorf("Bitbucket refused %d passwords; %s", iv.Refusals, LockedAdvice)
 	}
 	return nil
 }

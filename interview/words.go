@@ -35,8 +35,8 @@ func PlanSummary(p setup.Plan) string {
 // Effect is what people notice of a service change, as a sentence.
 func Effect(s setup.ServiceChange) string {
 	name := ServiceName(s.Target)
-	if s.Target == "proxy" {
-		name = "the " + name
+	if s.Target == "proxy" || s.Target == "renewal" {
+		name = "The " + name
 	}
 	effect := s.Notice()
 	switch {

@@ -83,8 +83,8 @@ func (b *builder) sorted() error {
 
 // swap spares the reload where nothing but the certificate changes.
 func (b *builder) swap(s *Step) {
-	if socket := b.swapSocket(); socket != "" && s.certificateOnly() {
-		last := s.Changes[len(s.Changes)-1].Service
+	last := s.Changes[len(s.Changes)-1].Service
+	if socket := b.swapSocket(); socket != "" && last != nil && s.certificateOnly() {
 		last.Swap, last.SwapSocket = s.Changes[0].Certificate.Path, socket
 	}
 }

@@ -4,9 +4,12 @@ import (
 	"strings"
 	"testing"
 
+	"bitgate/haproxy"
+	"bitgate/haproxy/live"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
+	"bitgate/internal/service"
 )
 
 // renewing is a builder for a certificate that another program renews, on a machine
@@ -117,6 +120,24 @@ func TestNoTimer(t *testing.T) {
 		s := &Step{}
 		if err := b.renewalTimer(s, b.plan.Deployment.Bundle); err != nil || len(s.Changes) > 0 {
 			t.Errorf("%s: %v, %v", name, s.Changes, err)
+		}
+	}
+}
+
+// TestCertificateWithoutAReload: where the front is not to be reloaded, a certificate for
+// a HAProxy with a runtime socket is planned, and the reload is left to a person.
+func TestCertificateWithoutAReload(t *testing.T) {
+	for how, pending := range map[service.How]int{service.Never: 1, service.Systemd: 0} {
+		b := builder{f: Facts{HAProxy: live.Install{Version: haproxy.Version{Major: 2, Minor: 6}, Master: "unix:/run/haproxy-master.sock"}}}
+		b.plan.Run.Front = service.Control{How: how}
+		s := Step{Changes: []Change{{Certificate: &CertificateChange{Path: "/etc/haproxy/git.pem"}}}}
+		b.serveFront(&s, "haproxy", service.Reload)
+		b.swap(&s)
+		if len(b.plan.Pending) != pending {
+			t.Errorf("%v: pending %q", how, b.plan.Pending)
+		}
+		if last := s.Changes[len(s.Changes)-1].Service; how == service.Systemd && last.Swap != "/etc/haproxy/git.pem" {
+			t.Errorf("it is not handed over: %+v", last)
 		}
 	}
 }

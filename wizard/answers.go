@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -55,8 +56,11 @@ func (s *answersOverlay) view(w, h int) []string {
 	for i := top; i < min(top+room, len(qs)); i++ {
 		lines = append(lines, s.answerLine(qs[i], i == s.at, w))
 	}
-	at := qs[s.at]
-	return append(lines, "", s.st.dim.Render(clip(strings.TrimSuffix(at.Title+": "+s.answerSource(at), ": "), w)))
+	at, more := qs[s.at], ""
+	if room < len(qs) {
+		more = fmt.Sprintf("%d of %d", s.at+1, len(qs))
+	}
+	return append(lines, s.st.dim.Render(more), s.st.dim.Render(clip(strings.TrimSuffix(at.Title+": "+s.answerSource(at), ": "), w)))
 }
 
 // answerLine is an answer, with its source where there is room for all of it.

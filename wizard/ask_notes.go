@@ -14,7 +14,11 @@ import (
 func (s *askScreen) checkLines(w int) []string {
 	var lines []string
 	var all []problem.Finding
+	elsewhere := "esc goes back to change it"
 	for _, q := range interview.Questions() {
+		if q.ID == s.q.ID {
+			elsewhere = "it is asked further on"
+		}
 		c, ok := s.checks[q.ID]
 		// What was fetched is told on the next screen, whatever it is about.
 		here, other := q.ID == s.q.ID, q.Step != s.q.Step && q.ID != interview.FetchChainID
@@ -25,7 +29,7 @@ func (s *askScreen) checkLines(w int) []string {
 		default:
 			for _, f := range c.findings {
 				if f.Level == problem.Fail && !here {
-					f.Do = strings.TrimPrefix(f.Do+"; ", "; ") + "esc goes back to change it"
+					f.Do = strings.TrimPrefix(f.Do+"; ", "; ") + elsewhere
 				}
 				if here || f.Level == problem.Fail || f.Level != problem.OK && !other {
 					all = append(all, f)

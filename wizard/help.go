@@ -36,7 +36,7 @@ func (m *model) openHelp() {
 			text = append(text, strings.TrimSpace("Without questions: --"+q.ID+" "+q.Arg))
 		}
 		add(q.Title, text...)
-	case pageReview, pageApply, pageResult:
+	case pageReview, pageApply, pageResult, pageError:
 		step = interview.StepReview
 	}
 	add("Worth knowing", interview.Considerations(step)...)
@@ -45,13 +45,14 @@ func (m *model) openHelp() {
 		words = append(words, t.Name+": "+t.Means)
 	}
 	add("Words", words...)
-	add("Keys", keyHelp(m.page)...)
+	add("Keys", m.keyHelp()...)
 	m.over = overHelp
 	m.text.set(lines)
 }
 
-func keyHelp(p page) []string {
-	switch p {
+// keyHelp are the keys that do something on the page.
+func (m *model) keyHelp() []string {
+	switch m.page {
 	case pageReview:
 		return []string{
 			"a            opens the consent line; only the word apply and Enter count", "[ ] tab      file before, next file", "up down pgup pgdn home end   scroll",
@@ -59,11 +60,18 @@ func keyHelp(p page) []string {
 		}
 	case pageApply:
 		return []string{"l            the log", "ctrl+c       take back what was done"}
+	case pageAsk:
+		return []string{
+			"enter            next", "esc, shift+tab   the question before", "tab              the whole preview", "y n              in a yes or no question",
+			"? or f1          this help (f1 where ? can be typed)", "ctrl+c           quit; nothing is changed",
+		}
 	}
-	return []string{
-		"enter            next", "esc, shift+tab   the question before", "tab              the whole preview", "y n              in a yes or no question",
-		"? or f1          this help (f1 where ? can be typed)", "ctrl+c           quit; nothing is changed",
+	var lines []string
+	for _, k := range m.pageKeys() {
+		key, does, _ := strings.Cut(k, " ")
+		lines = append(lines, pad(key, 12)+" "+does)
 	}
+	return lines
 }
 
 // previewText is the whole change of a step.

@@ -52,7 +52,8 @@ type model struct {
 	result  resultScreen
 	trouble errorScreen
 	list    answersOverlay
-	text    pager // of help and preview
+	text    pager             // of help and preview
+	shown   interview.Preview // the one that the overlay has
 
 	done bool // the program is ending
 }
@@ -169,8 +170,17 @@ func (m *model) resize(w, h int) {
 	if m.page == pageAsk {
 		m.ask.field.resize(m.ask.fieldWidth())
 	}
-	if m.page == pageReview {
+	switch m.page {
+	case pageReview:
 		m.review.rewrap()
+	case pageResult:
+		m.result.text.keep(func() { m.result.enter(m.run.doneLines) })
+	}
+	switch m.over {
+	case overHelp:
+		m.text.keep(m.openHelp)
+	case overPreview:
+		m.text.keep(func() { m.showPreview(m.shown) })
 	}
 }
 
@@ -216,7 +226,7 @@ func (m *model) showAnswers() { m.over, m.list.at = overAnswers, 0 }
 
 func (m *model) showPreview(p interview.Preview) {
 	w, _ := m.body()
-	m.over = overPreview
+	m.over, m.shown = overPreview, p
 	m.text.set(previewText(m.st, p, w))
 }
 

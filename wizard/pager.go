@@ -30,6 +30,13 @@ func (p *pager) top() int { return p.port.YOffset }
 // moveTo makes line the first one, also one near the end.
 func (p *pager) moveTo(line int) { p.port.YOffset = max(line, 0) }
 
+// keep stays where the view is while the lines are made anew, in another width.
+func (p *pager) keep(renew func()) {
+	top := p.top()
+	renew()
+	p.moveTo(top)
+}
+
 // key moves the view; it reports whether the key was one of its own.
 func (p *pager) key(msg tea.KeyMsg, h int) bool {
 	p.port.Height = h

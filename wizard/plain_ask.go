@@ -168,7 +168,7 @@ func (p *prompter) signIn() error {
 		p.say("x   " + p.st.problemLine(err))
 		if problem.KindOf(err) == problem.Credentials {
 			if !p.iv.Refused() {
-				p.say("No further password is tried, for Bitbucket may lock the account.")
+				p.say(strings.ToUpper(interview.LockedAdvice[:1]) + interview.LockedAdvice[1:] + ".")
 				return errLocked
 			}
 			p.say(fmt.Sprintf("%d of %d tries", p.iv.Refusals, interview.MaxRefusals))

@@ -136,6 +136,11 @@ func (m *model) footerKeys() []string {
 	case m.over != noOverlay:
 		return []string{"esc back", "up/down scroll", "ctrl+c quit"}
 	}
+	return m.pageKeys()
+}
+
+// pageKeys are those of the page below any overlay.
+func (m *model) pageKeys() []string {
 	switch m.page {
 	case pageWelcome:
 		keys := []string{"enter next", "r look again", "e answers"}

@@ -142,7 +142,7 @@ func (s *reviewScreen) tabsWidth(from, to int) int {
 func (s *reviewScreen) foot(w int) []string {
 	switch {
 	case s.consent.open:
-		return append(s.effects(w)[:1], s.consentLines(w)...) // who is away first; below is room for three lines
+		return append(wrapText(s.effects()[0], w)[:1], s.consentLines(w)...) // who is away first; below is room for three lines
 	case s.searching:
 		return []string{s.st.accent.Render("/ ") + s.query + "_"}
 	}
@@ -161,7 +161,7 @@ func (s *reviewScreen) foot(w int) []string {
 	case len(s.failures()) > 0:
 		lines = append(lines, s.st.mark(problem.Fail)+"  "+interview.Count(len(s.failures()), "check")+" failed: the plan cannot be applied yet")
 	default:
-		lines = append(append(lines, s.effects(w)...), s.rehearsed(w)...)
+		lines = append(append(lines, wrapText(strings.Join(s.effects(), " "), w)...), s.rehearsed(w)...)
 	}
 	if s.note != "" {
 		lines = append(lines, wrapText(s.note, w)...)
@@ -169,22 +169,21 @@ func (s *reviewScreen) foot(w int) []string {
 	return lines
 }
 
-// effects say in one line what people will notice.
-func (s *reviewScreen) effects(w int) []string {
-	var parts []string
+// effects say what people will notice, a sentence each.
+func (s *reviewScreen) effects() []string {
+	var all []string
 	for _, ref := range s.plan.Ordered() {
 		if s := s.plan.At(ref).Service; s != nil {
-			parts = append(parts, interview.Effect(*s))
+			all = append(all, interview.Effect(*s)+".")
 		}
 	}
-	if len(parts) == 0 {
-		parts = append(parts, "No service is touched")
+	if len(all) == 0 {
+		all = append(all, "No service is touched.")
 	}
-	text := strings.Join(parts, ". ") + "."
 	if s.iv.Facts.Instance.State == interview.StateRunning && s.iv.SignedIn != "" {
-		text += " Signed in as " + s.iv.SignedIn + "."
+		all = append(all, "Signed in as "+s.iv.SignedIn+".")
 	}
-	return wrapText(text, w)
+	return all
 }
 
 // rehearsed is how the rehearsal went, in a line.
@@ -213,17 +212,17 @@ func (s *reviewScreen) keys() []string {
 	if s.plan.Empty() {
 		first = "enter check"
 	}
-	keys := []string{first}
-	if s.b.SavePlan != nil {
-		save := "s save"
-		if s.tabs[s.at].Title == interview.CommandTab && s.b.SaveScript != nil {
-			save = "s save as script"
-		}
-		keys = append(keys, save)
+	keys := []string{first, "tab file"}
+	script := s.tabs[s.at].Title == interview.CommandTab && s.b.SaveScript != nil
+	if script {
+		keys = append(keys, "s save as script")
 	}
-	keys = append(keys, "/ search")
+	keys = append(keys, "r look again", "e answers", "/ search") // where room is short, the last of these go
+	if s.b.SavePlan != nil && !script {
+		keys = append(keys, "s save")
+	}
 	if s.b.Pager != nil {
 		keys = append(keys, "$ pager")
 	}
-	return append(keys, "r look again", "tab file", "e answers", "esc back", "? help")
+	return append(keys, "esc back", "? help")
 }

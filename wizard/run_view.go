@@ -83,7 +83,13 @@ func (s *runScreen) view(w, h int) []string {
 	}
 	var below []string
 	if d := s.decision; d != nil {
-		below = append(below, s.st.warn.Render("!")+"   "+s.st.bold.Render(d.text))
+		for i, l := range wrapText(d.text, w-4) {
+			lead := "    "
+			if i == 0 {
+				lead = s.st.mark(problem.Warn) + "  "
+			}
+			below = append(below, lead+s.st.bold.Render(l))
+		}
 		for _, l := range wrapText(d.detail, w-4) {
 			below = append(below, "    "+l)
 		}

@@ -4,11 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
+	tea "github.com/charmbracelet/bubbletea"
+
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -130,6 +134,93 @@ func TestWaysAreInSight(t *testing.T) {
 		lines := summary(p.m.out, p.m.b.After, p.m.st, 80)
 		if last := lines[len(lines)-1]; !strings.HasPrefix(last, "Back ") {
 			t.Errorf("the last line above the prompt is %q", last)
+		}
+	}
+}
+
+// TestHelpNamesKeysThatDoSomething: the help of a page has the keys of its last line,
+// and none of another page's.
+func TestHelpNamesKeysThatDoSomething(t *testing.T) {
+	p := standardPump(t)
+	for _, at := range []struct {
+		walk func()
+		not  []string
+	}{
+		{func() {}, []string{"the whole preview", "the question before", "yes or no"}},
+		{func() { p.standard() }, []string{"the whole preview", "yes or no"}},
+		{func() { p.consents() }, []string{"the whole preview", "yes or no", "consent", "nothing is changed"}},
+	} {
+		at.walk()
+		keys := p.m.footerKeys()
+		p.keys("?")
+		text := strings.Join(p.m.text.lines, "\n")
+		for _, k := range keys {
+			if name, _, _ := strings.Cut(k, " "); name != "?" && !strings.Contains(text, name) {
+				t.Errorf("page %d: %q is not in its help:\n%s", p.m.page, k, text)
+			}
+		}
+		for _, wrong := range at.not {
+			if strings.Contains(text, wrong) {
+				t.Errorf("page %d: its help has %q:\n%s", p.m.page, wrong, text)
+			}
+		}
+		p.keys("esc")
+	}
+}
+
+// TestWhereToChangeIt: what failed at another question says on which side that is.
+func TestWhereToChangeIt(t *testing.T) {
+	p := toCertificate(standardPump(t))
+	p.enterText("/etc/ssl/git.pem").at("key").enterText("/etc/ssl/git.key").at("ssh")
+	p.m.checks["cert"] = checkState{about: subject(mustFind(t, "cert"), p.m.iv.Answers), findings: []problem.Finding{{Level: problem.Fail, Found: "it has ended", Do: "name another"}}}
+	p.sees("name another; esc goes back to change it")
+	p.keys("esc", "esc", "esc").at("admin-user").sees("name another; it is asked further on")
+}
+
+func mustFind(t *testing.T, id string) interview.Question {
+	t.Helper()
+	q, ok := interview.Find(id)
+	if !ok {
+		t.Fatal(id)
+	}
+	return q
+}
+
+// TestEscOnTheFirstScreen: a session that goes on says that esc leads back, and it does.
+func TestEscOnTheFirstScreen(t *testing.T) {
+	p := standardPump(t)
+	resumed(p)
+	p.sees("Esc leads back").keys("esc")
+	if p.m.page != pageAsk || !p.m.iv.Done(p.m.ask.q.ID) {
+		t.Errorf("esc leads to page %d, %q", p.m.page, p.m.ask.q.ID)
+	}
+}
+
+// TestNothingIsCutThatMustBeRead: what a run asks for is there to its last word, the
+// consent's sentence too, and a list says how long it is.
+func TestNothingIsCutThatMustBeRead(t *testing.T) {
+	p := standardPump(t)
+	p.standard().keys("a").rest()
+	p.send(tea.WindowSizeMsg{Width: 110, Height: 30})
+	for line := range strings.SplitSeq(p.m.View(), "\n") {
+		if strings.Contains(line, "pushes are cut") && !strings.HasSuffix(line, ".") {
+			t.Errorf("a sentence ends nowhere: %s", line)
+		}
+	}
+	p.keys("esc", "e").sees("1 of ").keys("down").sees("2 of ").keys("esc")
+	p.m.page = pageApply
+	p.m.run.decision = &decision{text: "Open http://git.example.com:7990/admin/server-settings (on this machine: http://127.0.0.1:7990/admin/server-settings) as an administrator"}
+	p.sees("as an administrator")
+}
+
+// TestPathsAreNotBroken: a line ends between words, not at a hyphen of a path or a flag.
+func TestPathsAreNotBroken(t *testing.T) {
+	for _, word := range []string{"/opt/app/META-INF/MANIFEST.MF", "--base-url-method", "/var/atlassian/application-data/bitbucket", "1\u2010\u2011-2"} {
+		for w := len(word); w < len(word)+12; w++ {
+			lines := wrapText("it is told by "+word+" and by others", w)
+			if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, word) }) {
+				t.Errorf("%d columns: %q", w, lines)
+			}
 		}
 	}
 }

@@ -44,12 +44,12 @@ func (s *askScreen) loggedIn(msg loginMsg, shown bool) tea.Cmd {
 		s.invalid += fmt.Sprintf(" (%d of %d tries)", s.iv.Refusals, interview.MaxRefusals)
 		return nil
 	}
-	why := s.invalid
+	why := s.st.spell.Text(strings.Join(problem.Explain(msg.err).Found, ": "))
 	q, _ := interview.Find("base-url-method")
 	cmd := s.showQuestion(q, false)
 	s.field.choose(setup.Manual)
 	s.refreshPreview()
-	s.invalid = why + "; no further password is tried, change the base URL by hand"
+	s.invalid = fmt.Sprintf("%s (%d of %[2]d tries); %s", why, interview.MaxRefusals, interview.LockedAdvice)
 	return cmd
 }
 

@@ -121,12 +121,22 @@ func wrap(text string, w int) []string {
 	if text == "" {
 		return nil
 	}
-	lines := strings.Split(ansi.Wrap(text, max(w, 8), ""), "\n")
+	w = max(w, 8)
+	words := strings.SplitAfter(text, " ")
+	for i, word := range words {
+		if ansi.StringWidth(strings.TrimRight(word, " ")) <= w { // the library breaks at any hyphen, also in paths and flags
+			words[i] = strings.ReplaceAll(word, "-", heldHyphen)
+		}
+	}
+	lines := strings.Split(ansi.Wrap(strings.Join(words, ""), w, ""), "\n")
 	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
+		lines[i] = strings.ReplaceAll(strings.TrimRight(lines[i], " "), heldHyphen, "-")
 	}
 	return lines
 }
+
+// heldHyphen stands for a hyphen at which no line ends, a column wide as that is.
+const heldHyphen = "\uE0D0"
 
 // hardWrap breaks a line of code wherever it must be broken.
 func hardWrap(line string, w int) []string {

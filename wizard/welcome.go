@@ -98,6 +98,12 @@ func (s *welcomeScreen) key(name string) tea.Cmd {
 		return s.proceed()
 	case name == "r":
 		return s.look()
+	case name == "esc" && s.o.Resumed.When != "":
+		if q, ok := s.iv.Resume(); ok {
+			if before, any := s.iv.Previous(q.ID); any {
+				return s.showQuestion(before, false)
+			}
+		}
 	case name == "e":
 		s.showAnswers()
 	case name == "v" && s.o.Last.SetUp():

@@ -189,7 +189,10 @@ func TestThreeWrongPasswords(t *testing.T) {
 	p := standardPump(t)
 	p.keys("enter").enterText("git.example.com").enterText("admin")
 	p.enterText("wrong").at(interview.PasswordID).sees("1 of 3").enterText("wrong").at(interview.PasswordID).enterText("wrong")
-	p.at("base-url-method").sees("no further password is")
+	p.at("base-url-method").sees("no further password", "3 of 3", "start again with the right one")
+	if view := p.m.View(); strings.Contains(view, "try again") {
+		t.Errorf("it says to try again, and takes no further try:\n%s", view)
+	}
 	p.choose(setup.Auto).at("base-url-method").sees("refused 3 passwords")
 	p.choose(setup.Manual).at("cert")
 	if p.machine.logins != 3 {
@@ -378,6 +381,28 @@ func TestResizeEveryScreen(t *testing.T) {
 		for _, size := range []struct{ w, h int }{{60, 16}, {200, 60}, {30, 5}, {80, 24}, {0, 0}, {131, 20}, {132, 20}} {
 			p.send(tea.WindowSizeMsg{Width: size.w, Height: size.h})
 			fits(t, p.m.View(), p.m.w, p.m.h)
+		}
+	}
+}
+
+// What a window shows does not depend on the size it had before, but for how far a
+// search has scrolled.
+func TestResizedIsAsOpened(t *testing.T) {
+	for _, s := range screens {
+		if s.name == "review-search" {
+			continue
+		}
+		for _, size := range []struct{ w, h int }{{80, 24}, {100, 30}, {120, 40}} {
+			opened := newPump(t, standardMachine(), setup.Answers{}, nil, Options{}).start(size.w, size.h)
+			s.walk(opened)
+			p := newPump(t, standardMachine(), setup.Answers{}, nil, Options{}).start(120, 40)
+			s.walk(p)
+			for _, other := range []struct{ w, h int }{{60, 16}, {160, 50}, size} {
+				p.send(tea.WindowSizeMsg{Width: other.w, Height: other.h})
+			}
+			if got, want := p.m.View(), opened.m.View(); got != want {
+				t.Errorf("%s at %dx%d, after other sizes:\n%s\nwant:\n%s", s.name, size.w, size.h, got, want)
+			}
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (a *Applier) Undo(ctx context.Context, id string, force bool) (setup.Result
 		} else if err != nil {
 			return setup.Result{Run: r.ID, State: r.State()}, err
 		}
-		a.tell(setup.Event{Kind: setup.EventBegin, Step: "journal", Title: "take everything back", Change: -1, Text: r.ID})
+		a.tell(setup.Event{Kind: setup.EventBegin, Step: "journal", Title: "journal and backups found", Change: -1, Text: r.ID})
 		return a.settleBack(ctx, r, 0)
 	})
 }
@@ -97,7 +97,7 @@ func (a *Applier) Recover(ctx context.Context, forward bool) (setup.Result, erro
 		}
 		defer r.Close()
 		a.removeTemporaries(r)
-		a.tell(setup.Event{Kind: setup.EventBegin, Step: "journal", Title: "settle run " + id, Change: -1, Text: id})
+		a.tell(setup.Event{Kind: setup.EventBegin, Step: "journal", Title: "journal and backups found", Change: -1, Text: id})
 		if forward && !r.GoingBack() {
 			return a.finish(ctx, r)
 		}

@@ -9,7 +9,9 @@ import (
 
 // Outlook prints which run it is, how it stands, and what will be done to it.
 func (v *Text) Outlook(o apply.Outlook) {
-	v.hang("", 0, v.Style.Bold(fmt.Sprintf("Run %s of %s for %s", o.Run, o.Started.Local().Format(time.DateTime), o.URL)))
+	for _, line := range Wrap(fmt.Sprintf("Run %s of %s for %s", o.Run, o.Started.Local().Format(time.DateTime), o.URL), v.Width) {
+		fmt.Fprintln(v.W, v.Style.Bold(line)) // what makes it bold takes no room
+	}
 	if !o.State.Settled() {
 		stand := fmt.Sprintf("It is not finished: %d of %d changes are in place", o.Done, o.Changes)
 		if o.Begun > 0 {
