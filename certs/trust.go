@@ -43,7 +43,7 @@ func (m *Material) checkTrust(now time.Time, roots *x509.CertPool) []problem.Fin
 		)}
 	}
 	return []problem.Finding{warning("an intermediate certificate seems to be missing: "+found, "browsers often find it elsewhere; git, Java and CI do not",
-		"add the intermediate certificate to the file; the authority has it at "+last.IssuingCertificateURL[0]+" (bitgate cert bundle --fetch-chain fetches it)",
+		"add the intermediate certificate to the file; the authority has it at "+last.IssuingCertificateURL[0]+" (bitgate cert bundle --cert FILE --fetch-chain -o NEW fetches it)",
 	)}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // The colours of a dark terminal, by their ANSI numbers.
-var ansiColours = map[string]string{"31": "#f47067", "32": "#6bc46d", "33": "#daaa3f", "36": "#56d4dd"}
+var ansiColours = map[string]string{"31": "#f47067", "91": "#f47067", "32": "#6bc46d", "33": "#daaa3f", "36": "#56d4dd"}
 
 const (
 	ground, foreground, faint = "#1c2128", "#cdd9e5", "#768390"

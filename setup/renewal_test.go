@@ -141,3 +141,14 @@ func TestCertificateWithoutAReload(t *testing.T) {
 		}
 	}
 }
+
+// TestSourceThatGivesNothing: who named where the certificate comes from is told what is
+// missing there, and not to name files.
+func TestSourceThatGivesNothing(t *testing.T) {
+	a := Answers{CertSource: SourceRequest}
+	for _, flag := range Missing(Facts{Certificate: Certificate{Error: "no certificate was requested"}}, a) {
+		if flag == "cert" || flag == "key" {
+			t.Errorf("--%s is asked for", flag)
+		}
+	}
+}

@@ -202,9 +202,10 @@ func Missing(f Facts, a Answers) []string {
 	need(a.URL.IsZero(), "url")
 	need((a.Home == "" || f.Bitbucket.Doubt != "") && upstreamSteps(a), "home")
 	need(a.Version == "" && upstreamSteps(a), "bitbucket-version")
-	if !a.Skips(StepHAProxy) {
-		need(a.PEM == "" && a.Cert == "" && !a.Orders(), "cert")
-		need(a.PEM == "" && a.Key == "" && !f.Certificate.WithKey && !a.Orders(), "key")
+	// A source that was named and gives none says itself what is missing there.
+	if named := a.Orders() || a.CertSource != "" && f.Certificate.Error != ""; !named && !a.Skips(StepHAProxy) {
+		need(a.PEM == "" && a.Cert == "", "cert")
+		need(a.PEM == "" && a.Key == "" && !f.Certificate.WithKey, "key")
 	}
 	if a.Orders() && !a.Skips(StepHAProxy) && f.Authority.Error == "" {
 		bound := f.Authority.Bound && f.Authority.Account == ""

@@ -68,8 +68,12 @@ func (s *askScreen) refreshPreview() {
 	s.unusable = err != nil
 	if err != nil {
 		candidate = s.iv.Answers
-		if s.q.ID == "url" {
-			s.preview, s.advice, s.candidate = interview.Preview{Why: "What changes can be shown once this is an address."}, nil, candidate
+		if s.q.ID == "url" || s.field.text != "" { // what stands there is not what would change something
+			is := "an answer"
+			if s.q.ID == "url" {
+				is = "an address"
+			}
+			s.preview, s.advice, s.candidate = interview.Preview{Why: "What changes can be shown once this is " + is + "."}, nil, candidate
 			return
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"bitgate/internal/problem"
 	"bitgate/interview"
 )
@@ -110,7 +112,11 @@ func (s *askScreen) stepHeading(w int) []string {
 		}
 	}
 	for _, q := range before {
-		lines = append(lines, clip(s.st.good.Render("ok")+"  "+pad(q.Title, width)+"   "+s.shownAnswer(q), w))
+		answer := s.shownAnswer(q)
+		if width+7+ansi.StringWidth(answer) > w && len(q.Selectable()) > 0 {
+			answer, _, _ = strings.Cut(answer, ", ") // the name without what is said of it
+		}
+		lines = append(lines, clip(s.st.good.Render("ok")+"  "+pad(q.Title, width)+"   "+answer, w))
 	}
 	return lines
 }
@@ -185,7 +191,7 @@ func (s *askScreen) sourceLine() string {
 	if s.field.text == s.prefill {
 		return src
 	}
-	if s.q.Because != nil {
+	if s.q.Because != nil && !s.unusable {
 		if why := s.q.Because(s.iv.Facts, s.candidate); why != "" {
 			return why
 		}

@@ -154,6 +154,9 @@ func (f frame) breadcrumb() string {
 	return f.crumbs(true)
 }
 
+// briefTitles are steps as one line has room for all of them.
+var briefTitles = map[string]string{"Tomcat connector": "Connector", "Built-in proxy": "Proxy", "Bitbucket's own TLS": "Own TLS"}
+
 func (f frame) crumbs(short bool) string {
 	var out []string
 	for _, it := range f.rail {
@@ -161,8 +164,8 @@ func (f frame) crumbs(short bool) string {
 			continue // the first stop is no step
 		}
 		label := it.title
-		if label == "Tomcat connector" {
-			label = "Connector"
+		if brief, is := briefTitles[label]; is {
+			label = brief
 		}
 		label = strings.TrimSuffix(label, " (optional)")
 		if short && !it.now && it.number > 0 {

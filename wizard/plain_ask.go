@@ -70,8 +70,9 @@ func (p *prompter) read(q interview.Question, prefill string) (string, error) {
 	} else if q.Example != "" {
 		prompt += " (" + q.Hint() + ")"
 	}
+	prompt = strings.Join(wrapText(prompt+":", p.o.Width-1), "\n") // a terminal breaks within words
 	for {
-		fmt.Fprint(p.out, prompt+": ")
+		fmt.Fprint(p.out, prompt+" ")
 		line, err := p.lines.next()
 		if err != nil {
 			return "", err
@@ -147,6 +148,11 @@ func (p *prompter) signIn() error {
 		password, err := p.password(prompt)
 		if err != nil {
 			return err
+		}
+		if string(password) == "?" { // as at every question; it is nobody's password
+			q, _ := interview.Find(interview.PasswordID)
+			p.explain(q)
+			continue
 		}
 		if string(password) == "<" {
 			return errBack

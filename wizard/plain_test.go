@@ -240,13 +240,27 @@ func TestPlainGoesBackAndExplains(t *testing.T) {
 	}
 }
 
+// A prompt that is longer than a line ends it between words.
+func TestPlainPromptsAreWrapped(t *testing.T) {
+	mc := standardMachine()
+	_, screen, _ := plainRun(t, mc, "git.example.com\nadmin\n"+mc.password+"\n", Options{Width: 80})
+	for line := range strings.SplitSeq(screen, "\n") {
+		if len(line) > 80 && !strings.Contains(line, "://") {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+	if !strings.Contains(screen, "Certificate file (for example\n") {
+		t.Error(screen)
+	}
+}
+
 func TestPlainThreeWrongPasswords(t *testing.T) {
 	mc := standardMachine()
-	out, screen, err := plainRun(t, mc, "git.example.com\nadmin\na\nb\nc\n1\n2\n/c.pem\n/k.pem\n\napply\n", Options{})
+	out, screen, err := plainRun(t, mc, "git.example.com\nadmin\na\n?\nb\nc\n1\n2\n/c.pem\n/k.pem\n\napply\n", Options{})
 	if err != nil || mc.logins != 3 || !out.Applied || out.Answers.BaseURLMethod != setup.Manual {
 		t.Errorf("%v after %d logins", err, mc.logins)
 	}
-	for _, want := range []string{"2 of 3 tries", "No further password is tried", "refused 3 passwords"} {
+	for _, want := range []string{"kept nowhere", "2 of 3 tries", "No further password is tried", "refused 3 passwords"} {
 		if !strings.Contains(screen, want) {
 			t.Errorf("the screen lacks %q:\n%s", want, screen)
 		}

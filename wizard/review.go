@@ -214,6 +214,9 @@ func (s *reviewScreen) key(msg tea.KeyMsg) tea.Cmd {
 			return s.showVerify(s.plan)
 		}
 		s.note = "enter changes nothing here; a opens the consent line"
+		if interview.Failures(s.findings)+interview.Failures(s.plan.Notes) > 0 {
+			s.note = "enter changes nothing here; r looks again"
+		}
 	case "q":
 		s.askToQuit()
 	case "s":

@@ -169,7 +169,7 @@ func (s *runScreen) rowLines(r row, w int) []string {
 	}
 	title := r.title
 	if r.state == setup.EventStart && r.text != "" {
-		title += "  " + s.st.dim.Render(r.text)
+		title += "  " + r.text // without a colour, for it is wrapped as text of others is
 	}
 	var lines []string
 	for i, l := range wrapText(title, w-len(lead)-18) {

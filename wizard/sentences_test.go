@@ -223,4 +223,21 @@ func TestPathsAreNotBroken(t *testing.T) {
 			}
 		}
 	}
+	if got := wrapText("from /opt/atlassian/8.19.1/app/META-INF/MANIFEST.MF", 36); !slices.Equal(got, []string{"from /opt/atlassian/8.19.1/app/", "META-INF/MANIFEST.MF"}) {
+		t.Errorf("a path longer than a line: %q", got)
+	}
+}
+
+// TestNoPreviewOfWhatDoesNotStandThere: while the field holds no answer, nothing is shown
+// as what it would change, and nothing is called its source.
+func TestNoPreviewOfWhatDoesNotStandThere(t *testing.T) {
+	p := toCertificate(standardPump(t))
+	p.enterText("/etc/ssl/git.pem").enterText("").choose("yes").at("ssh-listen").sees("suggested")
+	p.clear()
+	p.keys("x", "y").sees("instead of :7998")
+	for _, wrong := range []string{"Preview", "clones will use"} {
+		if view := p.m.View(); strings.Contains(view, wrong) {
+			t.Errorf("it has %q:\n%s", wrong, view)
+		}
+	}
 }

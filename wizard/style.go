@@ -36,7 +36,8 @@ func newStyle(out io.Writer, o Options) style {
 }
 
 // styleOf is the look in the colours that r has. On a light background yellow and
-// cyan cannot be read: magenta and blue stand for them.
+// cyan cannot be read: magenta and blue stand for them; on a dark one red is too dark
+// nearly everywhere, and bright red stands for it.
 func styleOf(r *lipgloss.Renderer, light bool) style {
 	r.SetHasDarkBackground(true) // never ask the terminal
 	base := r.NewStyle()
@@ -44,10 +45,10 @@ func styleOf(r *lipgloss.Renderer, light bool) style {
 	s := style{
 		ascii: r.ColorProfile() == termenv.Ascii,
 		plain: base, bold: base.Bold(true), dim: base.Faint(true),
-		accent: ansi16("6"), good: ansi16("2"), warn: ansi16("3"), fail: ansi16("1"),
+		accent: ansi16("6"), good: ansi16("2"), warn: ansi16("3"), fail: ansi16("9"),
 	}
 	if light {
-		s.accent, s.warn, s.good = ansi16("4"), ansi16("5"), s.good.Bold(true)
+		s.accent, s.warn, s.fail, s.good = ansi16("4"), ansi16("5"), ansi16("1"), s.good.Bold(true)
 	}
 	s.form = s.theme()
 	return s
@@ -124,19 +125,27 @@ func wrap(text string, w int) []string {
 	w = max(w, 8)
 	words := strings.SplitAfter(text, " ")
 	for i, word := range words {
-		if ansi.StringWidth(strings.TrimRight(word, " ")) <= w { // the library breaks at any hyphen, also in paths and flags
+		switch {
+		case ansi.StringWidth(strings.TrimRight(word, " ")) <= w: // the library breaks at any hyphen, also in paths and flags
+			words[i] = held.Replace(word)
+		case strings.Contains(word, "/"): // too long for a line: it is broken between its parts
 			words[i] = strings.ReplaceAll(word, "-", heldHyphen)
 		}
 	}
-	lines := strings.Split(ansi.Wrap(strings.Join(words, ""), w, ""), "\n")
+	lines := strings.Split(ansi.Wrap(strings.Join(words, ""), w, "/"), "\n")
 	for i := range lines {
-		lines[i] = strings.ReplaceAll(strings.TrimRight(lines[i], " "), heldHyphen, "-")
+		lines[i] = released.Replace(strings.TrimRight(lines[i], " "))
 	}
 	return lines
 }
 
-// heldHyphen stands for a hyphen at which no line ends, a column wide as that is.
-const heldHyphen = "\uE0D0"
+// These stand for a hyphen and a slash at which no line ends, a column wide as those are.
+const heldHyphen, heldSlash = "\uE0D0", "\uE0D1"
+
+var (
+	held     = strings.NewReplacer("-", heldHyphen, "/", heldSlash)
+	released = strings.NewReplacer(heldHyphen, "-", heldSlash, "/")
+)
 
 // hardWrap breaks a line of code wherever it must be broken.
 func hardWrap(line string, w int) []string {

@@ -189,7 +189,7 @@ func TestThreeWrongPasswords(t *testing.T) {
 	p := standardPump(t)
 	p.keys("enter").enterText("git.example.com").enterText("admin")
 	p.enterText("wrong").at(interview.PasswordID).sees("1 of 3").enterText("wrong").at(interview.PasswordID).enterText("wrong")
-	p.at("base-url-method").sees("no further password", "3 of 3", "start again with the right one")
+	p.at("base-url-method").sees("for Bitbucket may lock the account", "3 of 3", "start again with the right one")
 	if view := p.m.View(); strings.Contains(view, "try again") {
 		t.Errorf("it says to try again, and takes no further try:\n%s", view)
 	}

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -455,5 +456,25 @@ func TestServerName(t *testing.T) {
 		if got := ServerName(id); got != want {
 			t.Errorf("%s: %s, want %s", id, got, want)
 		}
+	}
+}
+
+// TestCutInTheMiddle: where the authority has answered before, nobody is sent to look
+// whether it can be reached.
+func TestCutInTheMiddle(t *testing.T) {
+	authority := httptest.NewServer(http.NotFoundHandler())
+	defer authority.Close()
+	c := &Client{Order: store.Order{Directory: authority.URL}, talk: newTransport(nil, time.Now)}
+	if _, do := c.unreachable(io.EOF); !strings.Contains(do, "reaches") {
+		t.Error(do)
+	}
+	client := http.Client{Transport: c.talk, Timeout: time.Minute}
+	resp, err := client.Get(authority.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if why, do := c.unreachable(io.EOF); !strings.Contains(why, "lost in the middle") || strings.Contains(do, "reaches") {
+		t.Error(why, do)
 	}
 }

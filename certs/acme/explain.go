@@ -31,6 +31,9 @@ func (r *refusal) Error() string {
 		text += fmt.Sprintf("; %s: %s", s.Identifier.Value, s.Detail)
 	}
 	text = cmp.Or(text, "no reason given")
+	if r.Status == 0 { // nothing that speaks ACME has answered
+		return fmt.Sprintf("%q (in answer to %s)", text, r.request)
+	}
 	return fmt.Sprintf("%q (%s, %d, in answer to %s)", text, strings.TrimPrefix(r.Type, acme.ProblemTypeNamespace), r.Status, r.request)
 }
 
@@ -116,6 +119,9 @@ func (c *Client) unreachable(err error) (why, do string) {
 		return "the certificate of " + host + " is not for it", "check the address of the authority, and what stands in between"
 	case errors.As(err, &dns):
 		return "the name " + host + " does not resolve on this machine", "check /etc/resolv.conf, or https_proxy where the way out leads through a proxy"
+	}
+	if c.talk.answered() {
+		return host + " has answered before, and the connection was lost in the middle", "try again; where it is lost each time, look at what stands in between (a proxy, or a limit of time)"
 	}
 	return "nothing can be ordered without it", "check that this machine reaches " + host + " (a firewall, or a proxy: https_proxy), and try again"
 }

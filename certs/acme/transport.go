@@ -24,6 +24,7 @@ type transport struct {
 	request string        // the last one that failed, "POST https://..."
 	until   time.Time     // Retry-After of the last refusal; zero for none
 	ahead   time.Duration // of the authority's clock, by its last answer
+	reached bool          // it has answered
 }
 
 func newTransport(roots *x509.CertPool, now func() time.Time) *transport {
@@ -46,6 +47,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		t.request = r.Method + " " + r.URL.String()
 		return nil, err
 	}
+	t.reached = true
 	if said, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		t.ahead = said.Sub(t.now()).Round(time.Second)
 	}
@@ -62,6 +64,13 @@ func (t *transport) refused() (request string, until time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.request, t.until
+}
+
+// answered reports whether the authority was reached at all.
+func (t *transport) answered() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.reached
 }
 
 // clock is how far the authority's clock is ahead of this machine's.

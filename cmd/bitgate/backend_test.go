@@ -27,7 +27,7 @@ func parseURL(t *testing.T, text string) publicurl.URL {
 func TestDraft(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	left := &session{probe: detect.Probe{StateDir: dir}}
-	said := setup.Answers{URL: parseURL(t, "https://git.test/b"), MaxConn: 40, AdminPasswordFile: "-", RestartTimeout: 2 * time.Minute, LocalOnly: true}
+	said := setup.Answers{URL: parseURL(t, "https://git.test/b"), MaxConn: 40, AdminPasswordFile: "-", RestartTimeout: 2 * time.Minute, LocalOnly: true, SSHListen: ":7998"}
 	if err := left.saveDraft(said, []string{"url", "path"}); err != nil {
 		t.Fatal(err)
 	}
@@ -36,15 +36,15 @@ func TestDraft(t *testing.T) {
 		t.Fatalf("%v, mode %v", err, info.Mode())
 	}
 	next := &session{
-		probe: detect.Probe{StateDir: dir}, input: setup.Answers{MaxConn: 60},
-		inputSources: setup.Sources{"maxconn": {From: setup.FromFlag}},
+		probe: detect.Probe{StateDir: dir}, input: setup.Answers{MaxConn: 60, NoSSH: true},
+		inputSources: setup.Sources{"maxconn": {From: setup.FromFlag}, "no-ssh": {From: setup.FromFlag}},
 	}
 	if resumed := next.resumeDraft(); resumed.When == "" || !slices.Equal(resumed.Answered, []string{"url", "path"}) {
 		t.Errorf("resumed %+v", resumed)
 	}
 	want := setup.Answers{URL: said.URL, MaxConn: 60, RestartTimeout: 2 * time.Minute, LocalOnly: true}
 	if next.input.URL != want.URL || next.input.MaxConn != want.MaxConn || next.input.RestartTimeout != want.RestartTimeout ||
-		!next.input.LocalOnly || next.input.AdminPasswordFile != "" {
+		!next.input.LocalOnly || next.input.AdminPasswordFile != "" || next.input.SSHListen != "" {
 		t.Errorf("resumed %+v", next.input)
 	}
 	if next.inputSources["url"].From != setup.Detected || next.inputSources["maxconn"].From != setup.FromFlag {

@@ -92,6 +92,9 @@ func runApply(ctx context.Context, p *process, o applyOptions, file string) (err
 		}
 		return ses.goOnServing(ctx, plan, front, o.json || o.quiet)
 	}
+	if len(extra) > 0 {
+		return usage("missing: --yes", "nobody is at a terminal to type the word apply: bitgate plan shows what would change, and --yes is the consent to it")
+	}
 	if !o.yes {
 		p.text().Plan(plan, setup.Diffs(ses.facts, plan))
 	} else {

@@ -538,7 +538,10 @@ var ills = []ill{
 		d.asAdministrator()
 		d.jira.relink("http://localhost:7990/bitbucket", "http://localhost:7990/bitbucket")
 	}, first: "Application links: Jira (JIRA) links to http://localhost:7990/bitbucket, but the public URL is"},
-	{name: "16 cookie", spoil: func(d *desk) { d.property("server.secure", "false") }, first: "What Bitbucket believes of its address: PROPERTIES, line N: server.secure is false", also: "cookie"},
+	{name: "16 cookie", spoil: func(d *desk) {
+		d.property("server.require-ssl", "") // of row 3, where no desk was made since
+		d.property("server.secure", "false")
+	}, first: "What Bitbucket believes of its address: PROPERTIES, line N: server.secure is false", also: "cookie"},
 	{name: "17 special characters", spoil: func(d *desk) {
 		switch d.kind {
 		case "nginx":

@@ -46,8 +46,16 @@ func (ses *session) resumeDraft() wizard.Resumed {
 	return resumed
 }
 
-// takeUp makes earlier answers those of this session, unless they are given anew.
+// takeUp makes earlier answers those of this session, unless they are given anew or
+// contradict what is.
 func (ses *session) takeUp(old setup.Answers, src setup.Sources, why string) {
+	for newer, older := range contradicts {
+		if ses.inputSources[newer].From != "" {
+			for _, id := range older {
+				delete(src, id)
+			}
+		}
+	}
 	for _, q := range interview.Questions() {
 		if _, said := src[q.ID]; !said || ses.inputSources[q.ID].From != "" {
 			continue
@@ -56,6 +64,12 @@ func (ses *session) takeUp(old setup.Answers, src setup.Sources, why string) {
 			ses.inputSources[q.ID] = setup.Source{From: setup.Detected, Why: why}
 		}
 	}
+}
+
+// contradicts are answers of before that a new one leaves no room for.
+var contradicts = map[string][]string{
+	"no-ssh": {"ssh-listen", "ssh-upstream"}, "ssh-listen": {"no-ssh"},
+	"pem": {"cert", "key", "chain"}, "cert": {"pem"},
 }
 
 // draftAnswered reads the draft's line with the questions that were answered.

@@ -107,4 +107,24 @@ func TestFetchChain(t *testing.T) {
 	if after := look(); after.Missing != "" || after.Digest == before.Digest || after.Sources[chain] == "" || asked != 1 {
 		t.Errorf("%+v, asked %d times", after, asked)
 	}
+	// As it is printed, and as that says where the authority is one of this network.
+	printed := ""
+	for _, f := range before.Findings {
+		if _, command, found := strings.Cut(f.Do, "(bitgate "); found {
+			printed, _, _ = strings.Cut(command, " fetches it)")
+		}
+	}
+	whole := filepath.Join(dir, "whole.pem")
+	printed = strings.NewReplacer("FILE", file, "NEW", whole).Replace(printed)
+	cmd, _, output := bitgate(t, strings.Fields(printed)...)
+	if err := cmd.Run(); err == nil || !strings.Contains(output.String(), "--fetch-chain=private") {
+		t.Fatalf("%q: %v\n%s", printed, err, output)
+	}
+	cmd, _, output = bitgate(t, strings.Fields(strings.Replace(printed, "--fetch-chain", "--fetch-chain=private", 1))...)
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	if made, err := os.ReadFile(whole); err != nil || strings.Count(string(made), "BEGIN CERTIFICATE") != 2 {
+		t.Errorf("%v\n%s", err, made)
+	}
 }

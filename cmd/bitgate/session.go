@@ -109,17 +109,17 @@ func vouched(f setup.Facts) string {
 	return f.Bitbucket.Home
 }
 
-// missing names every flag that is still needed, at once. extra are those that
-// only the calling command needs (yes).
+// missing names every flag that is still needed, at once. extra are those that the
+// calling command needs too where there is something to do (yes).
 func (ses *session) missing(extra ...string) error {
 	flags := setup.Missing(ses.facts, ses.answers)
 	if ses.creds.read != nil || ses.creds.prompt != nil {
 		flags = slices.DeleteFunc(flags, func(f string) bool { return f == "admin-password-file" })
 	}
-	flags = append(flags, extra...)
 	if len(flags) == 0 {
 		return nil
 	}
+	flags = append(flags, extra...)
 	return usage("missing: --"+strings.Join(flags, " --"),
 		"give them as flags, in the environment (BITGATE_...) or in --answers FILE, or run bitgate setup on a terminal")
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +22,8 @@ import (
 	"bitgate/bitbucket/bitbuckettest"
 	"bitgate/certs"
 	"bitgate/internal/peers"
+	"bitgate/setup"
+	"bitgate/setup/check"
 )
 
 // screen is bitgate on a terminal of its own.
@@ -372,4 +375,46 @@ func TestPipedPlain(t *testing.T) {
 	if strings.Contains(output.String(), "\x1b") {
 		t.Error("an escape sequence, and no terminal to take it")
 	}
+}
+
+// TestSetupAsPrinted: the guided setup that other commands send people to opens with
+// what the printed command names.
+func TestSetupAsPrinted(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	env := append(m.env, "BITGATE_FRONT=builtin", "BITGATE_BASE_URL_METHOD=skip", "BITGATE_RESTART=never", "BITGATE_CA_FILE="+filepath.Join(m.dir, "ca.pem"),
+		fmt.Sprintf("BITGATE_URL=https://localhost:%d", m.port), fmt.Sprintf("BITGATE_LISTEN=127.0.0.1:%d", m.port), "BITGATE_PROXY_CONFIG="+filepath.Join(m.dir, "proxy.yaml"))
+	t.Run("of an imported certificate", func(t *testing.T) {
+		t.Parallel()
+		cmd, _, output := bitgate(t, "cert", "import", filepath.Join(m.dir, "cert.pem"), filepath.Join(m.dir, "key.pem"), filepath.Join(m.dir, "ca.pem"))
+		cmd.Env = append(cmd.Env, env...)
+		if err := cmd.Run(); err != nil {
+			t.Fatal(err, output)
+		}
+		printed := regexp.MustCompile(`Else: +bitgate (setup --pem (.*))`).FindStringSubmatch(output.String())
+		if printed == nil {
+			t.Fatal(output)
+		}
+		s := openScreen(t, append(env, "BITGATE_HOME="+m.Home(), "BITGATE_UPSTREAM="+m.Upstream(), "BITGATE_BITBUCKET_VERSION=9.4.16"), strings.Fields(printed[1])...)
+		s.wait("answers are given already")
+		s.send("\r")
+		s.wait("Forward SSH") // no file is asked for
+		s.send("\r")
+		s.wait("Review:")
+	})
+	t.Run("of a front elsewhere", func(t *testing.T) {
+		t.Parallel()
+		told := check.Host(t.Context(), t.TempDir(), setup.Answers{Skip: []string{setup.StepHAProxy}, Upstream: m.Upstream()})
+		printed := regexp.MustCompile(`bitgate (setup --skip .*)`).FindStringSubmatch(told[0].Do)
+		if printed == nil {
+			t.Fatal(told)
+		}
+		there := strings.ReplaceAll(printed[1], "THIS-MACHINE", "127.0.0.1")
+		s := openScreen(t, append(env, "BITGATE_CERT="+filepath.Join(m.dir, "cert.pem"), "BITGATE_KEY="+filepath.Join(m.dir, "key.pem")), strings.Fields(there)...)
+		s.wait("answers are given already")
+		s.send("\r")
+		s.wait("Forward SSH") // and nothing about Bitbucket, which is not here
+		s.send("\r")
+		s.wait("Review:")
+	})
 }

@@ -146,7 +146,7 @@ func (r Report) List() []problem.Finding {
 		all = append(all, one)
 	}
 	if shown > shownFindings {
-		all = append(all, problem.Finding{ID: "rehearsal", Level: problem.Fail, Found: fmt.Sprintf("%d more kinds of answers are not what they should be", shown-shownFindings), Do: "see them all with bitgate rehearse --json"})
+		all = append(all, problem.Finding{ID: "rehearsal", Level: problem.Fail, Found: fmt.Sprintf("%d more kinds of answers are not what they should be", shown-shownFindings), Do: "settle or accept those above; the next look shows the rest"})
 	}
 	for _, f := range r.Bound {
 		all = append(all, problem.Warning("rehearsal-bound", "Bitbucket is reached from some addresses alone ("+f.named()+"); from others: "+f.What+f.causes(),

@@ -8,7 +8,8 @@ import (
 // Style paints words for people: one of the sixteen ANSI colours beside a mark
 // that reads without it. Without colour it adds nothing at all. Only a
 // printable.Writer makes the colours those of a terminal. On a Light background
-// magenta and blue stand for yellow and cyan, which cannot be read there.
+// magenta and blue stand for yellow and cyan, which cannot be read there; on a dark one
+// bright red for red.
 type Style struct{ Color, Light bool }
 
 func (s Style) paint(code, text string) string {
@@ -20,7 +21,7 @@ func (s Style) paint(code, text string) string {
 
 // Green and the others are the colours that are used.
 func (s Style) Green(t string) string  { return s.paint("32", t) }
-func (s Style) Red(t string) string    { return s.paint("31", t) }
+func (s Style) Red(t string) string    { return s.paint(s.on("91", "31"), t) }
 func (s Style) Yellow(t string) string { return s.paint(s.on("33", "35"), t) }
 func (s Style) Cyan(t string) string   { return s.paint(s.on("36", "34"), t) }
 func (s Style) Bold(t string) string   { return s.paint("1", t) }
