@@ -30,7 +30,7 @@ func bitbucketQuestions() []Question {
 			Help:    "Bitbucket (or Stash) home directory",
 			Default: "found from the running process, the start scripts or the usual places", Asked: "when it was not found",
 			Looks: true, required: true, when: func(iv *Interview) bool {
-				return iv.Facts.Bitbucket.Home == "" || iv.Facts.Bitbucket.Doubt != ""
+				return iv.Answers.EditsBitbucket() && (iv.Facts.Bitbucket.Home == "" || iv.Facts.Bitbucket.Doubt != "")
 			},
 		}, func(a *setup.Answers) *string { return &a.Home }),
 		pathField(Question{
@@ -44,7 +44,9 @@ func bitbucketQuestions() []Question {
 			Why:     "Up to 4.x the connector is in server.xml, from 5.0 in bitbucket.properties.",
 			Help:    "Bitbucket version, where it cannot be found",
 			Default: "asked from the running instance or read from its files", Asked: "when it was not found",
-			Looks: true, required: true, when: func(iv *Interview) bool { return iv.Facts.Bitbucket.Version == "" && iv.Facts.Instance.Version == "" },
+			Looks: true, required: true, when: func(iv *Interview) bool {
+				return iv.Answers.EditsBitbucket() && iv.Facts.Bitbucket.Version == "" && iv.Facts.Instance.Version == ""
+			},
 		}, func(a *setup.Answers) *string { return &a.Version }, nil),
 		textField(Question{
 			ID: "upstream", Step: StepBitbucket, Title: "Bitbucket's own address", Kind: Text, Arg: "URL", Example: "http://127.0.0.1:7990",
@@ -141,7 +143,7 @@ func connectorQuestions() []Question {
 				{setup.Never, "not now: bitgate writes the files only"},
 				{setup.Auto, "through its systemd unit or init script"},
 			},
-			when:   func(iv *Interview) bool { return iv.Facts.BitbucketCtl.How == "" },
+			when:   func(iv *Interview) bool { return iv.Answers.EditsBitbucket() && iv.Facts.BitbucketCtl.How == "" },
 			show:   func(f setup.Facts, a setup.Answers) string { return unlessAuto(a.Restart, setup.Manual) },
 			refuse: refuseAuto(func(f setup.Facts) bool { return f.BitbucketCtl.How == "" }, "no systemd unit and no init script of Bitbucket was found"),
 		}, func(a *setup.Answers) *string { return &a.Restart }),

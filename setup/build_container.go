@@ -15,7 +15,7 @@ import (
 // that the engine cannot reach.
 func (b *builder) container() error {
 	c := b.f.Bitbucket.Container
-	if c == nil || !upstreamSteps(b.a) {
+	if c == nil || !b.a.EditsBitbucket() {
 		return nil
 	}
 	found := fmt.Sprintf("Bitbucket (process %d) runs in a container", b.f.Bitbucket.PID)

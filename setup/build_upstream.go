@@ -197,7 +197,7 @@ func (f Facts) propertyValue(key string) (string, bool) {
 // 4.x does not start with both, and later versions would read the new one alone,
 // which has no database.
 func (b *builder) stashConfig() error {
-	if b.f.StashConfig == "" || !upstreamSteps(b.a) {
+	if b.f.StashConfig == "" || !b.a.EditsBitbucket() {
 		return nil
 	}
 	return problem.New(fmt.Sprintf("%s has the settings of Stash, and there is no %s", b.f.StashConfig, filepath.Base(b.f.Properties.Path)),

@@ -200,8 +200,8 @@ func Missing(f Facts, a Answers) []string {
 		}
 	}
 	need(a.URL.IsZero(), "url")
-	need((a.Home == "" || f.Bitbucket.Doubt != "") && upstreamSteps(a), "home")
-	need(a.Version == "" && upstreamSteps(a), "bitbucket-version")
+	need((a.Home == "" || f.Bitbucket.Doubt != "") && a.EditsBitbucket(), "home")
+	need(a.Version == "" && a.EditsBitbucket(), "bitbucket-version")
 	// A source that was named and gives none says itself what is missing there.
 	if named := a.Orders() || a.CertSource != "" && f.Certificate.Error != ""; !named && !a.Skips(StepHAProxy) {
 		need(a.PEM == "" && a.Cert == "", "cert")
@@ -217,12 +217,14 @@ func Missing(f Facts, a Answers) []string {
 		need(a.AdminUser == "", "admin-user")
 		need(a.AdminPasswordFile == "", "admin-password-file")
 	}
-	need(a.Restart == Auto && f.BitbucketCtl.How == "" && upstreamSteps(a), "restart")
+	need(a.Restart == Auto && f.BitbucketCtl.How == "" && a.EditsBitbucket(), "restart")
 	need(a.Front == FrontHAProxy && a.Reload == Auto && f.HAProxyCtl.How == "" && !a.Skips(StepHAProxy), "reload")
 	return out
 }
 
-func upstreamSteps(a Answers) bool {
+// EditsBitbucket reports whether files of Bitbucket's are wanted: its front may be a run
+// of its own on another machine.
+func (a Answers) EditsBitbucket() bool {
 	return !a.Skips(StepContextPath) || !a.Skips(StepConnector)
 }
 

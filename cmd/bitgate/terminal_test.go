@@ -382,7 +382,7 @@ func TestPipedPlain(t *testing.T) {
 func TestSetupAsPrinted(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	env := append(m.env, "BITGATE_FRONT=builtin", "BITGATE_BASE_URL_METHOD=skip", "BITGATE_RESTART=never", "BITGATE_CA_FILE="+filepath.Join(m.dir, "ca.pem"),
+	env := append(m.env[:len(m.env):len(m.env)], "BITGATE_FRONT=builtin", "BITGATE_BASE_URL_METHOD=skip", "BITGATE_CA_FILE="+filepath.Join(m.dir, "ca.pem"),
 		fmt.Sprintf("BITGATE_URL=https://localhost:%d", m.port), fmt.Sprintf("BITGATE_LISTEN=127.0.0.1:%d", m.port), "BITGATE_PROXY_CONFIG="+filepath.Join(m.dir, "proxy.yaml"))
 	t.Run("of an imported certificate", func(t *testing.T) {
 		t.Parallel()
@@ -395,7 +395,7 @@ func TestSetupAsPrinted(t *testing.T) {
 		if printed == nil {
 			t.Fatal(output)
 		}
-		s := openScreen(t, append(env, "BITGATE_HOME="+m.Home(), "BITGATE_UPSTREAM="+m.Upstream(), "BITGATE_BITBUCKET_VERSION=9.4.16"), strings.Fields(printed[1])...)
+		s := openScreen(t, append(env[:len(env):len(env)], "BITGATE_RESTART=never", "BITGATE_HOME="+m.Home(), "BITGATE_UPSTREAM="+m.Upstream(), "BITGATE_BITBUCKET_VERSION=9.4.16"), strings.Fields(printed[1])...)
 		s.wait("answers are given already")
 		s.send("\r")
 		s.wait("Forward SSH") // no file is asked for
@@ -410,8 +410,8 @@ func TestSetupAsPrinted(t *testing.T) {
 			t.Fatal(told)
 		}
 		there := strings.ReplaceAll(printed[1], "THIS-MACHINE", "127.0.0.1")
-		s := openScreen(t, append(env, "BITGATE_CERT="+filepath.Join(m.dir, "cert.pem"), "BITGATE_KEY="+filepath.Join(m.dir, "key.pem")), strings.Fields(there)...)
-		s.wait("answers are given already")
+		s := openScreen(t, append(env[:len(env):len(env)], "BITGATE_CERT="+filepath.Join(m.dir, "cert.pem"), "BITGATE_KEY="+filepath.Join(m.dir, "key.pem")), strings.Fields(there)...)
+		s.wait("Enter ")
 		s.send("\r")
 		s.wait("Forward SSH") // and nothing about Bitbucket, which is not here
 		s.send("\r")
