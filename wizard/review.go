@@ -214,7 +214,7 @@ func (s *reviewScreen) key(msg tea.KeyMsg) tea.Cmd {
 			return s.showVerify(s.plan)
 		}
 		s.note = "enter changes nothing here; a opens the consent line"
-		if interview.Failures(s.findings)+interview.Failures(s.plan.Notes) > 0 {
+		if len(s.failures()) > 0 {
 			s.note = "enter changes nothing here; r looks again"
 		}
 	case "q":
