@@ -410,11 +410,9 @@ func TestSetupAsPrinted(t *testing.T) {
 			t.Fatal(told)
 		}
 		there := strings.ReplaceAll(printed[1], "THIS-MACHINE", "127.0.0.1")
-		s := openScreen(t, append(env[:len(env):len(env)], "BITGATE_CERT="+filepath.Join(m.dir, "cert.pem"), "BITGATE_KEY="+filepath.Join(m.dir, "key.pem")), strings.Fields(there)...)
+		s := openScreen(t, append(env[:len(env):len(env)], "BITGATE_CERT="+filepath.Join(m.dir, "cert.pem"), "BITGATE_KEY="+filepath.Join(m.dir, "key.pem"), "BITGATE_CHAIN="+filepath.Join(m.dir, "ca.pem")), strings.Fields(there)...)
 		s.wait("Enter ")
 		s.send("\r")
-		s.wait("Forward SSH") // and nothing about Bitbucket, which is not here
-		s.send("\r")
-		s.wait("Review:")
+		s.wait("Review:") // and nothing is asked about Bitbucket, which is not here
 	})
 }
