@@ -225,13 +225,17 @@ const singled = 40
 // the files mentions, and for its name with the port written out.
 func (b Bitbucket) Singled(s *Stage, lists Lists) []Request {
 	var targets []string
+	all := catalogue()
 	for _, path := range s.find(lists).paths {
 		if strings.HasPrefix(path, "/x.") || strings.HasPrefix(path, "/x/") { // made for what may be anywhere in a path
 			path = b.context() + path
 		}
 		target, ours := strings.CutPrefix(path, b.context())
 		sentOn := b.OldPath != "" && b.OldPath != "/" && under(path, b.OldPath)
-		if ours && len(target) > 1 && target[0] == '/' && !sentOn && !strings.Contains(path, "/.well-known/") {
+		tried := slices.ContainsFunc(all, func(r Request) bool {
+			return r.Target == target || strings.HasSuffix(target, "/") && strings.HasPrefix(r.Target, target)
+		})
+		if ours && strings.HasPrefix(target, "/") && !tried && !sentOn && !strings.Contains(path, "/.well-known/") {
 			targets = append(targets, target)
 		}
 	}

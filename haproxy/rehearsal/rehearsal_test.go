@@ -201,7 +201,7 @@ func TestSingled(t *testing.T) {
     http-request deny if { path_beg /admin } or { path /bitbucket/admin }
     http-request deny if { path_end .jsp }
     http-request redirect prefix / if { path_beg /stash/ }
-    use_backend x if { path_beg /.well-known/acme-challenge/ } or { path / }
+    use_backend x if { path_beg /.well-known/acme-challenge/ } or { path / } or { path_beg /rest/ } or { path /status }
     default_backend x
 backend x
     server s 127.0.0.1:1
