@@ -1,15 +1,18 @@
 package proxy_test
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 
+	"bitgate/internal/peers"
 	"bitgate/proxy/config"
 )
 
@@ -34,6 +37,11 @@ func TestRefusedConnectionsLeaveALine(t *testing.T) {
 			handshake(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS11, tls.VersionTLS11 })
 		}, `versions`},
 		{"a certificate that is not trusted", func() { handshake(func(c *tls.Config) { c.RootCAs, c.ServerName = nil, "stash.example.com" }) }, `asked for stash\.example\.com failed: .*certificate`},
+		{"OpenSSL, which does not trust it either", func() {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			_ = exec.CommandContext(ctx, peers.Path(t, "openssl"), "s_client", "-connect", r.addr, "-servername", "jenkins.example.com", "-verify_return_error", "-tls1_3").Run()
+		}, `asked for jenkins\.example\.com failed: remote error: tls: unknown certificate authority`},
 		{"no common cipher", func() {
 			handshake(func(c *tls.Config) {
 				c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}

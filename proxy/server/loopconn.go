@@ -107,11 +107,12 @@ func (c *loopConn) begin() {
 		c.speak(p.Config.RequestTimeout)
 		return
 	}
-	c.tls, c.remote = tls.Server(named, p.tls), conns.RemoteOf(named)
+	heard := &overheard{Conn: named}
+	c.tls, c.remote = tls.Server(heard, p.tls), conns.RemoteOf(named)
 	c.stream = c.tls
 	_ = c.conn.SetDeadline(limit) // fails on a closed connection only
 	if err := c.tls.Handshake(); err != nil {
-		c.turnAway(err)
+		c.turnAway(err, heard)
 		c.conn.Close()
 		return
 	}
@@ -148,7 +149,7 @@ func (c *loopConn) validated() {
 
 // turnAway tells why a handshake failed, and who sent HTTP what to send instead. A
 // port that was only looked at is nobody's concern (HAProxy: dontlognull).
-func (c *loopConn) turnAway(err error) {
+func (c *loopConn) turnAway(err error, heard *overheard) {
 	p := c.host.p
 	var notTLS tls.RecordHeaderError
 	switch {
@@ -162,7 +163,10 @@ func (c *loopConn) turnAway(err error) {
 	}
 	p.Counters.TurnedAway(metrics.Handshake)
 	reason := strings.TrimPrefix(err.Error(), "tls: ")
+	why, said := heard.alert()
 	switch {
+	case said:
+		reason = "remote error: " + why.Error()
 	case conns.IsTimeout(err):
 		reason = "it did not end in time"
 	case errors.Is(err, io.EOF):
