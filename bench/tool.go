@@ -33,6 +33,10 @@ func (b *bench) tool(ctx context.Context, out io.Writer) error {
 		{"plan, server.xml of %d KB", []int{50, 500, 5_000}, largeServerXML},
 	} {
 		for _, size := range c.sizes {
+			name := fmt.Sprintf(c.name, size)
+			if !b.only.MatchString(name) {
+				continue
+			}
 			dir := filepath.Join(b.settings.Dir, fmt.Sprint("site", size))
 			args, err := c.site(dir, size)
 			if err != nil {
@@ -46,7 +50,7 @@ func (b *bench) tool(ctx context.Context, out io.Writer) error {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(out, c.name+": median %v of wall time, %v of CPU with haproxy -c and the rehearsal, %d MB\n", size, rehearsed.wall, rehearsed.cpu, rehearsed.memory>>20)
+			fmt.Fprintf(out, "%s: median %v of wall time, %v of CPU with haproxy -c and the rehearsal, %d MB\n", name, rehearsed.wall, rehearsed.cpu, rehearsed.memory>>20)
 			cost, err := b.unrehearsed(ctx, dir, args)
 			if err != nil {
 				return err
