@@ -56,10 +56,22 @@ func ownTLS(f problem.Finding) problem.Finding {
 
 // in names the file of findings.
 func in(file string, list []problem.Finding) []problem.Finding {
-	for i := range list {
-		list[i].File = file
+	const most = 100 // nobody reads more, and the owner of the file decides how many there are
+	var told []problem.Finding
+	more := 0
+	for _, f := range list {
+		if f.File = file; len(told) < most || f.Level == problem.Fail || f.ID == OwnTLS {
+			told = append(told, f)
+		} else {
+			more++
+		}
 	}
-	return list
+	if more > 0 {
+		told = append(told, problem.Finding{
+			ID: "connector", Level: problem.Warn, File: file, Found: fmt.Sprintf("%d more findings like these are not listed", more), Do: "settle those that are, then look again",
+		})
+	}
+	return told
 }
 
 // setting is one wanted value: an attribute of Connector or a property key.

@@ -17,8 +17,8 @@ import (
 
 // MaxSize is the largest configuration file that is read, in bytes. Of the real ones
 // that are known the largest server.xml and haproxy.cfg have 9 KB; a haproxy.cfg of
-// 50,000 lines has 1.6 MB. The owner of a file decides how large it is, and who parses
-// it takes up to 150 bytes for each of it.
+// 50,000 lines has 1.6 MB. The owner of a file decides how large it is, and a plan takes
+// up to 300 bytes of memory for each of it.
 const MaxSize = 5 << 20
 
 // MaxProgram is the largest program that is read, in bytes.
