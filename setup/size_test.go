@@ -1,7 +1,6 @@
 package setup
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 
@@ -16,9 +15,10 @@ func TestNothingGrowsBeyondWhatIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for room, want := range map[int]string{1000: "", 10: "/h/bitbucket.properties would have 5242"} {
-		f := Facts{Properties: atomicfile.File{Path: "/h/bitbucket.properties", Data: append(bytes.Repeat([]byte(" "), atomicfile.MaxSize-room-1), '\n')}}
-		f.Layout.Properties = f.Properties.Path
+	for room, want := range map[int]string{1000: "", 10: "/h/server.xml would have 5242"} {
+		text := `<Server><Service><Connector port="7990"/><Engine><Host><Context/></Host></Engine></Service></Server>`
+		f := Facts{ServerXML: atomicfile.File{Path: "/h/server.xml", Data: []byte(text + strings.Repeat("\n", atomicfile.MaxSize-room-len(text)))}}
+		f.Layout.ServerXML = f.ServerXML.Path
 		b := builder{f: f, a: Answers{URL: url, Upstream: "http://127.0.0.1:7990", Front: FrontHAProxy}}
 		if _, err := b.contextPath(Step{ID: StepContextPath}); err != nil {
 			t.Fatal(err)

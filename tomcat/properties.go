@@ -37,9 +37,17 @@ type comment struct {
 	end int // of the line, before its terminator
 }
 
-// ParseProperties reads a .properties file; an empty src is an empty file.
+// maxProperties is the largest properties file that is read, in bytes. Real ones have less
+// than 1 KB; of one that is all short lines a plan takes 300 bytes of memory for each.
+const maxProperties = 1 << 20
+
+// ParseProperties reads a .properties file of at most 1 MiB; an empty src is an empty file.
 // Bytes are ISO-8859-1, as in java.util.Properties.load(InputStream).
 func ParseProperties(name string, src []byte) (*Properties, error) {
+	if len(src) > maxProperties {
+		return nil, problem.New(fmt.Sprintf("%s has %d bytes, and at most 1 MiB of such a file is read", name, len(src)),
+			"real ones have less than 1 KB, and reading takes many times the size in memory", "check the path, and take out of the file what is not needed")
+	}
 	p := &Properties{name: name, src: src, last: map[string]int{}}
 	if f := p.parse(); f != nil {
 		return nil, problem.New(fmt.Sprintf("%s, line %d: %s", name, f.line, f.reason),

@@ -25,9 +25,10 @@ type ServerXML struct {
 	src   []byte
 	text  xmlText
 	tags  []tagSpan        // start tags in document order
-	elems []*etree.Element // the elements of tree, in the same order
-	tree  *etree.Document
+	elems []*etree.Element // the elements of the tree, in the same order
 	index lineIndex
+
+	entities map[string]string
 }
 
 // ParseServerXML reads a server.xml. It refuses, with line and reason, what is
@@ -49,16 +50,16 @@ func (s *ServerXML) parse() (err error) {
 	if err != nil {
 		return err
 	}
-	entities, err := found.plainEntities()
-	if err != nil {
+	if s.entities, err = found.plainEntities(); err != nil {
 		return err
 	}
-	if s.tree, err = readTree(s.text.text, entities); err != nil {
+	tree, err := readTree(s.text.text, s.entities)
+	if err != nil {
 		return err
 	}
 	s.tags = found.tags
 	s.index = newLineIndex(s.text.text)
-	s.elems = elements(s.tree.Root())
+	s.elems = elements(tree.Root())
 	if len(s.elems) != len(s.tags) {
 		return &fault{1, "its elements cannot be told apart safely"}
 	}
@@ -67,7 +68,7 @@ func (s *ServerXML) parse() (err error) {
 			return s.faultAt(i, "its elements cannot be told apart safely")
 		}
 	}
-	if root := s.tree.Root(); root.FullTag() != "Server" {
+	if root := tree.Root(); root.FullTag() != "Server" {
 		return s.faultAt(0, "not a Tomcat server.xml: the root element is <%s>, not <Server>", root.FullTag())
 	}
 	for _, e := range s.elems {

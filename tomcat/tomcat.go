@@ -29,7 +29,6 @@ type Connector struct {
 type Result struct {
 	After   []byte
 	Splices []splice.Splice // empty when nothing had to change
-	Tree    *ServerXML      // of After, where an edit of server.xml was read back; else nil
 	Notes   []string        // things a person should know, e.g. "duplicate key, the last one (line 14) counts"
 }
 

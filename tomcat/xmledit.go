@@ -17,8 +17,9 @@ type textEdit struct {
 	text    string
 }
 
-// setAttributes gives one element its attributes, in the bytes of its start tag. The
-// bytes are read again, and must make the tree of before with those attributes.
+// setAttributes gives one element its attributes, in the bytes of its start tag, and
+// reads that back: what stands before and behind the tag must be there as before, and
+// the tag must be one with those attributes, so that all the others are as they were.
 func (s *ServerXML) setAttributes(ordinal int, want []setting) (Result, error) {
 	edited := s.elems[ordinal]
 	wanted := etree.Element{Attr: slices.Clone(edited.Attr)}
@@ -36,13 +37,34 @@ func (s *ServerXML) setAttributes(ordinal int, want []setting) (Result, error) {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s in line %d was the property ${%s} and is now written literally", w.name, s.line(ordinal), p))
 		}
 	}
-	again := &ServerXML{name: s.name, src: res.After}
-	if err := again.parse(); err != nil || !(editedTree{edited, wanted.Attr}).is(&s.tree.Element, &again.tree.Element) {
+	if !s.readsBack(res.After, s.tags[ordinal], wanted.Attr) {
 		return Result{}, problem.New(fmt.Sprintf("%s, line %d: the edited element does not read back as intended", s.name, s.line(ordinal)),
 			"the edit was not made", "set the attributes by hand, and please report this file's layout")
 	}
-	res.Tree = again
 	return res, nil
+}
+
+func (s *ServerXML) readsBack(after []byte, t tagSpan, wanted []etree.Attr) bool {
+	doc, err := decodeXML(after)
+	if err != nil {
+		return false
+	}
+	tag, same := strings.CutPrefix(doc.text, s.text.text[:t.start])
+	tag, too := strings.CutSuffix(tag, s.text.text[t.close:])
+	if !same || !too {
+		return false
+	}
+	end := ""
+	if t.end > t.close {
+		end = "</" + t.name + ">"
+	}
+	found, err := scanXML(tag + end)
+	if err != nil || found.tags[0].close != len(tag) {
+		return false
+	}
+	tree, err := readTree(tag+end, s.entities)
+	equal := func(a, b etree.Attr) bool { return a.FullKey() == b.FullKey() && a.Value == b.Value }
+	return err == nil && tree.Root().FullTag() == t.name && slices.EqualFunc(tree.Root().Attr, wanted, equal)
 }
 
 // edit brings changes into the bytes of the file, in the order of their places.

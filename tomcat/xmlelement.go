@@ -29,7 +29,6 @@ func (s *ServerXML) editElements(changes []elementEdit) (Result, error) {
 		return Result{}, problem.New(fmt.Sprintf("%s, line %d: the edited elements do not read back as intended", s.name, s.line(changes[0].ordinal)),
 			"the edit was not made", "set the attributes by hand, and please report this file's layout")
 	}
-	res.Tree = again
 	return res, nil
 }
 

@@ -145,7 +145,7 @@ var predefined = map[string]bool{"lt": true, "gt": true, "amp": true, "apos": tr
 // name reads up to what cannot be part of a name; encoding/xml judges the rest.
 func (s *scan) name() string {
 	from := s.at
-	for s.at < len(s.text) && !isBlank(s.text[s.at]) && !strings.ContainsRune(`/>="'<&`, rune(s.text[s.at])) {
+	for s.at < len(s.text) && !isBlank(s.text[s.at]) && strings.IndexByte(`/>="'<&`, s.text[s.at]) < 0 {
 		s.at++
 	}
 	return s.text[from:s.at]

@@ -8,6 +8,7 @@ type tagSpan struct {
 	ordinal int // among the start tags
 	start   int // of "<"
 	nameEnd int
+	close   int // behind its start tag
 	end     int // behind the element: of "/>" or of its end tag
 	attrs   []attrSpan
 	byName  map[string]int // into attrs, where there are many
@@ -75,11 +76,12 @@ func (s *scan) startTag() error {
 			return s.fault(tag.start, "<%s never ends", tag.name)
 		case s.sees(">"):
 			s.at++
+			tag.close = s.at
 			s.tags, s.open = append(s.tags, tag), append(s.open, tag)
 			return nil
 		case s.sees("/>"):
 			s.at += 2
-			tag.end = s.at
+			tag.close, tag.end = s.at, s.at
 			s.tags = append(s.tags, tag)
 			return nil
 		}
