@@ -16,7 +16,7 @@ func TestLargestProperties(t *testing.T) {
 		src := "#" + strings.Repeat(" ", size-len("#\nserver.port=7990\n")) + "\nserver.port=7990\n"
 		p, err := ParseProperties("/h/p", []byte(src))
 		if err == nil {
-			_, err = p.Set(want)
+			_, err = p.Edit(want, nil)
 		}
 		var e *problem.Error
 		if found == "" && err != nil || found != "" && (!errors.As(err, &e) || !strings.HasPrefix(e.Found, found) || e.Why == "" || e.Do == "") {
@@ -27,7 +27,7 @@ func TestLargestProperties(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Set(want); err == nil || !strings.Contains(err.Error(), "bytes, and at most 1 MiB") {
+	if _, err := p.Edit(want, nil); err == nil || !strings.Contains(err.Error(), "bytes, and at most 1 MiB") {
 		t.Errorf("a file that an edit makes larger: %v", err)
 	}
 }
