@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -24,7 +25,7 @@ type sharedFlags struct {
 
 // questionFlag is a question as a flag; the text is judged when it is parsed.
 type questionFlag struct {
-	q     interview.Question
+	q     *interview.Question
 	texts []string
 }
 
@@ -63,10 +64,14 @@ func (f *questionFlag) Set(text string) error {
 	return nil
 }
 
+// asked are the questions, once for the flags of all commands.
+var asked = sync.OnceValue(interview.Questions)
+
 // addShared gives c the shared flags.
 func addShared(c *cobra.Command) *sharedFlags {
 	s := &sharedFlags{}
-	for _, q := range interview.Questions() {
+	for i := range asked() {
+		q := &asked()[i]
 		if q.Virtual {
 			continue
 		}
@@ -114,7 +119,7 @@ func (s *sharedFlags) input(p *process) (setup.Answers, setup.Sources, error) {
 	for _, f := range s.values {
 		name := envName(f.q.ID)
 		if v := p.env(name); v != "" {
-			if err := f.q.Set(&a, absolute(f.q, "", v)); err != nil {
+			if err := f.q.Set(&a, absolute(*f.q, "", v)); err != nil {
 				return a, src, usage(name+": "+err.Error(), "")
 			}
 			src[f.q.ID] = setup.Source{From: setup.FromEnv, Why: "the environment, " + name}
@@ -122,7 +127,7 @@ func (s *sharedFlags) input(p *process) (setup.Answers, setup.Sources, error) {
 	}
 	for _, f := range s.values {
 		if len(f.texts) > 0 {
-			if err := f.q.Set(&a, absolute(f.q, "", f.text())); err != nil {
+			if err := f.q.Set(&a, absolute(*f.q, "", f.text())); err != nil {
 				return a, src, usage("--"+f.q.ID+": "+err.Error(), "")
 			}
 			src[f.q.ID] = setup.Source{From: setup.FromFlag, Why: "--" + f.q.ID}
