@@ -137,7 +137,7 @@ const LockedAdvice = "no further password is tried, for Bitbucket may lock the a
 
 func refuseLocked(iv *Interview, text string) error {
 	if iv.Refusals >= MaxRefusals && text != setup.Manual && text != setup.MethodSkip {
-		return fmt.Errorf("Bitbucket refused %d passwords; %s", iv.Refusals, LockedAdvice)
+		return fmt.Errorf("Bitbucket refused %d passwords; %s", iv.Refusals, LockedAdvice) //nolint:staticcheck // a name begins it
 	}
 	return nil
 }
