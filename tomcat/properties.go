@@ -38,7 +38,7 @@ type comment struct {
 }
 
 // maxProperties is the largest properties file that is read, in bytes. Real ones have less
-// than 1 KB; of one that is all short lines a plan takes 300 bytes of memory for each.
+// than 1 KB; of one that is all short lines a plan takes 500 bytes of memory for each.
 const maxProperties = 1 << 20
 
 // ParseProperties reads a .properties file of at most 1 MiB; an empty src is an empty file.
