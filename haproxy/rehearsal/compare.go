@@ -57,14 +57,18 @@ func (b Bitbucket) renewing(before, after *Stage, r Request, was, is Answer) boo
 
 // challenged: bitgate's own section answered an authority, whoever it asked for, and the
 // certificate comes from elsewhere now.
-func (s *Stage) challenged(r Request, was Answer) (own bool) {
-	for _, d := range s.Doors {
-		if d.Address == r.Address && !haproxy.OwnSection(d.Section) {
-			return false
-		}
-		own = own || d.Address == r.Address
-	}
-	return own && was.Arrived == nil && was.Status == 200 && strings.HasPrefix(r.Target, haproxy.ChallengePath)
+func (s *Stage) challenged(r Request, was Answer) bool {
+	return s.own(r.Address) && was.Arrived == nil && was.Status == 200 && strings.HasPrefix(r.Target, haproxy.ChallengePath)
+}
+
+// own reports whether bitgate's own sections listen at an address, and nobody else.
+func (s *Stage) own(address string) bool {
+	return !s.foreignAt(address) && slices.ContainsFunc(s.Doors, func(d Door) bool { return d.Address == address })
+}
+
+// foreignAt reports whether a section listens there that is not bitgate's own.
+func (s *Stage) foreignAt(address string) bool {
+	return slices.ContainsFunc(s.Doors, func(d Door) bool { return d.Address == address && !haproxy.OwnSection(d.Section) })
 }
 
 // changed compares two answers.

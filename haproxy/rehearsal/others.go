@@ -40,8 +40,8 @@ func Others(before, after *Stage, b Bitbucket, lists Lists) (requests []Request,
 	}
 	var all []Request
 	for i, d := range doors {
-		if slices.ContainsFunc(doors[:i], func(o Door) bool { return o.Address == d.Address && o.TLS == d.TLS }) {
-			continue
+		if slices.ContainsFunc(doors[:i], func(o Door) bool { return o.Address == d.Address && o.TLS == d.TLS }) || before.own(d.Address) && !after.foreignAt(d.Address) {
+			continue // nobody else is there, and a former name of Bitbucket's is told of by the plan
 		}
 		all = append(all, m.ask(d, b)...)
 	}

@@ -192,6 +192,39 @@ func FuzzStage(f *testing.F) {
 	})
 }
 
+// Where bitgate's own section alone listens, before and after, nobody else is asked for:
+// a changed public name, or another path, is no matter of others.
+func TestOwnAddressIsNobodyElses(t *testing.T) {
+	url, err := publicurl.Parse("https://code.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := func(name string) string {
+		return "frontend bitgate_bitbucket_https\n    bind 127.0.0.1:443 ssl crt a\n    http-request deny unless { req.fhdr(Host) -i " + name + " }\n"
+	}
+	const wiki = "frontend wiki\n    bind 127.0.0.1:443 ssl crt b\n    mode http\n"
+	for name, c := range map[string]struct {
+		before, after string
+		asked         bool
+	}{
+		"own":              {own("git.example.com"), own("code.example.com"), false},
+		"beside another's": {own("git.example.com") + wiki, own("code.example.com") + wiki, true},
+		"given up":         {own("git.example.com"), "frontend x\n    bind 127.0.0.1:80\n    mode http\n", false},
+		"new":              {"frontend x\n    bind 127.0.0.1:80\n    mode http\n", own("code.example.com"), true},
+		"another's now":    {own("git.example.com"), wiki, true},
+	} {
+		before, after := NewStage(set(c.before), Surroundings{}), NewStage(set(c.after), Surroundings{})
+		asked := false
+		all, _ := Others(before, after, Bitbucket{URL: url}, nil)
+		for _, r := range all {
+			asked = asked || r.TLS
+		}
+		if asked != c.asked {
+			t.Errorf("%s: others are asked for: %t", name, asked)
+		}
+	}
+}
+
 // Addresses that a file singles out are asked for where they are Bitbucket's; the former
 // path leads on, and authorities are answered by whoever renews.
 func TestSingled(t *testing.T) {
