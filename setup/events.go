@@ -17,6 +17,7 @@ const (
 	EventDone      EventKind = "done"      // a change is done
 	EventFailed    EventKind = "failed"    // Text: why
 	EventUndoStart EventKind = "undo"      // a change is being taken back
+	EventLater     EventKind = "later"     // ... and can be only after others; Text: why
 	EventUndone    EventKind = "undone"    // ... and was
 	EventLog       EventKind = "log"       // a line of a program's output
 	EventCommitted EventKind = "committed" // the run stands

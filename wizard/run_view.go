@@ -157,6 +157,8 @@ func (s *runScreen) rowLines(r row, w int) []string {
 		mark, state = s.st.fail.Render("x "), "failed"
 	case setup.EventUndoStart:
 		mark, state = s.spinner(), "taking back"
+	case setup.EventLater:
+		state = "later"
 	case setup.EventUndone:
 		mark, state = s.st.warn.Render("< "), "taken back"
 	}

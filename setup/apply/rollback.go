@@ -23,6 +23,7 @@ type rollback struct {
 	patience time.Duration // how long to wait for a Bitbucket that is busy
 	absent   int           // how many looks must find nobody before it counts as down
 	blind    bool          // the journal could not be told of the way back
+	again    bool          // what fails now is tried once more
 }
 
 func (a *Applier) rollback(r *journal.Run, force bool) *rollback {
@@ -66,7 +67,9 @@ func (t *rollback) takeBack(ctx context.Context) (left []string) {
 	// Without a journal the files go first: they show later which way it went.
 	url := errNotYet
 	if !t.blind {
+		t.again = true
 		url = t.each(ctx, isURL, t.baseURL)
+		t.again = false
 	}
 	upstream := t.each(ctx, func(c setup.Change) bool { return c.Phase == setup.PhaseUpstreamFiles }, t.file)
 	var front error
@@ -119,7 +122,11 @@ func (t *rollback) each(ctx context.Context, pick func(setup.Change) bool, back 
 		step := t.r.Plan.Steps[ref.Step].ID
 		t.a.tell(setup.Event{Kind: setup.EventUndoStart, Step: step, Title: c.Text(), Change: i})
 		if err := back(ctx, i, c); err != nil {
-			t.a.tell(setup.Event{Kind: setup.EventFailed, Step: step, Title: c.Text(), Change: i, Text: err.Error()})
+			kind := setup.EventFailed
+			if t.again && problem.KindOf(err) != problem.Credentials {
+				kind = setup.EventLater
+			}
+			t.a.tell(setup.Event{Kind: kind, Step: step, Title: c.Text(), Change: i, Text: err.Error()})
 			return err
 		}
 		t.p[i].Undone = true

@@ -3,6 +3,7 @@ package apply_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,7 +117,13 @@ func TestRestartFailsAfterBaseURL(t *testing.T) {
 		before, oldURL := m.fingerprint(), m.BB.BaseURL()
 		p := m.checked()
 		m.BB.FailNextStart(errors.New("out of memory"))
-		res, err := m.applier().Apply(t.Context(), p)
+		var url []setup.EventKind // of the base URL
+		a := m.watched(func(e setup.Event) {
+			if e.Step == setup.StepBaseURL && e.Kind != setup.EventProgress {
+				url = append(url, e.Kind)
+			}
+		})
+		res, err := a.Apply(t.Context(), p)
 		if problem.KindOf(err) != problem.TakenBack || res.State != setup.RunTakenBack {
 			t.Fatalf("apply: %v, %v", res.State, err)
 		}
@@ -126,6 +133,9 @@ func TestRestartFailsAfterBaseURL(t *testing.T) {
 		m.same(before)
 		if got := m.BB.BaseURL(); got != oldURL {
 			t.Errorf("base URL: %s, was %s", got, oldURL)
+		}
+		if want := []setup.EventKind{setup.EventStart, setup.EventDone, setup.EventUndoStart, setup.EventLater, setup.EventUndoStart, setup.EventUndone}; !slices.Equal(url, want) {
+			t.Errorf("the base URL, which waits for the restart, was told as %v, want %v", url, want)
 		}
 		if m.BB.State() != "RUNNING" {
 			t.Errorf("Bitbucket is %s", m.BB.State())

@@ -60,6 +60,8 @@ func (v *Text) Event(e setup.Event) {
 		if e.Title != "" {
 			v.hang("  "+v.Style.Red("x ")+"  ", 6, e.Title+": "+e.Text)
 		}
+	case setup.EventLater:
+		v.hang("  "+v.Style.Cyan("..")+"  ", 6, "later: "+e.Title)
 	case setup.EventUndone:
 		v.hang("  "+v.Style.Yellow("<-")+"  ", 6, "taken back: "+e.Title)
 	case setup.EventLog:
