@@ -92,7 +92,7 @@ var jsonShapes = []struct {
 	fields     map[string]string
 }{
 	{"event", "`apply`, `undo`, `recover`", setup.Event{}, map[string]string{
-		"at": "when", "kind": "`begin`, `start`, `progress`, `done`, `failed`, `undo`, `undone`, `log` or `committed`", "step": "step of the plan, `journal` or `check`",
+		"at": "when", "kind": "`begin`, `start`, `progress`, `done`, `failed`, `undo`, `later`, `undone`, `log` or `committed`", "step": "step of the plan, `journal` or `check`",
 		"title": "the change, for people", "change": "number of the change in the order of the run, -1 for none", "text": "run id of `begin`, a program's line of `log`, the reason of `failed`",
 	}},
 	{"finding", "`verify` (a list), `apply`", problem.Finding{}, map[string]string{
