@@ -179,6 +179,7 @@ func TestCertbot(t *testing.T) {
 // between renewals.
 func (c *certbot) passedOn() {
 	c.t.Helper()
+	peers.WaitFor(c.t, "port 80, a moment after the reload was asked for", func() bool { return peers.Accepts("127.0.0.1:80") })
 	if status, to := plain(c.t, "/bitbucket/x"); status != http.StatusMovedPermanently || to != "https://"+host+"/bitbucket/x" {
 		c.t.Errorf("plain requests: %d %q", status, to)
 	}
