@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,9 +65,9 @@ func incomplete(t *testing.T, host, where string) (bundle, issuer []byte) {
 // asks nobody; what is fetched on consent makes the bundle of the next look whole.
 func TestFetchChain(t *testing.T) {
 	var issuer []byte
-	asked := 0
+	var asked atomic.Int32
 	authority := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked++
+		asked.Add(1)
 		_, _ = w.Write(issuer)
 	}))
 	defer authority.Close()
@@ -93,19 +94,19 @@ func TestFetchChain(t *testing.T) {
 		return f.Certificate
 	}
 	before := look()
-	if before.Missing != authority.URL+"/inner.cer" || asked > 0 {
-		t.Fatalf("missing at %q, asked %d times", before.Missing, asked)
+	if before.Missing != authority.URL+"/inner.cer" || asked.Load() > 0 {
+		t.Fatalf("missing at %q, asked %d times", before.Missing, asked.Load())
 	}
-	if chain, _, err := ses.fetchChain(t.Context(), a, false); err == nil || chain != "" || asked > 0 {
+	if chain, _, err := ses.fetchChain(t.Context(), a, false); err == nil || chain != "" || asked.Load() > 0 {
 		t.Errorf("this machine is asked without leave: %q, %v", chain, err)
 	}
 	chain, said, err := ses.fetchChain(t.Context(), a, true)
-	if err != nil || asked != 1 || !strings.Contains(said, "CN=Inner") || !strings.Contains(said, chain) {
+	if err != nil || asked.Load() != 1 || !strings.Contains(said, "CN=Inner") || !strings.Contains(said, chain) {
 		t.Fatalf("%q, %q, %v", chain, said, err)
 	}
 	a.Chain = chain
-	if after := look(); after.Missing != "" || after.Digest == before.Digest || after.Sources[chain] == "" || asked != 1 {
-		t.Errorf("%+v, asked %d times", after, asked)
+	if after := look(); after.Missing != "" || after.Digest == before.Digest || after.Sources[chain] == "" || asked.Load() != 1 {
+		t.Errorf("%+v, asked %d times", after, asked.Load())
 	}
 	// As it is printed, and as that says where the authority is one of this network.
 	printed := ""
