@@ -313,7 +313,7 @@ func TestClusterBehindTheBuiltInProxy(t *testing.T) {
 		must(t, err)
 		return strings.Contains(string(text), fmt.Sprintf("bitgate_server_up{server=%q} 1", node))
 	}
-	probe := detect.Probe{Root: c.file("root"), StateDir: c.file("state"), Program: "/usr/local/bin/bitgate", Now: time.Now(), Input: setup.Answers{
+	probe := detect.Probe{Root: c.file("root"), StateDir: c.file("state"), Program: "/usr/local/bin/bitgate", Input: setup.Answers{
 		URL: c.public, Listen: []string{c.listen}, Nodes: c.flags, Home: c.nodes["one"].Home(), Install: c.nodes["one"].InstallDir(), Version: "8.19.1",
 		Front: setup.FrontBuiltin, Cert: c.file("cert.pem"), Key: c.file("key.pem"), ProxyConfig: c.file("proxy.yaml"), HTTPRedirect: setup.Never,
 		AdminUser: "admin", AdminPasswordFile: c.file("password"), SSHListen: c.ssh, SSHUpstream: ":" + strconv.Itoa(c.sshPort),

@@ -43,7 +43,7 @@ func TestPlansWithoutAFront(t *testing.T) {
 				URL: url, Home: bb.Home(), Install: bb.InstallDir(), Version: version, Front: setup.FrontTomcat, PEM: pem,
 				Upstream: "http://127.0.0.1:1", Restart: setup.Never, HAProxyCfg: filepath.Join(dir, "haproxy.cfg"), ProxyConfig: filepath.Join(dir, "proxy.yaml"),
 			}
-			f, err := detect.Facts(t.Context(), detect.Probe{Input: said, StateDir: filepath.Join(dir, "state"), Root: filepath.Join(dir, "root"), Proc: filepath.Join(dir, "proc"), Now: time.Now()})
+			f, err := detect.Facts(t.Context(), detect.Probe{Input: said, StateDir: filepath.Join(dir, "state"), Root: filepath.Join(dir, "root"), Proc: filepath.Join(dir, "proc")})
 			if err != nil {
 				t.Fatal(err)
 			}

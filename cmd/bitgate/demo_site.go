@@ -189,7 +189,7 @@ func (d *demoSite) session() *session {
 	}
 	return &session{
 		p: d.p, input: said, inputSources: given, creds: newCredentials(d.p, said),
-		probe: detect.Probe{StateDir: d.path("state"), Root: d.path("root"), Proc: d.path("proc"), Program: d.p.Program, Now: time.Now()},
+		probe: detect.Probe{StateDir: d.path("state"), Root: d.path("root"), Proc: d.path("proc"), Program: d.p.Program},
 	}
 }
 

@@ -84,7 +84,7 @@ func TestFetchChain(t *testing.T) {
 	}
 	a := setup.Answers{URL: url, Cert: file, Front: setup.FrontBuiltin, Home: dir, Upstream: "http://127.0.0.1:1", Version: "9.4.16"}
 	p := testProcess(nil, "")
-	ses := &session{p: p, input: a, creds: newCredentials(p, a), probe: detect.Probe{StateDir: filepath.Join(dir, "state"), Root: dir, Proc: dir, Now: time.Now()}}
+	ses := &session{p: p, input: a, creds: newCredentials(p, a), probe: detect.Probe{StateDir: filepath.Join(dir, "state"), Root: dir, Proc: dir}}
 	look := func() setup.Certificate {
 		t.Helper()
 		f, err := ses.look(t.Context(), a)

@@ -45,7 +45,7 @@ func newSession(p *process, s *sharedFlags) (*session, error) {
 	return &session{
 		p: p, input: input, inputSources: inputSources, creds: newCredentials(p, input),
 		probe: detect.Probe{
-			StateDir: stateDirOf(p, s.stateDir), Root: p.Root, Proc: p.Proc, Program: p.Program, Now: time.Now(),
+			StateDir: stateDirOf(p, s.stateDir), Root: p.Root, Proc: p.Proc, Program: p.Program,
 		},
 	}, nil
 }

@@ -80,7 +80,7 @@ func newMachine(t *testing.T, version, front string, o bitbuckettest.Options) *m
 		t.Fatal(err)
 	}
 	m.Probe = detect.Probe{
-		Root: filepath.Join(m.Dir, "root"), StateDir: filepath.Join(m.Dir, "state"), Program: "/usr/local/bin/bitgate", Now: time.Now(),
+		Root: filepath.Join(m.Dir, "root"), StateDir: filepath.Join(m.Dir, "state"), Program: "/usr/local/bin/bitgate",
 		Input: setup.Answers{
 			URL: url, Listen: []string{fmt.Sprintf("127.0.0.1:%d", port)}, Upstream: m.BB.Upstream(), Home: m.BB.Home(), Install: m.BB.InstallDir(),
 			Version: version, Front: front, Cert: filepath.Join(m.Dir, "tls", "cert.pem"), Key: filepath.Join(m.Dir, "tls", "key.pem"),

@@ -3,7 +3,6 @@ package detect
 import (
 	"context"
 	"errors"
-	"time"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/problem"
@@ -17,10 +16,9 @@ import (
 type Probe struct {
 	Input    setup.Answers // hints: --home, --haproxy-cfg, --cert ...
 	StateDir string
-	Root     string // prefix before default paths
-	Proc     string // process table
-	Program  string // path of this binary, for the systemd unit
-	Now      time.Time
+	Root     string                               // prefix before default paths
+	Proc     string                               // process table
+	Program  string                               // path of this binary, for the systemd unit
 	Unlock   func(locked error) ([][]byte, error) // see certs.Unlock; nil where nobody can be asked
 }
 

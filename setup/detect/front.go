@@ -133,7 +133,7 @@ func (f *facts) findCertificates(p Probe) {
 		folders = append(folders, filepath.Dir(p.Input.Cert))
 	}
 	for _, pair := range certs.Find(folders) {
-		if pair.NotAfter.After(p.Now) {
+		if pair.NotAfter.After(time.Now()) {
 			f.Certificates = append(f.Certificates, setup.CertificateFile{
 				Cert: pair.Cert, Key: pair.Key, Names: pair.Names, NotAfter: pair.NotAfter.Format(time.DateOnly),
 			})
@@ -177,7 +177,7 @@ func (f *facts) loadCertificate(a setup.Answers, where setup.Paths, p Probe) *ce
 		f.Certificate.InPlace = a.PEM // already exactly what HAProxy wants
 	}
 	if !a.URL.IsZero() {
-		f.Certificate.Findings = m.Inspect(a.URL.Host(), p.Now)
+		f.Certificate.Findings = m.Inspect(a.URL.Host(), time.Now())
 	}
 	return m
 }

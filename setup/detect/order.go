@@ -47,7 +47,7 @@ func (f *facts) findIssued(ctx context.Context, p Probe, a setup.Answers) error 
 	if err != nil {
 		return f.ask(ctx, kept, a)
 	}
-	findings := m.Inspect(host, p.Now)
+	findings := m.Inspect(host, time.Now())
 	if slices.ContainsFunc(findings, func(n problem.Finding) bool { return n.Level == problem.Fail }) {
 		return f.ask(ctx, kept, a)
 	}
