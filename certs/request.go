@@ -33,6 +33,9 @@ func Request(key crypto.Signer, subject pkix.Name, hosts []string) ([]byte, erro
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), nil
 }
 
+// placeholderName is how a placeholder is told from other certificates.
+const placeholderName = "placeholder until the certificate comes"
+
 // Placeholder is a certificate for the names that key signed itself, in PEM with it: a
 // front can start with it, and clients refuse it. Secret bytes.
 func Placeholder(key crypto.Signer, hosts []string, now time.Time) ([]byte, error) {
@@ -45,7 +48,7 @@ func Placeholder(key crypto.Signer, hosts []string, now time.Time) ([]byte, erro
 		return nil, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{Organization: []string{"bitgate"}, CommonName: "placeholder until the certificate comes"},
+		SerialNumber: serial, Subject: pkix.Name{Organization: []string{"bitgate"}, CommonName: placeholderName},
 		DNSNames: names, IPAddresses: addresses, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 3, 0),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
 	}

@@ -14,6 +14,11 @@ import (
 // checkTrust builds the chain as a client would that has nothing but roots and
 // what the front sends. Nothing here is fatal: a private authority is a choice.
 func (m *Material) checkTrust(now time.Time, roots *x509.CertPool) []problem.Finding {
+	if m.leaf.Subject.CommonName == placeholderName {
+		return []problem.Finding{warning("the certificate is a placeholder, self-signed", "every browser and git client must be told to trust it",
+			"when the authority's answer comes: bitgate cert import FILE..., bitgate cert deploy",
+		)}
+	}
 	if selfSigned(m.leaf) {
 		return []problem.Finding{warning("the certificate is self-signed", "every browser and git client must be told to trust it",
 			"for more than a trial, use one from an authority the clients know",

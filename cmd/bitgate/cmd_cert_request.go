@@ -82,14 +82,17 @@ func requestCert(p *process, o requestOptions) error {
 		return err
 	}
 	say := func(format string, args ...any) { out(p.Out, format, args...) }
-	say("Request   %s", file)
-	say("Key       %s (keep a copy in a safe place: without it the certificate is worthless)", st.KeyPath(id))
+	say("Request      %s", file)
+	say("Key          %s", st.KeyPath(id))
+	say("             Keep a copy in a safe place: without it the certificate is worthless.")
 	if place != "" {
-		say("Until then %s is served as a placeholder: --pem %s", o.hosts[0], place)
+		say("Placeholder  %s", place)
+		say("             A front can start with it (--pem) until the certificate comes.")
 	}
 	say("")
-	say("Send the request to your authority. Ask for a server certificate (serverAuth) with the")
-	say("names in it, and for the chain. Then: %s", p.asCalled("bitgate cert import FILE..."))
+	say("Send the request to your authority. Ask for a server certificate (serverAuth)")
+	say("with the names in it, and for the chain. Then:")
+	say("%s", p.asCalled("bitgate cert import FILE..."))
 	return nil
 }
 
