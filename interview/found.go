@@ -40,7 +40,9 @@ func FoundLines(f setup.Facts, a setup.Answers) []FoundLine {
 	case f.Instance.State == StateRunning:
 		lines = append(lines, FoundLine{problem.Note, "Base URL", "only visible after signing in", ""})
 	}
-	lines = append(lines, haproxyLine(f))
+	if a.Front != setup.FrontTomcat || f.HAProxy.Bin != "" {
+		lines = append(lines, haproxyLine(f))
+	}
 	switch {
 	case a.Restart != "" && a.Restart != setup.Auto:
 		lines = append(lines, FoundLine{problem.OK, "Restart", a.Restart, ""})

@@ -79,6 +79,14 @@ type Facts struct {
 	DeadFiles     []string // configuration that this generation does not read
 }
 
+// FindingsFor are the findings that count with these answers: TLS of Bitbucket's own is
+// none where it is wanted, and turning it off would take the site down.
+func (f Facts) FindingsFor(a Answers) []problem.Finding {
+	return slices.DeleteFunc(slices.Clone(f.Findings), func(found problem.Finding) bool {
+		return found.ID == tomcat.OwnTLS && a.Front == FrontTomcat
+	})
+}
+
 // Scope is what of the answers decides what is looked at: facts hold for no other.
 type Scope struct {
 	Host  string // of the public URL

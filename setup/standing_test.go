@@ -13,6 +13,16 @@ import (
 	"bitgate/tomcat"
 )
 
+// Where Bitbucket terminates TLS itself nobody is told to turn that off.
+func TestFindingsForOwnTLS(t *testing.T) {
+	f := Facts{Findings: []problem.Finding{{ID: tomcat.OwnTLS, Level: problem.Warn}, {ID: "connector", Level: problem.Warn}}}
+	for front, want := range map[string]int{FrontTomcat: 1, FrontHAProxy: 2, FrontBuiltin: 2} {
+		if got := f.FindingsFor(Answers{Front: front}); len(got) != want {
+			t.Errorf("%s: %+v", front, got)
+		}
+	}
+}
+
 // Nobody is told to do by hand what the plan itself does; what it leaves is told.
 func TestAdviceThatThePlanFollows(t *testing.T) {
 	url, err := publicurl.Parse("https://git.example.com/bitbucket")

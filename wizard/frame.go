@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/help"
@@ -123,7 +124,7 @@ func (f frame) railLines(h int) []string {
 	for _, it := range f.rail {
 		label := it.title
 		if it.number > 0 {
-			label = string(rune('0'+it.number)) + " " + label
+			label = numbered(it.number, it.title, f.railWidth()-4)
 		}
 		switch {
 		case it.now:
@@ -152,6 +153,15 @@ func (f frame) breadcrumb() string {
 		return long
 	}
 	return f.crumbs(true)
+}
+
+// numbered is a step's title behind its number, the brief one where there is no room.
+func numbered(number int, title string, w int) string {
+	label := fmt.Sprintf("%d %s", number, title)
+	if brief, ok := briefTitles[title]; ok && len(label) > w {
+		label = fmt.Sprintf("%d %s", number, brief)
+	}
+	return label
 }
 
 // briefTitles are steps as one line has room for all of them.

@@ -84,7 +84,7 @@ func (p *prompter) session() (Outcome, error) {
 		p.o.View.Finding(p.o.Last.finding(p.iv.Facts, renewal))
 		p.findings(interview.WorthSaying(worries))
 	}
-	p.findings(interview.WorthSaying(p.iv.Facts.Findings))
+	p.findings(interview.WorthSaying(p.iv.Facts.FindingsFor(p.iv.Answers)))
 	if run := p.iv.Facts.OpenRun; run != "" {
 		return outcome, openRun(run)
 	}

@@ -31,7 +31,7 @@ func (p *prompter) review() (Outcome, error) {
 	}
 	p.say("", "Checks")
 	p.findings(unsaid(findings, plan.Notes))
-	switch bad := problem.Failures(append(slices.Clone(findings), plan.Notes...)); {
+	switch bad := problem.Failures(interview.Distinct(append(slices.Clone(findings), plan.Notes...))); {
 	case plan.Empty():
 		p.say("", "Nothing to do: this server is as you want it.")
 		outcome.Result.State = setup.RunNothing

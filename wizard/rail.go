@@ -99,7 +99,7 @@ func (m *model) stepState(id string) (mark, detail string) {
 	case setup.StepConnector:
 		detail = strings.TrimPrefix(a.Upstream, "http://")
 	case setup.StepHAProxy:
-		detail = path.Base(a.Cert + a.PEM)
+		detail = certificateFrom(a)
 	case setup.StepSSH:
 		detail = "not forwarded"
 		if interview.ForwardsSSH(a) {
@@ -113,6 +113,21 @@ func (m *model) stepState(id string) (mark, detail string) {
 		}
 	}
 	return mark, detail
+}
+
+// certificateFrom is where the certificate comes from in a word or two.
+func certificateFrom(a setup.Answers) string {
+	switch file := a.Cert + a.PEM; {
+	case file != "":
+		return path.Base(file)
+	case a.Orders():
+		return "ordered"
+	case a.CertSource == setup.SourceRequest:
+		return "requested"
+	case a.CertSource == setup.SourceBitbucket:
+		return "as Bitbucket serves"
+	}
+	return ""
 }
 
 func (m *model) failedCheck(id string) bool {

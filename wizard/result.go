@@ -74,11 +74,15 @@ func paragraphs(all ...[]string) []string {
 
 // remarkLines are what there is to know and to do.
 func remarkLines(out Outcome, st style, w int) []string {
-	lines := st.findingLines(w, remarks(out)...)
+	var left []problem.Finding
 	for _, p := range out.Result.Pending {
-		lines = append(lines, st.findingLines(w, problem.Finding{Level: problem.Note, Found: "left for you: " + p})...)
+		left = append(left, problem.Finding{Level: problem.Note, Found: "left for you: " + p})
 	}
-	return lines
+	if len(left) > 0 && unverified(out.Findings) { // the one thing to do, and why nothing was checked
+		out.Findings = nil
+		return st.findingLines(w, append(left, remarks(out)...)...)
+	}
+	return st.findingLines(w, append(remarks(out), left...)...)
 }
 
 // ways are where the backups lie, and the commands that repeat and undo the run.
@@ -143,11 +147,12 @@ func headlineOf(out Outcome, st style, w int) []string {
 	case out.Err != nil:
 		return failureLines(out, st, w)
 	case out.Result.State == setup.RunCommitted || out.Result.State == setup.RunNothing:
-		warn, fail := len(problem.OfLevel(out.Findings, problem.Warn)), len(problem.Failures(out.Findings))
+		count := func(l problem.Level) int { return len(problem.OfLevel(out.Findings, l)) }
+		warn, fail := count(problem.Warn), count(problem.Fail)
 		if len(out.Findings) == 0 || unverified(out.Findings) {
 			return wrap(st.bold.Render(out.Answers.URL.BaseURL())+doneText(out), w)
 		}
-		text := fmt.Sprintf("%s passed", interview.Count(len(out.Findings)-warn-fail, "check"))
+		text := fmt.Sprintf("%s passed", interview.Count(count(problem.OK), "check"))
 		if warn > 0 {
 			text += ", " + interview.Count(warn, "warning")
 		}

@@ -29,6 +29,55 @@ func TestResultTellsTheWholeChain(t *testing.T) {
 	}
 }
 
+// What is left for a person comes first where nothing was checked because of it, once.
+func TestWhatIsLeftComesFirst(t *testing.T) {
+	const left = "send the request to your authority"
+	note := []problem.Finding{{ID: "certificate", Level: problem.Warn, Found: "the certificate is self-signed"}}
+	out := Outcome{
+		Findings: []problem.Finding{{ID: "pending", Level: problem.Note, Found: "not verified yet: " + left}},
+		Result:   setup.Result{State: setup.RunCommitted, Notes: note, Pending: []string{left}},
+	}
+	text := strings.Join(remarkLines(out, newStyle(io.Discard, Options{NoColor: true}), 80), "\n")
+	if !strings.HasPrefix(text, "-   left for you: "+left) || strings.Count(text, left) != 1 || !strings.Contains(text, "self-signed") {
+		t.Errorf("it says\n%s", text)
+	}
+}
+
+// TestNumbered: no title runs into what stands beside it.
+func TestNumbered(t *testing.T) {
+	for _, front := range []string{setup.FrontHAProxy, setup.FrontBuiltin, setup.FrontTomcat} {
+		for _, step := range interview.Steps[:4] {
+			title := interview.StepTitle(step, setup.Answers{Front: front})
+			for _, room := range []int{rowName - 1, railWidth - 4} {
+				if label := numbered(interview.StepNumber(step), title, room); len(label) > room {
+					t.Errorf("%q has %d columns", label, room)
+				}
+			}
+		}
+	}
+}
+
+// TestCertificateFrom: the rail says where the certificate comes from.
+func TestCertificateFrom(t *testing.T) {
+	for want, a := range map[string]setup.Answers{
+		"git.pem": {PEM: "/etc/ssl/git.pem"}, "ordered": {ACME: "letsencrypt"}, "requested": {CertSource: setup.SourceRequest},
+		"as Bitbucket serves": {CertSource: setup.SourceBitbucket}, "": {},
+	} {
+		if got := certificateFrom(a); got != want {
+			t.Errorf("%+v: %q, want %q", a, got, want)
+		}
+	}
+}
+
+// TestFailuresAreCountedOnce: two looks that see the same are one failed check.
+func TestFailuresAreCountedOnce(t *testing.T) {
+	bad := problem.Finding{Level: problem.Fail, Found: "the certificate ended"}
+	s := &reviewScreen{findings: []problem.Finding{bad}, plan: setup.Plan{Notes: []problem.Finding{bad}}}
+	if got := s.failures(); len(got) != 1 {
+		t.Errorf("%d failures", len(got))
+	}
+}
+
 // Commands on the screens are those that can be typed.
 func TestCommandsOnScreens(t *testing.T) {
 	st := newStyle(io.Discard, Options{NoColor: true, Spell: func(text string) string { return strings.ReplaceAll(text, "bitgate ", "sudo ./bitgate ") }})

@@ -120,7 +120,7 @@ func (s *reviewScreen) tabTitle(i int) string {
 
 // failures are the findings that forbid apply.
 func (s *reviewScreen) failures() []problem.Finding {
-	return problem.Failures(append(slices.Clone(s.findings), s.plan.Notes...))
+	return problem.Failures(interview.Distinct(append(slices.Clone(s.findings), s.plan.Notes...)))
 }
 
 // tabsWidth is the room that some of the tabs and the signs for the others take.

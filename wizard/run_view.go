@@ -164,7 +164,7 @@ func (s *runScreen) rowLines(r row, w int) []string {
 	}
 	lead := ""
 	if r.number > 0 {
-		lead = pad(fmt.Sprintf("%d %s", r.number, r.name), rowName)
+		lead = pad(numbered(r.number, r.name, rowName-1), rowName)
 	}
 	if r.state == "" {
 		return []string{"    " + s.st.dim.Render(clip(lead+r.title, w-6))}

@@ -23,7 +23,7 @@ func (s *welcomeScreen) view(w, h int) []string {
 	}
 	f := s.iv.Facts
 	found := s.foundBlock(w, true)
-	notes := s.st.findingLines(w, interview.WorthSaying(append(slices.Clone(s.worries), f.Findings...))...)
+	notes := s.st.findingLines(w, interview.WorthSaying(append(slices.Clone(s.worries), f.FindingsFor(s.iv.Answers)...))...)
 	if s.o.Last != nil && f.OpenRun == "" { // how it stands comes first, and what bitgate is was said before
 		intro = s.st.findingLines(w, s.o.Last.finding(f, s.renewal))
 	}
@@ -85,7 +85,11 @@ func (s *welcomeScreen) nextLines(w int) []string {
 	case interview.StepNumber(q.Step) == 0:
 		text = "Enter starts with what could not be found."
 	case interview.StepNumber(q.Step) > 1 || s.iv.OutsideAnswers() > 0:
-		text = fmt.Sprintf("%d answers are given already. Enter goes on with: %s.", s.iv.OutsideAnswers(), strings.ToLower(q.Title[:1])+q.Title[1:])
+		given := interview.Count(s.iv.OutsideAnswers(), "answer") + " are given already."
+		if s.iv.OutsideAnswers() == 1 {
+			given = "1 answer is given already."
+		}
+		text = fmt.Sprintf("%s Enter goes on with: %s.", given, strings.ToLower(q.Title[:1])+q.Title[1:])
 	}
 	return wrapText(text, w)
 }

@@ -226,6 +226,8 @@ func TestAnswersFromOutsideAreNotAskedAgain(t *testing.T) {
 	if p.m.page != pageReview {
 		t.Errorf("want the review:\n%s", p.m.View())
 	}
+	one := setup.Sources{"admin-user": {From: setup.FromEnv}}
+	newPump(t, standardMachine(), setup.Answers{AdminUser: "root"}, one, Options{}).start(100, 30).sees("1 answer is given already. Enter")
 }
 
 func TestWhatIsMissingIsAsked(t *testing.T) {
