@@ -99,6 +99,9 @@ func (s *welcomeScreen) key(name string) tea.Cmd {
 	case !s.iv.Known:
 		return nil
 	case name == "enter":
+		if _, asks := s.iv.Resume(); !asks && s.o.Last.SetUp() { // the screen may have stood for hours
+			return tea.Batch(s.look(), s.proceed())
+		}
 		return s.proceed()
 	case name == "r":
 		return s.look()

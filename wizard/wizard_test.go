@@ -449,3 +449,24 @@ func TestWhatIsAsked(t *testing.T) {
 		t.Errorf("%d letters are typed, it was %d", letters, typed)
 	}
 }
+
+// The dashboard may have stood for hours: its Enter looks for what is so now.
+func TestDashboardLooksAgain(t *testing.T) {
+	input := setup.Answers{Cert: "/c.pem", Key: "/k.pem", BaseURLMethod: setup.Manual, NoSSH: true, Front: setup.FrontHAProxy}
+	if err := input.URL.UnmarshalText([]byte("https://git.example.com")); err != nil {
+		t.Fatal(err)
+	}
+	src := setup.Sources{}
+	for _, id := range []string{"url", "cert", "key", "base-url-method", "no-ssh", "ssh", "front"} {
+		src[id] = setup.Source{From: setup.FromFile}
+	}
+	p := newPump(t, standardMachine(), input, src, Options{Last: &LastRun{ID: "20261121-1", URL: "https://git.example.com", State: setup.RunCommitted}}).start(100, 30)
+	if q, asks := p.m.iv.Resume(); asks {
+		t.Fatalf("%s is asked", q.ID)
+	}
+	before := p.machine.detected
+	p.keys("enter")
+	if p.m.page != pageReview || p.machine.detected == before {
+		t.Errorf("looked %d times, then %d:\n%s", before, p.machine.detected, p.m.View())
+	}
+}
