@@ -84,7 +84,7 @@ func requestCert(p *process, o requestOptions) error {
 	say := func(format string, args ...any) { out(p.Out, format, args...) }
 	say("Request      %s", file)
 	say("Key          %s", st.KeyPath(id))
-	say("             Keep a copy in a safe place: without it the certificate is worthless.")
+	say("             Keep a copy: without it the certificate is worthless.")
 	if place != "" {
 		say("Placeholder  %s", place)
 		say("             A front can start with it (--pem) until the certificate comes.")
