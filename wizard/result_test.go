@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"context"
 	"io"
 	"strings"
 	"testing"
@@ -92,5 +93,19 @@ func TestCommandsOnScreens(t *testing.T) {
 		if text := strings.Join(lines, "\n"); !strings.Contains(text, "sudo ./bitgate recover") {
 			t.Errorf("%s:\n%s", what, text)
 		}
+	}
+}
+
+// Where nothing could be checked yet, no check is among what was done.
+func TestNothingCheckedIsNoDeed(t *testing.T) {
+	mc := standardMachine()
+	b := mc.backend()
+	b.Verify = func(context.Context, setup.Plan, func(problem.Finding)) []problem.Finding {
+		return []problem.Finding{{ID: "pending", Level: problem.Note, Found: "not verified yet: send the request"}}
+	}
+	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(80, 40).standard()
+	p.consents().settle()
+	if text := strings.Join(p.m.run.doneLines(80), "\n"); p.m.page != pageResult || !strings.Contains(text, "haproxy.cfg") || strings.Contains(text, verifyRow) {
+		t.Errorf("%v:\n%s", p.m.page, text)
 	}
 }

@@ -138,6 +138,9 @@ func (s *runScreen) finishVerify(findings []problem.Finding) tea.Cmd {
 	if len(problem.Failures(findings)) > 0 {
 		last.state = setup.EventFailed
 	}
+	if unverified(findings) { // nothing was checked
+		s.rows = s.rows[:len(s.rows)-1]
+	}
 	return s.showResult()
 }
 
