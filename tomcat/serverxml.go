@@ -46,6 +46,7 @@ func (s *ServerXML) parse() (err error) {
 	if s.text, err = decodeXML(s.src); err != nil {
 		return err
 	}
+	tree := treeMeanwhile(s.text.text)
 	found, err := scanXML(s.text.text)
 	if err != nil {
 		return err
@@ -53,13 +54,13 @@ func (s *ServerXML) parse() (err error) {
 	if s.entities, err = found.plainEntities(); err != nil {
 		return err
 	}
-	tree, err := readTree(s.text.text, s.entities)
+	doc, err := tree(s.entities)
 	if err != nil {
 		return err
 	}
 	s.tags = found.tags
 	s.index = newLineIndex(s.text.text)
-	s.elems = elements(tree.Root())
+	s.elems = elements(doc.Root())
 	if len(s.elems) != len(s.tags) {
 		return &fault{1, "its elements cannot be told apart safely"}
 	}
@@ -68,7 +69,7 @@ func (s *ServerXML) parse() (err error) {
 			return s.faultAt(i, "its elements cannot be told apart safely")
 		}
 	}
-	if root := tree.Root(); root.FullTag() != "Server" {
+	if root := doc.Root(); root.FullTag() != "Server" {
 		return s.faultAt(0, "not a Tomcat server.xml: the root element is <%s>, not <Server>", root.FullTag())
 	}
 	for _, e := range s.elems {

@@ -23,6 +23,26 @@ func readTree(text string, entities map[string]string) (*etree.Document, error) 
 	return nil, &fault{1, strings.TrimPrefix(err.Error(), "xml: ")}
 }
 
+// treeMeanwhile begins to read a tree, which takes twice as long as the scan, and
+// returns what waits for it. Only a document type can declare entities: with one the
+// tree is read when they are known.
+func treeMeanwhile(text string) func(entities map[string]string) (*etree.Document, error) {
+	if strings.Contains(text, "<!DOCTYPE") {
+		return func(entities map[string]string) (*etree.Document, error) { return readTree(text, entities) }
+	}
+	var doc *etree.Document
+	var err error
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		doc, err = readTree(text, nil)
+	}()
+	return func(map[string]string) (*etree.Document, error) {
+		<-read
+		return doc, err
+	}
+}
+
 // elements lists e and everything below it in document order, which is the
 // order of the start tags in the text.
 func elements(e *etree.Element) []*etree.Element { return appendElements(nil, e) }
