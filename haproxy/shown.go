@@ -2,7 +2,6 @@ package haproxy
 
 import (
 	"strings"
-	"sync"
 
 	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
@@ -16,7 +15,7 @@ import (
 const hidden = problem.Hidden
 
 // shownWhole are the keywords whose arguments are all shown, up to a condition.
-var shownWhole = wordSet(`global defaults frontend backend listen userlist peers resolvers mailers cache program ring http-errors
+var shownWhole = pattern.Words(`global defaults frontend backend listen userlist peers resolvers mailers cache program ring http-errors
 	mode timeout contimeout clitimeout srvtimeout maxconn balance default_backend use_backend use-server log log-tag daemon chroot uid gid group
 	nbproc nbthread pidfile retries fullconn cookie errorfile errorfiles errorloc errorloc302 errorloc303 redirect monitor-uri compression hash-type
 	stick-table stick capture filter rate-limit http-reuse unique-id-header disabled enabled master-worker ulimit-n maxconnrate spread-checks
@@ -26,7 +25,7 @@ var shownWhole = wordSet(`global defaults frontend backend listen userlist peers
 	busy-polling zero-warning quiet debug noepoll node profiling.tasks default-path default_path allow deny .else .endif`)
 
 // shownOptions are those of "option" whose arguments are.
-var shownOptions = wordSet(`httplog tcplog dontlognull dontlog-normal forwardfor originalto http-server-close http-keep-alive httpclose forceclose
+var shownOptions = pattern.Words(`httplog tcplog dontlognull dontlog-normal forwardfor originalto http-server-close http-keep-alive httpclose forceclose
 	redispatch clitcpka srvtcpka tcpka abortonclose log-health-checks log-separate-errors http-buffer-request http-ignore-probes http-no-delay
 	http-pretend-keepalive http-use-htx http-use-proxy-header http-restrict-req-hdr-names httpslog idle-close-on-response independent-streams
 	contstats checkcache allbackends accept-invalid-http-request accept-invalid-http-response accept-unsafe-violations-in-http-request
@@ -35,11 +34,11 @@ var shownOptions = wordSet(`httplog tcplog dontlognull dontlog-normal forwardfor
 
 // Words that stand behind an address, alone or with one argument.
 var (
-	shownFlags = wordSet(`ssl check backup disabled enabled send-proxy send-proxy-v2 send-proxy-v2-ssl send-proxy-v2-ssl-cn check-send-proxy check-ssl
+	shownFlags = pattern.Words(`ssl check backup disabled enabled send-proxy send-proxy-v2 send-proxy-v2-ssl send-proxy-v2-ssl-cn check-send-proxy check-ssl
 		no-check no-ssl no-backup no-verifyhost no-send-proxy allow-0rtt no-sslv3 no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 no-tls-tickets force-tlsv12
 		force-tlsv13 ssl-reuse no-ssl-reuse non-stick agent-check tfo accept-proxy defer-accept v4v6 v6only transparent strict-sni
 		prefer-client-ciphers crt-ignore-err generate-certificates stick`)
-	shownParameters = wordSet(`inter fastinter downinter rise fall weight maxconn minconn maxqueue cookie id port addr verify verifyhost ca-file ca-verify-file
+	shownParameters = pattern.Words(`inter fastinter downinter rise fall weight maxconn minconn maxqueue cookie id port addr verify verifyhost ca-file ca-verify-file
 		ca-ignore-err crl-file crt crt-list ca-sign-file ecdhe curves observe on-error on-marked-down on-marked-up slowstart error-limit resolvers
 		resolve-prefer resolve-net resolve-opts init-addr alpn npn proto check-alpn check-proto ciphers ciphersuites ssl-min-ver ssl-max-ver track source
 		pool-max-conn pool-low-conn pool-purge-delay max-reuse tcp-ut namespace mss backlog name nice maxaccept interface process thread level mode uid gid
@@ -49,8 +48,8 @@ var (
 // shownActions are what rules do whose arguments are all shown; of the others, so
 // many as stand here.
 var (
-	ruleSets     = wordSet(`http-request http-response http-after-response tcp-request tcp-response`)
-	shownActions = wordSet(`redirect deny allow reject tarpit silent-drop accept del-header del-acl expect-proxy inspect-delay connection content session
+	ruleSets     = pattern.Words(`http-request http-response http-after-response tcp-request tcp-response`)
+	shownActions = pattern.Words(`redirect deny allow reject tarpit silent-drop accept del-header del-acl expect-proxy inspect-delay connection content session
 		wait-for-handshake wait-for-body disable-l7-retry strict-mode normalize-uri cache-use cache-store set-log-level capture early-hint close
 		track-sc0 track-sc1 track-sc2 sc-inc-gpc0 sc-inc-gpc1 set-mark set-nice set-tos set-priority-class`)
 	// What these headers are set to is no credential.
@@ -234,7 +233,7 @@ func (v *lineView) option(at int, name string) {
 	}
 }
 
-var methods = wordSet("GET HEAD OPTIONS POST PUT")
+var methods = pattern.Words("GET HEAD OPTIONS POST PUT")
 
 // rule is an action with its arguments, perhaps behind where it holds.
 func (v *lineView) rule(at int) {
@@ -258,16 +257,6 @@ func (v *lineView) rule(at int) {
 			v.out[at+1] = hidden
 		}
 	}
-}
-
-func wordSet(text string) func() map[string]bool {
-	return sync.OnceValue(func() map[string]bool {
-		all := map[string]bool{}
-		for _, w := range strings.Fields(text) {
-			all[w] = true
-		}
-		return all
-	})
 }
 
 // Adopted reports whether a line is one of the administrator's that we made a comment.

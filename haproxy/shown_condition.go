@@ -9,19 +9,19 @@ import (
 
 // What a request is asked for: of these, what it is compared with is no credential.
 var (
-	shownFetches = wordSet(`path path_beg path_end path_dir path_dom path_len path_reg path_sub url_beg url_len method src dst src_port dst_port
+	shownFetches = pattern.Words(`path path_beg path_end path_dir path_dom path_len path_reg path_sub url_beg url_len method src dst src_port dst_port
 		req.ver req_ver req.len req_len req.proto_http req_proto_http req.ssl_sni req_ssl_sni req.ssl_hello_type req_ssl_hello_type req.ssl_ver req_ssl_ver
 		req.ssl_alpn rep.ssl_hello_type nbsrv connslots queue avg_queue be_conn be_conn_free be_sess_rate be_id be_name fe_conn fe_sess_rate fe_id fe_name
 		fe_req_rate srv_is_up srv_conn srv_sess_rate srv_state always_true always_false TRUE FALSE true false HTTP HTTP_1.0 HTTP_1.1 HTTP_2.0 LOCALHOST
 		METH_GET METH_POST METH_HEAD METH_CONNECT METH_OPTIONS METH_TRACE METH_DELETE METH_PUT HTTP_CONTENT HTTP_URL_ABS HTTP_URL_SLASH WAIT_END wait_end
 		status rand date so_id ssl_fc ssl_bc http_auth http_auth_group stopping nbproc proc pid`)
 	shownFetchFamilies = []string{"ssl_fc_", "ssl_c_", "fc_", "bc_", "sc_", "sc0_", "sc1_", "sc2_", "src_"}
-	shownConverters    = wordSet(`lower upper length field word bytes ipmask ltrim rtrim url_dec base64 hex map map_beg map_dom map_end map_int map_ip
+	shownConverters    = pattern.Words(`lower upper length field word bytes ipmask ltrim rtrim url_dec base64 hex map map_beg map_dom map_end map_int map_ip
 		map_reg map_str map_sub host_only port_only strcmp add sub mul div mod neg not bool and or even odd xor crc32 sdbm djb2 wt6`)
 	headerFetch = pattern.Lazy(`^(?:req\.|res\.|s|req\.f|res\.f)?f?hdr(?:_ip|_val|_beg|_end|_dir|_dom|_len|_reg|_sub)?$`)
 	headerCount = pattern.Lazy(`^(?:req\.|res\.|s)?f?hdr_cnt$`)
 	named       = pattern.Lazy(`^(?:(?:req\.|res\.|s)?(?:f?hdr|cook)(?:_\w+)?|urlp(?:_\w+)?|url_param|var|env|http_auth_pass|http_auth_user)$`)
-	publicHead  = wordSet(`host upgrade connection user-agent content-type content-length transfer-encoding accept accept-encoding expect referer origin
+	publicHead  = pattern.Words(`host upgrade connection user-agent content-type content-length transfer-encoding accept accept-encoding expect referer origin
 		x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port x-real-ip`)
 	aclName = pattern.Lazy(`^!?[\w.:\-]+$`)
 )

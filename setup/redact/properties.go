@@ -10,7 +10,7 @@ import (
 
 // shownProperties are the keys whose values are shown, in the form that relaxed
 // binding compares.
-var shownProperties = words(`server.port server.address server.contextpath server.scheme server.secure server.proxyname server.proxyport
+var shownProperties = pattern.Words(`server.port server.address server.contextpath server.scheme server.secure server.proxyname server.proxyport
 	server.redirectport server.requiressl server.ssl.enabled server.ssl.keystore server.ssl.keystoretype server.ssl.keyalias server.maxhttpheadersize
 	setup.baseurl plugin.ssh.baseurl plugin.ssh.port plugin.ssh.address plugin.ssh.enabled`)
 

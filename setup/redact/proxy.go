@@ -11,8 +11,8 @@ import (
 // Keys of proxy.yaml. Values of the first are shown where they are the path of a
 // file, those of the second where they are one word.
 var (
-	pathKeys = words(`pem cert key chain client-ca upstream-ca maintenance-page acme-challenges handover access-log`)
-	wordKeys = words(`url listen redirect-listen upstream upstream-name maxconn queue-timeout idle-timeout tunnel-timeout drain-timeout health-path health-interval
+	pathKeys = pattern.Words(`pem cert key chain client-ca upstream-ca maintenance-page acme-challenges handover access-log`)
+	wordKeys = pattern.Words(`url listen redirect-listen upstream upstream-name maxconn queue-timeout idle-timeout tunnel-timeout drain-timeout health-path health-interval
 		ssh-listen ssh-upstream old-path user access-log-format metrics-listen certificates http2 hsts trusted-proxies proxy-protocol ssh-proxy-protocol
 		nodes name address balance cookie maxqueue retries slowstart connect-timeout http-request-timeout http-keep-alive-timeout check-timeout
 		health-fastinter health-downinter health-rise health-fall max-connections limit-connections max-header redirect-hosts hosts allow deny

@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"bitgate/haproxy"
 	"bitgate/internal/pattern"
@@ -134,14 +133,4 @@ func end(line string) string {
 // oneWord reports whether a value is one, as everything that bitgate manages is.
 func oneWord(value string) bool {
 	return strings.IndexFunc(value, func(r rune) bool { return r <= ' ' || r == '\\' }) < 0
-}
-
-func words(text string) func() map[string]bool {
-	return sync.OnceValue(func() map[string]bool {
-		all := map[string]bool{}
-		for _, w := range strings.Fields(text) {
-			all[w] = true
-		}
-		return all
-	})
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"bitgate/internal/pattern"
 	"bitgate/proxy/config"
 	"bitgate/templates"
 )
@@ -161,7 +162,7 @@ func TestKeysAreShown(t *testing.T) {
 
 // TestEveryKeyOfTheProxyIsJudged: a new one is shown or not by decision.
 func TestEveryKeyOfTheProxyIsJudged(t *testing.T) {
-	hiddenKeys := words("response-headers")
+	hiddenKeys := pattern.Words("response-headers")
 	for i, of := 0, reflect.TypeFor[config.Config](); i < of.NumField(); i++ {
 		key, _, _ := strings.Cut(of.Field(i).Tag.Get("yaml"), ",")
 		if key != "" && key != "-" && !pathKeys()[key] && !wordKeys()[key] && !hiddenKeys()[key] {

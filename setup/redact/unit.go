@@ -9,7 +9,7 @@ import (
 
 // shownDirectives are those of units whose values name units, users, paths, limits
 // and modes (systemd.unit(5), systemd.service(5), systemd.exec(5), ...).
-var shownDirectives = words(`After Before Wants Requires Requisite BindsTo PartOf Conflicts OnFailure OnSuccess RequiresMountsFor DefaultDependencies
+var shownDirectives = pattern.Words(`After Before Wants Requires Requisite BindsTo PartOf Conflicts OnFailure OnSuccess RequiresMountsFor DefaultDependencies
 	WantedBy RequiredBy Also Alias StartLimitIntervalSec StartLimitBurst ConditionPathExists ConditionPathIsDirectory ConditionFileIsExecutable AssertPathExists
 	Type PIDFile BusName Restart RestartSec TimeoutSec TimeoutStartSec TimeoutStopSec RuntimeMaxSec WatchdogSec NotifyAccess RemainAfterExit GuessMainPID
 	KillMode KillSignal SendSIGKILL SuccessExitStatus RestartPreventExitStatus FileDescriptorStoreMax

@@ -3,11 +3,12 @@ package redact
 import (
 	"strings"
 
+	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
 )
 
 // shownAttributes are those of server.xml whose values are shown.
-var shownAttributes = words(`port protocol proxyName proxyPort scheme secure redirectPort address path docBase connectionTimeout
+var shownAttributes = pattern.Words(`port protocol proxyName proxyPort scheme secure redirectPort address path docBase connectionTimeout
 	URIEncoding compression maxThreads minSpareThreads acceptCount name host appBase className SSLEnabled maxHttpHeaderSize
 	keystoreFile keystoreType keyAlias certificateKeystoreFile certificateKeystoreType certificateKeyAlias clientAuth sslProtocol protocols
 	enableLookups useBodyEncodingForURI disableUploadTimeout executor defaultHost unpackWARs autoDeploy reloadable useHttpOnly version encoding
