@@ -192,11 +192,10 @@ var (
 // underscores (Atlassian's image) or dashes go away (Spring's own rule). A
 // container's environment may hold the property's own name.
 func keyOfVariable(name string) (string, bool) {
-	name = strings.NewReplacer(".", "_", "-", "_").Replace(strings.ToUpper(name))
+	underscores, dashless := strings.NewReplacer(".", "_", "-", "_"), strings.NewReplacer(".", "_", "-", "")
+	name = underscores.Replace(strings.ToUpper(name))
 	for _, key := range knownKeys {
-		upper := strings.ToUpper(key)
-		if name == strings.NewReplacer(".", "_", "-", "_").Replace(upper) ||
-			name == strings.NewReplacer(".", "_", "-", "").Replace(upper) {
+		if upper := strings.ToUpper(key); name == underscores.Replace(upper) || name == dashless.Replace(upper) {
 			return key, true
 		}
 	}

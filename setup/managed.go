@@ -2,7 +2,6 @@ package setup
 
 import (
 	"bytes"
-	"strings"
 
 	"bitgate/internal/pattern"
 	"bitgate/internal/problem"
@@ -10,15 +9,17 @@ import (
 
 // managedBy are the words by which configuration management marks its files, near
 // their beginning; the last is the Data Plane API's.
-var managedBy = pattern.Lazy(strings.NewReplacer(
-	"TOOL", `(ansible|puppet|chef|salt(?:stack)?|cfengine|terraform|opentofu|rudder|pyinfra|consul-template|confd|roxy-wi|haproxy-wi|(?:data ?plane ?api))`,
-	"DID", `(?:managed|controlled|maintained|(?:auto-?)?generated|created|written|rendered|deployed|provisioned|installed|configured|templated)`,
-	"EDIT", `\b(?:do not|don['’]?t|never) (?:edit|modify|change|touch)\b`,
-).Replace(`(?i)\bTOOL\b.{0,40}\b(?:managed|generated|controlled|maintained|overwrites?)\b` +
-	`|\bDID(?: automatically)? (?:by|with|from|through|using|via|in) (?:the )?TOOL\b` +
-	`|\bunder (?:the )?(?:control|management) of (?:the )?TOOL\b|\bunder TOOL(?:['’]s)? (?:control|management)\b` +
-	`|\bTOOL\b.{0,40}EDIT|EDIT.{0,60}\bTOOL\b` +
-	`|\b(salt|puppet)://|^#\s*_(?:md5hash|version)\s*=`))
+var managedBy = pattern.Lazy(`(?i)\b` + aTool + `\b.{0,40}\b(?:managed|generated|controlled|maintained|overwrites?)\b` +
+	`|\b` + made + `(?: automatically)? (?:by|with|from|through|using|via|in) (?:the )?` + aTool + `\b` +
+	`|\bunder (?:the )?(?:control|management) of (?:the )?` + aTool + `\b|\bunder ` + aTool + `(?:['’]s)? (?:control|management)\b` +
+	`|\b` + aTool + `\b.{0,40}` + noEdit + `|` + noEdit + `.{0,60}\b` + aTool + `\b` +
+	`|\b(salt|puppet)://|^#\s*_(?:md5hash|version)\s*=`)
+
+const (
+	aTool  = `(ansible|puppet|chef|salt(?:stack)?|cfengine|terraform|opentofu|rudder|pyinfra|consul-template|confd|roxy-wi|haproxy-wi|(?:data ?plane ?api))`
+	made   = `(?:managed|controlled|maintained|(?:auto-?)?generated|created|written|rendered|deployed|provisioned|installed|configured|templated)`
+	noEdit = `\b(?:do not|don['’]?t|never) (?:edit|modify|change|touch)\b`
+)
 
 // generated are the words of tools that do not say who they are.
 var generated = pattern.Lazy(`(?i)\bauto(?:matically)?[ -]?generated\b|\bgenerated automatically\b|\b(?:changes|modifications|edits) .{0,40}\b(?:lost|overwritten|overridden)\b`)

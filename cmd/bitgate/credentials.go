@@ -63,9 +63,10 @@ func newCredentials(p *process, a setup.Answers) *credentials {
 // passwordSource reads passwords with take from a file, from standard input for "-", or,
 // where no file is named, from systemd's credential of that name. nil: there is none.
 func (p *process) passwordSource(what, file, credential string, take func(r io.Reader, name string) ([]byte, error)) func() ([]byte, error) {
-	// https://systemd.io/CREDENTIALS/
-	if f := filepath.Join(p.env("CREDENTIALS_DIRECTORY"), credential); file == "" && f != credential && exists(f) {
-		file = f
+	if dir := p.env("CREDENTIALS_DIRECTORY"); file == "" && dir != "" { // https://systemd.io/CREDENTIALS/
+		if f := filepath.Join(dir, credential); exists(f) {
+			file = f
+		}
 	}
 	switch file {
 	case "":
