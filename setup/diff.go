@@ -32,7 +32,9 @@ func Diffs(f Facts, p Plan) []FileDiff {
 			continue // a stale plan: apply says so, with the reason
 		}
 		d := diff{kind: p.kindOf(path), before: string(before), after: string(after)}
-		d.ours = p.written(path, before, d.before)
+		if d.kind != redact.XML { // of which no line is shown whole
+			d.ours = p.written(path, before, d.before)
+		}
 		out = append(out, FileDiff{Path: path, Unified: d.unified(path)})
 	}
 	return out
@@ -110,10 +112,7 @@ func (d diff) shown(text string, ours map[int]bool) (line func(i int) string, n 
 // whole reports whether all of a line that bitgate writes is its own: none that became a
 // comment, and no key whose value was left alone.
 func (d diff) whole(line string) bool {
-	switch d.kind {
-	case redact.XML:
-		return false
-	case redact.Properties:
+	if d.kind == redact.Properties {
 		return strings.HasPrefix(line, "#")
 	}
 	return !haproxy.Adopted(line)

@@ -17,8 +17,9 @@ type entityRef struct {
 type scan struct {
 	text     string
 	at       int
-	open     []tagSpan // elements not yet closed
-	tags     []tagSpan // all start tags in document order
+	open     []tagSpan  // elements not yet closed
+	tags     []tagSpan  // all start tags in document order
+	attrs    []attrSpan // room for those of the tag that is being read
 	refs     []entityRef
 	typed    bool // a document type was seen
 	entities map[string]entity

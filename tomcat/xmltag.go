@@ -1,6 +1,9 @@
 package tomcat
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // tagSpan is a start tag by its places in the text: etree gives none.
 type tagSpan struct {
@@ -58,7 +61,7 @@ func (t tagSpan) attr(name string) (attrSpan, bool) {
 }
 
 func (s *scan) startTag() error {
-	tag := tagSpan{start: s.at, ordinal: len(s.tags)}
+	tag := tagSpan{start: s.at, ordinal: len(s.tags), attrs: s.attrs[:0]}
 	if len(s.open) == 0 && len(s.tags) > 0 {
 		return s.fault(s.at, "a second root element")
 	}
@@ -77,12 +80,12 @@ func (s *scan) startTag() error {
 		case s.sees(">"):
 			s.at++
 			tag.close = s.at
-			s.tags, s.open = append(s.tags, tag), append(s.open, tag)
+			s.open = append(s.open, s.found(tag))
 			return nil
 		case s.sees("/>"):
 			s.at += 2
 			tag.close, tag.end = s.at, s.at
-			s.tags = append(s.tags, tag)
+			s.found(tag)
 			return nil
 		}
 		a, err := s.attribute(tag, gap)
@@ -91,6 +94,14 @@ func (s *scan) startTag() error {
 		}
 		tag.add(a)
 	}
+}
+
+// found keeps a tag, with no more room for its attributes than they need.
+func (s *scan) found(tag tagSpan) tagSpan {
+	s.attrs = tag.attrs
+	tag.attrs = slices.Clone(tag.attrs)
+	s.tags = append(s.tags, tag)
+	return tag
 }
 
 func (s *scan) attribute(tag tagSpan, gap int) (attrSpan, error) {

@@ -113,7 +113,10 @@ func (x *xmlText) doctype() {
 // where they are known.
 func (x *xmlText) tag(begin int) {
 	x.keep(begin)
-	x.keep(nameLen(x.rest, "/"))
+	if strings.HasPrefix(x.rest, "/") {
+		x.keep(1)
+	}
+	x.keep(nameLen(x.rest))
 	for x.rest != "" {
 		c := x.rest[0]
 		if c == '>' {
@@ -133,7 +136,7 @@ func (x *xmlText) tag(begin int) {
 
 // attribute shows NAME="value"; anything else in a tag is hidden.
 func (x *xmlText) attribute() {
-	name := nameLen(x.rest, "")
+	name := nameLen(x.rest)
 	i := name + blanks(x.rest[name:])
 	if name == 0 || i >= len(x.rest) || x.rest[i] != '=' {
 		x.hide(max(1, name, strings.IndexAny(x.rest, " \t\r\n<>/")))
@@ -169,13 +172,29 @@ func (x *xmlText) attribute() {
 }
 
 // nameLen is the length of the name that a text begins with.
-func nameLen(text, more string) int {
+func nameLen(text string) int {
 	n := 0
-	for n < len(text) && (text[n] >= 'a' && text[n] <= 'z' || text[n] >= 'A' && text[n] <= 'Z' || text[n] >= '0' && text[n] <= '9' ||
-		strings.IndexByte("_:.-"+more, text[n]) >= 0) {
+	for n < len(text) && isName(text[n]) {
 		n++
 	}
 	return n
 }
 
-func blanks(text string) int { return len(text) - len(strings.TrimLeft(text, " \t\r\n")) }
+func isName(c byte) bool {
+	switch c {
+	case '_', ':', '.', '-':
+		return true
+	}
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+// blanks is how many blanks a text begins with.
+func blanks(text string) int {
+	n := 0
+	for n < len(text) && isBlank(text[n]) {
+		n++
+	}
+	return n
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
