@@ -105,8 +105,11 @@ func pathAdvice(f setup.Facts, a setup.Answers) []problem.Finding {
 }
 
 // sendsOn says which of the old addresses the front can redirect: those under the
-// public name, but not those with another name or port.
+// public name, but not those with another name or port, and none if there is no front.
 func sendsOn(a setup.Answers, old string) string {
+	if a.Front == setup.FrontTomcat {
+		return "without a front nothing sends them on: git remote set-url, and change webhooks and CI jobs"
+	}
 	if root := a.URL.Origin(); old == root || strings.HasPrefix(old, root+"/") {
 		return "the next question offers to send them on"
 	}

@@ -45,6 +45,11 @@ func TestWithoutAFront(t *testing.T) {
 	if got := asked(); slices.Contains(got, "ssh") || slices.Contains(got, "redirect-old-path") || iv.Answers.RedirectOldPath != "" {
 		t.Errorf("without a front these are asked: %v, and the old path is %q", got, iv.Answers.RedirectOldPath)
 	}
+	for _, f := range pathAdvice(iv.Facts, iv.Answers) {
+		if strings.Contains(f.Do, "offers") || strings.Contains(f.Do, "than the front") {
+			t.Errorf("without a front the old path's way out is %q", f.Do)
+		}
+	}
 	q, _ := Find("front")
 	var said strings.Builder
 	for _, f := range Advice(q, iv.Facts, iv.Answers) {

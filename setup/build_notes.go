@@ -191,6 +191,9 @@ func (b *builder) pathNote() {
 	}
 	was := cmp.Or(old.Value, "/")
 	do := "change them, or give --redirect-old-path " + was + " to redirect what can be redirected"
+	if b.a.Front == FrontTomcat {
+		do = "change them: Bitbucket answers under one path only" // it takes no --redirect-old-path
+	}
 	if given, err := publicurl.ParsePath(b.a.RedirectOldPath); b.a.RedirectOldPath != "" && err == nil && given == old.Value {
 		do = "fetches and pages are redirected by the front; change them when you can"
 	}

@@ -52,6 +52,11 @@ func TestPlansWithoutAFront(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			for _, n := range p.Notes {
+				if strings.Contains(n.Do, "--redirect-") { // which a plan without a front refuses
+					t.Errorf("%s: the way out is %q", n.Found, n.Do)
+				}
+			}
 			var out strings.Builder
 			for _, ref := range p.Ordered() {
 				fmt.Fprintln(&out, p.At(ref).Text())
