@@ -37,6 +37,22 @@ func TestLinesOfDiffsBreakAtBlanks(t *testing.T) {
 	}
 }
 
+// A list or a path that is longer than the screen is wide breaks between its parts.
+func TestLongWordsOfDiffsBreakBetweenTheirParts(t *testing.T) {
+	for line, parts := range map[string][]string{
+		"     ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256": {
+			"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"},
+		"+    ca-file /usr/local/share/ca-certificates/example.com/internal-authority.crt": {"ca-certificates", "example.com", "internal-authority.crt"},
+	} {
+		shown := strings.Join(hangWrap(line, 40), "\n")
+		for _, part := range parts {
+			if !strings.Contains(shown, part) {
+				t.Errorf("%q is broken:\n%s", part, shown)
+			}
+		}
+	}
+}
+
 func TestListsOfCiphersAreFolded(t *testing.T) {
 	const list = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
 	for line, want := range map[string]string{

@@ -152,7 +152,7 @@ func hardWrap(line string, w int) []string {
 	return strings.Split(ansi.Hardwrap(strings.ReplaceAll(line, "\t", "    "), max(w, 8), true), "\n")
 }
 
-// hangWrap breaks a line of code at blanks as far as it can, with an indent that tells
+// hangWrap breaks a line of code where its words or their parts end, with an indent that tells
 // the rest of it from the next line.
 func hangWrap(line string, w int) []string {
 	const indent = "        "
@@ -163,14 +163,24 @@ func hangWrap(line string, w int) []string {
 	var lines []string
 	for lead := ""; line != ""; lead = indent {
 		part := hardWrap(line, w-len(lead))[0]
-		// A word that has no room to speak of on this line begins the next one.
-		if at := strings.LastIndexByte(part, ' '); len(part) < len(line) && line[len(part)] != ' ' && at > len(part)/2 {
-			part = part[:at+1]
+		if len(part) < len(line) && line[len(part)] != ' ' {
+			part = part[:breakAt(part)]
 		}
 		line = strings.TrimLeft(line[len(part):], " ")
 		lines = append(lines, lead+strings.TrimRight(part, " "))
 	}
 	return lines
+}
+
+// breakAt is where a line of code ends whose next word has no room to speak of: behind
+// the last blank, else between the parts of a list or a path.
+func breakAt(part string) int {
+	for _, between := range []string{" ", ":,/"} {
+		if at := strings.LastIndexAny(part, between); at > len(part)/2 {
+			return at + 1
+		}
+	}
+	return len(part)
 }
 
 // longList is a list of names with colons between them, as of ciphers.
