@@ -30,8 +30,8 @@ const fewAnswers = "few answers"
 var backAnswers = []string{"admin-user", "admin-password-file", "base-url-method", "restart-timeout"}
 
 // flagGroups lists the flags of a command: its own, then the answers step by step, or
-// only those that it may need.
-func flagGroups(c *cobra.Command) string {
+// only those that it may need. Lines have so many columns at most, 0 for any.
+func flagGroups(c *cobra.Command, columns int) string {
 	few := c.Annotations[fewAnswers] != ""
 	step := map[string]string{}
 	for _, q := range interview.Questions() {
@@ -57,13 +57,13 @@ func flagGroups(c *cobra.Command) string {
 		}
 	})
 	var b strings.Builder
-	b.WriteString(own.FlagUsages())
+	b.WriteString(own.FlagUsagesWrapped(columns))
 	if left > 0 {
-		fmt.Fprintf(&b, "\nThe answers are those of the run; bitgate setup --help lists all that can be given.\n")
+		fmt.Fprintf(&b, "\nThe answers are those of the run; bitgate setup --help lists all of them.\n")
 	}
 	for _, g := range answerGroups {
 		if set := groups[g.step]; set != nil {
-			fmt.Fprintf(&b, "\n%s:\n%s", g.title, set.FlagUsages())
+			fmt.Fprintf(&b, "\n%s:\n%s", g.title, set.FlagUsagesWrapped(columns))
 		}
 	}
 	return b.String()

@@ -7,8 +7,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
@@ -216,6 +218,22 @@ func TestHelpPlaceholders(t *testing.T) {
 				t.Errorf("%s --%s %s: a placeholder is in capitals, or a choice a|b", path, f.Name, name)
 			}
 		})
+	}
+}
+
+// TestHelpFitsTheTerminal: the flags and what they say keep to its columns, and no
+// word of them is lost or broken.
+func TestHelpFitsTheTerminal(t *testing.T) {
+	for path, c := range commands(newRoot(&process{})) {
+		narrow := flagGroups(c, 80)
+		for line := range strings.Lines(narrow) {
+			if utf8.RuneCountInString(strings.TrimRight(line, "\n")) > 80 {
+				t.Errorf("%s: %q has more than 80 columns", path, line)
+			}
+		}
+		if got, want := strings.Fields(narrow), strings.Fields(flagGroups(c, 0)); !slices.Equal(got, want) {
+			t.Errorf("%s: in 80 columns its flags are\n%s", path, narrow)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ Without a command it starts the guided setup.`,
 	})
 	root.SuggestionsMinimumDistance = 2
 	version := root.Flags().Bool("version", false, "print the version") // cobra's own would be -v, too
-	root.SetUsageFunc(printUsage)
+	root.SetUsageFunc(p.printUsage)
 	addGroups(root)
 	listed(root, groupProxy, newProxy(p))
 	if p.serves() { // for months, so it does without what it will not need

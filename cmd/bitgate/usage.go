@@ -11,7 +11,7 @@ import (
 // with the flags in groups, and `bitgate --help` without any, for setup lists them. It
 // is no template of cobra's: those have the linker keep every method of every type,
 // 2.5 MB that nobody calls.
-func printUsage(c *cobra.Command) error {
+func (p *process) printUsage(c *cobra.Command) error {
 	var b strings.Builder
 	b.WriteString("Usage:")
 	if c.Runnable() {
@@ -34,7 +34,7 @@ func printUsage(c *cobra.Command) error {
 		}
 	}
 	if c.HasAvailableLocalFlags() && c.HasParent() {
-		b.WriteString("\n\nFlags:\n" + strings.TrimRight(flagGroups(c), " \n"))
+		b.WriteString("\n\nFlags:\n" + strings.TrimRight(flagGroups(c, p.columns()), " \n"))
 	}
 	if c.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n\nUse \"%s [command] --help\" for more information about a command.", c.CommandPath())
