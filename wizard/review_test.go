@@ -41,7 +41,8 @@ func TestLinesOfDiffsBreakAtBlanks(t *testing.T) {
 func TestLongWordsOfDiffsBreakBetweenTheirParts(t *testing.T) {
 	for line, parts := range map[string][]string{
 		"     ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256": {
-			"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"},
+			"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
+		},
 		"+    ca-file /usr/local/share/ca-certificates/example.com/internal-authority.crt": {"ca-certificates", "example.com", "internal-authority.crt"},
 	} {
 		shown := strings.Join(hangWrap(line, 40), "\n")
