@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -55,10 +57,7 @@ func runPlan(ctx context.Context, p *process, o planOptions) error {
 		return err
 	}
 	if !o.quiet {
-		if err := ses.showPlan(plan, o.json); err != nil {
-			return err
-		}
-		if err := ses.showObstacles(ctx, plan, o.json); err != nil {
+		if err := ses.showAll(ctx, plan, o.json); err != nil {
 			return err
 		}
 	}
@@ -102,16 +101,28 @@ func (ses *session) showPlan(plan setup.Plan, asJSON bool) error {
 	return nil
 }
 
-// showObstacles says what apply would stop at. A preview does not fail for it:
-// the obstacle may be gone by then. A program that reads the plan is not told.
-func (ses *session) showObstacles(ctx context.Context, plan setup.Plan, asJSON bool) error {
+// showAll shows a plan, and below it what apply would stop at, which is looked for
+// meanwhile. A program that reads the plan is not told.
+func (ses *session) showAll(ctx context.Context, plan setup.Plan, asJSON bool) error {
 	if asJSON || plan.Empty() {
-		return nil
+		return ses.showPlan(plan, asJSON)
 	}
-	found, err := ses.prover(ctx).Plan(ctx, ses.facts, plan)
-	if err != nil {
+	var found []problem.Finding
+	var failed error
+	var looking sync.WaitGroup
+	looking.Go(func() { found, failed = ses.prover(ctx).Plan(ctx, ses.facts, plan) })
+	err := ses.showPlan(plan, asJSON)
+	looking.Wait()
+	if err = cmp.Or(err, failed); err != nil {
 		return err
 	}
+	ses.showObstacles(found)
+	return nil
+}
+
+// showObstacles says what apply would stop at. A preview does not fail for it:
+// the obstacle may be gone by then.
+func (ses *session) showObstacles(found []problem.Finding) {
 	v := ses.p.text()
 	for _, f := range found {
 		if f.ID == check.Rehearsal && f.Level != problem.Fail {
@@ -123,7 +134,6 @@ func (ses *session) showObstacles(ctx context.Context, plan setup.Plan, asJSON b
 		out(ses.p.Out, "\n%s", ses.p.style().Bold("As things are, apply would refuse this plan"))
 		v.Findings(bad)
 	}
-	return nil
 }
 
 func writePlan(file string, plan setup.Plan) error {

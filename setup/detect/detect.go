@@ -37,6 +37,8 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 	}
 	f := facts{Facts: setup.Facts{Root: p.Root, ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
 	f.StateDir = p.StateDir
+	haproxy := haproxyMeanwhile(ctx, p)
+	defer haproxy() // whose programs end with this
 	var err error
 	f.Bitbucket, err = bitbucket.Detect(ctx, bitbucket.Search{
 		Home: p.Input.Home, Install: p.Input.Install, Version: p.Input.Version, Proc: p.Proc, Root: p.Root,
@@ -58,7 +60,7 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 			Found: "who listens on which port could not be read: " + err.Error(),
 		})
 	}
-	if err := f.detectFront(ctx, p); err != nil {
+	if err := f.detectFront(ctx, p, haproxy); err != nil {
 		return f.Facts, err
 	}
 	if err := f.findProgram(p); err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -30,11 +31,10 @@ const unitPath = "/etc/systemd/system/bitgate-proxy.service"
 
 // detectFront reads what stands in front of Bitbucket today: HAProxy and its
 // file set, the built-in proxy's files, the certificate that was named.
-func (f *facts) detectFront(ctx context.Context, p Probe) error {
+func (f *facts) detectFront(ctx context.Context, p Probe, haproxy func() (live.Install, error)) error {
 	f.readNames(p.Root)
 	var err error
-	f.HAProxy, err = live.Detect(ctx, live.Search{Bin: p.Input.HAProxyBin, Cfg: p.Input.HAProxyCfg, Root: p.Root})
-	if err != nil {
+	if f.HAProxy, err = haproxy(); err != nil {
 		return err
 	}
 	f.HAProxyCtl, _ = service.FindHAProxy(ctx, p.Root)
@@ -87,6 +87,21 @@ func (f *facts) detectFront(ctx context.Context, p Probe) error {
 		}
 	}
 	return err
+}
+
+// haproxyMeanwhile begins to ask which HAProxy there is, while Bitbucket is looked at,
+// and returns what waits for the answer.
+func haproxyMeanwhile(ctx context.Context, p Probe) func() (live.Install, error) {
+	var found live.Install
+	var err error
+	var asked sync.WaitGroup
+	asked.Go(func() {
+		found, err = live.Detect(ctx, live.Search{Bin: p.Input.HAProxyBin, Cfg: p.Input.HAProxyCfg, Root: p.Root})
+	})
+	return func() (live.Install, error) {
+		asked.Wait()
+		return found, err
+	}
 }
 
 // packagedUnit is the unit of the package that this program is from, if it starts
