@@ -38,7 +38,7 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 	f := facts{Facts: setup.Facts{Root: p.Root, ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
 	f.StateDir = p.StateDir
 	haproxy := haproxyMeanwhile(ctx, p)
-	defer haproxy() // whose programs end with this
+	defer func() { _, _ = haproxy() }() // whose programs end with this
 	var err error
 	f.Bitbucket, err = bitbucket.Detect(ctx, bitbucket.Search{
 		Home: p.Input.Home, Install: p.Input.Install, Version: p.Input.Version, Proc: p.Proc, Root: p.Root,
