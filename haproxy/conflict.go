@@ -31,19 +31,24 @@ func (m *merger) refuseTakenNames() error {
 	return nil
 }
 
-// refuseTakenPort is for SSH, where no section can be shared: HAProxy accepts a
-// second bind on a port without a word, and the kernel then shares the
+// refuseTakenPort is for the addresses for which no section can be shared: HAProxy
+// accepts a second bind on a port without a word, and the kernel then shares the
 // connections out between the two at random.
 func (m *merger) refuseTakenPort() error {
-	if m.site.SSHListen == "" {
-		return nil
-	}
-	want, err := parseListen(m.site.SSHListen)
-	if err != nil {
-		return err
-	}
-	for _, b := range m.takenBy(want) {
-		return takenSSH(m.site.SSHListen, b.Bind, b.at)
+	for _, own := range []struct{ flag, address string }{{"--ssh-listen", m.site.SSHListen}, {"--health-listen", m.site.HealthListen}, {"--plain-listen", m.site.PlainListen}} {
+		if own.address == "" {
+			continue
+		}
+		want, err := parseListen(own.address)
+		if err != nil {
+			return err
+		}
+		for _, b := range m.takenBy(want) {
+			if own.flag == "--ssh-listen" {
+				return takenSSH(own.address, b.Bind, b.at)
+			}
+			return takenOther(own.flag, own.address, b.Bind, b.at)
+		}
 	}
 	return nil
 }
@@ -76,6 +81,15 @@ func takenSSH(want string, b Bind, have endpoint) error {
 		do = "if that section is Bitbucket's, let bitgate's take its place (--haproxy-by-hand adopt), else give bitgate another address for SSH (--ssh-listen)"
 	}
 	return problem.New(b.conflict(want, have), splits, do)
+}
+
+// takenOther does so for the addresses that have a flag of their own.
+func takenOther(flag, want string, b Bind, have endpoint) error {
+	do := "take that bind out"
+	if have.unsure {
+		do = "write the port out in that line"
+	}
+	return problem.New(b.conflict(want, have), splits, do+", or give bitgate another address ("+flag+")")
 }
 
 const splits = "HAProxy would start, but every connection would go to one of the two sections at random"

@@ -302,3 +302,33 @@ func TestPortOfSSHNamesItsOwnFlag(t *testing.T) {
 		t.Errorf("%s\n%s", err, do)
 	}
 }
+
+// TestFurtherPortsAreNotBoundTwice: nor are those for health checks and for balancers,
+// and no loopback address of ours is one of them.
+func TestFurtherPortsAreNotBoundTwice(t *testing.T) {
+	listen := map[string]func(*Site){
+		"--health-listen": func(s *Site) { s.HealthListen = ":8404" },
+		"--plain-listen":  func(s *Site) { s.PlainListen, s.TrustedProxies = ":8404", []string{"10.0.0.0/8"} },
+	}
+	for flag, edit := range listen {
+		for bind, want := range map[string]string{":8404": "already binds", "127.0.0.1:8404": "already binds", "\"*:${PORT}\"": "may bind"} {
+			_, err := merge(t, "global\n  daemon\nlisten stats\n  mode http\n  bind "+bind+"\n", site(t, edit))
+			if err == nil {
+				t.Errorf("%s: bound beside %s", flag, bind)
+				continue
+			}
+			p := problem.Explain(err)
+			if do := strings.Join(p.Do, " "); !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "line 5") || !strings.Contains(do, "("+flag+")") {
+				t.Errorf("%s beside %s: %s\n%s", flag, bind, err, do)
+			}
+		}
+		if _, err := merge(t, "global\n  daemon\nlisten stats\n  mode http\n  bind :8405\n", site(t, edit)); err != nil {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+	passes := "frontend sni\n  mode tcp\n  bind *:443\n  default_backend x\nbackend x\n  mode tcp\n"
+	m, err := merge(t, passes, site(t, func(s *Site) { s.HealthListen = "127.0.0.1:18443" }))
+	if err != nil || strings.Count(string(m.After), "18443") != 1 || !strings.Contains(string(m.After), "127.0.0.1:18444 accept-proxy") {
+		t.Errorf("%v\n%s", err, m.After)
+	}
+}

@@ -312,14 +312,15 @@ func (s Site) check() error {
 	return s.checkAddresses()
 }
 
+// addresses are all that ours listen on.
+func (s Site) addresses() []string {
+	all := slices.Concat(s.Listen, s.RedirectListen, s.onlyChallenges(), []string{s.SSHListen, s.HealthListen, s.PlainListen})
+	return slices.DeleteFunc(all, func(address string) bool { return address == "" })
+}
+
 // checkAddresses: ours must neither overlap each other nor be an upstream.
 func (s Site) checkAddresses() error {
-	all := slices.Concat(s.Listen, s.RedirectListen, s.onlyChallenges())
-	for _, one := range []string{s.SSHListen, s.HealthListen, s.PlainListen} {
-		if one != "" {
-			all = append(all, one)
-		}
-	}
+	all := s.addresses()
 	var ends []endpoint
 	for i, text := range all {
 		e, err := parseListen(text)

@@ -185,11 +185,14 @@ func refuseBind(h bindAt, want, why, do string) error {
 	return problem.New(fmt.Sprintf("%s, line %d: %q already binds %s, which bitgate needs for %s", h.File, h.Line, h.Section, h.Address, want), why, do)
 }
 
-// freeLoopback picks an address that no file mentions and no program uses,
-// with a port from a first one on.
+// freeLoopback picks an address that no file mentions, no program uses and nothing
+// of ours wants, with a port from a first one on.
 func (m *merger) freeLoopback(from int) (address string, next int) {
+	wanted := func(port int) bool {
+		return slices.ContainsFunc(m.site.addresses(), func(a string) bool { return strings.HasSuffix(a, fmt.Sprint(":", port)) })
+	}
 	for port := from; ; port++ {
-		if text := fmt.Sprint(port); !slices.Contains(m.site.Used, port) && !m.mentions(text) {
+		if text := fmt.Sprint(port); !slices.Contains(m.site.Used, port) && !wanted(port) && !m.mentions(text) {
 			return "127.0.0.1:" + text, port + 1
 		}
 	}
