@@ -9,13 +9,13 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	trust "bitgate/internal/trusted"
 )
 
 // attrMax is the kernel's limit of one attribute's value and of the list of
 // names, in bytes (XATTR_SIZE_MAX, XATTR_LIST_MAX).
 const attrMax = 64 << 10
-
-const aclAccess = "system.posix_acl_access"
 
 // copyAttrs gives to the attributes of the file that was read: the ACL, the
 // SELinux label, file capabilities, user attributes. What to has beyond them
@@ -33,7 +33,7 @@ func (d desk) copyAttrs(old File, to *os.File) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(want, func(a attr) bool { return a.name == aclAccess }) {
+	if !slices.ContainsFunc(want, func(a attr) bool { return a.name == trust.ACL }) {
 		if err := dropACL(int(to.Fd())); err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (a attr) set(to *os.File) error {
 
 // dropACL takes an inherited ACL off, which the next chmod would bring to life.
 func dropACL(fd int) error {
-	err := unix.Fremovexattr(fd, aclAccess)
+	err := unix.Fremovexattr(fd, trust.ACL)
 	if errors.Is(err, unix.ENODATA) || errors.Is(err, unix.ENOTSUP) {
 		return nil
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	trust "bitgate/internal/trusted"
 )
 
 // acl is an ACL as the kernel stores it (linux/posix_acl_xattr.h, version 2):
@@ -68,7 +70,7 @@ func TestAttributesAreKept(t *testing.T) {
 		"user.note":           []byte("kept"),
 		"user.empty":          {},
 		"user.long":           bytes.Repeat([]byte("x"), 900),
-		aclAccess:             acl(nobody, 4, 6),
+		trust.ACL:             acl(nobody, 4, 6),
 		"trusted.note":        []byte("kept"),
 		"security.capability": {1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, // cap_net_bind_service, version 2
 		"security.note":       []byte("kept"),
@@ -112,7 +114,7 @@ func TestNoRightsFromTheFolder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := attrOf(t, path, aclAccess); got != nil || info.Mode().Perm() != 0o640 {
+		if got := attrOf(t, path, trust.ACL); got != nil || info.Mode().Perm() != 0o640 {
 			t.Errorf("%s: ACL %x, mode %v", filepath.Base(path), got, info.Mode())
 		}
 	}

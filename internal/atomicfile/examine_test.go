@@ -7,9 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"bitgate/internal/problem"
-
 	"golang.org/x/sys/unix"
+
+	"bitgate/internal/problem"
+	trust "bitgate/internal/trusted"
 )
 
 // found runs Examine and makes sure that it changed nothing and that every
@@ -133,6 +134,29 @@ func TestOutsiders(t *testing.T) {
 	}
 	root := tree(t, thing{"home/", other, 0o755}, thing{"home/etc/", nobody, 0o755}, thing{"home/etc/f", nobody, 0o600})
 	one(t, filepath.Join(root, "home/etc/f"), root, filepath.Join(root, "home")+" can be changed by uid 65533")
+}
+
+// Whom an ACL lets write: the group's bits are its mask then, and the group that they seem
+// to be of is not the one that may.
+func TestOutsidersByACL(t *testing.T) {
+	needRoot(t)
+	const daemon, other = 1, 65533 // daemon's group is a private one, where there is such an account
+	for _, c := range []struct {
+		name string
+		uid  int
+		mode fs.FileMode // of the file; of the folder 0775
+		list string      // what has the ACL
+		want string
+	}{
+		{"a private group's folder", daemon, 0o640, "etc", "somebody whom its ACL names"},
+		{"root's group's folder", 0, 0o640, "etc", "somebody whom its ACL names"},
+		{"a folder whose group may write the file", nobody, 0o660, "etc", "somebody whom its ACL names"},
+		{"a file that its group only seems to write", nobody, 0o660, "etc/f", "the group"},
+	} {
+		root := tree(t, thing{"etc/", c.uid, 0o775}, thing{"etc/f", c.uid, c.mode})
+		setAttr(t, filepath.Join(root, c.list), trust.ACL, acl(other, 7, 7))
+		t.Run(c.name, func(t *testing.T) { one(t, filepath.Join(root, "etc/f"), root, c.want) })
+	}
 }
 
 // Without root: what belongs to others cannot be replaced, and Examine says so.

@@ -18,10 +18,13 @@ func (p *place) outsiders(f File) []problem.Finding {
 	owner := owner{uid: p.dir().st.Uid} // a file that is to be made: whoever owns its folder
 	if !f.Absent {
 		owner.uid, owner.gid, owner.mode = uint32(f.UID), uint32(f.GID), uint32(f.Mode.Perm())
+		if owner.mode&0o020 != 0 && p.hasACL() {
+			owner.mode &^= 0o020 // of whom the ACL names, not of the group
+		}
 	}
 	var out []problem.Finding
 	for _, dir := range p.chain {
-		whom, do := owner.outsider(&dir.st)
+		whom, do := owner.outsider(dir)
 		if whom == "" {
 			continue
 		}
@@ -40,28 +43,37 @@ type owner struct{ uid, gid, mode uint32 }
 // outsider names who, besides root and the owner, can rename things in dir, and
 // how to end that. Who may write the file itself anyway is no outsider. In a
 // sticky folder only the owners of things can (inode(7), S_ISVTX).
-func (o owner) outsider(dir *unix.Stat_t) (whom, do string) {
+func (o owner) outsider(dir folder) (whom, do string) {
+	st := &dir.st
 	switch {
-	case !trusted(dir.Uid) && dir.Uid != o.uid:
-		return trust.Who(dir.Uid), "let root or the file's owner own the folder (chown %s)"
-	case dir.Mode&unix.S_ISVTX != 0:
+	case !trusted(st.Uid) && st.Uid != o.uid:
+		return trust.Who(st.Uid), "let root or the file's owner own the folder (chown %s)"
+	case st.Mode&unix.S_ISVTX != 0:
 		return "", ""
-	case dir.Mode&0o002 != 0 && o.mode&0o002 == 0:
+	case st.Mode&0o002 != 0 && o.mode&0o002 == 0:
 		return "everybody", "chmod o-w %s"
-	case dir.Mode&0o020 != 0 && !o.inGroup(dir.Gid):
-		return "the group " + groupName(dir.Gid), "chmod g-w %s"
+	case st.Mode&0o020 != 0 && trust.HasACL(dir.fd):
+		return "somebody whom its ACL names (getfacl)", "chmod g-w %s"
+	case st.Mode&0o020 != 0 && !o.inGroup(st.Gid):
+		return "the group " + groupName(st.Gid), "chmod g-w %s"
 	}
 	return "", ""
 }
 
 // inGroup: the group may write the file anyway, or it is root's, or the owner's
-// private one (that bears his name and is his primary group, as useradd makes it).
+// private one.
 func (o owner) inGroup(gid uint32) bool {
-	if gid == 0 || gid == o.gid && o.mode&0o020 != 0 {
-		return true
+	return gid == 0 || gid == o.gid && o.mode&0o020 != 0 || trust.PrivateGroup(o.uid, gid)
+}
+
+// hasACL: the file at a place has one.
+func (p *place) hasACL() bool {
+	fd, err := openAt(p.dir().fd, p.name, unix.O_PATH)
+	if err != nil {
+		return false // it was there a moment ago; the comparison before the swap will tell
 	}
-	u, err := user.LookupId(strconv.Itoa(int(o.uid)))
-	return err == nil && u.Gid == strconv.Itoa(int(gid)) && groupName(gid) == u.Username
+	defer unix.Close(fd)
+	return trust.HasACL(fd)
 }
 
 func groupName(gid uint32) string {

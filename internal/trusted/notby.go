@@ -23,7 +23,7 @@ func AppendNotBy(uid int, what, path string, mode uint32) (*os.File, error) {
 }
 
 func notBy(uid int) judgement {
-	return func(what, path string, st *unix.Stat_t) error {
+	return func(what, path string, _ int, st *unix.Stat_t) error {
 		var how string
 		shared := st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Mode&unix.S_ISVTX != 0
 		switch {

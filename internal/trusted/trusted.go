@@ -9,8 +9,8 @@
 //     what a link leads to;
 //   - nobody else can write to it: no write bit for group or others. The group may
 //     be a user's private one (useradd's way: of his name, his primary one, with
-//     nobody else in it). ACLs are covered, for their mask stands in the group's
-//     bits (acl(5));
+//     nobody else in it), unless there is an ACL: then the group's bits are its mask,
+//     and whomever it names may have them (acl(5));
 //   - a sticky folder such as /tmp may be open to all (inode(7), S_ISVTX): there
 //     only its owner can exchange a file, and that is judged on its own.
 //
@@ -24,7 +24,6 @@ import (
 	"os"
 	"os/user"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -72,9 +71,9 @@ func Invoker() string {
 	return me + " by sudo of " + Who(uint32(by))
 }
 
-// judge says why what st describes cannot be believed. what names the whole
-// thing for people ("the plan"), path the part of its path that st is of.
-func judge(what, path string, st *unix.Stat_t) error {
+// judge says why what fd and st describe cannot be believed. what names the whole
+// thing for people ("the plan"), path the part of its path that they are of.
+func judge(what, path string, fd int, st *unix.Stat_t) error {
 	if !User(st.Uid) {
 		cure := fmt.Sprintf("chown %s %s", UserName(uint32(os.Geteuid())), problem.ShellWord(path))
 		if st.Mode&0o022 != 0 && st.Mode&unix.S_IFMT != unix.S_IFLNK {
@@ -89,7 +88,9 @@ func judge(what, path string, st *unix.Stat_t) error {
 		return nil
 	case st.Mode&0o002 != 0:
 		return refuse(what, path, st, "can be changed by everybody", "look at it first, then: chmod go-w "+problem.ShellWord(path))
-	case st.Mode&0o020 != 0 && !private(st.Uid, st.Gid):
+	case st.Mode&0o020 != 0 && HasACL(fd):
+		return refuse(what, path, st, "can be changed by whom its ACL names", "look at it first (getfacl), then: chmod g-w "+problem.ShellWord(path))
+	case st.Mode&0o020 != 0 && !PrivateGroup(st.Uid, st.Gid):
 		return refuse(what, path, st, "can be changed by the group "+groupName(st.Gid), "look at it first, then: chmod g-w "+problem.ShellWord(path))
 	}
 	return nil
@@ -99,26 +100,6 @@ func refuse(what, path string, st *unix.Stat_t, how, do string) error {
 	return problem.New(
 		fmt.Sprintf("%s cannot be trusted: %s %s (owner %s, mode %04o)", what, path, how, Who(st.Uid), st.Mode&0o7777),
 		"whoever can change it decides what "+UserName(uint32(os.Geteuid()))+" does here", do)
-}
-
-// private: the group is the user's own and nobody else is in it. Root's never
-// is: other things are given to group 0.
-func private(uid, gid uint32) bool {
-	u, err := user.LookupId(strconv.Itoa(int(uid)))
-	if err != nil || uid == 0 || u.Gid != strconv.Itoa(int(gid)) || groupName(gid) != u.Username {
-		return false
-	}
-	groups, err := os.ReadFile("/etc/group")
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(groups)) {
-		f := strings.Split(strings.TrimSpace(line), ":") // group(5): name:password:gid:users
-		if len(f) == 4 && f[2] == u.Gid && f[3] != "" && f[3] != u.Username {
-			return false
-		}
-	}
-	return true
 }
 
 func groupName(gid uint32) string {

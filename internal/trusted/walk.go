@@ -104,8 +104,8 @@ type walker struct {
 	links       int
 }
 
-// judgement says why what st describes is not accepted on the way.
-type judgement func(what, path string, st *unix.Stat_t) error
+// judgement says why what is open as fd, which st describes, is not accepted on the way.
+type judgement func(what, path string, fd int, st *unix.Stat_t) error
 
 // folder was opened by O_PATH, and judged.
 type folder struct {
@@ -197,7 +197,7 @@ func (w *walker) openMode(name string, flags int, mode uint32) (int, *unix.Stat_
 	}
 	var st unix.Stat_t
 	if err = unix.Fstat(fd, &st); err == nil {
-		err = w.judge(w.what, path, &st)
+		err = w.judge(w.what, path, fd, &st)
 	}
 	if err != nil {
 		unix.Close(fd)
