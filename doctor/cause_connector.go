@@ -57,8 +57,8 @@ func lookConnector(_ context.Context, s *scene) []problem.Finding {
 		differs(in.Secure, "server.secure", "true")
 	}
 	hostPassed := s.Site.Program != "" && s.Site.Doubt == "" && s.Site.Host.Value == ""
-	if in.Name.Value != s.URL.Host() && (in.Name.Value != "" || !hostPassed) {
-		differs(in.Name, "server.proxy-name", s.URL.Host())
+	if in.Name.Value != s.URL.ProxyName() && (in.Name.Value != "" || !hostPassed) {
+		differs(in.Name, "server.proxy-name", s.URL.ProxyName())
 	}
 	port := strconv.Itoa(s.URL.Port())
 	if in.Public.Value != port && (in.Public.Value != "" || !hostPassed && s.URL.Port() != 443) {
@@ -105,12 +105,12 @@ func lookIgnored(_ context.Context, s *scene) []problem.Finding {
 		out = append(out, at(problem.Fail, in.DeadXML.Place, fmt.Sprintf("proxyName=%q is set in a file that Bitbucket 5.0 and later do not read", in.DeadXML.Value),
 			"the settings belong into "+in.File,
 			in.Cure(
-				local.Change{Is: in.Name, Key: "server.proxy-name", Value: s.URL.Host()}, local.Change{Is: in.Public, Key: "server.proxy-port", Value: strconv.Itoa(s.URL.Port())},
+				local.Change{Is: in.Name, Key: "server.proxy-name", Value: s.URL.ProxyName()}, local.Change{Is: in.Public, Key: "server.proxy-port", Value: strconv.Itoa(s.URL.Port())},
 				local.Change{Is: in.Scheme, Key: "server.scheme", Value: "https"}, local.Change{Is: in.Secure, Key: "server.secure", Value: "true"},
 			).Then(s.restart())))
 	}
 	want := map[string]string{
-		"server.proxy-name": s.URL.Host(), "server.proxy-port": strconv.Itoa(s.URL.Port()), "server.scheme": "https", "server.secure": "true", "server.context-path": s.URL.PropertyPath(),
+		"server.proxy-name": s.URL.ProxyName(), "server.proxy-port": strconv.Itoa(s.URL.Port()), "server.scheme": "https", "server.secure": "true", "server.context-path": s.URL.PropertyPath(),
 	}
 	for _, o := range in.Overrides {
 		if w, ok := want[o.Key]; ok && o.Value != "" && !strings.EqualFold(o.Value, w) {

@@ -219,7 +219,7 @@ func lookFrom(_ context.Context, s *scene) []problem.Finding {
 // lookHost: without proxyName Bitbucket takes its name from the Host field.
 func lookHost(_ context.Context, s *scene) []problem.Finding {
 	h := s.Site.Host
-	if h.Value == "" || h.Value == s.URL.Host() || h.Value == s.URL.Authority() || s.Instance.Name.Value != "" && s.Instance.Public.Value != "" {
+	if h.Value == "" || h.Value == s.URL.ProxyName() || h.Value == s.URL.Authority() || s.Instance.Name.Value != "" && s.Instance.Public.Value != "" {
 		return nil
 	}
 	cure := s.Site.Missing["Host"]

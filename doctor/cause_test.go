@@ -3,6 +3,8 @@ package doctor
 import (
 	"testing"
 
+	"bitgate/bitbucket"
+	"bitgate/doctor/local"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 )
@@ -43,5 +45,35 @@ func TestWhatFollowsFromTheName(t *testing.T) {
 	}
 	if follows != 3 {
 		t.Errorf("%d checks follow, want 3", follows)
+	}
+}
+
+// TestAddressAsName: an IPv6 address stands in Bitbucket's settings and in the Host
+// field as in a URL, which is how a setup writes it; without its brackets it is wrong.
+func TestAddressAsName(t *testing.T) {
+	u, err := publicurl.Parse("https://[2001:db8::7]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := func(value string) local.Setting {
+		return local.Setting{Place: local.Place{File: "f", Line: 1}, Value: value}
+	}
+	found := func(name, host string) (ids []string) {
+		m := local.Machine{Where: local.Where{URL: u}}
+		m.Site = local.Site{Program: "haproxy", Host: here(host)}
+		m.Instance = local.Instance{File: "f", Scheme: here("https"), Secure: here("true"), Name: here(name), Context: here("/")}
+		m.Instance.Overrides = []bitbucket.Override{{Key: "server.proxy-name", Value: name, Where: "environment"}}
+		for _, f := range Causes(t.Context(), Target{URL: u, Connect: "127.0.0.1:1"}, m, nil) {
+			if f.ID == "cause.connector" || f.ID == "cause.ignored" || f.ID == "cause.host" {
+				ids = append(ids, f.ID+": "+f.Found)
+			}
+		}
+		return ids
+	}
+	if ids := found("[2001:db8::7]", "[2001:db8::7]"); len(ids) > 0 {
+		t.Errorf("as a setup writes it: %q", ids)
+	}
+	if ids := found("2001:db8::7", ""); len(ids) != 2 {
+		t.Errorf("without brackets: %q", ids)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"bitgate/bitbucket"
-	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/tomcat"
 )
@@ -88,8 +87,7 @@ func (b *builder) connector(s Step) (Step, error) {
 
 func (b *builder) wantedConnector() tomcat.Connector {
 	c := tomcat.Connector{
-		ProxyName: hostport.Bracket(b.a.URL.Host()), // as it stands in a URL
-		ProxyPort: b.a.URL.Port(), Scheme: "https", Secure: true, RedirectPort: b.a.URL.Port(),
+		ProxyName: b.a.URL.ProxyName(), ProxyPort: b.a.URL.Port(), Scheme: "https", Secure: true, RedirectPort: b.a.URL.Port(),
 	}
 	if b.a.LocalOnly {
 		c.Address = loopback

@@ -113,7 +113,7 @@ func render(ctx context.Context, p *process, what, program string, a setup.Answe
 	if a.URL.IsZero() {
 		return "", usage("missing: --url", "the text depends on the public URL")
 	}
-	c := tomcat.Connector{ProxyName: a.URL.Host(), ProxyPort: a.URL.Port(), Scheme: "https", Secure: true, RedirectPort: a.URL.Port()}
+	c := tomcat.Connector{ProxyName: a.URL.ProxyName(), ProxyPort: a.URL.Port(), Scheme: "https", Secure: true, RedirectPort: a.URL.Port()}
 	if a.LocalOnly {
 		c.Address = "127.0.0.1"
 	}

@@ -57,3 +57,12 @@ func TestRenderRemove(t *testing.T) {
 		t.Error("--remove of something else was accepted")
 	}
 }
+
+// An IPv6 address has its brackets in Bitbucket's settings, as it has them in a URL.
+func TestRenderAddressAsName(t *testing.T) {
+	for what, want := range map[string]string{"properties": "server.proxy-name=[2001:db8::7]\n", "server.xml": `proxyName="[2001:db8::7]"`} {
+		if code, got, errText := inProcess(t, nil, "", "render", what, "--url", "https://[2001:db8::7]/bitbucket"); code != 0 || !strings.Contains(got, want) {
+			t.Errorf("%s: exit code %d, %s\n%s", what, code, errText, got)
+		}
+	}
+}

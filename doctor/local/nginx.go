@@ -218,7 +218,7 @@ func (c nginxConfig) read(around []nginx.Directive, s *Site) {
 	s.Host = Setting{Value: "$proxy_host"}
 	if f, ok := set["host"]; ok {
 		s.Host = f
-		if slices.Contains([]string{"$host", "$http_host", "$server_name", c.w.URL.Host(), c.w.URL.Authority()}, f.Value) || strings.HasPrefix(f.Value, "$host:") {
+		if slices.Contains([]string{"$host", "$http_host", "$server_name", c.w.URL.ProxyName(), c.w.URL.Authority()}, f.Value) || strings.HasPrefix(f.Value, "$host:") {
 			s.Host.Value = ""
 		}
 	}

@@ -125,8 +125,8 @@ func ParsePath(p string) (string, error) {
 // IsZero reports whether no URL was given.
 func (u URL) IsZero() bool { return u.host == "" }
 
-// Host is the name as certificates and Tomcat's proxyName have it: punycode,
-// an IPv6 address without brackets.
+// Host is the name as certificates have it: punycode, an IPv6 address without
+// brackets.
 func (u URL) Host() string { return u.host }
 
 // IsIP reports whether the host is an address rather than a name.
@@ -134,6 +134,10 @@ func (u URL) IsIP() bool { _, err := netip.ParseAddr(u.host); return err == nil 
 
 // Port is the public port, 443 unless another was given.
 func (u URL) Port() int { return u.port }
+
+// ProxyName is Host as Tomcat's proxyName and server.proxy-name take it: Bitbucket
+// puts it into its addresses as it is, so that an IPv6 address has its brackets.
+func (u URL) ProxyName() string { return hostport.Bracket(u.host) }
 
 // ProxyPort is Port as Tomcat's proxyPort and server.proxy-port take it.
 func (u URL) ProxyPort() string { return u.portText }
