@@ -119,6 +119,7 @@ func TestUpgradeLosesNoRequest(t *testing.T) {
 	r, c, dir := processRig(t)
 	c.Handover = filepath.Join(dir, "handover.sock")
 	c.MetricsListen = "unix:" + filepath.Join(dir, "admin.sock")
+	c.HealthListen = fmt.Sprintf("localhost:%d", peers.FreePort(t)) // a name may be listened on, too
 	file := configFile(t, dir, c)
 	program := copyOf(t, os.Args[0], filepath.Join(dir, "proxy-0"))
 	p := child(t, program, file, nil)

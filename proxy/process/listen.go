@@ -16,19 +16,29 @@ import (
 
 // Listen binds what the configuration names (as root, before privileges are
 // dropped): everything or nothing.
-func Listen(c config.Config) (proxy.Listeners, error) { return listen(c, &inherited{}) }
+func Listen(c config.Config) (proxy.Listeners, error) { return listen(c, nil) }
 
 // listen takes from passed what is bound already, all of it.
-func listen(c config.Config, passed *inherited) (proxy.Listeners, error) {
-	defer func() { passed.close() }()
+func listen(c config.Config, passed inherited) (proxy.Listeners, error) {
 	c = c.WithDefaults()
+	found, rest := passed.match(c.Addresses())
+	defer func() {
+		rest.close()
+		for _, l := range found {
+			l.Close()
+		}
+	}()
+	if err := rest.nobodys(found); err != nil {
+		return proxy.Listeners{}, err
+	}
 	var l proxy.Listeners
 	var err error
 	bind := func(address string, open func(string) (net.Listener, error)) net.Listener {
 		if address == "" || err != nil {
 			return nil
 		}
-		if listener := passed.take(address); listener != nil {
+		if listener := found[address]; listener != nil {
+			delete(found, address)
 			return listener
 		}
 		listener, failed := open(address)
@@ -49,15 +59,27 @@ func listen(c config.Config, passed *inherited) (proxy.Listeners, error) {
 	l.HTTPS, l.Redirect = each(c.Listen), each(c.RedirectListen)
 	l.SSH, l.Plain, l.Health = bind(c.SSHListen, listenTCP), bind(c.PlainListen, listenTCP), bind(c.HealthListen, listenTCP)
 	l.Admin = bind(c.MetricsListen, listenAdmin)
-	if err == nil && len(*passed) > 0 {
-		err = problem.New("the service manager passed a socket of "+(*passed)[0].Addr().String()+", which the configuration does not name",
-			"nothing would answer there", "give the .socket unit and the configuration (listen, redirect-listen, ssh-listen) the same addresses").WithKind(problem.Usage)
-	}
 	if err != nil {
 		l.Close()
 		return proxy.Listeners{}, err
 	}
 	return l, nil
+}
+
+// nobodys is an error where one of the sockets is not just another copy of one that was
+// found: systemd passes those of a .socket unit and, beside them, the store's.
+func (i inherited) nobodys(found map[string]net.Listener) error {
+	for _, l := range i {
+		copied := false
+		for _, known := range found {
+			copied = copied || known.Addr().String() == l.Addr().String()
+		}
+		if !copied {
+			return problem.New("the service manager passed a socket of "+l.Addr().String()+", which the configuration does not name",
+				"nothing would answer there", "give the .socket unit and the configuration (listen, redirect-listen, ssh-listen) the same addresses").WithKind(problem.Usage)
+		}
+	}
+	return nil
 }
 
 func listenTCP(address string) (net.Listener, error) {

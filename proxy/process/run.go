@@ -75,7 +75,7 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 		return problem.New("the running proxy does not hand over its sockets at "+c.Handover,
 			"it was started with a configuration that did not say so (handover)", "restart it this once: systemctl restart bitgate-proxy")
 	}
-	listeners, err := listen(c, &passed)
+	listeners, err := listen(c, passed)
 	if err != nil {
 		return err
 	}

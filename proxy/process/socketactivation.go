@@ -1,9 +1,13 @@
 package process
 
 import (
+	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
+	"slices"
+	"time"
 
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
@@ -42,16 +46,24 @@ func (i inherited) close() {
 	}
 }
 
-// take returns the socket that is bound to address and removes it, nil if there
-// is none.
-func (i *inherited) take(address string) net.Listener {
-	for n, l := range *i {
-		if sameAddress(address, l.Addr()) {
-			*i = append((*i)[:n:n], (*i)[n+1:]...)
-			return l
+// match finds the socket of each address, which has one at most; rest are those of
+// none. A name comes after the addresses that are written out, for it may be several
+// and is bound to one.
+func (i inherited) match(addresses []string) (found map[string]net.Listener, rest inherited) {
+	found, rest = map[string]net.Listener{}, slices.Clone(i)
+	for _, same := range []func(wanted string, bound net.Addr) bool{sameAddress, sameName} {
+		for _, address := range addresses {
+			if found[address] != nil {
+				continue
+			}
+			at := slices.IndexFunc(rest, func(l net.Listener) bool { return same(address, l.Addr()) })
+			if at >= 0 {
+				found[address] = rest[at]
+				rest = slices.Delete(rest, at, at+1)
+			}
 		}
 	}
-	return nil
+	return found, rest
 }
 
 // sameAddress compares a configured address with a bound one: ":443" is bound as
@@ -60,10 +72,29 @@ func sameAddress(wanted string, bound net.Addr) bool {
 	if bound.Network() == "unix" {
 		return wanted == "unix:"+bound.String()
 	}
-	want, err := hostport.Parse(wanted)
-	have, boundErr := hostport.Parse(bound.String())
-	if err != nil || boundErr != nil || want.Port != have.Port {
+	want, have, ok := samePort(wanted, bound)
+	return ok && (want.Host == "" && have.Wildcard() || want.IP().IsValid() && want.IP() == have.IP())
+}
+
+// sameName reports whether the host that is to be listened on is a name, and the
+// bound address one of those that it has: net.Listen binds one of several, and
+// servers of names tell them in any order.
+func sameName(wanted string, bound net.Addr) bool {
+	want, have, ok := samePort(wanted, bound)
+	if !ok || want.Host == "" || want.IP().IsValid() {
 		return false
 	}
-	return want.Host == "" && have.Wildcard() || want.IP().IsValid() && want.IP() == have.IP()
+	ctx, cancel := context.WithTimeout(context.Background(), lookupTime)
+	defer cancel()
+	all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", want.Host)
+	return err == nil && slices.ContainsFunc(all, func(ip netip.Addr) bool { return ip.Unmap() == have.IP() })
+}
+
+// lookupTime is for one name; a reload with several must end before handoverTime.
+const lookupTime = 5 * time.Second
+
+func samePort(wanted string, bound net.Addr) (want, have hostport.Addr, ok bool) {
+	want, err := hostport.Parse(wanted)
+	have, boundErr := hostport.Parse(bound.String())
+	return want, have, err == nil && boundErr == nil && want.Port == have.Port
 }

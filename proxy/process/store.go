@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -18,7 +19,7 @@ import (
 // crashes is succeeded in the same way. What the configuration names no longer is
 // taken out of the store, for there nobody would ever answer.
 
-// storePrefix begins the name of a stored socket; a .socket unit's have others.
+// storePrefix begins the name of a stored socket.
 const storePrefix = "bitgate-"
 
 // storeName is the name of the socket that is bound there. A name has no colon
@@ -28,15 +29,13 @@ func storeName(at net.Addr) string { return storePrefix + strings.ReplaceAll(at.
 // forget picks out the sockets that the configuration does not name, closes them and
 // returns their names in the store.
 func (i *inherited) forget(c config.Config) []string {
+	found, rest := i.match(c.Addresses())
+	*i = slices.Collect(maps.Values(found))
 	var names []string
-	*i = slices.DeleteFunc(*i, func(l net.Listener) bool {
-		if slices.ContainsFunc(c.Addresses(), func(a string) bool { return sameAddress(a, l.Addr()) }) {
-			return false
-		}
+	for _, l := range rest {
 		names = append(names, storeName(l.Addr()))
-		l.Close()
-		return true
-	})
+	}
+	rest.close()
 	return names
 }
 
@@ -61,10 +60,10 @@ func (n *notifier) store(sockets proxy.Listeners, stale []string) {
 }
 
 // stored are the sockets of files that were in the store, others those that a .socket
-// unit passes.
+// unit passes, which go by its name: bitgate-proxy.socket, for one, without a comma.
 func stored(files []*os.File) (kept, others []*os.File) {
 	for _, f := range files {
-		if strings.HasPrefix(f.Name(), storePrefix) {
+		if strings.HasPrefix(f.Name(), storePrefix) && strings.Contains(f.Name(), ",") {
 			kept = append(kept, f)
 		} else {
 			others = append(others, f)

@@ -1,0 +1,102 @@
+package process
+
+import (
+	"context"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"bitgate/internal/peers"
+	"bitgate/proxy/config"
+)
+
+// inStore binds each address as a process before did, and passes it as systemd does
+// from its store, which goes on having a copy.
+func inStore(t *testing.T, addresses ...string) Surroundings {
+	t.Helper()
+	var passed []*os.File
+	for _, address := range addresses {
+		l, err := listenTCP(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, err := l.(*net.TCPListener).File()
+		l.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { kept.Close() })
+		fd, err := unix.FcntlInt(kept.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		passed = append(passed, os.NewFile(uintptr(fd), storeName(l.Addr())))
+	}
+	return Surroundings{Sockets: func() []*os.File { return passed }}
+}
+
+// restart listens on what the store passes, and on the rest anew.
+func restart(t *testing.T, s Surroundings, listens ...string) (bound, stale []string) {
+	t.Helper()
+	c := config.Config{Listen: listens}
+	passed, stale, err := passedSockets(c, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := listen(c, passed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l.Addresses(), stale
+}
+
+// A name may be several addresses, which come in any order: the socket of the process
+// before is bound to one of them.
+func TestRestartOnAName(t *testing.T) { //nolint:paralleltest // it replaces the resolver of the process
+	dns := peers.StartDNS(t)
+	dns.Host("git.example.test", "127.0.0.2", "127.0.0.3")
+	before := net.DefaultResolver
+	t.Cleanup(func() { net.DefaultResolver = before })
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, dns.Address)
+	}}
+	for name, c := range map[string]struct{ store, listens, want, stale string }{ // P is the port
+		"localhost":                           {"127.0.0.1:P", "localhost:P", "127.0.0.1:P", ""},
+		"its first address":                   {"127.0.0.2:P", "git.example.test:P", "127.0.0.2:P", ""},
+		"its second":                          {"127.0.0.3:P", "git.example.test:P", "127.0.0.3:P", ""},
+		"one of both":                         {"127.0.0.3:P 127.0.0.4:P", "git.example.test:P", "127.0.0.3:P", "bitgate-127.0.0.4,P"},
+		"both, by one name":                   {"127.0.0.3:P 127.0.0.2:P", "git.example.test:P", "127.0.0.3:P", "bitgate-127.0.0.2,P"},
+		"its other address is listened on":    {"127.0.0.2:P 127.0.0.3:P", "git.example.test:P 127.0.0.2:P", "127.0.0.3:P 127.0.0.2:P", ""},
+		"it has moved":                        {"127.0.0.1:P", "git.example.test:P", "127.0.0.2:P", "bitgate-127.0.0.1,P"},
+		"another address, written out before": {"127.0.0.1:P 127.0.0.3:P", "127.0.0.1:P git.example.test:P", "127.0.0.1:P 127.0.0.3:P", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, port, _ := net.SplitHostPort(peers.FreeAddress(t))
+			words := func(s string) []string { return strings.Fields(strings.ReplaceAll(s, "P", port)) }
+			bound, stale := restart(t, inStore(t, words(c.store)...), words(c.listens)...)
+			if !slices.Equal(bound, words(c.want)) || !slices.Equal(stale, words(c.stale)) {
+				t.Errorf("bound %q, stale %q; want %q, %q", bound, stale, words(c.want), words(c.stale))
+			}
+		})
+	}
+}
+
+// A .socket unit's sockets lie in the store, too, and systemd passes both.
+func TestRestartWithASocketUnit(t *testing.T) {
+	address := peers.FreeAddress(t)
+	s := inStore(t, address)
+	files := s.Sockets()
+	fd, err := unix.FcntlInt(files[0].Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Sockets = func() []*os.File { return append(files, os.NewFile(uintptr(fd), "bitgate-proxy.socket")) }
+	if bound, stale := restart(t, s, address); !slices.Equal(bound, []string{address}) || len(stale) > 0 {
+		t.Errorf("bound %q, stale %q", bound, stale)
+	}
+}
