@@ -90,10 +90,12 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 		return err
 	}
 	dir := stateDirOf(p, o.stateDir)
-	plan, err := journal.Plan(dir, run)
+	r, err := journal.Look(dir, run)
 	if err != nil {
 		return err
 	}
+	run = r.ID // what is shown is what is taken back, although another run may come meanwhile
+	plan := r.Plan
 	ses, err := backSession(p, o, plan)
 	if err != nil {
 		return err

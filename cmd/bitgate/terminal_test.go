@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ import (
 	"bitgate/internal/peers"
 	"bitgate/setup"
 	"bitgate/setup/check"
+	"bitgate/setup/journal"
 )
 
 // screen is bitgate on a terminal of its own.
@@ -283,6 +285,34 @@ func TestUndoByForce(t *testing.T) {
 	}
 	if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
 		t.Errorf("%v\n%s", err, after)
+	}
+}
+
+// TestUndoTakesBackWhatItShows: a run that is committed while undo waits for its word is
+// not taken back in the place of the one that was shown.
+func TestUndoTakesBackWhatItShows(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	apply := func(more ...string) {
+		t.Helper()
+		s := openScreen(t, m.env, slices.Concat([]string{"apply", "--yes", "--restart", "never", "--base-url-method", "skip"}, m.args, more)...)
+		s.wait("is done")
+		if code := s.code(); code != 0 {
+			t.Fatalf("apply: exit code %d\n%s", code, s.text())
+		}
+	}
+	apply()
+	s := openScreen(t, m.env, "undo")
+	s.wait(`Type "undo" to take run `)
+	apply("--maxconn", "60")
+	s.send("undo\n")
+	s.wait("is newer than run")
+	if code := s.code(); code != 1 {
+		t.Errorf("exit code %d\n%s", code, s.text())
+	}
+	runs, err := journal.History(filepath.Join(m.dir, "state"))
+	if err != nil || len(runs) != 2 || runs[0].State != setup.RunCommitted || runs[1].State != setup.RunCommitted {
+		t.Errorf("%+v, %v", runs, err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/publicurl"
 	"bitgate/internal/splice"
 	"bitgate/setup"
 )
@@ -137,5 +138,108 @@ func TestLongLine(t *testing.T) {
 	got, err := parseJournal(slices.Concat(begin, []byte("\n"), line, []byte("\n")))
 	if err != nil || len(got) != 2 || got[1].OldURL != long {
 		t.Errorf("%d records, %v", len(got), err)
+	}
+}
+
+// made is a run of that kind that ended in that state.
+func made(t *testing.T, state string, p setup.Plan, end setup.RunState) *Run {
+	t.Helper()
+	r, err := Create(Disk{}, state, p, nil, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	records := []Record{{Kind: Doing}, {Kind: Done}, {Kind: Commit, Change: -1}}
+	if end != setup.RunCommitted {
+		records = append(records, Record{Kind: UndoBegin, Change: -1}, Record{Kind: Closed, Change: -1, State: end})
+	}
+	for _, rec := range records {
+		if err := r.Write(rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := r.State(); got != end {
+		t.Fatalf("the run is %s, want %s", got, end)
+	}
+	if err := Prune(Disk{}, state); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// What failed, was undone or is about something else costs neither the setup that stands
+// nor what renewals go by, however often it was tried.
+func TestAttemptsPushOutNoSetup(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url, err := publicurl.Parse("https://git.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := testPlan(path, "old", "new")
+	front.Answers.URL, front.Answers.Front, front.Answers.PEM = url, setup.FrontBuiltin, "/git.pem"
+	other, certificate := testPlan(path, "old", "new"), testPlan(path, "old", "new")
+	certificate.Kind = setup.KindCertificate
+	stands := func(when string, last string) {
+		t.Helper()
+		d, found, err := LastDeployment(dir)
+		if err != nil || !found || d.PEM != "/git.pem" {
+			t.Errorf("%s: the front of the setup is %+v, %v, %v", when, d, found, err)
+		}
+		if id, err := LastCommitted(dir); err != nil || id != last {
+			t.Errorf("%s: the last run is %s, %v; want %s", when, id, err, last)
+		}
+	}
+	first := made(t, dir, front, setup.RunCommitted)
+	for range 2 * keepRuns {
+		made(t, dir, front, setup.RunTakenBack)
+		made(t, dir, front, setup.RunUndone)
+		made(t, dir, certificate, setup.RunCommitted)
+	}
+	stands("after attempts", first.ID)
+	var last *Run
+	for range 2 * keepRuns {
+		last = made(t, dir, other, setup.RunCommitted)
+	}
+	stands("after runs without a front", last.ID)
+	if all, err := ids(dir); err != nil || len(all) != keepRuns+1+keepRuns+keepCertificates {
+		t.Errorf("%d runs are kept: %v, %v", len(all), all, err)
+	}
+}
+
+// A certificate that was renewed for a setup is nothing to take back once that is undone.
+func TestRenewalsOfAnUndoneSetup(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	certificate := testPlan(path, "old", "new")
+	certificate.Kind = setup.KindCertificate
+	renewed := made(t, dir, certificate, setup.RunCommitted)
+	if id, err := LastCommitted(dir); err != nil || id != renewed.ID {
+		t.Fatalf("alone it is the last run: %q, %v", id, err)
+	}
+	r, err := Create(Disk{}, dir, testPlan(path, "old", "new"), nil, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	write := func(records ...Record) {
+		t.Helper()
+		for _, rec := range records {
+			if err := r.Write(rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write(Record{Kind: Doing}, Record{Kind: Done}, Record{Kind: Commit, Change: -1})
+	made(t, dir, certificate, setup.RunCommitted)
+	write(Record{Kind: UndoBegin, Change: -1}, Record{Kind: Closed, Change: -1, State: setup.RunUndone})
+	if id, err := LastCommitted(dir); err != nil || id != renewed.ID {
+		t.Errorf("the last run is %q, %v; want %s, which is older than the setup", id, err, renewed.ID)
 	}
 }

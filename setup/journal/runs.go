@@ -73,18 +73,22 @@ func newestFirst(stateDir string) iter.Seq2[*Run, error] {
 
 // LastCommitted is the newest run that stands and set something up. Certificate-only
 // runs are no answer where a setup stands: they come by night, and whoever speaks of
-// the last run means his own.
+// the last run means his own. Nor are they once the setup they belong to is undone.
 func LastCommitted(stateDir string) (string, error) {
 	certificate := ""
 	for r, err := range newestFirst(stateDir) {
-		switch {
-		case err != nil:
+		if err != nil {
 			return "", err
-		case r.State() != setup.RunCommitted:
-		case !r.CertificateOnly():
+		}
+		switch state := r.State(); {
+		case r.CertificateOnly():
+			if state == setup.RunCommitted {
+				certificate = cmp.Or(certificate, r.ID)
+			}
+		case state == setup.RunCommitted:
 			return r.ID, nil
-		case certificate == "":
-			certificate = r.ID
+		case state == setup.RunUndone:
+			certificate = ""
 		}
 	}
 	if certificate != "" {
@@ -100,11 +104,18 @@ func LastDeployment(stateDir string) (setup.Deployment, bool, error) {
 		if err != nil {
 			return setup.Deployment{}, false, err
 		}
-		if d, ok := setup.DeploymentOf(r.Plan); ok && r.State() == setup.RunCommitted {
+		if d, ok := r.deployment(); ok {
 			return d, true, nil
 		}
 	}
 	return setup.Deployment{}, false, nil
+}
+
+// deployment is the front that the run set up; false where it set up none or does not
+// stand.
+func (r *Run) deployment() (setup.Deployment, bool) {
+	d, ok := setup.DeploymentOf(r.Plan)
+	return d, ok && r.State() == setup.RunCommitted
 }
 
 // BundleDigests are those that the kept runs made of a bundle, the newest run first;
@@ -118,6 +129,27 @@ func BundleDigests(stateDir, path string) ([]string, error) {
 		out = append(out, r.digests(path)...)
 	}
 	return out, nil
+}
+
+// Refused is the run that put these bytes into a file and was undone, "" where none did,
+// or where a run that came later has written the file and stands.
+func Refused(stateDir, path, digest string) (string, error) {
+	for r, err := range newestFirst(stateDir) {
+		if err != nil {
+			return "", err
+		}
+		for _, c := range r.Plan.Changes() {
+			written, _, after := c.Writes()
+			switch {
+			case written != path:
+			case r.State() == setup.RunCommitted:
+				return "", nil
+			case r.State() == setup.RunUndone && after == digest:
+				return r.ID, nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // RunInfo is a line of `bitgate history`.
@@ -170,9 +202,11 @@ func Plan(stateDir, id string) (setup.Plan, error) {
 	return r.Plan, nil
 }
 
-// keepRuns is how many settled runs keep their backups, keepCertificates how many of
-// those that only renewed a certificate: there are a hundred of them a year, and none
-// of them may push out a setup. keepKeys is how many old private keys stay in backups.
+// keepRuns is how many runs that stand keep their backups, and how many that were taken
+// back or undone; keepCertificates how many of those that only renewed a certificate:
+// there are a hundred of them a year. Each kind pushes out its own alone: attempts that
+// failed must not cost the setup that stands. keepKeys is how many old private keys stay
+// in backups.
 const (
 	keepRuns         = 10
 	keepCertificates = 3
@@ -290,21 +324,32 @@ func discard(d Disk, dir string) error {
 }
 
 // Prune removes the oldest settled runs beyond the kept ones, and wipes old private
-// keys from the backups of those that stay.
+// keys from the backups of those that stay. The run that set up the front stays in any
+// case: renewals go by it.
 func Prune(d Disk, stateDir string) error {
 	all, err := ids(stateDir)
 	if err != nil {
 		return err
 	}
-	left := map[bool]int{true: keepCertificates, false: keepRuns}
-	keys := keepKeys
+	certificates, standing, reversed := keepCertificates, keepRuns, keepRuns
+	keys, front := keepKeys, false
 	for _, id := range slices.Backward(all) {
 		r, err := Load(d, stateDir, id, time.Now)
 		if err != nil || !r.State().Settled() {
-			left[false]--
 			continue // never throw away what somebody may still need
 		}
-		if left[r.CertificateOnly()]--; left[r.CertificateOnly()] < 0 {
+		stands := r.State() == setup.RunCommitted
+		left := &reversed
+		switch _, setsUp := r.deployment(); {
+		case r.CertificateOnly():
+			left = &certificates
+		case stands:
+			left = &standing
+			if setsUp && !front {
+				front, *left = true, max(*left, 1)
+			}
+		}
+		if *left--; *left < 0 {
 			if err := r.wipeKeys(0); err != nil {
 				return err
 			}
@@ -313,7 +358,11 @@ func Prune(d Disk, stateDir string) error {
 			}
 			continue
 		}
-		if err := r.wipeKeys(max(keys, 0)); err != nil {
+		keep := 0 // of a run that does not stand they are back in their place
+		if stands {
+			keep = max(keys, 0)
+		}
+		if err := r.wipeKeys(keep); err != nil {
 			return err
 		}
 		keys -= r.keys()

@@ -37,7 +37,7 @@ func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, st store.State
 	defer clear(bundle.Data)
 	f := setup.Found{Before: bundle.DigestOrAbsent(), After: m.BundleDigest(), Sources: m.Info().Sources, Leaf: m.LeafDigest(), Alias: m.Info().Alias}
 	if f.Before != f.After && !d.InPlace {
-		if err := r.mayReplace(d, f.Before, m, o); err != nil {
+		if err := r.mayReplace(d, f, m, o); err != nil {
 			return err
 		}
 	}
@@ -122,19 +122,26 @@ func said(d setup.Deployment, p setup.Plan, m *certs.Material) string {
 	return d.URL.Host() + ": the front serves a new certificate" + until
 }
 
-// mayReplace refuses to replace a bundle that somebody else has changed, and one that
-// clients accept by one that they do not: an authority's rehearsal makes such.
-func (r *Renewer) mayReplace(d setup.Deployment, before string, m *certs.Material, o Options) error {
-	if o.Force || before == setup.Absent {
+// mayReplace refuses to replace a bundle that somebody else has changed, one by what
+// somebody has taken back, and one that clients accept by one that they do not: an
+// authority's rehearsal makes such.
+func (r *Renewer) mayReplace(d setup.Deployment, f setup.Found, m *certs.Material, o Options) error {
+	if o.Force || f.Before == setup.Absent {
 		return nil
 	}
 	known, err := journal.BundleDigests(r.Applier.StateDir, d.Bundle)
 	if err != nil {
 		return err
 	}
-	if len(known) > 0 && !slices.Contains(known, before) {
+	if len(known) > 0 && !slices.Contains(known, f.Before) {
 		return problem.New(d.Bundle+" was changed by somebody else", "it is neither what bitgate wrote nor what the sources hold, and would be lost",
 			"look at it (bitgate cert inspect --pem "+problem.ShellWord(d.Bundle)+"); --force replaces it")
+	}
+	if run, err := journal.Refused(r.Applier.StateDir, d.Bundle, f.After); err != nil {
+		return err
+	} else if run != "" {
+		return problem.New("the certificate that the sources hold was installed by run "+run+", which is undone", "whoever took it back does not want it to come again by itself",
+			"put another certificate in its place, or install it after all: bitgate cert deploy --force")
 	}
 	old, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: d.Bundle})
 	if err == nil && old.Info().NotAfter.After(r.now()) && old.Trusted() && !m.Trusted() {

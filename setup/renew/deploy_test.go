@@ -75,6 +75,12 @@ func TestDeploy(t *testing.T) {
 				t.Fatalf("undo: %+v, %v", back, err)
 			}
 			s.until("the certificate of before is shown", func() bool { return s.shown() == first })
+			if _, err := s.renewer().Deploy(t.Context(), Options{}); err == nil || !strings.Contains(err.Error(), "run "+res.Result.Run+", which is undone") || s.shown() != first {
+				t.Errorf("what was taken back comes again: %v", err)
+			}
+			if res, err := s.renewer().Deploy(t.Context(), Options{Force: true}); err != nil || res.Result.State != setup.RunCommitted {
+				t.Errorf("by force: %+v, %v", res, err)
+			}
 		})
 	}
 }
