@@ -70,6 +70,12 @@ func bindWords(s Section, w []Word, index int) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
 
+// binds reports whether a line of the administrator's binds an address.
+func (f *File) binds(line int) bool {
+	l := &f.Lines[line]
+	return l.Section >= 0 && len(bindWords(f.Sections[l.Section], l.was, line)) > 0
+}
+
 func hasWord(words []Word, text string) bool {
 	return slices.ContainsFunc(words, func(w Word) bool { return w.Text == text })
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
-	"slices"
 	"strings"
 
 	"bitgate/internal/problem"
@@ -30,11 +29,8 @@ const (
 )
 
 // lineMark is the comment that ends every line of ours within a section of the
-// administrator's. After a colon may stand what we added to bind lines:
-//
-//	# bitgate's line: crt /etc/haproxy/git.pem on 1a2b3c4d
-//
-// the hash being that of the bind line as it was.
+// administrator's. After a colon may stand what we added to its bind lines (see
+// addition).
 const lineMark = "# bitgate's line"
 
 // adoptMark stands before every line of a section made by hand that bitgate's
@@ -52,12 +48,6 @@ type region struct {
 type markers struct {
 	inside, ended bool
 	added         []addition
-}
-
-// addition is what we added to the bind lines with these hashes.
-type addition struct {
-	text   string // " crt FILE"
-	hashes []string
 }
 
 // read gives a line its owner. A line that we made a comment gets its words back.
@@ -80,9 +70,9 @@ func (m *markers) read(f *File, l *Line) {
 		l.restore(l.Raw[len(adoptMark):])
 	case bytes.HasPrefix(comment, []byte(lineMark)):
 		l.owner = ourRule
-		note := strings.TrimSpace(strings.TrimPrefix(string(comment), lineMark+":"))
-		if i := strings.LastIndex(note, " on "); i >= 0 && strings.HasPrefix(note, "crt ") {
-			m.added = append(m.added, addition{" " + note[:i], strings.Fields(note[i+len(" on "):])})
+		if a, ok := readAddition(string(comment)); ok {
+			a.section = len(f.Sections) - 1
+			m.added = append(m.added, a)
 		}
 	}
 }
@@ -120,10 +110,8 @@ func (m *markers) finish(f *File) {
 		f.disown()
 		return
 	}
-	for i := range f.Lines {
-		if l := &f.Lines[i]; len(m.added) > 0 && l.kept() && word(l.was, 0) == "bind" {
-			m.takeOff(l)
-		}
+	for _, a := range m.added {
+		a.takeOff(f)
 	}
 	last := f.lastKept()
 	if last == nil {
@@ -134,22 +122,6 @@ func (m *markers) finish(f *File) {
 		last.plain = trimEOL(last.plain)
 	case f.region.note != "":
 		last.plain = withoutAddedEnd(last.plain, f.region.note)
-	}
-}
-
-// takeOff restores a bind line as it was before we added to it. One that was
-// edited since loses what we added all the same.
-func (m *markers) takeOff(l *Line) {
-	for _, a := range m.added {
-		i := bytes.LastIndex(l.plain, []byte(a.text))
-		if i < 0 {
-			continue
-		}
-		before := slices.Concat(l.plain[:i], l.plain[i+len(a.text):])
-		if slices.Contains(a.hashes, hash(before)) || !slices.Contains(a.hashes, hash(l.plain)) {
-			l.restore(before)
-			return
-		}
 	}
 }
 
@@ -206,10 +178,6 @@ func marks(comment []byte, mark string) bool {
 	rest, ok := bytes.CutPrefix(comment, []byte(mark))
 	rest = bytes.TrimRight(rest, "\r\n")
 	return ok && (len(rest) == 0 || rest[0] == ':' || rest[0] == ' ')
-}
-
-func hash(line []byte) string {
-	return fmt.Sprintf("%08x", crc32.ChecksumIEEE(bytes.TrimRight(line, "\r\n")))
 }
 
 // lastLineNote is the note for a last line that does not end.

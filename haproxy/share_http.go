@@ -197,34 +197,3 @@ func (e *sectionEditor) asides() {
 		}
 	}
 }
-
-// addCertificate puts our certificate behind the others on the bind lines, so
-// that the default certificate, the first, stays what it was. That is right
-// beside a file, a directory and a crt-list. It returns the line that records it.
-func (e *sectionEditor) addCertificate() string {
-	crt := " crt " + Quote(e.site.Bundle)
-	var hashes []string
-	for _, i := range e.shared.binds {
-		w, after, have := e.words(i), -1, false
-		for n := range w[:len(w)-1] {
-			if w[n].Text == "crt" || w[n].Text == "crt-list" {
-				after = w[n+1].End
-				have = have || w[n].Text == "crt" && w[n+1].Text == e.site.Bundle
-			}
-		}
-		if have {
-			continue
-		}
-		if after < 0 {
-			after = w[len(w)-1].End
-		}
-		l := &e.Lines[i]
-		e.within[i] = append(e.within[i], insertion{after - l.Start, crt})
-		e.note("line %d: the certificate %s is added behind those it has", i+1, e.site.Bundle)
-		hashes = append(hashes, hash(l.plain))
-	}
-	if len(hashes) == 0 {
-		return ""
-	}
-	return lineMark + ":" + crt + " on " + strings.Join(hashes, " ")
-}
