@@ -23,7 +23,7 @@ type evaluator struct {
 	// Of the rule judged last:
 	named   bool // a pattern equal to our name was met
 	sources bool // a condition asked for the client's address
-	acme    bool // a condition asked for /.well-known
+	acme    bool // a condition asked for /.well-known, or for the protocol of tls-alpn-01
 	hosts   bool // a condition asked for the host name
 	unread  bool // a condition asked for a name in such a list
 }
@@ -133,7 +133,7 @@ func (e *evaluator) expression(words []Word) tristate {
 	}
 	fetch := strings.ToLower(words[0].Text)
 	for _, w := range words[1:] {
-		e.acme = e.acme || strings.Contains(w.Text, ".well-known")
+		e.acme = e.acme || strings.Contains(w.Text, ".well-known") || w.Text == "acme-tls/1" // RFC 8737
 	}
 	p := patternsOf(words[1:])
 	switch fetch {

@@ -141,6 +141,15 @@ func (f *File) outside(line int) int {
 	return line
 }
 
+// behind is the line after another one, or after the .endif of the outermost .if it
+// stands in.
+func (f *File) behind(line int) int {
+	cond := f.Lines[line].cond
+	for line++; cond >= 0 && line < len(f.Lines) && f.Lines[line].cond == cond; line++ {
+	}
+	return line
+}
+
 func trimEOL(raw []byte) []byte {
 	raw = bytes.TrimSuffix(raw, []byte("\n"))
 	return bytes.TrimSuffix(raw, []byte("\r"))

@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,6 +51,7 @@ func (e *sectionEditor) http() error {
 	if len(p.touching) > 0 {
 		e.note("settings that hold for Bitbucket's requests too: %s", p.numbersOf(p.touching))
 	}
+	e.bypassed(ev, at)
 	e.asides()
 	return nil
 }
@@ -102,6 +104,7 @@ func (e *sectionEditor) routes(ev *evaluator) error {
 	root := e.site.URL.TomcatPath() == ""
 	var losing []int
 	var failed error
+	at := e.ruleLine(ev)
 	e.each(func(i int, w []Word) {
 		to := target(w)
 		if to == "" || failed != nil {
@@ -113,13 +116,13 @@ func (e *sectionEditor) routes(ev *evaluator) error {
 		}
 		switch {
 		case e.merge.leadsToBitbucket(to):
-			if ev.named {
+			if ev.named && i >= at {
 				e.note("the rule of line %d already routed this name to Bitbucket; it stays, but bitgate's comes first", i+1)
 			}
-		case ev.named && root:
+		case ev.named && root && !ev.acme:
 			failed = e.refuse(i, e.site.URL.Authority()+" is the name of another site here, and Bitbucket is to have its root path",
 				"give Bitbucket a path (--url https://NAME/PATH) or a host name of its own")
-		case root && t != no && !ev.acme:
+		case root && t != no && !ev.acme && !(ev.sources && i < at):
 			losing = append(losing, i)
 		}
 	})
@@ -132,27 +135,50 @@ func (e *sectionEditor) routes(ev *evaluator) error {
 	return failed
 }
 
-// ruleLine is the line our rule goes before: the first use_backend that would take
-// our requests, after those that guard by the client's address or serve ACME.
+// ruleLine is the line our rule goes before: the first use_backend, after those that
+// guard by the client's address or serve ACME, but no later than the first other one
+// that may take our requests.
 func (e *sectionEditor) ruleLine(ev *evaluator) int {
-	at, found := e.end(), false
+	at, limit := 0, e.end()
+	var uses []int
 	e.each(func(i int, w []Word) {
-		if w[0].Text != "use_backend" || found {
+		if w[0].Text != "use_backend" {
 			return
 		}
-		if found = !e.guards(ev, i); found {
-			at = i
-		} else {
-			at = i + 1
+		uses = append(uses, i)
+		switch t := ev.rule(w); {
+		case ev.sources || ev.acme:
+			if behind := e.behind(i); behind <= limit {
+				at = behind
+			}
+		case t != no:
+			limit = min(limit, e.outside(i))
 		}
 	})
-	return e.outside(at)
+	if next := slices.IndexFunc(uses, func(i int) bool { return i >= at }); next >= 0 {
+		return max(at, e.outside(uses[next]))
+	}
+	return cmp.Or(at, e.outside(e.end()))
 }
 
-// guards reports whether a rule asks for the client's address or serves ACME.
-func (e *sectionEditor) guards(ev *evaluator, line int) bool {
-	ev.rule(e.words(line))
-	return ev.sources || ev.acme
+// bypassed tells of the rules for some clients that ours, before a line, keeps from them.
+func (e *sectionEditor) bypassed(ev *evaluator, at int) {
+	var late []int
+	reached := true
+	e.each(func(i int, w []Word) {
+		if i < at || !reached || w[0].Text != "use_backend" {
+			return
+		}
+		switch t := ev.rule(w); {
+		case ev.sources && t != no, ev.acme && t != no && e.shared.kind != speaksHTTP:
+			late = append(late, i)
+		default:
+			reached = t != yes
+		}
+	})
+	if len(late) > 0 {
+		e.note("%s led some clients elsewhere, and no longer does where they ask for %s: bitgate's rule has to stand before", numbers(late), e.site.URL.Host())
+	}
 }
 
 // acmeFrom reports whether a rule after a line serves ACME challenges; they

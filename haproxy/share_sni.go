@@ -12,14 +12,10 @@ import (
 func (e *sectionEditor) sni() error {
 	host := e.site.URL.Host()
 	ev := e.merge.evaluator(e.shared.place, host, e.site.URL.Port(), true)
-	first, err := e.sniRoutes(ev)
-	if err != nil {
+	at := e.ruleLine(ev)
+	if err := e.sniRoutes(ev, at); err != nil {
 		return err
 	}
-	if first < 0 {
-		first = e.end()
-	}
-	at := e.outside(first)
 	p, err := e.through(host)
 	if err != nil {
 		return err
@@ -37,16 +33,16 @@ func (e *sectionEditor) sni() error {
 		e.note("the port is bound in %s and TLS passed through; connections that ask for %s go to bitgate's own TLS frontend, by a rule before line %d", numbers(e.shared.binds), host, at+1)
 	}
 	e.put(at, lines...)
+	e.bypassed(ev, at)
 	if len(p.open) > 0 {
 		e.note("rules that hold for some clients of Bitbucket too: %s", p.numbersOf(p.open))
 	}
 	return nil
 }
 
-// sniRoutes finds the first rule that our own has to stand before. The name
-// must not be another site's: nothing tells its paths apart here.
-func (e *sectionEditor) sniRoutes(ev *evaluator) (first int, err error) {
-	first = -1
+// sniRoutes looks at the rules that lead our name elsewhere; our own stands before a
+// line. The name must not be another site's: nothing tells its paths apart here.
+func (e *sectionEditor) sniRoutes(ev *evaluator, at int) (err error) {
 	var losing []int
 	backend := prefix + "_sni"
 	if e.shared.kind == endsTLS {
@@ -62,9 +58,8 @@ func (e *sectionEditor) sniRoutes(ev *evaluator) (first int, err error) {
 		}
 		t := yes
 		if ev.named = false; w[0].Text == "use_backend" {
-			t = ev.rule(w)
-			if first < 0 {
-				first = i
+			if t = ev.rule(w); ev.acme || ev.sources && i < at && (!ev.named || e.merge.leadsToBitbucket(to)) { // it stays first
+				return
 			}
 			if strings.Contains(to, "%[") {
 				e.mapLine(i, backend)
@@ -89,7 +84,7 @@ func (e *sectionEditor) sniRoutes(ev *evaluator) (first int, err error) {
 	if len(losing) > 0 {
 		e.note("%s may have answered for %s so far; all of its paths are Bitbucket's now, for a section that forwards bytes knows none", numbers(losing), e.site.URL.Host())
 	}
-	return first, err
+	return err
 }
 
 // reading is what the section needs to know the name of a handshake.
