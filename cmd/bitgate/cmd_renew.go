@@ -18,6 +18,7 @@ type renewOptions struct {
 	stateDir     string
 	passwordFile string
 	json         bool
+	timed        bool // the timer comes again
 }
 
 func newCertRenew(p *process) *cobra.Command {
@@ -34,6 +35,7 @@ before stays in force. While another bitgate is at work it says so and ends well
   systemctl list-timers bitgate-renew.timer`,
 		Args: args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
+			o.timed = true
 			return runRenew(c.Context(), p, o, (*renew.Renewer).Renew)
 		},
 	}
@@ -50,7 +52,8 @@ func newCertDeploy(p *process) *cobra.Command {
 		Short: "Have the front serve what the certificate's files hold now",
 		Long: `For the hooks of programs that renew certificates: it installs what the files that
 the front was set up with hold now, and compares what the front shows with it. A
-certificate-only run, as bitgate cert renew makes them.`,
+certificate-only run, as bitgate cert renew makes them. While another bitgate is at
+work it waits, for 20 minutes at most: a hook is run once.`,
 		Example: `  printf '%s\n' '#!/bin/sh' 'exec bitgate cert deploy' > /etc/letsencrypt/renewal-hooks/deploy/bitgate
   acme.sh --install-cert -d git.example.com --reloadcmd 'bitgate cert deploy' ...`,
 		Args: args(0, 0),
@@ -94,7 +97,7 @@ func runRenew(ctx context.Context, p *process, o renewOptions, do func(*renew.Re
 	p.changing.Store(!o.DryRun)
 	got, err := do(r, ctx, o.Options)
 	p.changing.Store(false)
-	if problem.KindOf(err) == problem.Locked {
+	if o.timed && problem.KindOf(err) == problem.Locked {
 		got.Said, err = err.Error()+"; the certificate is looked at the next time", nil
 	}
 	if err != nil {

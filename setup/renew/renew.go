@@ -76,10 +76,30 @@ func (r *Renewer) Renew(ctx context.Context, o Options) (Outcome, error) {
 	return r.attempt(ctx, o, true)
 }
 
+// patience is how long Deploy waits for another bitgate, which may be restarting
+// Bitbucket.
+const patience = 20 * time.Minute
+
 // Deploy installs what the sources hold now, without asking whether it is time: it is
-// for the hooks of programs that have just renewed them.
+// for the hooks of programs that have just renewed them. No timer may come after such a
+// hook, so it waits where another bitgate is at work.
 func (r *Renewer) Deploy(ctx context.Context, o Options) (Outcome, error) {
-	return r.attempt(ctx, o, false)
+	waits, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for told := false; ; told = true {
+		out, err := r.attempt(ctx, o, false)
+		if problem.KindOf(err) != problem.Locked {
+			return out, err
+		}
+		if !told {
+			r.tell("%v; this waits for it", err)
+		}
+		select {
+		case <-waits.Done():
+			return out, err
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // attempt does what both have in common; renews is Renew's part.
