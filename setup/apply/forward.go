@@ -182,13 +182,13 @@ func (a *Applier) failed(ctx context.Context, r *journal.Run, cause error) (setu
 	case left != nil:
 		return res, a.incomplete(r, cause, left)
 	case ctx.Err() != nil || problem.KindOf(cause) == problem.Cancelled: // whether or not a change was begun
-		return res, problem.Wrap(cause, "the run was interrupted and taken back, everything is as before", "", "").WithKind(problem.TakenBack)
+		return res, problem.Wrap(cause, "the run was interrupted and taken back, "+asBefore(res), "", "").WithKind(problem.TakenBack)
 	case problem.KindOf(cause) == problem.Credentials:
-		return res, problem.Wrap(cause, "the run was taken back, everything is as before", "", "").WithKind(problem.Credentials)
+		return res, problem.Wrap(cause, "the run was taken back, "+asBefore(res), "", "").WithKind(problem.Credentials)
 	case !begun:
 		return res, problem.Wrap(cause, "nothing was changed", "", "")
 	}
-	return res, problem.Wrap(cause, "the run was taken back, everything is as before", "", "").WithKind(problem.TakenBack)
+	return res, problem.Wrap(cause, "the run was taken back, "+asBefore(res), "", "").WithKind(problem.TakenBack)
 }
 
 // undecided: a line may or may not be in the journal, and cannot be taken out

@@ -97,10 +97,9 @@ func Foresee(stateDir, id string, forward bool) (Outlook, error) {
 
 // backText is one line about how a change is taken back, "" where nothing is done.
 func backText(r *journal.Run, c setup.Change, p journal.Progress) (string, error) {
-	if c.Program != nil {
-		if why, err := r.ProgramStays(); why != "" || err != nil {
-			return "leave " + c.Program.Path + ": " + why, err
-		}
+	path, _, _ := c.Writes()
+	if why, err := r.Stays(path); why != "" || err != nil {
+		return "leave " + path + ": " + why, err
 	}
 	return backOf(r, c, p), nil
 }

@@ -39,6 +39,7 @@ func (t *rollback) settle(ctx context.Context, end setup.RunState) (res setup.Re
 	}
 	left = t.takeBack(ctx)
 	if left == nil {
+		res.Notes = t.stays()
 		err := t.r.Write(journal.Record{Kind: journal.Closed, Change: -1, State: end})
 		if err == nil {
 			if err := t.r.ForgetMade(); err != nil {
@@ -46,13 +47,41 @@ func (t *rollback) settle(ctx context.Context, end setup.RunState) (res setup.Re
 			}
 			return res, nil
 		}
-		left = []string{"everything is as before, but the journal could not be closed: " + describeError(err)}
+		left = []string{asBefore(res) + ", but the journal could not be closed: " + describeError(err)}
 	}
 	if err := t.r.Write(journal.Record{Kind: journal.Incomplete, Change: -1, Text: strings.Join(left, "\n") + "\n"}); err != nil {
 		t.a.tell(setup.Event{Kind: setup.EventLog, Change: -1, Text: err.Error()}) // the journal is open without this line too
 	}
 	res.State, res.Pending = setup.RunIncomplete, left
 	return res, left
+}
+
+// stays are the files that were not put back, with the reason.
+func (t *rollback) stays() (out []problem.Finding) {
+	for i, c := range t.r.Plan.Changes() {
+		path, _, _ := c.Writes()
+		why, err := t.r.Stays(path)
+		if err != nil {
+			why = err.Error()
+		}
+		f := problem.Finding{ID: "stays", Level: problem.Note, Found: path + " was left as it is: " + why}
+		if why != "" && t.p[i].Begun && !slices.Contains(out, f) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// asBefore says how a run that was taken back left the machine.
+func asBefore(res setup.Result) string {
+	var not []string
+	for _, f := range res.Notes {
+		not = append(not, f.Found)
+	}
+	if not == nil {
+		return "everything is as before"
+	}
+	return "everything else is as before, but " + strings.Join(not, "; ")
 }
 
 // errNotYet marks a base URL that has to wait for the files.

@@ -42,7 +42,7 @@ func (r *Run) keys() int {
 
 // wipeKeys keeps the first of the run's old keys and wipes the others: their names
 // go, then their bytes, for file systems that write in place. What was wiped is not
-// put back by an undo, which leaves the certificate of now.
+// put back by an undo, which leaves the certificate of now and says so (Stays).
 func (r *Run) wipeKeys(keep int) error {
 	for i, f := range r.bundles() {
 		if i < keep {

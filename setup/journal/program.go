@@ -11,15 +11,6 @@ func (r *Run) isProgram(path string) bool {
 	return c != nil && c.Path == path
 }
 
-// ProgramStays says why the program that the run has installed is not taken back, "" where it is.
-func (r *Run) ProgramStays() (string, error) {
-	i := slices.IndexFunc(r.Files, func(f savedFile) bool { return r.isProgram(f.Path) })
-	if i < 0 {
-		return "", nil
-	}
-	return r.programStays(r.Files[i], DigestOf(r.Files[i].Path))
-}
-
 // programStays: somebody has installed another one since, or another run that stands
 // has services start what was not there before this one.
 func (r *Run) programStays(saved savedFile, now string) (string, error) {

@@ -23,11 +23,8 @@ func (r *Run) Restore(path string, force bool) error {
 	if err != nil {
 		return err
 	}
-	if why, err := r.programStays(saved, now.DigestOrAbsent()); why != "" || err != nil {
+	if why, err := r.stays(saved, now.DigestOrAbsent()); why != "" || err != nil {
 		return err
-	}
-	if r.wiped(saved) && !now.Absent {
-		return nil
 	}
 	if now.DigestOrAbsent() != saved.Digest {
 		if err := r.swapBack(saved, now, force); err != nil {
@@ -42,6 +39,23 @@ func (r *Run) Restore(path string, force bool) error {
 		}
 	}
 	return r.removeDirs(saved.MadeDirs)
+}
+
+// Stays says why a file of the run is left as it is when the run is taken back, "" where it
+// is put back.
+func (r *Run) Stays(path string) (string, error) {
+	i := slices.IndexFunc(r.Files, func(s savedFile) bool { return s.Path == path })
+	if i < 0 {
+		return "", nil
+	}
+	return r.stays(r.Files[i], DigestOf(path))
+}
+
+func (r *Run) stays(saved savedFile, now string) (string, error) {
+	if now != saved.Digest && r.wiped(saved) {
+		return "its old key was wiped", nil
+	}
+	return r.programStays(saved, now)
 }
 
 // syncFolderOf: who finds a file as it should be, after a crash, does not know
@@ -167,8 +181,8 @@ func ForeignEdits(stateDir, id string) ([]setup.FileDiff, error) {
 
 // isForeign: the file is neither as it was before the run nor as the run made it.
 func (r *Run) isForeign(saved savedFile) bool {
-	if r.isProgram(saved.Path) {
-		return false // who has installed another one since takes nothing of this run's away
+	if r.isProgram(saved.Path) || r.wiped(saved) {
+		return false // nothing is taken away of who has installed another one since, or of what stays
 	}
 	now := DigestOf(saved.Path)
 	return now != saved.Digest && !r.made(saved.Path, now)

@@ -78,7 +78,12 @@ func (v *Text) Result(r setup.Result, end End) {
 	case setup.RunCommitted:
 		fmt.Fprintf(v.W, "Run %s is done: %d changes. Backups: %s\n", r.Run, r.Changes, r.Backups)
 	case setup.RunTakenBack, setup.RunUndone:
-		fmt.Fprintf(v.W, "Run %s was taken back; everything is as before.\n", r.Run)
+		if len(r.Notes) == 0 {
+			fmt.Fprintf(v.W, "Run %s was taken back; everything is as before.\n", r.Run)
+			break
+		}
+		fmt.Fprintf(v.W, "Run %s was taken back; everything else is as before:\n", r.Run)
+		v.Findings(r.Notes)
 	default:
 		fmt.Fprintf(v.W, "Run %s: %s\n", r.Run, r.State)
 	}
