@@ -53,11 +53,22 @@ func TestHandMadeSectionsAreReplaced(t *testing.T) {
 	if notes := strings.Join(m.Notes, "\n"); strings.Count(notes, "take its place; its lines are comments") != 2 {
 		t.Errorf("the notes do not tell of both sections:\n%s", notes)
 	}
-	// Who changes their mind has both again.
-	s.Adopt = false
-	m, err = merge(t, string(m.After), s)
-	if err != nil || bytes.Contains(m.After, []byte(adoptMark)) || !bytes.Contains(m.After, []byte("use_backend "+prefix)) {
-		t.Errorf("%v\n%s", err, m.After)
+	// Who changes their mind, or has other servers by now, has both again.
+	for name, again := range map[string]Site{
+		"adopted no more": site(t, nil),
+		"another server":  site(t, func(s *Site) { s.Adopt, s.Upstream = true, "10.0.0.9:7990" }),
+		"other nodes":     site(t, func(s *Site) { s.Adopt, s.Nodes = true, []node.Node{{Name: "one", Address: "10.0.0.1:7990"}} }),
+	} {
+		back, err := merge(t, string(m.After), again)
+		if err != nil || bytes.Contains(back.After, []byte(adoptMark)) || !bytes.Contains(back.After, []byte("\n    use_backend "+prefix)) {
+			t.Errorf("%s: %v\n%s", name, err, back.After)
+			continue
+		}
+		first, err := merge(t, byHandCfg, again)
+		if err != nil || !bytes.Equal(first.After, back.After) {
+			t.Errorf("%s: a first merge gives (%v)\n%s\nand not\n%s", name, err, first.After, back.After)
+		}
+		reversible(t, []byte(byHandCfg), first, again)
 	}
 }
 

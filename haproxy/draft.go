@@ -176,7 +176,7 @@ func (d *draft) put(s Section, line int, lines ...string) {
 	eol, indent := lineEnd(d.Data), "    "
 	for i := s.First + 1; i <= s.Last; i++ {
 		if w := d.words(i); len(w) > 0 {
-			indent = string(d.Data[d.Lines[i].Start:w[0].Start])
+			indent = string(d.Lines[i].plain[:w[0].Start-d.Lines[i].Start])
 			break
 		}
 	}
