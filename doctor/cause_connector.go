@@ -45,7 +45,11 @@ func lookConnector(_ context.Context, s *scene) []problem.Finding {
 	var place local.Place
 	differs := func(is local.Setting, key, want string) {
 		wrong = append(wrong, local.Change{Is: is, Key: key, Value: want})
-		said = append(said, name(key, in.XML)+" is "+cmp.Or(is.Value, "not set"))
+		value := cmp.Or(is.Value, "not set")
+		if strings.TrimSpace(value) != value {
+			value = strconv.Quote(value)
+		}
+		said = append(said, name(key, in.XML)+" is "+value)
 		if place.Line == 0 {
 			place = is.Place
 		}
@@ -113,7 +117,7 @@ func lookIgnored(_ context.Context, s *scene) []problem.Finding {
 		"server.proxy-name": s.URL.ProxyName(), "server.proxy-port": strconv.Itoa(s.URL.Port()), "server.scheme": "https", "server.secure": "true", "server.context-path": s.URL.PropertyPath(),
 	}
 	for _, o := range in.Overrides {
-		if w, ok := want[o.Key]; ok && o.Value != "" && !strings.EqualFold(o.Value, w) {
+		if w, ok := want[o.Key]; ok && o.Value != "" && !strings.EqualFold(local.Meant(o.Key, o.Value), w) {
 			out = append(out, problem.Finding{
 				Level: problem.Fail, Found: fmt.Sprintf("%s=%s comes from the %s and beats %s", o.Key, o.Value, o.Where, in.File),
 				Why: "edits of the file have no effect", Do: fmt.Sprintf("set it to %s there, or take it out there; then %s", w, local.Cure{s.restart()}),

@@ -1,6 +1,9 @@
 package doctor
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"bitgate/bitbucket"
@@ -75,5 +78,69 @@ func TestAddressAsName(t *testing.T) {
 	}
 	if ids := found("2001:db8::7", ""); len(ids) != 2 {
 		t.Errorf("without brackets: %q", ids)
+	}
+}
+
+// TestFilesAreReadAsBitbucketReadsThem: blanks, spellings, and connectors that the front
+// does not use are no causes, and what Bitbucket trips over is one.
+func TestFilesAreReadAsBitbucketReadsThem(t *testing.T) {
+	const well = "server.port=2\nserver.context-path=/bitbucket\nserver.scheme=https\nserver.secure=true\nserver.proxy-name=git.example.com\nserver.proxy-port=443\n"
+	xml := func(connectors string) string {
+		return `<Server port="8005"><Service name="Catalina">` + "\n" + connectors + `
+<Engine name="Catalina"><Host name="localhost"><Context docBase="/opt/atlassian-stash" path="/bitbucket"/></Host></Engine></Service></Server>`
+	}
+	const proxied = `<Connector port="2" scheme="https" secure="true" proxyName="git.example.com" proxyPort="443"/>` + "\n"
+	for name, c := range map[string]struct {
+		version, file, text string
+		want                []string
+	}{
+		"as it should be":         {"9.4.16", "bitbucket.properties", well, nil},
+		"blanks behind":           {"9.4.16", "bitbucket.properties", "server.port=2 \nserver.context-path=/bitbucket \nserver.scheme=https\nserver.secure=true \nserver.proxy-name=git.example.com\nserver.proxy-port=443 \n", nil},
+		"a blank behind the name": {"9.4.16", "bitbucket.properties", well + "server.proxy-name=git.example.com \n", []string{`server.proxy-name is "git.example.com "; people come by https://git.example.com/bitbucket`}},
+		"other spellings":         {"9.4.16", "bitbucket.properties", "server.port=2\nserver.contextPath=/bitbucket/\nserver.scheme=HTTPS\nserver.secure=on\nserver.requireSsl=yes\nserver.proxyName=git.example.com\nserver.proxy_port=443\n", nil},
+		"another spelling, wrong": {"9.4.16", "bitbucket.properties", "server.port=2\nserver.context-path=/bitbucket\nserver.scheme=https\nserver.secure=true\nserver.proxyName=old.example.com\n", []string{"server.proxy-name is old.example.com; people come by https://git.example.com/bitbucket"}},
+		"a third connector": {
+			"9.4.16", "bitbucket.properties",
+			"server.port=1\nserver.context-path=/bitbucket\nserver.additional-connector.1.port=3\nserver.additional-connector.2.port=2\n", nil,
+		},
+		"a connector without a proxy first": {"4.14.0", "server.xml", xml(`<Connector port="3"/>` + "\n" + proxied), nil},
+		"AJP first":                         {"4.14.0", "server.xml", xml(`<Connector port="2" protocol="org.apache.coyote.ajp.AjpNioProtocol"/>` + "\n" + proxied), nil},
+		"TLS first":                         {"4.14.0", "server.xml", xml(`<Connector port="2" SSLEnabled="TRUE"/>` + "\n" + proxied), nil},
+		"without a proxy where the front asks": {
+			"4.14.0", "server.xml", xml(`<Connector port="2"/>` + "\n" + `<Connector port="3" scheme="https" secure="true" proxyName="git.example.com" proxyPort="443"/>`),
+			[]string{"scheme is http, secure is false; people come by https://git.example.com/bitbucket"},
+		},
+	} {
+		dir := t.TempDir()
+		files := map[string]string{
+			"home/shared/bitbucket.properties": "", "home/shared/" + c.file: c.text,
+			"haproxy.cfg": "listen bitbucket\n    mode http\n    bind :443 ssl crt x\n    http-request set-header X-Forwarded-For %[src]\n    server bb 127.0.0.1:2\n",
+		}
+		for name, text := range files {
+			path := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		u, err := publicurl.Parse("https://git.example.com/bitbucket")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := local.Look(t.Context(), local.Where{URL: u, Root: dir, Proc: t.TempDir(), Home: filepath.Join(dir, "home"), Version: c.version, HAProxyCfg: filepath.Join(dir, "haproxy.cfg")})
+		if m.Instance.Doubt != "" || m.Site.Doubt != "" || m.Upstream != "http://127.0.0.1:2" {
+			t.Fatalf("%s: %q, %q, %s", name, m.Instance.Doubt, m.Site.Doubt, m.Upstream)
+		}
+		var found []string
+		for _, f := range Causes(t.Context(), Target{URL: u, Connect: "127.0.0.1:1"}, m, nil) {
+			if f.ID != "cause.front" && f.ID != "cause.upstream" { // nobody runs
+				found = append(found, f.Found)
+			}
+		}
+		if !slices.Equal(found, c.want) {
+			t.Errorf("%s: %q, want %q", name, found, c.want)
+		}
 	}
 }

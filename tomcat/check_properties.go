@@ -27,10 +27,12 @@ func CheckProperties(p *Properties) []problem.Finding {
 // truth reads a switch as Spring's conversion does.
 func (p *Properties) truth(key string) (line int, set, on bool) {
 	f, ok := p.Get(key)
-	return f.Line, ok, ok && isTrue(f.Value)
+	return f.Line, ok, ok && IsTrue(f.Value)
 }
 
-func isTrue(v string) bool {
+// IsTrue reports whether a switch of a properties file is on, in the spellings that
+// Spring converts.
+func IsTrue(v string) bool {
 	return slices.Contains([]string{"true", "on", "yes", "1"}, strings.ToLower(strings.TrimSpace(v)))
 }
 

@@ -18,6 +18,9 @@ func (c ConnectorInfo) speaksHTTP() bool {
 // speaksTLS reports whether the connector terminates TLS by itself.
 func (c ConnectorInfo) speaksTLS() bool { return strings.EqualFold(c.Attributes["SSLEnabled"], "true") }
 
+// Plain reports whether the connector takes plain HTTP, which is what a front speaks to it.
+func (c ConnectorInfo) Plain() bool { return c.speaksHTTP() && !c.speaksTLS() }
+
 func (c ConnectorInfo) on(port int) bool {
 	n, err := strconv.Atoi(c.Port)
 	return err == nil && n == port

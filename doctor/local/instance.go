@@ -1,9 +1,11 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,7 +27,7 @@ type Instance struct {
 	Scheme, Secure, Name, Public   Setting // Public is the proxy's port
 	RequireSSL, SSHPort, SSHURL    Setting
 	Native                         bool    // X-Forwarded-Proto decides scheme and secure
-	Second                         Setting // port of an additional connector
+	Second                         Setting // port of an additional connector, the one that the front uses before others
 	Compress                       bool
 	DeadXML                        Setting // first proxy attribute in a server.xml that is not read
 	TwoFiles                       string  // the other properties file that lies beside its own
@@ -43,7 +45,9 @@ var keys = map[string]string{
 	"server.proxy-name": "proxyName", "server.proxy-port": "proxyPort", "server.redirect-port": "redirectPort",
 }
 
-func findInstance(ctx context.Context, w Where) Instance {
+// findInstance reads its files; port is the one that the front uses, "" where that is not
+// known.
+func findInstance(ctx context.Context, w Where, port string) Instance {
 	found, err := bitbucket.Detect(ctx, bitbucket.Search{Home: w.Home, Install: w.Install, Version: w.Version, Proc: w.Proc, Root: w.Root})
 	if err != nil || found.Home == "" {
 		return Instance{}
@@ -70,9 +74,9 @@ func findInstance(ctx context.Context, w Where) Instance {
 			in.TwoFiles = old
 		}
 	}
-	in.readProperties(layout)
+	in.readProperties(layout, port)
 	if !layout.UsesProperties() {
-		in.readXML(layout.ServerXML)
+		in.readXML(layout.ServerXML, port)
 	} else if layout.DeadXML != "" {
 		in.readDead(layout.DeadXML)
 	}
@@ -119,7 +123,7 @@ func (in *Instance) readLog() {
 
 // readProperties reads what the properties file says: from 5.0 on the connector,
 // always SSH and the port.
-func (in *Instance) readProperties(l bitbucket.Layout) {
+func (in *Instance) readProperties(l bitbucket.Layout, port string) {
 	f, err := atomicfile.Read(l.Properties)
 	if err != nil {
 		in.Doubt = err.Error()
@@ -131,14 +135,14 @@ func (in *Instance) readProperties(l bitbucket.Layout) {
 		return
 	}
 	get := func(key, otherwise string) Setting {
+		is := Setting{Value: otherwise}
 		if o, ok := (bitbucket.Install{Overrides: in.Overrides}).Effective(key); ok && o.Value != "" { // what the process works with instead of its file
-			return Setting{Value: o.Value}
+			is.Value = o.Value
+		} else if f, ok := p.Effective(key); ok {
+			is = Setting{Place: Place{l.Properties, f.Line}, Value: f.Value, Text: key + "=" + f.Value}
 		}
-		is, ok := p.Get(key)
-		if !ok {
-			return Setting{Value: otherwise}
-		}
-		return Setting{Place: Place{l.Properties, is.Line}, Value: is.Value, Text: key + "=" + is.Value}
+		is.Value = Meant(key, is.Value)
+		return is
 	}
 	in.SSHPort, in.SSHURL = get("plugin.ssh.port", "7999"), get("plugin.ssh.baseurl", "")
 	if !l.UsesProperties() {
@@ -157,10 +161,50 @@ func (in *Instance) readProperties(l bitbucket.Layout) {
 	in.RequireSSL = get("server.require-ssl", "false")
 	in.Native = strings.EqualFold(get("server.forward-headers-strategy", "").Value, "NATIVE")
 	in.Second = get("server.additional-connector.1.port", "")
+	for _, key := range p.Keys() {
+		if strings.HasPrefix(key, "server.additional-connector.") && strings.HasSuffix(key, ".port") && port != "" && get(key, "").Value == port {
+			in.Second = get(key, "")
+		}
+	}
 	in.Compress = get("server.compression.enabled", "true").Value != "false"
 }
 
-func (in *Instance) readXML(path string) {
+// Meant is what Bitbucket makes of the text of a setting, as Spring converts it: a switch
+// has several spellings, and blanks around what is no plain text do not count.
+func Meant(key, text string) string {
+	trimmed := strings.TrimSpace(text)
+	switch key {
+	case "server.scheme", "server.proxy-name", "plugin.ssh.baseurl":
+		return text
+	case "server.secure", "server.require-ssl", "server.compression.enabled":
+		if tomcat.IsTrue(text) {
+			return "true"
+		}
+		if slices.Contains([]string{"off", "no", "0"}, strings.ToLower(trimmed)) {
+			return "false"
+		}
+	case "server.context-path":
+		return cmp.Or(strings.TrimSuffix(trimmed, "/"), "/")
+	}
+	return trimmed
+}
+
+// frontConnector is the plain connector on the first of the ports that has one, else the
+// first of all. An application link has one of its own without a proxy (Atlassian's page).
+func frontConnector(all []tomcat.ConnectorInfo, ports ...string) (tomcat.ConnectorInfo, bool) {
+	plain := slices.DeleteFunc(slices.Clone(all), func(c tomcat.ConnectorInfo) bool { return !c.Plain() })
+	for _, port := range ports {
+		if i := slices.IndexFunc(plain, func(c tomcat.ConnectorInfo) bool { return c.Port == port }); i >= 0 {
+			return plain[i], true
+		}
+	}
+	if len(plain) == 0 {
+		return tomcat.ConnectorInfo{}, false
+	}
+	return plain[0], true
+}
+
+func (in *Instance) readXML(path, port string) {
 	in.XML, in.File = true, path
 	f, err := atomicfile.Read(path)
 	if err != nil {
@@ -174,10 +218,7 @@ func (in *Instance) readXML(path string) {
 	}
 	lines := strings.Split(string(f.Data), "\n")
 	at := func(line int) Place { return Place{path, line} }
-	for _, c := range x.Connectors() {
-		if c.Attributes["SSLEnabled"] == "true" || strings.Contains(c.Protocol, "AJP") {
-			continue
-		}
+	if c, ok := frontConnector(x.Connectors(), port, "7990"); ok {
 		in.connector, in.element = at(c.Line), shown(lines[c.Line-1])
 		get := func(attribute, otherwise string) Setting {
 			value, ok := c.Attributes[attribute]
@@ -196,7 +237,6 @@ func (in *Instance) readXML(path string) {
 			line := lineOf(lines, is.Line, "path")
 			in.Context = Setting{Place: at(line), Value: is.Value, Text: shown(lines[line-1])}
 		}
-		return
 	}
 }
 

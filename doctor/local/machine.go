@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"time"
 
@@ -77,12 +78,24 @@ func Look(ctx context.Context, w Where) Machine {
 	m := Machine{Where: w}
 	m.Site = findSite(ctx, w)
 	if !w.NoBitbucket {
-		m.Instance = findInstance(ctx, w)
+		m.Instance = findInstance(ctx, w, m.upstreamPort())
 	}
 	if m.Upstream == "" && len(m.Site.Servers) > 0 && m.Site.Servers[0].Scheme == "http" {
 		m.Upstream = "http://" + m.Site.Servers[0].Value
 	}
 	return m
+}
+
+// upstreamPort is the port where the front looks for Bitbucket, "" where it is not known.
+func (m Machine) upstreamPort() string {
+	if u, err := url.Parse(m.Upstream); err == nil && u.Port() != "" {
+		return u.Port()
+	}
+	if len(m.Site.Servers) == 0 {
+		return ""
+	}
+	_, port, _ := hostport.Cut(m.Site.Servers[0].Value)
+	return port
 }
 
 // Here reports whether address, host:port or a bare one, is this machine's. names
