@@ -204,6 +204,36 @@ func TestFailedUpgradeLeavesTheOldProcess(t *testing.T) {
 	}
 }
 
+// A reload cannot bind a part of what the running process listens on, nor more of it: it
+// says so, and that one serves on.
+func TestReloadThatMovesAnAddress(t *testing.T) {
+	t.Parallel()
+	r, c, dir := processRig(t)
+	narrow := c
+	_, port, _ := net.SplitHostPort(r.addr)
+	c.Listen = []string{":" + port}
+	c.Handover = filepath.Join(dir, "handover.sock")
+	narrow.Handover = c.Handover
+	p := child(t, os.Args[0], configFile(t, dir, c), nil)
+	serves(t, p)
+	file := configFile(t, t.TempDir(), narrow)
+	next := child(t, os.Args[0], file, nil)
+	receive(t, "the new process gives up", next.Done())
+	if said := next.Output(); !strings.Contains(said, ":"+port+", which overlaps "+r.addr) {
+		t.Errorf("it does not say what is in its way:\n%s", said)
+	}
+	if err := r.once(true); err != nil {
+		t.Error(err)
+	}
+	p.Stop()
+	endsWell(t, p)
+	next = child(t, os.Args[0], file, nil)
+	serves(t, next)
+	if err := r.once(true); err != nil {
+		t.Error(err)
+	}
+}
+
 func copyOf(t *testing.T, from, to string) string {
 	t.Helper()
 	if os.Link(from, to) == nil {

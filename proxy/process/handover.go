@@ -41,7 +41,7 @@ const (
 type predecessor struct {
 	conn     *net.UnixConn
 	sockets  inherited
-	stale    []string      // names of sockets that this configuration has no more
+	stale    inherited     // sockets that this configuration has no more
 	watchdog time.Duration // how often the service manager wants a sign of life from it
 }
 

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -16,14 +17,14 @@ import (
 
 // Listen binds what the configuration names (as root, before privileges are
 // dropped): everything or nothing.
-func Listen(c config.Config) (proxy.Listeners, error) { return listen(c, nil) }
+func Listen(c config.Config) (proxy.Listeners, error) { return listen(c, bound{}) }
 
-// listen takes from passed what is bound already, all of it.
-func listen(c config.Config, passed inherited) (proxy.Listeners, error) {
+// listen takes what is bound already, and closes the rest.
+func listen(c config.Config, before bound) (proxy.Listeners, error) {
 	c = c.WithDefaults()
-	found, rest := passed.match(c.Addresses())
+	found, rest := before.named.match(c.Addresses())
 	defer func() {
-		rest.close()
+		slices.Concat(rest, before.stale()).close()
 		for _, l := range found {
 			l.Close()
 		}
@@ -42,8 +43,16 @@ func listen(c config.Config, passed inherited) (proxy.Listeners, error) {
 			return listener
 		}
 		listener, failed := open(address)
-		if failed != nil {
+		if old := before.stored.overlapping(address); len(old) > 0 && errors.Is(failed, syscall.EADDRINUSE) {
+			old.vacate()
+			listener, failed = open(address)
+		}
+		if old := before.serving.overlapping(address); len(old) > 0 && errors.Is(failed, syscall.EADDRINUSE) {
+			err = stillServing(address, old[0], failed)
+		} else if failed != nil {
 			err = cannotListen(address, failed)
+		}
+		if failed != nil {
 			return nil
 		}
 		return listener
@@ -88,6 +97,12 @@ func listenTCP(address string) (net.Listener, error) {
 		return nil, err
 	}
 	return net.Listen(at.Network(), at.String())
+}
+
+// stillServing: what the process before listens on is closed only when this one serves.
+func stillServing(address string, old net.Listener, err error) error {
+	return problem.Wrap(err, "the proxy that runs listens on "+old.Addr().String()+", which overlaps "+address,
+		"it serves until this one does, and both cannot be bound at once", "restart it: systemctl restart bitgate-proxy; without systemd stop it first")
 }
 
 func cannotListen(address string, err error) error {

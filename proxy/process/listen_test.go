@@ -40,18 +40,21 @@ func inStore(t *testing.T, addresses ...string) Surroundings {
 }
 
 // restart listens on what the store passes, and on the rest anew.
-func restart(t *testing.T, s Surroundings, listens ...string) (bound, stale []string) {
+func restart(t *testing.T, s Surroundings, listens ...string) (now, stale []string) {
 	t.Helper()
 	c := config.Config{Listen: listens}
-	passed, stale, err := passedSockets(c, s)
+	before, err := passedSockets(c, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := listen(c, passed)
+	l, err := listen(c, before)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
+	for _, old := range before.stale() {
+		stale = append(stale, storeName(old.Addr()))
+	}
 	return l.Addresses(), stale
 }
 
@@ -78,9 +81,9 @@ func TestRestartOnAName(t *testing.T) { //nolint:paralleltest // it replaces the
 		t.Run(name, func(t *testing.T) {
 			_, port, _ := net.SplitHostPort(peers.FreeAddress(t))
 			words := func(s string) []string { return strings.Fields(strings.ReplaceAll(s, "P", port)) }
-			bound, stale := restart(t, inStore(t, words(c.store)...), words(c.listens)...)
-			if !slices.Equal(bound, words(c.want)) || !slices.Equal(stale, words(c.stale)) {
-				t.Errorf("bound %q, stale %q; want %q, %q", bound, stale, words(c.want), words(c.stale))
+			now, stale := restart(t, inStore(t, words(c.store)...), words(c.listens)...)
+			if !slices.Equal(now, words(c.want)) || !slices.Equal(stale, words(c.stale)) {
+				t.Errorf("bound %q, stale %q; want %q, %q", now, stale, words(c.want), words(c.stale))
 			}
 		})
 	}
@@ -96,7 +99,40 @@ func TestRestartWithASocketUnit(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Sockets = func() []*os.File { return append(files, os.NewFile(uintptr(fd), "bitgate-proxy.socket")) }
-	if bound, stale := restart(t, s, address); !slices.Equal(bound, []string{address}) || len(stale) > 0 {
-		t.Errorf("bound %q, stale %q", bound, stale)
+	if now, stale := restart(t, s, address); !slices.Equal(now, []string{address}) || len(stale) > 0 {
+		t.Errorf("bound %q, stale %q", now, stale)
+	}
+}
+
+// Who widens or narrows an address restarts: the socket of before, of which systemd has a
+// copy, is in the way of the new one.
+func TestRestartMovesAnAddress(t *testing.T) {
+	any, err := listenTCP(":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	any.Close()
+	all, _, _ := net.SplitHostPort(any.Addr().String())        // "::", or "0.0.0.0" where there is no IPv6
+	for _, c := range []struct{ store, listens, want string }{ // P is the port
+		{":P", "127.0.0.1:P", "127.0.0.1:P"},
+		{":P", "0.0.0.0:P", "0.0.0.0:P"},
+		{"127.0.0.1:P", ":P", "[::]:P"},
+		{"127.0.0.1:P", "0.0.0.0:P", "0.0.0.0:P"},
+		{"127.0.0.1:P 127.0.0.2:P", "[::]:P", "[::]:P"},
+		{"0.0.0.0:P", "127.0.0.1:P 127.0.0.2:P", "127.0.0.1:P 127.0.0.2:P"},
+		{"0.0.0.0:P", "[::]:P", "[::]:P"},
+	} {
+		t.Run(c.store+" to "+c.listens, func(t *testing.T) {
+			if all == "0.0.0.0" && strings.Contains(c.want, "::") {
+				t.Skip("SKIPPED: no IPv6")
+			}
+			_, port, _ := net.SplitHostPort(peers.FreeAddress(t))
+			words := func(s string) []string { return strings.Fields(strings.ReplaceAll(s, "P", port)) }
+			s := inStore(t, words(c.store)...)
+			now, stale := restart(t, s, words(c.listens)...)
+			if !slices.Equal(now, words(c.want)) || len(stale) != len(words(c.store)) {
+				t.Errorf("bound %q, stale %q; want %q", now, stale, words(c.want))
+			}
+		})
 	}
 }

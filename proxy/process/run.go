@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"bitgate/internal/child"
-	"bitgate/internal/problem"
 	"bitgate/proxy"
 	"bitgate/proxy/config"
 	"bitgate/proxy/keys"
@@ -57,25 +56,14 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 			return err
 		}
 	}
-	passed, stale, err := passedSockets(c, s)
+	sockets, before, err := findSockets(c, s)
 	if err != nil {
-		return err
-	}
-	before, err := takeOver(c)
-	if err != nil {
-		passed.close()
 		return err
 	}
 	if before != nil {
-		passed = append(passed, before.sockets...)
-		stale = append(stale, before.stale...)
 		s.Watchdog = cmp.Or(s.Watchdog, before.watchdog)
-	} else if s.ReplaceFD > 0 {
-		passed.close()
-		return problem.New("the running proxy does not hand over its sockets at "+c.Handover,
-			"it was started with a configuration that did not say so (handover)", "restart it this once: systemctl restart bitgate-proxy")
 	}
-	listeners, err := listen(c, passed)
+	listeners, err := listen(c, sockets)
 	if err != nil {
 		return err
 	}
@@ -128,30 +116,11 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 	}
 	p.Logf("%s listens on %s, server %s", c.URL, strings.Join(listeners.Addresses(), " "), serverNames(c))
 	defer tune()()
-	return serve(ctx, c, p, listeners, before, stale, accessLog, manager, s)
-}
-
-// passedSockets are those that the service manager passes, from a .socket unit or from
-// its store. stale names those of the store that nobody wants any longer.
-func passedSockets(c config.Config, s Surroundings) (passed inherited, stale []string, err error) {
-	if s.Sockets == nil {
-		return nil, nil, nil
-	}
-	kept, others := stored(s.Sockets())
-	if passed, err = inherit(kept); err != nil {
-		return nil, nil, err
-	}
-	stale = passed.forget(c)
-	more, err := inherit(others)
-	if err != nil {
-		passed.close()
-		return nil, nil, err
-	}
-	return append(passed, more...), stale, nil
+	return serve(ctx, c, p, listeners, before, sockets.stale(), accessLog, manager, s)
 }
 
 // serve serves until ctx ends, and drains.
-func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy.Listeners, before *predecessor, stale []string, accessLog *logFile, manager *notifier, s Surroundings) error {
+func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy.Listeners, before *predecessor, stale inherited, accessLog *logFile, manager *notifier, s Surroundings) error {
 	main, err := becomeMain(s.ReplaceFD)
 	if err != nil {
 		return err

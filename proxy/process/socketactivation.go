@@ -46,6 +46,18 @@ func (i inherited) close() {
 	}
 }
 
+// overlapping are those that keep another socket from being bound to address.
+func (i inherited) overlapping(address string) (all inherited) {
+	at, err := hostport.Parse(address)
+	for _, l := range i {
+		have, boundErr := hostport.Parse(l.Addr().String())
+		if err == nil && boundErr == nil && at.Overlaps(have) {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
 // match finds the socket of each address, which has one at most; rest are those of
 // none. A name comes after the addresses that are written out, for it may be several
 // and is bound to one.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"bitgate/proxy"
 	"bitgate/proxy/config"
 )
@@ -26,27 +28,33 @@ const storePrefix = "bitgate-"
 // (systemd's FileDescriptorName=).
 func storeName(at net.Addr) string { return storePrefix + strings.ReplaceAll(at.String(), ":", ",") }
 
-// forget picks out the sockets that the configuration does not name, closes them and
-// returns their names in the store.
-func (i *inherited) forget(c config.Config) []string {
+// forget picks out the sockets that the configuration does not name.
+func (i *inherited) forget(c config.Config) inherited {
 	found, rest := i.match(c.Addresses())
 	*i = slices.Collect(maps.Values(found))
-	var names []string
-	for _, l := range rest {
-		names = append(names, storeName(l.Addr()))
+	return rest
+}
+
+// vacate has the sockets listen no more, whoever has copies of them: systemd closes
+// its own some time after it was told to. Who waits in them is refused.
+func (i inherited) vacate() {
+	for _, l := range i {
+		if socket, ok := l.(*net.TCPListener); ok {
+			if raw, err := socket.SyscallConn(); err == nil {
+				_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RD) }) // what fails, binding tells
+			}
+		}
 	}
-	rest.close()
-	return names
 }
 
 // store has the service manager keep what this process listens on, and drop stale.
 // A socket with a path is left out, for the process before removes the path.
-func (n *notifier) store(sockets proxy.Listeners, stale []string) {
+func (n *notifier) store(sockets proxy.Listeners, stale inherited) {
 	if n.keep == nil {
 		return
 	}
-	for _, name := range stale {
-		n.send("FDSTOREREMOVE=1\nFDNAME=" + name)
+	for _, l := range stale {
+		n.send("FDSTOREREMOVE=1\nFDNAME=" + storeName(l.Addr()))
 	}
 	for _, l := range sockets.All() {
 		socket, ok := l.(*net.TCPListener)
