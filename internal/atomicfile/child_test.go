@@ -20,7 +20,6 @@ const nobody = 65534
 func TestMain(m *testing.M) {
 	peers.Suite{Jobs: map[string]func(string){
 		"attack":   attack,
-		"squash":   squash,
 		"squashed": squashed,
 		"examine": func(path string) {
 			for _, o := range Examine(path) {

@@ -5,36 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"bitgate/internal/peers"
 )
-
-// Root without the capabilities that let it pass by modes and owners is what a
-// file server with root_squash makes of it: nobody in particular.
-var overriding = []uintptr{unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH, unix.CAP_CHOWN, unix.CAP_FOWNER}
-
-// squash starts this program once more without them (capabilities(7): those
-// that are not in the bounding set are lost in execve).
-func squash(arg string) {
-	runtime.LockOSThread()
-	for _, c := range overriding {
-		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil {
-			fmt.Fprintln(os.Stdout, err)
-			os.Exit(1)
-		}
-	}
-	env := append(os.Environ(), peers.JobEnv("squashed", arg))
-	fmt.Fprintln(os.Stdout, syscall.Exec("/proc/self/exe", os.Args, env))
-	os.Exit(1)
-}
 
 // squashed does everything there is to do in a folder that root may not enter.
 func squashed(dir string) {
@@ -62,6 +40,7 @@ func squashed(dir string) {
 	gone, err := Read(filepath.Join(dir, "gone"))
 	check("read", err)
 	check("remove", w.Remove(gone))
+	check("sync", SyncDir(dir))
 	if _, err := os.ReadFile(file); !errors.Is(err, fs.ErrPermission) {
 		fmt.Fprintln(os.Stdout, "root's own rights did not come back:", err)
 	}
@@ -95,10 +74,7 @@ func TestOwnerDoesWhatRootMayNot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
-	cmd.Env = append(os.Environ(), peers.JobEnv("squash", dir))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.CombinedOutput()
+	out, err := peers.Squashed(t, "squashed", dir).CombinedOutput()
 	if got := strings.TrimSpace(string(out)); err != nil || got != "swept 1" {
 		t.Fatalf("%v: %s", err, got)
 	}

@@ -94,15 +94,24 @@ func deskAt(p *place, old File) (desk, error) {
 
 // openDesk opens the folder of a place again, now in a way that can be read and synced.
 func openDesk(p *place) (desk, error) {
+	dir, err := p.openDir()
+	if err != nil {
+		return desk{}, err
+	}
+	if flags := inodeFlags(int(dir.Fd())); flags&appendOnlyFlag != 0 { // a temporary file could be made but never removed
+		dir.Close()
+		return desk{}, &fs.PathError{Op: "open", Path: dir.Name(), Err: unix.EPERM}
+	}
+	return desk{place: p, sync: dir}, nil
+}
+
+// openDir opens the folder of a place for reading.
+func (p *place) openDir() (*os.File, error) {
 	fd, err := openAt(p.dir().fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
-		return desk{}, &fs.PathError{Op: "open", Path: p.dir().path, Err: err}
+		return nil, &fs.PathError{Op: "open", Path: p.dir().path, Err: err}
 	}
-	if flags := inodeFlags(fd); flags&appendOnlyFlag != 0 { // a temporary file could be made but never removed
-		unix.Close(fd)
-		return desk{}, &fs.PathError{Op: "open", Path: p.dir().path, Err: unix.EPERM}
-	}
-	return desk{place: p, sync: os.NewFile(uintptr(fd), p.dir().path)}, nil
+	return os.NewFile(uintptr(fd), p.dir().path), nil
 }
 
 // still compares the file in the open folder with what was read.

@@ -41,7 +41,18 @@ func find(path string) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := walk{place: place{asked: path, limit: MaxSize}, todo: names(abs)}
+	p, err := walkTo(path, names(abs))
+	if err == nil && p.name == "" && p.missing == "" {
+		p.close()
+		return nil, notRegular(path, unix.S_IFDIR)
+	}
+	return p, err
+}
+
+// walkTo is find for the names of the path asked, which may lead to a folder: then the
+// place has no name.
+func walkTo(asked string, names []string) (*place, error) {
+	w := walk{place: place{asked: asked, limit: MaxSize}, todo: names}
 	if err := w.run(); err != nil {
 		w.close()
 		return nil, err
@@ -99,9 +110,6 @@ func (w *walk) run() error {
 		if err != nil {
 			return err
 		}
-	}
-	if w.name == "" && w.missing == "" {
-		return notRegular(w.asked, unix.S_IFDIR)
 	}
 	return nil
 }

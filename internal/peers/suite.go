@@ -76,6 +76,9 @@ func (s Suite) Run(m Runner) int {
 	case job == bootJob:
 		become(arg)
 		return 1
+	case job == squashJob:
+		fmt.Fprintln(os.Stderr, squash(arg))
+		return 1
 	case job != "":
 		do, known := s.Jobs[job]
 		if !known {

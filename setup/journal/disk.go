@@ -92,11 +92,7 @@ func (d Disk) SyncDir(path string) error {
 	if err := d.ask(atomicfile.OpSyncDir, path); err != nil {
 		return err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return atomicfile.SyncDir(path)
 }
 
 // rename moves a folder beside itself, and syncs the one that holds it.
