@@ -53,17 +53,33 @@ func (m *merger) leadsOnlyToBitbucket(d *draft, s Section) []string {
 	return signs
 }
 
-// leadsToBitbucket reports whether the section of that name has signs of it.
+// leadsToBitbucket reports whether the section of that name has signs of it, or no
+// other servers than those that ours are to have.
 func (m *merger) leadsToBitbucket(name string) bool {
 	if m.signed == nil {
 		m.signed = map[string]bool{}
 		for _, d := range m.files {
 			for n, s := range d.Sections {
-				if (s.Keyword == "backend" || s.Keyword == "listen") && d.live(n) && len(d.bitbucketSigns(s)) > 0 {
+				if (s.Keyword == "backend" || s.Keyword == "listen") && d.live(n) && (len(d.bitbucketSigns(s)) > 0 || m.hasOurServers(d, s)) {
 					m.signed[s.Name] = true
 				}
 			}
 		}
 	}
 	return m.signed[name]
+}
+
+// hasOurServers reports whether all servers of a section are Bitbucket's.
+func (m *merger) hasOurServers(d *draft, s Section) bool {
+	ours, others := false, false
+	d.each(s, func(_ int, w []Word) {
+		switch w[0].Text {
+		case "server":
+			is := m.site.forwardsTo(word(w, 2))
+			ours, others = ours || is, others || !is
+		case "server-template", "dispatch":
+			others = true
+		}
+	})
+	return ours && !others
 }

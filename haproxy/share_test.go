@@ -289,45 +289,6 @@ func TestRootPathNamesWhatLoses(t *testing.T) {
 	}
 }
 
-// Rules that guard by the client's address, or lead authorities to who answers them,
-// stay before ours, whatever the section speaks, under a condition (.if) too.
-func TestGuardsStayFirst(t *testing.T) {
-	const (
-		https = "frontend x\n  mode http\n  bind *:443 ssl crt /a.pem\n"
-		tcp   = "frontend x\n  bind *:443\n  tcp-request inspect-delay 5s\n  tcp-request content accept if { req.ssl_hello_type 1 }\n"
-		rest  = "  default_backend y\nbackend y\nbackend blocked\nbackend acme\n"
-	)
-	blocked, acme := "  use_backend blocked if { src -f /etc/bad }\n", "  use_backend acme if { req.ssl_alpn acme-tls/1 }\n"
-	conditional := ".if defined(LAB)\n" + blocked + ".endif\n"
-	for name, c := range map[string]struct {
-		head, rules, after, note string
-	}{
-		"TLS passed through":          {tcp, blocked + acme + "  use_backend y if { req.ssl_sni -i y.example.com }\n", acme, ""},
-		"TLS-ALPN of our name":        {tcp, "  use_backend acme if { req.ssl_alpn acme-tls/1 } { req.ssl_sni -i git.example.com }\n", "git.example.com }\n", ""},
-		"behind those of other names": {tcp, "  use_backend y if { req.ssl_sni -i y.example.com }\n" + blocked, blocked, ""},
-		"TLS ended, bytes forwarded":  {strings.Replace(https, "http", "tcp", 1), blocked + "  use_backend y if { ssl_fc_sni -i y.example.com }\n", blocked, ""},
-		"under a condition":           {https, conditional, ".endif\n", ""},
-		"under a condition, bytes":    {tcp, conditional, ".endif\n", ""},
-		"a list of names before":      {tcp, "  use_backend y if { req.ssl_sni -f /names }\n" + blocked, "  tcp-request content accept if { req.ssl_hello_type 1 }\n", "line 8 led some clients elsewhere"},
-	} {
-		text := "defaults\n  mode tcp\n" + c.head + c.rules + rest
-		m, err := merge(t, text, site(t, nil))
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		reversible(t, []byte(text), m, site(t, nil))
-		_, after, _ := strings.Cut(string(m.After), "\nfrontend x\n")
-		if want := c.after + "  " + lineMark; !strings.Contains(after, want) {
-			t.Errorf("%s: ours do not stand right behind %q:\n%s", name, c.after, after)
-		}
-		notes := strings.Join(m.Notes, "\n")
-		if strings.Contains(notes, "led some clients elsewhere") != (c.note != "") || !strings.Contains(notes, c.note) {
-			t.Errorf("%s: %s", name, notes)
-		}
-	}
-}
-
 // HTTP/2 is offered where the window may be set that keeps pushes from hanging.
 func TestHTTP2IsOfferedWithItsWindow(t *testing.T) {
 	for name, c := range map[string]struct {
