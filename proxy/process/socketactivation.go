@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"bitgate/internal/hostport"
@@ -85,8 +86,23 @@ func sameAddress(wanted string, bound net.Addr) bool {
 		return wanted == "unix:"+bound.String()
 	}
 	want, have, ok := samePort(wanted, bound)
-	return ok && (want.Host == "" && have.Wildcard() || want.IP().IsValid() && want.IP() == have.IP())
+	if ok && want.Wildcard() && want.Network() == "tcp" { // which is to be IPv4 and IPv6
+		want.Host = everyAddress()
+	}
+	return ok && want.IP().IsValid() && want.IP() == have.IP()
 }
+
+// everyAddress is what a socket on all addresses is bound to: "::", which takes IPv4
+// too, or "0.0.0.0" where the machine has no IPv6.
+var everyAddress = sync.OnceValue(func() string {
+	l, err := net.Listen("tcp", ":0")
+	if err != nil {
+		return "::"
+	}
+	defer l.Close()
+	at, _ := hostport.Parse(l.Addr().String())
+	return at.Host
+})
 
 // sameName reports whether the host that is to be listened on is a name, and the
 // bound address one of those that it has: net.Listen binds one of several, and
