@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,15 +22,27 @@ func blocked(found, why, do string) problem.Finding {
 // Examine looks for everything that would make replacing the file at path (or
 // creating it) fail or be unsafe. It writes nothing. No obstacle is no promise:
 // a disk can fill up in the next second.
-func Examine(path string) []problem.Finding { return examineUpTo(path, MaxSize) }
+func Examine(path string) []problem.Finding { return examineFor(path, MaxSize, unsafe) }
 
 // ExamineProgram is Examine for a file that may be as large as a program.
-func ExamineProgram(path string) []problem.Finding { return examineUpTo(path, MaxProgram) }
+func ExamineProgram(path string) []problem.Finding { return examineFor(path, MaxProgram, unsafe) }
 
-func examineUpTo(path string, limit int64) (out []problem.Finding) {
+// ExamineBack looks for what would make it fail to put back what was at path, a program or
+// a smaller file, or, where gone is set, to remove what is there. Whether others could put
+// something in its place is no question then. It writes nothing.
+func ExamineBack(path string, gone bool) []problem.Finding {
+	if gone {
+		return examineFor(path, MaxProgram, (*place).removal)
+	}
+	return examineFor(path, MaxProgram, (*place).replacement)
+}
+
+func unsafe(p *place, f File) []problem.Finding { return append(p.replacement(f), p.outsiders(f)...) }
+
+func examineFor(path string, limit int64, judge func(*place, File) []problem.Finding) (out []problem.Finding) {
 	path = filepath.Clean(path)
 	err := AsOwner(path, func() error {
-		out = examine(path, limit)
+		out = examine(path, limit, judge)
 		return nil
 	})
 	if err != nil {
@@ -38,7 +51,7 @@ func examineUpTo(path string, limit int64) (out []problem.Finding) {
 	return out
 }
 
-func examine(path string, limit int64) []problem.Finding {
+func examine(path string, limit int64, judge func(*place, File) []problem.Finding) []problem.Finding {
 	p, err := find(path)
 	if err != nil {
 		return obstacle(err, path)
@@ -55,20 +68,30 @@ func examine(path string, limit int64) []problem.Finding {
 	if err != nil {
 		return obstacle(err, path)
 	}
+	return judge(p, f)
+}
+
+// replacement is what would make replacing or creating the file fail.
+func (p *place) replacement(f File) []problem.Finding {
 	var out []problem.Finding
 	if f.Links > 1 {
-		out = append(out, obstacle(hardLinked(f), path)...)
+		out = append(out, obstacle(hardLinked(f), p.asked)...)
 	}
 	if !f.Absent {
 		out = append(out, p.mounted()...)
 		out = append(out, p.foreign(f)...)
 		out = append(out, p.flagged(p.name, p.target())...)
 	}
-	folder := p.flagged(".", p.dir().path)
-	if len(folder) == 0 { // an immutable folder is not writable either
-		folder = p.fileSystem(f)
+	return append(out, p.folder(p.room(uint64(len(f.Data))))...)
+}
+
+// removal is what would make removing the file fail.
+func (p *place) removal(f File) []problem.Finding {
+	var out []problem.Finding
+	if !f.Absent {
+		out = append(p.mounted(), p.flagged(p.name, p.target())...)
 	}
-	return append(append(out, folder...), p.outsiders(f)...)
+	return append(out, p.folder(nil)...)
 }
 
 func obstacle(err error, path string) []problem.Finding {
@@ -134,9 +157,13 @@ func (p *place) flagged(name, path string) []problem.Finding {
 	)}
 }
 
-// fileSystem: read-only, full, or not writable by this user.
-func (p *place) fileSystem(f File) []problem.Finding {
-	err := p.writable(uint64(len(f.Data)))
+// folder: immutable, or on a file system that is read-only, full, or not writable by this
+// user; full is the error of one that is, nil where there is room.
+func (p *place) folder(full error) []problem.Finding {
+	if out := p.flagged(".", p.dir().path); len(out) > 0 {
+		return out // it is not writable either
+	}
+	err := cmp.Or(p.writable(), full)
 	if err == nil {
 		return nil
 	}
@@ -144,21 +171,30 @@ func (p *place) fileSystem(f File) []problem.Finding {
 	return []problem.Finding{blocked(told.Error(), told.Why+" (folder "+p.dir().path+")", told.Do)}
 }
 
-func (p *place) writable(size uint64) error {
+func (p *place) writable() error {
 	dir := p.dir().fd
 	var fs unix.Statfs_t
 	if err := retry(func() error { return unix.Fstatfs(dir, &fs) }); err != nil {
+		return err
+	}
+	if fs.Flags&unix.ST_RDONLY != 0 {
+		return unix.EROFS
+	}
+	return unix.Faccessat(dir, ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+}
+
+// room: no space for a file of that many bytes.
+func (p *place) room(size uint64) error {
+	var fs unix.Statfs_t
+	if err := retry(func() error { return unix.Fstatfs(p.dir().fd, &fs) }); err != nil {
 		return err
 	}
 	free := fs.Bavail
 	if os.Geteuid() == 0 {
 		free = fs.Bfree // root may use the reserve
 	}
-	switch {
-	case fs.Flags&unix.ST_RDONLY != 0:
-		return unix.EROFS
-	case fs.Blocks > 0 && free < size/uint64(max(fs.Bsize, 1))+1, fs.Files > 0 && fs.Ffree == 0:
+	if fs.Blocks > 0 && free < size/uint64(max(fs.Bsize, 1))+1 || fs.Files > 0 && fs.Ffree == 0 {
 		return unix.ENOSPC
 	}
-	return unix.Faccessat(dir, ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+	return nil
 }

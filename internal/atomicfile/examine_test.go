@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -170,5 +171,41 @@ func TestObstaclesWithoutRoot(t *testing.T) {
 	out, err := asNobody(t, "examine", filepath.Join(root, "etc/f")).Output()
 	if err != nil || !strings.Contains(string(out), "belongs to root") || !strings.Contains(string(out), "run bitgate as root") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// Putting a file back, or taking it away, is judged by what makes just that fail.
+func TestExamineBack(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	write(t, path, "new", 0o640)
+	if err := os.Chmod(dir, 0o777); err != nil { // which Examine refuses
+		t.Fatal(err)
+	}
+	if len(Examine(path)) == 0 || len(ExamineBack(path, false)) > 0 || len(ExamineBack(path, true)) > 0 {
+		t.Errorf("an open folder: %+v, %+v", ExamineBack(path, false), ExamineBack(path, true))
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Link(path, path+".second")); err != nil {
+		t.Fatal(err)
+	}
+	if back := ExamineBack(path, false); len(back) != 1 || !strings.Contains(back[0].Found, "2 hard links") || len(ExamineBack(path, true)) > 0 {
+		t.Errorf("a second name: %+v, %+v", back, ExamineBack(path, true))
+	}
+}
+
+// Neither of them can be done below an immutable folder.
+func TestExamineBackOfFlags(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	write(t, path, "new", 0o640)
+	for _, marked := range []string{path, dir} {
+		setFlag(t, marked, immutableFlag)
+		for _, gone := range []bool{false, true} {
+			if found := ExamineBack(path, gone); len(found) != 1 || !strings.Contains(found[0].Found, marked+" is immutable") {
+				t.Errorf("%s, to be removed %v: %+v", marked, gone, found)
+			}
+		}
+		setFlag(t, marked, 0)
 	}
 }

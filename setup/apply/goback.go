@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/problem"
@@ -9,9 +10,13 @@ import (
 	"bitgate/setup/journal"
 )
 
-// readyBack refuses to take r back where its base URL could not be set back, before
-// anything is touched. Kinds: Usage (nobody can sign in), Credentials, Failed, Cancelled.
+// readyBack refuses to take r back where a file could not be put back, or its base URL not
+// be set back, before anything is touched. Kinds: Usage (nobody can sign in), Credentials,
+// Failed, Cancelled.
 func (a *Applier) readyBack(ctx context.Context, r *journal.Run) error {
+	if err := restorable(r); err != nil {
+		return problem.Wrap(err, "nothing was taken back, for not every file could be put back", "old and new settings would be mixed", "")
+	}
 	progress := r.Progress()
 	for i, c := range r.Plan.Changes() {
 		if setsURLBack(c, progress[i]) {
@@ -29,6 +34,21 @@ func (a *Applier) readyBack(ctx context.Context, r *journal.Run) error {
 		return problem.Wrap(err, "cancelled; nothing was taken back", "", "").WithKind(problem.Cancelled)
 	}
 	return nil
+}
+
+// restorable looks at every file that is to be put back.
+func restorable(r *journal.Run) error {
+	var all []error
+	seen, progress := map[string]bool{}, r.Progress()
+	for i, c := range r.Plan.Changes() {
+		path, _, _ := c.Writes()
+		if path == "" || seen[path] || !progress[i].Begun || progress[i].Undone {
+			continue
+		}
+		seen[path] = true
+		all = append(all, r.Restorable(path))
+	}
+	return errors.Join(all...)
 }
 
 // setsURLBack: a base URL that was never known was never changed by us.

@@ -3,6 +3,7 @@ package apply_test
 import (
 	"context"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -133,6 +134,40 @@ func TestRecoverThatCannotSignIn(t *testing.T) {
 		if _, err := m.applier().Recover(t.Context(), false); err != nil {
 			t.Error(err)
 		}
+		if diff := m.world().is(before); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// A file that could not be put back stops the whole undo, before the base URL is set back.
+func TestUndoThatCannotReplaceAFile(t *testing.T) {
+	eachGeneration(t, func(t *testing.T, version string) {
+		m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
+		before := m.world()
+		res, err := m.applier().Apply(t.Context(), m.checked())
+		m.must(err)
+		upstream := map[string]string{generations[0]: "server.xml", generations[1]: "bitbucket.properties"}[version]
+		path := filepath.Join(m.Dir, "bitbucket/home/shared", upstream)
+		undo := func() error {
+			_, err := m.applier().Undo(t.Context(), "", false)
+			return err
+		}
+		m.must(os.Link(path, path+".second"))
+		m.untouched("a second name", problem.Failed, []string{path, "2 hard links"}, undo)
+		m.must(os.Remove(path + ".second"))
+
+		// What is only removed may have other names.
+		m.must(os.Link(m.Probe.Input.ProxyConfig, m.Dir+"/second"))
+
+		backups, err := filepath.Glob(filepath.Join(m.Probe.StateDir, "runs", res.Run, "backups", "*-"+upstream))
+		if err != nil || len(backups) != 1 {
+			t.Fatal(backups, err)
+		}
+		m.must(os.Rename(backups[0], backups[0]+".away"))
+		m.untouched("no backup", problem.Failed, []string{"the backup of " + path + " cannot be read"}, undo)
+		m.must(os.Rename(backups[0]+".away", backups[0]))
+		m.must(undo())
 		if diff := m.world().is(before); diff != "" {
 			t.Error(diff)
 		}

@@ -41,6 +41,44 @@ func (r *Run) Restore(path string, force bool) error {
 	return r.removeDirs(saved.MadeDirs)
 }
 
+// Restorable looks whether Restore could put the file back, and changes nothing.
+func (r *Run) Restorable(path string) error {
+	i := slices.IndexFunc(r.Files, func(s savedFile) bool { return s.Path == path })
+	if i < 0 {
+		return problem.New("the run has no backup of "+path, "", "")
+	}
+	saved, now := r.Files[i], DigestOf(path)
+	if why, err := r.stays(saved, now); why != "" || err != nil || now == saved.Digest {
+		return err
+	}
+	if saved.Digest != setup.Absent {
+		if _, err := r.saved(saved); err != nil {
+			return err
+		}
+	}
+	if missing := MissingDirs(filepath.Dir(path)); len(missing) > 0 {
+		path = missing[0]
+	}
+	var all []error
+	for _, f := range atomicfile.ExamineBack(path, saved.Digest == setup.Absent) {
+		all = append(all, f.Err())
+	}
+	return errors.Join(all...)
+}
+
+// saved reads the backup of a file.
+func (r *Run) saved(f savedFile) ([]byte, error) {
+	path := filepath.Join(r.Backups(), f.Backup)
+	data, err := os.ReadFile(path)
+	switch {
+	case err != nil:
+		return nil, problem.Wrap(err, "the backup of "+f.Path+" cannot be read", "without it the file cannot be put back", "put "+f.Path+" back by hand, as it was before the run")
+	case atomicfile.Digest(data) != f.Digest:
+		return nil, problem.New("the backup of "+f.Path+" is damaged", "its checksum does not fit", "compare "+path+" by hand")
+	}
+	return data, nil
+}
+
 // Stays says why a file of the run is left as it is when the run is taken back, "" where it
 // is put back.
 func (r *Run) Stays(path string) (string, error) {
@@ -81,12 +119,9 @@ func (r *Run) swapBack(saved savedFile, now atomicfile.File, force bool) error {
 	if saved.Digest == setup.Absent {
 		return w.Remove(now)
 	}
-	data, err := os.ReadFile(filepath.Join(r.Backups(), saved.Backup))
+	data, err := r.saved(saved)
 	if err != nil {
 		return err
-	}
-	if atomicfile.Digest(data) != saved.Digest {
-		return problem.New("the backup of "+saved.Path+" is damaged", "its checksum does not fit", "compare "+filepath.Join(r.Backups(), saved.Backup)+" by hand")
 	}
 	if now.Absent {
 		if err := r.disk.Mkdirs(filepath.Dir(saved.Path), 0o755); err != nil {
