@@ -44,6 +44,13 @@ func parseBind(text string) (endpoint, bool) {
 	return e, true
 }
 
+// Takes reports whether the bind takes TCP connections on one of the ports. One whose port
+// cannot be read, a variable that is not known for one, is not said to.
+func (b Bind) Takes(ports ...int) bool {
+	at, tcp := parseBind(b.Address)
+	return tcp && !at.unsure && slices.ContainsFunc(ports, func(port int) bool { return at.lo <= port && port <= at.hi })
+}
+
 func portRange(text string) (lo, hi int, unsure bool) {
 	from, to, isRange := strings.Cut(text, "-")
 	lo, err := strconv.Atoi(from)

@@ -46,10 +46,10 @@ func readHAProxy(ctx context.Context, w Where, h holder, s *Site) {
 		sections = append(sections, haSections(f)...)
 	}
 	inherit(sections)
-	c := haConfig{sections: sections, w: w}
+	c := haConfig{sections: sections, binds: config.Binds(), w: w}
 	front := c.frontend()
 	if front == nil {
-		s.Doubt = fmt.Sprintf("%s binds nothing on port %d", strings.Join(files, ", "), w.URL.Port())
+		s.Doubt = fmt.Sprintf("%s binds nothing on port %d, as far as its ports can be read", strings.Join(files, ", "), w.URL.Port())
 		return
 	}
 	backs := c.backends(front)
@@ -119,6 +119,7 @@ func cfgFiles(dir, path string) []string {
 
 type haConfig struct {
 	sections []*haSection
+	binds    []haproxy.Bind
 	w        Where
 }
 
@@ -132,9 +133,13 @@ func (c haConfig) frontend() *haSection {
 			ports = append(ports, at.Port)
 		}
 	}
+	taken := map[Place]bool{}
+	for _, b := range c.binds {
+		taken[Place{b.File, b.Line}] = taken[Place{b.File, b.Line}] || b.Takes(ports...)
+	}
 	for _, s := range c.sections {
-		if !s.binds(ports) {
-			continue
+		if s.keyword == "global" || !slices.ContainsFunc(s.lines, func(l line) bool { return taken[l.Place] }) {
+			continue // a "stats socket" takes no requests
 		}
 		if strings.HasPrefix(s.name, "bitgate_") {
 			return s
@@ -144,20 +149,6 @@ func (c haConfig) frontend() *haSection {
 		}
 	}
 	return found
-}
-
-func (s *haSection) binds(ports []int) bool {
-	for _, l := range s.lines {
-		if !l.starts("bind") {
-			continue
-		}
-		for address := range strings.SplitSeq(l.word(1), ",") {
-			if at, err := hostport.Parse(address); err == nil && slices.Contains(ports, at.Port) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // names reports whether a line of the section has the host name as a word.

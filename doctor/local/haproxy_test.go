@@ -79,3 +79,28 @@ func TestSetOfTheService(t *testing.T) {
 		}
 	}
 }
+
+// TestEverySpellingOfABind: the frontend of the public port is found however its address
+// is written (manual, 4.2 "bind" and 11), and a socket for other things is none.
+func TestEverySpellingOfABind(t *testing.T) {
+	const more = "    mode http\n    default_backend bb\nbackend bb\n    mode http\n    server bb 127.0.0.1:7990\n"
+	for front, found := range map[string]bool{
+		"frontend f\n    bind :443 ssl crt x\n":                                  true,
+		"frontend f\n    bind :::443 v4v6 ssl crt x\n":                           true,
+		"frontend f\n    bind 2001:db8::7:443 ssl crt x\n":                       true,
+		"frontend f\n    bind ipv4@:443 ssl crt x\n":                             true,
+		"frontend f\n    bind ipv6@[::]:443 ssl crt x\n":                         true,
+		"frontend f\n    bind tcp4@10.0.0.1:443 ssl crt x\n":                     true,
+		"frontend f\n    bind :8080,:440-449 ssl crt x\n":                        true,
+		"frontend f *:443\n":                                                     true,
+		"frontend f\n    bind :444-449 ssl crt x\n":                              false,
+		"frontend f\n    bind quic4@:443 ssl crt x\n":                            false,
+		"frontend f\n    bind /run/443 ssl crt x\n":                              false,
+		"global\n    stats socket ipv4@127.0.0.1:443\nfrontend f\n    bind :1\n": false,
+	} {
+		s, _ := site(t, "https://git.example.com", "haproxy.cfg", front+more)
+		if (s.Doubt == "" && len(s.Servers) == 1) != found {
+			t.Errorf("%q: %q, %+v", front, s.Doubt, s.Servers)
+		}
+	}
+}
