@@ -98,110 +98,53 @@ func (m *merger) unfit(found []handMade, h handMade, refs []reference) string {
 			return fmt.Sprintf("line %d leads to %q, which stays", i+1, to)
 		}
 	}
+	if why := m.inherits(h.place); why != "" {
+		return why
+	}
+	if i := m.leadsSome(h.place); i >= 0 {
+		return fmt.Sprintf("line %d leads some requests on and not all, which bitgate's sections would", i+1)
+	}
 	if sec.Keyword != "frontend" {
 		return m.referredTo(found, refs, sec.Name)
 	}
 	return ""
 }
 
-// unlike says in which way a line does something that our sections do not.
-func unlike(sec Section, w []Word, index int, s Site) string {
-	for _, address := range bindWords(sec, w, index) {
-		if !s.binds(address) {
-			return fmt.Sprintf("binds %s, which bitgate would not", address)
+// leadsSome is the line that leads requests on, where no line does so with all
+// that ask for our name and path: others were kept out. -1 without one.
+func (m *merger) leadsSome(at place) int {
+	some, all := -1, false
+	ev := m.evaluator(at, m.site.URL.Authority(), m.site.URL.Port(), true)
+	m.files[at.file].each(m.section(at), func(i int, w []Word) {
+		switch w[0].Text {
+		case "server", "server-template", "default_backend":
+			all = true
+		case "use_backend":
+			if ev.rule(w) == yes {
+				all = true
+			} else if some < 0 {
+				some = i
+			}
 		}
+	})
+	if all {
+		return -1
 	}
-	switch {
-	case index == sec.First:
-		return ""
-	case w[0].Text == "server" && (len(w) < 3 || !s.forwardsTo(w[2].Text)):
-		return "has another server than bitgate's, " + s.serverNames()
-	case !sameAsOurs(w, s):
-		return fmt.Sprintf("(%s) has no counterpart in bitgate's sections", head(w))
-	}
-	return ""
+	return some
 }
 
-// head is the beginning of a line, for people.
-func head(w []Word) string {
-	var words []string
-	for _, w := range w[:min(3, len(w))] {
-		words = append(words, w.Text)
+// inherits says which rule of the defaults a section loses that ours are not under.
+func (m *merger) inherits(at place) string {
+	why := ""
+	for _, p := range m.lineage(at)[1:] {
+		d := m.files[p.file]
+		d.each(m.section(p), func(i int, w []Word) {
+			if why == "" && ruleSets()[w[0].Text] && !sameAsOurs(w, m.site) {
+				why = fmt.Sprintf("it inherits a rule that has no counterpart in bitgate's sections (%s)", d.shownLine(i))
+			}
+		})
 	}
-	return strings.Join(words, " ")
-}
-
-// ownOptions are the options whose effect ours have, or need not have.
-var ownOptions = []string{
-	"httplog", "tcplog", "dontlognull", "forwardfor", "http-server-close", "http-keep-alive", "httpclose", "forceclose",
-	"httpchk", "tcp-check", "redispatch", "clitcpka", "srvtcpka", "tcpka", "abortonclose", "dontlog-normal", "log-health-checks",
-}
-
-// sameAsOurs reports whether ours do what a line does. ACLs do nothing by
-// themselves; what keeps somebody out, or changes an answer, is never the same.
-func sameAsOurs(w []Word, s Site) bool {
-	text := func(n int) string { return word(w, n) }
-	switch text(0) {
-	case "bind", "mode", "server", "default-server", "default_backend", "use_backend", "timeout", "balance", "cookie", "log", "maxconn", "retries", "acl", "description", "http-check", "tcp-check", "fullconn", "contimeout", "clitimeout", "srvtimeout", "redispatch":
-		return true
-	case "stick-table", "stick":
-		return len(s.Nodes) > 0 // our cookie keeps clients at their node
-	case "option":
-		return slices.Contains(ownOptions, text(1))
-	case "reqadd":
-		return strings.HasPrefix(strings.ToLower(text(1)), "x-forwarded-")
-	case "http-request":
-		if text(1) == "redirect" {
-			return ownRedirect(text(2), text(3), s)
-		}
-		return (text(1) == "set-header" || text(1) == "add-header") && strings.HasPrefix(strings.ToLower(text(2)), "x-forwarded-")
-	case "redirect":
-		return ownRedirect(text(1), text(2), s)
-	}
-	return false
-}
-
-// ownRedirect: to https, or from the host's root to Bitbucket's path.
-func ownRedirect(kind, to string, s Site) bool {
-	switch kind {
-	case "scheme":
-		return to == "https" && len(s.RedirectListen) > 0
-	case "location":
-		return strings.Trim(to, "/") == strings.Trim(s.URL.TomcatPath(), "/")
-	}
-	return false
-}
-
-// binds reports whether our sections will take all connections to an address.
-func (s Site) binds(address string) bool {
-	e, tcp := parseBind(address)
-	if !tcp || e.unsure || e.lo != e.hi {
-		return false
-	}
-	for _, text := range slices.Concat(s.Listen, s.RedirectListen, []string{s.SSHListen}) {
-		o, err := parseListen(text)
-		if err != nil || o.lo != e.lo {
-			continue
-		}
-		if o.host == e.host || o.all4() && (e.all4() || e.addr.Is4()) || o.all6() && (e.all6() || e.addr.Is6()) {
-			return true
-		}
-	}
-	return false
-}
-
-// forwardsTo reports whether an address is Bitbucket's, as ours have it.
-func (s Site) forwardsTo(address string) bool {
-	e, err := parseUpstream(address)
-	if err != nil {
-		return false
-	}
-	for _, n := range slices.Concat(s.upstreams(), s.sshUpstreams()) {
-		if o, err := parseUpstream(n.Address); err == nil && o.host == e.host && o.lo == e.lo {
-			return true
-		}
-	}
-	return false
+	return why
 }
 
 // target is the backend a line leads to, "" for other lines.
