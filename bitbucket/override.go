@@ -56,7 +56,7 @@ func (in Install) Effective(key string) (Override, bool) {
 	best, rank := Override{}, 2*ranks
 	for _, o := range in.Overrides {
 		r := 2 * o.rank()
-		if !strings.Contains(o.Where, "process") {
+		if !o.running() {
 			r++
 		}
 		if o.Key == key && r < rank {
@@ -65,6 +65,36 @@ func (in Install) Effective(key string) (Override, bool) {
 	}
 	return best, rank < 2*ranks
 }
+
+// Against are the overrides that keep key from a value that fits once Bitbucket was
+// started anew, the strongest first: those that say another, down to one that fits and
+// so beats the rest. What a unit says then counts in the place of what its process has.
+func (in Install) Against(key string, fits func(value string) bool) []Override {
+	var found []Override
+	for rank := range ranks {
+		o, ok := in.next(key, rank)
+		if ok && fits(o.Value) {
+			break
+		}
+		if ok {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// next is what is given for key at a rank after a restart.
+func (in Install) next(key string, rank int) (found Override, ok bool) {
+	for _, o := range in.Overrides {
+		if o.Key == key && o.rank() == rank && (!ok || found.running() && !o.running()) {
+			found, ok = o, true
+		}
+	}
+	return found, ok
+}
+
+// running: the process has it, not the unit that starts it.
+func (o Override) running() bool { return strings.Contains(o.Where, "process") }
 
 // ranks is how many places there are, of which one beats the other.
 const ranks = 6
@@ -85,12 +115,12 @@ func (o Override) rank() int {
 	return 5
 }
 
-// addOverrides leaves out what an earlier place says in the same words.
+// addOverrides leaves out what an earlier place of the same rank says in the same words.
 func (in *Install) addOverrides(found []Override) {
 	for _, o := range found {
 		known := false
 		for _, have := range in.Overrides {
-			known = known || have.Key == o.Key && have.Value == o.Value
+			known = known || have.Key == o.Key && have.Value == o.Value && have.rank() == o.rank()
 		}
 		if !known {
 			in.Overrides = append(in.Overrides, o)

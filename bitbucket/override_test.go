@@ -131,6 +131,17 @@ func TestOverridesAreListedOnce(t *testing.T) {
 	}
 }
 
+// What a unit says in the same words as a stronger place hides that place from nobody.
+func TestSameWordsInAStrongerPlace(t *testing.T) {
+	root := put(t, map[string]string{"etc/systemd/system/bitbucket.service": "[Service]\nEnvironment=SERVER_PORT=7991\n"})
+	proc := t.TempDir()
+	fakeProcess(t, proc, 5, []string{"java", "-Dbitbucket.home=/x", "-Dserver.port=1"}, []string{`SPRING_APPLICATION_JSON={"server.port":7991}`}, nil)
+	in := detect(t, Search{Root: root, Proc: proc})
+	if o, _ := in.Effective("server.port"); o.Value != "7991" || !strings.Contains(o.Where, "JSON") {
+		t.Errorf("got %+v of %+v", o, in.Overrides)
+	}
+}
+
 func FuzzVariable(f *testing.F) {
 	f.Add("SERVER_PORT", "1")
 	f.Add("JAVA_OPTS", `-Dserver.port=1 "-Dserver.ssl.key-store-password=`+canary+`"`)

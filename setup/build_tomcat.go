@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bitgate/bitbucket"
 	"bitgate/haproxy"
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
@@ -134,12 +135,19 @@ func (b *builder) ownProperties(s Step) (Step, error) {
 	if err != nil {
 		return s, err
 	}
-	for _, o := range b.f.Bitbucket.Overrides {
-		i := slices.IndexFunc(set, func(p tomcat.Property) bool { return p.Key == o.Key })
-		if i >= 0 && set[i].Value != o.Value || slices.Contains(gone, o.Key) {
-			return s, problem.New(fmt.Sprintf("%s overrides %s, %s", o.Where, b.f.Properties.Path, o.Key),
-				"TLS of Bitbucket's own needs all of its settings, and this one would not hold", "take it out there, then run bitgate again")
+	var beat []bitbucket.Override
+	for _, p := range set {
+		beat = append(beat, b.against(p)...)
+	}
+	for _, key := range gone {
+		if o, ok := b.f.Bitbucket.Effective(key); ok {
+			beat = append(beat, o)
 		}
+	}
+	if len(beat) > 0 {
+		o := beat[0]
+		return s, problem.New(fmt.Sprintf("%s overrides %s, %s", o.Where, b.f.Properties.Path, o.Key),
+			"TLS of Bitbucket's own needs all of its settings, and this one would not hold", "take it out there, then run bitgate again")
 	}
 	s, err = b.editProperties(s, props, set, gone)
 	if err != nil {

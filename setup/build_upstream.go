@@ -6,21 +6,18 @@ import (
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
 	"bitgate/tomcat"
 )
 
 // contextPath is step 1: the path on both sides is the same.
 func (b *builder) contextPath(s Step) (Step, error) {
 	if b.f.Layout.UsesProperties() {
-		want := tomcat.ContextPathProperty(b.a.URL.PropertyPath())
-		if _, set := b.f.propertyValue(want.Key); !set && b.a.URL.TomcatPath() == "" {
-			s.Skipped = "Bitbucket serves from the root context already"
-			return s, nil
-		}
-		return b.setProperties(s, []tomcat.Property{want})
+		return b.contextProperty(s)
 	}
 	if b.a.URL.TomcatPath() == b.f.ContextPath.Value && b.f.ContextPath.Set {
 		s.Skipped = "Bitbucket serves from " + b.a.URL.PropertyPath() + " already"
@@ -35,6 +32,39 @@ func (b *builder) contextPath(s Step) (Step, error) {
 		return s, err
 	}
 	return b.tomcatResult(s, r), nil
+}
+
+// contextProperty is it from 5.0 on. What beats the file cannot wait for a person as
+// other settings do: Bitbucket would come back under a path at which nobody looks for it.
+func (b *builder) contextProperty(s Step) (Step, error) {
+	want := tomcat.ContextPathProperty(b.a.URL.PropertyPath())
+	if err := b.contextElsewhere(want); err != nil {
+		return s, err
+	}
+	_, beaten := b.f.Bitbucket.Effective(want.Key)
+	if b.a.URL.TomcatPath() == "" && (beaten || strings.Trim(b.f.propertyValue(want.Key), "/ ") == "") {
+		s.Skipped = "Bitbucket serves from the root context already"
+		return s, nil
+	}
+	return b.setProperties(s, []tomcat.Property{want})
+}
+
+// contextElsewhere refuses a path that something beside the file would not let be.
+func (b *builder) contextElsewhere(want tomcat.Property) error {
+	against := b.against(want)
+	if len(against) == 0 {
+		return nil
+	}
+	var says []string
+	for _, o := range against {
+		says = append(says, fmt.Sprintf("%q by %s", o.Value, o.Where))
+	}
+	do := "set it there to " + want.Value + ", or take it out there, and restart Bitbucket (a container: make it anew); then run bitgate again"
+	if kept, err := b.a.URL.WithPath(against[0].Value); err == nil {
+		do += ". To keep the path: --url " + kept.BaseURL()
+	}
+	return problem.New("Bitbucket is given the context path "+strings.Join(says, " and ")+", and --url wants "+want.Value,
+		"that beats "+b.f.Properties.Path+": Bitbucket would not come back under the path of --url, and the run would be taken back", do)
 }
 
 // serverXML is the file as the changes so far leave it.
@@ -108,25 +138,29 @@ func (b *builder) tomcatResult(s Step, r tomcat.Result) Step {
 	return s
 }
 
-// setProperties edits bitbucket.properties, except for keys that something
-// outside the file overrides: those become a pending act for a person.
+// setProperties edits bitbucket.properties, except for what something outside the file
+// overrides.
 func (b *builder) setProperties(s Step, want []tomcat.Property) (Step, error) {
 	props, err := tomcat.ParseProperties(b.f.Properties.Path, b.current(b.f.Properties))
 	if err != nil {
 		return s, err
 	}
-	var edit []tomcat.Property
+	return b.editProperties(s, props, b.unbeaten(want), nil)
+}
+
+// unbeaten leaves out what something outside the file overrides: where it differs that
+// becomes a pending act for a person.
+func (b *builder) unbeaten(want []tomcat.Property) (edit []tomcat.Property) {
 	for _, p := range want {
-		if o, ok := b.override(p.Key); ok {
-			if o.Value != p.Value {
-				b.plan.Pending = append(b.plan.Pending,
-					fmt.Sprintf("%s overrides %s: set it there to %q (%s)", o.Where, b.f.Properties.Path, p.Value, p.Key))
-			}
-			continue
+		for _, o := range b.against(p) {
+			b.plan.Pending = append(b.plan.Pending,
+				fmt.Sprintf("%s overrides %s: set it there to %q (%s)", o.Where, b.f.Properties.Path, p.Value, p.Key))
 		}
-		edit = append(edit, p)
+		if _, beaten := b.f.Bitbucket.Effective(p.Key); !beaten {
+			edit = append(edit, p)
+		}
 	}
-	return b.editProperties(s, props, edit, nil)
+	return edit
 }
 
 // frontedProperties tells the connector of its front. TLS that bitgate gave it goes.
@@ -141,7 +175,7 @@ func (b *builder) frontedProperties(s Step, c tomcat.Connector) (Step, error) {
 	}
 	port, _ := props.Get("server.port")
 	b.tlsTurnedOff(s, port.Value)
-	return b.editProperties(s, props, append(plain, tomcat.ConnectorProperties(c)...), gone)
+	return b.editProperties(s, props, b.unbeaten(append(plain, tomcat.ConnectorProperties(c)...)), gone)
 }
 
 // goingStore reports whether the TLS connector with this key store is turned off:
@@ -172,23 +206,29 @@ func (b *builder) editProperties(s Step, props *tomcat.Properties, set []tomcat.
 	return s, nil
 }
 
-func (b *builder) override(key string) (bitbucket.Override, bool) {
-	for _, o := range b.f.Bitbucket.Overrides {
-		if o.Key == key {
-			return o, true
+// against is what beats the file and would not let p be.
+func (b *builder) against(p tomcat.Property) []bitbucket.Override {
+	return b.f.Bitbucket.Against(p.Key, func(value string) bool {
+		if p.Key != tomcat.ContextPathProperty("").Key {
+			return value == p.Value
 		}
-	}
-	return bitbucket.Override{}, false
+		path, err := publicurl.ParsePath(strings.TrimSpace(value))
+		if err != nil { // a placeholder: the instance knows what it stands for
+			in := b.f.Instance
+			return in.State != bitbucket.Unreachable && in.Base != "" && in.Base == in.Upstream+b.a.URL.TomcatPath()
+		}
+		return path == b.a.URL.TomcatPath()
+	})
 }
 
-// propertyValue reads a live key of the properties file.
-func (f Facts) propertyValue(key string) (string, bool) {
+// propertyValue reads a live key of the properties file, in whatever spelling.
+func (f Facts) propertyValue(key string) string {
 	props, err := tomcat.ParseProperties(f.Properties.Path, f.Properties.Data)
 	if err != nil {
-		return "", false
+		return ""
 	}
-	v, ok := props.Get(key)
-	return v.Value, ok
+	v, _ := props.Effective(key)
+	return v.Value
 }
 
 // stashConfig refuses to make a bitbucket.properties beside Stash's file: Bitbucket

@@ -8,6 +8,8 @@ import (
 	"bitgate/bitbucket"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
+	"bitgate/tomcat"
 )
 
 // A front that speaks plain HTTP is not led to a connector with TLS, and the reason
@@ -87,6 +89,93 @@ func TestClosingThePort(t *testing.T) {
 		told := slices.ContainsFunc(b.plan.Notes, func(f problem.Finding) bool { return strings.Contains(f.Found, "stays open to other machines") })
 		if got := b.wantedConnector().Address; a.Upstream != c.upstream || got != c.address || told != c.told {
 			t.Errorf("%s: the front is led to %s, the connector bound to %q, told %v", name, a.Upstream, got, told)
+		}
+	}
+}
+
+// A context path that something beside the file sets is the one that Bitbucket has: who
+// wants it has nothing to do, and another is refused with the place, for no run could set
+// it. Other spellings in the file count, too.
+func TestContextPathBesideTheFile(t *testing.T) {
+	const env, unit, d = "environment of process 5, SERVER_CONTEXT_PATH", "unit /etc/systemd/system/bitbucket.service, line 3, SERVER_CONTEXT_PATH", "command line of process 5, -Dserver.context-path"
+	at := func(pairs ...string) (all []bitbucket.Override) {
+		for i := 0; i < len(pairs); i += 2 {
+			all = append(all, bitbucket.Override{Key: "server.context-path", Where: pairs[i], Value: pairs[i+1]})
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		file      string
+		overrides []bitbucket.Override
+		instance  string // the path that answers
+		want      string
+		skipped   string // "" for an edit
+		refused   string // where
+	}{
+		"the environment, the root is wanted":    {"", at(env, "/bitbucket"), "/bitbucket", "", "", env},
+		"the environment, another is wanted":     {"", at(env, "/bitbucket"), "/bitbucket", "/git", "", env},
+		"the environment, it is wanted":          {"", at(env, "/bitbucket"), "/bitbucket", "/bitbucket", "already as wanted", ""},
+		"in a spelling of people":                {"", at(env, "bitbucket/"), "/bitbucket", "/bitbucket", "already as wanted", ""},
+		"the environment says root":              {"server.context-path=/old\n", at(env, "/"), "", "", "root context", ""},
+		"-D over the environment":                {"", at(env, "/git", d, "/old"), "/old", "/git", "", d},
+		"-D over the environment, it is wanted":  {"", at(env, "/old", d, "/git"), "/git", "/git", "already as wanted", ""},
+		"a unit that was mended since the start": {"", at(unit, "/git", env, "/old"), "/old", "/git", "already as wanted", ""},
+		"a unit that was broken since the start": {"", at(unit, "/old", env, "/git"), "/git", "/git", "", unit},
+		"a placeholder that stands for it":       {"", at(env, "${CTX}"), "/git", "/git", "already as wanted", ""},
+		"a placeholder":                          {"", at(env, "${CTX}"), "/old", "/git", "", env},
+		"another spelling in the file":           {"server.contextPath=/bitbucket\n", nil, "/bitbucket", "", "", ""},
+		"the root in another spelling":           {"server.context_path=/\n", nil, "", "", "root context", ""},
+		"nothing":                                {"", nil, "", "", "root context", ""},
+	} {
+		url, err := publicurl.Parse("https://git.example.com" + c.want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := Facts{
+			Bitbucket: bitbucket.Install{Overrides: c.overrides}, Layout: bitbucket.Layout{Properties: "/h/bitbucket.properties"},
+			Properties: atomicfile.File{Path: "/h/bitbucket.properties", Data: []byte(c.file)},
+			Instance:   Instance{State: bitbucket.Running, Upstream: "http://127.0.0.1:7990", Base: "http://127.0.0.1:7990" + c.instance},
+		}
+		b := builder{f: f, a: Answers{URL: url, Upstream: "http://127.0.0.1:7990"}}
+		s, err := b.contextPath(Step{ID: StepContextPath})
+		if (err != nil) != (c.refused != "") || err != nil && !strings.Contains(err.Error(), c.refused) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil {
+			continue
+		}
+		if edits := len(s.Changes) > 0; edits != (c.skipped == "") || !strings.Contains(s.Skipped, c.skipped) || len(b.plan.Pending) > 0 {
+			t.Errorf("%s: %d changes, skipped %q, pending %q", name, len(s.Changes), s.Skipped, b.plan.Pending)
+		}
+	}
+}
+
+// What beats the file is named where it is: each place that says another value, down to
+// one that is right.
+func TestEveryOverrideIsNamed(t *testing.T) {
+	const unit, env, d, json = "unit /u, line 3, SERVER_PROXY_NAME", "environment of process 5, SERVER_PROXY_NAME", "command line of process 5, -Dserver.proxy-name", "environment of process 5, SPRING_APPLICATION_JSON"
+	for name, c := range map[string]struct {
+		overrides []string // where and value
+		pending   string   // places, by blanks
+	}{
+		"the unit is right, -D is not":          {[]string{unit, "git", d, "old"}, d},
+		"-D is right":                           {[]string{unit, "old", d, "git"}, ""},
+		"both are wrong":                        {[]string{unit, "old", d, "older"}, d + "; " + unit},
+		"the unit was mended since the start":   {[]string{unit, "git", env, "old"}, ""},
+		"JSON is right, and says what the unit": {[]string{unit, "git", d, "old", json, "git"}, ""},
+	} {
+		b := builder{f: Facts{Properties: atomicfile.File{Path: "/h/bitbucket.properties", Data: []byte("server.proxy-name=old\n")}}}
+		for i := 0; i < len(c.overrides); i += 2 {
+			b.f.Bitbucket.Overrides = append(b.f.Bitbucket.Overrides, bitbucket.Override{Key: "server.proxy-name", Where: c.overrides[i], Value: c.overrides[i+1]})
+		}
+		s, err := b.setProperties(Step{ID: StepConnector}, []tomcat.Property{{Key: "server.proxy-name", Value: "git"}})
+		var places []string
+		for _, text := range b.plan.Pending {
+			where, _, _ := strings.Cut(text, " overrides ")
+			places = append(places, where)
+		}
+		if err != nil || strings.Join(places, "; ") != c.pending || len(s.Changes) > 0 {
+			t.Errorf("%s: %v, %d changes, pending %q", name, err, len(s.Changes), b.plan.Pending)
 		}
 	}
 }

@@ -72,14 +72,16 @@ func (f *facts) detectInstance(ctx context.Context, p Probe) error {
 // readOverrides lets what the process has been given beat what its file says. A port
 // inside a container is not the one that is published.
 func (f *facts) readOverrides() {
+	if o, ok := f.Bitbucket.Effective("server.context-path"); ok {
+		f.ContextPath = contextPath(o.Value, o.Where)
+	}
+	f.override("server.proxy-name", &f.ProxyName)
 	if f.Bitbucket.Container != nil {
 		return
 	}
-	for key, known := range map[string]*setup.Known{"server.port": &f.Port, "server.address": &f.Address, "server.ssl.enabled": &f.OwnTLS, "server.proxy-name": &f.ProxyName} {
-		if o, ok := f.Bitbucket.Effective(key); ok && o.Value != "" {
-			*known = setup.Known{Value: o.Value, Set: true, Why: o.Where}
-		}
-	}
+	f.override("server.port", &f.Port)
+	f.override("server.address", &f.Address)
+	f.override("server.ssl.enabled", &f.OwnTLS)
 	var keys []string
 	for _, o := range f.Bitbucket.Overrides {
 		keys = append(keys, o.Key)
@@ -102,6 +104,12 @@ func (f *facts) readOverrides() {
 	f.Findings = append(f.Findings, problem.Warning("port", "Bitbucket's port is "+f.Port.Value+" ("+f.Port.Why+"), whose value is set elsewhere",
 		"the front must be led to the port that it has", "name it: --upstream http://127.0.0.1:PORT"))
 	f.Port = setup.Known{}
+}
+
+func (f *facts) override(key string, known *setup.Known) {
+	if o, ok := f.Bitbucket.Effective(key); ok && o.Value != "" {
+		*known = setup.Known{Value: o.Value, Set: true, Why: o.Where}
+	}
 }
 
 // noPort refuses what is written as the port and is none: Bitbucket does not start

@@ -48,12 +48,8 @@ func (f *facts) readProperties() error {
 		return err
 	}
 	f.ContextPath = setup.Known{Value: "", Set: true, Why: "not set in " + f.Properties.Path + ", so the root"}
-
 	if v, ok := props.Effective("server.context-path"); ok {
-		path, err := publicurl.ParsePath(strings.TrimSpace(v.Value)) // as Spring does
-		if err == nil {
-			f.ContextPath = setup.Known{Value: path, Set: true, Why: at("server.context-path", f.Properties.Path, v.Line)}
-		}
+		f.ContextPath = contextPath(v.Value, at("server.context-path", f.Properties.Path, v.Line))
 	}
 	f.Port = setup.Known{Value: setup.DefaultPort, Set: true, Why: "default, not set in " + f.Properties.Path}
 	if v, ok := props.Effective("server.port"); ok {
@@ -78,6 +74,15 @@ func (f *facts) readProperties() error {
 	}
 	f.Findings = append(f.Findings, tomcat.CheckProperties(props)...)
 	return nil
+}
+
+// contextPath is the path that a setting stands for; of a placeholder it is not known.
+func contextPath(value, why string) setup.Known {
+	path, err := publicurl.ParsePath(strings.TrimSpace(value)) // as Spring does
+	if err != nil {
+		return setup.Known{}
+	}
+	return setup.Known{Value: path, Set: true, Why: why}
 }
 
 // plainConnector takes the first additional connector of keys that does no TLS; get

@@ -89,3 +89,40 @@ func configured(t *testing.T, settings string, overrides []bitbucket.Override, c
 	}
 	return f
 }
+
+// The context path is that of the process, whichever of the places says so, in a
+// container too; the URL that is proposed has it.
+func TestContextPathOfTheProcess(t *testing.T) {
+	env := func(value string) []bitbucket.Override {
+		return []bitbucket.Override{
+			{Key: "server.context-path", Where: "environment of process 5, SERVER_CONTEXT_PATH", Value: value},
+			{Key: "server.proxy-name", Where: "environment of process 5, SERVER_PROXY_NAME", Value: "git.example.com"},
+		}
+	}
+	for name, c := range map[string]struct {
+		properties string
+		overrides  []bitbucket.Override
+		container  *bitbucket.Container
+		known      bool
+		want       string
+	}{
+		"the file":          {properties: "server.context-path=/bitbucket\n", known: true, want: "/bitbucket"},
+		"other spelling":    {properties: "server.contextPath=/bitbucket\n", known: true, want: "/bitbucket"},
+		"the environment":   {properties: "server.context-path=/old\n", overrides: env("/bitbucket"), known: true, want: "/bitbucket"},
+		"in a container":    {overrides: env("bitbucket/"), container: &bitbucket.Container{}, known: true, want: "/bitbucket"},
+		"the root by it":    {properties: "server.context-path=/old\n", overrides: env("/"), known: true},
+		"empty":             {properties: "server.context-path=/old\n", overrides: env(""), known: true},
+		"a placeholder":     {properties: "server.context-path=${CTX:/bitbucket}\n"},
+		"one that is given": {overrides: env("${CTX}")},
+		"nothing":           {known: true},
+	} {
+		f := configured(t, c.properties, c.overrides, c.container)
+		f.readOverrides()
+		if f.ContextPath.Set != c.known || f.ContextPath.Value != c.want {
+			t.Errorf("%s: %+v", name, f.ContextPath)
+		}
+		if url, _ := setup.SuggestURL(f.Facts); len(c.overrides) > 0 && c.known && url.BaseURL() != "https://git.example.com"+c.want {
+			t.Errorf("%s: proposed is %s", name, url)
+		}
+	}
+}
