@@ -18,8 +18,11 @@ func (c ConnectorInfo) speaksHTTP() bool {
 // speaksTLS reports whether the connector terminates TLS by itself.
 func (c ConnectorInfo) speaksTLS() bool { return strings.EqualFold(c.Attributes["SSLEnabled"], "true") }
 
-// Plain reports whether the connector takes plain HTTP, which is what a front speaks to it.
-func (c ConnectorInfo) Plain() bool { return c.speaksHTTP() && !c.speaksTLS() }
+// Plain reports whether the connector speaks HTTP without TLS, as far as the file
+// tells: a protocol that is a property may be that.
+func (c ConnectorInfo) Plain() bool {
+	return (c.speaksHTTP() || placeholder(c.Protocol) != "") && !c.speaksTLS()
+}
 
 func (c ConnectorInfo) on(port int) bool {
 	n, err := strconv.Atoi(c.Port)

@@ -143,7 +143,7 @@ func (f *facts) readServerXML() error {
 func httpConnector(all []tomcat.ConnectorInfo) (tomcat.ConnectorInfo, bool) {
 	var plain []tomcat.ConnectorInfo
 	for _, c := range all {
-		if strings.HasPrefix(c.Protocol, "AJP") || strings.EqualFold(c.Attributes["SSLEnabled"], "true") {
+		if !c.Plain() {
 			continue
 		}
 		if c.Port == setup.DefaultPort {

@@ -52,6 +52,9 @@ func TestWhereBitbucketListens(t *testing.T) {
 		"its address":                {properties: "server.ssl.enabled=true\nserver.additional-connector.1.port=7991\nserver.additional-connector.1.address=192.0.2.11\n", want: "http://192.0.2.11:7991", tls: true},
 		"beside one that is plain":   {properties: "server.address=192.0.2.10\nserver.additional-connector.1.port=7991\nserver.additional-connector.1.address=127.0.0.1\n", want: "http://192.0.2.10:7990"},
 		"server.xml, several":        {want: "http://192.0.2.10:7990", properties: "XML" + `<Connector port="7991" address="127.0.0.1"/><Connector port="7990" address="192.0.2.10"/>`},
+		"beside AJP by its class":    {want: "http://127.0.0.1:8080", properties: "XML" + `<Connector port="8009" protocol="org.apache.coyote.ajp.AjpNioProtocol"/><Connector port="8080"/>`},
+		"beside AJP, small":          {want: "http://127.0.0.1:8080", properties: "XML" + `<Connector port="8009" protocol="ajp/1.3"/><Connector port="8080" protocol="org.apache.coyote.http11.Http11NioProtocol"/>`},
+		"a protocol by property":     {want: "http://127.0.0.1:8080", properties: "XML" + `<Connector port="8080" protocol="${bb.protocol}"/>`},
 		"server.xml with TLS only":   {want: "http://127.0.0.1:8443", properties: "XML" + `<Connector port="8443" SSLEnabled="true"/>`, tls: true},
 	} {
 		var container *bitbucket.Container
