@@ -65,3 +65,17 @@ func TestWithoutAFront(t *testing.T) {
 		t.Error("a front that was chosen after all is not asked about")
 	}
 }
+
+// No more requests at a time are taken than the front that was chosen passes on.
+func TestMaxConnOfTheFront(t *testing.T) {
+	q, _ := Find("maxconn")
+	for front, most := range map[string]string{setup.FrontHAProxy: "100000", setup.FrontBuiltin: "10000"} {
+		iv := &Interview{Answers: setup.Answers{Front: front}}
+		if _, err := iv.candidate(q, most); err != nil {
+			t.Errorf("%s: %v", front, err)
+		}
+		if _, err := iv.candidate(q, most+"0"); err == nil || !strings.Contains(err.Error(), most+",") && !strings.Contains(err.Error(), "and "+most) {
+			t.Errorf("%s: %v", front, err)
+		}
+	}
+}

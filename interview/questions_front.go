@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bitgate/internal/hostport"
@@ -69,7 +70,13 @@ func frontQuestions() []Question {
 			Why:     "The documented page passes at most 50 requests at a time to Bitbucket; the others wait in the front.",
 			Help:    "concurrent requests the front passes to Bitbucket, or to each node",
 			Default: "50, as the documented page has it",
-		}, func(a *setup.Answers) *int { return &a.MaxConn }, 1, 100000),
+			refuse: func(iv *Interview, text string) error {
+				if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && n > setup.MostMaxConn(iv.Answers.Front) {
+					return fmt.Errorf("%d is more than %d, the most that this front passes on", n, setup.MostMaxConn(iv.Answers.Front))
+				}
+				return nil // the rest is the grammar's
+			},
+		}, func(a *setup.Answers) *int { return &a.MaxConn }, 1, setup.MostMaxConn(setup.FrontHAProxy)),
 		choiceField(Question{
 			ID: "reload", Step: setup.StepHAProxy, Title: "How HAProxy is reloaded", Free: true, Arg: "auto|never|CMD",
 			Why:     "A reload takes the new configuration without cutting connections.",

@@ -10,6 +10,7 @@ import (
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
+	"bitgate/proxy/config"
 )
 
 // missingForPlan is Missing without what only apply needs.
@@ -59,6 +60,14 @@ func validPort(port string) bool {
 	return port == "" || err == nil && n > 0
 }
 
+// MostMaxConn is the largest maxconn of a front.
+func MostMaxConn(front string) int {
+	if front == FrontBuiltin {
+		return config.MostMaxConn
+	}
+	return 100_000
+}
+
 func validateAddresses(a Answers) (bad []string) {
 	if a.Upstream != "" {
 		u, err := url.Parse(a.Upstream)
@@ -69,8 +78,8 @@ func validateAddresses(a Answers) (bad []string) {
 	if _, secure := a.UpstreamAt(); !secure && a.UpstreamCA+a.UpstreamName != "" {
 		bad = append(bad, "--upstream-ca and --upstream-name are for a Bitbucket that does TLS itself: --upstream https://..., or --node with --upstream-ca")
 	}
-	if a.MaxConn < 0 || a.MaxConn > 100000 {
-		bad = append(bad, fmt.Sprintf("--maxconn %d: give a number from 1 to 100000", a.MaxConn))
+	if most := MostMaxConn(a.Front); a.MaxConn < 0 || a.MaxConn > most {
+		bad = append(bad, fmt.Sprintf("--maxconn %d: give a number from 1 to %d", a.MaxConn, most))
 	}
 	if _, err := publicurl.ParsePath(a.RedirectOldPath); err != nil {
 		bad = append(bad, fmt.Sprintf("--redirect-old-path %q: %v", a.RedirectOldPath, err))

@@ -13,13 +13,16 @@ import (
 	"bitgate/internal/node"
 )
 
+// MostMaxConn is the largest maxconn: requests at a server at a time.
+const MostMaxConn = 10_000
+
 func (c Config) validateNumbers(note noter) {
 	within := func(key string, n, from, to int) {
 		if n < from || n > to {
 			note(key, "is %d, not between %d and %d", n, from, to)
 		}
 	}
-	within("maxconn", c.MaxConn, 1, 10_000)
+	within("maxconn", c.MaxConn, 1, MostMaxConn)
 	within("maxqueue", c.MaxQueue, 0, 100_000)
 	within("health-rise", c.HealthRise, 0, 100)
 	within("health-fall", c.HealthFall, 0, 100)
