@@ -15,6 +15,9 @@ import (
 // TestCommandsAsCalled: what is printed to be typed can be typed.
 func TestCommandsAsCalled(t *testing.T) {
 	const text = `settle it first: bitgate recover; "bitgate undo" or bitgate cert inspect, see bitgate plan --help (not /usr/bin/bitgate undo, bitgate-proxy or bitgate runs)`
+	inFolder := func(dir string) string {
+		return `settle it first: bitgate recover --state-dir ` + dir + `; "bitgate undo --state-dir ` + dir + `" or bitgate cert inspect, see bitgate plan --help (not /usr/bin/bitgate undo, bitgate-proxy or bitgate runs)`
+	}
 	for _, tt := range []struct {
 		called string
 		root   bool
@@ -27,12 +30,17 @@ func TestCommandsAsCalled(t *testing.T) {
 		{"bin/bit gate", true, nil, nil, `settle it first: 'bin/bit gate' recover; "'bin/bit gate' undo" or 'bin/bit gate' cert inspect, see 'bin/bit gate' plan --help (not /usr/bin/bitgate undo, bitgate-proxy or bitgate runs)`},
 		{"bitgate", true, map[string]string{"SUDO_UID": "1000"}, nil, `settle it first: sudo bitgate recover; "sudo bitgate undo" or bitgate cert inspect, see bitgate plan --help (not /usr/bin/bitgate undo, bitgate-proxy or bitgate runs)`},
 		{"bitgate", false, nil, nil, `settle it first: sudo bitgate recover; "sudo bitgate undo" or bitgate cert inspect, see bitgate plan --help (not /usr/bin/bitgate undo, bitgate-proxy or bitgate runs)`},
-		{"bitgate", false, nil, []string{"plan", "--state-dir=x"}, text},
-		{"bitgate", false, map[string]string{"BITGATE_STATE_DIR": "/x"}, nil, text},
+		{"bitgate", false, nil, []string{"plan", "--state-dir=x y"}, inFolder("'x y'")},
+		{"bitgate", true, nil, []string{"undo", "--state-dir", "x"}, inFolder("x")},
+		{"bitgate", false, map[string]string{"BITGATE_STATE_DIR": "/x"}, nil, inFolder("/x")},
+		{"bitgate", true, map[string]string{"BITGATE_STATE_DIR": "/x"}, []string{"plan", "--state-dir", "/y"}, inFolder("/y")},
+		{"bitgate", true, nil, []string{"plan", "--state-dir", defaultStateDir}, text},
 	} {
 		p := process{Called: tt.called, NotRoot: !tt.root, Args: tt.args, Env: func(n string) (string, bool) { v, set := tt.env[n]; return v, set }}
 		if got := p.asCalled(text); got != tt.want {
 			t.Errorf("%+v:\n%s, not\n%s", tt, got, tt.want)
+		} else if again := p.asCalled(got); again != got {
+			t.Errorf("%+v: spelled twice it is\n%s", tt, again)
 		}
 	}
 	if got := (process{Called: "bitgate", Env: func(string) (string, bool) { return "", false }, NotRoot: true}).asCalled("sudo bitgate undo"); got != "sudo bitgate undo" {
@@ -84,5 +92,29 @@ func TestJSONAsCalled(t *testing.T) {
 	}
 	if notes[0].Do != "bitgate cert deploy" || plan.Steps[0].Skipped != "see bitgate report" {
 		t.Error("the result itself was changed")
+	}
+}
+
+// The state directory goes with those commands that know it.
+func TestStateDirectoryGoesWithTheCommand(t *testing.T) {
+	p := process{Args: []string{"verify", "--state-dir", "/s"}, Env: func(string) (string, bool) { return "", false }}
+	root := newRoot(&p)
+	for _, name := range forRoot {
+		c, _, err := root.Find(strings.Fields(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, knows := p.asCalled("bitgate "+name+" ID"), hasFlag(c, "state-dir"); (got == "bitgate "+name+" --state-dir /s ID") != knows {
+			t.Errorf("%s, which has the flag: %v", got, knows)
+		}
+	}
+}
+
+// What an error says to type finds the run that it speaks of.
+func TestAdviceOfAnotherStateDirectory(t *testing.T) {
+	dir := t.TempDir()
+	code, _, text := inProcess(t, nil, "", "undo", "--state-dir", dir, "20260101-1")
+	if code == 0 || !strings.Contains(text, "bitgate history --state-dir "+dir) {
+		t.Errorf("%d: %s", code, text)
 	}
 }

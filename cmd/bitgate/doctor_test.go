@@ -367,7 +367,7 @@ var hands = []struct {
 	{regexp.MustCompile(`^take line (\d+) of (\S+) out$`), func(d *desk, m []string) { d.line(m[2], m[1], func(string) []string { return nil }) }},
 	{regexp.MustCompile(`^(?:then )?(?:re)?start Bitbucket`), func(d *desk, _ []string) { d.must(d.bb.Restart()) }},
 	{regexp.MustCompile(`^then reload (HAProxy|nginx)$`), func(d *desk, _ []string) { d.reload() }},
-	{regexp.MustCompile(`^wait until (\S+) says RUNNING, then bitgate verify$`), func(d *desk, _ []string) { d.bb.SetState("RUNNING") }},
+	{regexp.MustCompile(`^wait until (\S+) says RUNNING, then bitgate verify --state-dir \S+$`), func(d *desk, _ []string) { d.bb.SetState("RUNNING") }},
 	{regexp.MustCompile(`^open \S+/admin/server-settings and set Base URL to (\S+)`), func(d *desk, m []string) { d.bb.SetField("baseURL", m[1]) }},
 	{regexp.MustCompile(`^open \S+/admin/server-settings and set SSH base URL to (\S+)`), func(d *desk, m []string) { d.bb.SetField("sshBaseURL", m[1]) }},
 	{regexp.MustCompile(`^open (\S+)/plugins/servlet/applinks/listApplicationLinks and set Application URL and Display URL of the link to Bitbucket to (\S+) \(`), func(d *desk, m []string) {

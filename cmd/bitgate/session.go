@@ -68,7 +68,7 @@ func (ses *session) look(ctx context.Context, said setup.Answers) (setup.Facts, 
 // again spells a command of this program with the state directory in use.
 func (ses *session) again(args ...string) string {
 	if ses.probe.StateDir != defaultStateDir {
-		args = append(args, "--state-dir", ses.probe.StateDir)
+		args = slices.Insert(args, 1, "--state-dir", ses.probe.StateDir)
 	}
 	line := programName
 	for _, a := range args {

@@ -421,7 +421,7 @@ func TestSetupAsPrinted(t *testing.T) {
 		if err := cmd.Run(); err != nil {
 			t.Fatal(err, output)
 		}
-		printed := regexp.MustCompile(`Else: +bitgate (setup --pem (.*))`).FindStringSubmatch(output.String())
+		printed := regexp.MustCompile(`Else: +bitgate (setup --state-dir \S+ --pem (.*))`).FindStringSubmatch(output.String())
 		if printed == nil {
 			t.Fatal(output)
 		}
