@@ -38,6 +38,10 @@ func (m *machine) underLoad() (stop func() (int64, []string)) {
 	var all sync.WaitGroup
 	one := func(c *http.Client) {
 		resp, err := c.Get(m.Probe.Input.URL.BaseURL() + "/status")
+		for err == nil && resp.StatusCode == http.StatusRequestTimeout { // this client was kept waiting, on a busy machine
+			resp.Body.Close()
+			resp, err = c.Get(m.Probe.Input.URL.BaseURL() + "/status")
+		}
 		if err == nil {
 			body, rerr := io.ReadAll(resp.Body)
 			resp.Body.Close()

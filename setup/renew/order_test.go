@@ -158,3 +158,24 @@ func TestOrderOfAnEarlierRun(t *testing.T) {
 		t.Errorf("the status has %q, %v", st.Source, err)
 	}
 }
+
+// TestOrderThatChangesMeanwhile: how a certificate is ordered is what the last apply
+// said, also where a renewal was under way then.
+func TestOrderThatChangesMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, setup.FrontHAProxy, options{life: time.Hour, order: true})
+	s.ordered(store.Order{Names: []string{host}, Directory: "https://ca.test/", Challenge: acme.DNS01})
+	r := s.renewer()
+	f := &fakeAuthority{s: s, life: time.Hour, down: func(time.Time) bool {
+		s.ordered(store.Order{Names: []string{host}, Directory: "https://other.test/", Challenge: acme.HTTP01})
+		return false
+	}}
+	r.Order = func(store.Order) Authority { return f }
+	if _, err := r.Renew(t.Context(), Options{Force: true}); err != nil || f.issued != 1 {
+		t.Fatalf("%d issued, %v\n%s", f.issued, err, s.log.String())
+	}
+	st, err := r.store().State(host)
+	if err != nil || st.Order == nil || st.Order.Directory != "https://other.test/" || st.LastGood.IsZero() {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
