@@ -70,3 +70,43 @@ func TestRuleToOurServerIsNoOtherSite(t *testing.T) {
 		}
 	}
 }
+
+// What waits for the name of a TLS handshake ends the rules about connections: it stands
+// behind all of them. A rule that waits for something else does not do.
+func TestWaitForTheName(t *testing.T) {
+	const (
+		delay = "  tcp-request inspect-delay 5s\n"
+		wait  = "  tcp-request content accept if { req.ssl_hello_type 1 } " + lineMark + "\n"
+		route = "  use_backend y if { req.ssl_sni -i y.example.com }\n"
+		guard = "  tcp-request content reject if { src -f /etc/bad }\n"
+		early = "line 6 lets some connections go on"
+	)
+	for name, c := range map[string]struct{ rules, want, note string }{
+		"a guard behind the routes":    {delay + route + guard, guard + wait, ""},
+		"a guard under a condition":    {delay + route + ".if defined(LAB)\n" + guard + ".endif\n", ".endif\n" + wait, ""},
+		"accepted by address":          {delay + "  tcp-request content accept if { src 10.0.0.0/8 }\n" + route, "10.0.0.0/8 }\n" + wait, early},
+		"accepted without a condition": {delay + "  tcp-request content accept\n" + route, wait + "  tcp-request content accept\n", ""},
+		"the address is asked first":   {delay + "  tcp-request content accept if { src 10.0.0.0/8 } { req.ssl_hello_type 1 }\n" + route, "_type 1 }\n" + wait, early},
+		"it waits":                     {delay + "  tcp-request content reject unless { req_ssl_hello_type 1 }\n" + route, "", ""},
+		"it waits by an ACL":           {delay + "  acl tls req.ssl_hello_type 1\n  tcp-request content accept if tls\n" + route, "", ""},
+		"under a condition alone":      {delay + ".if defined(LAB)\n" + strings.Replace(wait, " "+lineMark, "", 1) + ".endif\n" + route, ".endif\n" + wait, ""},
+		"nothing":                      {route, "  tcp-request inspect-delay 5s " + lineMark + "\n" + wait, "wait up to 5 s"},
+		"behind a route for a guest":   {"  use_backend blocked if { src -f /etc/bad }\n" + route, "  tcp-request inspect-delay 5s " + lineMark + "\n" + wait + "  use_backend blocked", "wait up to 5 s"},
+	} {
+		text := "defaults\n  mode tcp\nfrontend x\n  bind *:443\n" + c.rules + "backend y\nbackend blocked\n"
+		m, err := merge(t, text, site(t, nil))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		reversible(t, []byte(text), m, site(t, nil))
+		_, after, _ := strings.Cut(string(m.After), "\nfrontend x\n")
+		if !strings.Contains(after, c.want) || strings.Contains(after, wait) != (c.want != "") {
+			t.Errorf("%s: no %q in\n%s", name, c.want, after)
+		}
+		notes := strings.Join(m.Notes, "\n")
+		if !strings.Contains(notes, c.note) || strings.Contains(notes, "go on before") != (c.note == early) {
+			t.Errorf("%s: %s", name, notes)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -28,7 +29,7 @@ func (e *sectionEditor) sni() error {
 		lines = append(lines, fmt.Sprintf("use_backend %s_bytes if { ssl_fc_sni -i %s } %s", prefix, host, lineMark))
 		e.note("TLS is ended in %s and what is in it forwarded as bytes; connections that ask for %s go to a section of bitgate's own, by a rule before line %d", numbers(e.shared.binds), host, at+1)
 	} else {
-		lines = append(lines, e.reading()...)
+		e.reading(ev, at)
 		lines = append(lines, fmt.Sprintf("use_backend %s_sni if { req.ssl_sni -i %s } %s", prefix, host, lineMark))
 		e.note("the port is bound in %s and TLS passed through; connections that ask for %s go to bitgate's own TLS frontend, by a rule before line %d", numbers(e.shared.binds), host, at+1)
 	}
@@ -87,22 +88,76 @@ func (e *sectionEditor) sniRoutes(ev *evaluator, at int) (err error) {
 	return err
 }
 
-// reading is what the section needs to know the name of a handshake.
-func (e *sectionEditor) reading() []string {
-	waits, accepts := false, false
+// reading adds what the section needs to know the name of a handshake, where rules for
+// our name stand before at: a rule that waits for it, behind the others, for it ends them.
+func (e *sectionEditor) reading(ev *evaluator, at int) {
+	delayed, waits := false, false
+	var early []int
 	e.each(func(i int, w []Word) {
-		if w[0].Text == "tcp-request" {
-			waits = waits || word(w, 1) == "inspect-delay"
-			accepts = accepts || word(w, 1) == "content" && word(w, 2) == "accept"
+		switch {
+		case w[0].Text == "use_backend":
+			at = min(at, e.outside(i)) // HAProxy warns of another order
+		case w[0].Text != "tcp-request" || e.Lines[i].cond >= 0:
+		case word(w, 1) == "inspect-delay":
+			delayed = true
+		case word(w, 1) == "content" && !waits:
+			waits = ev.waits(w)
+			if word(w, 2) == "accept" && !waits && ev.rule(w) != no {
+				early = append(early, i)
+			}
 		}
 	})
-	var lines []string
 	if !waits {
+		at = e.afterContents(ev, at)
+	}
+	var lines []string
+	if !delayed {
 		lines = append(lines, "tcp-request inspect-delay 5s "+lineMark)
 		e.note("connections wait up to 5 s for the client's first bytes now, as the TLS handshake's name must be read")
 	}
-	if !accepts {
+	if !waits {
 		lines = append(lines, "tcp-request content accept if { req.ssl_hello_type 1 } "+lineMark)
 	}
-	return lines
+	if len(lines) > 0 {
+		e.put(at, lines...)
+	}
+	if early = slices.DeleteFunc(early, func(i int) bool { return i >= at }); len(early) > 0 {
+		e.note("%s lets some connections go on before the name in their TLS handshake is read: those may not reach Bitbucket", numbers(early))
+	}
+}
+
+// afterContents is the line behind all rules about the content of connections, unless
+// one of them ends the others in any case; without any it is the given line.
+func (e *sectionEditor) afterContents(ev *evaluator, at int) int {
+	ends := false
+	e.each(func(i int, w []Word) {
+		if ends || w[0].Text != "tcp-request" || word(w, 1) != "content" {
+			return
+		}
+		if ends = word(w, 2) == "accept" && ev.rule(w) == yes && e.Lines[i].cond < 0; ends {
+			at = i
+		} else if at = e.behind(i); at > e.end() {
+			at = e.outside(i)
+		}
+	})
+	return at
+}
+
+// waits reports whether a rule is judged only when the TLS handshake has come. The terms
+// of a condition behind one that fails are not looked at.
+func (e *evaluator) waits(w []Word) bool {
+	i := slices.IndexFunc(w, func(w Word) bool { return w.Text == "if" || w.Text == "unless" })
+	for i++; i > 0 && i < len(w) && strings.Trim(w[i].Text, "!") == ""; i++ {
+	}
+	if i <= 0 || i >= len(w) {
+		return false
+	}
+	fetch := word(w, i+1)
+	if !strings.HasSuffix(w[i].Text, "{") {
+		fetch = ""
+		if is := e.acls[strings.TrimLeft(w[i].Text, "!")]; len(is) > 0 {
+			fetch = is[0][0].Text
+		}
+	}
+	return strings.Contains(fetch, "ssl_hello") || strings.Contains(fetch, "ssl_sni")
 }
