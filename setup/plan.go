@@ -239,6 +239,17 @@ func (p Plan) TouchedPaths() []string {
 	return out
 }
 
+// MakesFolderOf reports whether the run makes the folder of a file that it writes, where
+// there is none. Those of Bitbucket's files it does not: one that is missing there is a
+// mistyped home, a file system that is not mounted, or a Bitbucket that was never started,
+// which makes it as its own user.
+func (p Plan) MakesFolderOf(path string) bool {
+	return !slices.ContainsFunc(p.Changes(), func(c Change) bool {
+		written, _, _ := c.Writes()
+		return written == path && c.Phase == PhaseUpstreamFiles
+	})
+}
+
 // EditedPaths lists the edited files in the order of their first change.
 func (p Plan) EditedPaths() []string {
 	var out []string

@@ -43,10 +43,12 @@ func (a *Applier) editFile(ctx context.Context, r *journal.Run, i int, e *setup.
 	if err := a.checkCandidate(ctx, r.Plan, e.Path, after); err != nil {
 		return err
 	}
-	if f.Absent {
+	if f.Absent && r.Plan.MakesFolderOf(e.Path) {
 		if err := a.disk().Mkdirs(filepath.Dir(e.Path), 0o755); err != nil {
 			return err
 		}
+	}
+	if f.Absent {
 		return a.made(ctx, e.Path, a.Files.Create(e.Path, after, fs.FileMode(e.Mode), e.UID, e.GID))
 	}
 	return a.Files.Replace(f, after)

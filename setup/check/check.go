@@ -11,7 +11,6 @@ import (
 	"bitgate/bitbucket"
 	"bitgate/certs"
 	"bitgate/haproxy/live"
-	"bitgate/internal/atomicfile"
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
@@ -30,7 +29,7 @@ type Prover struct {
 // copy, free ports, writable folders, the certificate, Bitbucket's state. A
 // finding of level Fail forbids apply.
 func (pr Prover) Plan(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
-	out := slices.Concat(checkBitbucket(f, p), checkNodes(f, p), f.Certificate.Findings, Ports(f, p), checkTomcat(f, p), checkFiles(p),
+	out := slices.Concat(checkBitbucket(f, p), checkNodes(f, p), f.Certificate.Findings, Ports(f, p), checkTomcat(f, p), checkFiles(f, p),
 		Host(ctx, f.Root, p.Answers), pr.checkOrder(ctx, f, p), checkSystemd(ctx, f, p))
 	if p.Answers.Front == setup.FrontHAProxy && f.HAProxy.Bin != "" && !p.Answers.Skips(setup.StepHAProxy) {
 		found, err := pr.checkHAProxy(ctx, f, p)
@@ -263,31 +262,6 @@ func checkSystemd(ctx context.Context, f setup.Facts, p setup.Plan) []problem.Fi
 		Why:   "it would not run the built-in proxy as an unprivileged user",
 		Do:    "choose HAProxy (--front haproxy), or run \"bitgate proxy --config " + f.ProxyConfig.Path + "\" under a supervisor of your own",
 	}}
-}
-
-// checkFiles proves, without writing, that each file of the plan can be
-// replaced or created: links that can be trusted, a plain file with one name,
-// a folder that nobody else can change, no read-only or full file system, no
-// immutable flag, no mount of its own. For a file whose folder is still to be
-// made, the first folder to be made is examined in its stead.
-func checkFiles(p setup.Plan) []problem.Finding {
-	var out []problem.Finding
-	program := p.ProgramOf()
-	for _, path := range p.TouchedPaths() {
-		examine := atomicfile.Examine
-		if program != nil && program.Path == path {
-			examine = atomicfile.ExamineProgram
-		}
-		if made := journal.MissingDirs(filepath.Dir(path)); len(made) > 0 {
-			path = made[0]
-		}
-		for _, o := range examine(path) {
-			if !slices.Contains(out, o) { // two files in one folder, and the folder is the obstacle
-				out = append(out, o)
-			}
-		}
-	}
-	return out
 }
 
 // checkNodes: each node must be in a state in which it can be restarted, and one

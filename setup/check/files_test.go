@@ -1,12 +1,15 @@
 package check
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"bitgate/bitbucket"
 	"bitgate/internal/problem"
+	"bitgate/internal/trusted"
 	"bitgate/setup"
 )
 
@@ -52,7 +55,7 @@ func TestCheckFiles(t *testing.T) {
 			}
 			p.Steps = append(p.Steps, setup.Step{Changes: []setup.Change{change}})
 		}
-		found := checkFiles(p)
+		found := checkFiles(setup.Facts{}, p)
 		if len(found) != len(words) {
 			t.Errorf("%s: %+v, want %q", name, found, words)
 			continue
@@ -65,5 +68,39 @@ func TestCheckFiles(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 5 {
 		t.Errorf("the check made something: %v, %v", entries, err)
+	}
+}
+
+// TestNoFolderOfBitbucket: none is made for it, by whoever runs bitgate.
+func TestNoFolderOfBitbucket(t *testing.T) {
+	dir := t.TempDir()
+	err := os.Mkdir(filepath.Join(dir, "fresh"), 0o755)
+	for name, to := range map[string]string{"unmounted": "nowhere", "moved": "fresh"} {
+		err = errors.Join(err, os.Symlink(to, filepath.Join(dir, name)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for home, want := range map[string][]string{
+		"mistyped":        {"Bitbucket's home HOME does not exist", "--home"},
+		"mistyped/too/":   {"Bitbucket's home HOME does not exist", "--home"},
+		"fresh":           {"the folder HOME/shared does not exist", "install -d -o OWNER -g 1 -m 0750 HOME/shared"},
+		"moved":           {"the folder HOME/shared does not exist", "install -d -o OWNER -g 1 -m 0750 HOME/shared"},
+		"unmounted":       {"is a symbolic link", "link"},
+		"unmounted/below": {"is a symbolic link", "link"},
+	} {
+		home = dir + "/" + home
+		in := bitbucket.Install{Home: home, UID: 1, GID: 1}
+		change := setup.Change{Phase: setup.PhaseUpstreamFiles, File: &setup.FileEdit{Path: filepath.Join(home, "shared", "bitbucket.properties")}}
+		found := checkFiles(setup.Facts{Bitbucket: in}, setup.Plan{Steps: []setup.Step{{Changes: []setup.Change{change}}}})
+		if len(found) != 1 || found[0].Level != problem.Fail || found[0].Why == "" {
+			t.Errorf("%s: %+v", home, found)
+			continue
+		}
+		for i, text := range []string{found[0].Found, found[0].Do} {
+			if !strings.Contains(text, strings.NewReplacer("HOME", home, "OWNER", trusted.UserName(1)).Replace(want[i])) {
+				t.Errorf("%s: %q, want %q", home, text, want[i])
+			}
+		}
 	}
 }

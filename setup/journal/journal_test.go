@@ -95,6 +95,26 @@ func TestBackupIsPrivateAndRestores(t *testing.T) {
 	}
 }
 
+// TestBitbucketsFolderStays: what it has made since the run began is not the run's.
+func TestBitbucketsFolderStays(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "home", "shared", "f")
+	r, err := Create(Disk{}, filepath.Join(dir, "state"), testPlan(path, "old", "new"), nil, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Restore(path, false); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLockSaysWhoHoldsIt(t *testing.T) {
 	dir := t.TempDir()
 	l, err := TakeLock(Disk{}, dir)

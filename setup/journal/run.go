@@ -121,7 +121,11 @@ func (r *Run) backup(path string) (savedFile, error) {
 		return savedFile{}, err
 	}
 	if f.Absent {
-		return savedFile{Path: path, Digest: setup.Absent, MadeDirs: MissingDirs(filepath.Dir(path))}, nil
+		saved := savedFile{Path: path, Digest: setup.Absent}
+		if r.Plan.MakesFolderOf(path) {
+			saved.MadeDirs = MissingDirs(filepath.Dir(path))
+		}
+		return saved, nil
 	}
 	name := fmt.Sprintf("%02d-%s", len(r.Files)+1, filepath.Base(path))
 	err = r.disk.create(filepath.Join(r.Dir, "backups", name), f.Data)
