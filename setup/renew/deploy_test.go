@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -300,6 +301,46 @@ func TestOldKeysDoNotPileUp(t *testing.T) {
 	}
 	if out, err := s.renewer().Renew(t.Context(), Options{}); err != nil || !strings.Contains(out.Said, "no run here") {
 		t.Errorf("after undo: %+v, %v", out, err)
+	}
+}
+
+// TestUndoOfAWipedKey: taking a setup back whose old key was wiped says before and after
+// that it stays, whether the bundle of now is there or not, and is no error.
+func TestUndoOfAWipedKey(t *testing.T) {
+	t.Parallel()
+	for _, gone := range []bool{false, true} {
+		s := newSite(t, setup.FrontBuiltin, options{skip: true})
+		s.issue(time.Now(), 90*day)
+		m, err := certs.Load(certs.Paths{Cert: s.cert(), Key: s.key()})
+		s.must(err)
+		sources := map[string]string{s.cert(): journal.DigestOf(s.cert()), s.key(): journal.DigestOf(s.key())}
+		last, err := journal.Plan(s.path("state"), "")
+		s.must(err)
+		last.Steps = []setup.Step{{ID: setup.StepHAProxy, Changes: []setup.Change{{Phase: setup.PhaseFrontFiles, Certificate: &setup.CertificateChange{
+			Path: s.bundle(), Before: journal.DigestOf(s.bundle()), After: m.BundleDigest(), Paths: certs.Paths{Cert: s.cert(), Key: s.key()}, Sources: sources,
+		}}}}}
+		run, err := s.renewer().Applier.Apply(t.Context(), last)
+		s.must(err)
+		for range 3 {
+			s.issue(time.Now(), 90*day)
+			s.renewed()
+		}
+		if gone {
+			s.must(os.Remove(s.bundle()))
+		}
+		before := journal.DigestOf(s.bundle())
+		look, err := apply.Foresee(s.path("state"), run.Run, false)
+		s.must(err)
+		if want := []string{"leave " + s.bundle() + ": its old key was wiped"}; !slices.Equal(look.Will, want) {
+			t.Errorf("gone %v: foreseen %q, want %q", gone, look.Will, want)
+		}
+		res, err := s.renewer().Applier.Undo(t.Context(), run.Run, false)
+		if err != nil || res.State != setup.RunUndone || len(res.Notes) != 1 || !strings.Contains(res.Notes[0].Found, s.bundle()+" was left as it is: its old key was wiped") {
+			t.Errorf("gone %v: %+v, %v", gone, res, err)
+		}
+		if journal.DigestOf(s.bundle()) != before {
+			t.Errorf("gone %v: the bundle is another one", gone)
+		}
 	}
 }
 
