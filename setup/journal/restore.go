@@ -123,14 +123,7 @@ func (r *Run) swapBack(saved savedFile, now atomicfile.File, force bool) error {
 	if err != nil {
 		return err
 	}
-<<<<<<< HEAD
-	if now.Absent {
-=======
-	if atomicfile.Digest(data) != saved.Digest {
-		return problem.New("the backup of "+saved.Path+" is damaged", "its checksum does not fit", "compare "+filepath.Join(r.Backups(), saved.Backup)+" by hand")
-	}
 	if now.Absent && r.Plan.MakesFolderOf(saved.Path) {
->>>>>>> 9f4f1463 (setup: no folder of Bitbucket's is made; a home that does not exist, or has no shared, is refused)
 		if err := r.disk.Mkdirs(filepath.Dir(saved.Path), 0o755); err != nil {
 			return err
 		}
