@@ -60,7 +60,8 @@ func lookConnector(_ context.Context, s *scene) []problem.Finding {
 	if !strings.EqualFold(in.Secure.Value, "true") {
 		differs(in.Secure, "server.secure", "true")
 	}
-	hostPassed := s.Site.Program != "" && s.Site.Doubt == "" && s.Site.Host.Value == ""
+	known := s.Site.Program != "" && s.Site.Doubt == "" || s.Site.Program == "haproxy" // which passes it on unless it is told otherwise
+	hostPassed := known && s.Site.Host.Value == ""
 	if in.Name.Value != s.URL.ProxyName() && (in.Name.Value != "" || !hostPassed) {
 		differs(in.Name, "server.proxy-name", s.URL.ProxyName())
 	}

@@ -144,3 +144,25 @@ func TestFilesAreReadAsBitbucketReadsThem(t *testing.T) {
 		}
 	}
 }
+
+// TestTheNameThatHAProxyPassesOn: HAProxy leaves the Host field as it is, so that Bitbucket
+// needs no proxy name, also where it is not known to which backend a request goes.
+func TestTheNameThatHAProxyPassesOn(t *testing.T) {
+	u, err := publicurl.Parse("https://git.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for program, wrong := range map[string]int{"haproxy": 0, "nginx": 1} {
+		m := local.Machine{Where: local.Where{URL: u}, Site: local.Site{Program: program, Doubt: "a map"}}
+		m.Instance = local.Instance{File: "f", Scheme: local.Setting{Value: "https"}, Secure: local.Setting{Value: "true"}, Context: local.Setting{Value: "/"}}
+		n := 0
+		for _, f := range Causes(t.Context(), Target{URL: u, Connect: "127.0.0.1:1"}, m, nil) {
+			if f.ID == "cause.connector" {
+				n++
+			}
+		}
+		if n != wrong {
+			t.Errorf("%s: %d findings", program, n)
+		}
+	}
+}

@@ -20,4 +20,7 @@
 //	    is to stand there, which gives the splices               (draft.go)
 //
 // so that merging twice changes nothing, and Remove gives every byte back.
+//
+// WayFrom (way.go) asks the same evaluator where a section leads one request as the files
+// stand, for a diagnosis.
 package haproxy

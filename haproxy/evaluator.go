@@ -14,6 +14,7 @@ type evaluator struct {
 	port int
 	tls  bool
 	path string // the context path
+	page string // a path that a browser asks for, where one request is judged; "" judges all of ours
 	acls map[string][][]Word
 	vars map[string]string // what a variable holds: an expression
 
@@ -31,21 +32,28 @@ type evaluator struct {
 // evaluator collects the ACLs and variables of a section; the ACLs of one name
 // are alternatives. Those of defaults hold for the rules there alone.
 func (m *merger) evaluator(at place, host string, port int, tls bool) *evaluator {
-	e := &evaluator{host: strings.ToLower(host), port: port, tls: tls, path: m.site.URL.TomcatPath(), acls: map[string][][]Word{}, vars: map[string]string{}}
-	m.files[at.file].each(m.section(at), func(_ int, w []Word) {
-		switch {
-		case w[0].Text == "acl" && len(w) > 2:
-			e.acls[w[1].Text] = append(e.acls[w[1].Text], w[2:])
-		case w[0].Text == "http-request" && len(w) > 2 && strings.HasPrefix(w[1].Text, "set-var("):
-			name := strings.TrimSuffix(strings.TrimPrefix(w[1].Text, "set-var("), ")")
-			if _, twice := e.vars[name]; twice || len(w) > 3 {
-				e.vars[name] = "" // not known
-				break
-			}
-			e.vars[name] = w[2].Text
-		}
-	})
+	e := newEvaluator(host, port, tls, m.site.URL.TomcatPath())
+	m.files[at.file].each(m.section(at), func(_ int, w []Word) { e.learn(w) })
 	return e
+}
+
+func newEvaluator(host string, port int, tls bool, path string) *evaluator {
+	return &evaluator{host: strings.ToLower(host), port: port, tls: tls, path: path, acls: map[string][][]Word{}, vars: map[string]string{}}
+}
+
+// learn takes what a line of the section defines.
+func (e *evaluator) learn(w []Word) {
+	switch {
+	case w[0].Text == "acl" && len(w) > 2:
+		e.acls[w[1].Text] = append(e.acls[w[1].Text], w[2:])
+	case w[0].Text == "http-request" && len(w) > 2 && strings.HasPrefix(w[1].Text, "set-var("):
+		name := strings.TrimSuffix(strings.TrimPrefix(w[1].Text, "set-var("), ")")
+		if _, twice := e.vars[name]; twice || len(w) > 3 {
+			e.vars[name] = "" // not known
+			break
+		}
+		e.vars[name] = w[2].Text
+	}
 }
 
 // rule judges the "if" or "unless" of a line for all our requests. A rule without
@@ -116,6 +124,9 @@ var predefined = map[string]tristate{"TRUE": yes, "FALSE": no, "HTTP": yes}
 
 func (e *evaluator) acl(name string) tristate {
 	definitions, ok := e.acls[name]
+	if method, is := strings.CutPrefix(name, "METH_"); is && !ok && e.page != "" {
+		return tristateOf(method == "GET")
+	}
 	if !ok {
 		return predefined[name]
 	}
@@ -136,12 +147,12 @@ func (e *evaluator) expression(words []Word) tristate {
 		e.acme = e.acme || strings.Contains(w.Text, ".well-known") || w.Text == "acme-tls/1" // RFC 8737
 	}
 	p := patternsOf(words[1:])
-	switch fetch {
-	case "ssl_fc":
+	switch {
+	case fetch == "ssl_fc":
 		return tristateOf(e.tls)
-	case "always_true", "always_false":
+	case fetch == "always_true", fetch == "always_false":
 		return tristateOf(fetch == "always_true")
-	case "path_beg", "url_beg", "path":
+	case e.page == "" && (fetch == "path_beg" || fetch == "url_beg" || fetch == "path"):
 		if fetch != "path" {
 			p.method = "beg"
 		}
@@ -234,22 +245,28 @@ func (e *evaluator) match(v value, p patterns) tristate {
 	return result
 }
 
-// matchText compares a name, or a port, with a pattern. Host names have no case.
+// matchText compares a name, a port or a path with a pattern. Host names have no case.
 func (e *evaluator) matchText(v value, p patterns, pattern string) tristate {
-	text := strings.ToLower(v.text)
+	fold := v.host || p.fold
 	if p.method == "reg" {
-		re, err := regexp.Compile("(?i)" + pattern)
+		if fold {
+			pattern = "(?i)" + pattern
+		}
+		re, err := regexp.Compile(pattern)
 		if err != nil {
 			return maybe
 		}
-		return tristateOf(re.MatchString(text))
+		return tristateOf(re.MatchString(v.text))
 	}
-	pattern = strings.ToLower(pattern)
+	text := v.text
+	if fold {
+		text, pattern = strings.ToLower(text), strings.ToLower(pattern)
+	}
 	switch p.method {
 	case "", "str":
 		same := text == pattern || v.host && text == strings.TrimSuffix(pattern, ":443")
 		e.named = e.named || same && v.host
-		if !same && !v.host && strings.Trim(pattern, "0123456789") != "" {
+		if !same && v.number && strings.Trim(pattern, "0123456789") != "" {
 			return maybe // a range of ports
 		}
 		return tristateOf(same)
@@ -261,6 +278,8 @@ func (e *evaluator) matchText(v value, p patterns, pattern string) tristate {
 		return tristateOf(strings.Contains(text, pattern))
 	case "dom":
 		return tristateOf(hasPart(text, pattern))
+	case "dir":
+		return tristateOf(strings.Contains("/"+strings.Trim(text, "/")+"/", "/"+strings.Trim(pattern, "/")+"/"))
 	}
 	return maybe
 }

@@ -11,6 +11,7 @@ type value struct {
 	text   string
 	found  bool   // it is there at all
 	host   bool   // made of the host name that the client asks for
+	number bool   // a port
 	list   bool   // looked up in a map
 	method string // how the fetch's own name wants patterns matched: hdr_beg
 }
@@ -48,6 +49,12 @@ func (e *evaluator) fetch(expr string) (value, bool) {
 			name, v.method = rest, m[1:]
 		}
 	}
+	if e.page != "" {
+		if text, ok := e.ordinary(name, args); ok {
+			v.text, v.found = text, text != ""
+			return v, true
+		}
+	}
 	switch name {
 	case "hdr", "req.hdr", "fhdr", "req.fhdr":
 		v.text, v.host = e.host, true
@@ -55,7 +62,7 @@ func (e *evaluator) fetch(expr string) (value, bool) {
 	case "ssl_fc_sni", "req.ssl_sni", "req_ssl_sni":
 		v.text, v.found, v.host = hostOnly(e.host), e.tls, true
 	case "dst_port":
-		v.text = strconv.Itoa(e.port)
+		v.text, v.number = strconv.Itoa(e.port), true
 	case "var": // what the section put into it, once and for all requests
 		if expr := e.vars[splitArgs(args)[0]]; expr != "" && !strings.Contains(expr, "var(") {
 			return e.sample(expr)
@@ -65,6 +72,23 @@ func (e *evaluator) fetch(expr string) (value, bool) {
 		return v, false
 	}
 	return v, true
+}
+
+// ordinary is what a browser's request for a page has besides the name: "" for what is not
+// there, false for what differs from one to another.
+func (e *evaluator) ordinary(fetch, args string) (text string, ok bool) {
+	switch fetch {
+	case "path", "pathq", "url":
+		return e.page, true
+	case "base", "baseq":
+		return e.host + e.page, true
+	case "method":
+		return "GET", true
+	case "hdr", "req.hdr", "fhdr", "req.fhdr":
+		field := strings.ToLower(splitArgs(args)[0])
+		return "", field == "upgrade" || strings.HasPrefix(field, "sec-websocket-")
+	}
+	return "", false
 }
 
 // convert applies one converter (manual, 7.3.1); false for those that are not

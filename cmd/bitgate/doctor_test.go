@@ -56,7 +56,11 @@ frontend https
     http-request del-header X-Forwarded-For
     option forwardfor
     http-request redirect location /bitbucket/ if { path / }
-    default_backend bitbucket
+    use_backend bitbucket if { hdr_beg(host) -i localhost }
+    default_backend web
+
+backend web
+    server web 127.0.0.1:1
 
 backend bitbucket
     option httpchk GET /bitbucket/status

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -52,13 +53,13 @@ func readHAProxy(ctx context.Context, w Where, h holder, s *Site) {
 		s.Doubt = fmt.Sprintf("%s binds nothing on port %d, as far as its ports can be read", strings.Join(files, ", "), w.URL.Port())
 		return
 	}
-	backs := c.backends(front)
-	if len(backs) == 0 {
-		s.Doubt = fmt.Sprintf("where %s sends requests for %s was not found", front.place, w.URL.Host())
+	c.readSSH(s)
+	back, doubt := c.backend(front, config)
+	if doubt != "" {
+		s.Doubt = doubt
 		return
 	}
-	c.read(front, backs, s)
-	c.readSSH(s)
+	c.read(front, back, s)
 }
 
 // haReload asks the master process, which is the parent of the worker that listens.
@@ -158,48 +159,28 @@ func (c haConfig) names(s *haSection) bool {
 	})
 }
 
-// backends are where the frontend may send requests for the URL: a "listen" itself,
-// else the backends whose condition speaks of the name or the path, else the default.
-func (c haConfig) backends(front *haSection) []*haSection {
-	var out []*haSection
-	acls := map[string]bool{} // that speak of the name, or of the path
-	for _, l := range front.lines {
-		if l.starts("acl") && c.speaks(l.words[1:]) {
-			acls[l.word(1)] = true
-		}
+// backend is where the frontend sends requests for the URL, by its rules in their order: a
+// "listen" itself, where these and its default send them nowhere else. Where the files do
+// not tell, doubt says which line it is.
+func (c haConfig) backend(front *haSection, config haproxy.Config) (back *haSection, doubt string) {
+	byDefault, _ := front.last("default_backend")
+	way := config.WayFrom(front.place.File, front.place.Line, c.w.URL, byDefault.word(1))
+	if len(way.Unsure) > 0 {
+		at := Place{front.place.File, way.Unsure[0]}
+		line := front.lines[slices.IndexFunc(front.lines, func(l line) bool { return l.Place == at })]
+		return nil, fmt.Sprintf("whether `%s` in %s takes requests for %s is not known; without it they go to %s",
+			strings.TrimSpace(haproxy.Shown(line.text)), at, c.w.URL.Host(), cmp.Or(way.Backend, front.name))
 	}
-	for _, l := range front.lines {
-		if !l.starts("use_backend") || len(l.words) < 2 {
-			continue // or the line is broken, which may be why nobody listens
-		}
-		if slices.ContainsFunc(l.words[2:], func(word string) bool { return acls[word] }) || c.speaks(l.words[2:]) {
-			if b := c.backend(l.word(1)); b != nil && !slices.Contains(out, b) {
-				out = append(out, b)
-			}
-		}
+	if way.Backend == "" && front.keyword == "listen" {
+		return front, ""
 	}
-	if front.keyword == "listen" {
-		out = append(out, front)
+	if back = c.section(way.Backend); back == nil {
+		return nil, fmt.Sprintf("where %s sends requests for %s was not found", front.place, c.w.URL.Host())
 	}
-	if len(out) > 0 {
-		return out
-	}
-	if l, ok := front.last("default_backend"); ok {
-		if b := c.backend(l.word(1)); b != nil {
-			return []*haSection{b}
-		}
-	}
-	return nil
+	return back, ""
 }
 
-func (c haConfig) speaks(words []string) bool {
-	path := c.w.URL.TomcatPath()
-	return slices.ContainsFunc(words, func(word string) bool {
-		return strings.EqualFold(word, c.w.URL.Host()) || path != "" && (word == path || word == path+"/")
-	})
-}
-
-func (c haConfig) backend(name string) *haSection {
+func (c haConfig) section(name string) *haSection {
 	for _, s := range c.sections {
 		if s.name == name && (s.keyword == "backend" || s.keyword == "listen") {
 			return s
@@ -208,10 +189,8 @@ func (c haConfig) backend(name string) *haSection {
 	return nil
 }
 
-// read takes what the frontend and the backends say. Of several backends the first
-// that has something to say counts: each of them is the administrator's for Bitbucket.
-func (c haConfig) read(front *haSection, backs []*haSection, s *Site) {
-	back := backs[0]
+// read takes what the frontend and the backend say.
+func (c haConfig) read(front, back *haSection, s *Site) {
 	s.Client, s.Read = front.timeout("client"), back.timeout("server")
 	s.Missing["Client"] = Cure{Add(front.place, "    timeout client 1h")}
 	s.Missing["Read"] = Cure{Add(back.place, "    timeout server 1h")}
@@ -305,7 +284,7 @@ func (c haConfig) readSSH(s *Site) {
 		}
 		back := front
 		if l, ok := front.last("default_backend"); ok {
-			if b := c.backend(l.word(1)); b != nil {
+			if b := c.section(l.word(1)); b != nil {
 				back = b
 			}
 		}
