@@ -91,11 +91,11 @@ func (m *merger) unfit(found []handMade, h handMade, refs []reference) string {
 		if len(w) == 0 {
 			continue
 		}
-		if why := unlike(sec, w, i, m.site); why != "" {
+		if why := d.unlike(sec, w, i, m.site); why != "" {
 			return fmt.Sprintf("line %d %s", i+1, why)
 		}
 		if to := target(w); to != "" && !m.replaced(found, to) {
-			return fmt.Sprintf("line %d leads to %q, which stays", i+1, to)
+			return fmt.Sprintf("line %d leads to %q, which stays", i+1, shownWord(to))
 		}
 	}
 	if why := m.inherits(h.place); why != "" {

@@ -9,7 +9,7 @@ import (
 )
 
 // unlike says in which way a line does something that our sections do not.
-func unlike(sec Section, w []Word, index int, s Site) string {
+func (d *draft) unlike(sec Section, w []Word, index int, s Site) string {
 	for _, address := range bindWords(sec, w, index) {
 		if !s.binds(address) {
 			return fmt.Sprintf("binds %s, which bitgate would not", address)
@@ -26,7 +26,7 @@ func unlike(sec Section, w []Word, index int, s Site) string {
 	case (w[0].Text == "server" || w[0].Text == "default-server") && slices.ContainsFunc(w, s.unlikeServer):
 		return "does not reach its server as bitgate would"
 	case !sameAsOurs(w, s):
-		return fmt.Sprintf("(%s) has no counterpart in bitgate's sections", head(w))
+		return fmt.Sprintf("(%s) has no counterpart in bitgate's sections", d.head(index))
 	}
 	return ""
 }
@@ -92,13 +92,10 @@ func (s Site) unlikeServer(w Word) bool {
 	return strings.HasPrefix(w.Text, "send-proxy")
 }
 
-// head is the beginning of a line, for people.
-func head(w []Word) string {
-	var words []string
-	for _, w := range w[:min(3, len(w))] {
-		words = append(words, w.Text)
-	}
-	return strings.Join(words, " ")
+// head is the beginning of a line as it may be shown.
+func (d *draft) head(line int) string {
+	words := strings.Fields(Shown(string(trimEOL(d.Lines[line].plain))))
+	return strings.Join(words[:min(3, len(words))], " ")
 }
 
 // ownOptions are the options whose effect ours have, or need not have.

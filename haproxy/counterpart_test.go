@@ -77,3 +77,23 @@ func TestHandMadeGuardsStay(t *testing.T) {
 		}
 	}
 }
+
+// What a section holds that others must not see is in no note about it, adopted or not.
+func TestHandMadeSecretsAreNotTold(t *testing.T) {
+	const leads = "    default_backend bitbucket_http_backend\n"
+	for line, want := range map[string]string{
+		"stats auth admin:s3cr3t":                           "line 11 (stats auth ********)",
+		"dynamic-cookie-key s3cr3t":                         "line 11 (dynamic-cookie-key ********)",
+		`reqadd Authorization:\ Basic\ s3cr3t`:              "line 11 (reqadd ********)",
+		`http-request set-header X-Key s3cr3t`:              "line 11 (http-request set-header X-Key)",
+		`use_backend %[req.hdr(x),concat(s3cr3t)]`:          `line 11 leads to "%[`,
+		`errorloc503 https://admin:s3cr3t@www.example.com/`: "line 11 (errorloc503 ********)",
+	} {
+		for _, s := range []Site{site(t, nil), site(t, adopting)} {
+			adopted, notes := adoption(t, leads, "    "+line+"\n"+leads, s)
+			if adopted || !strings.Contains(notes, want) || strings.Contains(notes, "s3cr3t") {
+				t.Errorf("%s: adopted %t, want %q in\n%s", line, adopted, want, notes)
+			}
+		}
+	}
+}

@@ -22,7 +22,8 @@ var shownWhole = pattern.Words(`global defaults frontend backend listen userlist
 	dispatch source ca-base crt-base nameserver parse-resolv-conf resolve_retries hold accepted_payload_size peer force-persist ignore-persist
 	backlog load-server-state-from-file server-state-file server-state-base expose-fd cpu-map numa-cpu-mapping hard-stop-after
 	http-send-name-header max-keep-alive-queue bind-process id email-alert grace maxsslconn maxcompcpuusage maxcomprate maxpipes maxsessrate maxsslrate
-	busy-polling zero-warning quiet debug noepoll node profiling.tasks default-path default_path allow deny .else .endif`)
+	ssl-dh-param-file ssl-engine ssl-load-extra-del-ext ssl-load-extra-files ssl-mode-async ssl-propquery ssl-provider ssl-provider-path
+	ssl-security-level ssl-server-verify ssl-skip-self-issued-ca busy-polling zero-warning quiet debug noepoll node profiling.tasks default-path default_path allow deny .else .endif`)
 
 // shownOptions are those of "option" whose arguments are.
 var shownOptions = pattern.Words(`httplog tcplog dontlognull dontlog-normal forwardfor originalto http-server-close http-keep-alive httpclose forceclose
@@ -193,7 +194,7 @@ func (v *lineView) directive() {
 		v.address(at + 3)
 	case key == "stats" && (next == "auth" || next == "realm" || next == "http-request" || next == "show-desc"):
 		v.keep(at+1, 1)
-	case key == "user" && len(v.words) == at+2, key == "stats", shownWhole()[key], strings.HasPrefix(key, "tune."), strings.HasPrefix(key, "ssl-"):
+	case key == "user" && len(v.words) == at+2, key == "stats", shownWhole()[key], strings.HasPrefix(key, "tune."), strings.HasPrefix(key, "ssl-default-"):
 		v.keep(at+1, all)
 	case key == "user", key == "setenv", key == "presetenv":
 		v.keep(at+1, 1)

@@ -49,7 +49,7 @@ var secrets = map[string][]string{
 		"  .if streq(\"$X\"," + canary + ")", "  http-error status 503 content-type text/plain string " + canary, "  use_backend b if { path / } { http_auth_pass -m str " + canary + " }",
 		"# replaced by bitgate:   http-request set-header X-Key " + canary, "  http-request allow if { path / } # bitgate's line " + canary, "# bitgate's line: crt /x on " + canary,
 		"# >>> bitgate " + canary, "  option smtpchk EHLO " + canary, "  option redis-check " + canary, "  tcp-request connection reject if { src -f /x } { str(" + canary + ") -m found }",
-		"  server a https://u:" + canary + "@h check",
+		"  server a https://u:" + canary + "@h check", "  ssl-passphrase-cmd /bin/echo " + canary, "  ssl-new-in-some-version " + canary,
 	},
 	"proxy.yaml": {
 		"key: " + canary, "api_key: " + canary, "upstream: http://u:" + canary + "@h", "# it is " + canary, "maxconn: 50 # it is " + canary, "response-headers:\n  X-Key: " + canary,
