@@ -192,9 +192,12 @@ func (r *Renewer) remember(before, st store.State, d setup.Deployment, out Outco
 		st.LastTry, st.LastGood = now, now
 	}
 	if st != before {
-		if serr := r.store().SaveState(st); serr != nil {
-			err = errors.Join(err, serr)
+		// How it is ordered is apply's to say, and one may have come meanwhile.
+		latest, serr := r.store().State(st.Host)
+		if st.Order = latest.Order; serr == nil {
+			serr = r.store().SaveState(st)
 		}
+		err = errors.Join(err, serr)
 	}
 	if perr := r.publish(d, st); perr != nil {
 		r.tell("%v", perr)
