@@ -136,6 +136,7 @@ var ranBy = map[string]string{
 	"cert bundle --cert --chain --key": "TestExamples",
 	"cert bundle --cert --fetch-chain": "TestFetchChain",
 	"cert deploy":                      "follow",
+	"cert deploy --force":              "follow",
 	"cert dev":                         "TestExamples",
 	"cert dev --dir":                   "TestExamples",
 	"cert import":                      "TestExamples",
