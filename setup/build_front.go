@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"bitgate/certs"
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/hostport"
 	"bitgate/internal/node"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -162,22 +164,58 @@ func (b *builder) builtin(s *Step, bundle string) error {
 	if s.certificateOnly() && b.proxyServes() {
 		return nil // it looks for a changed certificate by itself
 	}
-	if verb := b.proxyVerb(); len(s.Changes) > 0 || verb == service.Start && b.f.PackagedUnit.Path != "" {
-		b.serveFront(s, "proxy", verb)
+	if how := b.proxyChange(c); len(s.Changes) > 0 || how.Verb == service.Start && b.f.PackagedUnit.Path != "" {
+		b.serveFront(s, how)
 	}
 	return nil
 }
 
-// proxyVerb is what makes the proxy serve with the files that were planned.
-func (b *builder) proxyVerb() service.Verb {
-	packaged := b.f.PackagedUnit
+// proxyChange is what makes the proxy serve with the files that were planned, of which
+// c is one.
+func (b *builder) proxyChange(c config.Config) ServiceChange {
+	packaged, out := b.f.PackagedUnit, ServiceChange{Target: "proxy", Verb: service.Reload}
 	switch {
 	case !b.f.Systemd, packaged.Path != "" && !packaged.Enabled, packaged.Path == "" && b.f.ProxyUnit.Absent:
-		return service.Start
-	case b.handsOver():
-		return service.Reload
+		out.Verb = service.Start
+	case !b.handsOver(): // it runs already, with the old configuration
+		out.Verb = service.Restart
+	case b.moves(c):
+		out.Verb, out.Moves = service.Restart, true
 	}
-	return service.Restart // it runs already, with the old configuration
+	return out
+}
+
+// moves reports whether the proxy that runs listens on an address that overlaps one of
+// c's and is another. Both cannot be bound at once, as a reload needs it.
+func (b *builder) moves(c config.Config) bool {
+	old, _ := config.Parse(b.f.ProxyConfig.Path, b.f.ProxyConfig.Data) // judged by handsOver
+	for _, address := range c.Addresses() {
+		want, err := hostport.Parse(address)
+		if err != nil {
+			continue // unix:/path
+		}
+		had := slices.Contains(old.Addresses(), address)
+		for _, l := range b.f.Listeners {
+			have, err := hostport.Parse(l.Address)
+			if err == nil && l.Ours() && want.Overlaps(have) && !bindsTo(want, have, had) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// bindsTo reports whether who listens on want has the socket have. A name may be any
+// address, and all addresses are IPv4's alone where there is no IPv6: where want was
+// listened on before, it is taken for that.
+func bindsTo(want, have hostport.Addr, before bool) bool {
+	switch all := want.Wildcard() && want.Network() == "tcp"; {
+	case all && have.Wildcard():
+		return before || have.Network() == "tcp"
+	case !all && !want.IP().IsValid():
+		return before
+	}
+	return want.IP() == have.IP()
 }
 
 // proxyServes: the built-in proxy runs, with the configuration that it is to have.
@@ -219,13 +257,13 @@ func (b *builder) wholeIn(phase Phase, s *Step, file atomicfile.File, text []byt
 	b.edit(s, phase, file, text, []splice.Splice{{Offset: 0, Old: string(now), New: string(text)}})
 }
 
-func (b *builder) serveFront(s *Step, target string, verb service.Verb) {
-	ctl := b.plan.Run.Front
-	if ctl.How == service.Never {
-		b.plan.Pending = append(b.plan.Pending, string(verb)+" the front ("+target+")")
+func (b *builder) serveFront(s *Step, how ServiceChange) {
+	how.Control = b.plan.Run.Front
+	if how.Control.How == service.Never {
+		b.plan.Pending = append(b.plan.Pending, string(how.Verb)+" the front ("+how.Target+")")
 		return
 	}
-	s.Changes = append(s.Changes, Change{Phase: PhaseFrontService, Service: &ServiceChange{Target: target, Verb: verb, Control: ctl}})
+	s.Changes = append(s.Changes, Change{Phase: PhaseFrontService, Service: &how})
 }
 
 func CertPaths(a Answers) certs.Paths {

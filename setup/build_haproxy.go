@@ -48,7 +48,7 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 		b.plan.Unjudged = merged.Unjudged
 	}
 	if len(s.Changes) > 0 {
-		b.serveFront(s, "haproxy", service.Reload)
+		b.serveFront(s, ServiceChange{Target: "haproxy", Verb: service.Reload})
 		b.swap(s)
 	}
 	return nil

@@ -141,7 +141,9 @@ type ServiceChange struct {
 	Swap    string          `json:"swap,omitempty"` // a certificate file, handed over while HAProxy runs; the verb where that fails
 	// SwapSocket takes it; "" for RunSettings.HAProxySocket.
 	SwapSocket string `json:"swap-socket,omitempty"`
-	Effect     string `json:"effect"` // Notice, for those who read the JSON; never read back
+	// Moves: the built-in proxy goes over to an address that overlaps one that it has.
+	Moves  bool   `json:"moves,omitempty"`
+	Effect string `json:"effect"` // Notice, for those who read the JSON; never read back
 }
 
 // Reloads reports whether the service goes on serving meanwhile.

@@ -139,6 +139,8 @@ func (s ServiceChange) Notice() string {
 		return "HAProxy reloads without interruption"
 	case s.Target == "proxy" && s.Verb == service.Reload:
 		return "the built-in proxy reloads without interruption"
+	case s.Target == "proxy" && s.Verb == service.Restart && s.Moves:
+		return "the built-in proxy is restarted, for an address overlaps one that it has, and both cannot be bound at once: open requests end first (10 minutes at most), and who connects in the moment after is refused"
 	case s.Target == "proxy" && s.Verb == service.Restart:
 		return "the built-in proxy is restarted, for it was set up before it could hand over its ports: until its open requests have ended (10 minutes at most), new connections are refused"
 	case s.Target == "proxy":

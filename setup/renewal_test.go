@@ -131,7 +131,7 @@ func TestCertificateWithoutAReload(t *testing.T) {
 		b := builder{f: Facts{HAProxy: live.Install{Version: haproxy.Version{Major: 2, Minor: 6}, Master: "unix:/run/haproxy-master.sock"}}}
 		b.plan.Run.Front = service.Control{How: how}
 		s := Step{Changes: []Change{{Certificate: &CertificateChange{Path: "/etc/haproxy/git.pem"}}}}
-		b.serveFront(&s, "haproxy", service.Reload)
+		b.serveFront(&s, ServiceChange{Target: "haproxy", Verb: service.Reload})
 		b.swap(&s)
 		if len(b.plan.Pending) != pending {
 			t.Errorf("%v: pending %q", how, b.plan.Pending)

@@ -86,6 +86,12 @@ func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 	if p.Answers.HTTPRedirect == setup.Always {
 		listens = append(listens, setup.RedirectAddresses(p.Answers)...)
 	}
+	happens := "reloaded"
+	if slices.ContainsFunc(p.Changes(), func(c setup.Change) bool {
+		return c.Service != nil && c.Service.Target == "proxy" && c.Service.Verb == service.Restart
+	}) {
+		happens = "restarted"
+	}
 	var out []problem.Finding
 	for _, l := range listens {
 		if found, ok := absentAddress(l); ok {
@@ -101,7 +107,7 @@ func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 		case p.Run.GivesUp == strconv.Itoa(at.Port):
 			found.Found = "port " + l + " is held by Bitbucket, which gives it up when it is restarted"
 		case front:
-			found.Found = fmt.Sprintf("port %s is held by %s, which will be reloaded", l, h.Process)
+			found.Found = fmt.Sprintf("port %s is held by %s, which will be %s", l, h.Process, happens)
 		default:
 			found = inUse(l, h, "the front could not start there", "stop that program, or choose another address (--listen, --ssh-listen; --http-redirect never for port 80)")
 		}

@@ -1,0 +1,63 @@
+package setup
+
+import (
+	"strings"
+	"testing"
+
+	"bitgate/internal/atomicfile"
+	"bitgate/internal/publicurl"
+	"bitgate/internal/service"
+)
+
+// TestProxyThatMoves: a reload cannot exchange an address for one that overlaps it, so
+// the proxy is restarted; what it listens on already it keeps, by whatever name.
+func TestProxyThatMoves(t *testing.T) {
+	u, err := publicurl.Parse("https://git.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		before, bound, listens string
+		moves                  bool
+	}{
+		"all to one":                          {":443", "[::]:443", "192.0.2.7:443", true},
+		"all to IPv4":                         {":443", "[::]:443", "0.0.0.0:443", true},
+		"IPv4 to all":                         {"0.0.0.0:443", "0.0.0.0:443", ":443", true},
+		"one to all":                          {"192.0.2.7:443", "192.0.2.7:443", ":443", true},
+		"one of two to all IPv4":              {"192.0.2.7:443 127.0.0.1:443", "127.0.0.1:443", "0.0.0.0:443", true},
+		"edited, and not reloaded":            {":443", "192.0.2.7:443", ":443", true},
+		"a name":                              {"192.0.2.7:443", "192.0.2.7:443", "git.example.com:443", true},
+		"the same":                            {":443", "[::]:443", ":443", false},
+		"the same, spelled otherwise":         {":443", "[::]:443", "[::]:443", false},
+		"the same, without IPv6":              {":443", "0.0.0.0:443", ":443", false},
+		"the same name":                       {"git.example.com:443", "192.0.2.7:443", "git.example.com:443", false},
+		"one more":                            {"192.0.2.7:443", "192.0.2.7:443", "192.0.2.7:443 127.0.0.1:443", false},
+		"another":                             {"192.0.2.7:443", "192.0.2.7:443", "192.0.2.8:443", false},
+		"another port":                        {":443", "[::]:443", "192.0.2.7:8443", false},
+		"held by another, which is told of":   {"192.0.2.7:8443", "[::]:443 nginx", ":443", false},
+		"it does not run, and can be started": {":443", "", "192.0.2.7:443", false},
+	} {
+		f := Facts{
+			Systemd: true, ProgramPath: "/usr/local/bin/bitgate", ProxyUnit: atomicfile.File{Path: "/etc/systemd/system/bitgate-proxy.service"},
+			ProxyConfig: atomicfile.File{Path: "/etc/bitgate/proxy.yaml", Data: []byte("url: https://git.example.com\npem: /etc/bitgate/front.pem\nhandover: " + handoverSocket +
+				"\nlisten: ['" + strings.Join(strings.Fields(c.before), "', '") + "']\n")},
+		}
+		address, process, other := strings.Cut(c.bound, " ")
+		if !other {
+			process = "bitgate"
+		}
+		f.Listeners = []Listener{{Address: address, PID: 7, Process: process}}
+		b := builder{f: f, a: Answers{URL: u, Front: FrontBuiltin, Listen: strings.Fields(c.listens), HTTPRedirect: Never}}
+		b.plan = Plan{Inputs: map[string]string{}, Run: RunSettings{Front: service.Control{How: service.Systemd}}}
+		var s Step
+		if err := b.builtin(&s, "/etc/bitgate/front.pem"); err != nil {
+			t.Fatal(err)
+		}
+		got := s.Changes[len(s.Changes)-1].Service
+		if want := map[bool]service.Verb{true: service.Restart, false: service.Reload}[c.moves]; got == nil || got.Verb != want {
+			t.Errorf("%s: %+v, want %s", name, got, want)
+		} else if c.moves != strings.Contains(got.Notice(), "overlaps") {
+			t.Errorf("%s: %q", name, got.Notice())
+		}
+	}
+}
