@@ -15,13 +15,16 @@ type endpoint struct {
 	addr   netip.Addr // valid when host is an address
 	lo, hi int        // ports, inclusive
 	unsure bool       // the port comes from a variable or cannot be read
+	v4only bool       // said by the family before it, of a name
+	v6only bool       // said so too, or by the word "v6only"
 }
 
 // parseBind reads one bind argument, "addr:port[-port]" with an optional
 // family before it (manual, 4.2 "bind" and 11 "Address formats"), and reports
 // whether it is TCP at all: UNIX sockets, inherited descriptors and QUIC are not.
 func parseBind(text string) (endpoint, bool) {
-	if family, rest, ok := strings.Cut(text, "@"); ok {
+	family, rest, named := strings.Cut(text, "@")
+	if named {
 		if !slices.Contains([]string{"ipv4", "ipv6", "tcp", "tcp4", "tcp6", "mptcp", "mptcp4", "mptcp6"}, family) {
 			return endpoint{}, false
 		}
@@ -30,9 +33,14 @@ func parseBind(text string) (endpoint, bool) {
 	if text == "" || strings.Contains(text, "/") { // a path, whatever a variable before it holds
 		return endpoint{}, false
 	}
-	e := endpoint{unsure: strings.Contains(text, "$")}
+	e := endpoint{unsure: strings.Contains(text, "$"), v4only: named && strings.HasSuffix(family, "4")}
 	host, port, ok := hostport.Cut(text)
 	e.host = host
+	if named && strings.HasSuffix(family, "6") {
+		if e.v6only = true; host == "" || host == "*" {
+			e.host, e.v6only = "::", false // of both, as the system has it
+		}
+	}
 	if ok {
 		e.lo, e.hi, e.unsure = portRange(port)
 	} else if !e.unsure {
@@ -71,7 +79,23 @@ func (e endpoint) overlaps(o endpoint) bool {
 	if !e.unsure && !o.unsure && (e.hi < o.lo || o.hi < e.lo) {
 		return false
 	}
+	if v4, v6 := e.families(); v4 != v6 {
+		if also4, also6 := o.families(); !(v4 && also4) && !(v6 && also6) {
+			return false
+		}
+	}
 	return hostport.HostsOverlap(e.socketHost(), o.socketHost())
+}
+
+// families are those of which the address may take connections.
+func (e endpoint) families() (v4, v6 bool) {
+	switch {
+	case e.all4() || e.addr.Is4():
+		return true, false
+	case e.addr.IsValid() && !e.all6():
+		return false, true
+	}
+	return !e.v6only, !e.v4only
 }
 
 // socketHost is the host as the system has it: an empty one means IPv4 only.
@@ -85,6 +109,15 @@ func (e endpoint) socketHost() string {
 func (e endpoint) all4() bool {
 	return e.host == "" || e.host == "*" || e.addr == netip.IPv4Unspecified()
 }
+
+// besideIPv4 reports whether all of IPv4 is among addresses to listen on, at the same port.
+func (e endpoint) besideIPv4(listen []string) bool {
+	return slices.ContainsFunc(listen, func(text string) bool {
+		o, err := parseListen(text)
+		return err == nil && o.all4() && o.lo == e.lo
+	})
+}
+
 func (e endpoint) all6() bool { return e.addr == netip.IPv6Unspecified() }
 
 // spellBind writes an address for a bind line. HAProxy takes "::" alone for

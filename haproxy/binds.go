@@ -15,14 +15,24 @@ func binds(files []*File) []Bind {
 		f.asRead(func(s Section, i int) {
 			l := &f.Lines[i]
 			for _, address := range bindWords(s, l.Words, i) {
-				all = append(all, Bind{
-					File: f.Path, Line: i + 1, Section: s.Title(),
-					Address: address, SSL: hasWord(l.Words, "ssl"), Ours: l.owner == ourRegion,
-				})
+				b := f.newBind(s, i, l.Words, address)
+				b.Ours = l.owner == ourRegion
+				all = append(all, b)
 			}
 		})
 	}
 	return all
+}
+
+func (f *File) newBind(s Section, line int, w []Word, address string) Bind {
+	return Bind{File: f.Path, Line: line + 1, Section: s.Title(), Address: address, SSL: hasWord(w, "ssl"), v6only: hasWord(w, "v6only")}
+}
+
+// endpoint is what the bind means for TCP, and whether it is TCP at all.
+func (b Bind) endpoint() (endpoint, bool) {
+	e, tcp := parseBind(b.Address)
+	e.v6only = e.v6only || b.v6only
+	return e, tcp
 }
 
 // asRead calls do for every line of a section as HAProxy reads the file: ours
@@ -49,7 +59,7 @@ func (c Config) Takers(address string) []Bind {
 	}
 	var out []Bind
 	for _, b := range c.binds {
-		if at, tcp := parseBind(b.Address); tcp && !b.Ours && at.overlaps(e) {
+		if at, tcp := b.endpoint(); tcp && !b.Ours && at.overlaps(e) {
 			out = append(out, b)
 		}
 	}

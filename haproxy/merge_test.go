@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -205,6 +206,12 @@ func TestTakenPorts(t *testing.T) {
 		{"QUIC", "frontend www\n  bind quic4@:443 ssl crt /x\n", ":443", ""},
 		{"commented out", "frontend www\n  # bind *:443\n", ":443", ""},
 		{"server", "backend www\n  server a 192.0.2.1:443\n", ":443", ""},
+		{"IPv6 alone", "frontend www\n  mode http\n  bind :::443 v6only ssl crt /x\n", ":443", ""},
+		{"IPv6 alone, all wanted", "frontend www\n  mode http\n  bind :::443 v6only ssl crt /x\n", "[::]:443", "line 5"},
+		{"family of IPv6", "frontend www\n  mode http\n  bind ipv6@:443 ssl crt /x\n", "[::1]:443", "line 5"},
+		{"family of IPv4", "frontend www\n  mode http\n  bind tcp4@:443 ssl crt /x\n", "[::1]:443", ""},
+		{"name of one family", "frontend www\n  mode http\n  bind tcp6@www:443 ssl crt /x\n", "192.0.2.1:443", ""},
+		{"name of the other", "frontend www\n  mode http\n  bind ipv4@www:443 ssl crt /x\n", "[::1]:443", ""},
 		{"IPv6 beside IPv4", "frontend www\n  bind [2001:db8::1]:443\n", "192.0.2.1:443", ""},
 		{"passthrough", "frontend sni\n  mode tcp\n  bind *:443\n", ":443", "line 5"},
 		{"Bitbucket by hand", "frontend bitbucket_http_frontend\n  bind *:443 ssl crt /x\n", ":443", "line 4"},
@@ -330,5 +337,43 @@ func TestFurtherPortsAreNotBoundTwice(t *testing.T) {
 	m, err := merge(t, passes, site(t, func(s *Site) { s.HealthListen = "127.0.0.1:18443" }))
 	if err != nil || strings.Count(string(m.After), "18443") != 1 || !strings.Contains(string(m.After), "127.0.0.1:18444 accept-proxy") {
 		t.Errorf("%v\n%s", err, m.After)
+	}
+}
+
+// Where others have a port for one family of addresses, ours has it for the other.
+func TestFamiliesOfAPort(t *testing.T) {
+	for name, c := range map[string]struct {
+		bind   string
+		listen []string
+		want   []string // our own binds
+		shared bool
+	}{
+		"IPv6 beside theirs":            {"*:443", []string{":443", "[::]:443"}, []string{":::443 v6only"}, true},
+		"all, IPv6 beside theirs":       {"*:443", []string{"[::]:443"}, []string{":::443 v6only"}, true},
+		"IPv6 beside an address":        {"192.0.2.1:443", []string{"[::]:443"}, []string{":::443 v6only"}, true},
+		"IPv4 beside theirs":            {":::443 v6only", []string{":443"}, []string{"*:443"}, false},
+		"all, IPv4 beside theirs":       {":::443 v6only", []string{":443", "[::]:443"}, []string{"*:443"}, true},
+		"theirs may have both":          {":::443", []string{":443", "[::]:443"}, nil, true},
+		"theirs may have both, a range": {"ipv6@:400-500", []string{":443", "[::]:443"}, nil, true},
+	} {
+		s := site(t, func(s *Site) { s.Listen = c.listen })
+		text := "frontend www\n  mode http\n  bind " + c.bind + " ssl crt /x\n"
+		m, err := merge(t, text, s)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		reversible(t, []byte(text), m, s)
+		var own []string
+		for line := range strings.Lines(string(m.After)) {
+			if address, ours := strings.CutPrefix(strings.TrimSpace(line), "bind "); ours && !strings.Contains(line, "crt /x") {
+				address, _, _ = strings.Cut(address, " ssl ")
+				own = append(own, address)
+			}
+		}
+		notes := strings.Join(m.Notes, "\n")
+		if !slices.Equal(own, c.want) || strings.Contains(string(m.After), lineMark) != c.shared || strings.Contains(notes, "takes IPv4 alone") != strings.Contains(strings.Join(c.want, ""), "v6only") {
+			t.Errorf("%s: ours binds %q, shared %v\n%s", name, own, strings.Contains(string(m.After), lineMark), notes)
+		}
 	}
 }

@@ -181,7 +181,7 @@ func (s Site) view(o options) (view, error) {
 	if o.others { // whose names the certificate may hold, too
 		v.Known = ""
 	}
-	v.Listen = spellAll(o.bindings.own, s.Version)
+	v.Listen = spellAll(o.bindings.own, s.Version, o.bindings.only6...)
 	if o.bindings.loop != "" {
 		v.Loop = o.bindings.loop
 		v.Listen = append(v.Listen, v.Loop+" accept-proxy")
@@ -189,8 +189,8 @@ func (s Site) view(o options) (view, error) {
 	v.Bytes = o.bindings.bytes
 	v.Front = len(v.Listen) > 0 || v.Bytes != ""
 	v.Shared = o.bindings.has(speaksHTTP)
-	v.Redirect = spellAll(o.bindings.redirect, s.Version)
-	v.Challenge, v.ChallengeListen = s.challengeRule(""), spellAll(o.bindings.acme, s.Version)
+	v.Redirect = spellAll(o.bindings.redirect, s.Version, o.bindings.only6...)
+	v.Challenge, v.ChallengeListen = s.challengeRule(""), spellAll(o.bindings.acme, s.Version, o.bindings.only6...)
 	v.Renewer = s.Renewer
 	v.Cluster, v.Cookie = len(s.Nodes) > 0, node.Cookie
 	var err error
@@ -274,17 +274,13 @@ func (v view) deny(status int) string {
 	return " deny_status " + strconv.Itoa(status)
 }
 
-func spellAll(listen []string, v Version) []string {
-	var parsed []endpoint
+// spellAll spells addresses for bind lines; only6 are those that leave IPv4 to others.
+func spellAll(listen []string, v Version, only6 ...string) []string {
+	var lines []string
 	for _, text := range listen {
 		if e, err := parseListen(text); err == nil {
-			parsed = append(parsed, e)
+			lines = append(lines, spellBind(e, v, !slices.Contains(only6, text) && !e.besideIPv4(listen)))
 		}
-	}
-	var lines []string
-	for _, e := range parsed {
-		v4too := !slices.ContainsFunc(parsed, func(o endpoint) bool { return o.all4() && o.lo == e.lo })
-		lines = append(lines, spellBind(e, v, v4too))
 	}
 	return lines
 }

@@ -37,6 +37,7 @@ type bindings struct {
 	acme     []string        // addresses for challenges alone that nobody binds
 	loop     string          // address for our own TLS frontend behind TLS that is passed through
 	bytes    string          // address for our own frontend behind TLS that was ended
+	only6    []string        // addresses of all IPv6 and no more, as others have the port for IPv4
 }
 
 // has reports whether a section of a kind leads to us.
@@ -59,6 +60,7 @@ func (m *merger) bindings() (bindings, error) {
 	if b.acme, err = m.settle(m.site.onlyChallenges(), func(at bindAt, want string) error { return m.sharePlain(&b, at, want, false) }); err != nil {
 		return b, err
 	}
+	m.besideIPv4(&b)
 	if i := slices.IndexFunc(b.shared, func(s sharedSection) bool { return s.kind != speaksHTTP }); i >= 0 {
 		if _, err := netip.ParseAddr(m.site.URL.Host()); err == nil {
 			s := b.shared[i]
@@ -78,15 +80,17 @@ func (m *merger) bindings() (bindings, error) {
 }
 
 // settle returns the addresses that nobody binds, and has share look at the
-// binds that have the others.
+// binds that have the others. All of IPv6 is ours where others have IPv4 alone.
 func (m *merger) settle(wanted []string, share func(bindAt, string) error) (free []string, err error) {
 	for _, want := range wanted {
 		e, err := parseListen(want)
 		if err != nil {
 			return nil, err
 		}
+		e.v6only = e.all6() && e.besideIPv4(wanted)
 		taken := m.takenBy(e)
-		if len(taken) == 0 {
+		others := func(at bindAt) bool { _, v6 := at.at.families(); return v6 }
+		if len(taken) == 0 || e.all6() && !slices.ContainsFunc(taken, others) {
 			free = append(free, want)
 		}
 		for _, at := range taken {
@@ -96,6 +100,20 @@ func (m *merger) settle(wanted []string, share func(bindAt, string) error) (free
 		}
 	}
 	return free, nil
+}
+
+// besideIPv4 finds the addresses for all IPv6 that we bind beside others of IPv4.
+func (m *merger) besideIPv4(b *bindings) {
+	for _, text := range slices.Concat(b.own, b.redirect, b.acme) {
+		e, err := parseListen(text)
+		if err != nil || !e.all6() {
+			continue
+		}
+		if taken := m.takenBy(e); len(taken) > 0 {
+			b.only6 = append(b.only6, text)
+			m.notes = append(m.notes, fmt.Sprintf("%s, line %d: %s takes IPv4 alone; a section of bitgate's own takes IPv6 (%s), where it serves Bitbucket and no other site", taken[0].File, taken[0].Line, taken[0].Address, text))
+		}
+	}
 }
 
 // bindAt is a bind of the administrator's with where it stands.
@@ -117,8 +135,8 @@ func (m *merger) takenBy(want endpoint) []bindAt {
 			}
 			s, w := d.Sections[section], d.words(n)
 			for _, address := range bindWords(s, w, n) {
-				if e, tcp := parseBind(address); tcp && e.overlaps(want) {
-					b := Bind{File: d.Path, Line: n + 1, Section: s.Title(), Address: address, SSL: hasWord(w, "ssl")}
+				b := d.newBind(s, n, w, address)
+				if e, tcp := b.endpoint(); tcp && e.overlaps(want) {
 					out = append(out, bindAt{b, place{i, section}, n, e})
 				}
 			}

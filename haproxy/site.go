@@ -97,4 +97,5 @@ type Bind struct {
 	Address string // as written
 	SSL     bool
 	Ours    bool // between our markers
+	v6only  bool
 }
