@@ -67,7 +67,7 @@ func (m *merger) findHandMade() []handMade {
 			}
 		}
 	}
-	refs := m.references(len(found))
+	refs := m.references(found)
 	for again := true; again; {
 		again = false
 		for i := range found {
@@ -104,10 +104,7 @@ func (m *merger) unfit(found []handMade, h handMade, refs []reference) string {
 	if i := m.leadsSome(h.place); i >= 0 {
 		return fmt.Sprintf("line %d leads some requests on and not all, which bitgate's sections would", i+1)
 	}
-	if sec.Keyword != "frontend" {
-		return m.referredTo(found, refs, sec.Name)
-	}
-	return ""
+	return m.referredTo(found, refs, sec)
 }
 
 // leadsSome is the line that leads requests on, where no line does so with all
@@ -162,36 +159,78 @@ func (m *merger) replaced(found []handMade, name string) bool {
 	})
 }
 
-// reference is a line that leads to a backend.
+// reference is a line that leads to a section, or asks for its state.
 type reference struct {
 	place
 	line int
-	to   string
+	to   string // its name
 }
 
-// references lists them, where anything was found that they may lead to.
-func (m *merger) references(found int) []reference {
+// dynamic stands for any backend: its name comes from the request.
+const dynamic = "%["
+
+// references lists those to the sections that were found.
+func (m *merger) references(found []handMade) []reference {
 	var out []reference
 	for i, d := range m.files {
-		if found == 0 {
+		if len(found) == 0 {
 			break
 		}
-		for n := range d.Lines {
-			if to := target(d.words(n)); to != "" && d.Lines[n].Section >= 0 {
-				out = append(out, reference{place{i, d.Lines[n].Section}, n, to})
+		for n, l := range d.Lines {
+			w := d.words(n)
+			if len(w) < 2 || l.Section < 0 || n == d.Sections[l.Section].First {
+				continue
+			}
+			at := place{i, l.Section}
+			if strings.Contains(target(w), dynamic) {
+				out = append(out, reference{at, n, dynamic})
+			}
+			for _, h := range found {
+				if name := m.section(h.place).Name; refersTo(w, name) {
+					out = append(out, reference{at, n, name})
+				}
 			}
 		}
 	}
 	return out
 }
 
-// referredTo says which line of a section that stays leads to a backend.
-func (m *merger) referredTo(found []handMade, refs []reference, name string) string {
+// refersTo reports whether a line names a section: as a word ("use_backend NAME",
+// "table NAME"), as an argument ("nbsrv(NAME)"), or with one of its servers ("track
+// NAME/s"). What gives a name to something else does not.
+func refersTo(w []Word, name string) bool {
+	from, words := 1, true
+	switch w[0].Text {
+	case "acl":
+		from = 2
+	case "server", "server-template", "default-server", "bind":
+		words = false
+	}
+	for _, w := range w[from:] {
+		if words && w.Text == name || strings.HasPrefix(w.Text, name+"/") {
+			return true
+		}
+		for at := range w.Text {
+			if rest, begins := strings.CutPrefix(w.Text[at+1:], name); begins && strings.ContainsRune("(,", rune(w.Text[at])) && rest != "" && strings.ContainsRune("),/", rune(rest[0])) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// referredTo says which line of a section that stays refers to one.
+func (m *merger) referredTo(found []handMade, refs []reference, sec Section) string {
 	for _, r := range refs {
 		goes := slices.ContainsFunc(found, func(h handMade) bool { return h.place == r.place && h.keep == "" })
-		if !goes && (r.to == name || strings.Contains(r.to, "%[")) {
-			return fmt.Sprintf("%s, line %d leads to it", m.files[r.file].Path, r.line+1)
+		if goes || r.to != sec.Name && (r.to != dynamic || sec.Keyword == "frontend") {
+			continue
 		}
+		does := "refers to it"
+		if target(m.files[r.file].words(r.line)) != "" {
+			does = "leads to it"
+		}
+		return fmt.Sprintf("%s, line %d %s", m.files[r.file].Path, r.line+1, does)
 	}
 	return ""
 }

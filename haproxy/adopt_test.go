@@ -117,6 +117,30 @@ func TestHandMadeSectionsThatStay(t *testing.T) {
 	}
 }
 
+// A backend that a line beside it asks for stays: HAProxy refuses a file that
+// names one which is not there.
+func TestHandMadeSectionsThatOthersAskFor(t *testing.T) {
+	const name = "bitbucket_http_backend"
+	for line, kept := range map[string]bool{
+		"    monitor fail if { nbsrv(" + name + ") lt 1 }":                       true,
+		"    acl dead nbsrv(" + name + ") lt 1":                                  true,
+		"    acl dead srv_is_up(" + name + "/bitbucket01)":                       true,
+		"    http-request track-sc0 src table " + name:                           true,
+		"    http-request deny if { sc_http_req_rate(0," + name + ") gt 10 }":    true,
+		"    http-request set-header X-Up %[nbsrv(" + name + ")]":                true,
+		"    acl " + name + " path /":                                            false,
+		"    acl dead nbsrv(" + name + "2) lt 1":                                 false,
+		"    http-request set-header X-Up my_" + name + "/x # " + name:           false,
+		"backend other\n    server s 10.0.0.7:80 track " + name + "/bitbucket01": true,
+		"backend other\n    server " + name + " 10.0.0.7:80":                     false,
+	} {
+		adopted, notes := adoption(t, "    default_backend wiki\n", "    default_backend wiki\n"+line+"\n", site(t, adopting))
+		if adopted == kept || kept != strings.Contains(notes, " refers to it") {
+			t.Errorf("%s: adopted %t\n%s", line, adopted, notes)
+		}
+	}
+}
+
 // Plain HTTP of a section that others use: our name alone is sent to HTTPS,
 // before whatever the section does itself, but never an ACME challenge.
 func TestRedirectInASharedFrontend(t *testing.T) {
