@@ -46,7 +46,7 @@ func TestPasswordIsSentAsOftenAsAsked(t *testing.T) {
 	for version, want := range map[string]int{"4.14.12": 1, "8.19.12": 1, "9.4.16": 2} {
 		srv := start(t, bitbuckettest.Options{Version: version})
 		s := logIn(t, srv, bitbucket.MethodForm)
-		if err := s.SetURLs(t.Context(), newURL, ""); err != nil {
+		if err := s.SetURLs(t.Context(), bitbucket.URLs{Base: newURL}); err != nil {
 			t.Fatal(err)
 		}
 		if got := srv.LoginAttempts(); got != want {

@@ -47,16 +47,16 @@ func (s *Session) readConfAPI(ctx context.Context) (b bean, ok bool, err error) 
 }
 
 // setConfAPI sends the bean back with the new base URL.
-func (s *Session) setConfAPI(ctx context.Context, baseURL string) error {
+func (s *Session) setConfAPI(ctx context.Context, want URLs) error {
 	before, ok, err := s.readConfAPI(ctx)
 	if !ok {
 		return err
 	}
-	if now, _ := before.baseURL(); now == baseURL {
+	if now, _ := before.baseURL(); now == want.Base {
 		return nil
 	}
 	wanted := maps.Clone(before)
-	if wanted["baseUrl"], err = json.Marshal(baseURL); err != nil {
+	if wanted["baseUrl"], err = json.Marshal(want.Base); err != nil {
 		return err
 	}
 	body, err := json.Marshal(wanted)
@@ -80,14 +80,14 @@ func (s *Session) setConfAPI(ctx context.Context, baseURL string) error {
 	old, _ := before.baseURL()
 	switch {
 	case !ok:
-		return unknownOutcome(s.base(), baseURL, "", cmp.Or(sendErr, readErr))
-	case sameURL(got, baseURL):
+		return unknownOutcome(s.base(), want, cmp.Or(sendErr, readErr))
+	case sameURL(got, want.Base):
 	case !sameURL(got, old):
-		return appliedOtherwise(s.base(), baseURL, "", []string{"baseUrl"})
+		return appliedOtherwise(s.base(), want, []string{"baseUrl"})
 	case stillUnderWay(sendErr):
-		return unknownOutcome(s.base(), baseURL, "", sendErr)
+		return unknownOutcome(s.base(), want, sendErr)
 	default:
-		return notApplied(s.base(), baseURL, "", said(a, sendErr))
+		return notApplied(s.base(), want, said(a, sendErr))
 	}
 	delete(now, "baseUrl")
 	delete(before, "baseUrl")

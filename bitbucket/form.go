@@ -140,20 +140,24 @@ func settingsForm(page *url.URL, body []byte) (f form, index int, err error) {
 }
 
 // byHandSteps is what a person does instead.
-func byHandSteps(base, baseURL, sshBaseURL string) string {
+func byHandSteps(base string, want URLs) string {
 	do := fmt.Sprintf("open %s%s as a system administrator", base, settingsPage)
-	if baseURL != "" {
-		do += fmt.Sprintf(", enter %s as base URL", baseURL)
+	if want.Base != "" {
+		do += fmt.Sprintf(", enter %s as base URL", want.Base)
 	}
-	if sshBaseURL != "" {
-		do += fmt.Sprintf(", enter %s as SSH base URL", sshBaseURL)
+	switch {
+	case want.SSH == nil:
+	case *want.SSH == "":
+		do += ", empty the SSH base URL"
+	default:
+		do += fmt.Sprintf(", enter %s as SSH base URL", *want.SSH)
 	}
 	return do + ", save, and run again with --base-url-method manual"
 }
 
 // cannotUseForm wraps why the form is not touched.
-func cannotUseForm(base, baseURL, sshBaseURL string, err error) *problem.Error {
+func cannotUseForm(base string, want URLs, err error) *problem.Error {
 	return problem.Wrap(err, "the server settings page of "+base+" is not one bitgate can use",
 		"nothing was changed; bitgate sends a settings form only when it knows every field of it",
-		byHandSteps(base, baseURL, sshBaseURL))
+		byHandSteps(base, want))
 }

@@ -139,7 +139,7 @@ func FuzzForm(f *testing.F) {
 		if err != nil {
 			return
 		}
-		edited, changed, err := got.edit(index, "https://git.example.com", "")
+		edited, changed, err := got.edit(index, URLs{Base: "https://git.example.com"})
 		if err != nil || len(changed) > 1 {
 			t.Fatalf("edit: %q, %v", changed, err)
 		}

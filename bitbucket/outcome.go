@@ -40,19 +40,19 @@ func said(a answer, err error) string {
 	}
 }
 
-func notApplied(base, baseURL, sshBaseURL, seen string) error {
+func notApplied(base string, want URLs, seen string) error {
 	return problem.Wrap(ErrNotApplied, fmt.Sprintf("Bitbucket at %s did not take the new settings (%s)", base, seen),
-		"the old ones still stand, as a look afterwards showed", byHandSteps(base, baseURL, sshBaseURL))
+		"the old ones still stand, as a look afterwards showed", byHandSteps(base, want))
 }
 
-func appliedOtherwise(base, baseURL, sshBaseURL string, names []string) error {
+func appliedOtherwise(base string, want URLs, names []string) error {
 	return problem.Wrap(ErrApplied, fmt.Sprintf("Bitbucket at %s saved the settings, but not as sent: %s", base, strings.Join(names, ", ")),
-		"", byHandSteps(base, baseURL, sshBaseURL))
+		"", byHandSteps(base, want))
 }
 
-func unknownOutcome(base, baseURL, sshBaseURL string, cause error) error {
+func unknownOutcome(base string, want URLs, cause error) error {
 	return problem.Wrap(fmt.Errorf("%w: %w", ErrUnknown, cause), fmt.Sprintf("the new settings were sent to Bitbucket at %s, but could not be read back", base),
-		"they may or may not have been saved", "look at the page, and if needed "+byHandSteps(base, baseURL, sshBaseURL))
+		"they may or may not have been saved", "look at the page, and if needed "+byHandSteps(base, want))
 }
 
 func othersChanged(base string, names []string) error {

@@ -24,13 +24,35 @@ type Settings struct {
 // be read, their fields stay empty.
 func (s *Session) Settings(ctx context.Context) (Settings, error) {
 	got, err := s.settings(ctx)
-	for what, text := range map[string]string{"base URL": got.BaseURL, "SSH base URL": got.SSHBaseURL} {
-		if err == nil && len(text) > maxURL {
-			err = problem.New(fmt.Sprintf("the %s that %s tells has %d bytes", what, s.base(), len(text)),
-				"no address is longer than 2 KiB; this one could not be put back later", "correct it in Bitbucket (Administration, Server settings)")
-		}
+	if err == nil {
+		err = cmp.Or(s.tooLong("base URL", got.BaseURL), s.tooLong("SSH base URL", got.SSHBaseURL))
 	}
 	return got, err
+}
+
+func (s *Session) tooLong(what, text string) error {
+	if len(text) <= maxURL {
+		return nil
+	}
+	return problem.New(fmt.Sprintf("the %s that %s tells has %d bytes", what, s.base(), len(text)),
+		"no address is longer than 2 KiB; this one could not be put back later", "correct it in Bitbucket (Administration, Server settings)")
+}
+
+// SSHField is what the form's field for the SSH base URL holds: "" where it is empty, and
+// Bitbucket makes one up of the base URL. It is read through the form, which sets it.
+func (s *Session) SSHField(ctx context.Context) (string, error) {
+	if s.method == MethodConfAPI {
+		return "", noSSHByConfAPI()
+	}
+	f, _, _, err := s.readForm(ctx)
+	if err != nil {
+		return "", err
+	}
+	i, err := f.textField(true)
+	if err != nil {
+		return "", cannotUseForm(s.base(), URLs{}, err)
+	}
+	return f.fields[i].value, s.tooLong("SSH base URL", f.fields[i].value)
 }
 
 func (s *Session) settings(ctx context.Context) (Settings, error) {

@@ -17,24 +17,33 @@ import (
 // interrupt: whoever undoes must know.
 const readBackTimeout = 30 * time.Second
 
-// SetURLs changes the base URL and, where sshBaseURL is not "", the SSH base
-// URL in the same request, then reads everything back and compares every other
-// field. An empty baseURL leaves the base URL as it is. An answer that gets
-// lost is settled by reading; errors.Is with ErrApplied and ErrUnknown tells
-// what an error means for the change.
-func (s *Session) SetURLs(ctx context.Context, baseURL, sshBaseURL string) error {
-	if baseURL != "" && !isWebAddress(baseURL) {
-		return problem.New(fmt.Sprintf("%q is not a base URL", baseURL), "", "give an absolute https:// address").WithKind(problem.Usage)
+// URLs are the addresses that SetURLs sets.
+type URLs struct {
+	Base string  // "" leaves it as it is
+	SSH  *string // nil leaves it as it is; "" empties the field, and Bitbucket makes one up
+}
+
+// SetURLs changes the base URL and the SSH base URL in one request, then reads
+// everything back and compares every other field. An answer that gets lost is
+// settled by reading; errors.Is with ErrApplied and ErrUnknown tells what an
+// error means for the change.
+func (s *Session) SetURLs(ctx context.Context, want URLs) error {
+	if want.Base != "" && !isWebAddress(want.Base) {
+		return problem.New(fmt.Sprintf("%q is not a base URL", want.Base), "", "give an absolute https:// address").WithKind(problem.Usage)
 	}
 	switch {
-	case baseURL == "" && sshBaseURL == "":
+	case want == URLs{}:
 		return nil
-	case s.confAPI && sshBaseURL == "":
-		return s.setConfAPI(ctx, baseURL)
+	case s.confAPI && want.SSH == nil:
+		return s.setConfAPI(ctx, want)
 	case s.method == MethodConfAPI:
-		return problem.New("the ConfAPI plugin cannot change the SSH base URL", "", "use --base-url-method auto or form").WithKind(problem.Usage)
+		return noSSHByConfAPI()
 	}
-	return s.setForm(ctx, baseURL, sshBaseURL)
+	return s.setForm(ctx, want)
+}
+
+func noSSHByConfAPI() error {
+	return problem.New("the ConfAPI plugin cannot change the SSH base URL", "", "use --base-url-method auto or form").WithKind(problem.Usage)
 }
 
 // readForm GETs the page and finds the settings form in it.
@@ -45,13 +54,13 @@ func (s *Session) readForm(ctx context.Context) (form, int, answer, error) {
 	}
 	f, index, err := settingsForm(a.url, a.body)
 	if err != nil {
-		return form{}, -1, a, cannotUseForm(s.base(), "", "", err)
+		return form{}, -1, a, cannotUseForm(s.base(), URLs{}, err)
 	}
 	return f, index, a, nil
 }
 
 // edit is the form with the wanted values, and the names of the fields that differ.
-func (f form) edit(index int, baseURL, sshBaseURL string) (form, []string, error) {
+func (f form) edit(index int, want URLs) (form, []string, error) {
 	edited := f
 	edited.fields = slices.Clone(f.fields)
 	var changed []string
@@ -61,27 +70,27 @@ func (f form) edit(index int, baseURL, sshBaseURL string) (form, []string, error
 			changed = append(changed, edited.fields[i].name)
 		}
 	}
-	if baseURL != "" {
-		set(index, baseURL)
+	if want.Base != "" {
+		set(index, want.Base)
 	}
-	if sshBaseURL != "" {
+	if want.SSH != nil {
 		i, err := f.textField(true)
 		if err != nil {
 			return form{}, nil, err
 		}
-		set(i, sshBaseURL)
+		set(i, *want.SSH)
 	}
 	return edited, changed, nil
 }
 
-func (s *Session) setForm(ctx context.Context, baseURL, sshBaseURL string) error {
+func (s *Session) setForm(ctx context.Context, want URLs) error {
 	before, index, _, err := s.readForm(ctx)
 	if err != nil {
-		return withSteps(err, byHandSteps(s.base(), baseURL, sshBaseURL))
+		return withSteps(err, byHandSteps(s.base(), want))
 	}
-	wanted, changed, err := before.edit(index, baseURL, sshBaseURL)
+	wanted, changed, err := before.edit(index, want)
 	if err != nil {
-		return cannotUseForm(s.base(), baseURL, sshBaseURL, err)
+		return cannotUseForm(s.base(), want, err)
 	}
 	if len(changed) == 0 {
 		return nil
@@ -92,15 +101,15 @@ func (s *Session) setForm(ctx context.Context, baseURL, sshBaseURL string) error
 	now, _, _, err := s.readForm(after)
 	switch {
 	case err != nil:
-		return unknownOutcome(s.base(), baseURL, sshBaseURL, cmp.Or(sendErr, err))
+		return unknownOutcome(s.base(), want, cmp.Or(sendErr, err))
 	case len(wanted.differences(now, changed, true)) == 0:
 		return othersChanged(s.base(), wanted.differences(now, changed, false))
 	case len(before.differences(now, changed, true)) > 0:
-		return appliedOtherwise(s.base(), baseURL, sshBaseURL, wanted.differences(now, changed, true))
+		return appliedOtherwise(s.base(), want, wanted.differences(now, changed, true))
 	case stillUnderWay(sendErr):
-		return unknownOutcome(s.base(), baseURL, sshBaseURL, sendErr)
+		return unknownOutcome(s.base(), want, sendErr)
 	}
-	return notApplied(s.base(), baseURL, sshBaseURL, said(a, sendErr))
+	return notApplied(s.base(), want, said(a, sendErr))
 }
 
 // postSettings sends the form. An XSRF refusal means that Bitbucket takes

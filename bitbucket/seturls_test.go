@@ -20,7 +20,7 @@ func TestChangingNothingSendsNothing(t *testing.T) {
 	for _, confAPI := range []bool{false, true} {
 		srv := start(t, bitbuckettest.Options{Version: "9.4.16", BaseURL: newURL, ConfAPI: confAPI})
 		s := logIn(t, srv, bitbucket.MethodAuto)
-		if err := s.SetURLs(t.Context(), newURL, ""); err != nil {
+		if err := s.SetURLs(t.Context(), bitbucket.URLs{Base: newURL}); err != nil {
 			t.Error(err)
 		}
 		for _, r := range srv.Requests() {
@@ -35,7 +35,7 @@ func TestConfAPI(t *testing.T) {
 	srv := start(t, bitbuckettest.Options{Version: "7.21.23", ConfAPI: true})
 	before := srv.Fields()
 	s := logIn(t, srv, bitbucket.MethodAuto)
-	if err := s.SetURLs(t.Context(), newURL, ""); err != nil {
+	if err := s.SetURLs(t.Context(), bitbucket.URLs{Base: newURL}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := s.Settings(t.Context())
@@ -43,15 +43,21 @@ func TestConfAPI(t *testing.T) {
 		t.Errorf("settings %+v, %v", got, err)
 	}
 	// the plugin knows no SSH base URL, so both go over the form in one request
-	if err := s.SetURLs(t.Context(), newURL+"2", newSSHURL); err != nil {
+	if err := s.SetURLs(t.Context(), bitbucket.URLs{Base: newURL + "2", SSH: new(newSSHURL)}); err != nil {
 		t.Fatal(err)
 	}
 	before["baseURL"], before["sshBaseURL"] = newURL+"2", newSSHURL
 	if d := cmp.Diff(before, srv.Fields()); d != "" {
 		t.Error(d)
 	}
+	if field, err := s.SSHField(t.Context()); err != nil || field != newSSHURL {
+		t.Errorf("the form beside the plugin tells %q, %v", field, err)
+	}
 	s = logIn(t, srv, bitbucket.MethodConfAPI)
-	if err := s.SetURLs(t.Context(), newURL, newSSHURL); problem.KindOf(err) != problem.Usage || srv.BaseURL() == newURL {
+	if _, err := s.SSHField(t.Context()); problem.KindOf(err) != problem.Usage {
+		t.Errorf("the plugin alone: %v", err)
+	}
+	if err := s.SetURLs(t.Context(), bitbucket.URLs{Base: newURL, SSH: new(newSSHURL)}); problem.KindOf(err) != problem.Usage || srv.BaseURL() == newURL {
 		t.Errorf("error %v, base URL %s", err, srv.BaseURL())
 	}
 }
@@ -76,7 +82,7 @@ func TestLostAnswers(t *testing.T) {
 			s := logIn(t, srv, bitbucket.MethodAuto)
 			srv.DropNext(http.MethodPost, "server-settings")
 			srv.DropNext(http.MethodPut, "settings")
-			if err := s.SetURLs(t.Context(), newURL, ""); err != nil || srv.BaseURL() != newURL {
+			if err := s.SetURLs(t.Context(), bitbucket.URLs{Base: newURL}); err != nil || srv.BaseURL() != newURL {
 				t.Errorf("error %v, base URL %s", err, srv.BaseURL())
 			}
 		})
@@ -91,7 +97,7 @@ func TestLostAnswers(t *testing.T) {
 					h.ServeHTTP(w, r)
 				})
 			})
-			if err := s.SetURLs(t.Context(), newURL, ""); !errors.Is(err, bitbucket.ErrNotApplied) || errors.Is(err, bitbucket.ErrUnknown) {
+			if err := s.SetURLs(t.Context(), bitbucket.URLs{Base: newURL}); !errors.Is(err, bitbucket.ErrNotApplied) || errors.Is(err, bitbucket.ErrUnknown) {
 				t.Errorf("error %v", err)
 			}
 		})
@@ -107,7 +113,7 @@ func TestLostAnswers(t *testing.T) {
 					h.ServeHTTP(w, r)
 				})
 			})
-			if err := s.SetURLs(t.Context(), newURL, ""); !errors.Is(err, bitbucket.ErrUnknown) {
+			if err := s.SetURLs(t.Context(), bitbucket.URLs{Base: newURL}); !errors.Is(err, bitbucket.ErrUnknown) {
 				t.Errorf("error %v", err)
 			}
 		})
@@ -135,7 +141,7 @@ func TestInterruptedWhileWaiting(t *testing.T) {
 				h.ServeHTTP(w, r)
 			})
 		})
-		err := s.SetURLs(ctx, newURL, "")
+		err := s.SetURLs(ctx, bitbucket.URLs{Base: newURL})
 		if made && (err != nil || srv.BaseURL() != newURL) {
 			t.Errorf("the change was made: %v", err)
 		}
@@ -148,7 +154,7 @@ func TestInterruptedWhileWaiting(t *testing.T) {
 func TestRefusedValueIsNotApplied(t *testing.T) {
 	srv := start(t, bitbuckettest.Options{Version: "8.19.12"})
 	before := srv.Fields()
-	err := logIn(t, srv, bitbucket.MethodForm).SetURLs(t.Context(), newURL, "http://not-ssh")
+	err := logIn(t, srv, bitbucket.MethodForm).SetURLs(t.Context(), bitbucket.URLs{Base: newURL, SSH: new("http://not-ssh")})
 	if !errors.Is(err, bitbucket.ErrNotApplied) || !strings.Contains(err.Error(), "must begin with ssh://") {
 		t.Errorf("error %v", err)
 	}
@@ -169,7 +175,7 @@ func TestOtherFieldsAreCompared(t *testing.T) {
 			}
 		})
 	})
-	err := s.SetURLs(t.Context(), newURL, "")
+	err := s.SetURLs(t.Context(), bitbucket.URLs{Base: newURL})
 	if !errors.Is(err, bitbucket.ErrApplied) || !strings.Contains(err.Error(), "publicSignup") {
 		t.Errorf("error %v", err)
 	}

@@ -91,9 +91,17 @@ func TestChangeAndTakeBack(t *testing.T) {
 				got.Method != bitbucket.MethodForm || len(got.AppLinks) != 2 || got.AppLinks[1].String() != "Jira (https://jira.example.com)" {
 				t.Errorf("settings %+v", got)
 			}
-			if err := s.SetURLs(t.Context(), newURL, newSSHURL); err != nil {
+			field := func(want string) {
+				t.Helper()
+				if got, err := s.SSHField(t.Context()); err != nil || got != want {
+					t.Errorf("the field of the SSH base URL: %q, %v, want %q", got, err, want)
+				}
+			}
+			field("") // whatever the effective one is
+			if err := s.SetURLs(t.Context(), bitbucket.URLs{Base: newURL, SSH: new(newSSHURL)}); err != nil {
 				t.Fatal(err)
 			}
+			field(newSSHURL)
 			want := maps.Clone(before)
 			want["baseURL"], want["sshBaseURL"] = newURL, newSSHURL
 			if d := cmp.Diff(want, srv.Fields()); d != "" {
@@ -102,11 +110,18 @@ func TestChangeAndTakeBack(t *testing.T) {
 
 			putBehindFront(t, srv, version)
 			s = logIn(t, srv, bitbucket.MethodForm)
-			if err := s.SetURLs(t.Context(), before["baseURL"], ""); err != nil {
+			if err := s.SetURLs(t.Context(), bitbucket.URLs{Base: before["baseURL"]}); err != nil {
 				t.Fatal(err)
 			}
 			want["baseURL"] = before["baseURL"]
 			if d := cmp.Diff(want, srv.Fields()); d != "" {
+				t.Error(d)
+			}
+			if err := s.SetURLs(t.Context(), bitbucket.URLs{SSH: new("")}); err != nil {
+				t.Fatal(err)
+			}
+			field("")
+			if d := cmp.Diff(before, srv.Fields()); d != "" {
 				t.Error(d)
 			}
 			if n := srv.FailedLogins(); n > 0 {
@@ -185,17 +200,17 @@ func TestOriginIsTheServersOwn(t *testing.T) {
 					h.ServeHTTP(w, r)
 				})
 			})
-			if err := logIn(t, srv, bitbucket.MethodForm).SetURLs(t.Context(), newURL, ""); err != nil {
+			if err := logIn(t, srv, bitbucket.MethodForm).SetURLs(t.Context(), bitbucket.URLs{Base: newURL}); err != nil {
 				t.Fatalf("at the old address: %v", err)
 			}
 			putBehindFront(t, srv, o.Version)
 			origin = "https://git.example.com"
-			if err := logIn(t, srv, bitbucket.MethodForm).SetURLs(t.Context(), old, ""); err != nil || srv.BaseURL() != old {
+			if err := logIn(t, srv, bitbucket.MethodForm).SetURLs(t.Context(), bitbucket.URLs{Base: old}); err != nil || srv.BaseURL() != old {
 				t.Errorf("behind the front: %v, base URL %s", err, srv.BaseURL())
 			}
 			origin = "https://nobody.example.com"
 			if o.Version == "3.11.6" {
-				err := logIn(t, srv, bitbucket.MethodForm).SetURLs(t.Context(), newURL, "")
+				err := logIn(t, srv, bitbucket.MethodForm).SetURLs(t.Context(), bitbucket.URLs{Base: newURL})
 				if !errors.Is(err, bitbucket.ErrNotApplied) || !strings.Contains(err.Error(), "XSRF") {
 					t.Errorf("refused everywhere: %v", err)
 				}

@@ -68,7 +68,7 @@ func (s *Session) webSudo(ctx context.Context, to *url.URL) error {
 func (s *Session) webSudoFields(a answer) ([]field, error) {
 	forms, err := parseForms(a.url, a.body)
 	if err != nil {
-		return nil, problem.Wrap(err, "the page of the secure administrator session cannot be read", "", byHandSteps(s.base(), "", ""))
+		return nil, problem.Wrap(err, "the page of the secure administrator session cannot be read", "", byHandSteps(s.base(), URLs{}))
 	}
 	for _, f := range forms {
 		isPrompt := false

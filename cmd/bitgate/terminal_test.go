@@ -346,7 +346,7 @@ func TestManualRestart(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, s.text())
 	}
 	s = openScreen(t, m.env, "undo", "--yes", "--base-url-method", "manual")
-	s.wait("set Base URL back to " + m.Upstream())
+	s.wait("set the base URL back to " + m.Upstream())
 	m.SetField("baseURL", m.Upstream())
 	s.send("done\n")
 	s.wait("Restart Bitbucket now")

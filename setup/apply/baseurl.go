@@ -25,14 +25,18 @@ func (a *Applier) changeBaseURL(ctx context.Context, r *journal.Run, i int, c *s
 		return err
 	}
 	old := journal.Record{Kind: journal.Doing, Change: i, OldURL: have.BaseURL}
+	want := bitbucket.URLs{Base: c.New}
 	if c.SSHNew != "" {
-		old.OldSSH = have.SSHBaseURL
+		field, err := a.sshField(ctx, s)
+		if err != nil {
+			return err
+		}
+		old.OldSSH, old.SSHField, want.SSH = have.SSHBaseURL, &field, &c.SSHNew
 	}
 	if p := r.Progress()[i]; p.Begun && p.OldURL != "" {
-		old.OldURL, old.OldSSH = p.OldURL, p.OldSSH // a run that goes on keeps what it found first
-	} else if c.Old != "" && have.BaseURL != c.Old && have.BaseURL != c.New {
-		return problem.New(fmt.Sprintf("the base URL is %s, not %s as when the plan was made", have.BaseURL, c.Old),
-			"somebody has changed it since", "make a new plan")
+		old.OldURL, old.OldSSH, old.SSHField = p.OldURL, p.OldSSH, p.SSHField // a run that goes on keeps what it found first
+	} else if err := asWhenPlanned(c, old); err != nil {
+		return err
 	}
 	if err := r.Write(old); err != nil {
 		return err
@@ -40,26 +44,54 @@ func (a *Applier) changeBaseURL(ctx context.Context, r *journal.Run, i int, c *s
 	if have.BaseURL == c.New && (c.SSHNew == "" || have.SSHBaseURL == c.SSHNew) {
 		return nil
 	}
-	return a.setURLs(ctx, s, c.New, c.SSHNew)
+	return a.setURLs(ctx, s, want)
+}
+
+// asWhenPlanned: nobody has changed an address since the plan was made. The SSH base URL
+// that Bitbucket makes up goes along with the base URL.
+func asWhenPlanned(c *setup.BaseURLChange, now journal.Record) error {
+	name, is, was := "base URL", now.OldURL, c.Old
+	if was == "" || is == was || is == c.New {
+		if c.SSHNew == "" || c.SSHOld == "" || *now.SSHField == "" && is != was {
+			return nil
+		}
+		name, is, was = "SSH base URL", now.OldSSH, c.SSHOld
+		if is == was || is == c.SSHNew {
+			return nil
+		}
+	}
+	return problem.New(fmt.Sprintf("the %s is %s, not %s as when the plan was made", name, is, was), "somebody has changed it since", "make a new plan")
+}
+
+// sshField reads what an administrator typed.
+func (a *Applier) sshField(ctx context.Context, s *bitbucket.Session) (string, error) {
+	ctx, done := a.limited(ctx)
+	defer done()
+	return s.SSHField(ctx)
 }
 
 // setURLs sets and, where the answer was lost, decides by reading. A Ctrl-C does
 // not cut it short: nobody could say then what a request under way will still do.
-func (a *Applier) setURLs(ctx context.Context, s *bitbucket.Session, url, ssh string) error {
+func (a *Applier) setURLs(ctx context.Context, s *bitbucket.Session, want bitbucket.URLs) error {
 	if err := ctx.Err(); err != nil {
 		return problem.Wrap(err, "interrupted", "", "")
 	}
 	ctx, done := a.limited(context.WithoutCancel(ctx))
 	defer done()
-	err := s.SetURLs(ctx, url, ssh)
+	err := s.SetURLs(ctx, want)
 	if err == nil {
 		return nil
 	}
 	now, rerr := s.Settings(ctx)
-	if rerr == nil && now.BaseURL == url && (ssh == "" || now.SSHBaseURL == ssh) && problem.KindOf(err) != problem.Incomplete {
-		return nil
+	if rerr != nil || want.Base != "" && now.BaseURL != want.Base || problem.KindOf(err) == problem.Incomplete {
+		return err
 	}
-	return err
+	if want.SSH != nil {
+		if field, rerr := s.SSHField(ctx); rerr != nil || field != *want.SSH {
+			return err
+		}
+	}
+	return nil
 }
 
 // adminPage is where an administrator finds the settings: with a browser elsewhere
@@ -74,11 +106,16 @@ func adminPage(baseURL, upstream string) string {
 }
 
 func (a *Applier) manualBaseURL(ctx context.Context, r *journal.Run, i int, c *setup.BaseURLChange) error {
-	old := c.Old
-	if err := r.Write(journal.Record{Kind: journal.Doing, Change: i, OldURL: old, OldSSH: c.SSHOld}); err != nil {
+	old := journal.Record{Kind: journal.Doing, Change: i, OldURL: c.Old, OldSSH: c.SSHOld}
+	if p := r.Progress()[i]; p.Begun {
+		old.OldURL, old.OldSSH = p.OldURL, p.OldSSH
+	} else if c.Old == "" {
+		old.OldURL, _ = publicBaseURL(ctx, r.Plan.Run.UpstreamBefore) // it may tell by now
+	}
+	if err := r.Write(old); err != nil {
 		return err
 	}
-	page := adminPage(old, r.Plan.Run.UpstreamBefore)
+	page := adminPage(old.OldURL, r.Plan.Run.UpstreamBefore)
 	for {
 		what := "set Base URL to " + c.New
 		if c.SSHNew != "" {
@@ -87,11 +124,7 @@ func (a *Applier) manualBaseURL(ctx context.Context, r *journal.Run, i int, c *s
 		if a.Ask("Open "+page+" as an administrator", what+", save, then say done.", []setup.Decision{setup.DecideDone, setup.DecideBack}) != setup.DecideDone {
 			return problem.New("the base URL was not changed by hand", "", "")
 		}
-		client, err := bitbucket.NewClient(r.Plan.Run.UpstreamBefore, bitbucket.Options{OwnTLS: true})
-		if err != nil {
-			return err
-		}
-		got, err := client.PublicBaseURL(ctx)
+		got, err := publicBaseURL(ctx, r.Plan.Run.UpstreamBefore)
 		if err != nil || got == c.New {
 			return nil //nolint:nilerr // what cannot be read must be believed
 		}
@@ -99,55 +132,11 @@ func (a *Applier) manualBaseURL(ctx context.Context, r *journal.Run, i int, c *s
 	}
 }
 
-// restoreBaseURL sets the old value again under whichever base answers now.
-func (a *Applier) restoreBaseURL(ctx context.Context, r *journal.Run, p journal.Progress, c *setup.BaseURLChange) error {
-	base, err := a.answering(ctx, r.Plan)
-	if err != nil {
-		return err
-	}
-	if urlIsBack(ctx, base, p, c) {
-		return nil
-	}
-	if a.byHand(c) {
-		return a.restoreByHand(base, p, c)
-	}
-	s, have, err := a.settings(ctx, base)
-	if err != nil {
-		return err
-	}
-	if have.BaseURL == p.OldURL && (c.SSHNew == "" || have.SSHBaseURL == p.OldSSH) {
-		return nil
-	}
-	if have.BaseURL != c.New && have.BaseURL != p.OldURL {
-		return problem.New("the base URL is "+have.BaseURL+", which this run did not set", "somebody has changed it since", "set it by hand as you want it")
-	}
-	return a.setURLs(ctx, s, p.OldURL, p.OldSSH)
-}
-
-// byHand: a person sets the base URL back. A manual run can do with a login where
-// nobody can be asked.
-func (a *Applier) byHand(c *setup.BaseURLChange) bool {
-	return a.Login == nil || c.Method == setup.Manual && a.Ask != nil
-}
-
-// urlIsBack looks without a login. The SSH base URL cannot be read so.
-func urlIsBack(ctx context.Context, base string, p journal.Progress, c *setup.BaseURLChange) bool {
-	if c.SSHNew != "" {
-		return false
-	}
+// publicBaseURL is what Bitbucket tells of its base URL without a login.
+func publicBaseURL(ctx context.Context, base string) (string, error) {
 	client, err := bitbucket.NewClient(base, bitbucket.Options{OwnTLS: true})
 	if err != nil {
-		return false
+		return "", err
 	}
-	got, err := client.PublicBaseURL(ctx)
-	return err == nil && got == p.OldURL
-}
-
-func (a *Applier) restoreByHand(base string, p journal.Progress, c *setup.BaseURLChange) error {
-	page := adminPage(c.New, base)
-	if a.Ask != nil && a.Ask("Open "+page+" as an administrator", "set Base URL back to "+p.OldURL+", save, then say done.",
-		[]setup.Decision{setup.DecideDone, setup.DecideBack}) == setup.DecideDone {
-		return nil
-	}
-	return problem.New("nobody is logged in to set the base URL back", "", "give --admin-user and --admin-password-file")
+	return client.PublicBaseURL(ctx)
 }

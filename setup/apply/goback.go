@@ -1,8 +1,10 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"bitgate/bitbucket"
 	"bitgate/internal/problem"
@@ -13,19 +15,19 @@ import (
 // readyBack refuses to take r back where a file could not be put back, or its base URL not
 // be set back, before anything is touched. Kinds: Usage (nobody can sign in), Credentials,
 // Failed, Cancelled.
-func (a *Applier) readyBack(ctx context.Context, r *journal.Run) error {
+func (a *Applier) readyBack(ctx context.Context, r *journal.Run, force bool) error {
 	if err := restorable(r); err != nil {
 		return problem.Wrap(err, "nothing was taken back, for not every file could be put back", "old and new settings would be mixed", "")
 	}
 	progress := r.Progress()
 	for i, c := range r.Plan.Changes() {
 		if setsURLBack(c, progress[i]) {
-			err := a.ableBack(ctx, r, c, progress[i])
+			err := a.ableBack(ctx, r, c, progress[i], force)
 			if ctx.Err() != nil {
 				break
 			}
 			if err != nil {
-				return problem.Wrap(err, "nothing was taken back, for the base URL could not be set back to "+progress[i].OldURL,
+				return problem.Wrap(err, "nothing was taken back, for the base URL could not be set back to "+cmp.Or(progress[i].OldURL, "what it was before"),
 					"files and front would be as before the run, and Bitbucket's links not", "").WithKind(problem.KindOf(err))
 			}
 		}
@@ -51,16 +53,19 @@ func restorable(r *journal.Run) error {
 	return errors.Join(all...)
 }
 
-// setsURLBack: a base URL that was never known was never changed by us.
+// setsURLBack: the base URL was changed, by bitgate, which knew the old one, or by a person
+// whom it asked to.
 func setsURLBack(c setup.Change, p journal.Progress) bool {
-	return c.BaseURL != nil && p.Begun && !p.Undone && p.OldURL != ""
+	return c.BaseURL != nil && p.Begun && !p.Undone && (p.OldURL != "" || c.BaseURL.Method == setup.Manual)
 }
 
-func (a *Applier) ableBack(ctx context.Context, r *journal.Run, c setup.Change, p journal.Progress) error {
+func (a *Applier) ableBack(ctx context.Context, r *journal.Run, c setup.Change, p journal.Progress, force bool) error {
 	base, state, detail := a.probe(ctx, r.Plan.Back())
 	switch {
 	case state.Runs() && urlIsBack(ctx, base, p, c.BaseURL):
 		return nil
+	case a.byHand(c.BaseURL) && a.Ask == nil && p.OldURL == "":
+		return notByHand(adminPage(c.BaseURL.New, r.Plan.Run.UpstreamBefore), addresses(c.BaseURL, p))
 	case a.byHand(c.BaseURL) && a.Ask == nil:
 		do := "give --admin-user and --admin-password-file, or run it on a terminal with --base-url-method manual"
 		if c.BaseURL.SSHNew == "" {
@@ -72,7 +77,18 @@ func (a *Applier) ableBack(ctx context.Context, r *journal.Run, c setup.Change, 
 	case !state.Runs() || a.byHand(c.BaseURL):
 		return nil // it may be down because of the run: the files go first then
 	}
-	return a.signIn(ctx, base)
+	_, all, err := a.standing(ctx, base, p, c.BaseURL)
+	if err != nil {
+		return err
+	}
+	if err := foreignURL(all, r.ID); err != nil && !force {
+		return err
+	}
+	left := slices.DeleteFunc(all, func(x address) bool { return !x.unknown || x.isBack() })
+	if len(left) > 0 && a.Ask == nil {
+		return notByHand(adminPage(c.BaseURL.New, r.Plan.Run.UpstreamBefore), left)
+	}
+	return nil
 }
 
 // changesBitbucket: r began to change Bitbucket's files or to restart it.

@@ -110,7 +110,7 @@ func backOf(r *journal.Run, c setup.Change, p journal.Progress) string {
 		return "remove " + path
 	case path != "":
 		return "put " + path + " back as it was"
-	case c.BaseURL != nil && p.OldURL != "":
+	case setsURLBack(c, p):
 		return setURLsBack(c, p)
 	case c.Service == nil:
 		return ""
@@ -129,18 +129,4 @@ func backOf(r *journal.Run, c setup.Change, p journal.Progress) string {
 		s.Swap = "" // a reload reads every file that is back
 	}
 	return setup.Change{Service: &s}.Text()
-}
-
-// setURLsBack says what the addresses in Bitbucket were before a change. The SSH base
-// URL is not known where no administrator was signed in.
-func setURLsBack(c setup.Change, p journal.Progress) string {
-	text := "set the base URL back to " + p.OldURL
-	switch {
-	case c.BaseURL.SSHNew == "":
-	case p.OldSSH == "":
-		text += " and the SSH base URL from " + c.BaseURL.SSHNew + " to what it was before"
-	default:
-		text += " and the SSH base URL to " + p.OldSSH
-	}
-	return text
 }

@@ -168,10 +168,10 @@ func (t *rollback) each(ctx context.Context, pick func(setup.Change) bool, back 
 }
 
 func (t *rollback) baseURL(ctx context.Context, i int, c setup.Change) error {
-	if t.p[i].OldURL == "" {
-		return nil // it was never known, so it was never changed by us
+	if !setsURLBack(c, t.p[i]) {
+		return nil
 	}
-	if err := t.a.restoreBaseURL(ctx, t.r, t.p[i], c.BaseURL); err != nil {
+	if err := t.a.restoreBaseURL(ctx, t.r, t.p[i], c.BaseURL, t.force); err != nil {
 		return problem.Wrap(err, setURLsBack(c, t.p[i])+" on "+t.r.Plan.Run.UpstreamBefore+"/admin/server-settings", "", "bitgate recover").WithKind(problem.KindOf(err))
 	}
 	return nil

@@ -21,7 +21,7 @@ func (a *Applier) Undo(ctx context.Context, id string, force bool) (setup.Result
 		if err := r.ForeignEdits(); err != nil && !force {
 			return setup.Result{Run: r.ID, State: setup.RunCommitted}, err
 		}
-		if err := a.readyBack(ctx, r); err != nil {
+		if err := a.readyBack(ctx, r, force); err != nil {
 			return setup.Result{}, err
 		}
 		if err := r.Open(); err != nil {
@@ -88,7 +88,7 @@ func (a *Applier) Recover(ctx context.Context, forward bool) (setup.Result, erro
 			return setup.Result{}, err
 		}
 		if !forward || r.GoingBack() {
-			if err := a.readyBack(ctx, r); err != nil {
+			if err := a.readyBack(ctx, r, r.Forced()); err != nil {
 				return setup.Result{}, err
 			}
 		}

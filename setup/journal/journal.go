@@ -41,10 +41,13 @@ type Record struct {
 	Digest string         `json:"digest,omitempty"`  // SHA-256 of the file at Text
 	Bundle string         `json:"bundle,omitempty"`  // and of the bundle that is made of it
 	OldURL string         `json:"old-url,omitempty"` // base URL before change N
-	OldSSH string         `json:"old-ssh,omitempty"`
-	Forced bool           `json:"forced,omitempty"`
-	Boot   string         `json:"boot,omitempty"` // the machine's boot id when the run began
-	By     string         `json:"by,omitempty"`   // who began the run
+	OldSSH string         `json:"old-ssh,omitempty"` // effective SSH base URL before it
+	// SSHField is what the form's field for that held, "" where it was empty and OldSSH was
+	// made up; nil where nobody was signed in, and in journals of before.
+	SSHField *string `json:"ssh-field,omitempty"`
+	Forced   bool    `json:"forced,omitempty"`
+	Boot     string  `json:"boot,omitempty"` // the machine's boot id when the run began
+	By       string  `json:"by,omitempty"`   // who began the run
 }
 
 // journal is the open journal.jsonl of a run.

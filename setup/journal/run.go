@@ -260,6 +260,7 @@ func (r *Run) Rebooted() bool {
 type Progress struct {
 	Begun, Done, Undone bool
 	OldURL, OldSSH      string
+	SSHField            *string // see Record
 }
 
 func (r *Run) Progress() []Progress {
@@ -272,8 +273,8 @@ func (r *Run) Progress() []Progress {
 		switch rec.Kind {
 		case Doing:
 			p.Begun = true
-			if rec.OldURL != "" {
-				p.OldURL, p.OldSSH = rec.OldURL, rec.OldSSH
+			if rec.OldURL != "" || rec.OldSSH != "" {
+				p.OldURL, p.OldSSH, p.SSHField = rec.OldURL, rec.OldSSH, rec.SSHField
 			}
 		case Done:
 			p.Done = true
