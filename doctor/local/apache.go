@@ -3,6 +3,7 @@ package local
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -169,7 +170,8 @@ func (a *apache) host(w Where) int {
 		for _, l := range a.lines {
 			if l.host == i && (l.name == "servername" || l.name == "serveralias") && slices.ContainsFunc(l.words, func(n string) bool {
 				name, _, _ := strings.Cut(n, ":")
-				return strings.EqualFold(name, w.URL.Host()) || covers(name, w.URL.Host())
+				fits, _ := path.Match(strings.ToLower(name), w.URL.Host()) // * and ? of ServerAlias
+				return fits || strings.EqualFold(name, w.URL.Host())
 			}) {
 				return i
 			}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"bitgate/internal/hostport"
 	"bitgate/nginx"
 )
 
@@ -34,18 +33,24 @@ func readNginx(w Where, h holder, s *Site) {
 	}
 	http, _ := nginx.Last(conf, "http")
 	c := nginxConfig{w: w, http: http}
-	server, ok := c.server()
-	if !ok {
-		s.Doubt = fmt.Sprintf("%s has no server for %s on port %d", path, w.URL.Host(), w.URL.Port())
-		return
-	}
-	around := []nginx.Directive{http, server}
-	around = append(around, c.location(server)...)
-	c.read(around, s)
 	if stream, ok := nginx.Last(conf, "stream"); ok {
 		c.readStream(stream, s)
 	}
+	server, doubt := c.server()
+	if doubt != "" {
+		s.Doubt = path + ": " + doubt
+		return
+	}
+	locations, _, err := c.location(server, w.URL.TomcatPath()+page)
+	if err != nil {
+		s.Doubt = path + ": " + err.Error()
+		return
+	}
+	c.read(append([]nginx.Directive{http, server}, locations...), s)
 }
+
+// page is a path of Bitbucket's for which hardly anybody has a location of its own.
+const page = "/projects"
 
 func loadNginx(root, path string) ([]nginx.Directive, error) {
 	data, err := readFile(path)
@@ -66,84 +71,6 @@ func loadNginx(root, path string) ([]nginx.Directive, error) {
 type nginxConfig struct {
 	w    Where
 	http nginx.Directive
-}
-
-// server is the block that answers for the name on the public port: by its name,
-// a wildcard, else the port's default, as nginx chooses (server_names).
-func (c nginxConfig) server() (nginx.Directive, bool) {
-	var best nginx.Directive
-	rank := 0
-	for _, s := range nginx.All(c.http.Block, "server") {
-		listens, byDefault := c.listens(s)
-		if !listens {
-			continue
-		}
-		r := 1
-		if byDefault {
-			r = 2
-		}
-		for _, names := range nginx.All(s.Block, "server_name") {
-			for _, n := range names.Args {
-				switch {
-				case strings.EqualFold(n, c.w.URL.Host()):
-					r = 4
-				case covers(n, c.w.URL.Host()):
-					r = max(r, 3)
-				}
-			}
-		}
-		if r > rank {
-			best, rank = s, r
-		}
-	}
-	return best, rank > 0
-}
-
-func covers(pattern, host string) bool {
-	if rest, ok := strings.CutPrefix(pattern, "*"); ok {
-		return strings.HasSuffix(host, strings.ToLower(rest)) && rest != ""
-	}
-	if rest, ok := strings.CutPrefix(pattern, "."); ok {
-		return host == rest || strings.HasSuffix(host, "."+rest)
-	}
-	return false
-}
-
-func (c nginxConfig) listens(s nginx.Directive) (listens, byDefault bool) {
-	for _, l := range nginx.All(s.Block, "listen") {
-		port := 80
-		if n, err := strconv.Atoi(l.Arg(0)); err == nil {
-			port = n
-		} else if at, err := hostport.Parse(l.Arg(0)); err == nil {
-			port = at.Port
-		}
-		if port == c.w.URL.Port() {
-			listens = true
-			byDefault = byDefault || slices.Contains(l.Args, "default_server")
-		}
-	}
-	return listens, byDefault
-}
-
-// location is the chain of locations that serve Bitbucket's path: the longest
-// prefix. Those by expressions are not tried.
-func (c nginxConfig) location(in nginx.Directive) []nginx.Directive {
-	want := c.w.URL.TomcatPath() + "/"
-	var best nginx.Directive
-	length := -1
-	for _, l := range nginx.All(in.Block, "location") {
-		prefix := l.Arg(len(l.Args) - 1)
-		if len(l.Args) == 2 && (l.Args[0] == "~" || l.Args[0] == "~*" || l.Args[0] == "=") {
-			continue
-		}
-		if strings.HasPrefix(want, prefix) && len(prefix) > length {
-			best, length = l, len(prefix)
-		}
-	}
-	if length < 0 {
-		return nil
-	}
-	return append([]nginx.Directive{best}, c.location(best)...)
 }
 
 func nginxSetting(d nginx.Directive, value string) Setting {
@@ -284,9 +211,14 @@ func (c nginxConfig) servers(pass nginx.Directive, s *Site) {
 		return
 	}
 	name := rest
-	if i := strings.IndexByte(rest, '/'); i >= 0 {
+	if i := strings.IndexAny(rest, "/$"); i >= 0 {
 		name = rest[:i]
-		s.Decodes = append(s.Decodes, nginxSetting(pass, rest[i:]))
+		if rest[i] == '/' {
+			s.Decodes = append(s.Decodes, nginxSetting(pass, rest[i:]))
+		}
+	}
+	if name == "" {
+		return // in a variable
 	}
 	for _, u := range nginx.All(c.http.Block, "upstream") {
 		if u.Arg(0) != name {

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -223,6 +224,19 @@ func TestApacheSite(t *testing.T) {
 	} {
 		if c.is.Place != (Place{a, c.line}) || c.is.Value != c.value {
 			t.Errorf("%s: %+v, want %s on line %d", name, c.is, c.value, c.line)
+		}
+	}
+}
+
+// TestApacheAlias: * and ? stand anywhere in a ServerAlias (mod_core).
+func TestApacheAlias(t *testing.T) {
+	for alias, port := range map[string]string{"git.*": "2", "*.example.com": "2", "g?t.example.*": "2", "*.example": "1"} {
+		conf := ""
+		for i, name := range []string{"www.example.com", alias} {
+			conf += fmt.Sprintf("<VirtualHost *:443>\n    ServerName host%[1]d\n    ServerAlias %[2]s\n    ProxyPass / http://10.0.0.1:%[1]d/\n</VirtualHost>\n", i+1, name)
+		}
+		if s, _ := site(t, "https://git.example.com", "apache2.conf", conf); len(s.Servers) != 1 || s.Servers[0].Value != "10.0.0.1:"+port {
+			t.Errorf("%s: %q, %+v", alias, s.Doubt, s.Servers)
 		}
 	}
 }
