@@ -17,7 +17,9 @@ type handMade struct {
 // administrator wants that, and tells what became of each section made by hand.
 func (m *merger) adopt() []string {
 	var notes []string
+	m.keep = map[place]string{}
 	for _, h := range m.findHandMade() {
+		m.keep[h.place] = h.keep
 		d, sec := m.files[h.file], m.section(h.place)
 		became := "it stays as it is beside bitgate's; bitgate's can take its place (--haproxy-by-hand adopt)"
 		switch {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"bitgate/internal/node"
+	"bitgate/internal/problem"
 )
 
 // byHandCfg is Atlassian's layout with another site beside it.
@@ -138,6 +139,38 @@ func TestHandMadeSectionsThatOthersAskFor(t *testing.T) {
 		if adopted == kept || kept != strings.Contains(notes, " refers to it") {
 			t.Errorf("%s: adopted %t\n%s", line, adopted, notes)
 		}
+	}
+}
+
+// Who has asked for the sections to be replaced is told what stands against it, and
+// not to ask for it.
+func TestHandMadeSectionInTheWay(t *testing.T) {
+	ssh := func(s *Site) { s.SSHListen, s.SSHUpstream = ":7998", "127.0.0.1:7999" }
+	for _, c := range []struct {
+		name, rule string
+		adopt      bool
+		want       string
+		advised    bool
+	}{
+		{"not asked for", "", false, "at random", true},
+		{"asked for, unfit", "  tcp-request connection reject if { src 192.0.2.0/24 }\n", true, "line 7 (tcp-request connection reject) has no counterpart", false},
+		{"not asked for, unfit", "  tcp-request connection reject if { src 192.0.2.0/24 }\n", false, "line 7 (tcp-request connection reject) has no counterpart", false},
+		{"asked for, fit", "", true, "", false},
+	} {
+		text := "global\n  daemon\nlisten bitbucket_ssh\n  mode tcp\n  bind *:7998\n  server s 127.0.0.1:7999\n" + c.rule
+		_, err := merge(t, text, site(t, func(s *Site) { ssh(s); s.Adopt = c.adopt }))
+		if err == nil && c.want == "" {
+			continue
+		}
+		said := problem.Explain(err)
+		if advised := strings.Contains(strings.Join(said.Do, " "), "--haproxy-by-hand"); err == nil || !strings.Contains(fmt.Sprint(said), c.want) || advised != c.advised {
+			t.Errorf("%s: advised %t: %+v", c.name, advised, said)
+		}
+	}
+	// So is who has a section in the way of HTTPS.
+	_, err := merge(t, "frontend bitbucket\n  mode http\n  bind *:443\n  http-request deny unless { src 10.0.0.0/8 }\n", site(t, adopting))
+	if said := fmt.Sprint(problem.Explain(err)); !strings.Contains(said, "line 4 (http-request deny unless) has no counterpart") {
+		t.Error(said)
 	}
 }
 

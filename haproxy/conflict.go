@@ -45,9 +45,9 @@ func (m *merger) refuseTakenPort() error {
 		}
 		for _, b := range m.takenBy(want) {
 			if own.flag == "--ssh-listen" {
-				return takenSSH(own.address, b.Bind, b.at)
+				return takenSSH(own.address, b)
 			}
-			return takenOther(own.flag, own.address, b.Bind, b.at)
+			return takenOther(own.flag, own.address, b)
 		}
 	}
 	return nil
@@ -72,24 +72,33 @@ func taken(want string, b Bind, have endpoint) error {
 }
 
 // takenSSH does so for SSH.
-func takenSSH(want string, b Bind, have endpoint) error {
+func takenSSH(want string, b bindAt) error {
 	do := "take that bind out, or give bitgate another address for SSH (--ssh-listen)"
 	switch {
-	case have.unsure:
+	case b.at.unsure:
 		do = "write the port out in that line, or give bitgate another address for SSH (--ssh-listen)"
-	case mentionsBitbucket(b.Section):
+	case b.keep == "" && mentionsBitbucket(b.Section):
 		do = "if that section is Bitbucket's, let bitgate's take its place (--haproxy-by-hand adopt), else give bitgate another address for SSH (--ssh-listen)"
 	}
-	return problem.New(b.conflict(want, have), splits, do)
+	return problem.New(b.conflict(want, b.at), b.why(splits), do)
 }
 
 // takenOther does so for the addresses that have a flag of their own.
-func takenOther(flag, want string, b Bind, have endpoint) error {
+func takenOther(flag, want string, b bindAt) error {
 	do := "take that bind out"
-	if have.unsure {
+	if b.at.unsure {
 		do = "write the port out in that line"
 	}
-	return problem.New(b.conflict(want, have), splits, do+", or give bitgate another address ("+flag+")")
+	return problem.New(b.conflict(want, b.at), b.why(splits), do+", or give bitgate another address ("+flag+")")
+}
+
+// why adds to the reason of a refusal why the section has not made room, where it
+// is one made by hand for Bitbucket.
+func (b bindAt) why(reason string) string {
+	if b.keep == "" {
+		return reason
+	}
+	return reason + "; the section was made by hand for Bitbucket, and bitgate's cannot take its place: " + b.keep
 }
 
 const splits = "HAProxy would start, but every connection would go to one of the two sections at random"

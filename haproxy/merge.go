@@ -12,7 +12,8 @@ import (
 type merger struct {
 	site   Site
 	files  []*draft
-	signed map[string]bool // backend and listen sections with signs of Bitbucket, by name
+	signed map[string]bool  // backend and listen sections with signs of Bitbucket, by name
+	keep   map[place]string // why ours cannot take the place of a section made by hand
 	notes  []string
 
 	unjudged []string // see Merged

@@ -122,6 +122,7 @@ type bindAt struct {
 	place
 	line int
 	at   endpoint
+	keep string // why ours cannot take the section's place, where it was made by hand
 }
 
 // takenBy lists the binds, not ours, that may take connections to want.
@@ -137,7 +138,7 @@ func (m *merger) takenBy(want endpoint) []bindAt {
 			for _, address := range bindWords(s, w, n) {
 				b := d.newBind(s, n, w, address)
 				if e, tcp := b.endpoint(); tcp && e.overlaps(want) {
-					out = append(out, bindAt{b, place{i, section}, n, e})
+					out = append(out, bindAt{b, place{i, section}, n, e, m.keep[place{i, section}]})
 				}
 			}
 		}
@@ -200,7 +201,7 @@ func (m *merger) sharing(h bindAt) (kind sharing, why string) {
 }
 
 func refuseBind(h bindAt, want, why, do string) error {
-	return problem.New(fmt.Sprintf("%s, line %d: %q already binds %s, which bitgate needs for %s", h.File, h.Line, h.Section, h.Address, want), why, do)
+	return problem.New(fmt.Sprintf("%s, line %d: %q already binds %s, which bitgate needs for %s", h.File, h.Line, h.Section, h.Address, want), h.why(why), do)
 }
 
 // freeLoopback picks an address that no file mentions, no program uses and nothing
