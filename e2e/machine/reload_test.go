@@ -129,6 +129,35 @@ func TestReload(t *testing.T) {
 		s.Run(t, "systemctl", "start", unit)
 		s.serves()
 	})
+	s.step("an address that overlaps", func(t *testing.T, s site) {
+		if out := s.apply("--front", "builtin", "--listen", "127.0.0.1:443"); !strings.Contains(out, "restart the built-in proxy") {
+			t.Errorf("it does not restart:\n%s", out)
+		}
+		s.serves()
+		kept, _ := strconv.Atoi(s.property(unit, "NFileDescriptorStore"))
+		s.Run(t, "sed", "-i", "s/127.0.0.1:443/:443/; $a metrics-listen: localhost:9101", "/etc/bitgate/proxy.yaml")
+		if out, err := s.Try("systemctl", "reload", unit); err == nil {
+			t.Errorf("the reload says that it went well: %s", out)
+		}
+		if said := s.Run(t, "journalctl", "-q", "-o", "cat", "-u", unit); !strings.Contains(said, "the proxy that runs listens on 127.0.0.1:443, which overlaps :443") {
+			t.Errorf("it does not say what is in its way:\n%s", said)
+		}
+		s.serves()
+		s.Run(t, "sed", "-i", "s/^pem:/pem: \\/etc\\/absent.pem #/", "/etc/bitgate/proxy.yaml")
+		if out, err := s.Try("systemctl", "restart", unit); err == nil {
+			t.Errorf("it starts without a certificate: %s", out)
+		}
+		s.Run(t, "sed", "-i", "s/^pem: .*#/pem:/; s/:443/127.0.0.1:443/", "/etc/bitgate/proxy.yaml")
+		s.Run(t, "systemctl", "restart", unit) // to the address of which the start that failed gave up the socket
+		s.serves()
+		s.Run(t, "sed", "-i", "s/127.0.0.1:443/:443/", "/etc/bitgate/proxy.yaml")
+		s.Run(t, "systemctl", "restart", unit)
+		s.Run(t, "systemctl", "reload", unit) // which finds the socket of a name
+		s.serves()
+		if now := s.property(unit, "NFileDescriptorStore"); now != strconv.Itoa(kept+1) { // and one for metrics
+			t.Errorf("%d sockets, then %s", kept, now)
+		}
+	})
 	s.step("a program that the unit cannot run", func(t *testing.T, s site) {
 		refused := func(program, says string, more ...string) {
 			t.Helper()
