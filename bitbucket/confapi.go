@@ -81,8 +81,8 @@ func (s *Session) setConfAPI(ctx context.Context, want URLs) error {
 	switch {
 	case !ok:
 		return unknownOutcome(s.base(), want, cmp.Or(sendErr, readErr))
-	case sameURL(got, want.Base):
-	case !sameURL(got, old):
+	case SameURL(got, want.Base):
+	case !SameURL(got, old):
 		return appliedOtherwise(s.base(), want, []string{"baseUrl"})
 	case stillUnderWay(sendErr):
 		return unknownOutcome(s.base(), want, sendErr)

@@ -152,7 +152,7 @@ func (f form) differences(other form, names []string, within bool) []string {
 		}
 	}
 	return slices.DeleteFunc(all, func(name string) bool {
-		return slices.EqualFunc(mine[name], theirs[name], func(a, b string) bool { return a == b || within && sameURL(a, b) })
+		return slices.EqualFunc(mine[name], theirs[name], func(a, b string) bool { return a == b || within && SameURL(a, b) })
 	})
 }
 
@@ -164,8 +164,8 @@ func (f form) values() map[string][]string {
 	return values
 }
 
-// sameURL forgives a final slash, which Bitbucket takes away.
-func sameURL(a, b string) bool { return strings.TrimRight(a, "/") == strings.TrimRight(b, "/") }
+// SameURL forgives a final slash, which Bitbucket takes away.
+func SameURL(a, b string) bool { return strings.TrimRight(a, "/") == strings.TrimRight(b, "/") }
 
 func readBack(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), readBackTimeout)

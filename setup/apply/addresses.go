@@ -37,10 +37,12 @@ func addresses(c *setup.BaseURLChange, p journal.Progress) []address {
 // isBack: it is as before the run or, where nobody knows that, no more as the run set it.
 func (x address) isBack() bool {
 	if x.unknown {
-		return x.now != x.new
+		return !x.isOurs()
 	}
-	return x.now == x.old
+	return bitbucket.SameURL(x.now, x.old)
 }
+
+func (x address) isOurs() bool { return bitbucket.SameURL(x.now, x.new) }
 
 // back is what is to be done, after the word "set".
 func (x address) back() string {
@@ -137,7 +139,7 @@ func (a *Applier) restoreBaseURL(ctx context.Context, r *journal.Run, p journal.
 // foreignURL: somebody has changed an address since, and neither to what it was before.
 func foreignURL(all []address, run string) error {
 	for _, x := range all {
-		if !x.isBack() && x.now != x.new {
+		if !x.isBack() && !x.isOurs() {
 			is := x.now
 			if is == "" {
 				is = "empty"

@@ -68,6 +68,14 @@ func TestUndoOfBothAddresses(t *testing.T) {
 				m.must(m.undoing(m.applier(), false)())
 				m.has("undone", oldBase, field)
 
+				if field != "" { // Bitbucket takes a final slash away
+					m.BB.SetField("sshBaseURL", field+"/")
+					_, err := m.applier().Apply(t.Context(), plan)
+					m.must(err)
+					m.BB.SetField("sshBaseURL", field)
+					m.must(m.undoing(m.applier(), false)())
+					m.has("undone after it was set back", oldBase, field)
+				}
 				for key, ours := range map[string]string{"baseURL": newBase, "sshBaseURL": newSSH} {
 					_, err := m.applier().Apply(t.Context(), plan)
 					m.must(err)
@@ -169,9 +177,13 @@ func TestUndoOfABaseURLNobodyKnew(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, "9.4.16", setup.FrontBuiltin, bitbuckettest.Options{NoManifest: true})
 	oldBase := m.BB.BaseURL()
-	a := m.withLogin(nil)
+	a, plan, refused := m.withLogin(nil), m.addressesPlan(setup.BaseURLChange{New: newBase, Method: setup.Manual}), 0
+	a.Ask = func(string, string, []setup.Decision) setup.Decision { refused++; return setup.DecideBack }
+	if res, err := a.Apply(t.Context(), plan); problem.KindOf(err) != problem.TakenBack || res.State != setup.RunTakenBack || refused != 1 {
+		t.Errorf("who has changed nothing was asked %d times: %+v, %v", refused, res, err)
+	}
 	a.Ask = m.person(func(int, string) { m.BB.SetField("baseURL", newBase) })
-	_, err := a.Apply(t.Context(), m.addressesPlan(setup.BaseURLChange{New: newBase, Method: setup.Manual}))
+	_, err := a.Apply(t.Context(), plan)
 	m.must(err)
 	m.foreseen("set the base URL from " + newBase + " back to what it was before, by hand")
 	for _, without := range []*apply.Applier{m.withLogin(nil), m.applier()} {

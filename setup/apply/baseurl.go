@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -107,7 +108,8 @@ func adminPage(baseURL, upstream string) string {
 
 func (a *Applier) manualBaseURL(ctx context.Context, r *journal.Run, i int, c *setup.BaseURLChange) error {
 	old := journal.Record{Kind: journal.Doing, Change: i, OldURL: c.Old, OldSSH: c.SSHOld}
-	if p := r.Progress()[i]; p.Begun {
+	p := r.Progress()[i]
+	if p.Begun {
 		old.OldURL, old.OldSSH = p.OldURL, p.OldSSH
 	} else if c.Old == "" {
 		old.OldURL, _ = publicBaseURL(ctx, r.Plan.Run.UpstreamBefore) // it may tell by now
@@ -116,13 +118,17 @@ func (a *Applier) manualBaseURL(ctx context.Context, r *journal.Run, i int, c *s
 		return err
 	}
 	page := adminPage(old.OldURL, r.Plan.Run.UpstreamBefore)
-	for {
+	for asked := p.Begun; ; asked = true {
 		what := "set Base URL to " + c.New
 		if c.SSHNew != "" {
 			what += " and SSH base URL to " + c.SSHNew
 		}
 		if a.Ask("Open "+page+" as an administrator", what+", save, then say done.", []setup.Decision{setup.DecideDone, setup.DecideBack}) != setup.DecideDone {
-			return problem.New("the base URL was not changed by hand", "", "")
+			err := error(problem.New("the base URL was not changed by hand", "", ""))
+			if !asked { // nothing is to be set back of what nobody began
+				err = errors.Join(err, r.Write(journal.Record{Kind: journal.Undone, Change: i}))
+			}
+			return err
 		}
 		got, err := publicBaseURL(ctx, r.Plan.Run.UpstreamBefore)
 		if err != nil || got == c.New {
