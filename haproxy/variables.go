@@ -1,7 +1,9 @@
 package haproxy
 
 import (
+	"iter"
 	"maps"
+	"slices"
 	"strings"
 
 	"bitgate/internal/pattern"
@@ -10,32 +12,38 @@ import (
 // ParseSetFor reads a set as a HAProxy with that environment does (NAME=value): a
 // word with variables whose values are known stands for itself. setenv, presetenv
 // and unsetenv of the files change the environment from their line on (manual, 2.3
-// and 3.1).
+// and 3.1); after those under a condition (.if, 2.4) what they name is not known.
 func ParseSetFor(set []Source, env []string) Config {
 	files := parseAll(set)
-	known := map[string]string{}
+	known := environment{values: map[string]string{}, unsure: map[string]bool{}}
 	for _, e := range env {
 		if name, value, ok := strings.Cut(e, "="); ok {
-			known[name] = value
+			known.values[name] = value
 		}
 	}
 	for _, f := range files {
 		for i := range f.Lines {
 			l := &f.Lines[i]
-			expandAll(l.Words, known)
-			expandAll(l.was, known)
-			setVariables(l.Words, known)
+			known.expandAll(l.Words)
+			known.expandAll(l.was)
+			known.change(l.Words, l.cond >= 0)
 		}
 	}
 	return newConfig(files)
 }
 
-func expandAll(words []Word, known map[string]string) {
+// environment is what is known of the variables at a line.
+type environment struct {
+	values map[string]string
+	unsure map[string]bool // those that may have another value, or none
+}
+
+func (e environment) expandAll(words []Word) {
 	for i, w := range words {
 		if !w.Env {
 			continue
 		}
-		if text, ok := expand(w.Text, known); ok {
+		if text, ok := e.expand(w.Text); ok {
 			words[i].Text, words[i].Env = text, false
 		}
 	}
@@ -46,35 +54,58 @@ func expandAll(words []Word, known map[string]string) {
 var variable = pattern.Lazy(`\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(-[^}]*)?\})`)
 
 // expand puts the variables in; false where one is not known.
-func expand(text string, known map[string]string) (string, bool) {
+func (e environment) expand(text string) (string, bool) {
 	all := true
 	out := variable().ReplaceAllStringFunc(text, func(v string) string {
 		m := variable().FindStringSubmatch(v)
-		if value, ok := known[m[1]+m[2]]; ok {
+		name := m[1] + m[2]
+		if value, ok := e.values[name]; ok {
 			return value
 		}
-		all = all && m[3] != ""
+		all = all && m[3] != "" && !e.unsure[name]
 		return strings.TrimPrefix(m[3], "-")
 	})
 	return out, all && !strings.Contains(out, "${")
 }
 
-// setVariables does what a line of the global section does to the environment.
-func setVariables(w []Word, known map[string]string) {
+// change does what a line of the global section does to the environment, or may do.
+func (e environment) change(w []Word, may bool) {
 	if len(w) < 2 {
 		return
 	}
 	name := w[1].Text
+	_, is := e.values[name]
 	switch w[0].Text {
-	case "setenv", "presetenv":
-		if _, is := known[name]; len(w) == 3 && !w[2].Env && (!is || w[0].Text == "setenv") {
-			known[name] = w[2].Text
+	case "setenv":
+		e.set(w, may)
+	case "presetenv":
+		if !is {
+			e.set(w, may || e.unsure[name])
 		}
 	case "unsetenv":
 		for _, w := range w[1:] {
-			delete(known, w.Text)
+			e.unset(w.Text, may)
 		}
 	case "resetenv":
-		maps.DeleteFunc(known, func(name, _ string) bool { return !hasWord(w[1:], name) })
+		for _, names := range []iter.Seq[string]{maps.Keys(e.values), maps.Keys(e.unsure)} {
+			for _, name := range slices.Collect(names) {
+				if !hasWord(w[1:], name) {
+					e.unset(name, may)
+				}
+			}
+		}
 	}
+}
+
+func (e environment) set(w []Word, may bool) {
+	name := w[1].Text
+	e.unset(name, may || len(w) != 3 || w[2].Env)
+	if !e.unsure[name] {
+		e.values[name] = w[2].Text
+	}
+}
+
+func (e environment) unset(name string, may bool) {
+	delete(e.values, name)
+	e.unsure[name] = may
 }
