@@ -18,8 +18,9 @@ type evaluator struct {
 	acls map[string][][]Word
 	vars map[string]string // what a variable holds: an expression
 
-	lists   tristate // what is taken for names in files, maps and variables of the environment
-	clients tristate // what is taken for conditions on the client's address
+	read    func(path string) ([]byte, error) // files with lists and maps; nil where they are not looked into
+	lists   tristate                          // what is taken for names in those that are not, and in variables of the environment
+	clients tristate                          // what is taken for conditions on the client's address
 
 	// Of the rule judged last:
 	named   bool // a pattern equal to our name was met
@@ -146,7 +147,7 @@ func (e *evaluator) expression(words []Word) tristate {
 	for _, w := range words[1:] {
 		e.acme = e.acme || strings.Contains(w.Text, ".well-known") || w.Text == "acme-tls/1" // RFC 8737
 	}
-	p := patternsOf(words[1:])
+	p := e.patterns(words[1:])
 	switch {
 	case fetch == "ssl_fc":
 		return tristateOf(e.tls)
@@ -207,12 +208,21 @@ type patterns struct {
 	texts  []string
 }
 
-func patternsOf(words []Word) patterns {
+// patterns reads them; those in a file stand a line each.
+func (e *evaluator) patterns(words []Word) patterns {
 	var p patterns
 	flags := true
 	for i := 0; i < len(words); i++ {
 		w := words[i]
 		switch {
+		case flags && w.Text == "-f" && e.read != nil && i+1 < len(words) && !words[i+1].Env:
+			i++
+			lines, err := e.lines(words[i].Text)
+			if err != nil {
+				p.list = true
+				return p
+			}
+			p.texts = append(p.texts, lines...)
 		case w.Env || flags && slices.Contains([]string{"-f", "-M", "-u"}, w.Text):
 			p.list = true
 			return p
@@ -229,6 +239,21 @@ func patternsOf(words []Word) patterns {
 		}
 	}
 	return p
+}
+
+// lines of a file with patterns or a map that say something (manual, 7.1.1).
+func (e *evaluator) lines(path string) ([]string, error) {
+	data, err := e.read(path)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			out = append(out, line)
+		}
+	}
+	return out, nil
 }
 
 func (e *evaluator) match(v value, p patterns) tristate {

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,7 +26,7 @@ func (e *evaluator) sample(expr string) (value, bool) {
 		if !ok {
 			break
 		}
-		v, ok = convert(v, c)
+		v, ok = e.convert(v, c)
 	}
 	return v, ok
 }
@@ -93,8 +94,11 @@ func (e *evaluator) ordinary(fetch, args string) (text string, ok bool) {
 
 // convert applies one converter (manual, 7.3.1); false for those that are not
 // known here.
-func convert(v value, expr string) (value, bool) {
+func (e *evaluator) convert(v value, expr string) (value, bool) {
 	name, args := call(expr)
+	if how, is := strings.CutPrefix(name, "map"); is && e.read != nil {
+		return e.lookUp(v, strings.TrimPrefix(how, "_"), splitArgs(args))
+	}
 	switch name {
 	case "lower":
 		v.text = strings.ToLower(v.text)
@@ -109,6 +113,39 @@ func convert(v value, expr string) (value, bool) {
 		return v, v.list && v.host
 	}
 	return v, true
+}
+
+// lookUp is map[_HOW](file[,default]): the value of the first key that fits, of beginnings
+// the longest.
+func (e *evaluator) lookUp(v value, how string, args []string) (value, bool) {
+	lines, err := e.lines(args[0])
+	if err != nil || !slices.Contains([]string{"", "str", "beg", "end", "sub", "dom", "dir", "reg"}, how) {
+		v.list = true
+		return v, v.host
+	}
+	out := value{found: len(args) > 1}
+	if out.found {
+		out.text = args[1]
+	}
+	longest := -1
+	for _, line := range lines {
+		key, text := line, ""
+		if i := strings.IndexAny(line, " \t"); i >= 0 {
+			key, text = line[:i], strings.TrimSpace(line[i:])
+		}
+		switch e.matchText(value{text: v.text}, patterns{method: how}, key) {
+		case maybe:
+			return out, false // an expression of PCRE
+		case yes:
+			if len(key) > longest {
+				out.text, out.found, longest = text, true, len(key)
+			}
+			if how != "beg" {
+				return out, true
+			}
+		}
+	}
+	return out, true
 }
 
 // part is field(n,separator), or word(n,separator) where no separators stand

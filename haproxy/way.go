@@ -20,15 +20,17 @@ const page = "/projects"
 
 // WayFrom follows the use_backend rules of the section whose own line is that one of a
 // file, and ends at the backend that takes what they do not. A rule that cannot be
-// decided, for a list in another file or the client's address, is unsure unless it leads
-// to the same backend; where of all these backends one alone has signs of Bitbucket, that
-// is the one.
-func (c Config) WayFrom(path string, line int, u publicurl.URL, byDefault string) Way {
+// decided, for the client's address or a file that cannot be read, is unsure unless it
+// leads to the same backend; where of all these backends one alone has signs of Bitbucket,
+// that is the one. read is asked for files with lists and maps.
+func (c Config) WayFrom(path string, line int, u publicurl.URL, byDefault string, read func(path string) ([]byte, error)) Way {
 	taken, open := turn{to: byDefault}, []turn(nil)
 	for _, f := range c.files {
 		for _, s := range f.Sections {
 			if f.Path == path && s.First == line-1 {
-				taken, open = f.follow(s, u, taken)
+				e := newEvaluator(u.Authority(), u.Port(), true, u.TomcatPath())
+				e.page, e.read = u.TomcatPath()+page, read
+				taken, open = f.follow(s, e, c.hasBackend, taken)
 			}
 		}
 	}
@@ -56,6 +58,25 @@ func (c Config) WayFrom(path string, line int, u publicurl.URL, byDefault string
 	return way
 }
 
+// hasBackend reports whether a section of that name takes what is led to it.
+func (c Config) hasBackend(name string) bool {
+	return slices.ContainsFunc(c.files, func(f *File) bool {
+		return slices.ContainsFunc(f.Sections, func(s Section) bool { return s.Name == name && (s.Keyword == "backend" || s.Keyword == "listen") })
+	})
+}
+
+// backendOf is the name of a backend with what stands in it for a part of the request,
+// %[expression]; false where that is not known.
+func (e *evaluator) backendOf(text string) (string, bool) {
+	before, rest, _ := strings.Cut(text, dynamic)
+	end := strings.LastIndexByte(rest, ']')
+	if end < 0 || strings.Contains(rest, dynamic) {
+		return "", false
+	}
+	v, known := e.sample(rest[:end])
+	return before + v.text + rest[end+1:], known && !v.list
+}
+
 // turn is a rule that leads to a backend.
 type turn struct {
 	line int
@@ -64,9 +85,7 @@ type turn struct {
 
 // follow goes through the rules of one section to the one that takes the request, and
 // lists those before it that may. What takes it otherwise is given.
-func (f *File) follow(s Section, u publicurl.URL, otherwise turn) (taken turn, open []turn) {
-	e := newEvaluator(u.Authority(), u.Port(), true, u.TomcatPath())
-	e.page = u.TomcatPath() + page
+func (f *File) follow(s Section, e *evaluator, exists func(string) bool, otherwise turn) (taken turn, open []turn) {
 	lines := f.Lines[s.First+1 : s.Last+1]
 	for _, l := range lines {
 		if len(l.Words) > 0 {
@@ -82,8 +101,13 @@ func (f *File) follow(s Section, u publicurl.URL, otherwise turn) (taken turn, o
 		if l.cond >= 0 { // an .if, which HAProxy decides when it starts
 			t = and(t, maybe)
 		}
-		named := strings.Contains(rule.to, "%[") // by the request; one that does not exist is the default
-		if t == yes && !named {
+		known := !strings.Contains(rule.to, dynamic)
+		if to, ok := e.backendOf(rule.to); !known && ok {
+			if rule.to, known = to, true; !exists(to) {
+				rule.to = otherwise.to // and no other rule is asked
+			}
+		}
+		if t == yes && known {
 			return rule, open
 		}
 		if t != no {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"bitgate/haproxy"
 	"bitgate/haproxy/live"
+	"bitgate/internal/atomicfile"
 	"bitgate/internal/hostport"
 )
 
@@ -164,7 +166,7 @@ func (c haConfig) names(s *haSection) bool {
 // not tell, doubt says which line it is.
 func (c haConfig) backend(front *haSection, config haproxy.Config) (back *haSection, doubt string) {
 	byDefault, _ := front.last("default_backend")
-	way := config.WayFrom(front.place.File, front.place.Line, c.w.URL, byDefault.word(1))
+	way := config.WayFrom(front.place.File, front.place.Line, c.w.URL, byDefault.word(1), c.list)
 	if len(way.Unsure) > 0 {
 		at := Place{front.place.File, way.Unsure[0]}
 		line := front.lines[slices.IndexFunc(front.lines, func(l line) bool { return l.Place == at })]
@@ -178,6 +180,19 @@ func (c haConfig) backend(front *haSection, config haproxy.Config) (back *haSect
 		return nil, fmt.Sprintf("where %s sends requests for %s was not found", front.place, c.w.URL.Host())
 	}
 	return back, ""
+}
+
+// list reads a file with patterns or a map. From which folder HAProxy takes others than
+// those by a full path is not followed.
+func (c haConfig) list(path string) ([]byte, error) {
+	if !filepath.IsAbs(path) {
+		return nil, fs.ErrNotExist
+	}
+	f, err := atomicfile.Read(filepath.Join(c.w.Root, path))
+	if err == nil && f.Absent {
+		err = fs.ErrNotExist
+	}
+	return f.Data, err
 }
 
 func (c haConfig) section(name string) *haSection {

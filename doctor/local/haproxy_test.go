@@ -3,7 +3,6 @@ package local
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"bitgate/internal/publicurl"
@@ -57,13 +56,7 @@ func TestSetOfTheService(t *testing.T) {
 		"etc/haproxy/conf.d/20-wiki.cfg":     "frontend www\n    bind \"*:${PORT}\"\n    use_backend bitgate_bitbucket if { path_beg /bitbucket/ }\n    default_backend wiki\nbackend wiki\n    server self 127.0.0.1:9000\n",
 		"etc/haproxy/conf.d/zz-bitgate.cfg":  "backend bitgate_bitbucket\n    timeout server 9s\n    server bitbucket01 127.0.0.1:7990\n",
 	} {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		write(t, filepath.Join(root, name), text)
 	}
 	url, err := publicurl.Parse("https://git.example.com/bitbucket")
 	if err != nil {
@@ -102,45 +95,6 @@ func TestEverySpellingOfABind(t *testing.T) {
 		s, _ := site(t, "https://git.example.com", "haproxy.cfg", front+more)
 		if (s.Doubt == "" && len(s.Servers) == 1) != found {
 			t.Errorf("%q: %q, %+v", front, s.Doubt, s.Servers)
-		}
-	}
-}
-
-// TestTheBackendIsTheOneThatHAProxyChooses: the rules are followed in their order, however
-// they tell of the name, and where the files do not tell it is said which line is the cause.
-func TestTheBackendIsTheOneThatHAProxyChooses(t *testing.T) {
-	const front = "frontend https\n    mode http\n    bind :443 ssl crt x\n"
-	const backends = "    default_backend web\nbackend web\n    mode http\n    server w 127.0.0.1:80\nbackend bb\n    mode http\n    server b 127.0.0.1:7000\nbackend old\n    mode http\n    server o 127.0.0.1:81\n"
-	for name, c := range map[string]struct{ url, rules, server string }{ // server "": the files do not tell
-		"by the name":            {"", "use_backend bb if { hdr(host) -i git.example.com }\n", "127.0.0.1:7000"},
-		"by its beginning":       {"", "use_backend bb if { hdr_beg(host) -i git. }\n", "127.0.0.1:7000"},
-		"by a flag":              {"", "use_backend bb if { hdr(host) -m beg -i git. }\n", "127.0.0.1:7000"},
-		"by a label":             {"", "acl git hdr_dom(host) -i git\nuse_backend bb if git\n", "127.0.0.1:7000"},
-		"by a pattern":           {"", "use_backend bb if { req.hdr(host) -m reg -i ^git\\\\. }\n", "127.0.0.1:7000"},
-		"by another's name":      {"", "use_backend bb unless { hdr(host) -i www.example.com }\n", "127.0.0.1:7000"},
-		"unless it is ours":      {"", "use_backend bb unless { hdr(host) -i git.example.com }\n", "127.0.0.1:80"},
-		"without a condition":    {"", "use_backend bb\n", "127.0.0.1:7000"},
-		"the first one":          {"", "use_backend old if { hdr_end(host) -i .org }\nuse_backend bb if { hdr_end(host) -i .example.com }\nuse_backend old if { hdr(host) -i git.example.com }\n", "127.0.0.1:7000"},
-		"by a variable":          {"", "http-request set-var(txn.h) req.hdr(host),lower,field(1,:)\nuse_backend bb if { var(txn.h) -m str git.example.com }\n", "127.0.0.1:7000"},
-		"another path":           {"", "use_backend old if { path_beg /static/ }\nuse_backend old if { path_end .png }\nuse_backend bb if { hdr_beg(host) -i git. }\n", "127.0.0.1:7000"},
-		"our path":               {"/bitbucket", "use_backend bb if { path_beg /bitbucket/ }\n", "127.0.0.1:7000"},
-		"our path as a folder":   {"/bitbucket", "use_backend bb if { path_dir bitbucket }\n", "127.0.0.1:7000"},
-		"name and path":          {"/bitbucket", "use_backend bb if { base_reg -i ^git[.]example[.]com/bitbucket/ }\n", "127.0.0.1:7000"},
-		"a path by another case": {"/bitbucket", "use_backend bb if { path_beg /Bitbucket/ }\n", "127.0.0.1:80"},
-		"another method":         {"", "use_backend old if METH_POST\nuse_backend old if { method PUT }\nuse_backend old if { hdr(Upgrade) -i websocket }\nuse_backend bb if { hdr_beg(host) -i git. }\n", "127.0.0.1:7000"},
-		"a list":                 {"", "use_backend bb if { hdr(host) -i -f /etc/haproxy/git.lst }\n", ""},
-		"a map":                  {"", "use_backend %[req.hdr(host),lower,map(/etc/haproxy/hosts.map,web)]\n", ""},
-		"by the client":          {"", "use_backend bb if { src 10.0.0.0/8 }\n", ""},
-		"when it starts":         {"", ".if defined(GIT)\nuse_backend bb if { hdr_beg(host) -i git. }\n.endif\n", ""},
-		"all the same":           {"", "use_backend web if { hdr(host) -i -f /etc/haproxy/git.lst }\n", "127.0.0.1:80"},
-		"nobody's business":      {"", "use_backend bitbucket if { src 10.0.0.0/8 }\nuse_backend old if { src -f /etc/haproxy/bad }\n", "127.0.0.1:7990"},
-	} {
-		s, _ := site(t, "https://git.example.com"+c.url, "haproxy.cfg", front+c.rules+backends+"backend bitbucket\n    mode http\n    server b 127.0.0.1:7990\n")
-		switch {
-		case c.server == "" && (len(s.Servers) > 0 || !strings.Contains(s.Doubt, "takes requests for git.example.com is not known; without it they go to web")):
-			t.Errorf("%s: %+v, %q", name, s.Servers, s.Doubt)
-		case c.server != "" && (s.Doubt != "" || len(s.Servers) != 1 || s.Servers[0].Value != c.server):
-			t.Errorf("%s: %q, %+v, want %s", name, s.Doubt, s.Servers, c.server)
 		}
 	}
 }
