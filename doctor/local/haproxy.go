@@ -229,9 +229,7 @@ func (c haConfig) read(front, back *haSection, s *Site) {
 	if !checked(back) {
 		s.Health = Setting{}
 	}
-	for _, section := range []*haSection{front, back} {
-		c.rules(section, s)
-	}
+	c.rules(s, front.defaults, front, back.defaults, back)
 	c.forwarded(front, back, s)
 	for _, g := range c.sections {
 		if g.keyword != "global" {

@@ -9,12 +9,12 @@ import (
 	"bitgate/haproxy"
 )
 
-// rules looks at what a section does to a request and its answer. A rule that
-// concerns the name of another site is none of ours, and one that bitgate writes is no
-// cause of anything.
-func (c haConfig) rules(section *haSection, s *Site) {
-	for _, from := range []*haSection{section.defaults, section} {
-		if from == nil {
+// rules looks at what sections do to a request and its answer. A rule that concerns the
+// name of another site is none of ours, and one that bitgate writes is no cause of
+// anything. A "listen", and defaults of both sides, are read once.
+func (c haConfig) rules(s *Site, sections ...*haSection) {
+	for i, from := range sections {
+		if from == nil || slices.Contains(sections[:i], from) {
 			continue
 		}
 		for _, l := range from.lines {

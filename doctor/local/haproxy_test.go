@@ -98,3 +98,17 @@ func TestEverySpellingOfABind(t *testing.T) {
 		}
 	}
 }
+
+// TestALineIsToldOfOnce: where one section is both sides, and where both inherit from one.
+func TestALineIsToldOfOnce(t *testing.T) {
+	const defaults = "defaults\n    mode http\n    option http-buffer-request\n"
+	const rule = "    http-request set-path /x%[path]\n"
+	for _, conf := range []string{
+		"listen f\n    bind :443 ssl crt x\n" + rule + "    server b 127.0.0.1:7990\n",
+		"frontend f\n    bind :443 ssl crt x\n    default_backend b\nbackend b\n" + rule + "    server b 127.0.0.1:7990\n",
+	} {
+		if s, _ := site(t, "https://git.example.com", "haproxy.cfg", defaults+conf); len(s.Rewrites) != 1 || len(s.Chunked) != 1 {
+			t.Errorf("%s%+v, %+v", conf, s.Rewrites, s.Chunked)
+		}
+	}
+}
