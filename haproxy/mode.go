@@ -1,5 +1,10 @@
 package haproxy
 
+import (
+	"slices"
+	"strings"
+)
+
 // place of a section in a set.
 type place struct{ file, section int }
 
@@ -7,20 +12,33 @@ type place struct{ file, section int }
 func (m *merger) section(at place) Section { return m.files[at.file].Sections[at.section] }
 
 // modeOf returns the mode a section works in: its own, else that of the
-// defaults it inherits from, else "tcp" (manual, 4.2 "mode").
+// defaults it inherits from, else "tcp" (manual, 4.2 "mode"); "http or tcp"
+// where conditions (.if) decide.
 func (m *merger) modeOf(at place) string {
+	var modes []string
 	for _, p := range m.lineage(at) {
-		mode := ""
-		m.files[p.file].each(m.section(p), func(_ int, w []Word) {
-			if w[0].Text == "mode" && len(w) > 1 {
-				mode = w[1].Text // the last one counts
+		var own []string
+		always := false
+		d := m.files[p.file]
+		d.each(m.section(p), func(i int, w []Word) {
+			if w[0].Text != "mode" || len(w) < 2 {
+				return
 			}
+			if d.Lines[i].cond == d.Lines[m.section(p).First].cond { // the last one counts
+				own, always = nil, true
+			}
+			own = append(own, w[1].Text)
 		})
-		if mode != "" {
-			return mode
+		if modes = append(modes, own...); always {
+			return either(modes)
 		}
 	}
-	return "tcp"
+	return either(append(modes, "tcp"))
+}
+
+func either(modes []string) string {
+	slices.Sort(modes)
+	return strings.Join(slices.Compact(modes), " or ")
 }
 
 // lineage is a section and the defaults it inherits from, the nearest first. A

@@ -93,6 +93,9 @@ func (m *merger) settle(wanted []string, share func(bindAt, string) error) (free
 		if len(taken) == 0 || e.all6() && !slices.ContainsFunc(taken, others) {
 			free = append(free, want)
 		}
+		if lines := m.conditional(taken); len(lines) > 0 {
+			m.notes = append(m.notes, fmt.Sprintf("%s, %s: %s is bound under conditions (.if) alone; Bitbucket is reached there only where one of them holds when HAProxy starts", taken[0].File, numbers(lines), want))
+		}
 		for _, at := range taken {
 			if err := share(at, want); err != nil {
 				return nil, err
@@ -100,6 +103,18 @@ func (m *merger) settle(wanted []string, share func(bindAt, string) error) (free
 		}
 	}
 	return free, nil
+}
+
+// conditional are the lines of binds that all stand under conditions.
+func (m *merger) conditional(binds []bindAt) []int {
+	var lines []int
+	for _, b := range binds {
+		if m.files[b.file].Lines[b.line].cond < 0 {
+			return nil
+		}
+		lines = append(lines, b.line)
+	}
+	return lines
 }
 
 // besideIPv4 finds the addresses for all IPv6 that we bind beside others of IPv4.

@@ -3,6 +3,8 @@ package haproxy
 import (
 	"strings"
 	"testing"
+
+	"bitgate/internal/problem"
 )
 
 // Rules that guard by the client's address, or lead authorities to who answers them,
@@ -106,6 +108,35 @@ func TestWaitForTheName(t *testing.T) {
 		}
 		notes := strings.Join(m.Notes, "\n")
 		if !strings.Contains(notes, c.note) || strings.Contains(notes, "go on before") != (c.note == early) {
+			t.Errorf("%s: %s", name, notes)
+		}
+	}
+}
+
+// What stands under a condition may not be there: a bind is told of, and a mode that
+// conditions decide is none to write rules for.
+func TestSharedUnderConditions(t *testing.T) {
+	const bind = "  bind *:443 ssl crt /a.pem\n"
+	for name, c := range map[string]struct{ section, note, refused string }{
+		"a bind":                   {"  mode http\n.if defined(TLS)\n" + bind + ".endif\n", "line 6: :443 is bound under conditions", ""},
+		"a bind in two ways":       {"  mode http\n.if defined(TLS)\n" + bind + ".else\n" + bind + ".endif\n", "lines 6, 8: :443 is bound", ""},
+		"a bind in any case":       {"  mode http\n.if defined(TLS)\n" + bind + ".endif\n" + bind, "", ""},
+		"a mode in two ways":       {bind + ".if defined(WEB)\n  mode http\n.else\n  mode tcp\n.endif\n", "", "mode http or tcp"},
+		"a mode in one way":        {bind + ".if defined(WEB)\n  mode http\n.endif\n", "", "mode http or tcp"},
+		"the mode that it has":     {bind + ".if defined(WEB)\n  mode tcp\n.endif\n", "", ""},
+		"another mode for all":     {bind + ".if defined(WEB)\n  mode tcp\n.endif\n  mode http\n", "", ""},
+		"the same mode either way": {bind + "  mode tcp\n.if defined(WEB)\n  mode http\n.endif\n  mode http\n", "", ""},
+	} {
+		text := "defaults\n  mode tcp\nfrontend x\n" + c.section + "  default_backend y\nbackend y\n"
+		m, err := merge(t, text, site(t, nil))
+		if (err != nil) != (c.refused != "") || err != nil && !strings.Contains(strings.Join(problem.Explain(err).Why, " "), c.refused) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil {
+			continue
+		}
+		reversible(t, []byte(text), m, site(t, nil))
+		if notes := strings.Join(m.Notes, "\n"); !strings.Contains(notes, c.note) || strings.Contains(notes, "under conditions") != (c.note != "") {
 			t.Errorf("%s: %s", name, notes)
 		}
 	}
