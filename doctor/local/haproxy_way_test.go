@@ -2,12 +2,9 @@ package local
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"bitgate/internal/peers"
 	"bitgate/internal/publicurl"
@@ -91,7 +88,6 @@ func TestTheBackendThatHAProxyChooses(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "haproxy.cfg"), conf+backends)
 	peers.StartHAProxy(t, filepath.Join(dir, "haproxy.cfg"), addresses...)
-	client := http.Client{Timeout: 30 * time.Second}
 	for name, w := range ways {
 		u, err := publicurl.Parse(fmt.Sprintf("https://git.example.com:%d%s", port[name], w.path))
 		if err != nil {
@@ -108,21 +104,7 @@ func TestTheBackendThatHAProxyChooses(t *testing.T) {
 			}
 			continue
 		case "":
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s/projects", port[name], w.path), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Host = fmt.Sprintf("git.example.com:%d", port[name])
-			res, err := client.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			answer, err := io.ReadAll(res.Body)
-			res.Body.Close()
-			if err != nil {
-				t.Fatal(err)
-			}
-			want = string(answer)
+			want = answerOf(t, port[name], w.path)
 		}
 		if s.Doubt != "" || len(s.Servers) != 1 || s.Servers[0].Value != want {
 			t.Errorf("%s: %q, %+v, and HAProxy answers from %s", name, s.Doubt, s.Servers, want)

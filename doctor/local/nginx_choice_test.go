@@ -14,6 +14,26 @@ import (
 	"bitgate/internal/peers"
 )
 
+// answerOf is what a front says when a browser asks for a page of git.example.com.
+func answerOf(t *testing.T, port int, path string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s/projects", port, path), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = fmt.Sprintf("git.example.com:%d", port)
+	res, err := (&http.Client{Timeout: 30 * time.Second}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", req.URL, res.Status, err)
+	}
+	return string(text)
+}
+
 // TestTheServerAndLocationThatNginxChooses: nginx itself is asked for a page, and what is
 // read is what answers. Of an expression that cannot be tried it is said.
 func TestTheServerAndLocationThatNginxChooses(t *testing.T) {
@@ -73,29 +93,15 @@ func TestTheServerAndLocationThatNginxChooses(t *testing.T) {
 		t.Fatal(err)
 	}
 	peers.Start(t, exec.Command(peers.Path(t, "nginx"), "-c", filepath.Join(dir, "nginx.conf"), "-g", "daemon off;"))
-	client := http.Client{Timeout: 30 * time.Second}
 	for name, c := range cases {
 		address := fmt.Sprintf("127.0.0.1:%d", port[name])
 		peers.WaitFor(t, "nginx", func() bool { return peers.Accepts(address) })
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+c.path+"/projects", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Host = fmt.Sprintf("git.example.com:%d", port[name])
-		res, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer, err := io.ReadAll(res.Body)
-		res.Body.Close()
-		if err != nil || len(answer) != 1 {
-			t.Fatalf("%s: %q, %v", name, answer, err)
-		}
+		answer := answerOf(t, port[name], c.path)
 		s, _ := site(t, fmt.Sprintf("https://git.example.com:%d%s", port[name], c.path), "nginx.conf", conf)
 		switch {
 		case c.doubt != "" && !strings.Contains(s.Doubt, c.doubt+" in line "):
 			t.Errorf("%s: %q, %+v", name, s.Doubt, s.Servers)
-		case c.doubt == "" && (s.Doubt != "" || len(s.Servers) != 1 || s.Servers[0].Value != "10.0.0.1:"+string(answer)):
+		case c.doubt == "" && (s.Doubt != "" || len(s.Servers) != 1 || s.Servers[0].Value != "10.0.0.1:"+answer):
 			t.Errorf("%s: %q, %+v, and nginx chooses %s", name, s.Doubt, s.Servers, answer)
 		}
 	}
