@@ -11,14 +11,14 @@ import (
 // addition is the certificate that we added to bind lines of one section. A
 // comment of ours in that section records it:
 //
-//	# bitgate's line: crt /etc/haproxy/git.pem on 1a2b3c4d not 5e6f7a8b
+//	# bitgate's line: crt /etc/haproxy/git.pem on 1a2b3c4d !5e6f7a8b
 //
-// Behind "on" are the hashes of the lines as they were, behind "not" those of
-// lines of the section that named the file already.
+// Behind "on" are the hashes of the lines as they were, in their order; "!" is
+// before those of lines that named the file already.
 type addition struct {
-	section int      // whose lines
-	file    string   // of the certificate
-	on, not []string // hashes
+	section int    // whose lines
+	file    string // of the certificate
+	on      []string
 }
 
 // certificates begin the record.
@@ -32,27 +32,25 @@ func readAddition(comment string) (addition, bool) {
 		return addition{}, false
 	}
 	file, _ := newSplitter([]byte(note)).split(0, at)
-	on, not, _ := strings.Cut(note[at+len(" on "):], " not ")
-	return addition{file: word(file, 0), on: strings.Fields(on), not: strings.Fields(not)}, len(file) == 1
+	return addition{file: word(file, 0), on: strings.Fields(note[at+len(" on "):])}, len(file) == 1
 }
 
 // String is the comment, "" where nothing was added.
 func (a addition) String() string {
-	if len(a.on) == 0 {
+	if !slices.ContainsFunc(a.on, added) {
 		return ""
 	}
-	text := certificates + Quote(a.file) + " on " + strings.Join(a.on, " ")
-	if len(a.not) > 0 {
-		text += " not " + strings.Join(a.not, " ")
-	}
-	return text
+	return certificates + Quote(a.file) + " on " + strings.Join(a.on, " ")
 }
+
+// added reports whether a line of the record is one that we added to.
+func added(line string) bool { return line[0] != '!' }
 
 // takeOff restores the bind lines as they were before we added to them. One that
 // was edited since loses what we added all the same: as many as are not found as
 // they were, and none that had the certificate without us.
 func (a addition) takeOff(f *File) {
-	on, not := slices.Clone(a.on), slices.Clone(a.not)
+	on := slices.Clone(a.on)
 	var edited []*Line
 	for i := range f.Lines {
 		l := &f.Lines[i]
@@ -60,17 +58,25 @@ func (a addition) takeOff(f *File) {
 			continue
 		}
 		without := a.without(l)
-		as := slices.IndexFunc(without, func(plain []byte) bool { return slices.Contains(on, hash(plain)) })
+		at, as := -1, -1
+		for n, line := range on {
+			as = slices.IndexFunc(without, func(plain []byte) bool { return line == hash(plain) })
+			if as >= 0 || line == "!"+hash(l.plain) {
+				at = n
+				break
+			}
+		}
 		switch {
-		case as >= 0:
-			on = strike(on, hash(without[as]))
-			l.restore(without[as])
-		case slices.Contains(not, hash(l.plain)):
-			not = strike(not, hash(l.plain))
+		case at >= 0:
+			on = slices.Delete(on, at, at+1)
+			if as >= 0 {
+				l.restore(without[as])
+			}
 		case len(without) > 0:
 			edited = append(edited, l)
 		}
 	}
+	on = slices.DeleteFunc(on, func(line string) bool { return !added(line) })
 	for _, l := range edited[:min(len(edited), len(on))] {
 		without := a.without(l)
 		l.restore(without[len(without)-1])
@@ -89,12 +95,6 @@ func (a addition) without(l *Line) [][]byte {
 	return out
 }
 
-// strike takes a hash off once.
-func strike(hashes []string, one string) []string {
-	at := slices.Index(hashes, one)
-	return slices.Delete(hashes, at, at+1)
-}
-
 // addCertificate puts our certificate behind the others on the bind lines, so
 // that the default certificate, the first, stays what it was. That is right
 // beside a file, a directory and a crt-list. It returns the line that records it.
@@ -105,7 +105,7 @@ func (e *sectionEditor) addCertificate() string {
 		switch {
 		case len(w) == 0 || !e.binds(i):
 		case len(a.without(l)) > 0:
-			a.not = append(a.not, hash(l.plain))
+			a.on = append(a.on, "!"+hash(l.plain))
 		case slices.Contains(e.shared.binds, i):
 			after := w[len(w)-1].End
 			for n := range w[:len(w)-1] {

@@ -46,6 +46,19 @@ func TestCertificateOfOthersStays(t *testing.T) {
 	}
 }
 
+// Two lines that are the same once ours are there are told apart by their order.
+func TestCertificateOfTheSameLine(t *testing.T) {
+	lines := []string{"  bind *:443 ssl crt /a.pem crt /etc/haproxy/bitgate.pem\n", "  bind *:443 ssl crt /a.pem\n"}
+	for _, text := range []string{lines[0] + lines[1], lines[1] + lines[0]} {
+		text = strings.Replace(sharedWith(""), lines[1], text, 1)
+		m, err := merge(t, text, site(t, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		reversible(t, []byte(text), m, site(t, nil))
+	}
+}
+
 // A bind that the administrator gives our certificate after a run is theirs.
 func TestCertificateUsedAfterARun(t *testing.T) {
 	s := site(t, nil)

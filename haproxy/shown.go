@@ -58,7 +58,7 @@ var (
 )
 
 // ownComment is what we write behind or between lines of the administrator's.
-var ownComment = pattern.Lazy(`^# bitgate's line(: (crt ("[^"]*"|\S+) on [0-9a-f ]+( not [0-9a-f ]+)?|the lines marked so lead to Bitbucket; .*))?$|^# >>> bitgate( nofinalnewline=\w+)?: do not edit up to the end mark; "bitgate setup" rewrites it, "bitgate undo" removes it >>>$|^# <<< bitgate <<<$`)
+var ownComment = pattern.Lazy(`^# bitgate's line(: (crt ("[^"]*"|\S+) on [0-9a-f !]+|the lines marked so lead to Bitbucket; .*))?$|^# >>> bitgate( nofinalnewline=\w+)?: do not edit up to the end mark; "bitgate setup" rewrites it, "bitgate undo" removes it >>>$|^# <<< bitgate <<<$`)
 
 // lineView is a line while it is decided what of it is shown.
 type lineView struct {
