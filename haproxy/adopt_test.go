@@ -73,6 +73,23 @@ func TestHandMadeSectionsAreReplaced(t *testing.T) {
 	}
 }
 
+// Nothing of ours comes between the lines of a section that becomes comments.
+func TestHandMadeSectionBeforeTheDefaults(t *testing.T) {
+	for _, end := range []string{"", "\n", "# for all\n", "\n# for all\n"} {
+		text := "global\n    log /dev/log local0\nfrontend bitbucket\n    bind *:443 ssl crt /a.pem\n\n    mode http\n" + end + "defaults\n    mode http\n"
+		s := site(t, adopting)
+		m, err := merge(t, text, s)
+		if err != nil || !bytes.Contains(m.After, []byte("\n"+adoptMark+"    mode http\n")) {
+			t.Fatalf("%v\n%s", err, m.After)
+		}
+		reversible(t, []byte(text), m, s)
+		s.Adopt = false
+		if m, err = merge(t, string(m.After), s); err != nil || bytes.Contains(m.After, []byte(adoptMark)) {
+			t.Errorf("%v\n%s", err, m.After)
+		}
+	}
+}
+
 // Atlassian's layout of a Data Center is replaced where bitgate knows the same
 // nodes, and stays where one of its servers is none of them.
 func TestHandMadeClusterIsReplaced(t *testing.T) {

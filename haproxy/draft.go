@@ -199,11 +199,11 @@ func (d *draft) above(line int) int {
 	return d.outside(line)
 }
 
-// comment reports a line without indentation that is nothing else, or becomes
-// nothing else.
+// comment reports a line without indentation that is nothing else. Those of a
+// section that becomes comments stay together.
 func (d *draft) comment(line int) bool {
 	l := &d.Lines[line]
-	return l.kept() && (l.plain[0] == '#' || d.masked(line))
+	return l.kept() && l.plain[0] == '#'
 }
 
 // missesEnd reports a last line without its end.
