@@ -117,6 +117,23 @@ func TestChallengeInSharedSections(t *testing.T) {
 	}
 }
 
+// TestChallengeOnce: a section that has both ports has one rule, and one note.
+func TestChallengeOnce(t *testing.T) {
+	text := "defaults\n  mode http\nfrontend x\n  bind :80\n  bind :443 ssl crt /a.pem\n  default_backend y\nbackend y\n"
+	for _, redirect := range [][]string{{":80"}, nil} {
+		s := acmeSite(t, func(s *Site) { s.RedirectListen = redirect })
+		m, err := merge(t, text, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reversible(t, []byte(text), m, s)
+		_, section, _ := strings.Cut(string(m.After), "\nfrontend x\n")
+		if notes := strings.Join(m.Notes, "\n"); strings.Count(section, thumb) != 1 || strings.Count(notes, "are answered from here") != 1 {
+			t.Errorf("got\n%s\n%s", section, notes)
+		}
+	}
+}
+
 // TestChallengeAlone: before a certificate is there, port 80 gets the rule and nothing
 // else changes; what Merge makes of that later is what it makes of the original.
 func TestChallengeAlone(t *testing.T) {

@@ -266,7 +266,9 @@ func (m *merger) addRules(b bindings) error {
 		e := editor(s)
 		rules := e.sni
 		if s.kind == speaksHTTP {
-			e.challenge()
+			if !slices.ContainsFunc(b.plain, func(p sharedSection) bool { return p.place == s.place }) {
+				e.challenge()
+			}
 			rules = e.http
 		}
 		if err := rules(); err != nil {
