@@ -92,22 +92,28 @@ func (e *sectionEditor) renewer() {
 }
 
 // sendsOn is the line (from 1) with which a section redirects all plain requests
-// for our name to https, 0 without one.
+// for our name to https, 0 without one, or where another rule answers them first.
+// HAProxy works through http-request rules before all others.
 func (m *merger) sendsOn(at place) int {
-	found := 0
+	found, answered := 0, false
 	ev := m.evaluator(at, m.site.URL.Host(), 80, false)
-	m.files[at.file].each(m.section(at), func(i int, w []Word) {
-		if found > 0 || effectOf(w) != stops {
-			return
-		}
-		to := w
-		if w[0].Text == "http-request" {
-			to = w[1:]
-		}
-		if word(to, 0) == "redirect" && m.leadsToHTTPS(to[1:]) && ev.rule(w) == yes {
-			found = i + 1
-		}
-	})
+	d := m.files[at.file]
+	for _, http := range []bool{true, false} {
+		passed := false
+		d.each(m.section(at), func(i int, w []Word) {
+			if answered || passed || (w[0].Text == "http-request") != http || d.Lines[i].cond >= 0 || ev.rule(w) != yes {
+				return
+			}
+			effect := effectOf(w)
+			answered, passed = effect == stops, effect == letsBy
+			if http {
+				w = w[1:]
+			}
+			if answered && word(w, 0) == "redirect" && m.leadsToHTTPS(w[1:]) {
+				found = i + 1
+			}
+		})
+	}
 	return found
 }
 

@@ -141,3 +141,33 @@ func TestSharedUnderConditions(t *testing.T) {
 		}
 	}
 }
+
+// A section sends plain requests for our name on to https where no other rule answers
+// them before, in the order in which HAProxy looks at rules.
+func TestSentOnAlready(t *testing.T) {
+	const https = "  http-request redirect scheme https\n"
+	for rules, line := range map[string]string{
+		https:                                   "line 5",
+		"  redirect scheme https\n":             "line 5",
+		"  http-request allow\n" + https:        "",
+		".if defined(X)\n" + https + ".endif\n": "",
+		"  http-request redirect prefix http://www.example.com if { hdr(host) -i git.example.com }\n" + https: "",
+		"  http-request redirect prefix http://www.example.com if { hdr(host) -i a.example.com }\n" + https:   "line 6",
+		"  redirect prefix http://www.example.com\n" + https:                                                  "line 6",
+		"  redirect scheme https\n  http-request deny if { hdr(host) -i git.example.com }\n":                  "",
+		"  http-request allow\n  redirect scheme https\n  http-request deny\n":                                "line 6",
+	} {
+		text := "defaults\n  mode http\nfrontend x\n  bind :80\n" + rules + "  default_backend y\nbackend y\n"
+		s := site(t, func(s *Site) { s.RedirectListen = []string{":80"} })
+		m, err := merge(t, text, s)
+		if err != nil {
+			t.Errorf("%q: %v", rules, err)
+			continue
+		}
+		reversible(t, []byte(text), m, s)
+		added := strings.Contains(string(m.After), "redirect code 301 prefix https://git.example.com if { req.fhdr(Host)")
+		if notes := strings.Join(m.Notes, "\n"); added != (line == "") || !strings.Contains(notes, line) || strings.Contains(notes, "on to https already") == added {
+			t.Errorf("%q: added %v\n%s", rules, added, notes)
+		}
+	}
+}
