@@ -25,7 +25,7 @@ func binds(files []*File) []Bind {
 }
 
 func (f *File) newBind(s Section, line int, w []Word, address string) Bind {
-	return Bind{File: f.Path, Line: line + 1, Section: s.Title(), Address: address, SSL: hasWord(w, "ssl"), v6only: hasWord(w, "v6only")}
+	return Bind{File: f.Path, Line: line + 1, Section: s.Title(), Address: address, SSL: bindFlag(w, "ssl"), v6only: bindFlag(w, "v6only")}
 }
 
 // endpoint is what the bind means for TCP, and whether it is TCP at all.
@@ -84,6 +84,19 @@ func bindWords(s Section, w []Word, index int) []string {
 func (f *File) binds(line int) bool {
 	l := &f.Lines[line]
 	return l.Section >= 0 && len(bindWords(f.Sections[l.Section], l.was, line)) > 0
+}
+
+// bindFlag reports whether a bind line has a word that is not the argument of another.
+func bindFlag(w []Word, flag string) bool {
+	for i := 2; i < len(w); i++ {
+		if w[i].Text == flag {
+			return true
+		}
+		if shownParameters()[w[i].Text] || ownBindParameters()[w[i].Text] {
+			i++
+		}
+	}
+	return false
 }
 
 func hasWord(words []Word, text string) bool {

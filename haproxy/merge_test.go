@@ -212,6 +212,8 @@ func TestTakenPorts(t *testing.T) {
 		{"family of IPv4", "frontend www\n  mode http\n  bind tcp4@:443 ssl crt /x\n", "[::1]:443", ""},
 		{"name of one family", "frontend www\n  mode http\n  bind tcp6@www:443 ssl crt /x\n", "192.0.2.1:443", ""},
 		{"name of the other", "frontend www\n  mode http\n  bind ipv4@www:443 ssl crt /x\n", "[::1]:443", ""},
+		{"a name like a word", "frontend www\n  mode http\n  bind *:443 name ssl crt /x\n", ":443", "already binds"},
+		{"a name before the word", "frontend www\n  mode http\n  bind *:443 name crt ssl crt /x\n", ":443", "line 5"},
 		{"IPv6 beside IPv4", "frontend www\n  bind [2001:db8::1]:443\n", "192.0.2.1:443", ""},
 		{"passthrough", "frontend sni\n  mode tcp\n  bind *:443\n", ":443", "line 5"},
 		{"Bitbucket by hand", "frontend bitbucket_http_frontend\n  bind *:443 ssl crt /x\n", ":443", "line 4"},
