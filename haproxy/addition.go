@@ -106,7 +106,7 @@ func (e *sectionEditor) addCertificate() string {
 		case len(w) == 0 || !e.binds(i):
 		case len(a.without(l)) > 0:
 			a.on = append(a.on, "!"+hash(l.plain))
-		case slices.Contains(e.shared.binds, i):
+		case slices.Contains(e.shared.binds, i) || e.overQUIC(i):
 			after := w[len(w)-1].End
 			for n := range w[:len(w)-1] {
 				if w[n].Text == "crt" || w[n].Text == "crt-list" {

@@ -223,3 +223,18 @@ func (e *sectionEditor) asides() {
 		}
 	}
 }
+
+// overQUIC reports whether a line takes HTTP/3 at one of our ports, for clients whom
+// the section tells of it.
+func (e *sectionEditor) overQUIC(line int) bool {
+	w := e.words(line)
+	return bindFlag(w, "ssl") && slices.ContainsFunc(bindWords(e.sec, w, line), func(address string) bool {
+		version, rest, _ := strings.Cut(address, "@")
+		version, quic := strings.CutPrefix(version, "quic")
+		at, ok := parseBind("tcp" + version + "@" + rest)
+		return quic && ok && !at.unsure && slices.ContainsFunc(e.site.Listen, func(a string) bool {
+			want, err := parseListen(a)
+			return err == nil && at.lo <= want.lo && want.lo <= at.hi
+		})
+	})
+}

@@ -171,3 +171,28 @@ func TestSentOnAlready(t *testing.T) {
 		}
 	}
 }
+
+// Who comes over QUIC is shown our certificate, too.
+func TestCertificateOverQUIC(t *testing.T) {
+	const text = `defaults
+  mode http
+frontend x
+  bind *:443 ssl crt /a.pem alpn h2
+  bind quic4@:443 ssl crt /a.pem alpn h3
+  bind quic6@*:443,quic4@:8443 ssl crt /a.pem alpn h3
+  bind quic4@:8443 ssl crt /a.pem alpn h3
+  default_backend y
+backend y
+`
+	m, err := merge(t, text, site(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reversible(t, []byte(text), m, site(t, nil))
+	const added = " ssl crt /a.pem crt /etc/haproxy/bitgate.pem alpn "
+	for bind, want := range map[string]bool{"bind *:443": true, "bind quic4@:443": true, "bind quic6@*:443,quic4@:8443": true, "bind quic4@:8443": false} {
+		if strings.Contains(string(m.After), "\n  "+bind+added) != want {
+			t.Errorf("%s:\n%s", bind, m.After)
+		}
+	}
+}
