@@ -287,8 +287,14 @@ type sectionEditor struct {
 	sec    Section
 }
 
-// put inserts our lines before a line of the section (a line index).
-func (e *sectionEditor) put(line int, lines ...string) { e.draft.put(e.sec, line, lines...) }
+// put inserts our lines before a line of the section (a line index), behind those that
+// are put at one place with it: what an earlier merge left there makes no difference.
+func (e *sectionEditor) put(line int, lines ...string) {
+	for line < len(e.Lines) && e.Lines[line].owner == ourRule {
+		line++
+	}
+	e.draft.put(e.sec, line, lines...)
+}
 
 // end is the line after the last one of the section that says anything.
 func (e *sectionEditor) end() int { return e.draft.end(e.sec) }

@@ -88,6 +88,7 @@ func TestWaitForTheName(t *testing.T) {
 		"a guard under a condition":    {delay + route + ".if defined(LAB)\n" + guard + ".endif\n", ".endif\n" + wait, ""},
 		"accepted by address":          {delay + "  tcp-request content accept if { src 10.0.0.0/8 }\n" + route, "10.0.0.0/8 }\n" + wait, early},
 		"accepted without a condition": {delay + "  tcp-request content accept\n" + route, wait + "  tcp-request content accept\n", ""},
+		"accepted behind a guard":      {delay + "  use_backend blocked if { src -f /etc/bad }\n  tcp-request content accept\n", wait + "  " + lineMark, ""},
 		"the address is asked first":   {delay + "  tcp-request content accept if { src 10.0.0.0/8 } { req.ssl_hello_type 1 }\n" + route, "_type 1 }\n" + wait, early},
 		"it waits":                     {delay + "  tcp-request content reject unless { req_ssl_hello_type 1 }\n" + route, "", ""},
 		"it waits by an ACL":           {delay + "  acl tls req.ssl_hello_type 1\n  tcp-request content accept if tls\n" + route, "", ""},
