@@ -88,7 +88,7 @@ func (m *merger) unfit(found []handMade, h handMade, refs []reference) string {
 	if d.outside(sec.First) != sec.First {
 		return "it stands under a condition (.if)"
 	}
-	for i := sec.First; i <= sec.Last; i++ {
+	for i := sec.First; i < d.end(sec); i++ {
 		w := d.words(i)
 		if len(w) == 0 {
 			continue

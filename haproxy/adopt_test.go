@@ -75,8 +75,11 @@ func TestHandMadeSectionsAreReplaced(t *testing.T) {
 
 // Nothing of ours comes between the lines of a section that becomes comments.
 func TestHandMadeSectionBeforeTheDefaults(t *testing.T) {
-	for _, end := range []string{"", "\n", "# for all\n", "\n# for all\n"} {
+	for _, end := range []string{"", "\n", "# for all\n", "\n# for all\n", ".if defined(X)\n"} {
 		text := "global\n    log /dev/log local0\nfrontend bitbucket\n    bind *:443 ssl crt /a.pem\n\n    mode http\n" + end + "defaults\n    mode http\n"
+		if strings.Contains(end, ".if") {
+			text += ".endif\n"
+		}
 		s := site(t, adopting)
 		m, err := merge(t, text, s)
 		if err != nil || !bytes.Contains(m.After, []byte("\n"+adoptMark+"    mode http\n")) {

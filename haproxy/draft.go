@@ -143,7 +143,7 @@ func (d *draft) adds(line int) bool {
 // masked reports whether a line becomes a comment.
 func (d *draft) masked(line int) bool {
 	l := &d.Lines[line]
-	return l.Section >= 0 && d.gone[l.Section] && len(l.was) > 0
+	return l.Section >= 0 && d.gone[l.Section] && len(l.was) > 0 && line < d.end(d.Sections[l.Section])
 }
 
 // line is a line of the administrator's with what the merge does to it.
@@ -183,11 +183,15 @@ func (d *draft) put(s Section, line int, lines ...string) {
 	d.before[line] = append(d.before[line], indent+strings.Join(lines, eol+indent)+eol)
 }
 
-// end is the line after the last one of a section that says anything.
+// end is the line after the last one of a section that says anything. A condition
+// (.if) that begins behind that is about what follows.
 func (d *draft) end(s Section) int {
-	last := s.First
-	d.each(s, func(i int, _ []Word) { last = i })
-	return last + 1
+	for i := s.Last; i > s.First; i-- {
+		if l := &d.Lines[i]; l.kept() && len(l.was) > 0 && l.was[0].Text != ".if" {
+			return i + 1
+		}
+	}
+	return s.First + 1
 }
 
 // above goes up from a section's line over the comments that belong to it, and

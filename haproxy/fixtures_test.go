@@ -62,6 +62,7 @@ var fixtures = map[string]string{
 	"TLS, last line":   "listen www\n  mode http\n  bind *:443 ssl crt /a.pem",
 	"TLS, crlf":        "frontend www\r\n\tmode http\r\n\tdefault_backend x\r\n\tbind *:443 ssl crt /a.pem\r\n\r\n# next\r\nbackend x\r\n",
 	"TLS under .if":    "frontend www\n  mode http\n  bind *:443 ssl crt /a.pem\n.if defined(X)\n  use_backend x if { path /x }\n.endif\nbackend x\n",
+	"TLS before .if":   "frontend www\n  mode http\n  bind *:443 ssl crt /a.pem\n\n.if defined(X)\ndefaults\n  mode tcp\n.endif\n",
 	"passthrough":      "frontend sni\n  mode tcp\n  bind *:443\n  tcp-request inspect-delay 5s\n  use_backend x if { req.ssl_sni -i x.example.com }\n\nbackend x\n  mode tcp\n",
 	"passthrough, end": "frontend sni\n  bind *:443\n  default_backend x",
 	"section address":  "listen web 0.0.0.0:8080\n  mode http\n",
