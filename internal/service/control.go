@@ -68,9 +68,9 @@ func Do(ctx context.Context, c Control, v Verb, log io.Writer) error {
 		}
 		return err
 	case Init:
-		return runLogged(ctx, log, c.Name, string(v))
+		return runApart(ctx, log, c.Name, string(v))
 	case Command:
-		return runLogged(ctx, log, "/bin/sh", "-c", c.Command)
+		return runApart(ctx, log, "/bin/sh", "-c", c.Command)
 	}
 	return problem.New(
 		fmt.Sprintf("a service is to be driven by %q, which bitgate does not know", c.How),

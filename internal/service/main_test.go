@@ -1,9 +1,21 @@
 package service
 
 import (
+	"context"
+	"fmt"
+	"os"
 	"testing"
 
 	"bitgate/internal/peers"
 )
 
-func TestMain(m *testing.M) { peers.Suite{}.Main(m) }
+const reloadJob = "reload"
+
+func TestMain(m *testing.M) {
+	peers.Suite{Jobs: map[string]func(string){reloadJob: func(command string) {
+		if err := Do(context.Background(), Control{How: Command, Command: command}, Reload, os.Stdout); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}}}.Main(m)
+}

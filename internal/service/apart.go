@@ -1,0 +1,29 @@
+package service
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"bitgate/internal/child"
+)
+
+// leastRun is the systemd whose systemd-run can wait, pass output on and leave nothing
+// behind (--wait, --pipe, --collect; its NEWS file).
+const leastRun = 236
+
+// runApart runs a program that may leave a daemon behind, as `haproxy -D -sf PID` does.
+// From within a unit, as of a timer, it goes out of that: systemd would end the daemon
+// with the unit (systemd.kill(5)), and the unit's sandbox is not for the daemon, which
+// may be refused its chroot(2) there. KillMode=process leaves alone what the program
+// started. An older systemd has no way out, and runs it where it is.
+func runApart(ctx context.Context, log io.Writer, name string, args ...string) error {
+	if _, inside := UnitOf("/", os.Getpid()); !inside || os.Geteuid() != 0 || SystemdVersion(ctx) < leastRun {
+		return runLogged(ctx, log, name, args...)
+	}
+	if _, err := child.Lookup("systemd-run"); err != nil {
+		return runLogged(ctx, log, name, args...)
+	}
+	apart := []string{"--quiet", "--collect", "--wait", "--pipe", "--property=KillMode=process", "--", name}
+	return runLogged(ctx, log, "systemd-run", append(apart, args...)...)
+}
