@@ -33,8 +33,9 @@ type askScreen struct {
 
 type (
 	checkedMsg struct {
-		id, about string
-		findings  []problem.Finding
+		id       string
+		number   int
+		findings []problem.Finding
 	}
 	pauseMsg struct {
 		id    string
@@ -146,6 +147,9 @@ func (s *askScreen) submit() tea.Cmd {
 		return nil
 	}
 	cmds := []tea.Cmd{s.saveDraft()}
+	if s.q.Judged() {
+		delete(s.checks, s.q.ID) // the file may be another than when it was looked at
+	}
 	if s.q.Looks {
 		cmds = append(cmds, s.look())
 	}

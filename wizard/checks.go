@@ -11,7 +11,8 @@ import (
 )
 
 type checkState struct {
-	about    string // the text it judged
+	number   int    // of the check, to tell its findings from those of one before
+	about    string // what it judged
 	running  bool
 	findings []problem.Finding
 }
@@ -32,21 +33,30 @@ func (s *askScreen) checkNow(q interview.Question, text string) tea.Cmd {
 	if state, ok := s.checks[q.ID]; ok && state.about == about {
 		return nil
 	}
-	s.checks[q.ID] = checkState{about: about, running: true}
+	s.checked++
+	number := s.checked
+	s.checks[q.ID] = checkState{number: number, about: about, running: true}
 	ctx, check, facts := s.ctx, s.b.Check, s.iv.Facts
 	return tea.Batch(s.startSpinner(), func() tea.Msg {
-		return checkedMsg{q.ID, about, check(ctx, q.ID, facts, candidate)}
+		return checkedMsg{q.ID, number, check(ctx, q.ID, facts, candidate)}
 	})
 }
 
-// checkAgain judges the answers of this step by new facts.
+// checkAgain judges all answers, and what stands in the field, by new facts. An answer
+// that is being looked at was just read.
 func (s *askScreen) checkAgain() tea.Cmd {
 	var cmds []tea.Cmd
 	for _, q := range interview.Questions() {
-		if _, judged := s.checks[q.ID]; judged && q.Step == s.q.Step && s.iv.Done(q.ID) && q.ID != s.q.ID {
-			delete(s.checks, q.ID)
+		if _, judged := s.checks[q.ID]; !judged || !q.Slow || q.ID == s.q.ID {
+			continue
+		}
+		delete(s.checks, q.ID)
+		if s.iv.Done(q.ID) {
 			cmds = append(cmds, s.checkNow(q, s.iv.Prefill(q)))
 		}
+	}
+	if s.q.Slow && !s.judging {
+		delete(s.checks, s.q.ID)
 	}
 	if s.field.text != "" {
 		cmds = append(cmds, s.checkNow(s.q, s.field.text))
@@ -54,9 +64,9 @@ func (s *askScreen) checkAgain() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// subject is what the checks of q judge: all it may set.
+// subject is what the checks of q judge: all it may set, for the name and the front of now.
 func subject(q interview.Question, a setup.Answers) string {
-	text := ""
+	text := a.URL.Host() + "\n" + a.Front + "\n"
 	for _, key := range q.Writes() {
 		field, _ := interview.Find(key)
 		text += field.Get(a) + "\n"
@@ -64,9 +74,11 @@ func subject(q interview.Question, a setup.Answers) string {
 	return text
 }
 
-func (s *shell) checked(msg checkedMsg) {
-	if s.checks[msg.id].about == msg.about {
-		s.checks[msg.id] = checkState{about: msg.about, findings: msg.findings}
+// keepFindings takes what a check found, unless a later one has begun.
+func (s *shell) keepFindings(msg checkedMsg) {
+	if state := s.checks[msg.id]; state.number == msg.number {
+		state.running, state.findings = false, msg.findings
+		s.checks[msg.id] = state
 	}
 }
 

@@ -107,7 +107,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case draftMsg:
 		return m, m.draftSaved()
 	case checkedMsg:
-		m.checked(msg)
+		m.keepFindings(msg)
 		if m.page == pageAsk && m.ask.judging {
 			return m, m.ask.judged()
 		}

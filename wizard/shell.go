@@ -26,7 +26,8 @@ type shell struct {
 	h   int
 	out Outcome
 
-	checks map[string]checkState // of the questions, as far as they were made
+	checks  map[string]checkState // of the questions, as far as they were made
+	checked int                   // number of the last check
 
 	renewal string            // how the certificate of the last run stands, in words
 	worries []problem.Finding // about that
