@@ -42,13 +42,13 @@ the machine has changed since.`,
 				file = args[0]
 			}
 			if o.dryRun {
-				return runPlan(c.Context(), p, planOptions{sharedFlags: o.sharedFlags, json: o.json, quiet: o.quiet})
+				return runPlan(c.Context(), p, planOptions{sharedFlags: o.sharedFlags, file: file, json: o.json, quiet: o.quiet})
 			}
 			return runApply(c.Context(), p, o, file)
 		},
 	}
 	o.loudness.add(c, "consent to the plan without being asked", "events, findings and the result")
-	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "the same as bitgate plan")
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "the same as bitgate plan, or with PLAN: show it")
 	c.Flags().BoolVar(&o.serve, "serve", false, "run the built-in proxy in the foreground after the run, until a signal")
 	o.verifyFlags.add(c)
 	o.sharedFlags = addShared(c)
@@ -118,6 +118,15 @@ func (ses *session) planFor(ctx context.Context, file string, extra []string) (s
 	if file == "" {
 		return ses.plan(ctx, extra...)
 	}
+	plan, err := ses.planOfFile(ctx, file)
+	if err != nil || plan.Empty() {
+		return plan, err
+	}
+	return plan, ses.missing(extra...)
+}
+
+// planOfFile reads the plan of a file and looks whether the machine is still as it was.
+func (ses *session) planOfFile(ctx context.Context, file string) (setup.Plan, error) {
 	plan, err := readPlan(file)
 	if err != nil {
 		return plan, err
@@ -140,10 +149,7 @@ func (ses *session) planFor(ctx context.Context, file string, extra []string) (s
 	if err := check.Stale(plan); err != nil {
 		return plan, err // before anybody is asked for anything
 	}
-	if err := ses.compare(&plan); err != nil {
-		return plan, err
-	}
-	return plan, ses.missing(extra...)
+	return plan, ses.compare(&plan)
 }
 
 // compare holds a plan from a file against what this machine gives for its
@@ -164,6 +170,9 @@ func (ses *session) compare(plan *setup.Plan) error {
 	plan.Notes, plan.Pending, plan.Unjudged = now.Notes, now.Pending, now.Unjudged
 	for i := range plan.Steps {
 		s := &plan.Steps[i]
+		if s.Skipped = ""; len(s.Changes) > 0 {
+			continue
+		}
 		s.Skipped = "nothing to do"
 		if same := slices.IndexFunc(now.Steps, func(n setup.Step) bool { return n.ID == s.ID }); same >= 0 && now.Steps[same].Skipped != "" {
 			s.Skipped = now.Steps[same].Skipped

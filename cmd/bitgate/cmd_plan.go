@@ -17,6 +17,7 @@ import (
 
 type planOptions struct {
 	*sharedFlags
+	file     string // the plan to show, "" to make one
 	out      string
 	json     bool
 	exitCode bool
@@ -52,7 +53,7 @@ func runPlan(ctx context.Context, p *process, o planOptions) error {
 	if !givenPassword(ses.creds) {
 		ses.creds.prompt = nil // a preview asks nobody; the old base URL stays unknown
 	}
-	plan, err := ses.planOnly(ctx)
+	plan, err := ses.planOnly(ctx, o.file)
 	if err != nil {
 		return err
 	}
@@ -74,9 +75,12 @@ func runPlan(ctx context.Context, p *process, o planOptions) error {
 
 func givenPassword(c *credentials) bool { return c.user != "" && c.read != nil }
 
-// planOnly is plan without what only apply needs: a preview works without an
+// planOnly is planFor without what only apply needs: a preview works without an
 // administrator.
-func (ses *session) planOnly(ctx context.Context) (setup.Plan, error) {
+func (ses *session) planOnly(ctx context.Context, file string) (setup.Plan, error) {
+	if file != "" {
+		return ses.planOfFile(ctx, file)
+	}
 	if err := ses.detect(ctx); err != nil {
 		return setup.Plan{}, err
 	}
