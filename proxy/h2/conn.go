@@ -57,8 +57,9 @@ type Conn struct {
 	narrow        bool // streams begin with a small window, see Narrow
 	scarce        bool // see Scarce
 	program       program
-	settling      []bool // of our SETTINGS that the client has not acknowledged: those that narrow
-	streamWindow  int    // SETTINGS_INITIAL_WINDOW_SIZE of the client
+	settling      []bool    // of our SETTINGS that the client has not acknowledged: those that narrow
+	streamWindow  int       // SETTINGS_INITIAL_WINDOW_SIZE of the client
+	taken         time.Time // when there was room for a part of an answer
 
 	// Its end.
 	leaving  leaving
@@ -286,8 +287,12 @@ func (c *Conn) Tick(now time.Time) (next time.Time) {
 		c.fail(EnhanceYourCalm, "a frame or field block did not arrive in time")
 		return time.Time{}
 	}
+	patience := c.limits.Pause
+	if now.Sub(c.taken) < c.limits.Stall/2 {
+		patience = c.limits.Stall // it takes others
+	}
 	for _, s := range c.streams {
-		if s.out.size > 0 && over(&s.waits, c.limits.Stall) {
+		if s.out.size > 0 && over(&s.waits, patience) {
 			c.out = appendReset(c.out, s.id, Cancel)
 			c.resets.add(s.id, false)
 			s.cut(&StreamError{Code: Cancel, Stalled: true})

@@ -14,7 +14,8 @@ type Limits struct {
 	Answer     int           // bytes of an answer that wait for the client's window (64 KiB); beyond: Full
 	Answers    int           // the same of all streams together (512 KiB)
 	Request    time.Duration // from a frame's or a field block's first byte to its last (10 s)
-	Stall      time.Duration // how long a client may take nothing of an answer (1 min)
+	Stall      time.Duration // how long a client may take nothing of an answer while it takes others (1 min)
+	Pause      time.Duration // how long it may take nothing of any (Stall)
 	KeepAlive  time.Duration // how long a connection may be without streams (1 min)
 }
 
@@ -52,6 +53,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	span(&l.Request, 10*time.Second)
 	span(&l.Stall, time.Minute)
+	span(&l.Pause, l.Stall)
 	span(&l.KeepAlive, time.Minute)
 	return l
 }

@@ -1,6 +1,7 @@
 package h2_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"runtime"
@@ -224,6 +225,50 @@ func TestTimeouts(t *testing.T) {
 		if took := c.now.Sub(begun); c.conn.Err() == nil || took != 10*time.Second {
 			t.Errorf("%s: %v after %v", name, c.conn.Err(), took)
 		}
+	}
+}
+
+// Who takes nothing at all, as a machine that sleeps, has longer than who takes some
+// answers and leaves others.
+func TestAPausedClientIsWaitedFor(t *testing.T) {
+	limits := h2.Limits{Stall: 20 * time.Second, Pause: 10 * time.Minute, KeepAlive: time.Minute}
+	for name, c := range map[string]struct {
+		streams []uint32
+		takes   bool // of the last one, every 5 s
+		ended   time.Duration
+	}{
+		"one answer":       {[]uint32{1}, false, 10 * time.Minute},
+		"three answers":    {[]uint32{1, 3, 5}, false, 10 * time.Minute},
+		"others are taken": {[]uint32{1, 3}, true, 20 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cl := newClient(t, limits)
+			cl.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+			cl.send()
+			var first *h2.Stream
+			for i, id := range c.streams {
+				s := cl.get(id)
+				if i == 0 {
+					first = s
+				}
+				s.Respond(200, nil, -1)
+				s.Write(bytes.Repeat([]byte("x"), 4000))
+			}
+			begun := cl.now
+			cl.conn.Tick(cl.now)
+			for first.Err() == nil && cl.now.Sub(begun) < time.Hour {
+				cl.now = cl.now.Add(time.Second)
+				if c.takes && cl.now.Sub(begun)%(5*time.Second) == 0 {
+					cl.framer.WriteWindowUpdate(c.streams[len(c.streams)-1], 1)
+					cl.send()
+				}
+				cl.conn.Tick(cl.now)
+				cl.frames()
+			}
+			if took := cl.now.Sub(begun); took != c.ended {
+				t.Errorf("cut after %v, want %v: %v", took, c.ended, first.Err())
+			}
+		})
 	}
 }
 

@@ -92,7 +92,7 @@ func (c *Conn) pump() {
 		c.appendData(s, data)
 		s.out.drop(len(data))
 		c.pending -= len(data)
-		s.waits = time.Time{}
+		s.waits, c.taken = time.Time{}, c.now
 		c.enqueue(s)
 		if s.full && s.out.size < c.limits.Answer/2 {
 			s.full = false

@@ -22,6 +22,7 @@ type Opener struct {
 	mu    sync.Mutex
 	conn  *net.UnixConn // sequenced packets
 	paths []string
+	asked byte // the number of the last question
 }
 
 // openerPatience is how long the other end may take.
@@ -44,19 +45,36 @@ func (o *Opener) Open(path string) (*os.File, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	_ = o.conn.SetDeadline(time.Now().Add(openerPatience)) // fails on a closed connection only
-	if _, err := o.conn.Write([]byte{byte(n)}); err != nil {
+	o.asked++
+	if _, err := o.conn.Write([]byte{o.asked, byte(n)}); err != nil {
 		return nil, err
 	}
-	var errno [1]byte
+	for {
+		number, errno, file, err := o.answer(path)
+		switch {
+		case err != nil && !errors.Is(err, errNoDescriptor):
+			return nil, err
+		case number != o.asked: // to a question whose asker waited no longer
+			if file != nil {
+				file.Close()
+			}
+		case errno != 0:
+			return nil, &os.PathError{Op: "open", Path: path, Err: errno}
+		default:
+			return file, err
+		}
+	}
+}
+
+// answer reads the next one.
+func (o *Opener) answer(path string) (number byte, errno syscall.Errno, file *os.File, err error) {
+	var said [2]byte
 	control := make([]byte, syscall.CmsgSpace(4))
-	_, m, _, _, err := o.conn.ReadMsgUnix(errno[:], control)
-	if err != nil {
-		return nil, err
+	_, m, _, _, err := o.conn.ReadMsgUnix(said[:], control)
+	if err == nil && said[1] == 0 {
+		file, err = descriptor(control[:m], path)
 	}
-	if errno[0] != 0 {
-		return nil, &os.PathError{Op: "open", Path: path, Err: syscall.Errno(errno[0])}
-	}
-	return descriptor(control[:m], path)
+	return said[0], syscall.Errno(said[1]), file, err
 }
 
 // descriptor takes the file out of a message.
@@ -76,27 +94,28 @@ func descriptor(control []byte, path string) (*os.File, error) {
 // ServeOpener opens paths for the Opener at the other end of conn until that is
 // closed.
 func ServeOpener(conn *net.UnixConn, paths []string) {
-	var n [1]byte
+	var asked [2]byte // its number, and which path
 	for {
-		if m, err := conn.Read(n[:]); m != 1 || err != nil || int(n[0]) >= len(paths) {
+		if m, err := conn.Read(asked[:]); m != len(asked) || err != nil || int(asked[1]) >= len(paths) {
 			return
 		}
-		if err := sendFile(conn, paths[n[0]]); err != nil {
+		if err := sendFile(conn, asked[0], paths[asked[1]]); err != nil {
 			return
 		}
 	}
 }
 
-// sendFile sends path's descriptor, or the number of what the kernel said.
-func sendFile(conn *net.UnixConn, path string) error {
+// sendFile answers a question with path's descriptor, or the number of what the kernel
+// said.
+func sendFile(conn *net.UnixConn, number byte, path string) error {
 	file, err := trusted.OpenNotBy(os.Geteuid(), "the certificate", path)
 	if err != nil {
 		errno := syscall.EPERM // of who could have planted it
 		errors.As(err, &errno)
-		_, err = conn.Write([]byte{byte(errno)})
+		_, err = conn.Write([]byte{number, byte(errno)})
 		return err
 	}
 	defer file.Close()
-	_, _, err = conn.WriteMsgUnix([]byte{0}, syscall.UnixRights(int(file.Fd())), nil)
+	_, _, err = conn.WriteMsgUnix([]byte{number, 0}, syscall.UnixRights(int(file.Fd())), nil)
 	return err
 }

@@ -192,22 +192,44 @@ func handOver(p *proxy.Proxy, offered *net.UnixListener, sockets proxy.Listeners
 // give returns nil once the other side serves.
 func give(conn *net.UnixConn, sockets proxy.Listeners, watchdog time.Duration) error {
 	_ = conn.SetDeadline(time.Now().Add(handoverTime))
-	var fds []int
-	for _, l := range sockets.All() {
-		source, ok := l.(interface{ File() (*os.File, error) })
-		if !ok {
-			return fmt.Errorf("%T has no descriptor", l)
+	fds, err := copies(sockets.All())
+	defer func() {
+		for _, fd := range fds {
+			unix.Close(fd)
 		}
-		file, err := source.File()
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		fds = append(fds, int(file.Fd()))
+	}()
+	if err != nil {
+		return err
 	}
 	if _, _, err := conn.WriteMsgUnix([]byte(handoverHello+watchdogLine(watchdog)), unix.UnixRights(fds...), nil); err != nil {
 		return err
 	}
-	_, err := io.ReadFull(conn, make([]byte, len(handoverGo)))
+	_, err = io.ReadFull(conn, make([]byte, len(handoverGo)))
 	return err
+}
+
+// copies are descriptors of the listeners' sockets. File().Fd() would make the sockets
+// themselves blocking ones, on which this process still accepts.
+func copies(listeners []net.Listener) (fds []int, err error) {
+	for _, l := range listeners {
+		socket, ok := l.(syscall.Conn)
+		if !ok {
+			return fds, fmt.Errorf("%T has no descriptor", l)
+		}
+		raw, err := socket.SyscallConn()
+		if err != nil {
+			return fds, err
+		}
+		var failed error
+		err = raw.Control(func(fd uintptr) {
+			var one int
+			if one, failed = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0); failed == nil {
+				fds = append(fds, one)
+			}
+		})
+		if err = errors.Join(err, failed); err != nil {
+			return fds, err
+		}
+	}
+	return fds, nil
 }

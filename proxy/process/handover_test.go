@@ -4,6 +4,8 @@ import (
 	"net"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Without systemd nobody makes the folder of the socket before the proxy starts.
@@ -23,5 +25,29 @@ func TestFolderOfTheHandoverIsMade(t *testing.T) {
 	}
 	if _, err := offer(filepath.Join(t.TempDir(), "no", "such", "folder", "handover.sock")); err == nil {
 		t.Error("a path of which most is missing was made")
+	}
+}
+
+// TestGivenSocketsStayNonBlocking: while a next process has the sockets and does not
+// serve yet, this one accepts on, in a loop that must never wait in accept(2).
+func TestGivenSocketsStayNonBlocking(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	fds, err := copies([]net.Listener{l})
+	for _, fd := range fds {
+		defer unix.Close(fd)
+	}
+	if err != nil || len(fds) != 1 {
+		t.Fatalf("%v, %v", fds, err)
+	}
+	flags, err := unix.FcntlInt(uintptr(fds[0]), unix.F_GETFL, 0) // of the open file, which both share
+	if err != nil || flags&unix.O_NONBLOCK == 0 {
+		t.Errorf("its flags are %#o, %v: the socket blocks", flags, err)
+	}
+	if own, err := unix.FcntlInt(uintptr(fds[0]), unix.F_GETFD, 0); err != nil || own&unix.FD_CLOEXEC == 0 {
+		t.Errorf("children inherit it: %#o, %v", own, err)
 	}
 }

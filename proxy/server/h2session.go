@@ -19,8 +19,9 @@ const (
 	maxStreams = 100
 	// sessionTick is how often a connection with open streams is looked at.
 	sessionTick = time.Second
-	// stallTime is how long a client may take nothing of an answer while it has
-	// others on the same connection.
+	// stallTime is how long a client may take nothing of an answer while it takes
+	// others on the same connection. Who takes nothing at all, a machine that sleeps or
+	// a line that is down, has as long as over HTTP/1.1.
 	stallTime = time.Minute
 	// narrowAfter is how long a client's only upload may keep us from reading on.
 	narrowAfter = 2 * time.Second
@@ -55,7 +56,8 @@ func (c *loopConn) speakH2() {
 	cfg, now := &c.host.p.Config, c.host.Now()
 	s := &h2session{loopConn: c, server: c.tls.ConnectionState().ServerName}
 	s.core = h2.NewConn(h2.Limits{
-		Streams: maxStreams, Head: cfg.MaxHeader, Fields: maxFields, Request: cfg.RequestTimeout, Stall: min(cfg.IdleTimeout, stallTime), KeepAlive: cfg.KeepAliveTimeout,
+		Streams: maxStreams, Head: cfg.MaxHeader, Fields: maxFields, Request: cfg.RequestTimeout, KeepAlive: cfg.KeepAliveTimeout,
+		Stall: min(cfg.IdleTimeout, stallTime), Pause: cfg.IdleTimeout,
 		Absorb: h2Budget * 2 / 3, // rather one stream than the connection
 	}, now)
 	s.readOn, s.writeOn = s.read, s.write
