@@ -36,7 +36,7 @@ const (
 // field takes one field of the block from the HPACK decoder.
 func (c *Conn) field(f hpack.HeaderField) {
 	l, s := &c.block.list, c.block.s
-	if l.malformed {
+	if l.malformed || s == nil {
 		return
 	}
 	if l.size += len(f.Name) + len(f.Value) + len(": \r\n"); l.size > c.limits.Head || l.long {

@@ -19,7 +19,9 @@ import (
 // a request is understood in the same way when it is written again.
 func FuzzConn(f *testing.F) {
 	for _, s := range h2frames.Seeds(authority) {
-		f.Add(bytes.Join(s, nil), uint8(7))
+		for piece := range uint8(40) {
+			f.Add(bytes.Join(s, nil), piece)
+		}
 	}
 	f.Fuzz(func(t *testing.T, in []byte, piece uint8) {
 		whole, lines := overhear(t, in, len(in)+1)
@@ -75,14 +77,17 @@ func converse(t *testing.T, in []byte, piece int) {
 	now := time.Unix(1_000_000, 0)
 	c := h2.NewConn(h2.Limits{}, now)
 	err := c.Receive([]byte(http2.ClientPreface), now)
+	var live []*h2.Stream
 	for i := 0; len(in) > 0 && err == nil; i++ {
 		n := min(piece, len(in))
 		err = c.Receive(in[:n], now)
 		in = in[n:]
+		live = giveUp(live, i)
 		for e, ok := c.Event(); ok; e, ok = c.Event() {
 			s := e.Stream
 			switch {
 			case e.Kind == h2.Request:
+				live = append(live, s)
 				s.Respond(200, nil, -1)
 				s.Write(make([]byte, 1000*(i%200)))
 			case e.Kind == h2.Readable && len(body(s)) > 0 && !s.Received():
@@ -91,6 +96,7 @@ func converse(t *testing.T, in []byte, piece int) {
 			if s.Received() || s.Err() != nil || i%3 == 0 {
 				s.End()
 				s.Release()
+				live = slices.DeleteFunc(live, func(l *h2.Stream) bool { return l == s })
 			}
 		}
 		if i%2 == 0 {
@@ -105,4 +111,24 @@ func converse(t *testing.T, in []byte, piece int) {
 			t.Fatalf("%d streams are open", c.Open())
 		}
 	}
+}
+
+// giveUp ends a stream in the middle of anything, as a driver may, within a field
+// block, too: after its answer, or without one. It returns those that go on.
+func giveUp(live []*h2.Stream, i int) []*h2.Stream {
+	if len(live) == 0 {
+		return live
+	}
+	s, rest := live[0], live[1:]
+	switch i % 4 {
+	case 0:
+		s.End()
+	case 1:
+		s.Reset(h2.Cancel)
+		return live
+	case 3:
+		return live
+	}
+	s.Release()
+	return rest
 }

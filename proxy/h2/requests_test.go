@@ -1,10 +1,12 @@
 package h2_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"bitgate/proxy/h1"
 	"bitgate/proxy/h2"
@@ -247,6 +249,51 @@ func TestTrailers(t *testing.T) {
 	c.post(23)
 	c.headers(23, true, "a", strings.Repeat("b", 9<<10))
 	c.expect("long trailers", "RST_STREAM 23 ENHANCE_YOUR_CALM")
+}
+
+// A stream may end while its trailers arrive. They are decoded all the same: later
+// blocks refer to their fields.
+func TestEndWithinTrailers(t *testing.T) {
+	for name, end := range map[string]func(*client, *h2.Stream){
+		"answered": func(c *client, s *h2.Stream) {
+			s.Respond(421, nil, 0)
+			s.End()
+			c.expect("the answer", "HEADERS 1 :status=421 content-length=0 END")
+			s.Release()
+		},
+		"dropped": func(_ *client, s *h2.Stream) { s.Release() },
+		"reset":   func(_ *client, s *h2.Stream) { s.Reset(h2.InternalError) },
+		"stalled": func(c *client, s *h2.Stream) {
+			s.Respond(200, nil, -1)
+			s.Write(make([]byte, 100_000))
+			c.frames()
+			c.conn.Tick(c.now)
+			c.conn.Tick(c.now.Add(time.Second))
+		},
+	} {
+		c := newClient(t, h2.Limits{Stall: time.Second, Request: time.Minute})
+		s := c.post(1)
+		block := bytes.Clone(c.fields("x-one", "first", "x-two", "second"))
+		c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block[:2], EndStream: true})
+		c.send()
+		end(c, s)
+		if c.conn.Open() > 1 || len(c.frames()) == 0 {
+			t.Errorf("%s: the stream has not ended", name)
+		}
+		c.framer.WriteContinuation(1, false, block[2:9])
+		c.framer.WriteContinuation(1, true, block[9:])
+		c.send()
+		if c.err != nil {
+			t.Errorf("%s: %v", name, c.err)
+			continue
+		}
+		for _, ok := c.conn.Event(); ok; _, ok = c.conn.Event() {
+		}
+		c.headers(3, true, request("GET", "x-one", "first", "x-two", "second")...)
+		if s := c.event(h2.Request); tell(s) != "GET /x?y git.example.com kind=0 0 [x-one=first x-two=second]" {
+			t.Errorf("%s: then %s", name, tell(s))
+		}
+	}
 }
 
 // The order of a block's fragments and a later table are HPACK's.

@@ -136,8 +136,9 @@ func (s *Stream) close() {
 	if c.into == s {
 		c.into = nil
 	}
-	if c.block.s == s {
+	if c.block.s == s { // its trailers are still decoded, for the HPACK state
 		c.block.s = nil
+		c.hpack.SetEmitEnabled(false)
 	}
 	c.hold(s, 1)
 	if s.released || !s.announced {

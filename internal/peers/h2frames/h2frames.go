@@ -69,6 +69,14 @@ func Seeds(host string) [][][]byte {
 			must(framer.WriteGoAway(0, http2.ErrCodeNo, nil))
 		},
 		func() {
+			head(1, false, request("POST")...)
+			b := fields("x-sum", "0123456789", "x-more", "0123456789")
+			must(framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: b[:3], EndStream: true}))
+			must(framer.WriteContinuation(1, false, b[3:12]))
+			must(framer.WriteContinuation(1, true, b[12:]))
+			head(3, true, request("GET", "x-sum", "0123456789")...)
+		},
+		func() {
 			head(1, false, request("POST", "expect", "100-continue", "content-length", "3")...)
 			must(framer.WriteData(1, true, []byte("abc")))
 			head(3, false, request("POST", "content-length", "0")...)
