@@ -131,6 +131,9 @@ func (ses *session) planOfFile(ctx context.Context, file string) (setup.Plan, er
 	if err != nil {
 		return plan, err
 	}
+	if err := ses.beside(file, &plan); err != nil {
+		return plan, err
+	}
 	said := plan.Answers
 	said.AdminPasswordFile, said.CertPasswordFile = ses.input.AdminPasswordFile, ses.input.CertPasswordFile
 	if ses.input.AdminUser != "" {

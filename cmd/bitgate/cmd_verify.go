@@ -124,6 +124,8 @@ func (ses *session) verifiedPlan() (setup.Plan, error) {
 	}
 	if err != nil || !ses.input.URL.IsZero() && ses.input.URL != plan.Answers.URL {
 		plan = setup.Plan{Answers: ses.input}
+	} else if err := ses.upon(&plan); err != nil {
+		return plan, err
 	}
 	if ses.input.CAFile != "" {
 		plan.Answers.CAFile = ses.input.CAFile

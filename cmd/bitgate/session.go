@@ -22,6 +22,7 @@ type session struct {
 	probe        detect.Probe
 	input        setup.Answers
 	inputSources setup.Sources
+	answersFlag  bool // the file of answers was named by the flag
 	creds        *credentials
 
 	facts    setup.Facts
@@ -43,7 +44,7 @@ func newSession(p *process, s *sharedFlags) (*session, error) {
 		return nil, usage("both passwords are to come from standard input", "give one of them as a file")
 	}
 	return &session{
-		p: p, input: input, inputSources: inputSources, creds: newCredentials(p, input),
+		p: p, input: input, inputSources: inputSources, answersFlag: s.answers != "", creds: newCredentials(p, input),
 		probe: detect.Probe{
 			StateDir: stateDirOf(p, s.stateDir), Root: p.Root, Proc: p.Proc, Program: p.Program,
 		},
