@@ -37,10 +37,10 @@ type Backend struct {
 	CheckPlan func(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error)
 	// Checking says what CheckPlan is about at the moment, "" for nothing worth telling.
 	Checking func() string
-	// Login tries a password once. A refusal is a *problem.Error of kind
+	// Login tries the password of the administrator in a once. A refusal is a *problem.Error of kind
 	// Credentials. The session stays on the backend's side; the wizard
 	// overwrites password when Login returns.
-	Login func(ctx context.Context, user string, password []byte) error
+	Login func(ctx context.Context, a setup.Answers, password []byte) error
 	// Unlock tries a password of the certificate's files once. A refusal is an
 	// error; the backend keeps what fits until the run has ended, and the wizard
 	// overwrites password when Unlock returns.

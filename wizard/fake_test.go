@@ -98,10 +98,10 @@ func (m *machine) backend() Backend {
 		CheckPlan: func(context.Context, setup.Facts, setup.Plan) ([]problem.Finding, error) {
 			return append(slices.Clone(m.proof), []problem.Finding{{Level: problem.OK, Found: "haproxy -c accepts the new configuration"}, {Level: problem.Warn, Found: "the certificate ends in 19 days", Do: "bitgate cert renew --help"}}...), m.wrong
 		},
-		Login: func(_ context.Context, user string, password []byte) error {
+		Login: func(_ context.Context, a setup.Answers, password []byte) error {
 			m.logins++
 			if string(password) != m.password {
-				return problem.New("Bitbucket refused the password of "+user, "", "").WithKind(problem.Credentials)
+				return problem.New("Bitbucket refused the password of "+a.AdminUser, "", "").WithKind(problem.Credentials)
 			}
 			return nil
 		},

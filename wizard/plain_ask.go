@@ -161,7 +161,7 @@ func (p *prompter) signIn() error {
 			p.say("x   an answer is needed here; < goes back")
 			continue
 		}
-		err = p.b.Login(p.ctx, p.iv.Answers.AdminUser, password)
+		err = p.b.Login(p.ctx, p.iv.Answers, password)
 		clear(password)
 		if err == nil {
 			p.iv.SignIn(p.iv.Answers.AdminUser)

@@ -18,11 +18,11 @@ func (s *askScreen) signIn(password string) tea.Cmd {
 		return nil
 	}
 	s.signingIn, s.invalid = true, ""
-	ctx, user, login, secret := s.ctx, s.iv.Answers.AdminUser, s.b.Login, []byte(password)
+	ctx, a, login, secret := s.ctx, s.iv.Answers, s.b.Login, []byte(password)
 	s.field = newField(s.q, "", s.st, s.fieldWidth()) // the form forgets it
 	return tea.Batch(s.startSpinner(), func() tea.Msg {
 		defer clear(secret)
-		return loginMsg{user, login(ctx, user, secret)}
+		return loginMsg{a.AdminUser, login(ctx, a, secret)}
 	})
 }
 

@@ -162,9 +162,9 @@ func TestPasswordIsKeptNowhere(t *testing.T) {
 	b := mc.backend()
 	var given []byte
 	login := b.Login
-	b.Login = func(ctx context.Context, user string, password []byte) error {
+	b.Login = func(ctx context.Context, a setup.Answers, password []byte) error {
 		given = password
-		return login(ctx, user, password)
+		return login(ctx, a, password)
 	}
 	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(100, 30)
 	toCertificate(p)
@@ -204,7 +204,7 @@ func TestThreeWrongPasswords(t *testing.T) {
 func TestLoginErrorIsNoRefusal(t *testing.T) {
 	mc := standardMachine()
 	b := mc.backend()
-	b.Login = func(context.Context, string, []byte) error {
+	b.Login = func(context.Context, setup.Answers, []byte) error {
 		return problem.New("Bitbucket does not answer", "", "start it")
 	}
 	p := newPumpWith(t, mc, b, setup.Answers{}, nil, Options{}).start(100, 30)

@@ -53,6 +53,7 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 		Login:  ses.login,
 		Unlock: ses.unlock, FetchChain: ses.fetchChain,
 		Apply: func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error) {
+			ses.creds.follow(p.Answers)
 			a := ses.applier(ctx, notify)
 			a.Ask = ask
 			var err error
@@ -73,6 +74,7 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 				notify(f)
 				return []problem.Finding{f}
 			}
+			ses.creds.follow(p.Answers)
 			return ses.examine(ctx, p, v, notify)
 		},
 		SaveDraft:  ses.saveDraft,
@@ -94,15 +96,15 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 }
 
 // login tries the password that was typed, once, and keeps it for the run.
-func (ses *session) login(ctx context.Context, user string, password []byte) error {
-	c := newCredentials(ses.p, setup.Answers{AdminUser: user, BaseURLMethod: ses.input.BaseURLMethod})
-	secret := bitbucket.NewSecret(bytes.Clone(password))
+func (ses *session) login(ctx context.Context, a setup.Answers, password []byte) error {
+	ses.creds.follow(a)
 	base := ses.facts.Instance.Base
-	client, err := bitbucket.NewClient(base, bitbucket.Options{Home: ses.creds.home})
+	client, err := ses.creds.client(base)
 	if err != nil {
 		return err
 	}
-	s, err := client.Login(ctx, user, secret, c.method)
+	secret := bitbucket.NewSecret(bytes.Clone(password))
+	s, err := client.Login(ctx, a.AdminUser, secret, ses.creds.method)
 	if err != nil {
 		secret.Wipe()
 		return err
@@ -112,7 +114,7 @@ func (ses *session) login(ctx context.Context, user string, password []byte) err
 		return err
 	}
 	ses.settings = &settings
-	ses.creds.keep(user, secret, base, s)
+	ses.creds.keep(a.AdminUser, secret, base, s)
 	return nil
 }
 

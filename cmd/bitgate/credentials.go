@@ -49,15 +49,21 @@ type credentials struct {
 // newCredentials finds out where a password can come from; it reads none yet.
 func newCredentials(p *process, a setup.Answers) *credentials {
 	c := &credentials{
-		user: a.AdminUser, method: bitbucket.MethodAuto, caFile: a.CAFile, own: a.OwnCA, home: a.Home, prompt: p.ReadPassword,
+		user: a.AdminUser, home: a.Home, prompt: p.ReadPassword,
 		say: func(err error) { printError(*p, err) }, sessions: map[string]*bitbucket.Session{},
 	}
-	if m := bitbucket.Method(a.BaseURLMethod); m == bitbucket.MethodConfAPI || m == bitbucket.MethodForm {
-		c.method = m
-	}
+	c.follow(a)
 	c.read = p.passwordSource("the password file", a.AdminPasswordFile, "admin-password", readPassword)
 	c.cert = newCertPassword(p, a.CertPasswordFile)
 	return c
+}
+
+// follow takes over what the answers say of how one signs in.
+func (c *credentials) follow(a setup.Answers) {
+	c.method, c.caFile, c.own = bitbucket.MethodAuto, a.CAFile, a.OwnCA
+	if m := bitbucket.Method(a.BaseURLMethod); m == bitbucket.MethodConfAPI || m == bitbucket.MethodForm {
+		c.method = m
+	}
 }
 
 // passwordSource reads passwords with take from a file, from standard input for "-", or,
@@ -127,16 +133,7 @@ func (c *credentials) Login(ctx context.Context, base string) (*bitbucket.Sessio
 		}
 		delete(c.sessions, base) // a restart ends sessions
 	}
-	o := bitbucket.Options{Home: c.home}
-	if strings.HasPrefix(base, "https:") {
-		o.CAFile = c.caFile // verify without an upstream of its own
-		if own := c.own(base); own != "" {
-			o.CAFile = own
-		}
-		u, err := url.Parse(base)
-		o.OwnTLS = err == nil && net.ParseIP(u.Hostname()).IsLoopback() // an upstream with its own
-	}
-	client, err := bitbucket.NewClient(base, o)
+	client, err := c.client(base)
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +156,20 @@ func (c *credentials) Login(ctx context.Context, base string) (*bitbucket.Sessio
 		}
 		c.say(err)
 	}
+}
+
+// client is Bitbucket at base, where a password may be sent.
+func (c *credentials) client(base string) (*bitbucket.Client, error) {
+	o := bitbucket.Options{Home: c.home}
+	if strings.HasPrefix(base, "https:") {
+		o.CAFile = c.caFile // verify without an upstream of its own
+		if own := c.own(base); own != "" {
+			o.CAFile = own
+		}
+		u, err := url.Parse(base)
+		o.OwnTLS = err == nil && net.ParseIP(u.Hostname()).IsLoopback() // an upstream with its own
+	}
+	return bitbucket.NewClient(base, o)
 }
 
 // obtain reads or asks for the password where there is none.

@@ -3,14 +3,22 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"log"
+	"net"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"bitgate/bitbucket/bitbuckettest"
+	"bitgate/certs"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 )
@@ -173,6 +181,77 @@ func TestPasswordSources(t *testing.T) {
 			}
 			if text := fmt.Sprintf("%v %+v", creds, *creds); strings.Contains(text, c.want) {
 				t.Error("printing credentials shows the password")
+			}
+		})
+	}
+}
+
+// secured is the stand-in behind a TLS connector of its own, and its private authority's file.
+func secured(t *testing.T, s *bitbuckettest.Server) (port, ca string) {
+	t.Helper()
+	root, cert, key, err := certs.Dev([]string{"localhost"}, 30, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca = filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, root, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	to, err := url.Parse(s.Upstream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewUnstartedServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Host = r.In.Host
+	}})
+	front.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	front.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are the test
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	_, port, err = net.SplitHostPort(front.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port, ca
+}
+
+// TestWizardSignsInOverTLS: a Bitbucket that does TLS itself is signed in at from the
+// wizard as from everywhere: on this machine whatever its certificate, elsewhere by the
+// authorities that the answers of now name.
+func TestWizardSignsInOverTLS(t *testing.T) {
+	s := site(t)
+	port, ca := secured(t, s)
+	for _, c := range []struct {
+		name, host string
+		ca         func(a *setup.Answers)
+		refused    bool
+	}{
+		{"loopback", "127.0.0.1", func(*setup.Answers) {}, false},
+		{"its own authority", "localhost", func(a *setup.Answers) { a.UpstreamCA = ca }, false},
+		{"an authority more", "localhost", func(a *setup.Answers) { a.CAFile = ca }, false},
+		{"unknown authority", "localhost", func(*setup.Answers) {}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := testProcess(nil, "")
+			ses := &session{p: p, creds: newCredentials(p, setup.Answers{})}
+			defer ses.creds.wipe()
+			base := "https://" + net.JoinHostPort(c.host, port)
+			ses.facts.Instance.Base = base
+			a := setup.Answers{AdminUser: "admin", Upstream: base}
+			c.ca(&a)
+			if err := ses.login(background(t), a, []byte("right")); (err != nil) != c.refused {
+				t.Fatalf("in the wizard: %v", err)
+			}
+			if c.refused {
+				return
+			}
+			if session, err := ses.creds.Login(background(t), base); err != nil || session == nil {
+				t.Errorf("during the run: %v", err)
 			}
 		})
 	}
