@@ -60,7 +60,7 @@ func (m *model) typing() bool {
 	}
 	switch m.page {
 	case pageAsk:
-		return len(m.ask.q.Selectable()) == 0
+		return len(m.ask.q.Selectable()) == 0 || m.ask.field.types()
 	case pageReview:
 		return m.review.searching || m.review.consent.open
 	}

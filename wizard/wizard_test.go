@@ -315,6 +315,31 @@ func TestPastedLineEnd(t *testing.T) {
 	}
 }
 
+// TestPastedInsteadOfChosen: where one may type instead of choosing, one may paste, too,
+// and what was typed before stays.
+func TestPastedInsteadOfChosen(t *testing.T) {
+	const url = "https://ca.example.com/acme/acme/directory"
+	paste := func(text string) tea.KeyMsg { return tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(text), Paste: true} }
+	p := standardPump(t)
+	toCertificate(p).enterText("-").at("acme-ca").send(paste(url))
+	p.keys("enter").at("acme-challenge")
+	if got := p.m.iv.Answers.ACME; got != url {
+		t.Errorf("the authority is %q", got)
+	}
+	p.keys("esc").at("acme-ca").keys("h").send(paste(url[1:]))
+	if got := p.m.ask.field.text; got != url {
+		t.Errorf("after a letter the field has %q", got)
+	}
+	mc := standardMachine()
+	mc.facts.BitbucketCtl = service.Control{}
+	p = newPump(t, mc, setup.Answers{}, nil, Options{}).start(100, 30).keys("enter").enterText("git.example.com").enterText("-").at("restart")
+	p.send(paste("systemctl restart stash"))
+	p.keys("enter")
+	if got := p.m.iv.Answers.Restart; got != "systemctl restart stash" {
+		t.Errorf("it is restarted by %q", got)
+	}
+}
+
 func TestQuitAsksOnceAndChangesNothing(t *testing.T) {
 	p := standardPump(t).keys("enter", "ctrl+c").sees("Quit bitgate?", "Nothing was changed").keys("esc").at("url")
 	p.keys("ctrl+c", "y")
