@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 )
 
 // completePath completes the beginning of a path as a shell does: as far as it
@@ -34,6 +35,9 @@ func completePath(text string) (longer string, choices []string) {
 		for !strings.HasPrefix(name, common) {
 			common = common[:len(common)-1]
 		}
+	}
+	for all := choices[0]; len(common) > len(begin) && len(common) < len(all) && !utf8.RuneStart(all[len(common)]); {
+		common = common[:len(common)-1] // letters may share their first byte
 	}
 	return dir + common, choices
 }

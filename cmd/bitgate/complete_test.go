@@ -11,7 +11,7 @@ import (
 
 func TestCompletePath(t *testing.T) {
 	dir := t.TempDir() + "/"
-	for _, name := range []string{"git.key", "git.pem", ".hidden", "live/git/privkey.pem"} {
+	for _, name := range []string{"git.key", "git.pem", ".hidden", "live/git/privkey.pem", "z-ä1", "z-ö1", "z-ö2"} {
 		if err := os.MkdirAll(filepath.Dir(dir+name), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -25,7 +25,9 @@ func TestCompletePath(t *testing.T) {
 		{"git.pem", "git.pem", "git.pem"},
 		{"l", "live/", "live/"},
 		{"live/", "live/git/", "git/"},
-		{"", "", "git.key git.pem live/"},
+		{"", "", "git.key git.pem live/ z-ä1 z-ö1 z-ö2"},
+		{"z", "z-", "z-ä1 z-ö1 z-ö2"},
+		{"z-ö", "z-ö", "z-ö1 z-ö2"},
 		{".", ".hidden", ".hidden"},
 		{"x", "x", ""},
 		{"none/x", "none/x", ""},
