@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -141,11 +142,61 @@ func (p *predecessor) retire() error {
 	return err
 }
 
+// offering is where the next process asks for the sockets.
+type offering struct {
+	path string
+
+	mu    sync.Mutex
+	at    *net.UnixListener
+	file  fs.FileInfo // of the socket
+	ended bool
+}
+
 // offer binds the path that the next process asks at; nil without one.
-func offer(path string) (*net.UnixListener, error) {
+func offer(path string) (*offering, error) {
 	if path == "" {
 		return nil, nil
 	}
+	o := &offering{path: path}
+	return o, o.bind()
+}
+
+// bind is for the first time, and after a process that asked and did not start: it may
+// have put its own socket in the place of this one.
+func (o *offering) bind() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if there, err := os.Lstat(o.path); o.ended || err == nil && os.SameFile(there, o.file) {
+		return nil
+	}
+	l, err := listenAt(o.path)
+	if err != nil {
+		return err
+	}
+	if o.at != nil {
+		o.at.Close()
+	}
+	o.at = l
+	o.file, err = os.Lstat(o.path)
+	return err
+}
+
+func (o *offering) accept() (*net.UnixConn, error) {
+	o.mu.Lock()
+	at := o.at
+	o.mu.Unlock()
+	return at.AcceptUnix()
+}
+
+// Close ends accept.
+func (o *offering) Close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended = true
+	o.at.Close()
+}
+
+func listenAt(path string) (*net.UnixListener, error) {
 	// A unit has this folder made (RuntimeDirectory=); whoever starts the proxy by hand
 	// with the same configuration has not.
 	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -169,15 +220,15 @@ func offer(path string) (*net.UnixListener, error) {
 
 // handOver gives the sockets to each process that asks, until one says that it
 // serves; then it calls retire.
-func handOver(p *proxy.Proxy, offered *net.UnixListener, sockets proxy.Listeners, watchdog time.Duration, retire func()) {
+func handOver(logf func(string, ...any), offered *offering, sockets proxy.Listeners, watchdog time.Duration, retire func()) {
 	for {
-		conn, err := offered.AcceptUnix()
+		conn, err := offered.accept()
 		if err != nil {
 			return
 		}
 		err = give(conn, sockets, watchdog)
 		if err == nil {
-			p.Logf("another process took the sockets over")
+			logf("another process took the sockets over")
 			sockets.LeaveAdmin()
 			retire()
 			_, _ = io.WriteString(conn, handoverGo) // it knows by now
@@ -185,7 +236,10 @@ func handOver(p *proxy.Proxy, offered *net.UnixListener, sockets proxy.Listeners
 			return
 		}
 		conn.Close()
-		p.Logf("another process asked for the sockets and did not start: %v", err)
+		logf("another process asked for the sockets and did not start: %v", err)
+		if err := offered.bind(); err != nil {
+			logf("the next one may have to be started anew: %v", err)
+		}
 	}
 }
 

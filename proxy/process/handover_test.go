@@ -4,6 +4,9 @@ import (
 	"net"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"bitgate/proxy"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,4 +53,41 @@ func TestGivenSocketsStayNonBlocking(t *testing.T) {
 	if own, err := unix.FcntlInt(uintptr(fds[0]), unix.F_GETFD, 0); err != nil || own&unix.FD_CLOEXEC == 0 {
 		t.Errorf("children inherit it: %#o, %v", own, err)
 	}
+}
+
+// TestPlaceOfTheHandoverIsTakenBack: a next process that fails when it has put its own
+// socket in the place of the running one's leaves no place at which nobody answers.
+func TestPlaceOfTheHandoverIsTakenBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "handover.sock")
+	o, err := offer(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		handOver(t.Logf, o, proxy.Listeners{}, 0, func() {})
+	}()
+	asks, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	its, err := offer(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	its.Close()
+	asks.Close()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		next, err := net.Dial("unix", path)
+		if err == nil {
+			next.Close()
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+	o.Close()
+	<-over
 }

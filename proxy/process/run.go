@@ -106,7 +106,7 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 	manager := &notifier{notify: s.Notify, keep: s.Keep, log: p.Logf}
 	if offered != nil {
 		defer offered.Close()
-		go handOver(p, offered, listeners, s.Watchdog, func() {
+		go handOver(p.Logf, offered, listeners, s.Watchdog, func() {
 			manager.retire()
 			retire()
 		})
