@@ -14,7 +14,11 @@ fi
 case "$1" in
 remove) exit 0 ;; # dpkg: purge may follow
 esac
-rm -f /etc/systemd/system/multi-user.target.wants/$unit
+link=/etc/systemd/system/multi-user.target.wants/$unit
+# Where the unit it names is not the package's, it stays for as long as its program does.
+if [ ! -e $link ] || { [ ! -x /usr/bin/bitgate ] && grep -qs '^ExecStart=/usr/bin/bitgate ' $link; }; then
+	rm -f $link
+fi
 for dir in /var/lib/bitgate /etc/bitgate; do
 	if [ -e "$dir" ]; then
 		echo "bitgate: $dir stays: it holds journals, backups or keys. Remove it by hand when nothing is to be taken back" >&2

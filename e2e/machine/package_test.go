@@ -121,6 +121,33 @@ func TestPackage(t *testing.T) {
 			t.Errorf("a purge after undo:\n%s", out)
 		}
 	})
+	s.step("removed beside another program's front", func(t *testing.T, s site) {
+		const elsewhere, installed = "/home/admin/bitgate", "/usr/local/bin/bitgate"
+		s.Run(t, "install", "-d", "-m", "755", "/home/admin")
+		s.Copy(t, program, elsewhere)
+		s.Run(t, elsewhere, "apply", "--yes", "--front", "builtin", "--url", "https://localhost", "--skip", "context-path,base-url,connector",
+			"--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem", "--ca-file", "/root/ca.pem")
+		s.until("an answer", func() bool { return s.answers("https://localhost/status") })
+		out := s.Run(t, "dpkg", "-i", "/root/next.deb")
+		if !strings.Contains(out, "stands in the place of the package's unit") {
+			t.Errorf("nothing is said of the unit in its place:\n%s", out)
+		}
+		pid := s.mainPID(unit)
+		for _, how := range []string{"-r", "-P"} {
+			out = s.Run(t, "dpkg", how, "bitgate")
+			if strings.Contains(out, "is stopped") || strings.Contains(out, "renewed certificate") || strings.Contains(out, "install the package again") {
+				t.Errorf("dpkg %s tells of what is not so:\n%s", how, out)
+			}
+			if now := s.mainPID(unit); now != pid || !s.answers("https://localhost/status") {
+				t.Errorf("after dpkg %s the front has the process %s, before %s", how, now, pid)
+			}
+		}
+		if out := s.Run(t, "systemctl", "is-enabled", unit); strings.TrimSpace(out) != "enabled" {
+			t.Errorf("at the next start of the machine the front is %s", out)
+		}
+		s.Run(t, installed, "undo", "--yes")
+		s.as(before)
+	})
 	s.step("as README prints it", func(t *testing.T, s site) { s.readme(filepath.Dir(next)) })
 }
 
