@@ -3,14 +3,12 @@ package acme
 import (
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"bitgate/certs/store"
 	"bitgate/internal/pattern"
-	"bitgate/internal/problem"
 )
 
 // ChallengePath is where HTTP-01 is asked.
@@ -40,15 +38,11 @@ func NewResponder(s store.Store) (*Responder, error) {
 // Open listens on each address.
 func (r *Responder) Open(addresses []string) error {
 	r.server = &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
-	for _, a := range addresses {
-		l, err := net.Listen("tcp", a)
-		if err != nil {
-			_ = r.server.Close() // what was opened before
-			return problem.Wrap(err, "bitgate cannot listen on "+a, "the authority asks there whether the name is this machine's", "end what listens there, or use --acme-challenge dns-01")
-		}
+	bound, err := listen(addresses)
+	for _, l := range bound {
 		go func() { _ = r.server.Serve(l) }() // ends with Close
 	}
-	return nil
+	return err
 }
 
 // Close ends it.

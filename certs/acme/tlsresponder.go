@@ -10,8 +10,6 @@ import (
 
 	"github.com/mholt/acmez/v3"
 	"github.com/mholt/acmez/v3/acme"
-
-	"bitgate/internal/problem"
 )
 
 // TLSResponder answers TLS-ALPN-01 itself, where no front listens on port 443 yet.
@@ -51,16 +49,12 @@ func (r *TLSResponder) CleanUp(_ context.Context, c acme.Challenge) error {
 // Open listens on each address.
 func (r *TLSResponder) Open(addresses []string) error {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{acmez.ACMETLS1Protocol}, GetCertificate: r.certificate}
-	for _, a := range addresses {
-		l, err := net.Listen("tcp", a)
-		if err != nil {
-			_ = r.Close() // what was opened before
-			return problem.Wrap(err, "bitgate cannot listen on "+a, "the authority asks there whether the name is this machine's", "end what listens there, or use --acme-challenge dns-01")
-		}
+	bound, err := listen(addresses)
+	for _, l := range bound {
 		r.listeners = append(r.listeners, l)
 		r.open.Go(func() { accept(l, config) })
 	}
-	return nil
+	return err
 }
 
 func (r *TLSResponder) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
