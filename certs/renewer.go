@@ -78,39 +78,6 @@ func otherPort(setting *regexp.Regexp, conf []byte) int {
 	return port
 }
 
-// timers are what runs each renewer, as its packages and installers lay it out: names
-// of systemd's timers, and files of cron's. acme.sh writes root's own crontab.
-var timers = map[string]struct{ units, crons []string }{
-	"certbot":    {[]string{"certbot.timer", "certbot-renew.timer", "snap.certbot.renew.timer"}, []string{"/etc/cron.d/certbot"}},
-	"acme.sh":    {[]string{"acme-sh.timer", "acme.sh.timer", "acme_letsencrypt.timer"}, []string{"/etc/cron.d/acme.sh", "/etc/cron.d/acme-sh"}},
-	"lego":       {[]string{"lego.timer"}, []string{"/etc/cron.d/lego"}},
-	"dehydrated": {[]string{"dehydrated.timer"}, []string{"/etc/cron.d/dehydrated"}},
-	"uacme":      {[]string{"uacme.timer"}, []string{"/etc/cron.d/uacme", "/etc/cron.daily/uacme"}},
-}
-
-// TimerBelow is what runs the renewer regularly, on the machine below root: an enabled
-// timer, or a file of cron's. "" where nothing was found.
-func (r Renewer) TimerBelow(root string) string {
-	known := timers[r.Name]
-	for _, name := range known.units {
-		if _, err := os.Lstat(filepath.Join(root, "/etc/systemd/system/timers.target.wants", name)); err == nil {
-			return name
-		}
-	}
-	for _, name := range known.crons {
-		if _, err := os.Stat(filepath.Join(root, name)); err == nil {
-			return name
-		}
-	}
-	for _, name := range []string{"/etc/crontab", "/var/spool/cron/crontabs/root", "/var/spool/cron/root"} {
-		data, _, err := read(OpenTrusted, filepath.Join(root, name))
-		if err == nil && r.Name != "" && bytes.Contains(data, []byte(r.Name)) {
-			return name
-		}
-	}
-	return ""
-}
-
 // kept are where renewers keep their certificates, below the root.
 var kept = []string{"/etc/letsencrypt/live", "/root/.acme.sh", "/root/.lego/certificates", "/etc/lego/certificates", "/var/lib/dehydrated/certs", "/etc/dehydrated/certs", "/etc/ssl/uacme"}
 
