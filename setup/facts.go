@@ -63,6 +63,7 @@ type Facts struct {
 	Certificates  []CertificateFile // certificates with their keys that lie in the usual places
 	FrontReader   Reader            // who reads the bundle
 	Timer         Timer             // what renews the certificate
+	Proxies       Proxies           // the way out, as the environment has it
 	Bundle        atomicfile.File   // what lies at the bundle's path today
 	KeyStore      KeyStore          // the same without a front
 	Served        string            // without a front: SHA-256 of the certificate that Bitbucket serves now, "" where it serves none

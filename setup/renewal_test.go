@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -149,6 +150,56 @@ func TestSourceThatGivesNothing(t *testing.T) {
 	for _, flag := range Missing(Facts{Certificate: Certificate{Error: "no certificate was requested"}}, a) {
 		if flag == "cert" || flag == "key" {
 			t.Errorf("--%s is asked for", flag)
+		}
+	}
+}
+
+// TestWayOut: the renewal reaches the authority as the order does, through the proxy of
+// the environment, which holds no password then; one run without such variables, as
+// after sudo, changes nothing about it.
+func TestWayOut(t *testing.T) {
+	planned := func(env []string, orders, cron bool, before atomicfile.File) (string, []problem.Finding) {
+		b, _ := renewing(t, Renewer{}, Auto)
+		b.edited, b.f.Proxies, b.f.Timer.Service = nil, ProxiesOf(env), before
+		if cron {
+			b.f.Systemd, b.f.Timer = false, Timer{Cron: before}
+		}
+		if orders {
+			b.a.ACME = "letsencrypt"
+		}
+		s := &Step{}
+		if err := b.renewalTimer(s, b.plan.Deployment.Bundle); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Changes) == 0 || s.Changes[0].File == nil || s.Changes[0].File.Path != before.Path {
+			return string(before.Data), b.plan.Notes
+		}
+		return s.Changes[0].File.Splices[0].New, b.plan.Notes
+	}
+	env := []string{"HTTPS_PROXY=http://proxy.corp.example:3128", "no_proxy=localhost, .corp.example,10.0.0.0/8", "http_proxy="}
+	for _, cron := range []bool{false, true} {
+		none, first, last := atomicfile.File{Path: RenewServicePath, Absent: true}, `Environment="HTTPS_PROXY=http://proxy.corp.example:3128"`, `Environment="no_proxy=localhost, .corp.example,10.0.0.0/8"`
+		if cron {
+			none.Path, first, last = RenewCronPath, `HTTPS_PROXY="http://proxy.corp.example:3128"`, `no_proxy="localhost, .corp.example,10.0.0.0/8"`
+		}
+		text, notes := planned(env, true, cron, none)
+		if !strings.Contains(text, "\n"+first+"\n"+last+"\n") || strings.Contains(text, "http_proxy") || len(notes) > 0 {
+			t.Errorf("%v\n%s", notes, text)
+		}
+		has := atomicfile.File{Path: none.Path, Data: []byte(text)}
+		if again, _ := planned(nil, true, cron, has); again != text {
+			t.Errorf("without variables:\n%s", again)
+		}
+		if other, _ := planned([]string{"https_proxy="}, true, cron, has); strings.Contains(other, "corp.example") {
+			t.Errorf("it cannot be taken away:\n%s", other)
+		}
+		if text, _ := planned(env, false, cron, none); strings.Contains(text, "corp.example") {
+			t.Errorf("nothing is ordered:\n%s", text)
+		}
+		text, notes = planned([]string{"HTTPS_PROXY=http://me:canary@proxy.corp.example:3128", "NO_PROXY=localhost"}, true, cron, none)
+		if strings.Contains(text, "canary") || !strings.Contains(text, "NO_PROXY") || len(notes) != 1 || notes[0].Level != problem.Warn ||
+			!strings.Contains(notes[0].Found, "HTTPS_PROXY") || strings.Contains(fmt.Sprint(notes), "canary") || !strings.Contains(notes[0].Do, "mode 600") {
+			t.Errorf("a password: %+v\n%s", notes, text)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (b *builder) renewalTimer(s *Step, bundle string) error {
 	if !timed {
 		return nil
 	}
-	unit := templates.RenewUnit{Program: b.f.ProgramPath, StateDir: b.f.StateDir, Writable: []string{filepath.Dir(bundle)}}
+	unit := templates.RenewUnit{Program: b.f.ProgramPath, StateDir: b.f.StateDir, Writable: []string{filepath.Dir(bundle)}, Environment: b.wayOut()}
 	if cron {
 		sum := fnv.New32()
 		_, _ = sum.Write([]byte(b.a.URL.Host())) // never fails

@@ -11,6 +11,8 @@ type RenewUnit struct {
 	Program  string   // of bitgate
 	StateDir string   // with the journal
 	Writable []string // what it writes to besides
+	// Environment are variables, NAME=value, without quotes, "%" and backslashes.
+	Environment []string
 }
 
 // RenewService returns the unit that renews the certificate of a front once.
@@ -26,7 +28,7 @@ func RenewService(u RenewUnit) (string, error) {
 	return fill("bitgate-renew.service.tmpl", struct {
 		RenewUnit
 		Condition string // the program once more; a path is not a word of a command (systemd.unit(5))
-	}{RenewUnit{Program: words[0], StateDir: words[1], Writable: words[2:]}, strings.ReplaceAll(u.Program, "%", "%%")}, nil)
+	}{RenewUnit{Program: words[0], StateDir: words[1], Writable: words[2:], Environment: u.Environment}, strings.ReplaceAll(u.Program, "%", "%%")}, nil)
 }
 
 // RenewTimer returns the timer of that unit (systemd.timer(5)). Without systemd's
@@ -41,9 +43,14 @@ func RenewCron(u RenewUnit, minute int) (string, error) {
 			return "", fmt.Errorf("%q cannot stand in a crontab", p)
 		}
 	}
+	variables := ""
+	for _, v := range u.Environment {
+		name, value, _ := strings.Cut(v, "=")
+		variables += name + `="` + value + "\"\n"
+	}
 	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 	return fmt.Sprintf(`# Written by bitgate; "bitgate setup" rewrites it.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-%d * * * * root test ! -x %[2]s || %[2]s cert renew --state-dir %[3]s >/dev/null
-`, minute, quote(u.Program), quote(u.StateDir)), nil
+%[4]s%[1]d * * * * root test ! -x %[2]s || %[2]s cert renew --state-dir %[3]s >/dev/null
+`, minute, quote(u.Program), quote(u.StateDir), variables), nil
 }

@@ -353,7 +353,7 @@ func TestOutOfOrder(t *testing.T) {
 // TestHooks: DNS-01 through a program: cleaned up after success and failure, a hook
 // that fails, hangs or does nothing is named with its last words.
 func TestHooks(t *testing.T) {
-	t.Parallel()
+	t.Setenv("https_proxy", "http://proxy.corp.example:3128") // as the shell of an administrator has it; loopback is never asked through it
 	p := peers.StartPebble(t, peers.PebbleOptions{})
 	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "udp", p.DNS)
@@ -373,6 +373,7 @@ func TestHooks(t *testing.T) {
 		"exit 3":       "echo first\necho the zone is locked\nexit 3",
 		"hangs":        "sleep 60",
 		"does nothing": "exit 0",
+		"a proxy":      "echo the way out is $https_proxy\nexit 4",
 	} {
 		_ = os.Remove(calls)
 		hook := filepath.Join(dir, "hook")
@@ -384,7 +385,7 @@ func TestHooks(t *testing.T) {
 		_, err := c.Obtain(t.Context(), Hook{Program: hook, Resolver: resolver, Timeout: time.Second, Patience: -1}, nil, nil)
 		said := problem.Explain(err)
 		text := strings.Join(slices.Concat([]string{fmt.Sprint(err)}, said.Why, said.Do), " ")
-		want := map[string]string{"exit 3": "the zone is locked", "hangs": "did not end within 1s", "does nothing": "_acme-challenge.git.example.test"}[what]
+		want := map[string]string{"exit 3": "the zone is locked", "hangs": "did not end within 1s", "does nothing": "_acme-challenge.git.example.test", "a proxy": "the way out is http://proxy.corp.example:3128"}[what]
 		if err == nil || !strings.Contains(text, want) {
 			t.Errorf("%s: %s", what, text)
 		}

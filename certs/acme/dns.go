@@ -45,7 +45,9 @@ func (h Hook) run(ctx context.Context, verb string, c acme.Challenge) error {
 	limit := cmp.Or(h.Timeout, 5*time.Minute)
 	ctx, done := context.WithTimeout(ctx, limit)
 	defer done()
-	out, err := child.Output(ctx, h.Program, verb, c.DNS01TXTRecordName()+".", c.DNS01KeyAuthorization())
+	out, err := child.Command{
+		Name: h.Program, Args: []string{verb, c.DNS01TXTRecordName() + ".", c.DNS01KeyAuthorization()}, Env: child.Proxies(), // it talks to a provider outside
+	}.Output(ctx)
 	if err == nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bitgate/bitbucket"
+	"bitgate/internal/child"
 	"bitgate/internal/problem"
 	"bitgate/setup"
 	"bitgate/setup/apply"
@@ -46,7 +47,7 @@ func newSession(p *process, s *sharedFlags) (*session, error) {
 	return &session{
 		p: p, input: input, inputSources: inputSources, answersFlag: s.answers != "", creds: newCredentials(p, input),
 		probe: detect.Probe{
-			StateDir: stateDirOf(p, s.stateDir), Root: p.Root, Proc: p.Proc, Program: p.Program,
+			StateDir: stateDirOf(p, s.stateDir), Root: p.Root, Proc: p.Proc, Program: p.Program, Proxies: child.Proxies(),
 		},
 	}, nil
 }

@@ -23,6 +23,18 @@ func environment() []string {
 	return env
 }
 
+// Proxies are the variables, NAME=value, by which programs find the way out of a
+// company's network, as this process has them. A value may hold a password.
+func Proxies() []string {
+	var env []string
+	for _, key := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"} {
+		if v, ok := os.LookupEnv(key); ok {
+			env = append(env, key+"="+v)
+		}
+	}
+	return env
+}
+
 // searchPath is PATH without its relative entries, which mean another folder for
 // a child that runs elsewhere, and with what it may lack.
 func searchPath() string {

@@ -19,6 +19,7 @@ type Probe struct {
 	Root     string                               // prefix before default paths
 	Proc     string                               // process table
 	Program  string                               // path of this binary, for the systemd unit
+	Proxies  []string                             // variables of the way out, NAME=value; see child.Proxies
 	Unlock   func(locked error) ([][]byte, error) // see certs.Unlock; nil where nobody can be asked
 }
 
@@ -35,7 +36,7 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 	if p.Proc == "" {
 		p.Proc = "/proc"
 	}
-	f := facts{Facts: setup.Facts{Root: p.Root, ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root)}}
+	f := facts{Facts: setup.Facts{Root: p.Root, ProgramPath: p.Program, Systemd: service.HasSystemd(p.Root), Proxies: setup.ProxiesOf(p.Proxies)}}
 	f.StateDir = p.StateDir
 	haproxy := haproxyMeanwhile(ctx, p)
 	defer func() { _, _ = haproxy() }() // whose programs end with this

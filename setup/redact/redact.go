@@ -101,7 +101,7 @@ var ours = pattern.Lazy(`^(?:exec )?[+\-!@:]*(?:"/[^"]*"|'/[^']*'|/\S*) (?:proxy
 
 // other shows what bitgate itself writes.
 func other(line string) string {
-	if bare := strings.TrimSpace(line); bare == "" || bare == "#!/bin/sh" || templates.Writes(line) || ours().MatchString(bare) {
+	if bare := strings.TrimSpace(line); bare == "" || bare == "#!/bin/sh" || templates.Writes(line) || ours().MatchString(bare) || wayOut().MatchString(bare) {
 		return line
 	}
 	return indent(line) + Hidden + end(line)

@@ -177,7 +177,7 @@ func TestOwnUnitsAreShownWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	renew, err := templates.RenewService(templates.RenewUnit{Program: "/usr/local/bin/bitgate", StateDir: "/var/lib/bitgate", Writable: []string{"/etc/haproxy"}})
+	renew, err := templates.RenewService(templates.RenewUnit{Program: "/usr/local/bin/bitgate", StateDir: "/var/lib/bitgate", Writable: []string{"/etc/haproxy"}, Environment: []string{"HTTPS_PROXY=http://proxy.corp.example:3128"}})
 	if err != nil {
 		t.Fatal(err)
 	}

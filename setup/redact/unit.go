@@ -30,6 +30,8 @@ var (
 	// program is the first word of a command: a path, behind what systemd reads first.
 	program  = pattern.Lazy(`^[+\-!@:]*/[\w./@+-]*(?:\s|$)`)
 	assigned = pattern.Lazy(`^[A-Za-z_]\w*=`)
+	// wayOut is where the way out of a network leads, without a user or a password ("@").
+	wayOut = pattern.Lazy(`^"?(?i:https?|all|no)_(?i:proxy)="?[\w.:/\[\], *+-]*"$`)
 )
 
 // unit shows what bitgate's own units say, and the values of known directives; of
@@ -77,6 +79,8 @@ func unitLine(line, lead string) string {
 				shown += Hidden
 			}
 		}
+	case name == "Environment" && wayOut().MatchString(value):
+		return line
 	case name == "Environment":
 		shown = assigned().FindString(strings.TrimLeft(value, `"'`)) + Hidden
 	}
