@@ -1,9 +1,11 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +51,55 @@ func TestDraft(t *testing.T) {
 	}
 	if next.inputSources["url"].From != setup.Detected || next.inputSources["maxconn"].From != setup.FromFlag {
 		t.Errorf("sources %+v", next.inputSources)
+	}
+}
+
+// TestNewAnswersLeaveRoom: what the last run was told gives way where a new answer
+// leaves no room for it, and only there.
+func TestNewAnswersLeaveRoom(t *testing.T) {
+	files := "cert: /old/c.pem\nkey: /old/k.pem\nchain: /old/chain.pem\ncert-source: file\ncert-alias: old\n"
+	ordered := "acme-ca: letsencrypt\nacme-terms: https://ca.test/terms\n"
+	for _, c := range []struct{ old, flag, value, want string }{
+		{ordered, "cert", "/new.pem", "cert=/new.pem acme-terms=https://ca.test/terms"},
+		{ordered, "pem", "/new.pem", "pem=/new.pem acme-terms=https://ca.test/terms"},
+		{ordered, "key", "/new.pem", "key=/new.pem acme-terms=https://ca.test/terms"},
+		{ordered, "cert-source", "bitbucket", "cert-source=bitbucket acme-terms=https://ca.test/terms"},
+		{files, "acme-ca", "letsencrypt", "acme-ca=letsencrypt"},
+		{files, "cert", "/new.pem", "cert=/new.pem"},
+		{files, "pem", "/new.pem", "pem=/new.pem"},
+		{files, "key", "/new.pem", "cert-source=file cert=/old/c.pem cert-alias=old key=/new.pem chain=/old/chain.pem"},
+		{files, "cert-source", "request", "cert-source=request"},
+		{files, "cert-source", "file", "cert-source=file cert=/old/c.pem cert-alias=old key=/old/k.pem chain=/old/chain.pem"},
+		{"pem: /old.pem\n", "acme-ca", "letsencrypt", "acme-ca=letsencrypt"},
+		{"pem: /old.pem\n", "chain", "/new.pem", "chain=/new.pem"},
+		{"redirect-old-path: /stash\nssh-listen: :7999\nhttp-redirect: always\nallow: [/admin=10.0.0.0/8]\n", "front", "tomcat", "front=tomcat allow=/admin=10.0.0.0/8"},
+		{"redirect-old-path: /stash\nssh-listen: :7999\n", "front", "builtin", "front=builtin redirect-old-path=/stash ssh-listen=:7999"},
+	} {
+		var old, input setup.Answers
+		src := setup.Sources{}
+		if err := parseAnswers("/state/answers.yaml", []byte(c.old), &old, src); err != nil {
+			t.Fatal(err)
+		}
+		q, _ := interview.Find(c.flag)
+		if err := q.Set(&input, c.value); err != nil {
+			t.Fatal(err)
+		}
+		ses := &session{input: input, inputSources: setup.Sources{c.flag: {From: setup.FromFlag}}}
+		ses.takeUp(old, src, "the last run")
+		got := map[string]string{}
+		for _, q := range interview.Questions() {
+			if text := q.Get(ses.input); !q.Virtual && text != "" && text != "no" {
+				got[q.ID] = text
+			}
+		}
+		want := map[string]string{}
+		for _, word := range strings.Fields(c.want) {
+			id, text, _ := strings.Cut(word, "=")
+			want[id] = text
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("--%s %s: %v, want %v, of\n%s", c.flag, c.value, got, want, c.old)
+		}
 	}
 }
 

@@ -50,10 +50,13 @@ func (ses *session) resumeDraft() wizard.Resumed {
 // contradict what is.
 func (ses *session) takeUp(old setup.Answers, src setup.Sources, why string) {
 	for newer, older := range contradicts {
-		if ses.inputSources[newer].From != "" {
-			for _, id := range older {
-				delete(src, id)
-			}
+		id, word, _ := strings.Cut(newer, "=")
+		q, _ := interview.Find(id)
+		if ses.inputSources[id].From == "" || word != "" && q.Get(ses.input) != word {
+			continue
+		}
+		for _, id := range older {
+			delete(src, id)
 		}
 	}
 	for _, q := range interview.Questions() {
@@ -66,10 +69,19 @@ func (ses *session) takeUp(old setup.Answers, src setup.Sources, why string) {
 	}
 }
 
-// contradicts are answers of before that a new one leaves no room for.
+// contradicts are answers of before that a new one, or a word of it, leaves no room
+// for. Of a front's settings those that guard it stay, to be refused by name where
+// there is no front any more.
 var contradicts = map[string][]string{
 	"no-ssh": {"ssh-listen", "ssh-upstream"}, "ssh-listen": {"no-ssh"},
-	"pem": {"cert", "key", "chain"}, "cert": {"pem"},
+	"cert":                  {"pem", "key", "chain", "acme-ca", "cert-source", "cert-alias"},
+	"pem":                   {"cert", "key", "chain", "acme-ca", "cert-source", "cert-alias"},
+	"key":                   {"pem", "acme-ca"},
+	"chain":                 {"pem", "acme-ca"},
+	"acme-ca":               {"cert", "pem", "key", "chain", "cert-source", "cert-alias"},
+	"cert-source=bitbucket": {"cert", "pem", "key", "chain", "acme-ca", "cert-alias"},
+	"cert-source=request":   {"cert", "pem", "key", "chain", "acme-ca", "cert-alias"},
+	"front=tomcat":          {"redirect-old-path", "ssh-listen", "ssh-upstream", "http-redirect", "acme-ca"},
 }
 
 // draftAnswered reads the draft's line with the questions that were answered.
