@@ -67,7 +67,8 @@ func (c *h1conn) begun(n int) {
 }
 
 // makeRoom empties the buffer. A large upload gets a larger one, so that fewer
-// calls move it; the head's views are of the first one.
+// calls move it, and so does one whose head has left little room; the head's views
+// are of the first one.
 func (c *h1conn) makeRoom() {
 	if c.first == nil && c.w-c.base > largeUpload {
 		c.first, c.in, c.base = c.in, c.Uploads.Get(), 0
@@ -75,14 +76,15 @@ func (c *h1conn) makeRoom() {
 	c.r, c.w = c.base, c.base
 }
 
-// nextHead makes the first buffer the only one again, with what has come after
-// the request.
+// nextHead leaves one buffer, with what has come after the request: the first one,
+// if that has room for it.
 func (c *h1conn) nextHead() {
 	rest := c.in[c.r:c.w]
 	if c.first != nil && len(rest) <= len(c.first) {
 		c.Uploads.Put(c.in)
-		c.in, c.first = c.first, nil
+		c.in = c.first
 	}
+	c.first = nil
 	c.w = copy(c.in, rest)
 	c.r, c.base = 0, 0
 }

@@ -54,6 +54,7 @@ type h1conn struct {
 
 	in      []byte // received
 	first   []byte // what in was before a large upload; nil without one
+	long    int    // bytes taken from heads
 	r, w    int    // in[r:w] is not consumed yet
 	base    int    // in[:base] holds the head of the current request
 	head    h1.Request
@@ -96,8 +97,8 @@ func (c *h1conn) detach() {
 	if cap(c.out) > maxOutput {
 		c.out = nil
 	}
-	if long := len(c.in) - (usualHead + bodyRoom); long > 0 {
-		c.heads.held.Add(-int64(long))
+	c.heads.giveBack(c.long)
+	if c.long = 0; len(c.in) > usualHead+bodyRoom {
 		c.in = make([]byte, usualHead+bodyRoom)
 	}
 	if cap(c.head.Fields) > usualFields {
@@ -117,6 +118,7 @@ func (c *h1conn) grow() bool {
 	if !c.heads.take(more) {
 		return false
 	}
+	c.long += more
 	c.in = append(c.in, make([]byte, more)...)
 	return true
 }
@@ -130,11 +132,13 @@ const longHeadRoom = 8 << 20
 
 func (l *longHeads) take(n int) bool {
 	if l.held.Add(int64(n)) > longHeadRoom {
-		l.held.Add(-int64(n))
+		l.giveBack(n)
 		return false
 	}
 	return true
 }
+
+func (l *longHeads) giveBack(n int) { l.held.Add(-int64(n)) }
 
 // pending reports whether there is something to do at once: bytes of the next
 // request that were received together with this one's, in the buffer or within
