@@ -59,6 +59,23 @@ func wholeAnswer(t *testing.T, in *bufio.Reader) string {
 	return fmt.Sprint(res.StatusCode, " ", string(text))
 }
 
+// A head may fill the buffer to its last byte, with the body behind it.
+func TestBodyBehindHeadThatFillsTheBuffer(t *testing.T) {
+	dial, host := behindBalancer(t, func(w http.ResponseWriter, q *http.Request) {
+		n, _ := io.Copy(io.Discard, q.Body)
+		fmt.Fprint(w, n)
+	})
+	for _, n := range []int{8 << 10, 24 << 10, 24<<10 - 1, 48 << 10, 64<<10 - 1} {
+		conn := dial()
+		fmt.Fprint(conn, headOf(n, "POST /bitbucket/x", host, "Content-Length: 20000\r\n"))
+		time.Sleep(10 * time.Millisecond) // the head is read by itself
+		fmt.Fprint(conn, strings.Repeat("b", 20_000))
+		if got := wholeAnswer(t, bufio.NewReader(conn)); got != "200 20000" {
+			t.Errorf("behind a head of %d bytes: %s", n, got)
+		}
+	}
+}
+
 // However often long heads come, their room is given back: also behind a large
 // upload, in the buffer of that.
 func TestRoomForLongHeadsIsGivenBack(t *testing.T) {

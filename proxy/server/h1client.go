@@ -49,11 +49,14 @@ func (c *h1conn) Read(wait bool) ([]byte, error) {
 		for c.w += m; m > 0 && c.w < len(c.in); c.w += m {
 			m = c.conn.readOn(c.in[c.w:])
 		}
-		if c.w == c.base && failed != nil {
-			if errors.Is(failed, io.EOF) {
-				failed = io.ErrUnexpectedEOF
-			}
+		switch {
+		case c.w > c.base:
+		case errors.Is(failed, io.EOF):
+			return nil, io.ErrUnexpectedEOF
+		case failed != nil:
 			return nil, failed
+		default: // it would be asked for ever, and nobody else had a turn
+			return nil, io.ErrNoProgress
 		}
 	}
 }
@@ -70,7 +73,7 @@ func (c *h1conn) begun(n int) {
 // calls move it, and so does one whose head has left little room; the head's views
 // are of the first one.
 func (c *h1conn) makeRoom() {
-	if c.first == nil && c.w-c.base > largeUpload {
+	if c.first == nil && (c.w-c.base > largeUpload || len(c.in)-c.base < bodyRoom) {
 		c.first, c.in, c.base = c.in, c.Uploads.Get(), 0
 	}
 	c.r, c.w = c.base, c.base
