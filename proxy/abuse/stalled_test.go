@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bitgate/internal/peers"
+	"bitgate/proxy/config"
 )
 
 // largePath is answered with more than any socket's buffers hold.
@@ -21,7 +22,8 @@ const largePath = "/bitbucket/large"
 // and else as soon as it is plain that they do not come on, which is after some ten
 // seconds (HAProxy: never).
 func TestSlotsOfClientsThatDoNotComeOn(t *testing.T) {
-	post := "POST " + abusedPath + " HTTP/1.1\r\nHost: %s\r\n"
+	post := "POST " + abusedPath + " HTTP/1.1\r\nHost: %s\r\nCookie: NODE=a\r\n"
+	bound := "one of two nodes"
 	for name, begin := range map[string]string{
 		"nothing":         post + "Content-Length: 1000000\r\n\r\n",
 		"one byte":        post + "Content-Length: 1000000\r\n\r\nx",
@@ -30,6 +32,7 @@ func TestSlotsOfClientsThatDoNotComeOn(t *testing.T) {
 		"expects, short":  post + "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n",
 		"much":            post + "Content-Length: 1000000\r\n\r\n" + strings.Repeat("x", 100_000),
 		"takes no answer": "GET " + largePath + " HTTP/1.1\r\nHost: %s\r\n\r\n",
+		bound:             post + "Content-Length: 1000000\r\n\r\n" + strings.Repeat("x", 100_000),
 		"many chunks":     post + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1\r\nx\r\n", 5000),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +49,12 @@ func TestSlotsOfClientsThatDoNotComeOn(t *testing.T) {
 				fmt.Fprint(w, "alive")
 			}))
 			t.Cleanup(s.Close)
-			f := start(t, s.Listener.Addr().String(), nil)
+			f := start(t, s.Listener.Addr().String(), func(c *config.Config) {
+				if name == bound { // whose users have no other
+					c.Upstream, c.Cookie = "", "NODE"
+					c.Nodes = []config.Node{{Name: "a", Address: s.Listener.Addr().String()}, {Name: "b", Address: newBitbucket(t).addr}}
+				}
+			})
 			for range 60 {
 				conn, err := tls.Dial("tcp", f.addr, &tls.Config{RootCAs: f.roots, ServerName: "localhost", NextProtos: []string{"http/1.1"}})
 				must(t, err)
@@ -55,7 +63,7 @@ func TestSlotsOfClientsThatDoNotComeOn(t *testing.T) {
 				_, err = fmt.Fprintf(conn, begin, f.url.Authority())
 				must(t, err)
 			}
-			c := f.canary()
+			c := f.canary(&http.Cookie{Name: "NODE", Value: "a"})
 			asked(t, c, 20)
 			told(t, c)
 		})

@@ -119,13 +119,20 @@ type canary struct {
 	group  sync.WaitGroup
 }
 
-// canary asks at most a hundred times a second until it is stopped.
-func (f *front) canary() *canary {
+// canary asks at most a hundred times a second until it is stopped, with these cookies.
+func (f *front) canary(cookies ...*http.Cookie) *canary {
 	c := &canary{end: make(chan struct{})}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: f.roots}}
 	client := &http.Client{Transport: transport, Timeout: time.Minute}
 	ask := func() error {
-		res, err := client.Get(f.url.Origin() + canaryPath)
+		req, err := http.NewRequest(http.MethodGet, f.url.Origin()+canaryPath, http.NoBody)
+		if err != nil {
+			return err
+		}
+		for _, c := range cookies {
+			req.AddCookie(c)
+		}
+		res, err := client.Do(req)
 		if err != nil {
 			return err
 		}

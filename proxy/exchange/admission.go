@@ -147,10 +147,13 @@ func (a *Admission) failed(e *exchange) bool {
 }
 
 // address of the server that p is at.
-func (a *Admission) address(p *place) string {
+func (a *Admission) address(p *place) string { return a.addresses[a.server(p)] }
+
+// server that p is at, "" for none.
+func (a *Admission) server(p *place) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.addresses[p.Server()]
+	return p.Server()
 }
 
 // Checked counts one health check.

@@ -46,10 +46,9 @@ func (e *exchange) look(now time.Time) (stalled bool) {
 }
 
 // WatchStalled sees to it, until ctx ends, that clients which do not come on have
-// no more than half of the slots while others wait for one, whatever they have
-// begun with: beyond that the slowest are cut off.
+// no more than half of a server's slots while others wait for one there, whatever
+// they have begun with: beyond that the slowest are cut off.
 func (p *Common) WatchStalled(ctx context.Context) {
-	half := p.Config.MaxConn * len(p.Config.Servers()) / 2
 	ticker := time.NewTicker(stallCheck)
 	defer ticker.Stop()
 	for {
@@ -59,19 +58,32 @@ func (p *Common) WatchStalled(ctx context.Context) {
 			return
 		}
 		now := time.Now()
-		var stalled []stall
+		stalled := map[string][]stall{} // by the server that they are at
 		p.Open.Each(func(w inflight.Work) {
 			if e, ok := w.(*exchange); ok && e.look(now) {
-				stalled = append(stalled, stall{e, e.number, e.pace.rate})
+				at := p.Admission.server(&e.own)
+				stalled[at] = append(stalled[at], stall{e, e.number, e.pace.rate})
 			}
 		})
-		_, queued := p.Admission.Status()
-		n := min(len(stalled)-half, queued)
-		if n <= 0 {
+		if len(stalled) > 0 {
+			p.cutStalled(stalled)
+		}
+	}
+}
+
+// cutStalled cuts as many as others wait for: for their own server those whose cookie
+// names it, for any of them the rest.
+func (p *Common) cutStalled(stalled map[string][]stall) {
+	servers, queued := p.Admission.Status()
+	for _, server := range servers {
+		at := stalled[server.Name]
+		n := min(len(at)-p.Config.MaxConn/2, server.Queued+queued)
+		if !server.Up || n <= 0 {
 			continue
 		}
-		slices.SortFunc(stalled, func(a, b stall) int { return cmp.Compare(a.rate, b.rate) })
-		for _, s := range stalled[:n] {
+		queued -= max(n-server.Queued, 0)
+		slices.SortFunc(at, func(a, b stall) int { return cmp.Compare(a.rate, b.rate) })
+		for _, s := range at[:n] {
 			s.e.Post(s.cut)
 		}
 	}
