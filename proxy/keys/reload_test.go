@@ -2,15 +2,18 @@ package keys_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"bitgate/certs"
+	"bitgate/proxy/keys"
 )
 
 // later is after the time in which a time stamp proves nothing.
@@ -84,6 +87,40 @@ func TestReload(t *testing.T) {
 	step("whole again", false, false, true)
 	if got := serial(); got != first {
 		t.Errorf("serial %d", got)
+	}
+}
+
+// What keeps a new certificate from being read for a while (no descriptor is left, say)
+// does not keep it from being served: nobody changes the files once more.
+func TestReloadTriesAgainWhatCouldNotBeRead(t *testing.T) {
+	i, path := newIssuer(t), filepath.Join(t.TempDir(), "front.pem")
+	cert, key := i.issue(ecKey(t), "localhost")
+	bundle(t, path, cert, key)
+	fails, opens := false, 0
+	s, err := keys.OpenBy(func(path string) (*os.File, error) {
+		if opens++; fails && opens > 1 { // the first one looks at it
+			return nil, &os.PathError{Op: "open", Path: path, Err: syscall.EMFILE}
+		}
+		return os.Open(path)
+	}, []certs.Paths{{PEM: path}}, later())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = i.issue(ecKey(t), "localhost")
+	bundle(t, path, cert, key)
+	fails = true
+	for n, want := range []int{1, 0, 0} { // told once
+		opens = 0
+		if got := s.Reload(later(), false); len(got) != want || want > 0 && !errors.Is(got[0].Err, syscall.EMFILE) {
+			t.Fatalf("look %d, no file can be opened: %v", n, got)
+		}
+	}
+	fails = false
+	if got := s.Reload(later(), false); len(got) != 1 || got[0].Material == nil {
+		t.Errorf("files can be opened again: %v", got)
+	}
+	if got := s.Reload(later(), false); len(got) != 0 {
+		t.Errorf("and then: %v", got)
 	}
 }
 

@@ -86,9 +86,9 @@ func (s *Store) Materials() []*certs.Material {
 	return all
 }
 
-// Reload looks whether files have changed (another file, size or time stamp) and
-// serves what they hold now. force reads them in any case (SIGHUP). An error is
-// told once for each state of the files, and with force again.
+// Reload looks whether files have changed (another file, size or time stamp), or
+// could not be served before, and serves what they hold now. force reads them in any
+// case (SIGHUP). An error is told once, and with force again.
 func (s *Store) Reload(now time.Time, force bool) []Change {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,12 +100,13 @@ func (s *Store) Reload(now time.Time, force bool) []Change {
 		}
 		changed, err := p.load(s.open)
 		switch {
-		case err != nil && (force || err.Error() != p.refused):
-			p.refused = err.Error()
-			changes = append(changes, Change{Err: err})
 		case err == nil:
 			p.refused = ""
+		case force || err.Error() != p.refused:
+			p.refused = err.Error()
+			changes = append(changes, Change{Err: err})
 		}
+		p.settled = p.settled && err == nil // what kept it from being read may be over without a change
 		if changed {
 			swapped = true
 			changes = append(changes, Change{Material: p.material})
