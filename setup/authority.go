@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -68,6 +69,19 @@ func (a Answers) Order() Order {
 		Names: []string{a.URL.Host()}, Directory: directory, Challenge: a.Challenge(), KeyType: cmp.Or(a.ACMEKey, "ecdsa"),
 		Profile: a.ACMEProfile, Terms: a.ACMETerms, CAFile: a.CAFile, DNSHook: a.ACMEHook,
 	}
+}
+
+// standing is Order with what renewals need beside it: the built-in proxy reads the
+// certificates of tls-alpn-01 from a folder beside its configuration. nil where none is ordered.
+func (a Answers) standing(proxyConfig string) *Order {
+	if !a.Orders() || a.URL.IsZero() {
+		return nil
+	}
+	o := a.Order()
+	if o.Challenge == TLSALPN01 {
+		o.Challenges = filepath.Join(filepath.Dir(proxyConfig), "acme-challenges")
+	}
+	return &o
 }
 
 // validateOrder judges the answers about an authority.

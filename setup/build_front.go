@@ -44,6 +44,7 @@ func (b *builder) frontStep(s Step) (Step, error) {
 	if leaf := b.f.Certificate.Leaf; leaf != "" && s.certificateOnly() && (s.Changes[len(s.Changes)-1].Service != nil || b.proxyServes()) {
 		b.plan.Served = &Served{Leaf: leaf, Host: b.a.URL.Host(), Addresses: b.plan.Deployment.Dial()}
 	}
+	b.reorder(&s)
 	if err := b.renewalTimer(&s, bundle); err != nil {
 		return s, err
 	}

@@ -3,7 +3,6 @@ package setup
 import (
 	"cmp"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -47,6 +46,16 @@ func (b *builder) order(s *Step) error {
 	return nil
 }
 
+// reorder has renewals order as the answers want it, where nothing is ordered now that
+// would bring it with it.
+func (b *builder) reorder(s *Step) {
+	was, want := b.f.Deployed, b.plan.Deployment.Order
+	if was == nil || slices.ContainsFunc(s.Changes, func(c Change) bool { return c.Obtain != nil }) || want.equal(was.Order) {
+		return
+	}
+	s.Changes = append(s.Changes, Change{Phase: PhaseObtain, Renewal: &RenewalChange{Was: was.Order, Order: want}})
+}
+
 // local are addresses as they are dialled on this machine.
 func local(listen []string) []string {
 	var out []string
@@ -70,10 +79,10 @@ func (b *builder) thumbprint() string { return Thumbprint(b.f, b.a) }
 
 // challengeFolder is where the built-in proxy finds certificates of tls-alpn-01, "" where it is not asked so.
 func (b *builder) challengeFolder() string {
-	if !b.a.Orders() || b.a.Challenge() != TLSALPN01 {
-		return ""
+	if o := b.a.standing(b.f.ProxyConfig.Path); o != nil {
+		return o.Challenges
 	}
-	return filepath.Join(filepath.Dir(b.f.ProxyConfig.Path), "acme-challenges")
+	return ""
 }
 
 // answerHTTP has port 80 answer: by the front that holds it, or by bitgate itself as

@@ -27,6 +27,7 @@ type Deployment struct {
 	SwapSocket  string          `json:"swap-socket,omitempty"` // where HAProxy takes a certificate while it runs
 	Socket      string          `json:"socket,omitempty"`      // where it is asked which process serves
 	ConfigFile  string          `json:"config-file,omitempty"` // of the front, for messages
+	Order       *Order          `json:"order,omitempty"`       // how bitgate orders the certificate; nil where it does not
 }
 
 // KindCertificate marks the plan of a run that touches nothing but the certificate.
@@ -47,7 +48,10 @@ type Served struct {
 func (b *builder) deployment(bundle string) {
 	d := &Deployment{
 		URL: b.a.URL, Front: b.a.Front, Listen: b.a.Listen, Bundle: bundle, InPlace: b.f.Certificate.InPlace != "",
-		Paths: CertPaths(b.a), ConfigFile: b.a.ProxyConfig,
+		Paths: CertPaths(b.a), ConfigFile: b.a.ProxyConfig, Order: b.a.standing(b.f.ProxyConfig.Path),
+	}
+	if was := b.f.Deployed; d.Order != nil && was != nil && was.Order != nil && d.Order.Terms == "" && was.Order.Directory == d.Order.Directory {
+		d.Order.Terms = was.Order.Terms // nobody takes back that he agreed
 	}
 	if b.a.Front == FrontHAProxy {
 		d.ConfigFile = b.a.HAProxyCfg
@@ -90,7 +94,11 @@ func DeploymentOf(p Plan) (Deployment, bool) {
 	case a.Front == FrontTomcat: // whose key store is a matter of a run that restarts Bitbucket
 		return Deployment{URL: a.URL, Front: a.Front, Listen: a.Listen, Paths: CertPaths(a)}, true
 	case p.Deployment != nil:
-		return *p.Deployment, true
+		d := *p.Deployment
+		if d.Order == nil { // plans of before have it in their answers alone
+			d.Order = a.standing(a.ProxyConfig)
+		}
+		return d, true
 	}
 	d := Deployment{
 		URL: a.URL, Front: a.Front, Listen: a.Listen, Paths: CertPaths(a), ConfigFile: a.ProxyConfig, Control: p.Run.Front, Socket: p.Run.HAProxySocket,

@@ -76,6 +76,7 @@ type Facts struct {
 	ProgramFault  *problem.Finding // why a unit must not or cannot run it from there
 	ConfigFault   *problem.Finding // why a unit cannot read its configuration where it is to be
 	OpenRun       string           // id of an unfinished earlier run, "" for none
+	Deployed      *Deployment      // what renewals go by now, nil where no run that stands set up a front
 	Findings      []problem.Finding
 	DeadFiles     []string // configuration that this generation does not read
 }

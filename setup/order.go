@@ -2,6 +2,7 @@ package setup
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -32,6 +33,24 @@ type ObtainChange struct {
 	Rehearsal   string   `json:"rehearsal,omitempty"` // directory where the order is tried first
 	BindingID   string   `json:"binding-id,omitempty"`
 	BindingFile string   `json:"binding-file,omitempty"`
+}
+
+// RenewalChange is how the certificate is ordered from now on (nil: it no longer is),
+// although none is ordered now. The run itself is all of the deed: renewals go by the
+// Deployment of the last that stands.
+type RenewalChange struct {
+	Was   *Order `json:"was,omitempty"`
+	Order *Order `json:"order,omitempty"`
+}
+
+// equal reports whether two orders are made in the same way, also where none is.
+func (o *Order) equal(other *Order) bool {
+	if o == nil || other == nil {
+		return o == other
+	}
+	a, b := *o, *other
+	a.Names, b.Names = nil, nil
+	return slices.Equal(o.Names, other.Names) && reflect.DeepEqual(a, b)
 }
 
 // Ordered stands for the digest of a bundle that is still to be issued.
@@ -119,6 +138,23 @@ func (p Plan) Copy() Plan {
 		p.Steps[i].Changes = changes
 	}
 	return p
+}
+
+func (r *RenewalChange) text() string {
+	if r.Order == nil {
+		return "have the certificate ordered no longer: it comes from files"
+	}
+	text := fmt.Sprintf("have renewals ordered from %s (%s", r.Order.Directory, r.Order.Challenge)
+	for _, more := range [][2]string{{", hook ", r.Order.DNSHook}, {", trusting ", r.Order.CAFile}} {
+		if more[1] != "" {
+			text += more[0] + more[1]
+		}
+	}
+	text += ")"
+	if r.Was != nil {
+		text += ", until now from " + r.Was.Directory + " (" + r.Was.Challenge + ")"
+	}
+	return text
 }
 
 func (o *ObtainChange) text() string {

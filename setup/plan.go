@@ -90,6 +90,7 @@ type Change struct {
 	What        string             `json:"what"` // Text, for those who read the JSON; never read back
 	File        *FileEdit          `json:"file,omitempty"`
 	Obtain      *ObtainChange      `json:"obtain,omitempty"`
+	Renewal     *RenewalChange     `json:"renewal,omitempty"`
 	Certificate *CertificateChange `json:"certificate,omitempty"`
 	KeyStore    *KeyStoreChange    `json:"key-store,omitempty"`
 	Program     *ProgramChange     `json:"program,omitempty"`
@@ -203,6 +204,9 @@ func (s *ServiceChange) OfFront() bool { return s.Target == "haproxy" || s.Targe
 func (c Change) OfFrontFile() bool {
 	return c.Phase == PhaseFrontFiles || c.Phase == PhaseChallengeFiles
 }
+
+// Reorders reports whether c changes how renewals are ordered, and nothing else.
+func (c Change) Reorders() bool { return c.Renewal != nil }
 
 func (c Change) RestartsBitbucket() bool { return c.Service != nil && c.Service.Target == "bitbucket" }
 

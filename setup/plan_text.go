@@ -20,6 +20,8 @@ func (c Change) Text() string {
 		return c.File.text()
 	case c.Obtain != nil:
 		return c.Obtain.text()
+	case c.Renewal != nil:
+		return c.Renewal.text()
 	case c.Certificate != nil:
 		return c.Certificate.text()
 	case c.KeyStore != nil:

@@ -71,7 +71,7 @@ func TestOrders(t *testing.T) {
 		life  time.Duration
 	}{
 		{store.Order{Names: []string{"git.example.test"}}, 90 * 24 * time.Hour},
-		{store.Order{Names: []string{"git.example.test", "scm.example.test"}, KeyType: store.RSA}, 90 * 24 * time.Hour},
+		{store.Order{Names: []string{"git.example.test", "scm.example.test"}, KeyType: string(store.RSA)}, 90 * 24 * time.Hour},
 		{store.Order{Names: []string{"127.0.0.1"}, Profile: "shortlived"}, 160 * time.Hour},
 		{store.Order{Names: []string{"bücher.example.test"}, Profile: "hour"}, time.Hour},
 	} {
@@ -101,7 +101,7 @@ func TestOrders(t *testing.T) {
 		}
 		_, isRSA := got.Leaf.PublicKey.(*rsa.PublicKey)
 		_, isECDSA := got.Leaf.PublicKey.(*ecdsa.PublicKey)
-		if isRSA != (c.order.KeyType == store.RSA) || isRSA == isECDSA {
+		if isRSA != (c.order.KeyType == string(store.RSA)) || isRSA == isECDSA {
 			t.Errorf("%v: key %T", c.order.Names, got.Leaf.PublicKey)
 		}
 		if pair, err := tls.X509KeyPair(got.Bundle, got.Bundle); err != nil || len(pair.Certificate) < 2 {

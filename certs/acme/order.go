@@ -95,7 +95,7 @@ func (c *Client) profile(info Info) error {
 }
 
 func (c *Client) order(ctx context.Context, account acme.Account, solver Solver, replaces *x509.Certificate) (Issued, error) {
-	key, err := store.NewKey(c.Order.KeyType)
+	key, err := store.NewKey(store.KeyType(c.Order.KeyType))
 	if err != nil {
 		return Issued{}, err
 	}

@@ -22,7 +22,7 @@ type Order struct {
 	Names      []string `json:"names"`
 	Directory  string   `json:"directory"`            // the authority's URL
 	Challenge  string   `json:"challenge"`            // "http-01", "tls-alpn-01", "dns-01", "dns-persist-01"
-	KeyType    KeyType  `json:"key-type,omitempty"`   // "" is ECDSA
+	KeyType    string   `json:"key-type,omitempty"`   // a KeyType; "" is ECDSA
 	Profile    string   `json:"profile,omitempty"`    // of the authority; "" for its default
 	CAFile     string   `json:"ca-file,omitempty"`    // authorities to trust for the talk itself
 	DNSHook    string   `json:"dns-hook,omitempty"`   // program that sets and removes the record of dns-01

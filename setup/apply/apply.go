@@ -147,6 +147,8 @@ func (a *Applier) able(ctx context.Context, p setup.Plan, c setup.Change) error 
 		return a.signIn(ctx, base)
 	case c.Obtain != nil:
 		return a.orderable(ctx, c.Obtain)
+	case c.Renewal != nil:
+		return a.renewable(ctx, p, c.Renewal.Order)
 	case c.RestartsBitbucket() && c.Service.Control.How == service.Manual && a.Ask == nil:
 		return problem.New("--restart manual needs a terminal", "somebody must say when Bitbucket was restarted",
 			"use --restart never and restart it afterwards").WithKind(problem.Usage)

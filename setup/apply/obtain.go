@@ -50,19 +50,20 @@ func (a *Applier) says(i int) func(string) {
 	return func(text string) { a.tell(setup.Event{Kind: setup.EventLog, Change: i, Text: text}) }
 }
 
-func storeOrder(o setup.Order) store.Order {
-	return store.Order{
-		Names: o.Names, Directory: o.Directory, Challenge: o.Challenge, KeyType: store.KeyType(o.KeyType), Profile: o.Profile,
-		CAFile: o.CAFile, DNSHook: o.DNSHook, Terms: o.Terms, Challenges: o.Challenges,
-	}
-}
-
 // binding reads the key of an external account, nil where there is none.
 func binding(o *setup.ObtainChange) (*acme.Binding, error) {
 	if o.BindingID == "" {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	return acme.ReadBinding(o.BindingID, o.BindingFile)
+}
+
+// renewable is orderable for how certificates are ordered from now on.
+func (a *Applier) renewable(ctx context.Context, p setup.Plan, order *setup.Order) error {
+	if order == nil {
+		return nil
+	}
+	return a.orderable(ctx, &setup.ObtainChange{Order: *order, BindingID: p.Answers.ACMEBindingID, BindingFile: p.Answers.ACMEBindingFile})
 }
 
 // orderable looks at what can be known before anything is changed: the authority
@@ -79,13 +80,13 @@ func (a *Applier) orderable(ctx context.Context, o *setup.ObtainChange) error {
 	}
 	ctx, done := context.WithTimeout(ctx, time.Minute)
 	defer done()
-	return a.client(storeOrder(o.Order), -1).Orderable(ctx, bound)
+	return a.client(store.Order(o.Order), -1).Orderable(ctx, bound)
 }
 
 // obtain orders the certificate, judges it and journals where it lies. A run that goes
 // on after a crash takes the one that was issued before it.
 func (a *Applier) obtain(ctx context.Context, r *journal.Run, i int, o *setup.ObtainChange) error {
-	order, kept, host := storeOrder(o.Order), a.store(), o.Names[0]
+	order, kept, host := store.Order(o.Order), a.store(), o.Names[0]
 	st, err := kept.State(host)
 	if err != nil {
 		return err
@@ -181,5 +182,5 @@ func (a *Applier) solver(o *setup.ObtainChange, i int) (s acme.Solver, end func(
 	default:
 		return nil, end, fmt.Errorf("%q is no challenge", o.Challenge)
 	}
-	return a.client(storeOrder(o.Order), i).Standing(), end, nil
+	return a.client(store.Order(o.Order), i).Standing(), end, nil
 }

@@ -77,9 +77,10 @@ func Foresee(stateDir, id string, forward bool) (Outlook, error) {
 		func(c setup.Change) bool { return c.Program != nil && c.Program.Before != setup.Absent },
 		func(c setup.Change) bool { return c.Service != nil && c.Service.OfFront() },
 		func(c setup.Change) bool { return c.Program != nil },
+		setup.Change.Reorders,
 	}
 	if r.Plan.Run.GivesUp != "" {
-		groups = []func(setup.Change) bool{groups[0], groups[1], groups[3], groups[4], groups[5], groups[6], groups[7], groups[2]}
+		groups = []func(setup.Change) bool{groups[0], groups[1], groups[3], groups[4], groups[5], groups[6], groups[7], groups[8], groups[2]}
 	}
 	for _, group := range groups {
 		for i, c := range slices.Backward(r.Plan.Changes()) {
@@ -112,6 +113,8 @@ func backOf(r *journal.Run, c setup.Change, p journal.Progress) string {
 		return "put " + path + " back as it was"
 	case setsURLBack(c, p):
 		return setURLsBack(c, p)
+	case c.Renewal != nil:
+		return setup.Change{Renewal: &setup.RenewalChange{Was: c.Renewal.Order, Order: c.Renewal.Was}}.Text()
 	case c.Service == nil:
 		return ""
 	case c.Service.Target == "renewal" && r.Created(setup.RenewTimer):

@@ -231,8 +231,11 @@ func (t *rollback) services(ctx context.Context, isService func(setup.Change) bo
 	})
 }
 
-// renewal stops the timer that the run has started, or starts the one of before.
+// renewal has renewals ordered as before, and stops the timer that the run has started, or starts the one of before.
 func (t *rollback) renewal(ctx context.Context) error {
+	if err := t.each(ctx, setup.Change.Reorders, func(context.Context, int, setup.Change) error { return nil }); err != nil { // that the run does not stand is the deed
+		return err
+	}
 	isTimer := func(c setup.Change) bool { return c.Service != nil && c.Service.Target == "renewal" }
 	isFile := func(c setup.Change) bool { return c.Phase == setup.PhaseRenewal && c.Service == nil }
 	created := t.r.Created(setup.RenewTimer)

@@ -69,5 +69,8 @@ func Facts(ctx context.Context, p Probe) (setup.Facts, error) {
 	}
 	f.rememberSSH(p.StateDir)
 	f.OpenRun, err = journal.Unfinished(p.StateDir)
+	if d, found, derr := journal.LastDeployment(p.StateDir); derr == nil && found { // what cannot be read is told of by Unfinished
+		f.Deployed = &d
+	}
 	return f.Facts, errors.Join(err, ctx.Err())
 }

@@ -152,6 +152,12 @@ func Refused(stateDir, path, digest string) (string, error) {
 	return "", nil
 }
 
+// reorders reports whether the run changed how the certificate of a front is ordered,
+// which is written in none of its files.
+func (r *Run) reorders() bool {
+	return slices.ContainsFunc(r.Plan.Changes(), setup.Change.Reorders)
+}
+
 // RunInfo is a line of `bitgate history`.
 type RunInfo struct {
 	ID      string         `json:"id"`
@@ -374,6 +380,7 @@ func Prune(d Disk, stateDir string) error {
 // none.
 func Newer(stateDir string, r *Run) (string, error) {
 	mine := r.Plan.TouchedPaths()
+	_, setsUp := setup.DeploymentOf(r.Plan)
 	for later, err := range newestFirst(stateDir) {
 		if err != nil {
 			return "", err
@@ -384,7 +391,7 @@ func Newer(stateDir string, r *Run) (string, error) {
 		if later.CertificateOnly() && !r.CertificateOnly() {
 			continue // what it renewed goes with the setup
 		}
-		both := slices.ContainsFunc(later.Plan.TouchedPaths(), func(path string) bool { return slices.Contains(mine, path) })
+		both := setsUp && later.reorders() || slices.ContainsFunc(later.Plan.TouchedPaths(), func(path string) bool { return slices.Contains(mine, path) })
 		if both && later.State() == setup.RunCommitted {
 			return later.ID, nil
 		}

@@ -7,7 +7,6 @@ import (
 	"syscall"
 
 	"bitgate/certs"
-	"bitgate/certs/store"
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/setup"
@@ -15,8 +14,8 @@ import (
 )
 
 // deploy makes the front serve what the sources hold.
-func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, st store.State, o Options, out *Outcome) error {
-	d, err := r.sourced(d, st)
+func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, o Options, out *Outcome) error {
+	d, err := r.sourced(d)
 	if err != nil {
 		return err
 	}
@@ -57,8 +56,8 @@ func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, st store.State
 
 // sourced is d with the files that its certificate comes from now: where bitgate orders
 // it, those of the last order.
-func (r *Renewer) sourced(d setup.Deployment, st store.State) (setup.Deployment, error) {
-	if st.Order == nil {
+func (r *Renewer) sourced(d setup.Deployment) (setup.Deployment, error) {
+	if d.Order == nil {
 		return d, nil
 	}
 	path, err := r.store().Newest(d.URL.Host())

@@ -11,12 +11,13 @@ import (
 	"bitgate/certs/renewal"
 	"bitgate/certs/store"
 	"bitgate/internal/problem"
+	"bitgate/setup"
 	"bitgate/setup/journal"
 )
 
 // order renews a certificate that bitgate orders itself, where that is due. Nobody
 // else orders or changes anything meanwhile.
-func (r *Renewer) order(ctx context.Context, st *store.State, o Options) (renewal.Decision, error) {
+func (r *Renewer) order(ctx context.Context, d setup.Deployment, st *store.State, o Options) (renewal.Decision, error) {
 	if r.Order == nil {
 		return renewal.Decision{}, problem.New("certificates cannot be ordered here", "", "")
 	}
@@ -32,23 +33,23 @@ func (r *Renewer) order(ctx context.Context, st *store.State, o Options) (renewa
 	if err != nil {
 		return renewal.Decision{}, err
 	}
-	authority := r.Order(*st.Order)
-	d := r.decide(leaf, *st, o)
-	if d.Act == renewal.AskARI && !o.DryRun {
+	authority := r.Order(store.Order(*d.Order))
+	dec := r.decide(leaf, *st, o)
+	if dec.Act == renewal.AskARI && !o.DryRun {
 		st.Renewal = r.ask(ctx, authority, leaf, st.Renewal)
-		d = r.decide(leaf, *st, o)
+		dec = r.decide(leaf, *st, o)
 	}
-	if d.Act != renewal.Renew || o.DryRun {
-		return d, nil
+	if dec.Act != renewal.Renew || o.DryRun {
+		return dec, nil
 	}
-	r.tell("ordering a certificate for %s: %s", st.Host, d.Why)
+	r.tell("ordering a certificate for %s: %s", st.Host, dec.Why)
 	bundle, err := authority.Obtain(ctx, leaf)
 	if err != nil {
-		return d, err
+		return dec, err
 	}
 	defer clear(bundle)
 	_, err = r.store().Add(st.Host, bundle)
-	return d, err
+	return dec, err
 }
 
 // issued is the certificate that was ordered last, nil where there is none.

@@ -15,10 +15,12 @@ import (
 	"bitgate/setup"
 )
 
-// ordered makes bitgate order the site's certificate.
+// ordered sets the site up with a certificate that bitgate orders.
 func (s *site) ordered(o store.Order) {
 	s.t.Helper()
-	s.must(s.renewer().store().SaveState(store.State{Host: host, Order: &o}))
+	d, order := s.d, setup.Order(o)
+	d.Paths, d.Order = certs.Paths{}, &order
+	s.setUp(d)
 }
 
 // TestOrderedByPebble: a certificate that bitgate orders is there after the first look,
@@ -143,7 +145,9 @@ func TestOrderOfAnEarlierRun(t *testing.T) {
 	s.must(err)
 	_, err = s.renewer().store().Add(host, bundle)
 	s.must(err)
+	files := s.d
 	s.ordered(store.Order{Names: []string{host}, Directory: "https://ca.test/", Challenge: acme.DNS01})
+	s.setUp(files)
 	r, ordered := s.renewer(), f.issued
 	r.Order = func(store.Order) Authority { return f }
 	for _, o := range []Options{{}, {Force: true}} {
@@ -159,23 +163,31 @@ func TestOrderOfAnEarlierRun(t *testing.T) {
 	}
 }
 
-// TestOrderThatChangesMeanwhile: how a certificate is ordered is what the last apply
-// said, also where a renewal was under way then.
-func TestOrderThatChangesMeanwhile(t *testing.T) {
+// TestOrderOfTheRunThatStands: renewals go by the order of the last run that stands, and
+// by the one before it again when that is undone.
+func TestOrderOfTheRunThatStands(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, setup.FrontHAProxy, options{life: time.Hour, order: true})
-	s.ordered(store.Order{Names: []string{host}, Directory: "https://ca.test/", Challenge: acme.DNS01})
-	r := s.renewer()
-	f := &fakeAuthority{s: s, life: time.Hour, down: func(time.Time) bool {
-		s.ordered(store.Order{Names: []string{host}, Directory: "https://other.test/", Challenge: acme.HTTP01})
-		return false
-	}}
-	r.Order = func(store.Order) Authority { return f }
-	if _, err := r.Renew(t.Context(), Options{Force: true}); err != nil || f.issued != 1 {
-		t.Fatalf("%d issued, %v\n%s", f.issued, err, s.log.String())
+	s := newSite(t, setup.FrontBuiltin, options{skip: true, order: true})
+	f := &fakeAuthority{s: s, life: time.Hour}
+	r, by := s.renewer(), store.Order{}
+	r.Order = func(o store.Order) Authority { by = o; return f }
+	renewed := func(want store.Order) {
+		t.Helper()
+		if _, err := r.Renew(t.Context(), Options{Force: true}); err != nil || by.Directory != want.Directory || by.Challenge != want.Challenge {
+			t.Errorf("ordered by %+v, want %+v: %v\n%s", by, want, err, s.log.String())
+		}
 	}
-	st, err := r.store().State(host)
-	if err != nil || st.Order == nil || st.Order.Directory != "https://other.test/" || st.LastGood.IsZero() {
-		t.Errorf("%+v, %v", st, err)
+	a := store.Order{Names: []string{host}, Directory: "https://a.test/", Challenge: acme.HTTP01}
+	b := store.Order{Names: []string{host}, Directory: "https://a.test/", Challenge: acme.DNS01, DNSHook: "/hook"}
+	s.ordered(a)
+	renewed(a)
+	s.ordered(b)
+	renewed(b)
+	if st, _, err := r.Status(t.Context(), ""); err != nil || st.Source != "https://a.test/ (dns-01)" {
+		t.Errorf("the status has %q, %v", st.Source, err)
 	}
+	if res, err := r.Applier.Undo(t.Context(), "", false); err != nil || res.State != setup.RunUndone {
+		t.Fatal(res, err)
+	}
+	renewed(a)
 }

@@ -116,7 +116,7 @@ func (r *Renewer) attempt(ctx context.Context, o Options, renews bool) (Outcome,
 		out.Said = "no run here has set up a front: there is no certificate to renew"
 		return out, nil
 	}
-	st, err := r.state(d)
+	st, err := r.store().State(out.Host)
 	if err != nil {
 		return out, err
 	}
@@ -126,11 +126,11 @@ func (r *Renewer) attempt(ctx context.Context, o Options, renews bool) (Outcome,
 		out.Said = out.Host + ": not before " + clock(next) + ", because the last attempt failed: " + st.LastError
 		return out, nil
 	}
-	if renews && st.Order != nil {
-		out.Decision, err = r.order(ctx, &st, o)
+	if renews && d.Order != nil {
+		out.Decision, err = r.order(ctx, d, &st, o)
 	}
 	if err == nil { // also where nothing is due: what was ordered before may not be served yet
-		err = r.deploy(ctx, d, st, o, &out)
+		err = r.deploy(ctx, d, o, &out)
 	}
 	// An interruption, as when the machine goes down, is no failure that the next look
 	// would have to wait for.
@@ -138,16 +138,6 @@ func (r *Renewer) attempt(ctx context.Context, o Options, renews bool) (Outcome,
 		return out, err
 	}
 	return out, r.remember(before, st, d, out, err)
-}
-
-// state is what is known of the renewals of d. What was ordered counts no longer once
-// a later run, or an undo, has the front serve files of the administrator's.
-func (r *Renewer) state(d setup.Deployment) (store.State, error) {
-	st, err := r.store().State(d.URL.Host())
-	if d.Cert+d.PEM != "" {
-		st.Order = nil
-	}
-	return st, err
 }
 
 // settle takes back a certificate-only run whose process has ended. Any other open
@@ -192,12 +182,7 @@ func (r *Renewer) remember(before, st store.State, d setup.Deployment, out Outco
 		st.LastTry, st.LastGood = now, now
 	}
 	if st != before {
-		// How it is ordered is apply's to say, and one may have come meanwhile.
-		latest, serr := r.store().State(st.Host)
-		if st.Order = latest.Order; serr == nil {
-			serr = r.store().SaveState(st)
-		}
-		err = errors.Join(err, serr)
+		err = errors.Join(err, r.store().SaveState(st))
 	}
 	if perr := r.publish(d, st); perr != nil {
 		r.tell("%v", perr)

@@ -59,7 +59,7 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 	if err != nil || !found {
 		return Status{}, false, err
 	}
-	st, err := r.state(d)
+	st, err := r.store().State(d.URL.Host())
 	if err != nil {
 		return Status{}, false, err
 	}
@@ -69,11 +69,11 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 	}
 	by := certs.RenewerOf(d.PEM + d.Cert)
 	s.Renewer, s.Runs = by.Name, by.TimerBelow(root)
-	if st.Order != nil {
-		s.Source, s.Renewer, s.Runs = st.Order.Directory+" ("+st.Order.Challenge+")", "bitgate", ""
+	if d.Order != nil {
+		s.Source, s.Renewer, s.Runs = d.Order.Directory+" ("+d.Order.Challenge+")", "bitgate", ""
 		s.rivals = certs.Rivals(root, s.Host)
 	}
-	source, _ := r.sourced(d, st) // a store that cannot be read shows in the attempts
+	source, _ := r.sourced(d) // a store that cannot be read shows in the attempts
 	m, err := r.material(source)
 	if err == nil {
 		s.New = m.LeafDigest()
@@ -86,7 +86,7 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 	if err == nil {
 		r.reads(&s, m.LeafDigest(), m.Life())
 	}
-	if st.Order != nil {
+	if d.Order != nil {
 		if leaf, err := r.issued(s.Host); err == nil {
 			dec := r.decide(leaf, st, Options{})
 			s.Why = dec.Why

@@ -49,6 +49,9 @@ type site struct {
 	files   atomicfile.Writer
 	log     bytes.Buffer
 
+	d    setup.Deployment // of the run that set the front up
+	sets int
+
 	repository, backend string        // of a clone; "" for none
 	release             chan struct{} // closed when the clone may end
 }
@@ -239,7 +242,9 @@ func (s *site) startProxy() {
 // setUp commits the run whose front this is.
 func (s *site) setUp(d setup.Deployment) {
 	s.t.Helper()
-	marker := atomicfile.File{Path: s.path("front/marker"), Absent: true}
+	s.d = d
+	s.sets++
+	marker := atomicfile.File{Path: s.path(fmt.Sprintf("front/marker%d", s.sets)), Absent: true}
 	p := setup.Plan{
 		Format: setup.PlanFormat, Answers: setup.Answers{URL: d.URL, Front: setup.FrontBuiltin, OnFailure: setup.FailBack}, Deployment: &d,
 		Steps: []setup.Step{{ID: setup.StepHAProxy, Changes: []setup.Change{{Phase: setup.PhaseFrontFiles, File: &setup.FileEdit{
