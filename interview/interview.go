@@ -34,6 +34,8 @@ type Interview struct {
 
 	Known    bool            // the machine has been looked at
 	done     map[string]bool // answered in this session
+	unlooked bool            // answered since the last look at the machine
+	recalled *setup.Answers  // those that stood when all was asked, until that is judged by facts
 	SignedIn string          // the administrator Bitbucket let in
 	Refusals int
 }
@@ -67,10 +69,53 @@ func New(m Machine, input setup.Answers, src setup.Sources, answered []string) *
 	return iv
 }
 
+// Recall tells of answers that were all given: what is asked because of others than
+// these is not among them.
+func (iv *Interview) Recall(a setup.Answers) { iv.recalled = &a }
+
 // Found takes new facts.
 func (iv *Interview) Found(f setup.Facts) {
-	iv.Facts, iv.Known = f, true
+	before, answered := iv.standing(), iv.unlooked
+	iv.Facts, iv.Known, iv.unlooked = f, true, false
 	iv.resolve()
+	if iv.recalled != nil {
+		a, _ := iv.machine.Resolve(f, *iv.recalled, nil)
+		then := &Interview{machine: iv.machine, Facts: f, Known: true, Answers: a, SignedIn: iv.SignedIn}
+		before, answered, iv.recalled = then.standing(), true, nil
+	}
+	if answered {
+		iv.askAnew(before)
+	}
+}
+
+// standing is what is to be asked at a time, answered or not, and of which certificate.
+type standing struct {
+	open        map[string]bool
+	certificate string
+}
+
+func (iv *Interview) standing() standing {
+	s := standing{map[string]bool{}, iv.Answers.Cert + iv.Answers.PEM}
+	for _, q := range questions {
+		s.open[q.ID] = iv.Open(q)
+	}
+	return s
+}
+
+// askAnew asks what an answer has opened since before, and what was said of another
+// certificate, also where it was answered once.
+func (iv *Interview) askAnew(before standing) {
+	now := iv.standing()
+	for id, open := range now.open {
+		if open && !before.open[id] {
+			delete(iv.done, id)
+		}
+	}
+	if now.certificate != before.certificate {
+		for _, id := range []string{"key", "cert-alias", FetchChainID, "chain"} {
+			delete(iv.done, id)
+		}
+	}
 }
 
 func (iv *Interview) resolve() {
@@ -235,10 +280,11 @@ func (iv *Interview) Answer(q Question, text string) error {
 	if err != nil {
 		return err
 	}
-	user := iv.Answers.AdminUser
+	user, before := iv.Answers.AdminUser, iv.standing()
 	iv.Input, iv.inputSources = iv.merge(q, a)
-	iv.done[q.ID] = true
 	iv.resolve()
+	iv.askAnew(before)
+	iv.done[q.ID], iv.unlooked = true, true
 	if iv.Answers.AdminUser != user {
 		iv.SignedIn = ""
 		delete(iv.done, PasswordID)

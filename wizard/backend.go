@@ -136,6 +136,10 @@ func (r *LastRun) SetUp() bool { return r != nil && r.State == setup.RunCommitte
 type Resumed struct {
 	When     string   // in words, "" for none
 	Answered []string // questions that need not be asked again
+
+	// Recalled are the answers that a set-up machine stands by, where every question
+	// is among Answered; nil where a session was left.
+	Recalled *setup.Answers
 }
 
 // Outcome is how a session ended.
@@ -153,5 +157,9 @@ type Outcome struct {
 
 // interviewWith is the interview of one session at b.
 func interviewWith(b Backend, input setup.Answers, src setup.Sources, o Options) *interview.Interview {
-	return interview.New(interview.Machine{Resolve: b.Resolve, Build: b.Build, Diffs: b.Diffs, SignsIn: b.Login != nil, Unlocks: b.Unlock != nil, Fetches: b.FetchChain != nil, Dir: o.Dir}, input, src, o.Resumed.Answered)
+	iv := interview.New(interview.Machine{Resolve: b.Resolve, Build: b.Build, Diffs: b.Diffs, SignsIn: b.Login != nil, Unlocks: b.Unlock != nil, Fetches: b.FetchChain != nil, Dir: o.Dir}, input, src, o.Resumed.Answered)
+	if o.Resumed.Recalled != nil {
+		iv.Recall(*o.Resumed.Recalled)
+	}
+	return iv
 }

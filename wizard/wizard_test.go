@@ -495,3 +495,33 @@ func TestDashboardLooksAgain(t *testing.T) {
 		t.Errorf("looked %d times, then %d:\n%s", before, p.machine.detected, p.m.View())
 	}
 }
+
+// TestSetUpMachineIsAskedWhatFollows: an answer changed from the list asks what it makes
+// a question, though the last run answered all.
+func TestSetUpMachineIsAskedWhatFollows(t *testing.T) {
+	old := setup.Answers{Cert: "/c.pem", Key: "/k.pem", BaseURLMethod: setup.Manual, Front: setup.FrontHAProxy}
+	if err := old.URL.UnmarshalText([]byte("https://git.example.com")); err != nil {
+		t.Fatal(err)
+	}
+	resumed := Resumed{Recalled: &old}
+	for _, q := range interview.Questions() {
+		resumed.Answered = append(resumed.Answered, q.ID)
+	}
+	p := newPump(t, standardMachine(), old, nil, Options{Resumed: resumed, Last: &LastRun{ID: "20261121-1", URL: "https://git.example.com", State: setup.RunCommitted}}).start(100, 30)
+	change := func(id, text string) {
+		t.Helper()
+		for p.keys("e"); listed()[p.m.list.at].ID != id; p.keys("down") {
+		}
+		p.keys("enter").at(id).enterText(text)
+	}
+	change("url", "git.example.com/git")
+	p.at("path").keys("enter").at("redirect-old-path").keys("enter")
+	if p.m.page != pageReview || p.m.iv.Answers.RedirectOldPath != "/" {
+		t.Fatalf("want the review:\n%s", p.m.View())
+	}
+	change("cert", "-")
+	p.at("acme-ca").keys("enter").at("acme-challenge").keys("enter")
+	if p.m.page != pageReview {
+		t.Errorf("want the review:\n%s", p.m.View())
+	}
+}

@@ -118,5 +118,6 @@ func (ses *session) recallLastRun() {
 	for _, q := range interview.Questions() {
 		ses.options.Resumed.Answered = append(ses.options.Resumed.Answered, q.ID)
 	}
+	ses.options.Resumed.Recalled = &old
 	ses.takeUp(old, src, "run "+last.ID+" of "+when)
 }
