@@ -46,6 +46,12 @@ func RetryAfter(err error) time.Time {
 	return time.Time{}
 }
 
+// Unreached reports whether nothing that speaks ACME has answered.
+func Unreached(err error) bool {
+	r, is := errors.AsType[*refusal](err)
+	return is && r.Status == 0
+}
+
 // AboutTheName reports whether an order failed because of the name or of how it was
 // shown whose it is: another authority would find the same.
 func AboutTheName(err error) bool {

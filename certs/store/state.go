@@ -39,6 +39,7 @@ type Renewal struct {
 	End         time.Time `json:"end"`
 	AskAgain    time.Time `json:"ask-again"` // not before
 	Explanation string    `json:"explanation,omitempty"`
+	Unreached   string    `json:"unreached,omitempty"` // why the authority was not reached when it was last asked
 }
 
 // State is what is remembered of host; the zero State with its name where nothing is.

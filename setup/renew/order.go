@@ -95,10 +95,14 @@ func (r *Renewer) ask(ctx context.Context, authority Authority, leaf *x509.Certi
 	if err == nil {
 		return &said
 	}
+	none := &store.Renewal{Leaf: certs.Fingerprint(leaf), AskAgain: r.now().Add(askAgain).UTC()}
 	if !errors.Is(err, acme.ErrNoRenewalInfo) {
 		r.tell("%v", err)
 	}
-	return &store.Renewal{Leaf: certs.Fingerprint(leaf), AskAgain: r.now().Add(askAgain).UTC()}
+	if acme.Unreached(err) {
+		none.Unreached = err.Error()
+	}
+	return none
 }
 
 // Ordered are orders by ACME.

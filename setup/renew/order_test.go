@@ -191,3 +191,33 @@ func TestOrderOfTheRunThatStands(t *testing.T) {
 	}
 	renewed(a)
 }
+
+// TestUnreachedAuthority: that the timer finds no way to the authority is told long before
+// the certificate is due, and until the authority is reached again.
+func TestUnreachedAuthority(t *testing.T) {
+	t.Parallel()
+	s, by := issuing(t)
+	s.must(by.renew(Options{}))
+	r := s.renewer()
+	closed := &acme.Client{Store: r.store(), Order: store.Order{Directory: "https://" + peers.FreeAddress(t) + "/directory"}}
+	look := func(ask Authority) string {
+		r.Order = func(store.Order) Authority { return ask }
+		s.moved.Add(int64(askAgain))
+		if _, err := r.Renew(t.Context(), Options{}); err != nil {
+			t.Error(err)
+		}
+		st, _, err := r.Status(t.Context(), s.path("root"))
+		s.must(err)
+		var told []string
+		for _, f := range st.Findings(r.now()) {
+			told = append(told, f.Found)
+		}
+		return strings.Join(told, "\n")
+	}
+	if told := look(authority{closed}); !strings.Contains(told, "was not reached") || !strings.Contains(told, "refused") {
+		t.Errorf("nobody is told:\n%s", told)
+	}
+	if told := look(by); strings.Contains(told, "was not reached") {
+		t.Errorf("still told:\n%s", told)
+	}
+}

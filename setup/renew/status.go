@@ -39,6 +39,8 @@ type Status struct {
 	LastGood time.Time `json:"last-good,omitzero"`
 	Failures int       `json:"failures,omitempty"` // since then
 	Error    string    `json:"error,omitempty"`    // of the last one
+	// Unreached is why the authority was not reached when it was last asked when to renew.
+	Unreached string `json:"unreached,omitempty"`
 
 	inPlace bool
 	ownTLS  bool              // Bitbucket terminates TLS itself
@@ -90,6 +92,9 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 		if leaf, err := r.issued(s.Host); err == nil {
 			dec := r.decide(leaf, st, Options{})
 			s.Why = dec.Why
+			if st.Renewal != nil {
+				s.Unreached = st.Renewal.Unreached
+			}
 			switch said := st.Renewal; {
 			case dec.Act == renewal.Renew:
 				s.Next = r.now().UTC()
@@ -175,6 +180,9 @@ func (s Status) Findings(now time.Time) []problem.Finding {
 			level = problem.Fail
 		}
 		add(level, fmt.Sprintf("%d attempts have failed, the last on %s: %s", s.Failures, clock(s.LastTry), s.Error), ends, "mend what it says, then bitgate cert renew --force")
+	case s.Unreached != "":
+		add(problem.Warn, "the authority was not reached when it was last asked when to renew: "+s.Unreached, ends+", and it cannot be renewed without the authority",
+			"see that this machine reaches it when nobody is logged in (a firewall, or a proxy that "+setup.RenewServicePath+" does not have)")
 	}
 	for _, shown := range s.Shown {
 		if shown.Leaf != "" && shown.Leaf != s.Leaf {
