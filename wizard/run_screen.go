@@ -104,7 +104,7 @@ func (s *runScreen) ready() {
 
 // verifyOnly is Enter on a plan without changes.
 func (s *runScreen) verifyOnly(plan setup.Plan) tea.Cmd {
-	s.out.Result = setup.Result{State: setup.RunNothing}
+	s.out.Plan, s.out.Result = plan, setup.Result{State: setup.RunNothing}
 	*s = runScreen{shell: s.shell, plan: plan, queue: newRunQueue(), rows: []row{{change: -1, title: verifyRow}}}
 	s.queue.begin()
 	close(s.queue.done)

@@ -61,7 +61,6 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 			ses.p.changing.Store(false)
 			if result.State == setup.RunCommitted {
 				end = ses.end(result, p)
-				_ = os.Remove(ses.draft()) // at worst it is offered again
 			}
 			return result, err
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"bitgate/interview"
 	"bitgate/setup"
 	"bitgate/setup/detect"
+	"bitgate/setup/journal"
 )
 
 func parseURL(t *testing.T, text string) publicurl.URL {
@@ -52,6 +54,45 @@ func TestDraft(t *testing.T) {
 	if next.inputSources["url"].From != setup.Detected || next.inputSources["maxconn"].From != setup.FromFlag {
 		t.Errorf("sources %+v", next.inputSources)
 	}
+}
+
+// TestOldDraft: a session that was left before a run that stands is not gone on with; a
+// renewal, or a run that was taken back, is no reason to forget it.
+func TestOldDraft(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	ses := &session{probe: detect.Probe{StateDir: dir}}
+	if err := ses.saveDraft(setup.Answers{URL: parseURL(t, "https://old.test")}, []string{"url"}); err != nil {
+		t.Fatal(err)
+	}
+	resumed := func(when string, want bool) {
+		t.Helper()
+		next := &session{probe: detect.Probe{StateDir: dir}, inputSources: setup.Sources{}}
+		if r := next.resumeDraft(); (r.When != "") != want || next.input.URL.IsZero() == want || (len(r.Answered) > 0) != want {
+			t.Errorf("after %s: resumed %+v with %s", when, r, next.input.URL)
+		}
+	}
+	run := func(kind string, back bool) {
+		t.Helper()
+		r, err := journal.Create(journal.Disk{}, dir, setup.Plan{Kind: kind, Answers: setup.Answers{URL: parseURL(t, "https://new.test")}}, nil, func() time.Time { return time.Now().Add(time.Minute) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		err = errors.Join(r.Write(journal.Record{Kind: journal.Doing}), r.Write(journal.Record{Kind: journal.Done}), r.Write(journal.Record{Kind: journal.Commit, Change: -1}))
+		if back {
+			err = errors.Join(err, r.Write(journal.Record{Kind: journal.UndoBegin, Change: -1}), r.Write(journal.Record{Kind: journal.Closed, Change: -1, State: setup.RunUndone}))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	resumed("no run", true)
+	run(setup.KindCertificate, false)
+	resumed("a renewal", true)
+	run("", true)
+	resumed("a run that was undone", true)
+	run("", false)
+	resumed("a run that stands", false)
 }
 
 // TestNewAnswersLeaveRoom: what the last run was told gives way where a new answer

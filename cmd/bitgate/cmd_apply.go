@@ -258,8 +258,10 @@ func (ses *session) goOnServing(ctx context.Context, plan setup.Plan, front *ser
 	return front.serve(ctx)
 }
 
-// end keeps the answers and names the commands that repeat and undo the run.
+// end keeps the answers, in place of those of an unfinished session, and names the
+// commands that repeat and undo the run.
 func (ses *session) end(r setup.Result, plan setup.Plan) view.End {
+	ses.forgetDraft()
 	end := view.End{URL: plan.Answers.URL.BaseURL(), Back: ses.again("undo", r.Run)}
 	file := filepath.Join(ses.probe.StateDir, "answers.yaml")
 	if err := writeAnswers(file, ses.input); err != nil {

@@ -61,6 +61,9 @@ func runSetup(ctx context.Context, p *process, o setupOptions) error {
 	if err != nil {
 		return err
 	}
+	if outcome.Result.State == setup.RunNothing && outcome.Plan.Empty() { // not where only the last run was looked at
+		ses.forgetDraft() // nothing is left of it to do
+	}
 	if outcome.Undo != "" {
 		return runUndo(ctx, p, backOptions{sharedFlags: o.sharedFlags}, outcome.Undo)
 	}

@@ -33,7 +33,7 @@ func (ses *session) saveDraft(said setup.Answers, answered []string) error {
 // are: values to be seen again, which any new word beats.
 func (ses *session) resumeDraft() wizard.Resumed {
 	info, err := os.Stat(ses.draft())
-	if err != nil {
+	if err != nil || ses.overtaken(info.ModTime()) {
 		return wizard.Resumed{}
 	}
 	var old setup.Answers
@@ -45,6 +45,18 @@ func (ses *session) resumeDraft() wizard.Resumed {
 	ses.takeUp(old, src, "your unfinished session of "+resumed.When)
 	return resumed
 }
+
+// overtaken: a run that was begun after the draft was left stands. It says better what
+// is wanted.
+func (ses *session) overtaken(left time.Time) bool {
+	runs, _ := journal.History(ses.probe.StateDir) // detection says what is wrong with the folder
+	return slices.ContainsFunc(runs, func(r journal.RunInfo) bool {
+		return r.Kind == "" && r.State == setup.RunCommitted && r.Started.After(left)
+	})
+}
+
+// forgetDraft is for the end of what the draft was for; at worst it is offered again.
+func (ses *session) forgetDraft() { _ = os.Remove(ses.draft()) }
 
 // takeUp makes earlier answers those of this session, unless they are given anew or
 // contradict what is.
