@@ -225,7 +225,7 @@ func lookPort(ctx context.Context, s *scene) []problem.Finding {
 	}
 	return one(at(problem.Fail, server.Place, fmt.Sprintf("requests go to %s, and Bitbucket listens on port %s (%s)", server.Value, in.Port.Value, where),
 		"the front gets no answer and says 502 or 503",
-		local.Cure{local.Write(server.Place, strings.Replace(server.Text, server.Value, want, 1)), s.reload()}))
+		local.Cure{s.Site.Instead(server.Setting, server.Value, want), s.reload()}))
 }
 
 // lookUpstream says how Bitbucket stands.

@@ -137,7 +137,7 @@ func lookRemembered(_ context.Context, s *scene) []problem.Finding {
 	for _, server := range s.Site.Servers {
 		if server.Local {
 			return one(at(problem.Warn, server.Place, "requests go to "+server.Value, why,
-				local.Cure{local.Write(server.Place, strings.Replace(server.Text, "localhost", "127.0.0.1", 1)), s.reload()}))
+				local.Cure{s.Site.Instead(server.Setting, "localhost", "127.0.0.1"), s.reload()}))
 		}
 	}
 	if s.Instance.Remembered.File != "" {

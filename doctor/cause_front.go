@@ -46,7 +46,7 @@ func lookTimeouts(_ context.Context, s *scene) []problem.Finding {
 		}
 		cure := s.Site.Missing[t.name]
 		if t.is.Set() {
-			cure = local.Cure{local.Write(t.is.Place, hour(s.Site.Program, t.is.Text))}
+			cure = local.Cure{hour(s.Site, t.is)}
 		}
 		out = append(out, at(problem.Warn, t.is.Place, fmt.Sprintf("%s waits %s for %s", frontName(s.Site.Program), t.is.Duration(), t.whom),
 			"Bitbucket is silent for minutes while it packs a large repository: clones end after that time with 502, 504 or \"Communication breakdown with Bitbucket\"",
@@ -60,12 +60,15 @@ var (
 	otherTimeout  = pattern.Lazy(`\s\d\S*?(;?)$`)
 )
 
-// hour is a line with a timeout, set to an hour.
-func hour(program, text string) string {
-	if program == "apache" {
-		return apacheTimeout().ReplaceAllString(text, "${1}3600")
+// hour sets the timeout of a line to an hour.
+func hour(front local.Site, l local.Setting) local.Step {
+	text := ""
+	if front.Program == "apache" {
+		text = apacheTimeout().ReplaceAllString(l.Text, "${1}3600")
+	} else {
+		text = otherTimeout().ReplaceAllString(l.Text, " 1h$1")
 	}
-	return otherTimeout().ReplaceAllString(text, " 1h$1")
+	return front.Rewrite(l, text, "set the timeout to an hour")
 }
 
 func lookSlow(_ context.Context, s *scene) []problem.Finding {
@@ -145,11 +148,11 @@ func lookDecode(_ context.Context, s *scene) []problem.Finding {
 		cure := local.Cure{local.Take(l.Place)}
 		if i := strings.Index(l.Text, "://"); s.Site.Program == "nginx" && i > 0 {
 			if j := strings.IndexByte(l.Text[i+3:], '/'); j > 0 {
-				cure = local.Cure{local.Write(l.Place, l.Text[:i+3+j]+";")}
+				cure = local.Cure{s.Site.Rewrite(l, l.Text[:i+3+j]+";", "leave out what follows the server's port")}
 			}
 		}
 		if s.Site.Program == "apache" {
-			cure = local.Cure{local.Write(l.Place, l.Text+" nocanon")}
+			cure = local.Cure{s.Site.More(l, "nocanon")}
 		}
 		out = append(out, at(problem.Fail, l.Place, fmt.Sprintf("`%s` decodes or changes the path on its way", s.Site.Shown(l)),
 			"files and branches with special characters in their names are answered 400 or 404", cure.Then(s.reload())))
@@ -191,7 +194,7 @@ func lookHealth(_ context.Context, s *scene) []problem.Finding {
 	}
 	return one(at(problem.Fail, h.Place, fmt.Sprintf("the front asks %s whether Bitbucket is well; %s is made for that", h.Value, want),
 		"in maintenance other pages answer 503, and the front cuts off the backup client (\"Connection reset\")",
-		local.Cure{local.Write(h.Place, strings.Replace(healthText(h), h.Value, want, 1)), s.reload()}))
+		local.Cure{s.Site.Rewrite(h, strings.Replace(healthText(h), h.Value, want, 1), "ask for "+want), s.reload()}))
 }
 
 func healthText(h local.Setting) string {

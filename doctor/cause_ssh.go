@@ -42,7 +42,7 @@ func lookSSHPort(ctx context.Context, s *scene) []problem.Finding {
 	}
 	want := hostport.Bracket(to.Host) + ":" + port
 	return one(at(problem.Fail, is.Place, fmt.Sprintf("SSH goes to %s, and Bitbucket's SSH server has port %s", is.Value, port),
-		"git by SSH reaches nobody, or the machine's own SSH server", local.Cure{local.Write(is.Place, strings.Replace(is.Text, is.Value, want, 1)), s.reload()}))
+		"git by SSH reaches nobody, or the machine's own SSH server", local.Cure{s.Site.Instead(is, is.Value, want), s.reload()}))
 }
 
 // sshPatient is how long an SSH connection may be silent while the server works.
@@ -55,7 +55,7 @@ func lookSSHIdle(_ context.Context, s *scene) []problem.Finding {
 	}
 	cure := s.Site.SSH.Missing
 	if is.Set() {
-		cure = local.Cure{local.Write(is.Place, hour(s.Site.Program, is.Text))}
+		cure = local.Cure{hour(s.Site, is)}
 	}
 	return one(at(problem.Warn, is.Place, fmt.Sprintf("%s ends silent SSH connections after %s", frontName(s.Site.Program), is.Duration()),
 		"git is silent while the server packs or checks; long clones and pushes by SSH are cut", cure.Then(s.reload())))

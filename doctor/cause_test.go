@@ -1,9 +1,11 @@
 package doctor
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"bitgate/bitbucket"
@@ -22,7 +24,7 @@ func TestHour(t *testing.T) {
 		{"apache", "Timeout 300", "Timeout 3600"},
 		{"apache", "ProxyPass / http://127.0.0.1:7990/ connectiontimeout=5 timeout=60 nocanon", "ProxyPass / http://127.0.0.1:7990/ connectiontimeout=5 timeout=3600 nocanon"},
 	} {
-		if got := hour(c.program, c.text); got != c.want {
+		if got := hour(local.Site{Program: c.program}, local.Setting{Text: c.text}).New; got != c.want {
 			t.Errorf("%s: %q, want %q", c.text, got, c.want)
 		}
 	}
@@ -164,5 +166,59 @@ func TestTheNameThatHAProxyPassesOn(t *testing.T) {
 		if n != wrong {
 			t.Errorf("%s: %d findings", program, n)
 		}
+	}
+}
+
+// TestCuresHoldNoCredential: what a line of the front's says besides is not repeated in
+// what is to be done with it, and nothing is to be written behind its comment.
+func TestCuresHoldNoCredential(t *testing.T) {
+	conf := filepath.Join(t.TempDir(), "haproxy.cfg")
+	if err := os.WriteFile(conf, []byte(`listen bitbucket
+    mode http
+    bind :443 ssl crt x
+    http-request set-header X-Forwarded-For %[src]
+    timeout server 30s # s3cr3t
+    option httpchk GET /check HTTP/1.1\r\nAuthorization:\ s3cr3t
+    server a localhost:7990 check agent-check agent-send s3cr3t
+    server b 127.0.0.1:7991 check # s3cr3t
+    server c 127.0.0.1:7992 check
+listen ssh
+    mode tcp
+    bind :7998
+    timeout client 9s # s3cr3t
+    timeout server 8h
+    server s 127.0.0.1:7997 check agent-check agent-send s3cr3t
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u, err := publicurl.Parse("https://git.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := local.Look(t.Context(), local.Where{URL: u, Root: t.TempDir(), Proc: t.TempDir(), HAProxyCfg: conf})
+	m.Instance.SSHPort.Value = "7999"
+	done := map[string]string{}
+	for _, f := range Causes(t.Context(), Target{URL: u, Connect: "127.0.0.1:1"}, m, nil) {
+		if strings.Contains(fmt.Sprint(f), "s3cr3t") {
+			t.Errorf("%+v", f)
+		}
+		done[f.ID] += f.Do
+	}
+	for id, want := range map[string][]string{
+		"cause.timeout":     {"set the timeout to an hour in line 5 of " + conf},
+		"cause.health":      {"ask for /status in line 6 of " + conf},
+		"cause.remember-me": {"write `127.0.0.1` instead of `localhost` in line 7 of " + conf},
+		"cause.sticky":      {"in line 9 of " + conf + " write `server c 127.0.0.1:7992 check cookie c`", "add `cookie b` in line 8 of " + conf, "add `cookie a` in line 7 of " + conf},
+		"cause.ssh-port":    {"write `127.0.0.1:7999` instead of `127.0.0.1:7997` in line 15 of " + conf},
+		"cause.ssh-idle":    {"set the timeout to an hour in line 13 of " + conf},
+	} {
+		for _, step := range want {
+			if !strings.Contains(done[id], step) {
+				t.Errorf("%s: %q, want %q", id, done[id], step)
+			}
+		}
+	}
+	if t.Failed() {
+		t.Log(done)
 	}
 }

@@ -209,7 +209,7 @@ func (c haConfig) read(front, back *haSection, s *Site) {
 	s.Client, s.Read = front.timeout("client"), back.timeout("server")
 	s.Missing["Client"] = Cure{Add(front.place, "    timeout client 1h")}
 	s.Missing["Read"] = Cure{Add(back.place, "    timeout server 1h")}
-	s.Missing["Sticky"] = c.sticky(back)
+	s.Missing["Sticky"] = c.sticky(back, s)
 	s.Missing["From"] = Cure{Add(front.place, "    option forwardfor"), Add(front.place, "    http-request del-header X-Forwarded-For")}
 	for _, l := range back.lines {
 		switch {
@@ -244,11 +244,11 @@ func (c haConfig) read(front, back *haSection, s *Site) {
 }
 
 // sticky adds a cookie of the front's own, and a name to each server.
-func (c haConfig) sticky(back *haSection) Cure {
+func (c haConfig) sticky(back *haSection, s *Site) Cure {
 	cure := Cure{Add(back.place, "    cookie node insert indirect nocache httponly secure")}
 	for _, l := range back.lines {
 		if l.starts("server") {
-			cure = append(cure, Write(l.Place, l.text+" cookie "+l.word(1)))
+			cure = append(cure, s.More(l.setting(""), "cookie "+l.word(1)))
 		}
 	}
 	slices.Reverse(cure) // from below, so that the numbers of lines stay right

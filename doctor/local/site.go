@@ -3,6 +3,7 @@ package local
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -124,6 +125,25 @@ func (s Site) Shown(l Setting) string {
 		}
 	}
 	return problem.Mask(l.Text)
+}
+
+// Rewrite is the step that makes the line of a setting another one. Of a line that may
+// not be shown as a whole, or that ends in a comment, words say what is to be done there.
+func (s Site) Rewrite(l Setting, text, words string) Step {
+	if s.Shown(l) != l.Text {
+		return Step{Place: l.Place, Words: words + " in " + l.String()}
+	}
+	return Write(l.Place, text)
+}
+
+// Instead is the step that puts what a line should say in the place of what it says.
+func (s Site) Instead(l Setting, is, want string) Step {
+	return s.Rewrite(l, strings.Replace(l.Text, is, want, 1), fmt.Sprintf("write `%s` instead of `%s`", want, is))
+}
+
+// More is the step that puts more words on a line.
+func (s Site) More(l Setting, words string) Step {
+	return s.Rewrite(l, l.Text+" "+words, fmt.Sprintf("add `%s`", words))
 }
 
 // Duration is the value of a timeout, 0 for none.
