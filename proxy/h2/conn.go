@@ -37,6 +37,7 @@ type Conn struct {
 	streams map[uint32]*Stream
 	last    uint32    // the highest one that was opened
 	skipped [2]uint32 // the last range of streams that were never opened
+	ignored uint32    // the highest one that came beyond what our last GOAWAY named
 	resets  resets
 	held    int // streams that ended and are not released
 	broken  int // of them, those that were reset

@@ -239,7 +239,8 @@ func (c *Conn) openBlock(id uint32) {
 	case id%2 == 0:
 		c.fail(ProtocolError, "a client's stream has an even number") // 5.1.1
 	case id > c.last && c.leaving == left:
-		// RFC 9113, 6.8: beyond what GOAWAY named.
+		c.ignored = max(c.ignored, id) // RFC 9113, 6.8: beyond what GOAWAY named
+		c.charge(costFrame)
 	case id > c.last:
 		c.openStream(id)
 	case id >= c.skipped[0] && id < c.skipped[1]:

@@ -211,22 +211,23 @@ func (r *resets) find(id uint32) (found, byPeer bool) {
 }
 
 // isIdle reports whether nobody has opened the stream (RFC 9113, 5.1, idle).
-func (c *Conn) isIdle(id uint32) bool { return id%2 == 0 || id > c.last }
+func (c *Conn) isIdle(id uint32) bool { return id%2 == 0 || id > max(c.last, c.ignored) }
 
-// reject answers an error of one stream (RFC 9113, 5.4.2).
+// reject answers an error of one stream (RFC 9113, 5.4.2), unless we ignore that.
 func (c *Conn) reject(id uint32, code Code) {
 	if s := c.streams[id]; s != nil {
 		s.Reset(code)
-	} else {
+	} else if id <= c.last {
 		c.out = appendReset(c.out, id, code)
 	}
 	c.charge(costFault)
 }
 
 // onClosed judges DATA or HEADERS on a stream that is closed: it crossed our
-// RST_STREAM, or it comes after the client's own, or after its END_STREAM.
+// RST_STREAM or GOAWAY, or it comes after the client's own, or after its END_STREAM.
 func (c *Conn) onClosed(id uint32) {
 	switch found, byPeer := c.resets.find(id); {
+	case id > c.last:
 	case byPeer:
 		c.reject(id, StreamClosed)
 	case !found:

@@ -195,6 +195,50 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// What a client sent before it read our last GOAWAY is ignored (RFC 9113, 6.8), and
+// ends nothing: only what was never opened does.
+func TestStreamsThatCrossTheLastGoAway(t *testing.T) {
+	for name, tt := range map[string]struct {
+		send func(*client, *http2.Framer)
+		ends bool
+	}{
+		"DATA": {func(_ *client, f *http2.Framer) {
+			f.WriteData(3, false, []byte("x"))
+			f.WriteData(3, true, []byte("y"))
+		}, false},
+		"trailers":            {func(c *client, _ *http2.Framer) { c.headers(3, true, "x-sum", "1") }, false},
+		"WINDOW_UPDATE":       {func(_ *client, f *http2.Framer) { f.WriteWindowUpdate(3, 70_000) }, false},
+		"RST_STREAM":          {func(_ *client, f *http2.Framer) { f.WriteRSTStream(3, http2.ErrCodeCancel) }, false},
+		"PRIORITY on itself":  {func(_ *client, f *http2.Framer) { f.WritePriority(3, http2.PriorityParam{StreamDep: 3}) }, false},
+		"DATA that is idle":   {func(_ *client, f *http2.Framer) { f.WriteData(5, true, []byte("x")) }, true},
+		"window that is idle": {func(_ *client, f *http2.Framer) { f.WriteWindowUpdate(5, 70_000) }, true},
+	} {
+		c := newClient(t, h2.Limits{})
+		s := c.get(1)
+		c.conn.Drain(c.now)
+		c.conn.Tick(c.now)
+		c.conn.Tick(c.now.Add(time.Second))
+		c.expect(name, "GOAWAY 2147483647 NO_ERROR", "PING bitgate!", "GOAWAY 1 NO_ERROR")
+		c.headers(3, false, request("POST", "x-kept", "in the table")...)
+		tt.send(c, c.framer)
+		if c.send(); tt.ends != (c.err != nil) {
+			t.Errorf("%s: %v", name, c.err)
+		}
+		if tt.ends {
+			continue
+		}
+		c.headers(7, true, request("GET", "x-kept", "in the table")...) // decoded all the same
+		c.quiet()
+		s.Respond(200, nil, -1)
+		s.End()
+		s.Release()
+		c.expect(name, "HEADERS 1 :status=200 END")
+		if !c.conn.Done() || c.err != nil {
+			t.Errorf("%s: not done: %v", name, c.err)
+		}
+	}
+}
+
 func TestClientLeaves(t *testing.T) {
 	c := newClient(t, h2.Limits{})
 	s := c.get(1)
