@@ -25,7 +25,7 @@ func binds(files []*File) []Bind {
 }
 
 func (f *File) newBind(s Section, line int, w []Word, address string) Bind {
-	return Bind{File: f.Path, Line: line + 1, Section: s.Title(), Address: address, SSL: bindFlag(w, "ssl"), v6only: bindFlag(w, "v6only")}
+	return Bind{File: f.Path, Line: line + 1, Section: s.Title(), Address: address, SSL: BindKeyword(w, "ssl") > 0, v6only: BindKeyword(w, "v6only") > 0}
 }
 
 // endpoint is what the bind means for TCP, and whether it is TCP at all.
@@ -86,17 +86,18 @@ func (f *File) binds(line int) bool {
 	return l.Section >= 0 && len(bindWords(f.Sections[l.Section], l.was, line)) > 0
 }
 
-// bindFlag reports whether a bind line has a word that is not the argument of another.
-func bindFlag(w []Word, flag string) bool {
+// BindKeyword is where a bind line has a word that is not the argument of another, 0 for
+// nowhere.
+func BindKeyword(w []Word, keyword string) int {
 	for i := 2; i < len(w); i++ {
-		if w[i].Text == flag {
-			return true
+		if w[i].Text == keyword {
+			return i
 		}
 		if shownParameters()[w[i].Text] || ownBindParameters()[w[i].Text] {
 			i++
 		}
 	}
-	return false
+	return 0
 }
 
 func hasWord(words []Word, text string) bool {

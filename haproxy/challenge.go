@@ -144,7 +144,7 @@ func (f *File) oursAt(section int, addresses []string) bool {
 		w := f.Lines[i].Words
 		for _, address := range bindWords(s, w, i) {
 			at, tcp := parseBind(address)
-			if tcp && !bindFlag(w, "ssl") && slices.ContainsFunc(addresses, func(a string) bool {
+			if tcp && BindKeyword(w, "ssl") == 0 && slices.ContainsFunc(addresses, func(a string) bool {
 				want, err := parseListen(a)
 				return err == nil && at.overlaps(want)
 			}) {

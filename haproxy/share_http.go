@@ -228,7 +228,7 @@ func (e *sectionEditor) asides() {
 // the section tells of it.
 func (e *sectionEditor) overQUIC(line int) bool {
 	w := e.words(line)
-	return bindFlag(w, "ssl") && slices.ContainsFunc(bindWords(e.sec, w, line), func(address string) bool {
+	return BindKeyword(w, "ssl") > 0 && slices.ContainsFunc(bindWords(e.sec, w, line), func(address string) bool {
 		version, rest, _ := strings.Cut(address, "@")
 		version, quic := strings.CutPrefix(version, "quic")
 		at, ok := parseBind("tcp" + version + "@" + rest)

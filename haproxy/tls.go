@@ -148,7 +148,7 @@ func (m *merger) speaksHTTP2(v Version) string {
 			}
 			found := -1
 			d.each(s, func(i int, w []Word) {
-				unasked := v.AtLeast(2, 8) && w[0].Text == "bind" && bindFlag(w, "ssl")
+				unasked := v.AtLeast(2, 8) && w[0].Text == "bind" && BindKeyword(w, "ssl") > 0
 				for n := range w[:len(w)-1] {
 					switch w[n].Text {
 					case "alpn", "npn":

@@ -129,7 +129,7 @@ func (w *writer) door(at section, s haproxy.Section, l line, text string) {
 	for _, port := range ports {
 		w.Doors = append(w.Doors, Door{
 			File: w.config.files[l.file].path, Section: s.Title(), Line: l.index + 1, Address: a.dial(port), Bind: text, at: at,
-			TLS: slices.Contains(l.texts, "ssl"), PROXY: slices.Contains(l.texts, "accept-proxy"), Mode: w.config.mode(at),
+			TLS: haproxy.BindKeyword(l.Words, "ssl") > 0, PROXY: haproxy.BindKeyword(l.Words, "accept-proxy") > 0, Mode: w.config.mode(at),
 		})
 	}
 }

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -79,6 +80,35 @@ program agent
 	}
 	if said := strings.Join(s.Said, "\n"); strings.Count(said, "not rehearsed") != 4 || !strings.Contains(said, "line 9 is not rehearsed: Lua") || !strings.Contains(said, "line 20 is not rehearsed: it asks an agent") {
 		t.Errorf("said: %s", said)
+	}
+}
+
+// TestNamesAreNoKeywords: what a bind or a server is called says nothing of it.
+func TestNamesAreNoKeywords(t *testing.T) {
+	text := `frontend www
+    mode http
+    bind :443 ssl crt /x.pem name accept-proxy
+    bind :80 name ssl
+    bind :81 id 7 name interface v4v6
+    bind :82 accept-proxy name x interface eth0
+    use_backend b
+backend b
+    server check 10.0.0.1:80 weight 1 check
+    server track 10.0.0.2:80
+`
+	s := NewStage(set(text), Surroundings{})
+	var doors []string
+	for _, d := range s.Doors {
+		doors = append(doors, fmt.Sprintln(d.Bind, d.TLS, d.PROXY))
+	}
+	if got, want := strings.Join(doors, ""), ":443 true false\n:80 false false\n:81 false false\n:82 false true\n"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	got := strings.Join(strings.Fields(string(s.Files[0].Data)), " ")
+	for _, kept := range []string{"bind :81 id 7 name interface v4v6", "bind :82 accept-proxy name x use_backend b", "server check 127.90.0.0:7 weight 1 verify none", "server track 127.90.0.1:7 verify none"} {
+		if !strings.Contains(got, kept) {
+			t.Errorf("%q is missing:\n%s", kept, got)
+		}
 	}
 }
 

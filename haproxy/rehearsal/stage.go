@@ -128,7 +128,7 @@ func (w *writer) rewrite(_ section, s haproxy.Section, l line) {
 	case t[0] == "dispatch" && len(t) > 1:
 		w.server(s, l, 1)
 	case t[0] == "default-server":
-		w.serverWords(l)
+		w.serverWords(l, 1)
 	}
 }
 
@@ -198,13 +198,13 @@ func (w *writer) bind(l line) {
 	if changed {
 		w.replace(l, 1, strings.Join(addresses, ","))
 	}
-	for i, word := range l.texts[2:] {
-		if word == "interface" || word == "namespace" {
-			w.cut(l, 2+i, 2)
+	for _, word := range []string{"interface", "namespace"} {
+		if at := haproxy.BindKeyword(l.Words, word); at > 0 {
+			w.cut(l, at, 2)
 		}
 	}
-	if at := slices.Index(l.texts, "ca-file"); w.around.ClientCA != "" && at > 0 && at+1 < len(l.texts) && l.texts[at+1] == w.around.ClientCA {
-		if verify := slices.Index(l.texts, "verify"); verify > 0 && verify+1 < len(l.texts) && l.texts[verify+1] == "required" {
+	if at := haproxy.BindKeyword(l.Words, "ca-file"); w.around.ClientCA != "" && at > 0 && at+1 < len(l.texts) && l.texts[at+1] == w.around.ClientCA {
+		if verify := haproxy.BindKeyword(l.Words, "verify"); verify > 0 && verify+1 < len(l.texts) && l.texts[verify+1] == "required" {
 			w.replace(l, verify+1, "optional")
 			w.Said = append(w.Said, fmt.Sprintf("%s, line %d: that clients have certificates is not rehearsed", w.config.files[l.file].path, l.index+1))
 		}
@@ -230,7 +230,7 @@ func unixPath(address string) (string, bool) {
 // server leads a server line to a recorder, unless it leads to a section of this
 // very HAProxy.
 func (w *writer) server(s haproxy.Section, l line, word int) {
-	w.serverWords(l)
+	w.serverWords(l, word+1)
 	if end := l.Words[len(l.Words)-1].End; l.texts[0] != "dispatch" {
 		w.edits[l.file] = append(w.edits[l.file], edit{end, end, " verify none"})
 	}
@@ -271,11 +271,11 @@ func (w *writer) ownAddress(address string) (string, bool) {
 	return "", false
 }
 
-// serverWords takes out what makes HAProxy look after a server: on the stage all
-// of them are well.
-func (w *writer) serverWords(l line) {
-	for i, word := range l.texts {
-		switch word {
+// serverWords takes out what makes HAProxy look after a server, of the words from one
+// on: on the stage all of them are well.
+func (w *writer) serverWords(l line, from int) {
+	for i := from; i < len(l.texts); i++ {
+		switch l.texts[i] {
 		case "check", "agent-check":
 			w.cut(l, i, 1)
 		case "track", "namespace", "interface":
