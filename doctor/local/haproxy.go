@@ -213,7 +213,7 @@ func (c haConfig) read(front, back *haSection, s *Site) {
 	s.Missing["From"] = Cure{Add(front.place, "    option forwardfor"), Add(front.place, "    http-request del-header X-Forwarded-For")}
 	for _, l := range back.lines {
 		switch {
-		case l.starts("server") && !slices.Contains(l.words, "backup"):
+		case l.starts("server") && !l.serverHas("backup"):
 			s.Servers = append(s.Servers, haServer(l))
 		case l.starts("cookie"), l.starts("stick"), l.starts("balance", "source"), l.starts("balance", "hdr(cookie)"):
 			s.Sticky = true
@@ -260,7 +260,7 @@ func checked(back *haSection) bool {
 	if l, ok := back.last("default-server"); ok && slices.Contains(l.words, "check") {
 		return true
 	}
-	return slices.ContainsFunc(back.lines, func(l line) bool { return l.starts("server") && slices.Contains(l.words, "check") })
+	return slices.ContainsFunc(back.lines, func(l line) bool { return l.starts("server") && l.serverHas("check") })
 }
 
 // checkPath is the path of "option httpchk [METHOD] URI [VERSION]"; without one
@@ -277,7 +277,7 @@ func checkPath(words []string) string {
 
 func haServer(l line) Server {
 	out := Server{Setting: l.setting(l.word(2)), Scheme: "http"}
-	if slices.Contains(l.words, "ssl") {
+	if l.serverHas("ssl") {
 		out.Scheme = "https"
 	}
 	if at, err := hostport.Parse(l.word(2)); err == nil {

@@ -22,6 +22,11 @@ func (l line) starts(words ...string) bool {
 	return len(l.words) >= len(words) && slices.Equal(l.words[:len(words)], words)
 }
 
+// serverHas reports whether a server line has a word behind its name and its address.
+func (l line) serverHas(word string) bool {
+	return len(l.words) > 3 && slices.Contains(l.words[3:], word)
+}
+
 func haSections(f *haproxy.File) []*haSection {
 	first := map[int]haproxy.Section{}
 	for _, s := range f.Sections {

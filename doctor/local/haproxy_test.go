@@ -3,6 +3,7 @@ package local
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"bitgate/internal/publicurl"
@@ -41,6 +42,18 @@ func TestBrokenLinesAreRead(t *testing.T) {
 	s, _ := site(t, "https://git.example.com", "haproxy.cfg", "defaults\n    option\nfrontend f\n    bind :443\n    bind\n    acl\n    use_backend\n    timeout\n    http-request\n    http-request del-header\n    default_backend b\nbackend b\n    server\n    cookie\n    option httpchk\n    http-check send meth GET uri\n")
 	if s.Doubt != "" || len(s.Servers) != 1 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestNamesOfServersAreNoWords: what a server is called says nothing of it.
+func TestNamesOfServersAreNoWords(t *testing.T) {
+	s, _ := site(t, "https://git.example.com", "haproxy.cfg", "listen l\n    mode http\n    bind :443 ssl crt x\n    option httpchk GET /\n    server backup 10.0.0.1:7990\n    server ssl 10.0.0.2:7990\n    server check 10.0.0.3:7990 ssl\n    server d 10.0.0.4:7990 backup\n")
+	var got []string
+	for _, one := range s.Servers {
+		got = append(got, one.Scheme+"://"+one.Value)
+	}
+	if want := []string{"http://10.0.0.1:7990", "http://10.0.0.2:7990", "https://10.0.0.3:7990"}; !slices.Equal(got, want) || s.Health.Set() {
+		t.Errorf("%q, want %q; health check %+v", got, want, s.Health)
 	}
 }
 
