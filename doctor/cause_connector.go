@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"bitgate/bitbucket"
 	"bitgate/doctor/local"
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
@@ -114,18 +116,29 @@ func lookIgnored(_ context.Context, s *scene) []problem.Finding {
 				local.Change{Is: in.Scheme, Key: "server.scheme", Value: "https"}, local.Change{Is: in.Secure, Key: "server.secure", Value: "true"},
 			).Then(s.restart())))
 	}
-	want := map[string]string{
-		"server.proxy-name": s.URL.ProxyName(), "server.proxy-port": strconv.Itoa(s.URL.Port()), "server.scheme": "https", "server.secure": "true", "server.context-path": s.URL.PropertyPath(),
-	}
-	for _, o := range in.Overrides {
-		if w, ok := want[o.Key]; ok && o.Value != "" && !strings.EqualFold(local.Meant(o.Key, o.Value), w) {
+	for _, want := range [][2]string{
+		{"server.proxy-name", s.URL.ProxyName()}, {"server.proxy-port", strconv.Itoa(s.URL.Port())}, {"server.scheme", "https"}, {"server.secure", "true"}, {"server.context-path", s.URL.PropertyPath()},
+	} {
+		for _, o := range overriding(in, want[0], want[1]) {
 			out = append(out, problem.Finding{
 				Level: problem.Fail, Found: fmt.Sprintf("%s=%s comes from the %s and beats %s", o.Key, o.Value, o.Where, in.File),
-				Why: "edits of the file have no effect", Do: fmt.Sprintf("set it to %s there, or take it out there; then %s", w, local.Cure{s.restart()}),
+				Why: "edits of the file have no effect", Do: fmt.Sprintf("set it to %s there, or take it out there; then %s", want[1], local.Cure{s.restart()}),
 			})
 		}
 	}
 	return out
+}
+
+// overriding is what keeps a setting from a value: what the process works with now, and
+// what would once it was started anew.
+func overriding(in local.Instance, key, want string) []bitbucket.Override {
+	fits := func(value string) bool { return value == "" || strings.EqualFold(local.Meant(key, value), want) }
+	all := bitbucket.Install{Overrides: in.Overrides}
+	found := all.Against(key, fits)
+	if now, ok := all.Effective(key); ok && !fits(now.Value) && !slices.Contains(found, now) {
+		found = append(found, now)
+	}
+	return found
 }
 
 // lookRemembered: the remember-me cookie is bound to the addresses a client came by.

@@ -222,3 +222,40 @@ listen ssh
 		t.Log(done)
 	}
 }
+
+// TestWhatAnOverrideHides: what a stronger place says right makes a weaker one no cause.
+func TestWhatAnOverrideHides(t *testing.T) {
+	u, err := publicurl.Parse("https://git.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const right, wrong = "git.example.com", "old.example.com"
+	const line, process, unit = "command line of the process, --server.proxy-name", "environment of the process, SERVER_PROXY_NAME", "environment of the unit, SERVER_PROXY_NAME"
+	of := func(value, where string) bitbucket.Override {
+		return bitbucket.Override{Key: "server.proxy-name", Value: value, Where: where}
+	}
+	for name, c := range map[string]struct {
+		is   []bitbucket.Override
+		want []string
+	}{
+		"right before wrong":          {[]bitbucket.Override{of(wrong, process), of(right, line)}, nil},
+		"wrong before right":          {[]bitbucket.Override{of(right, process), of(wrong, line)}, []string{line}},
+		"wrong twice":                 {[]bitbucket.Override{of(wrong, process), of(wrong, line)}, []string{line, process}},
+		"wrong until a start":         {[]bitbucket.Override{of(wrong, process), of(right, unit)}, []string{process}},
+		"wrong from the next one on":  {[]bitbucket.Override{of(right, process), of(wrong, unit)}, []string{unit}},
+		"empty, which beats the rest": {[]bitbucket.Override{of("", line), of(wrong, process)}, nil},
+	} {
+		m := local.Machine{Where: local.Where{URL: u}, Instance: local.Instance{File: "f", Overrides: c.is}}
+		var found []string
+		for _, f := range Causes(t.Context(), Target{URL: u, Connect: "127.0.0.1:1"}, m, nil) {
+			if f.ID == "cause.ignored" {
+				_, where, _ := strings.Cut(f.Found, " comes from the ")
+				where, _, _ = strings.Cut(where, " and beats ")
+				found = append(found, where)
+			}
+		}
+		if !slices.Equal(found, c.want) {
+			t.Errorf("%s: %q, want %q", name, found, c.want)
+		}
+	}
+}
