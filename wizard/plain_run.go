@@ -34,7 +34,7 @@ func (p *prompter) review() (Outcome, error) {
 	switch bad := problem.Failures(interview.Distinct(append(slices.Clone(findings), plan.Notes...))); {
 	case plan.Empty():
 		p.say("", "Nothing to do: this server is as you want it.")
-		outcome.Result.State = setup.RunNothing
+		outcome.Result.State, outcome.Result.Pending = setup.RunNothing, plan.Pending
 		return p.finish(outcome), nil
 	case len(bad) > 0:
 		p.say("", interview.Count(len(bad), "check")+" failed: the plan cannot be applied yet. Nothing was changed.")

@@ -78,7 +78,7 @@ func remarkLines(out Outcome, st style, w int) []string {
 	for _, p := range out.Result.Pending {
 		left = append(left, problem.Finding{Level: problem.Note, Found: "left for you: " + p})
 	}
-	if len(left) > 0 && unverified(out.Findings) { // the one thing to do, and why nothing was checked
+	if len(left) > 0 && len(out.Findings) > 0 && unverified(out) { // the one thing to do, and why nothing was checked
 		out.Findings = nil
 		return st.findingLines(w, append(left, remarks(out)...)...)
 	}
@@ -149,7 +149,7 @@ func headlineOf(out Outcome, st style, w int) []string {
 	case out.Result.State == setup.RunCommitted || out.Result.State == setup.RunNothing:
 		count := func(l problem.Level) int { return len(problem.OfLevel(out.Findings, l)) }
 		warn, fail := count(problem.Warn), count(problem.Fail)
-		if len(out.Findings) == 0 || unverified(out.Findings) {
+		if len(out.Findings) == 0 || unverified(out) {
 			return wrap(st.bold.Render(out.Answers.URL.BaseURL())+doneText(out), w)
 		}
 		text := fmt.Sprintf("%s passed", interview.Count(count(problem.OK), "check"))
@@ -166,15 +166,23 @@ func headlineOf(out Outcome, st style, w int) []string {
 }
 
 // unverified: what is pending keeps the checks from being made.
-func unverified(findings []problem.Finding) bool {
-	return len(findings) == 1 && findings[0].ID == "pending"
+func unverified(out Outcome) bool {
+	if len(out.Findings) == 0 {
+		return len(out.Result.Pending) > 0
+	}
+	return len(out.Findings) == 1 && out.Findings[0].ID == "pending"
 }
 
 func doneText(out Outcome) string {
-	if unverified(out.Findings) {
+	nothing := out.Result.State == setup.RunNothing
+	switch {
+	case nothing && !out.Plan.Empty() && unverified(out):
+		return ": nothing was changed, and it is not verified, for something is left for you."
+	case nothing && !out.Plan.Empty():
+		return ": nothing was changed, and the plan has changes."
+	case unverified(out):
 		return ": what bitgate does itself is done; it is not verified, for something is left for you."
-	}
-	if out.Result.State == setup.RunNothing {
+	case nothing:
 		return ": nothing to do, the server is as you want it."
 	}
 	return ": all changes are in place."

@@ -92,6 +92,7 @@ func (s *runScreen) finishApply(a applied) tea.Cmd {
 		s.active = false
 		return s.showResult()
 	}
+	s.settleJournal(setup.Event{At: s.now(), Kind: setup.EventDone, Change: -1})
 	return s.verify()
 }
 
@@ -102,7 +103,7 @@ func (s *runScreen) ready() {
 	}
 }
 
-// verifyOnly is Enter on a plan without changes.
+// verifyOnly is Enter on a plan without changes, or v on a server that is set up.
 func (s *runScreen) verifyOnly(plan setup.Plan) tea.Cmd {
 	s.out.Plan, s.out.Result = plan, setup.Result{State: setup.RunNothing}
 	*s = runScreen{shell: s.shell, plan: plan, queue: newRunQueue(), rows: []row{{change: -1, title: verifyRow}}}
@@ -111,10 +112,13 @@ func (s *runScreen) verifyOnly(plan setup.Plan) tea.Cmd {
 	return s.verify()
 }
 
+// verify checks from outside, but for what is left to a person first.
 func (s *runScreen) verify() tea.Cmd {
-	s.settleJournal(setup.Event{At: s.now(), Kind: setup.EventDone, Change: -1})
+	if s.out.Result.State == setup.RunNothing {
+		s.out.Result.Pending = s.plan.Pending
+	}
 	if s.b.Verify == nil || len(s.plan.Pending) > 0 && s.out.Result.State == setup.RunNothing {
-		s.active = false
+		s.active, s.rows = false, s.rows[:len(s.rows)-1]
 		return s.showResult()
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
@@ -138,7 +142,7 @@ func (s *runScreen) finishVerify(findings []problem.Finding) tea.Cmd {
 	if len(problem.Failures(findings)) > 0 {
 		last.state = setup.EventFailed
 	}
-	if unverified(findings) { // nothing was checked
+	if unverified(s.out) { // nothing was checked
 		s.rows = s.rows[:len(s.rows)-1]
 	}
 	return s.showResult()

@@ -383,6 +383,53 @@ func TestNothingToDoIsOnlyVerified(t *testing.T) {
 	}
 }
 
+// TestNothingIsVerifiedBeforeWhatIsLeft: where a person must do something first, nobody is
+// told that all is well, and what is left is shown.
+func TestNothingIsVerifiedBeforeWhatIsLeft(t *testing.T) {
+	const left = "start the front (haproxy)"
+	pending := func(p *pump) {
+		build := p.m.b.Build
+		p.m.b.Build = func(f setup.Facts, a setup.Answers) (setup.Plan, error) {
+			plan, err := build(f, a)
+			plan.Pending = []string{left}
+			return plan, err
+		}
+		p.m.iv = interviewWith(p.m.b, p.m.iv.Input, setup.Sources{}, p.m.o)
+		p.run(p.m.look())
+		p.settle()
+	}
+	ends := func(p *pump, says string) {
+		t.Helper()
+		if p.machine.verified != 0 || p.m.page != pageResult {
+			t.Errorf("verified %d times, page %d", p.machine.verified, p.m.page)
+		}
+		p.sees(says, "left for you: "+left)
+		if screen := p.m.View(); strings.Contains(screen, "as you want it") || strings.Contains(screen, verifyRow) {
+			t.Errorf("it was not verified:\n%s", screen)
+		}
+	}
+	p := standardPump(t)
+	nothingToDo(p)
+	p.m.review.plan.Pending = []string{left}
+	p.keys("enter")
+	ends(p, "it is not verified")
+
+	input := setup.Answers{Cert: "/c.pem", Key: "/k.pem", Front: setup.FrontHAProxy}
+	if err := input.URL.UnmarshalText([]byte("https://git.example.com")); err != nil {
+		t.Fatal(err)
+	}
+	last := Options{Last: &LastRun{ID: "20261121-1", URL: "https://git.example.com", State: setup.RunCommitted}}
+	p = newPump(t, standardMachine(), input, nil, last).start(100, 30)
+	pending(p)
+	p.keys("v")
+	ends(p, "nothing was changed, and it is not verified")
+
+	p = newPump(t, standardMachine(), input, nil, last).start(100, 30).keys("v")
+	if p.machine.verified != 1 || strings.Contains(p.m.View(), "as you want it") {
+		t.Errorf("verified %d times; the plan has changes:\n%s", p.machine.verified, p.m.View())
+	}
+}
+
 func TestOpenRunStopsTheWizard(t *testing.T) {
 	mc := standardMachine()
 	mc.facts.OpenRun = "20261121-1"
