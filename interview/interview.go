@@ -124,11 +124,14 @@ func (iv *Interview) resolve() {
 
 // outside reports whether a flag, the environment or a file has answered q.
 func (iv *Interview) outside(q Question) bool {
-	for _, key := range q.Writes() {
-		switch iv.inputSources[key].From {
-		case setup.FromFlag, setup.FromEnv, setup.FromFile:
-			return true
-		}
+	return slices.ContainsFunc(q.answers(), iv.given)
+}
+
+// given reports whether a flag, the environment or a file has key.
+func (iv *Interview) given(key string) bool {
+	switch iv.inputSources[key].From {
+	case setup.FromFlag, setup.FromEnv, setup.FromFile:
+		return true
 	}
 	return false
 }

@@ -72,6 +72,9 @@ func TestFollowUpsAreAsked(t *testing.T) {
 		{name: "another path by flag", said: func(a *setup.Answers, src setup.Sources) {
 			a.URL, src["url"] = parsed(t, "https://git.example.com/git"), setup.Source{From: setup.FromFlag}
 		}, want: []string{"redirect-old-path"}},
+		{name: "another certificate by flag", said: func(a *setup.Answers, src setup.Sources) {
+			a.Cert, src["cert"] = "/d.pem", setup.Source{From: setup.FromFlag}
+		}, want: []string{"key"}},
 		{name: "SSH", id: "ssh", text: "yes", want: []string{"ssh-listen", "ssh-upstream"}},
 		{name: "an order", id: "cert", text: "-", want: []string{"acme-ca", "acme-terms", "acme-challenge"}},
 		{name: "another certificate", id: "cert", text: "/d.pem", want: []string{"key"}},
@@ -92,5 +95,47 @@ func TestFollowUpsAreAsked(t *testing.T) {
 				t.Errorf("asked %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// TestFlagsAnswerTheirOwnQuestions: a flag leaves out what it answers, and not what is
+// asked of something else that the same answer may change.
+func TestFlagsAnswerTheirOwnQuestions(t *testing.T) {
+	for _, c := range []struct {
+		flag, text   string
+		asked, given []string
+	}{
+		{"skip", "context-path", []string{"ssh", "cert", "admin-user"}, nil},
+		{"base-url-method", "form", []string{"admin-user"}, nil},
+		{"base-url-method", setup.Manual, nil, []string{"admin-user"}},
+		{"admin-user", "root", []string{PasswordID}, []string{"admin-user"}},
+		{"cert", "/c.pem", []string{"key"}, []string{"cert"}},
+		{"key", "/k.pem", []string{"cert"}, []string{"key"}},
+		{"chain", "/i.pem", []string{"cert", "key"}, nil},
+		{"pem", "/all.pem", nil, []string{"cert", "key"}},
+		{"acme-ca", "letsencrypt", []string{"acme-challenge"}, []string{"cert", "key", "acme-ca"}},
+		{"redirect-old-path", "/stash", []string{"front"}, nil},
+		{"no-ssh", "yes", nil, []string{"ssh"}},
+		{"ssh-listen", ":7998", []string{"ssh-upstream"}, []string{"ssh", "ssh-listen"}},
+		{"url", "https://git.example.com/git", nil, []string{"url", "path"}},
+	} {
+		input := setup.Answers{URL: parsed(t, "https://git.example.com")}
+		q, _ := Find(c.flag)
+		if err := q.Set(&input, c.text); err != nil {
+			t.Fatal(err)
+		}
+		iv := New(Machine{Resolve: setup.Resolve, SignsIn: true}, input, setup.Sources{c.flag: {From: setup.FromFlag}}, nil)
+		iv.Found(setup.Facts{ContextPath: setup.Known{Set: true}})
+		open := iv.standing().open
+		for _, id := range c.asked {
+			if !open[id] {
+				t.Errorf("--%s %s: %s is not asked", c.flag, c.text, id)
+			}
+		}
+		for _, id := range c.given {
+			if open[id] {
+				t.Errorf("--%s %s: %s is asked", c.flag, c.text, id)
+			}
+		}
 	}
 }

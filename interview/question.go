@@ -55,6 +55,7 @@ type Question struct {
 	prompt   Kind     // kind of the question on the screen, where it differs
 	rare     []string // words of a Choice for flags and files only; shown where one is the answer
 	keys     []string // keys it may set, where these are not just ID
+	given    []string // keys that answer it, where these are not just ID, or all that a Virtual one sets
 	sep      string   // what separates the values of a List; commas and blanks where empty
 	Slow     bool     // Backend.Check has something to say about it
 	Looks    bool     // the answer says where to look: detect again
@@ -112,6 +113,18 @@ func (q Question) Judged() bool { return q.ScreenKind() == Path || q.ID == "cert
 func (q Question) Writes() []string {
 	if len(q.keys) > 0 {
 		return q.keys
+	}
+	return []string{q.ID}
+}
+
+// answers lists the keys of which one is enough of an answer to it. An answer may change
+// others beside its own, which say nothing of what is asked.
+func (q Question) answers() []string {
+	switch {
+	case len(q.given) > 0:
+		return q.given
+	case q.Virtual:
+		return q.Writes()
 	}
 	return []string{q.ID}
 }

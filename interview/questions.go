@@ -90,7 +90,8 @@ func baseURLQuestions() []Question {
 			Help:  "Bitbucket administrator who changes the base URL",
 			Asked: "when the base URL differs, or cannot be read", required: true, Dash: true, keys: []string{"admin-user", "base-url-method"},
 			when: func(iv *Interview) bool {
-				return iv.needsLogin(setup.Auto) && iv.Answers.BaseURLMethod != setup.MethodSkip && iv.Refusals < MaxRefusals
+				byHand := iv.Answers.BaseURLMethod == setup.Manual && iv.given("base-url-method")
+				return iv.needsLogin(setup.Auto) && iv.Answers.BaseURLMethod != setup.MethodSkip && !byHand && iv.Refusals < MaxRefusals
 			},
 			enter: func(_ setup.Facts, a *setup.Answers, text string) error {
 				a.AdminUser = strings.TrimSpace(text)

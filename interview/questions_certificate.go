@@ -38,7 +38,7 @@ func certificateQuestions() []Question {
 			Why:  "Once the front does TLS, Bitbucket's own TLS connector is of no use, and a way around the front. Where it is the only one, Bitbucket gets a plain one beside it, on 127.0.0.1 for the front alone.",
 			Help: "whether Bitbucket's own TLS connector is turned off or kept, with --cert-source bitbucket; keep gives a Bitbucket without a plain connector one on 127.0.0.1", Default: "off",
 			Options: []Option{{setup.TLSOff, "Turn it off"}, {setup.TLSKeep, "Keep it"}},
-			Asked:   "when Bitbucket has no plain connector", keys: []string{"own-tls", "upstream"},
+			Asked:   "when Bitbucket has no plain connector", keys: []string{"own-tls", "upstream"}, given: []string{"own-tls", "upstream"},
 			enter: func(f setup.Facts, a *setup.Answers, text string) error {
 				if text == setup.TLSKeep && f.LacksPlain() && a.Upstream == f.Instance.Upstream {
 					a.Upstream = f.PlainUpstream()
@@ -64,7 +64,7 @@ func certificateQuestions() []Question {
 			ID: "cert", Step: setup.StepHAProxy, Title: "Certificate file", Example: "/etc/letsencrypt/live/git.example.com/fullchain.pem",
 			Why:   "The certificate must be on this machine. PEM, PKCS#12 (.pfx, .p12), JKS, .p7b and DER are read; one file with certificate, chain and key is fine too. Type - to have one ordered, and renewed, from an authority such as Let's Encrypt (ACME).",
 			Help:  "certificate with or without its chain (PEM, DER, PKCS#7), or a key store with its key (PKCS#12, JKS, JCEKS)",
-			Asked: "unless it comes from elsewhere", keys: []string{"cert", "pem", "key", "chain", "acme-ca"}, Slow: true, Looks: true, required: true, Dash: true,
+			Asked: "unless it comes from elsewhere", keys: []string{"cert", "pem", "key", "chain", "acme-ca"}, given: []string{"cert", "pem", "acme-ca"}, Slow: true, Looks: true, required: true, Dash: true,
 			when: func(iv *Interview) bool {
 				s := iv.Answers.CertSource
 				return s != setup.SourceBitbucket && s != setup.SourceRequest
@@ -140,7 +140,7 @@ func certificateQuestions() []Question {
 			ID: "key", Step: setup.StepHAProxy, Title: "Private key file", Example: "empty when the key is in the certificate file",
 			Why:   "The front signs with this key. Its bytes never appear on the screen, in a plan or in a log.",
 			Help:  "private key (PEM, DER), where it is not in the certificate's file",
-			Asked: "when it was not found beside the certificate", keys: []string{"key", "cert", "pem"}, Slow: true, Looks: true,
+			Asked: "when it was not found beside the certificate", keys: []string{"key", "cert", "pem"}, given: []string{"key", "pem"}, Slow: true, Looks: true,
 			when: func(iv *Interview) bool {
 				return !iv.Answers.Orders() && iv.Answers.CertSource != setup.SourceRequest && iv.Facts.KeyOf(iv.Answers.Cert+iv.Answers.PEM) == "" && !(iv.certificateSeen() && iv.Facts.Certificate.WithKey)
 			},

@@ -14,7 +14,7 @@ func sshQuestions() []Question {
 		{
 			ID: "ssh", Virtual: true, Step: setup.StepSSH, Title: "Forward SSH through the front", Kind: Confirm,
 			Why:   "Optional. The front can pass Git over SSH on as TCP. That is of use where clients cannot reach Bitbucket's own SSH port; the addresses of clones change.",
-			Asked: "always", keys: []string{"ssh-listen", "ssh-upstream", "no-ssh", "skip"},
+			Asked: "always", keys: []string{"ssh-listen", "ssh-upstream", "no-ssh", "skip"}, given: []string{"ssh-listen", "ssh-upstream", "no-ssh"},
 			Options: []Option{{"no", "No, the front takes no SSH"}, {"yes", "Yes, the front passes SSH on"}},
 			when:    func(iv *Interview) bool { return iv.Answers.Front != setup.FrontTomcat },
 			Get:     func(a setup.Answers) string { return yesNo(a.SSHListen != "" && !a.Skips(setup.StepSSH)) },
