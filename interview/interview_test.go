@@ -139,3 +139,39 @@ func TestFlagsAnswerTheirOwnQuestions(t *testing.T) {
 		}
 	}
 }
+
+// TestOldPathOfAPathThatStays: what was to be redirected is not where the path was changed
+// back or never changed; a redirect of before stays.
+func TestOldPathOfAPathThatStays(t *testing.T) {
+	q, _ := Find("redirect-old-path")
+	start := func(input setup.Answers, now string) *Interview {
+		iv := New(Machine{Resolve: setup.Resolve}, input, nil, nil)
+		iv.Found(setup.Facts{ContextPath: setup.Known{Value: now, Set: true}})
+		return iv
+	}
+	answer := func(iv *Interview, id, text string) {
+		t.Helper()
+		q, _ := Find(id)
+		if err := iv.Answer(q, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	iv := start(setup.Answers{URL: parsed(t, "https://git.example.com/bitbucket")}, "")
+	answer(iv, "redirect-old-path", iv.Prefill(q))
+	if got := iv.Answers.RedirectOldPath; got != "/" {
+		t.Fatalf("the old path is %q", got)
+	}
+	answer(iv, "path", "/")
+	if got := iv.Answers.RedirectOldPath; got != "" || iv.Open(q) || iv.Prefill(q) != "no" {
+		t.Errorf("changed back, the old path is %q, asked %v, prefilled %q", got, iv.Open(q), iv.Prefill(q))
+	}
+	answer(iv, "redirect-old-path", iv.Prefill(q)) // from the list of answers
+	if err := iv.Answer(q, "yes"); err == nil || iv.Answers.RedirectOldPath != "" {
+		t.Errorf("the path that stays is redirected: %q", iv.Answers.RedirectOldPath)
+	}
+	iv = start(setup.Answers{URL: parsed(t, "https://git.example.com/bitbucket"), RedirectOldPath: "/"}, "/bitbucket")
+	answer(iv, "redirect-old-path", iv.Prefill(q))
+	if got := iv.Answers.RedirectOldPath; got != "/" {
+		t.Errorf("the redirect of before has become %q", got)
+	}
+}

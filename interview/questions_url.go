@@ -2,6 +2,7 @@ package interview
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -122,15 +123,21 @@ func oldPathQuestion() Question {
 		when: func(iv *Interview) bool {
 			return iv.Facts.ContextPath.Set && pathChanges(iv.Facts, iv.Answers) && iv.Answers.Front != setup.FrontTomcat
 		},
-		show: func(f setup.Facts, a setup.Answers) string { return "yes" },
+		show: func(f setup.Facts, a setup.Answers) string {
+			return yesNo(a.RedirectOldPath != "" || pathChanges(f, a))
+		},
 		enter: func(f setup.Facts, a *setup.Answers, text string) error {
 			yes, err := parseYes(text)
 			if err != nil {
 				return err
 			}
-			a.RedirectOldPath = ""
-			if yes {
+			switch {
+			case !yes:
+				a.RedirectOldPath = ""
+			case pathChanges(f, *a):
 				a.RedirectOldPath = SpellPath(f.ContextPath.Value)
+			case a.RedirectOldPath == "":
+				return errors.New("the context path stays as it is, so there is no old one; one of before that is named by --redirect-old-path")
 			}
 			return nil
 		},

@@ -71,7 +71,17 @@ func Resolve(f Facts, input Answers, inputSources Sources) (Answers, Sources) {
 	r.front(f)
 	r.policy(f)
 	r.a.Upstream = strings.TrimRight(r.a.Upstream, "/")
+	if r.a.oldPathIsNew() {
+		r.a.RedirectOldPath = "" // as where the path was changed back
+	}
 	return r.a, r.src
+}
+
+// oldPathIsNew reports whether the former path that is to be redirected is that of the
+// public URL, so that there is nothing to redirect.
+func (a Answers) oldPathIsNew() bool {
+	old, err := publicurl.ParsePath(a.RedirectOldPath)
+	return a.RedirectOldPath != "" && err == nil && !a.URL.IsZero() && old == a.URL.TomcatPath()
 }
 
 type resolver struct {
