@@ -59,6 +59,13 @@ func (l Life) Overdue(now time.Time) bool {
 
 const mostWarning = 30 * 24 * time.Hour
 
+// Late reports whether whoever renews it has missed it, with room for those who count
+// in days (certbot and acme.sh: 30 before the end) and look but now and then: less than
+// a quarter of the life is left, or 20 days of a long one.
+func (l Life) Late(now time.Time) bool { return l.Left(now) < min(l.Length()/4, late) }
+
+const late = 20 * 24 * time.Hour
+
 // Urgent reports whether a failed renewal has become dangerous: less than a sixth
 // of the life is left, or two days of a long one.
 func (l Life) Urgent(now time.Time) bool {

@@ -3,8 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -120,16 +122,33 @@ func printCertStatus(p *process, s renew.Status, now time.Time) {
 // renewalFindings tell verify of the renewal, from the same state as cert status.
 func (ses *session) renewalFindings(ctx context.Context, host string) []problem.Finding {
 	s, found, err := newRenewer(ses.p, ses.probe.StateDir, nil, nil).Status(ctx, ses.probe.Root)
-	if err != nil || !found || s.Host != host {
+	if err != nil {
+		return unseen(err)
+	}
+	if !found || s.Host != host {
 		return nil
 	}
 	return s.Findings(time.Now())
 }
 
+// unseen tells that nobody knows how renewals go; not where that is root's alone.
+func unseen(err error) []problem.Finding {
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return []problem.Finding{{
+		ID: "renewal", Level: problem.Warn, Title: "Renewal of the certificate", Found: "how it goes cannot be seen: " + err.Error(),
+		Why: "what is kept of the runs is needed for every renewal", Do: "mend what it says, then bitgate cert status",
+	}}
+}
+
 // renewal is the same for the guided setup's first screen.
 func (ses *session) renewal(ctx context.Context) (stands string, wrong []problem.Finding) {
 	s, found, err := newRenewer(ses.p, ses.probe.StateDir, nil, nil).Status(ctx, ses.probe.Root)
-	if err != nil || !found {
+	if err != nil {
+		return "", unseen(err)
+	}
+	if !found {
 		return "", nil
 	}
 	return s.Line(), s.Findings(time.Now())

@@ -105,7 +105,7 @@ func (r *Renewer) Deploy(ctx context.Context, o Options) (Outcome, error) {
 // attempt does what both have in common; renews is Renew's part.
 func (r *Renewer) attempt(ctx context.Context, o Options, renews bool) (Outcome, error) {
 	if err := r.settle(ctx, o); err != nil {
-		return Outcome{}, err
+		return Outcome{}, r.unsettled(ctx, o, err)
 	}
 	d, found, err := journal.LastDeployment(r.Applier.StateDir)
 	if err != nil {
@@ -118,7 +118,7 @@ func (r *Renewer) attempt(ctx context.Context, o Options, renews bool) (Outcome,
 	}
 	st, err := r.store().State(out.Host)
 	if err != nil {
-		return out, err
+		return out, r.graded(d, err)
 	}
 	before := st
 	if next := failures(st).Next(r.life(d), r.now()); renews && !o.Force && r.now().Before(next) {
@@ -132,12 +132,30 @@ func (r *Renewer) attempt(ctx context.Context, o Options, renews bool) (Outcome,
 	if err == nil { // also where nothing is due: what was ordered before may not be served yet
 		err = r.deploy(ctx, d, o, &out)
 	}
-	// An interruption, as when the machine goes down, is no failure that the next look
-	// would have to wait for.
-	if o.DryRun || problem.KindOf(err) == problem.Locked || ctx.Err() != nil {
+	if passing(ctx, o, err) {
 		return out, err
 	}
 	return out, r.remember(before, st, d, out, err)
+}
+
+// passing: an interruption, as when the machine goes down, is no failure that the next
+// look would have to wait for.
+func passing(ctx context.Context, o Options, err error) bool {
+	return o.DryRun || problem.KindOf(err) == problem.Locked || ctx.Err() != nil
+}
+
+// unsettled keeps and grades why an attempt could not begin. It is made again at every
+// look, and counts as seldom as any other.
+func (r *Renewer) unsettled(ctx context.Context, o Options, err error) error {
+	d, found, derr := journal.LastDeployment(r.Applier.StateDir)
+	if derr != nil || !found || passing(ctx, o, err) {
+		return err
+	}
+	st, serr := r.store().State(d.URL.Host())
+	if serr != nil || r.now().Before(failures(st).Next(r.life(d), r.now())) {
+		return r.graded(d, err)
+	}
+	return r.remember(st, st, d, Outcome{}, err)
 }
 
 // settle takes back a certificate-only run whose process has ended. Any other open

@@ -39,6 +39,7 @@ type Status struct {
 	LastGood time.Time `json:"last-good,omitzero"`
 	Failures int       `json:"failures,omitempty"` // since then
 	Error    string    `json:"error,omitempty"`    // of the last one
+	Open     string    `json:"open,omitempty"`     // the run that somebody has to settle before anything is renewed
 	// Unreached is why the authority was not reached when it was last asked when to renew.
 	Unreached string `json:"unreached,omitempty"`
 
@@ -118,7 +119,20 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 		s.Shown = append(s.Shown, one)
 	}
 	s.Timer, s.Alive = timer(ctx, root)
+	s.Open = r.blocked()
 	return s, true, nil
+}
+
+// blocked is the open run that settle leaves to a person; "" for none.
+func (r *Renewer) blocked() string {
+	id, err := journal.Unfinished(r.Applier.StateDir)
+	if err != nil { // a process is at it
+		return ""
+	}
+	if run, err := journal.Look(r.Applier.StateDir, id); id != "" && err == nil && run.CertificateOnly() && run.State() != setup.RunIncomplete {
+		return "" // the next look takes it back
+	}
+	return id
 }
 
 // reads says which certificate the front reads.
@@ -166,7 +180,13 @@ func (s Status) Findings(now time.Time) []problem.Finding {
 	add := func(level problem.Level, found, why, do string) {
 		out = append(out, problem.Finding{ID: "renewal", Level: level, Title: "Renewal of the certificate", Found: found, Why: why, Do: do})
 	}
-	ends, deploy := "the certificate ends in "+renewal.In(s.Life().Left(now)), "bitgate cert deploy"
+	ends, deploy, worst := "the certificate ends in "+renewal.In(s.Life().Left(now)), "bitgate cert deploy", problem.Warn
+	if s.Life().Left(now) <= 0 {
+		ends = "the certificate has ended"
+	}
+	if s.Life().Urgent(now) {
+		worst = problem.Fail
+	}
 	if s.ownTLS {
 		deploy = "bitgate apply, when Bitbucket may be restarted"
 	}
@@ -174,15 +194,15 @@ func (s Status) Findings(now time.Time) []problem.Finding {
 	case s.Leaf == "":
 		add(problem.Warn, s.Bundle+" cannot be read as a certificate", "what the front does at its next start is not known", "bitgate cert inspect --pem "+problem.ShellWord(s.Bundle))
 		return out
+	case s.Open != "":
+		add(worst, "run "+s.Open+" is not finished, and until then no certificate is renewed or installed", ends, "settle it: bitgate recover")
 	case s.Failures > 0:
-		level := problem.Warn
-		if s.Life().Urgent(now) {
-			level = problem.Fail
-		}
-		add(level, fmt.Sprintf("%d attempts have failed, the last on %s: %s", s.Failures, clock(s.LastTry), s.Error), ends, "mend what it says, then bitgate cert renew --force")
+		add(worst, fmt.Sprintf("%d attempts have failed, the last on %s: %s", s.Failures, clock(s.LastTry), s.Error), ends, "mend what it says, then bitgate cert renew --force")
 	case s.Unreached != "":
-		add(problem.Warn, "the authority was not reached when it was last asked when to renew: "+s.Unreached, ends+", and it cannot be renewed without the authority",
+		add(worst, "the authority was not reached when it was last asked when to renew: "+s.Unreached, ends+", and it cannot be renewed without the authority",
 			"see that this machine reaches it when nobody is logged in (a firewall, or a proxy that "+setup.RenewServicePath+" does not have)")
+	case s.missed(now):
+		add(worst, "the certificate was due on "+clock(s.Life().Due())+", and was not renewed", ends, s.byHand())
 	}
 	for _, shown := range s.Shown {
 		if shown.Leaf != "" && shown.Leaf != s.Leaf {
@@ -193,17 +213,40 @@ func (s Status) Findings(now time.Time) []problem.Finding {
 	automatic := s.Alive && (s.Renewer == "bitgate" || s.Runs != "" || s.Renewer == "")
 	switch {
 	case s.Timer != "" && !s.Alive:
-		add(problem.Warn, s.Timer+" does not run", ends+", and nothing looks after it", "systemctl enable --now "+s.Timer)
+		add(worst, s.Timer+" does not run", ends+", and nothing looks after it", "systemctl enable --now "+s.Timer)
 	case s.Renewer == "bitgate" && s.Timer == "":
-		add(problem.Warn, "bitgate orders this certificate, and nothing has it renewed", ends, "have cron, or what runs programs here regularly, run bitgate cert renew every hour, as root")
+		add(worst, "bitgate orders this certificate, and nothing has it renewed", ends, "have cron, or what runs programs here regularly, run bitgate cert renew every hour, as root")
 	case s.Renewer == "" && s.Life().Overdue(now):
-		add(problem.Warn, "nobody renews this certificate", ends, "have a new one issued into "+s.Source+", or have bitgate order it")
+		add(worst, "nobody renews this certificate", ends, "have a new one issued into "+s.Source+", or have bitgate order it")
 	case s.Renewer == "" && !automatic && !s.inPlace:
 		add(problem.Note, "nobody renews this certificate, and nothing installs a new one", ends, "after a renewal: "+deploy)
 	case s.Renewer != "" && s.Renewer != "bitgate" && s.Runs == "":
-		add(problem.Warn, s.Renewer+" made this certificate, and nothing that runs it was found", ends, "enable its timer")
-	case s.Renewer != "" && s.New != "" && s.New != s.Leaf && !automatic:
-		add(problem.Warn, s.Renewer+" has renewed the certificate, and the front has the one of before", ends, deploy)
+		add(worst, s.Renewer+" made this certificate, and nothing that runs it was found", ends, "enable its timer")
+	case s.Renewer != "" && s.renewed() && (!automatic || s.Life().Late(now)):
+		add(worst, s.Renewer+" has renewed the certificate, and the front has the one of before", ends, deploy)
 	}
 	return out
+}
+
+// renewed: the source holds another certificate than the front.
+func (s Status) renewed() bool { return s.New != "" && s.New != s.Leaf }
+
+// missed reports whether somebody renews the certificate and should have by now,
+// whatever keeps him from it: not every cause is an attempt that failed.
+func (s Status) missed(now time.Time) bool {
+	if s.Renewer == "bitgate" && s.Next.After(now) { // its authority has said when
+		return false
+	}
+	return s.Renewer != "" && !s.renewed() && s.Life().Late(now)
+}
+
+// byHand is how whoever renews the certificate is made to say what keeps him from it.
+func (s Status) byHand() string {
+	switch s.Renewer {
+	case "bitgate":
+		return "bitgate cert renew --force, and mend what it says"
+	case "certbot":
+		return "certbot renew --dry-run, and mend what it says"
+	}
+	return "run " + s.Renewer + " by hand, and mend what it says"
 }
