@@ -81,8 +81,9 @@ func (b *builder) deployHook(s *Step) {
 		return
 	}
 	b.f.Certificate.Hooked = true
+	program := problem.ShellWord(b.f.ProgramPath) // which may be removed some day, and certbot tells of every hook that fails
 	text := "#!/bin/sh\n# Written by bitgate: the front serves what certbot has just renewed.\n" +
-		"exec " + problem.ShellWord(b.f.ProgramPath) + " cert deploy --state-dir " + problem.ShellWord(b.f.StateDir) + "\n"
+		"test ! -x " + program + " || exec " + program + " cert deploy --state-dir " + problem.ShellWord(b.f.StateDir) + "\n"
 	before := len(s.Changes)
 	b.wholeIn(PhaseRenewal, s, hook, []byte(text))
 	if len(s.Changes) > before && hook.Absent {

@@ -1,7 +1,11 @@
 package setup
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -75,7 +79,7 @@ func TestOtherRenewers(t *testing.T) {
 			}
 			changes = append(changes, ch.File.Path[strings.LastIndexByte(ch.File.Path, '/')+1:])
 			text := ch.File.Splices[0].New
-			if strings.Contains(ch.File.Path, "hooks") && (ch.File.Mode != 0o755 || !strings.Contains(text, "\nexec /usr/local/bin/bitgate cert deploy --state-dir /var/lib/bitgate\n")) {
+			if strings.Contains(ch.File.Path, "hooks") && (ch.File.Mode != 0o755 || !strings.Contains(text, "\ntest ! -x /usr/local/bin/bitgate || exec /usr/local/bin/bitgate cert deploy --state-dir /var/lib/bitgate\n")) {
 				t.Errorf("%s: mode %o\n%s", name, ch.File.Mode, text)
 			}
 		}
@@ -201,5 +205,54 @@ func TestWayOut(t *testing.T) {
 			!strings.Contains(notes[0].Found, "HTTPS_PROXY") || strings.Contains(fmt.Sprint(notes), "canary") || !strings.Contains(notes[0].Do, "mode 600") {
 			t.Errorf("a password: %+v\n%s", notes, text)
 		}
+	}
+}
+
+// TestDeployHook: certbot's hook does what it is for, says when that fails, and does
+// nothing where the program was removed; that of a version before is written anew once.
+func TestDeployHook(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "it's a program")
+	by := Renewer{Name: "certbot", Hooks: dir, Timer: "certbot.timer"}
+	planned := func(hook atomicfile.File) []Change {
+		b := &builder{f: Facts{ProgramPath: program, StateDir: "/var/lib/bitgate", Certificate: Certificate{Renewer: by, Hook: hook}}}
+		s := &Step{}
+		b.deployHook(s)
+		return s.Changes
+	}
+	path := filepath.Join(dir, "hook")
+	first := planned(atomicfile.File{Path: path, Absent: true})
+	if len(first) != 1 {
+		t.Fatalf("%+v", first)
+	}
+	text := first[0].File.Splices[0].New
+	if err := os.WriteFile(path, []byte(text), os.FileMode(first[0].File.Mode)); err != nil {
+		t.Fatal(err)
+	}
+	run := func() (string, int) {
+		out, err := exec.Command("sh", path).CombinedOutput()
+		if exit, is := errors.AsType[*exec.ExitError](err); is {
+			return string(out), exit.ExitCode()
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		return string(out), 0
+	}
+	if out, code := run(); out != "" || code != 0 {
+		t.Errorf("without the program: %d, %q", code, out)
+	}
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho \"$@\"; exit 5\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := run(); out != "cert deploy --state-dir /var/lib/bitgate\n" || code != 5 {
+		t.Errorf("with it: %d, %q", code, out)
+	}
+	before := "#!/bin/sh\n# Written by bitgate: the front serves what certbot has just renewed.\nexec " + problem.ShellWord(program) + " cert deploy --state-dir /var/lib/bitgate\n"
+	again := planned(atomicfile.File{Path: path, Data: []byte(before)})
+	if len(again) != 1 || again[0].File.After != first[0].File.After {
+		t.Errorf("over a hook of before: %+v", again)
+	}
+	if more := planned(atomicfile.File{Path: path, Data: []byte(text)}); len(more) != 0 {
+		t.Errorf("over its own: %+v", more)
 	}
 }

@@ -97,7 +97,7 @@ func Each(kind Kind, text string) (line func(i int) string, n int) {
 }
 
 // ours is a command of bitgate's as units, hooks and crontabs have it.
-var ours = pattern.Lazy(`^(?:exec )?[+\-!@:]*(?:"/[^"]*"|'/[^']*'|/\S*) (?:proxy|cert renew|cert deploy)(?: --replace| --stopping| --(?:config|state-dir) (?:"/[^"]*"|'/[^']*'|/\S*))*$`)
+var ours = pattern.Lazy(`^(?:test ! -x (?:"/[^"]*"|'/[^']*'|/\S*) \|\| )?(?:exec )?[+\-!@:]*(?:"/[^"]*"|'/[^']*'|/\S*) (?:proxy|cert renew|cert deploy)(?: --replace| --stopping| --(?:config|state-dir) (?:"/[^"]*"|'/[^']*'|/\S*))*$`)
 
 // other shows what bitgate itself writes.
 func other(line string) string {

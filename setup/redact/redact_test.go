@@ -70,7 +70,9 @@ var secrets = map[string][]string{
 	"/etc/haproxy/haproxy.env":                                  {"TOKEN=" + canary},
 	"/etc/ssh/sshd_config":                                      {"Banner " + canary, "# " + canary, canary},
 	"/etc/cron.d/bitgate":                                       {"PASS=" + canary, "1 * * * * root /x --key " + canary, "# " + canary, "exec /usr/bin/bitgate cert deploy --key " + canary},
-	"/etc/letsencrypt/renewal-hooks/deploy/bitgate-x":           {"#!/bin/sh " + canary, "export KEY=" + canary, "exec /x cert deploy --state-dir /y; echo " + canary},
+	"/etc/letsencrypt/renewal-hooks/deploy/bitgate-x": {"#!/bin/sh " + canary, "export KEY=" + canary, "exec /x cert deploy --state-dir /y; echo " + canary,
+		"test ! -x /x || exec /x cert deploy --state-dir /y; echo " + canary, "test ! -x " + canary + " || exec /x cert deploy", "test ! -x /x || echo " + canary,
+	},
 }
 
 // TestNoSecretIsShown: whatever a value is called, and wherever it stands.
@@ -122,7 +124,10 @@ func TestWhatIsManagedIsShown(t *testing.T) {
 			"[Unit]", "After=network-online.target", "Restart=on-failure", "# It is never root (DynamicUser= needs systemd 235). Of its two capabilities one", "ExecStart=/usr/bin/bitgate proxy --config /etc/bitgate/proxy.yaml",
 			"ExecStop=+-/usr/bin/bitgate proxy --stopping", `ExecStart="/opt/a b/bitgate" cert renew --state-dir /var/lib/bitgate`, "ExecStart=/opt/atlassian/bitbucket/bin/start-bitbucket.sh", "EnvironmentFile=-/etc/default/x",
 		},
-		"/etc/letsencrypt/renewal-hooks/deploy/bitgate-x": {"#!/bin/sh", "exec /usr/bin/bitgate cert deploy --state-dir /var/lib/bitgate"},
+		"/etc/letsencrypt/renewal-hooks/deploy/bitgate-x": {
+			"#!/bin/sh", "exec /usr/bin/bitgate cert deploy --state-dir /var/lib/bitgate",
+			"test ! -x /usr/bin/bitgate || exec /usr/bin/bitgate cert deploy --state-dir /var/lib/bitgate", "test ! -x '/opt/a b/bitgate' || exec '/opt/a b/bitgate' cert deploy --state-dir /var/lib/bitgate",
+		},
 	} {
 		text := strings.Join(lines, "\n")
 		for i, got := range Lines(KindOf(path), text) {
