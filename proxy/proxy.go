@@ -100,6 +100,17 @@ func NewWithKeys(c config.Config, log io.Writer, opener *keys.Opener) (*Proxy, e
 // Logf logs an event.
 func (p *Proxy) Logf(format string, args ...any) { p.common.Log.Event(format, args...) }
 
+// Turn returns once each event loop has had its turn, which it never has while it
+// hangs.
+func (p *Proxy) Turn() {
+	p.mu.Lock()
+	loops := p.loops
+	p.mu.Unlock()
+	if loops != nil {
+		loops.Turn()
+	}
+}
+
 // InFlight is how many requests, tunnels and SSH connections are open.
 func (p *Proxy) InFlight() int { return p.common.Open.Count() }
 

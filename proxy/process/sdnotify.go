@@ -45,8 +45,8 @@ func (n *notifier) send(state string) {
 }
 
 // watchdog sends signs of life until ctx ends, twice as often as asked for. Each
-// takes the locks that a request takes: a proxy that is stuck sends none and is
-// restarted.
+// takes the locks that a request takes, and a turn of each event loop: a proxy that
+// is stuck sends none and is restarted.
 func (n *notifier) watchdog(ctx context.Context, p *proxy.Proxy, limit time.Duration) {
 	if limit <= 0 || n.notify == nil {
 		return
@@ -55,6 +55,7 @@ func (n *notifier) watchdog(ctx context.Context, p *proxy.Proxy, limit time.Dura
 	defer ticker.Stop()
 	for {
 		p.State()
+		p.Turn()
 		n.send("WATCHDOG=1")
 		select {
 		case <-ticker.C:

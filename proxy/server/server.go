@@ -120,6 +120,13 @@ func (s *Server) CloseIdle() {
 	}
 }
 
+// Turn returns once each loop has had its turn, or has ended.
+func (s *Server) Turn() {
+	for _, h := range s.all {
+		h.Do(func() {})
+	}
+}
+
 // Finish returns once all answers are sent, or ctx ends.
 func (s *Server) Finish(ctx context.Context) { s.sessions.Wait(ctx) }
 
