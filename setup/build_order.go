@@ -26,6 +26,9 @@ func (b *builder) order(s *Step) error {
 		return problem.New("nothing can be ordered: "+e.Error, "the front needs a certificate", e.Do)
 	}
 	o := &ObtainChange{Order: b.a.Order(), BindingID: b.a.ACMEBindingID, BindingFile: b.a.ACMEBindingFile, Rehearsal: rehearsals[b.a.Order().Directory]}
+	if o.Challenge == DNSPersist01 {
+		o.Rehearsal = "" // the record that stands names the account at the real authority
+	}
 	var err error
 	switch o.Challenge {
 	case HTTP01:

@@ -256,3 +256,16 @@ func TestDeployHook(t *testing.T) {
 		t.Errorf("over its own: %+v", more)
 	}
 }
+
+// TestRehearsedWhereItTells: an order is tried at the authority's staging, but where the
+// record that stands in DNS names the account at the authority itself.
+func TestRehearsedWhereItTells(t *testing.T) {
+	for challenge, tried := range map[string]bool{DNS01: true, DNSPersist01: false} {
+		b, _ := renewing(t, Renewer{}, Auto)
+		b.a.ACME, b.a.ACMEChallenge = "letsencrypt", challenge
+		s := &Step{}
+		if err := b.order(s); err != nil || len(s.Changes) != 1 || (s.Changes[0].Obtain.Rehearsal != "") != tried {
+			t.Errorf("%s: %v, %+v", challenge, err, s.Changes)
+		}
+	}
+}

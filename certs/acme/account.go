@@ -1,13 +1,16 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/mholt/acmez/v3/acme"
 
+	"bitgate/certs/caa"
 	"bitgate/certs/store"
 	"bitgate/internal/problem"
 	"bitgate/internal/trusted"
@@ -117,6 +120,65 @@ func (c *Client) agreed(info Info) error {
 func gone(err error) bool {
 	var p acme.Problem
 	return errors.As(err, &p) && p.Type == acme.ProblemTypeAccountDoesNotExist
+}
+
+// introduce makes the account before an order where DNS must name it: no record can name
+// one that is not there. The error has what is to be set; there is none where DNS need
+// not name it.
+func (c *Client) introduce(ctx context.Context, info Info, binding *Binding) error {
+	bound := c.bound(ctx, info, "")
+	if c.Order.Challenge != DNSPersist01 && len(bound) == 0 {
+		return nil
+	}
+	account, err := c.account(ctx, info, binding)
+	if err != nil {
+		return err
+	}
+	var records []string
+	if c.Order.Challenge == DNSPersist01 {
+		for _, name := range c.Order.Names {
+			records = append(records, c.persistRecord(name))
+		}
+	}
+	for _, at := range bound {
+		records = append(records, at+`. CAA 0 issue "`+info.Identities[0]+"; accounturi="+account.Location+`"`)
+	}
+	return problem.New("the account at the authority was made just now, "+account.Location+", so that DNS does not name it yet",
+		"the authority would refuse the order, and refusals are counted; nothing was ordered", "set "+strings.Join(records, " and ")+", then run this again")
+}
+
+// bound are the names whose CAA records let the authority issue for another account than
+// the one with that URL alone. What cannot be looked up is the authority's to judge.
+func (c *Client) bound(ctx context.Context, info Info, account string) []string {
+	server := cmp.Or(c.DNS, caa.Resolver())
+	if server == "" || len(info.Identities) == 0 {
+		return nil
+	}
+	var at []string
+	for _, name := range c.Order.Names {
+		set, err := caa.Find(ctx, server, name)
+		o := caa.Order{Issuers: info.Identities, Account: account, Challenge: c.Order.Challenge, Wildcard: strings.HasPrefix(name, "*.")}
+		if err == nil && set.ByAccount(o) && !slices.Contains(at, set.At) {
+			at = append(at, set.At)
+		}
+	}
+	return at
+}
+
+// ForOthersAlone reports whether an authority that knows us by another account refused
+// for CAA records that let c's authority issue for c's account: that says nothing of an
+// order at c's.
+func (c *Client) ForOthersAlone(ctx context.Context, err error) bool {
+	r, is := errors.AsType[*refusal](err)
+	if !is || r.Type != acme.ProblemTypeCAA {
+		return false
+	}
+	info, err := c.Info(ctx)
+	if err != nil {
+		return false
+	}
+	kept, found, err := c.Store.Account(c.Order.Directory)
+	return err == nil && found && len(c.bound(ctx, info, "")) > 0 && len(c.bound(ctx, info, kept.URL)) == 0
 }
 
 // AccountURL makes sure of an account and returns its URL, which the records of

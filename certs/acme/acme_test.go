@@ -424,6 +424,59 @@ func TestPersistRecord(t *testing.T) {
 	}
 }
 
+// TestAccountBeforeTheRecord: where DNS must name the account, it is made and told before
+// anything is ordered; a rehearsal under another account says nothing of such an order.
+func TestAccountBeforeTheRecord(t *testing.T) {
+	t.Parallel()
+	p, d := peers.StartPebble(t, peers.PebbleOptions{}), peers.StartDNS(t)
+	d.Host("git.example.test", "127.0.0.1")
+	d.CAA("bound.test", 0, "issue", "pebble.letsencrypt.org; accounturi=https://ca.test/other")
+	for what, o := range map[string]struct {
+		order  store.Order
+		record string // "" where DNS names no account
+	}{
+		"a standing record": {store.Order{Names: []string{"git.example.test"}, Challenge: DNSPersist01}, "_validation-persist.git.example.test. TXT "},
+		"CAA":               {store.Order{Names: []string{"git.bound.test"}, Challenge: DNS01}, "bound.test. CAA 0 issue "},
+		"neither":           {store.Order{Names: []string{"git.example.test"}, Challenge: DNS01}, ""},
+	} {
+		c := client(t, p, o.order)
+		c.DNS = d.Address
+		err := c.Orderable(t.Context(), nil)
+		kept, found, serr := c.Store.Account(p.Directory)
+		if serr != nil || found != (o.record != "") || (err != nil) != found {
+			t.Fatalf("%s: %v, an account %t, %v", what, err, found, serr)
+		}
+		if said := strings.Join(problem.Explain(err).Do, " "); found && (!strings.Contains(said, o.record) || !strings.Contains(said, "accounturi="+kept.URL)) {
+			t.Errorf("%s: %s", what, said)
+		}
+		if err := c.Orderable(t.Context(), nil); err != nil {
+			t.Errorf("%s, again: %v", what, err)
+		}
+	}
+	if strings.Contains(p.Output(), "Added order") {
+		t.Errorf("something was ordered:\n%s", p.Output())
+	}
+
+	c := client(t, p, store.Order{Names: []string{"git.ours.test"}, Challenge: DNS01})
+	c.DNS = d.Address
+	url, err := c.AccountURL(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := problem.Wrap(&refusal{Problem: acme.Problem{Type: acme.ProblemTypeCAA, Resource: acme.Authorization{}}}, "refused", "", "")
+	if c.ForOthersAlone(t.Context(), refused) {
+		t.Error("without a record, an order would be refused too")
+	}
+	d.CAA("ours.test", 0, "issue", "pebble.letsencrypt.org; accounturi="+url)
+	if !c.ForOthersAlone(t.Context(), refused) {
+		t.Error("the record lets the account of ours order")
+	}
+	c.Order.Names = []string{"git.bound.test"}
+	if c.ForOthersAlone(t.Context(), refused) {
+		t.Error("the record lets another account order alone")
+	}
+}
+
 // TestFolder: the challenge of tls-alpn-01 is made in a folder that nobody made before,
 // for the proxy's user to read, and nothing is left of it.
 func TestFolder(t *testing.T) {

@@ -19,6 +19,7 @@ type Client struct {
 	Store   store.Store
 	Order   store.Order
 	Version string           // of bitgate, for User-Agent
+	DNS     string           // host:port of who is asked for CAA records; "" is what the machine asks
 	Log     func(string)     // what happens, for people; may be nil
 	Now     func() time.Time // nil: time.Now
 

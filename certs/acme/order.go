@@ -62,9 +62,10 @@ func (c *Client) Obtain(ctx context.Context, solver Solver, replaces *x509.Certi
 	}
 }
 
-// Orderable reports, without an order or an account being made, what would keep the
-// authority from either: it does not answer, its terms are not agreed to, it has no
-// such profile, it wants a binding.
+// Orderable reports, without an order being made, what would keep the authority from one:
+// it does not answer, its terms are not agreed to, it has no such profile, it wants a
+// binding. An account is made where records in DNS have to name it first, which is then
+// reported.
 func (c *Client) Orderable(ctx context.Context, binding *Binding) error {
 	info, err := c.Info(ctx)
 	if err != nil {
@@ -79,7 +80,10 @@ func (c *Client) Orderable(ctx context.Context, binding *Binding) error {
 	if binding == nil && info.Bound {
 		return unbound()
 	}
-	return c.agreed(info)
+	if err := c.agreed(info); err != nil {
+		return err
+	}
+	return c.introduce(ctx, info, binding)
 }
 
 // profile: an unknown one is refused before anything counts.

@@ -78,6 +78,23 @@ func (s Set) Forbids(o Order) string {
 	return why // "" where no record restricts who issues
 }
 
+// ByAccount reports whether the set would let the authority issue for an account that it
+// names, and not for the order's.
+func (s Set) ByAccount(o Order) bool {
+	return s.Forbids(o) != "" && slices.ContainsFunc(s.Records, func(r Record) bool {
+		_, parameters, _ := strings.Cut(r.Value, ";")
+		for p := range strings.SplitSeq(parameters, ";") {
+			name, value, _ := strings.Cut(p, "=")
+			other := o
+			other.Account = strings.TrimSpace(value)
+			if strings.EqualFold(strings.TrimSpace(name), "accounturi") && s.Forbids(other) == "" {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // refuses says why a record does not allow the order, "" where it does.
 func (r Record) refuses(o Order) string {
 	issuer, rest, _ := strings.Cut(r.Value, ";")

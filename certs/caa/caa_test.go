@@ -73,6 +73,9 @@ func TestForbids(t *testing.T) {
 		"unknown":                {append(issue("ca.test"), caa.Record{Tag: "tbs", Value: "x"}), own, ""},
 	} {
 		got := caa.Set{At: "example.test", Records: c.records}.Forbids(c.order)
+		if by := (caa.Set{At: "example.test", Records: c.records}).ByAccount(c.order); by != (c.want == "another account") {
+			t.Errorf("%s: by account %t", what, by)
+		}
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", what, got, c.want)
 		}

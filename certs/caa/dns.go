@@ -8,9 +8,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"bitgate/internal/hostport"
 )
 
 const (
@@ -20,6 +24,21 @@ const (
 	oneTry  = 3 * time.Second
 	maxText = 64 << 10 // of an answer, in bytes
 )
+
+// Resolver is who this machine asks, the first of resolv.conf(5) with its port; "" for
+// nobody.
+func Resolver() string {
+	data, err := os.ReadFile("/etc/resolv.conf")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(data)) {
+		if w := strings.Fields(line); len(w) > 1 && w[0] == "nameserver" {
+			return hostport.Addr{Host: w[1], Port: 53}.String()
+		}
+	}
+	return ""
+}
 
 // ask is one question to a resolver: by UDP, and by TCP where the answer does not fit.
 // A name that does not exist has no records.

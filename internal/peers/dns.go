@@ -59,6 +59,11 @@ func (d *DNS) CAA(name string, flags byte, tag, value string) {
 	d.add(name, 257, &dnsmessage.UnknownResource{Type: 257, Data: data})
 }
 
+// TXT adds a record of text.
+func (d *DNS) TXT(name, text string) {
+	d.add(name, dnsmessage.TypeTXT, &dnsmessage.TXTResource{TXT: []string{text}})
+}
+
 // Fail has all questions about a name answered with SERVFAIL.
 func (d *DNS) Fail(name string) {
 	d.mu.Lock()

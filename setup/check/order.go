@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"bitgate/certs/acme"
 	"bitgate/certs/caa"
-	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/sockets"
 	"bitgate/setup"
@@ -46,6 +45,9 @@ func (pr Prover) checkOrder(ctx context.Context, f setup.Facts, p setup.Plan) []
 			}
 			if o.Challenge == setup.HTTP01 || o.Challenge == setup.TLSALPN01 {
 				out = append(out, pr.DNS.leads(ctx, name, o.Challenge)...)
+			}
+			if o.Challenge == setup.DNSPersist01 {
+				out = append(out, pr.DNS.persists(ctx, name, f.Authority)...)
 			}
 			out = append(out, pr.DNS.mayIssue(ctx, name, f.Authority, o.Challenge)...)
 		}
@@ -129,7 +131,7 @@ func warn(id, found, why, do string) []problem.Finding {
 func (d DNS) mayIssue(ctx context.Context, name string, by setup.Authority, challenge string) []problem.Finding {
 	server := d.Server
 	if server == "" {
-		server = nameserver("/etc/resolv.conf")
+		server = caa.Resolver()
 	}
 	if server == "" || len(by.Issuers) == 0 {
 		return nil // nobody to ask, or an authority that no record can name
@@ -138,14 +140,43 @@ func (d DNS) mayIssue(ctx context.Context, name string, by setup.Authority, chal
 	if err != nil {
 		return warn("caa", err.Error(), "an authority issues nothing while it cannot know who may (CAA)", "ask by hand: dig CAA "+name)
 	}
-	why := set.Forbids(caa.Order{Issuers: by.Issuers, Account: by.Account, Challenge: challenge, Wildcard: strings.HasPrefix(name, "*.")})
+	order := caa.Order{Issuers: by.Issuers, Account: by.Account, Challenge: challenge, Wildcard: strings.HasPrefix(name, "*.")}
+	why := set.Forbids(order)
 	if why == "" {
 		return nil
 	}
+	record := set.At + `. CAA 0 issue "` + by.Issuers[0]
+	if set.ByAccount(order) {
+		if by.Account == "" {
+			return warn("caa", why+" (at "+set.At+"), and there is no account yet", "the authority would refuse the order",
+				"apply makes the account, says its URL for the record, and orders nothing before that")
+		}
+		record += "; accounturi=" + by.Account
+	}
 	return []problem.Finding{{
 		ID: "caa", Level: problem.Fail, Found: "DNS does not let this authority issue for " + name + ": " + why + " (at " + set.At + ")",
-		Why: "it would refuse the order, and refusals are counted", Do: `add the record ` + set.At + `. CAA 0 issue "` + by.Issuers[0] + `", or order where it allows (--acme-ca)`,
+		Why: "it would refuse the order, and refusals are counted", Do: "add the record " + record + `", or order where it allows (--acme-ca)`,
 	}}
+}
+
+// persists looks for the record of dns-persist-01, which a person sets.
+func (d DNS) persists(ctx context.Context, name string, by setup.Authority) []problem.Finding {
+	if by.Account == "" {
+		return warn("dns", "there is no account at the authority yet, and the record of dns-persist-01 names it", "the authority would refuse the order",
+			"apply makes the account, says the record, and orders nothing before that")
+	}
+	if len(by.Issuers) == 0 {
+		return nil // the order says so
+	}
+	fqdn, want, err := acme.PersistRecord(name, by.Issuers[0], by.Account)
+	if err != nil {
+		return warn("dns", err.Error(), "", "")
+	}
+	values, _ := d.resolver().LookupTXT(ctx, fqdn+".") // none: not seen
+	if slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, "accounturi="+by.Account) }) {
+		return []problem.Finding{{ID: "dns", Level: problem.OK, Found: fqdn + " names the account " + by.Account}}
+	}
+	return warn("dns", "the record of dns-persist-01 is not seen from this machine at "+fqdn, "the authority looks for it, and refusals are counted", "set it once, and leave it: "+fqdn+`. TXT "`+want+`"`)
 }
 
 func (d DNS) resolver() *net.Resolver {
@@ -162,18 +193,4 @@ func (d DNS) own() ([]netip.Addr, error) {
 		return d.Own()
 	}
 	return sockets.Addresses()
-}
-
-// nameserver is the first of resolv.conf(5) with its port, "" for none.
-func nameserver(file string) string {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(data)) {
-		if w := strings.Fields(line); len(w) > 1 && w[0] == "nameserver" {
-			return hostport.Addr{Host: w[1], Port: 53}.String()
-		}
-	}
-	return ""
 }

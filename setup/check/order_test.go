@@ -24,6 +24,7 @@ func TestBeforeAnOrder(t *testing.T) {
 	d.CAA("other.test", 0, "issue", "elsewhere.test")
 	d.CAA("own.test", 0, "issue", "ca.test; validationmethods=http-01")
 	d.CAA("account.test", 0, "issue", "ca.test; accounturi=https://ca.test/2")
+	d.TXT("_validation-persist.persists.test", "ca.test; accounturi=https://ca.test/1")
 	d.Fail("broken.test")
 	pr := Prover{DNS: DNS{Server: d.Address, Own: func() ([]netip.Addr, error) {
 		return []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, nil
@@ -44,12 +45,19 @@ func TestBeforeAnOrder(t *testing.T) {
 		"ours, by one way":     {"own.test", setup.HTTP01, 0, []string{"ok leads"}},
 		"ours, by another way": {"own.test", setup.DNS01, 0, []string{"fail no validation by dns-01"}},
 		"another account":      {"account.test", setup.DNS01, 0, []string{"fail another account"}},
+		"its record":           {"persists.test", setup.DNSPersist01, 0, []string{"ok names the account https://ca.test/1"}},
+		"no record":            {"nowhere.test", setup.DNSPersist01, 0, []string{"warn not seen from this machine at _validation-persist.nowhere.test"}},
+		"no account, persists": {"persists.test", setup.DNSPersist01, 0, []string{"warn there is no account"}},
+		"no account, CAA":      {"account.test", setup.DNS01, 0, []string{"warn there is no account"}},
 		"servers fail":         {"broken.test", setup.DNS01, 0, []string{"warn SERVFAIL"}},
 		"a clock that is slow": {"nowhere.test", setup.DNS01, 5 * time.Minute, []string{"warn 5m0s behind"}},
 		"a wrong clock":        {"nowhere.test", setup.DNS01, -48 * time.Hour, []string{"fail 48h0m0s ahead"}},
 	} {
 		p := setup.Plan{Steps: []setup.Step{{Changes: []setup.Change{{Obtain: &setup.ObtainChange{Order: setup.Order{Names: []string{c.name}, Challenge: c.challenge}}}}}}}
 		f := setup.Facts{Authority: setup.Authority{Asked: true, Ahead: c.ahead, Issuers: []string{"ca.test"}, Account: "https://ca.test/1"}}
+		if strings.HasPrefix(what, "no account") {
+			f.Authority.Account = ""
+		}
 		got := pr.checkOrder(t.Context(), f, p)
 		if len(got) != len(c.want) {
 			t.Errorf("%s: %+v", what, got)
