@@ -61,7 +61,7 @@ func (s *askScreen) view(w, h int) []string {
 // questionColumn is the question with what is known about it. Where room is
 // short the answers before it go first.
 func (s *askScreen) questionColumn(w, h int) []string {
-	head, question := s.stepHeading(w), s.questionLines(w)
+	head, question := s.stepHeading(w), s.questionLines(w, h)
 	checks, advice := s.checkLines(w), s.st.findingLines(w, s.advice...)
 	if len(head)+len(question)+len(checks)+len(advice)+3 > h {
 		head = head[:min(len(head), s.headingLines())]
@@ -129,12 +129,24 @@ func (s *askScreen) shownAnswer(q interview.Question) string {
 	return interview.OptionLabel(q, s.iv.Prefill(q))
 }
 
-func (s *askScreen) questionLines(w int) []string {
+// questionLines are the question, its field and what is said of the answer. Where h
+// lines are not enough for why an answer was refused, what is asked for gives way.
+func (s *askScreen) questionLines(w, h int) []string {
+	why := append(wrapText(s.q.Why, min(w, maxText)), wrapText(s.o.Notes[s.q.ID], min(w, maxText))...)
+	lines := s.fieldLines(w)
+	if room := h - len(lines) - 1; s.invalid != "" && room < len(why) {
+		if room <= 0 {
+			return lines
+		}
+		why = append(why[:room-1:room-1], clip(why[room-1]+" …", w))
+	}
+	return append(append(why, ""), lines...)
+}
+
+// fieldLines are the field with its title and what is said of the answer.
+func (s *askScreen) fieldLines(w int) []string {
 	q := s.q
-	lines := wrapText(q.Why, min(w, maxText))
-	lines = append(lines, wrapText(s.o.Notes[q.ID], min(w, maxText))...)
-	lines = append(lines, "", s.st.bold.Render(q.Title))
-	lines = append(lines, s.field.lines()...)
+	lines := append([]string{s.st.bold.Render(q.Title)}, s.field.lines()...)
 	switch {
 	case s.signingIn:
 		lines = append(lines, s.spinner()+"signing in as "+s.iv.Answers.AdminUser)

@@ -242,3 +242,18 @@ func TestNoPreviewOfWhatDoesNotStandThere(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusalIsReadToItsEnd: in the smallest window, too, what to do about a refused
+// answer is not cut, whatever the question.
+func TestRefusalIsReadToItsEnd(t *testing.T) {
+	p := newPump(t, standardMachine(), setup.Answers{}, nil, Options{}).start(minWidth, minHeight)
+	for _, q := range interview.Questions() {
+		p.run(p.m.showQuestion(q, false))
+		p.settle()
+		p.m.ask.invalid = "the certificate is for another-name.example.com and www.example.com, not for git.example.com; name another certificate, or change the public URL of it"
+		if screen := p.m.View(); !strings.Contains(screen, "URL of it") || !strings.Contains(screen, q.Title) {
+			t.Errorf("%s:\n%s", q.ID, screen)
+		}
+		fits(t, p.m.View(), minWidth, minHeight)
+	}
+}
