@@ -28,6 +28,7 @@ type askScreen struct {
 	unusable  bool          // what stands there is no answer, so nothing was judged
 	visited   bool          // it was answered before
 	toReview  bool          // opened from the list of answers
+	toWelcome bool          // and that from the first screen, where esc leads back to
 	typed     int           // edits of the field, to tell a pause from an old one
 }
 
@@ -123,6 +124,10 @@ func (s *askScreen) edited() tea.Cmd {
 }
 
 func (s *askScreen) back() tea.Cmd {
+	if s.toWelcome {
+		s.showWelcome()
+		return nil
+	}
 	if s.toReview {
 		return s.showReview()
 	}

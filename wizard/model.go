@@ -191,8 +191,11 @@ func (m *model) show(p page) { m.page, m.over = p, noOverlay }
 func (m *model) showWelcome() { m.show(pageWelcome) }
 
 func (m *model) showQuestion(q interview.Question, toReview bool) tea.Cmd {
+	from := m.page
 	m.show(pageAsk)
-	return m.ask.enter(q, toReview)
+	cmd := m.ask.enter(q, toReview)
+	m.ask.toWelcome = toReview && from == pageWelcome
+	return cmd
 }
 
 func (m *model) showReview() tea.Cmd {

@@ -572,3 +572,19 @@ func TestSetUpMachineIsAskedWhatFollows(t *testing.T) {
 		t.Errorf("want the review:\n%s", p.m.View())
 	}
 }
+
+// TestEscLeadsBackToWhereTheListWasOpened: an answer that was only looked at leaves the
+// first screen, or the review, as it was.
+func TestEscLeadsBackToWhereTheListWasOpened(t *testing.T) {
+	p := standardPump(t).keys("e", "down", "enter")
+	if p.m.page != pageAsk {
+		t.Fatalf("want a question:\n%s", p.m.View())
+	}
+	if p.keys("esc"); p.m.page != pageWelcome {
+		t.Errorf("want the first screen:\n%s", p.m.View())
+	}
+	p.standard().keys("e", "down", "enter")
+	if p.keys("esc"); p.m.page != pageReview {
+		t.Errorf("want the review:\n%s", p.m.View())
+	}
+}
