@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bitgate/internal/atomicfile"
 	"bitgate/internal/pattern"
 	"bitgate/internal/unit"
 )
@@ -44,7 +45,7 @@ func (in *Install) findDir(s Search, p *process, units []unit.Service) {
 func looksInstalled(dir string) bool {
 	marks := []string{"app/META-INF", "atlassian-bitbucket", "atlassian-stash", "bin/start-bitbucket.sh", "bin/start-stash.sh"}
 	return slices.ContainsFunc(marks, func(mark string) bool {
-		_, err := os.Stat(filepath.Join(dir, mark))
+		_, err := atomicfile.Stat(filepath.Join(dir, mark))
 		return err == nil
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -179,7 +178,7 @@ func (in *Install) findOwner() {
 	if in.Home == "" {
 		return
 	}
-	info, err := os.Stat(in.Home)
+	info, err := atomicfile.Stat(in.Home)
 	if err != nil {
 		in.note("%s, the home directory by %s, cannot be read: %v", in.Home, in.Why["Home"], err)
 		return
@@ -243,15 +242,11 @@ func samePath(a, b string) bool {
 }
 
 func isFile(path string) bool {
-	var info os.FileInfo
-	err := atomicfile.AsOwner(path, func() (err error) {
-		info, err = os.Stat(path)
-		return err
-	})
+	info, err := atomicfile.Stat(path)
 	return err == nil && info.Mode().IsRegular()
 }
 
 func isDir(path string) bool {
-	info, err := os.Stat(path)
+	info, err := atomicfile.Stat(path)
 	return err == nil && info.IsDir()
 }

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
 	"syscall"
 
+	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
 	"bitgate/internal/sockets"
 	"bitgate/internal/trusted"
@@ -20,7 +20,7 @@ func OwnerOf(home string) (uid uint32, ok bool) {
 	if home == "" {
 		return 0, false
 	}
-	info, err := os.Stat(home)
+	info, err := atomicfile.Stat(home)
 	if err != nil {
 		return 0, false
 	}

@@ -1,7 +1,6 @@
 package bitbucket
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -32,7 +31,7 @@ func programDir(u unit.Service) string {
 		return ""
 	}
 	dir := filepath.Dir(filepath.Clean(bin))
-	if _, err := os.Stat(dir); err != nil || !looksInstalled(dir) {
+	if !looksInstalled(dir) {
 		return ""
 	}
 	return dir

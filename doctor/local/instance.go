@@ -3,7 +3,6 @@ package local
 import (
 	"cmp"
 	"context"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -52,7 +51,7 @@ func findInstance(ctx context.Context, w Where, port string) Instance {
 	if err != nil || found.Home == "" {
 		return Instance{}
 	}
-	if info, err := os.Stat(found.Home); err != nil || !info.IsDir() {
+	if info, err := atomicfile.Stat(found.Home); err != nil || !info.IsDir() {
 		return Instance{}
 	}
 	in := Instance{Home: found.Home, Overrides: found.Overrides}
@@ -65,7 +64,7 @@ func findInstance(ctx context.Context, w Where, port string) Instance {
 	layout, err := found.Layout()
 	if err != nil { // the version is not known: files decide
 		layout = bitbucket.Layout{Properties: filepath.Join(found.Home, "shared", "bitbucket.properties")}
-		if _, err := os.Stat(layout.Properties); err != nil {
+		if !exists(layout.Properties) {
 			layout.ServerXML = filepath.Join(found.Home, "shared", "server.xml")
 		}
 	}
@@ -83,7 +82,7 @@ func findInstance(ctx context.Context, w Where, port string) Instance {
 	return in
 }
 
-func exists(path string) bool { _, err := os.Stat(path); return err == nil }
+func exists(path string) bool { _, err := atomicfile.Stat(path); return err == nil }
 
 func logFile(home string) string {
 	for _, name := range []string{"atlassian-bitbucket.log", "atlassian-stash.log"} {

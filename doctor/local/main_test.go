@@ -6,4 +6,4 @@ import (
 	"bitgate/internal/peers"
 )
 
-func TestMain(m *testing.M) { peers.Suite{}.Main(m) }
+func TestMain(m *testing.M) { peers.Suite{Jobs: map[string]func(string){"look": lookSquashed}}.Main(m) }

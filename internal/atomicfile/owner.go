@@ -3,6 +3,7 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -39,6 +40,15 @@ func AsOwner(path string, op func() error) error {
 		// may not be in that group; then the kernel or the server refuses the chown.
 		return withGroup(int(st.Gid), op)
 	})
+}
+
+// Stat is os.Stat by the owner of the folder where root's rights do not reach it.
+func Stat(path string) (info fs.FileInfo, err error) {
+	err = AsOwner(path, func() error {
+		info, err = os.Stat(path)
+		return err
+	})
+	return info, err
 }
 
 // folderOf is the last folder on the way to path that root can still see, if
