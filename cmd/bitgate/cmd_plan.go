@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -117,11 +118,23 @@ func (ses *session) showAll(ctx context.Context, plan setup.Plan, asJSON bool) e
 	looking.Go(func() { found, failed = ses.prover(ctx).Plan(ctx, ses.facts, plan) })
 	err := ses.showPlan(plan, asJSON)
 	looking.Wait()
-	if err = cmp.Or(err, failed); err != nil {
+	if ctx.Err() != nil {
+		err = cmp.Or(err, failed)
+	}
+	if err != nil {
 		return err
+	}
+	if failed != nil {
+		found = append(found, obstacle(failed))
 	}
 	ses.showObstacles(found)
 	return nil
+}
+
+// obstacle is why a plan could not be proved.
+func obstacle(err error) problem.Finding {
+	told := problem.Explain(err)
+	return problem.Finding{ID: "plan", Level: problem.Fail, Found: strings.Join(told.Found, ": "), Why: strings.Join(told.Why, "; "), Do: strings.Join(told.Do, "; ")}
 }
 
 // showObstacles says what apply would stop at. A preview does not fail for it:

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
+	"bitgate/internal/atomicfile"
 	"bitgate/internal/service"
 	"bitgate/setup"
 )
@@ -30,5 +33,28 @@ func TestPlanOfAFileDrivesTheSame(t *testing.T) {
 	was.Bitbucket.Name, was.OnFailure = "other.service", setup.FailKeep
 	if got := differing(was, now); !slices.Equal(got, []string{"bitbucket", "on-failure"}) {
 		t.Errorf("it differs in %v", got)
+	}
+}
+
+// TestPreviewOfWhatCannotBeProved: a plan that the front takes for a mistake is shown, with
+// the reason below it, and is no mistake of the one who asks for it.
+func TestPreviewOfWhatCannotBeProved(t *testing.T) {
+	const file = "/etc/bitgate/proxy.yaml"
+	var text bytes.Buffer
+	ses := &session{p: &process{Out: &text, Env: func(string) (string, bool) { return "", false }}}
+	ses.creds = newCredentials(ses.p, setup.Answers{})
+	ses.facts.ProxyConfig = atomicfile.File{Path: file, Data: []byte("nonsense: 1\n")}
+	plan := setup.Plan{
+		Answers: setup.Answers{URL: parseURL(t, "https://git.test"), Front: setup.FrontBuiltin, ProxyConfig: file},
+		Steps: []setup.Step{{ID: setup.StepHAProxy, Changes: []setup.Change{{
+			Phase: setup.PhaseFrontService, Service: &setup.ServiceChange{Target: "proxy", Verb: service.Restart, Control: service.Control{How: service.Manual}},
+		}}}},
+	}
+	if err := ses.showAll(t.Context(), plan, false); err != nil {
+		t.Errorf("%v, exit code %d", err, exitCode(err))
+	}
+	plain, refused := strings.Index(text.String(), "Plan for https://git.test"), strings.Index(text.String(), "As things are, apply would refuse this plan")
+	if plain != 0 || refused < 0 || !strings.Contains(text.String()[refused:], "nonsense") {
+		t.Error(text.String())
 	}
 }
