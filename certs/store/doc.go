@@ -4,6 +4,7 @@
 //	             accounts/ID.json    the account at each authority
 //	             keys/ID.pem         keys whose certificate is still to come
 //	             names/HOST/N.pem    the last generations of HOST's bundle, N counting up
+//	             names/HOST/N.json   the order that an authority issued N for, if one did
 //	             names/HOST/bundle.pem   the one in force, where it was imported (see Install)
 //	             names/HOST/chain.pem    intermediate certificates that were fetched
 //	             names/HOST/state.json

@@ -14,6 +14,12 @@ const Kept = 3
 // Add keeps a bundle (leaf, chain, key in PEM) as the newest generation of host, and
 // removes those beyond Kept. A bundle that is the newest already is not added again.
 func (s Store) Add(host string, bundle []byte) (generation int, err error) {
+	return s.add(host, bundle, record{})
+}
+
+// add writes what is known of the bundle before it: a crash in between leaves no
+// generation of which that is not known.
+func (s Store) add(host string, bundle []byte, known record) (generation int, err error) {
 	name, err := fileName(host)
 	if err != nil {
 		return 0, err
@@ -34,11 +40,18 @@ func (s Store) Add(host string, bundle []byte) (generation int, err error) {
 			return all[n-1], nil
 		}
 	}
+	known.Format = format
+	if err := s.writeJSON(known, "names", name, recordFile(generation)); err != nil {
+		return 0, err
+	}
 	if err := s.write(bundle, "names", name, file(generation)); err != nil {
 		return 0, err
 	}
 	for len(all) >= Kept {
 		if err := s.wipe("names", name, file(all[0])); err != nil {
+			return generation, err
+		}
+		if err := s.remove("names", name, recordFile(all[0])); err != nil {
 			return generation, err
 		}
 		all = all[1:]
@@ -70,21 +83,6 @@ func (s Store) Bundle(host string, generation int) ([]byte, error) {
 		return nil, err
 	}
 	return s.read("names", name, file(generation))
-}
-
-// Newest is the path of host's newest bundle, "" where there is none.
-func (s Store) Newest(host string) (string, error) {
-	all, err := s.Generations(host)
-	if len(all) == 0 || err != nil {
-		return "", err
-	}
-	return s.BundlePath(host, all[len(all)-1])
-}
-
-// BundlePath is where a generation lies.
-func (s Store) BundlePath(host string, generation int) (string, error) {
-	name, err := fileName(host)
-	return s.path("names", name, file(generation)), err
 }
 
 func file(generation int) string { return fmt.Sprintf("%06d.pem", generation) }

@@ -6,7 +6,7 @@ import "time"
 type State struct {
 	Format int    `json:"format"`
 	Host   string `json:"host"`
-	Order  *Order `json:"order,omitempty"` // how it is ordered; nil where bitgate does not order it
+	Order  *Order `json:"order,omitempty"` // of generations without a record of their own; written by versions of before
 
 	Failures  int       `json:"failures,omitempty"` // since the last success
 	LastTry   time.Time `json:"last-try,omitzero"`

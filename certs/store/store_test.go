@@ -131,11 +131,7 @@ func TestGenerationsArePruned(t *testing.T) {
 		if err != nil || !slices.Equal(gens, []int{3, 4, 5}) {
 			t.Errorf("%s: %v, %v", host, gens, err)
 		}
-		path, err := s.Newest(host)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if data, err := os.ReadFile(path); err != nil || string(data) != host+" 5" {
+		if data, err := s.Bundle(host, gens[len(gens)-1]); err != nil || string(data) != host+" 5" {
 			t.Errorf("%s: newest is %q, %v", host, data, err)
 		}
 	}
@@ -143,6 +139,48 @@ func TestGenerationsArePruned(t *testing.T) {
 		if _, err := s.Add(host, nil); err == nil {
 			t.Errorf("kept for %q", host)
 		}
+	}
+}
+
+// TestGenerationsOfAnOrder: those alone that were issued for such an order, however it was
+// shown whose the name is; those of before records were kept are of the state's order; one
+// that was imported is of none, nor is it what a crash left a record for.
+func TestGenerationsOfAnOrder(t *testing.T) {
+	s := Store{StateDir: trustedDir(t)}
+	const host = "git.example.com"
+	at := time.Date(2026, 11, 30, 3, 0, 0, 0, time.UTC)
+	a := Order{Names: []string{host}, Directory: "https://a.test/", Challenge: "http-01"}
+	b, shown := a, a
+	b.Directory = "https://b.test/"
+	shown.Challenge, shown.DNSHook, shown.KeyType = "dns-01", "/hook", "ecdsa"
+	step := func(what string, do error, wantA, wantB string) {
+		t.Helper()
+		if do != nil {
+			t.Fatal(what, do)
+		}
+		for want, order := range map[string]Order{"a " + wantA: a, "shown " + wantA: shown, "b " + wantB: b} {
+			all, err := s.Issued(host, order)
+			got, _, _ := strings.Cut(want, " ")
+			for _, one := range all {
+				got += " " + strings.TrimLeft(strings.TrimSuffix(filepath.Base(one.Path), ".pem"), "0")
+			}
+			if err != nil || got != strings.TrimSpace(want) {
+				t.Errorf("%s: %q, %v, want %q", what, got, err, want)
+			}
+		}
+	}
+	add := func(n int) error { _, err := s.Add(host, fmt.Appendf(nil, "%d", n)); return err }
+	step("of before", errors.Join(add(1), os.Remove(s.path("names", host, "000001.json")), s.SaveState(State{Host: host, Order: &a})), "1", "")
+	step("of b", s.AddIssued(host, []byte("2"), b, at), "1", "2")
+	step("imported", errors.Join(s.writeJSON(record{Format: format, Order: a, Made: at}, "names", host, "000003.json"), add(3)), "1", "2")
+	step("of a", s.AddIssued(host, []byte("4"), a, at), "4", "2")
+	step("again", s.AddIssued(host, []byte("5"), shown, at), "5 4", "")
+	all, err := s.Issued(host, a)
+	if err != nil || !all[0].Made.Equal(at) {
+		t.Error(all, err)
+	}
+	if left, _ := filepath.Glob(s.path("names", host, "*.json")); len(left) != 4 { // and the state
+		t.Error(left)
 	}
 }
 

@@ -87,19 +87,16 @@ func (a *Applier) orderable(ctx context.Context, o *setup.ObtainChange) error {
 // on after a crash takes the one that was issued before it.
 func (a *Applier) obtain(ctx context.Context, r *journal.Run, i int, o *setup.ObtainChange) error {
 	order, kept, host := store.Order(o.Order), a.store(), o.Names[0]
-	st, err := kept.State(host)
-	if err != nil {
-		return err
-	}
-	if st.Order == nil || st.LastGood.Before(r.Records[0].At) || st.Order.Directory != order.Directory {
-		if err := a.order(ctx, i, o, order); err != nil {
-			return err
+	issued, err := kept.Issued(host, order)
+	if err == nil && (len(issued) == 0 || issued[0].Made.Before(r.Records[0].At)) {
+		if err = a.order(ctx, i, o, order); err == nil {
+			issued, err = kept.Issued(host, order)
 		}
 	}
-	path, err := kept.Newest(host)
 	if err != nil {
 		return err
 	}
+	path := issued[0].Path
 	m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: path})
 	if err != nil {
 		return err
@@ -136,14 +133,14 @@ func (a *Applier) order(ctx context.Context, i int, o *setup.ObtainChange, order
 		return err
 	}
 	defer clear(issued.Bundle)
-	if _, err := a.store().Add(o.Names[0], issued.Bundle); err != nil {
+	if err := a.store().AddIssued(o.Names[0], issued.Bundle, order, a.now()); err != nil {
 		return problem.Wrap(err, "the certificate was issued and cannot be kept", "it would be lost", "free some space below "+a.StateDir+" and run again")
 	}
 	st, err := a.store().State(o.Names[0])
 	if err != nil {
 		return err
 	}
-	st.Order, st.LastGood, st.LastTry = &order, a.now().UTC(), a.now().UTC()
+	st.LastGood, st.LastTry = a.now().UTC(), a.now().UTC()
 	st.Failures, st.LastError, st.NextTry, st.Renewal = 0, "", time.Time{}, nil
 	return a.store().SaveState(st)
 }

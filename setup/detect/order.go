@@ -32,17 +32,14 @@ func (f *facts) findIssued(ctx context.Context, p Probe, a setup.Answers) error 
 	}
 	host := a.URL.Host()
 	f.Rivals = certs.Rivals(p.Root, host)
-	st, err := kept.State(host)
+	issued, err := kept.Issued(host, store.Order(a.Order()))
 	if err != nil {
 		return err
 	}
-	path, err := kept.Newest(host)
-	if err != nil {
-		return err
-	}
-	if path == "" || st.Order == nil || !sameOrder(*st.Order, a.Order()) {
+	if len(issued) == 0 {
 		return f.ask(ctx, kept, a)
 	}
+	path := issued[0].Path
 	m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: path})
 	if err != nil {
 		return f.ask(ctx, kept, a)
@@ -79,10 +76,4 @@ func (f *facts) ask(ctx context.Context, kept store.Store, a setup.Answers) erro
 		f.Authority.Error, f.Authority.Do = err.Error(), strings.Join(problem.Explain(err).Do, "; ")
 	}
 	return nil
-}
-
-// sameOrder: what was issued for one order does for another, however it was shown
-// whose the name is.
-func sameOrder(was store.Order, want setup.Order) bool {
-	return slices.Equal(was.Names, want.Names) && was.Directory == want.Directory && string(was.KeyType) == want.KeyType && was.Profile == want.Profile
 }

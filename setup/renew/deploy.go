@@ -15,9 +15,16 @@ import (
 
 // deploy makes the front serve what the sources hold.
 func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, o Options, out *Outcome) error {
-	d, err := r.sourced(d)
+	d, err := r.sourced(d, o)
 	if err != nil {
 		return err
+	}
+	if d.Order != nil && d.PEM == "" {
+		out.Said = out.Host + ": no certificate is kept that was issued for the order in force"
+		if o.DryRun {
+			return nil
+		}
+		return problem.New(out.Said, "the front keeps the one that it has", "have one ordered: bitgate cert renew")
 	}
 	m, err := r.material(d)
 	if err != nil {
@@ -55,15 +62,13 @@ func (r *Renewer) deploy(ctx context.Context, d setup.Deployment, o Options, out
 }
 
 // sourced is d with the files that its certificate comes from now: where bitgate orders
-// it, those of the last order.
-func (r *Renewer) sourced(d setup.Deployment) (setup.Deployment, error) {
+// it, those of the last order, none where there was none.
+func (r *Renewer) sourced(d setup.Deployment, o Options) (setup.Deployment, error) {
 	if d.Order == nil {
 		return d, nil
 	}
-	path, err := r.store().Newest(d.URL.Host())
-	if err == nil && path != "" {
-		d.Cert, d.Key, d.Chain, d.PEM = "", "", "", path
-	}
+	path, _, err := r.newest(d, o)
+	d.Cert, d.Key, d.Chain, d.PEM = "", "", "", path
 	return d, err
 }
 

@@ -69,7 +69,7 @@ func (i *issuer) settled(n int, old string, orders int) {
 	if err := i.renew(Options{}); err != nil {
 		s.t.Fatalf("after operation %d: %v\n%s", n, err, s.log.String())
 	}
-	newest, err := s.renewer().store().Newest(host)
+	newest, _, err := s.renewer().newest(s.d, Options{})
 	s.must(err)
 	held := s.held(s.bundle())
 	if newest != "" && held != s.held(newest) {

@@ -29,7 +29,7 @@ func (r *Renewer) order(ctx context.Context, d setup.Deployment, st *store.State
 		defer l.Release()
 		l.Sign(journal.Disk{Writer: r.Applier.Files}, r.now())
 	}
-	leaf, err := r.issued(st.Host)
+	leaf, err := r.issued(d, o)
 	if err != nil {
 		return renewal.Decision{}, err
 	}
@@ -48,18 +48,30 @@ func (r *Renewer) order(ctx context.Context, d setup.Deployment, st *store.State
 		return dec, err
 	}
 	defer clear(bundle)
-	_, err = r.store().Add(st.Host, bundle)
-	return dec, err
+	return dec, r.store().AddIssued(st.Host, bundle, store.Order(*d.Order), r.now())
 }
 
-// issued is the certificate that was ordered last, nil where there is none.
-func (r *Renewer) issued(host string) (*x509.Certificate, error) {
-	path, err := r.store().Newest(host)
-	if path == "" || err != nil {
-		return nil, err
+// newest is where the bundle lies that was issued last for the order of d, "" where there
+// is none. One that somebody has taken back is none, unless o is to force it.
+func (r *Renewer) newest(d setup.Deployment, o Options) (path string, m *certs.Material, err error) {
+	all, err := r.store().Issued(d.URL.Host(), store.Order(*d.Order))
+	for _, one := range all {
+		m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: one.Path})
+		if err != nil {
+			return "", nil, err
+		}
+		refused, err := journal.Refused(r.Applier.StateDir, d.Bundle, m.BundleDigest())
+		if err != nil || refused == "" || o.Force {
+			return one.Path, m, err
+		}
 	}
-	m, err := certs.LoadBy(certs.OpenTrusted, certs.Paths{PEM: path})
-	if err != nil {
+	return "", nil, err
+}
+
+// issued is the certificate that was issued last for the order of d, nil where there is none.
+func (r *Renewer) issued(d setup.Deployment, o Options) (*x509.Certificate, error) {
+	_, m, err := r.newest(d, o)
+	if m == nil || err != nil {
 		return nil, err
 	}
 	return m.Leaf(), nil

@@ -143,10 +143,9 @@ func TestOrderOfAnEarlierRun(t *testing.T) {
 	f := &fakeAuthority{s: s, life: time.Hour}
 	bundle, err := f.Obtain(t.Context(), nil)
 	s.must(err)
-	_, err = s.renewer().store().Add(host, bundle)
-	s.must(err)
-	files := s.d
-	s.ordered(store.Order{Names: []string{host}, Directory: "https://ca.test/", Challenge: acme.DNS01})
+	files, order := s.d, store.Order{Names: []string{host}, Directory: "https://ca.test/", Challenge: acme.DNS01}
+	s.keep(bundle, order)
+	s.ordered(order)
 	s.setUp(files)
 	r, ordered := s.renewer(), f.issued
 	r.Order = func(store.Order) Authority { return f }
@@ -220,4 +219,64 @@ func TestUnreachedAuthority(t *testing.T) {
 	if told := look(by); strings.Contains(told, "was not reached") {
 		t.Errorf("still told:\n%s", told)
 	}
+}
+
+// TestRunThatDoesNotStand: what an authority issued for a run that was taken back, or is
+// undone, is kept and not installed, and nothing is ordered there any more; the certificate
+// of the run that stands is renewed when it is due, also where its own last one was taken back.
+func TestRunThatDoesNotStand(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, setup.FrontBuiltin, options{skip: true, order: true})
+	r, at := s.renewer(), ""
+	f := &fakeAuthority{s: s, life: time.Hour}
+	r.Order = func(o store.Order) Authority { at = o.Directory; return f }
+	renew := func(what string, o Options, orders int, directory string) Outcome {
+		t.Helper()
+		was := f.issued
+		at = ""
+		out, err := r.Renew(t.Context(), o)
+		if err != nil || f.issued-was != orders || at != directory {
+			t.Fatalf("%s: %d ordered at %s: %v\n%s", what, f.issued-was, at, err, s.log.String())
+		}
+		return out
+	}
+	a := store.Order{Names: []string{host}, Directory: "https://a.test/", Challenge: acme.HTTP01}
+	b := store.Order{Names: []string{host}, Directory: "https://b.test/", Challenge: acme.TLSALPN01}
+	s.ordered(a)
+	renew("the first", Options{}, 1, a.Directory)
+	first := s.held(s.bundle())
+	bundle, err := f.Obtain(t.Context(), nil) // of a run that was then taken back
+	s.must(err)
+	s.keep(bundle, b)
+	if renew("taken back", Options{}, 0, a.Directory); s.held(s.bundle()) != first {
+		t.Error("what was issued for a run that was taken back is installed")
+	}
+	s.ordered(b)
+	if renew("b stands", Options{}, 0, b.Directory); s.held(s.bundle()) == first {
+		t.Error("what was issued for the run that stands is not installed")
+	}
+	if res, err := r.Applier.Undo(t.Context(), "", false); err != nil || res.State != setup.RunUndone {
+		t.Fatal(res, err)
+	}
+	if renew("b is undone", Options{}, 0, a.Directory); s.held(s.bundle()) != first {
+		t.Error("the certificate of the run that stands is not back")
+	}
+	run := renew("on request", Options{Force: true}, 1, a.Directory).Result.Run
+	if res, err := r.Applier.Undo(t.Context(), run, false); err != nil || res.State != setup.RunUndone {
+		t.Fatal(res, err)
+	}
+	if renew("a renewal is undone", Options{}, 0, a.Directory); s.held(s.bundle()) != first {
+		t.Error("what somebody took back is installed")
+	}
+	s.moved.Store(int64(40 * time.Minute))
+	if renew("due", Options{}, 1, a.Directory); s.held(s.bundle()) == first {
+		t.Error("it is not renewed")
+	}
+}
+
+// keep is what an order leaves in the store.
+func (s *site) keep(bundle []byte, o store.Order) {
+	s.t.Helper()
+	r := s.renewer()
+	s.must(r.store().AddIssued(host, bundle, o, r.now()))
 }

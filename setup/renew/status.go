@@ -76,7 +76,7 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 		s.Source, s.Renewer, s.Runs = d.Order.Directory+" ("+d.Order.Challenge+")", "bitgate", ""
 		s.rivals = certs.Rivals(root, s.Host)
 	}
-	source, _ := r.sourced(d) // a store that cannot be read shows in the attempts
+	source, _ := r.sourced(d, Options{}) // a store that cannot be read shows in the attempts
 	m, err := r.material(source)
 	if err == nil {
 		s.New = m.LeafDigest()
@@ -90,7 +90,7 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 		r.reads(&s, m.LeafDigest(), m.Life())
 	}
 	if d.Order != nil {
-		if leaf, err := r.issued(s.Host); err == nil {
+		if leaf, err := r.issued(d, Options{}); err == nil {
 			dec := r.decide(leaf, st, Options{})
 			s.Why = dec.Why
 			if st.Renewal != nil {
