@@ -300,10 +300,11 @@ func TestRefusals(t *testing.T) {
 func TestOutOfOrder(t *testing.T) {
 	t.Parallel()
 	var sent atomic.Int64
+	again := "3600"
 	answers := http.NewServeMux()
 	answers.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
-		w.Header().Set("Retry-After", "3600")
+		w.Header().Set("Retry-After", again)
 		w.WriteHeader(429)
 		fmt.Fprint(w, `{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many of these, see the manual","status":429}`)
 	})
@@ -341,6 +342,12 @@ func TestOutOfOrder(t *testing.T) {
 	_, err := ask("/busy")
 	if until := RetryAfter(err); !until.Equal(at.Add(time.Hour)) || !strings.Contains(err.Error(), "too many of these") || !strings.Contains(strings.Join(problem.Explain(err).Do, ""), "2026-11-30 04:00 UTC") {
 		t.Errorf("%v, again %v, %v", err, until, problem.Explain(err).Do)
+	}
+	for said, want := range map[string]time.Duration{"99999999": 8 * 24 * time.Hour, "Tue, 01 Dec 2026 03:00:00 GMT": 24 * time.Hour, "Fri, 31 Dec 2066 03:00:00 GMT": 8 * 24 * time.Hour} {
+		again = said
+		if _, err := ask("/busy"); !RetryAfter(err).Equal(at.Add(want)) {
+			t.Errorf("%s: again %v", said, RetryAfter(err))
+		}
 	}
 	if _, err := ask("/endless"); err == nil || !strings.Contains(err.Error(), "larger than 1024 KiB") || sent.Load() > 256 {
 		t.Errorf("endless: %v after %d blocks", err, sent.Load())

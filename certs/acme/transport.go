@@ -86,6 +86,9 @@ func retryAfter(header string, now time.Time) time.Time {
 		return now.Add(time.Duration(min(s, maxWait)) * time.Second)
 	}
 	if at, err := http.ParseTime(header); err == nil && at.After(now) {
+		if last := now.Add(maxWait * time.Second); at.After(last) {
+			return last
+		}
 		return at
 	}
 	return time.Time{}
