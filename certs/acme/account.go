@@ -78,7 +78,20 @@ func (c *Client) account(ctx context.Context, info Info, binding *Binding) (acme
 		}
 		return acme.Account{Status: acme.StatusValid, Location: kept.URL, PrivateKey: key}, nil
 	}
+	return c.newAccount(ctx, info, binding)
+}
+
+// newAccount is one in the place of any that is kept, which stays until the new one is made.
+func (c *Client) newAccount(ctx context.Context, info Info, binding *Binding) (acme.Account, error) {
 	if err := c.agreed(info); err != nil {
+		return acme.Account{}, err
+	}
+	key, err := c.Store.EnsureAccountKey()
+	if err != nil {
+		return acme.Account{}, err
+	}
+	id, err := store.KeyID(key.Public())
+	if err != nil {
 		return acme.Account{}, err
 	}
 	wanted := acme.Account{PrivateKey: key, TermsOfServiceAgreed: info.Terms != ""}

@@ -221,6 +221,10 @@ func TestExternalAccount(t *testing.T) {
 	if _, err := c.Obtain(t.Context(), Standing(HTTP01), nil, nil); err == nil || !strings.Contains(strings.Join(problem.Explain(err).Do, " "), "--acme-eab-id") {
 		t.Errorf("without one: %v", err)
 	}
+	bound := privateDir(t)
+	if err := os.WriteFile(filepath.Join(bound, "mac"), []byte(mac), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for shape, text := range map[string]string{"plain": mac, "padded": mac + "==", "folded": mac[:20] + "\n " + mac[20:] + "\r\n", "wrong": "AAAA" + mac[4:]} {
 		file := filepath.Join(privateDir(t), "mac")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -244,6 +248,26 @@ func TestExternalAccount(t *testing.T) {
 			}
 			return nil
 		})
+	}
+	b, err := ReadBinding(id, filepath.Join(bound, "mac"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.AccountURL(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	kept, _, _ := c.Store.Account(p.Directory)
+	lost := kept
+	lost.URL += "lost"
+	if err := c.Store.SaveAccount(lost); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Obtain(t.Context(), respond(t, c, p), nil, nil)
+	if err == nil || !strings.Contains(err.Error(), lost.URL) || !strings.Contains(strings.Join(problem.Explain(err).Do, " "), "--acme-eab-id") {
+		t.Errorf("an account that the authority does not know: %v", err)
+	}
+	if a, found, err := c.Store.Account(p.Directory); a.URL != lost.URL || !found {
+		t.Errorf("it is forgotten, without a binding for another: %+v, %v", a, err)
 	}
 	bad := filepath.Join(privateDir(t), "mac")
 	for _, text := range []string{"", "no base64!", "QUJD"} {

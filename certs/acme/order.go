@@ -45,21 +45,20 @@ func (c *Client) Obtain(ctx context.Context, solver Solver, replaces *x509.Certi
 	if !info.RenewalInfo {
 		replaces = nil // it would not know the field
 	}
-	for again := false; ; again = true {
-		account, err := c.account(ctx, info, binding)
-		if err != nil {
-			return Issued{}, err
-		}
-		issued, err := c.order(ctx, account, solver, replaces)
-		if gone(err) && !again {
-			c.tell("the authority does not know the account any more; a new one is made")
-			if err := c.Store.ForgetAccount(c.Order.Directory); err != nil {
-				return Issued{}, err
-			}
-			continue
-		}
+	account, err := c.account(ctx, info, binding)
+	if err != nil {
+		return Issued{}, err
+	}
+	issued, err := c.order(ctx, account, solver, replaces)
+	if !gone(err) {
 		return issued, err
 	}
+	c.tell("the authority does not know the account any more; a new one is made")
+	made, err := c.newAccount(ctx, info, binding)
+	if err != nil { // the one of before is kept: the authority may know it again, and no binding is there to make another by night
+		return Issued{}, problem.Wrap(err, "the authority does not know the account "+account.Location, "it is tried again with that one", "").WithKind(problem.KindOf(err))
+	}
+	return c.order(ctx, made, solver, replaces)
 }
 
 // Orderable reports, without an order being made, what would keep the authority from one:

@@ -30,11 +30,6 @@ func (s Store) SaveAccount(a Account) error {
 	return s.writeJSON(a, "accounts", accountFile(a.Directory))
 }
 
-// ForgetAccount removes what is known of an account that the authority no longer has.
-func (s Store) ForgetAccount(directory string) error {
-	return s.remove("accounts", accountFile(directory))
-}
-
 func accountFile(directory string) string {
 	sum := sha256.Sum256([]byte(directory))
 	return hex.EncodeToString(sum[:8]) + ".json"
