@@ -443,6 +443,8 @@ func TestSetupAsPrinted(t *testing.T) {
 		s := openScreen(t, append(env[:len(env):len(env)], "BITGATE_CERT="+filepath.Join(m.dir, "cert.pem"), "BITGATE_KEY="+filepath.Join(m.dir, "key.pem"), "BITGATE_CHAIN="+filepath.Join(m.dir, "ca.pem")), strings.Fields(there)...)
 		s.wait("Enter ")
 		s.send("\r")
+		s.wait("Forward SSH") // which this front may do
+		s.send("\r")
 		s.wait("Review:") // and nothing is asked about Bitbucket, which is not here
 	})
 }
