@@ -192,7 +192,11 @@ func lookHealth(_ context.Context, s *scene) []problem.Finding {
 	if h.Value == "" || h.Value == want {
 		return nil
 	}
-	return one(at(problem.Fail, h.Place, fmt.Sprintf("the front asks %s whether Bitbucket is well; %s is made for that", h.Value, want),
+	asked, query, _ := strings.Cut(h.Value, "?")
+	if query != "" {
+		asked += "?" + problem.Hidden
+	}
+	return one(at(problem.Fail, h.Place, fmt.Sprintf("the front asks %s whether Bitbucket is well; %s is made for that", asked, want),
 		"in maintenance other pages answer 503, and the front cuts off the backup client (\"Connection reset\")",
 		local.Cure{s.Site.Rewrite(h, strings.Replace(healthText(h), h.Value, want, 1), "ask for "+want), s.reload()}))
 }

@@ -178,7 +178,7 @@ func TestCuresHoldNoCredential(t *testing.T) {
     bind :443 ssl crt x
     http-request set-header X-Forwarded-For %[src]
     timeout server 30s # s3cr3t
-    option httpchk GET /check HTTP/1.1\r\nAuthorization:\ s3cr3t
+    option httpchk GET /check?key=s3cr3t HTTP/1.1\r\nAuthorization:\ s3cr3t
     server a localhost:7990 check agent-check agent-send s3cr3t
     server b 127.0.0.1:7991 check # s3cr3t
     server c 127.0.0.1:7992 check
