@@ -32,6 +32,8 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 			probe := ses.probe
 			probe.Input, probe.Unlock = said, ses.creds.cert.ask(ctx)
 			f, err := detect.Facts(ctx, probe)
+			ses.mu.Lock()
+			defer ses.mu.Unlock()
 			ses.took(ses.known(f))
 			return ses.facts, err
 		},
@@ -96,22 +98,27 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 
 // login tries the password that was typed, once, and keeps it for the run.
 func (ses *session) login(ctx context.Context, a setup.Answers, password []byte) error {
+	ses.mu.Lock()
 	ses.creds.follow(a)
-	base := ses.facts.Instance.Base
+	base, method := ses.facts.Instance.Base, ses.creds.method
 	client, err := ses.creds.client(base)
+	ses.mu.Unlock()
 	if err != nil {
 		return err
 	}
 	secret := bitbucket.NewSecret(bytes.Clone(password))
-	s, err := client.Login(ctx, a.AdminUser, secret, ses.creds.method)
+	s, err := client.Login(ctx, a.AdminUser, secret, method)
 	if err != nil {
 		secret.Wipe()
 		return err
 	}
 	settings, err := s.Settings(ctx)
 	if err != nil {
+		secret.Wipe()
 		return err
 	}
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
 	ses.settings = &settings
 	ses.creds.keep(a.AdminUser, secret, base, s)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -142,6 +143,45 @@ func TestNewAnswersLeaveRoom(t *testing.T) {
 			t.Errorf("--%s %s: %v, want %v, of\n%s", c.flag, c.value, got, want, c.old)
 		}
 	}
+}
+
+// TestLooksAndSignsInAtATime: the full screen looks at the machine while a password is
+// tried, a file is opened and an answer is judged (the race detector looks on).
+func TestLooksAndSignsInAtATime(t *testing.T) {
+	s := site(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "none.pfx")
+	a := setup.Answers{
+		URL: parseURL(t, "https://git.test"), Home: dir, Version: "9.4.16", Upstream: s.Upstream(), Front: setup.FrontBuiltin,
+		AdminUser: "admin", Cert: file, Nodes: []string{"one=127.0.0.1:1"},
+	}
+	p := testProcess(nil, "")
+	ses := &session{p: p, creds: newCredentials(p, a), probe: detect.Probe{StateDir: filepath.Join(dir, "state"), Root: dir, Proc: dir}}
+	defer ses.creds.wipe()
+	ses.facts.Instance.Base = s.Upstream()
+	b := ses.backend(verifyFlags{})
+	one := a
+	one.Nodes = nil
+	ctx := background(t)
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			if _, err := b.Detect(ctx, one); err != nil {
+				t.Error(err)
+			}
+		})
+		all.Go(func() {
+			if err := b.Login(ctx, one, []byte("right")); err != nil {
+				t.Error(err)
+			}
+		})
+		all.Go(func() {
+			_ = b.Unlock(ctx, a, []byte("of a file that is not there"))
+			b.Check(ctx, "cert", setup.Facts{}, a)
+			b.Check(ctx, "node", setup.Facts{}, a)
+		})
+	}
+	all.Wait()
 }
 
 // TestAnswersSurvive: what is written is what is read.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"strings"
+	"sync"
 
 	"bitgate/bitbucket"
 	"bitgate/certs"
@@ -18,6 +19,7 @@ type certPassword struct {
 	prompt func(ctx context.Context, prompt string) ([]byte, error) // nil: no terminal
 	say    func(error)                                              // a refusal, before asking again
 
+	mu      sync.Mutex // the wizard looks at the machine and at an answer at a time
 	secrets []bitbucket.Secret
 	own     string   // Bitbucket's own key store, "" for none
 	found   [][]byte // what its configuration opens that one with
@@ -38,6 +40,8 @@ func (c *certPassword) ask(ctx context.Context) func(locked error) ([][]byte, er
 		if c == nil {
 			return nil, nil
 		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		switch {
 		case !certs.Refused(locked) && len(c.secrets) > 0:
 		case !certs.Refused(locked) && c.own != "" && strings.Contains(locked.Error(), c.own):
@@ -49,7 +53,7 @@ func (c *certPassword) ask(ctx context.Context) func(locked error) ([][]byte, er
 				return nil, err
 			}
 			for line := range bytes.Lines(text) {
-				c.keep(bytes.Clone(bytes.TrimRight(line, "\r\n")))
+				c.add(bytes.Clone(bytes.TrimRight(line, "\r\n")))
 			}
 			clear(text)
 		case c.prompt != nil && c.typed < tries:
@@ -64,7 +68,7 @@ func (c *certPassword) ask(ctx context.Context) func(locked error) ([][]byte, er
 			if err != nil {
 				return nil, err
 			}
-			c.keep(text) // beside those before: a store and its key may have different ones
+			c.add(text) // beside those before: a store and its key may have different ones
 		default:
 			return nil, nil
 		}
@@ -74,9 +78,24 @@ func (c *certPassword) ask(ctx context.Context) func(locked error) ([][]byte, er
 
 // keep takes over a password.
 func (c *certPassword) keep(text []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.add(text)
+}
+
+// opensOwn takes over what Bitbucket's own key store is opened with.
+func (c *certPassword) opensOwn(store string, passwords [][]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.own, c.found = store, passwords
+}
+
+// add is keep; the caller holds mu.
+func (c *certPassword) add(text []byte) {
 	c.secrets = append(c.secrets, bitbucket.NewSecret(text))
 }
 
+// reveal gives all of them; the caller holds mu.
 func (c *certPassword) reveal() [][]byte {
 	var all [][]byte
 	for _, s := range c.secrets {
@@ -89,6 +108,8 @@ func (c *certPassword) wipe() {
 	if c == nil {
 		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, s := range c.secrets {
 		s.Wipe()
 	}

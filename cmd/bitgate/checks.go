@@ -18,7 +18,7 @@ import (
 
 // check looks at one answer in a way that takes time: DNS, ports, Bitbucket
 // itself, the certificate.
-func (ses *session) check(ctx context.Context, question string, _ setup.Facts, a setup.Answers) []problem.Finding {
+func (ses *session) check(ctx context.Context, question string, f setup.Facts, a setup.Answers) []problem.Finding {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	switch question {
@@ -29,13 +29,13 @@ func (ses *session) check(ctx context.Context, question string, _ setup.Facts, a
 	case "cert", "cert-alias", "key", "chain", "pem":
 		return checkCertificate(question, a, time.Now(), ses.creds.cert.ask(ctx))
 	case "node", "ssh-upstream":
-		return ses.checkNodes(ctx, question, a)
+		return checkNodes(ctx, question, f, a)
 	}
 	return nil
 }
 
 // checkNodes looks at what every node says, or whether its SSH server is there.
-func (ses *session) checkNodes(ctx context.Context, question string, a setup.Answers) []problem.Finding {
+func checkNodes(ctx context.Context, question string, f setup.Facts, a setup.Answers) []problem.Finding {
 	nodes, err := node.ParseAll(a.Nodes)
 	if err != nil {
 		return nil // the question refuses it
@@ -45,7 +45,7 @@ func (ses *session) checkNodes(ctx context.Context, question string, a setup.Ans
 	}
 	var out []problem.Finding
 	if question == "node" {
-		for _, s := range detect.AskNodes(ctx, ses.facts, a) {
+		for _, s := range detect.AskNodes(ctx, f, a) {
 			out = append(out, nodeFinding(s))
 		}
 		return out

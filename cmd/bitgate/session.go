@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"bitgate/bitbucket"
@@ -26,6 +27,7 @@ type session struct {
 	answersFlag  bool // the file of answers was named by the flag
 	creds        *credentials
 
+	mu       sync.Mutex // of facts, settings and creds, while the wizard looks at the machine beside signing in
 	facts    setup.Facts
 	answers  setup.Answers
 	sources  setup.Sources
@@ -99,7 +101,7 @@ func (ses *session) detect(ctx context.Context) error {
 func (ses *session) took(f setup.Facts) {
 	ses.facts, ses.creds.home = f, vouched(f)
 	if c := ses.creds.cert; c != nil && f.OwnStore.Path != "" {
-		c.own, c.found = f.OwnStore.Path, detect.StorePasswords(f)
+		c.opensOwn(f.OwnStore.Path, detect.StorePasswords(f))
 	}
 }
 
