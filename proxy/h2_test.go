@@ -1,12 +1,17 @@
 package proxy_test
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 // What comes over HTTP/2 reaches the server strictly framed, under the same
@@ -66,6 +71,53 @@ func TestHTTP2ReachesTheServerStrictlyFramed(t *testing.T) {
 		if len(got[0].faults) > 0 || strings.Contains(got[0].head, "6.6.6.6") || strings.Contains(got[0].head, "/admin") || strings.Contains(got[0].head, "trailers") {
 			t.Errorf("%s %s: %v in %q", tt.method, tt.target, got[0].faults, got[0].head)
 		}
+	}
+}
+
+// A stream that was answered while its trailers arrive costs nobody anything.
+func TestAnsweredWithinTrailers(t *testing.T) {
+	r := start(t, server(t, func(http.ResponseWriter, *http.Request) {}), nil)
+	c := r.tls()
+	c.NextProtos = []string{"h2"}
+	conn, err := dialTLS(r.addr, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(2 * patience))
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	fields := func(pairs ...string) []byte {
+		block.Reset()
+		for i := 0; i < len(pairs); i += 2 {
+			_ = encoder.WriteField(hpack.HeaderField{Name: pairs[i], Value: pairs[i+1]}) // into memory
+		}
+		return bytes.Clone(block.Bytes())
+	}
+	_, _ = io.WriteString(conn, http2.ClientPreface)
+	f := http2.NewFramer(conn, conn)
+	until := func(kind http2.FrameType, stream uint32) {
+		t.Helper()
+		for {
+			frame, err := f.ReadFrame()
+			if err != nil {
+				t.Fatalf("waiting for %v: %v", kind, err)
+			}
+			if frame.Header().Type == kind && frame.Header().StreamID == stream {
+				return
+			}
+		}
+	}
+	_ = f.WriteSettings()
+	_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: fields(":method", "POST", ":scheme", "https", ":path", "/bitbucket/x", ":authority", "other.example.com"), EndHeaders: true})
+	trailers := fields("x-sum", "1")
+	_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: trailers[:1], EndStream: true})
+	until(http2.FrameRSTStream, 1)
+	_ = f.WriteContinuation(1, true, trailers[1:])
+	_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 3, BlockFragment: fields(":method", "GET", ":scheme", "https", ":path", "/bitbucket/x", ":authority", r.url.Authority(), "x-sum", "1"), EndHeaders: true, EndStream: true})
+	until(http2.FrameHeaders, 3)
+	if res, _ := r.get("/bitbucket/x"); res.StatusCode != http.StatusOK {
+		t.Errorf("then another client: %s", res.Status)
 	}
 }
 

@@ -95,6 +95,9 @@ func startWith(t *testing.T, upstream string, edit func(*config.Config), more fu
 		case <-time.After(patience):
 			t.Error("Serve does not return")
 		}
+		if strings.Contains(r.log.String(), "a fault in bitgate itself") {
+			t.Error("a fault of the proxy's own ended a connection")
+		}
 		if t.Failed() {
 			t.Logf("proxy log:\n%s", r.log)
 		}

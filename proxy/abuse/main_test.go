@@ -1,6 +1,7 @@
 package abuse
 
 import (
+	"bytes"
 	"crypto/x509"
 	"fmt"
 	"net"
@@ -84,7 +85,11 @@ func (f *front) run(cmd *exec.Cmd) {
 		if !f.Running() && !f.ended {
 			t.Error("the proxy has ended")
 		}
-		if text, _ := os.ReadFile(f.log); t.Failed() && len(text) > 0 {
+		text, _ := os.ReadFile(f.log)
+		if bytes.Contains(text, []byte("a fault in bitgate itself")) {
+			t.Error("a fault of the proxy's own ended a connection")
+		}
+		if t.Failed() && len(text) > 0 {
 			t.Logf("the end of its log:\n%s", text[max(0, len(text)-4000):])
 		}
 	})

@@ -2,6 +2,7 @@ package h2_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,6 +61,16 @@ func newBareClient(t *testing.T, limits h2.Limits) *client {
 func (c *client) send() {
 	c.err = c.conn.Receive(c.wire.Bytes(), c.now)
 	c.wire.Reset()
+	faultless(c.t, c.err)
+}
+
+// faultless fails the test where the peer met a fault of ours.
+func faultless(t testing.TB, err error) {
+	t.Helper()
+	var broken *h2.Error
+	if errors.As(err, &broken) && broken.Fault != "" {
+		t.Error(broken.Fault)
+	}
 }
 
 // fields encodes a field block of names and values.

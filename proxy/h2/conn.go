@@ -93,7 +93,7 @@ func (c *Conn) fail(code Code, reason string) {
 	if c.failed != nil {
 		return
 	}
-	c.failed = &Error{code, reason}
+	c.failed = &Error{Code: code, Reason: reason}
 	c.out = appendGoAway(c.out, c.last, code)
 	for _, s := range c.streams {
 		s.cut(&StreamError{Code: code})

@@ -40,6 +40,7 @@ func (c Code) String() string {
 type Error struct {
 	Code   Code
 	Reason string // fixed text, never bytes of the peer
+	Fault  string // of ours, a panic with its stack, to be logged; "" where it is the peer's
 }
 
 func (e *Error) Error() string { return "HTTP/2 " + e.Code.String() + ": " + e.Reason }

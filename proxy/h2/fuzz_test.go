@@ -44,6 +44,7 @@ func overhear(t *testing.T, in []byte, piece int) (heard, said []string) {
 		err = c.conn.Receive(in[:n], c.now)
 		in = in[n:]
 	}
+	faultless(t, err)
 	for e, ok := c.conn.Event(); ok; e, ok = c.conn.Event() {
 		switch s := e.Stream; {
 		case e.Kind == h2.Request:
@@ -81,6 +82,7 @@ func converse(t *testing.T, in []byte, piece int) {
 	for i := 0; len(in) > 0 && err == nil; i++ {
 		n := min(piece, len(in))
 		err = c.Receive(in[:n], now)
+		faultless(t, err)
 		in = in[n:]
 		live = giveUp(live, i)
 		for e, ok := c.Event(); ok; e, ok = c.Event() {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/net/http2/hpack"
@@ -16,11 +18,24 @@ import (
 // client.
 func (c *Conn) Receive(in []byte, now time.Time) error {
 	c.now = now
+	c.receive(in)
+	return c.Err()
+}
+
+// receive ends this connection alone where we meet a fault of our own: its state is
+// nobody else's.
+func (c *Conn) receive(in []byte) {
+	defer func() {
+		if what := recover(); what != nil {
+			c.failed = nil // whatever it was about to do
+			c.fail(InternalError, "a fault of the server's own")
+			c.failed.Fault = fmt.Sprintf("%v\n%s", what, debug.Stack())
+		}
+	}()
 	for len(in) > 0 && c.failed == nil {
 		in = in[c.take(in):]
 	}
 	c.pump()
-	return c.Err()
 }
 
 func (c *Conn) take(in []byte) int {

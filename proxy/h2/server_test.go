@@ -75,7 +75,7 @@ func (v *server) serve(conn net.Conn) {
 			return
 		}
 		d.mu.Lock()
-		_ = d.core.Receive(in[:n], time.Now()) // Done says so
+		faultless(v.t, d.core.Receive(in[:n], time.Now())) // Done says the rest
 		for e, ok := d.core.Event(); ok; e, ok = d.core.Event() {
 			v.act(e, bodies)
 		}

@@ -239,6 +239,26 @@ func TestStreamsThatCrossTheLastGoAway(t *testing.T) {
 	}
 }
 
+// A fault of our own ends the one connection that meets it, with all its streams.
+func TestFaultEndsOneConnection(t *testing.T) {
+	c := newClient(t, h2.Limits{})
+	s := c.get(1)
+	c.conn.Break()
+	c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 3, BlockFragment: c.fields(request("GET")...), EndStream: true, EndHeaders: true})
+	var broken *h2.Error
+	if err := c.conn.Receive(c.wire.Bytes(), c.now); !errors.As(err, &broken) || broken.Code != h2.InternalError || !strings.Contains(broken.Fault, "planted") || !strings.Contains(broken.Fault, "hpack") {
+		t.Fatalf("%#v", broken)
+	}
+	if c.event(h2.Reset) != s || s.Err() == nil {
+		t.Error("its stream goes on")
+	}
+	s.Release()
+	c.expect("the end", "GOAWAY 3 INTERNAL_ERROR")
+	if !c.conn.Done() || c.conn.Open() != 0 {
+		t.Errorf("not done, %d open", c.conn.Open())
+	}
+}
+
 func TestClientLeaves(t *testing.T) {
 	c := newClient(t, h2.Limits{})
 	s := c.get(1)

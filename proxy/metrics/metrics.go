@@ -30,6 +30,7 @@ type Counters struct {
 	redispatches  atomic.Uint64
 	connections   atomic.Uint64
 	limited       atomic.Uint64
+	faults        atomic.Uint64
 	own           [600]atomic.Uint64 // answers in the proxy's name, by status
 	turnedAway    [len(away)]atomic.Uint64
 	total, queue  histogram
@@ -104,6 +105,9 @@ func (c *Counters) TurnedAway(why Away) { c.turnedAway[why].Add(1) }
 
 // Limited counts a request that its client's rate limit refused.
 func (c *Counters) Limited() { c.limited.Add(1) }
+
+// Fault counts a connection that was ended by a fault in bitgate itself.
+func (c *Counters) Fault() { c.faults.Add(1) }
 
 // State is what is true at this moment.
 type State struct {

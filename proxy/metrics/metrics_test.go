@@ -42,6 +42,7 @@ func counted(t *testing.T) (*Counters, map[string]float64) {
 	c.Connection(false)
 	c.Connection(true)
 	c.Limited()
+	c.Fault()
 	var out bytes.Buffer
 	if err := c.WritePrometheus(&out, state()); err != nil {
 		t.Fatal(err)
@@ -107,6 +108,7 @@ func TestPrometheus(t *testing.T) {
 		`bitgate_redispatches_total`:                                                     1,
 		`bitgate_connections_total`:                                                      2,
 		`bitgate_limited_total`:                                                          2,
+		`bitgate_faults_total`:                                                           1,
 		`bitgate_http_duration_seconds_bucket{le="0.005"}`:                               0,
 		`bitgate_http_duration_seconds_bucket{le="0.01"}`:                                1,
 		`bitgate_http_duration_seconds_bucket{le="0.025"}`:                               2,

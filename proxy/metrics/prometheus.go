@@ -38,6 +38,7 @@ func (c *Counters) WritePrometheus(w io.Writer, s State) error {
 	t.one("bitgate_open", "gauge", "Requests, tunnels and SSH connections that are open.", float64(s.Open))
 	t.one("bitgate_ssh_connections", "gauge", "SSH connections that are open.", float64(s.SSH))
 	t.one("bitgate_limited_total", "counter", "Connections and requests refused by the limits of one client.", float64(c.limited.Load()))
+	t.one("bitgate_faults_total", "counter", "Connections ended by a fault in bitgate itself; the log has each.", float64(c.faults.Load()))
 	t.metric("bitgate_http_responses_total", "counter", "Answers by class of status; other is none.")
 	for i := range c.answers {
 		code := "other"

@@ -15,6 +15,7 @@ import (
 	"bitgate/proxy/conns"
 	"bitgate/proxy/exchange"
 	"bitgate/proxy/h1"
+	"bitgate/proxy/h2"
 	"bitgate/proxy/inflight"
 	"bitgate/proxy/keys"
 	"bitgate/proxy/loop"
@@ -60,9 +61,22 @@ func (h *loopHost) take(a loop.Accepted, account clients.Account, first *infligh
 
 // closed is called once, whichever side closes the connection.
 func (c *loopConn) closed() {
+	c.tellFault()
 	c.account.Done()
 	c.login.Drop()
 	c.asked()
+}
+
+// oneLine puts a stack on one, as events of the log are.
+var oneLine = strings.NewReplacer("\n\t", " ", "\n", "; ")
+
+// tellFault says so when a fault of our own has ended the connection.
+func (c *loopConn) tellFault() {
+	var why *h2.Error
+	if c.h2 != nil && errors.As(c.h2.core.Err(), &why) && why.Fault != "" {
+		c.host.p.Counters.Fault()
+		c.host.p.Log.Event("https: a fault in bitgate itself has ended the HTTP/2 connection of %s, and no other. Please report it with this line: %s", c.remote, oneLine.Replace(why.Fault))
+	}
 }
 
 // asked is called when the first request begins, or when none will come.

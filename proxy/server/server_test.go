@@ -1,14 +1,19 @@
 package server
 
 import (
+	"bytes"
 	"crypto/tls"
 	"io"
+	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/http2"
 
 	"bitgate/proxy/accesslog"
 	"bitgate/proxy/config"
 	"bitgate/proxy/exchange"
+	"bitgate/proxy/h2"
 )
 
 // The service manager's watchdog goes by Turn: one loop that hangs is enough.
@@ -34,4 +39,20 @@ func TestTurnNeedsEachLoop(t *testing.T) {
 	s.Cut()
 	s.Wait()
 	s.Turn() // and once all have ended
+}
+
+// A fault of our own that ended a connection is told with all that helps to find it.
+func TestFaultIsTold(t *testing.T) {
+	var log bytes.Buffer
+	common := exchange.NewCommon(config.Config{}.WithDefaults(), nil, accesslog.New(&log, ""), 100_000)
+	c := &loopConn{host: &loopHost{p: &Server{Common: common}}, h2: &h2session{core: &h2.Conn{}}}
+	c.tellFault()
+	err := c.h2.core.Receive([]byte(http2.ClientPreface+"\x00\x00\x00\x04\x00\x00\x00\x00\x00"+"\x00\x00\x00\x01\x05\x00\x00\x00\x01"), time.Now()) // a Conn that nobody made has no decoder
+	if err == nil || log.Len() > 0 {
+		t.Fatalf("%v, %s", err, &log)
+	}
+	c.tellFault()
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "a fault in bitgate itself") || !strings.Contains(text, "nil pointer dereference; ") || !strings.Contains(text, "h2.(*Conn).headers(") {
+		t.Errorf("the log: %s", text)
+	}
 }
