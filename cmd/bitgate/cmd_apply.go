@@ -56,20 +56,16 @@ the machine has changed since.`,
 }
 
 func runApply(ctx context.Context, p *process, o applyOptions, file string) (err error) {
+	show, err := o.view(p)
+	if err != nil {
+		return err
+	}
+	defer tellFailure(show, &err)
 	ses, err := newSession(p, o.sharedFlags)
 	if err != nil {
 		return err
 	}
 	defer ses.creds.wipe()
-	show, err := o.view(p)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			show.Fail(err, exitCode(err))
-		}
-	}()
 	var extra []string
 	if !o.yes && !p.terminal() {
 		extra = []string{"yes"}

@@ -84,11 +84,12 @@ func backSession(p *process, o backOptions, plan setup.Plan) (*session, error) {
 	return ses, nil
 }
 
-func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
+func runUndo(ctx context.Context, p *process, o backOptions, run string) (err error) {
 	show, err := o.view(p)
 	if err != nil {
 		return err
 	}
+	defer tellFailure(show, &err)
 	dir := stateDirOf(p, o.stateDir)
 	r, err := journal.Look(dir, run)
 	if err != nil {
@@ -117,11 +118,12 @@ func runUndo(ctx context.Context, p *process, o backOptions, run string) error {
 	return told(show, result, err)
 }
 
-func runRecover(ctx context.Context, p *process, o backOptions) error {
+func runRecover(ctx context.Context, p *process, o backOptions) (err error) {
 	show, err := o.view(p)
 	if err != nil {
 		return err
 	}
+	defer tellFailure(show, &err)
 	dir := stateDirOf(p, o.stateDir)
 	runs, err := journal.History(dir)
 	if err != nil {
@@ -170,10 +172,7 @@ func (ses *session) foresee(ctx context.Context, show view.Run, o backOptions, r
 	if err := ses.agree(ctx, o, edits, look, word); err != nil {
 		return err
 	}
-	if err := ses.passwordFor(ctx, look, plan); err != nil {
-		return told(show, setup.Result{}, err)
-	}
-	return nil
+	return ses.passwordFor(ctx, look, plan)
 }
 
 // baseURLGoesAlong refuses to leave a base URL out that the run has set or is to set.
@@ -195,12 +194,10 @@ func (ses *session) passwordFor(ctx context.Context, look apply.Outlook, plan se
 }
 
 func told(show view.Run, result setup.Result, err error) error {
-	if err != nil {
-		show.Fail(err, exitCode(err))
-		return err
+	if err == nil {
+		show.Result(result, view.End{})
 	}
-	show.Result(result, view.End{})
-	return nil
+	return err
 }
 
 // agree shows which foreign edits go with the run, and asks for consent.

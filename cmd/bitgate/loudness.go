@@ -28,3 +28,11 @@ func (l loudness) view(p *process) (view.Run, error) {
 	}
 	return p.text(), nil
 }
+
+// tellFailure is deferred as soon as there is a view, so that the error of a command is
+// shown whatever it comes from, and once.
+func tellFailure(show view.Run, err *error) {
+	if *err != nil {
+		show.Fail(*err, exitCode(*err))
+	}
+}
