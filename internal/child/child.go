@@ -118,7 +118,7 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 	}
 	cmd.Env = append([]string{}, c.Env...) // nil would be the whole environment
 	if !c.Bare {
-		cmd.Env = append(environment(), c.Env...) // of a name given twice the last counts
+		cmd.Env = append(Environment(), c.Env...) // of a name given twice the last counts
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = c.Stdin, c.Stdout, c.Stderr, c.Files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: !c.Terminal, Credential: c.Credential, AmbientCaps: c.AmbientCaps}

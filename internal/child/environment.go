@@ -11,9 +11,9 @@ import (
 // systemPath has what a root shell would search; cron and sudo often leave sbin out.
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// environment is all that a child gets to see unasked: nothing of BITGATE_*, no
+// Environment is all that a child gets to see unasked: nothing of BITGATE_*, no
 // HAPROXY_* or GIT_*, no credentials that stand in the administrator's shell.
-func environment() []string {
+func Environment() []string {
 	env := []string{"PATH=" + searchPath()}
 	for _, key := range []string{"HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"} {
 		if v, ok := os.LookupEnv(key); ok {

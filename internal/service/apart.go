@@ -24,6 +24,9 @@ func runApart(ctx context.Context, log io.Writer, name string, args ...string) e
 	if _, err := child.Lookup("systemd-run"); err != nil {
 		return runLogged(ctx, log, name, args...)
 	}
-	apart := []string{"--quiet", "--collect", "--wait", "--pipe", "--property=KillMode=process", "--", name}
-	return runLogged(ctx, log, "systemd-run", append(apart, args...)...)
+	apart := []string{"--quiet", "--collect", "--wait", "--pipe", "--property=KillMode=process"}
+	for _, v := range child.Environment() {
+		apart = append(apart, "--setenv="+v)
+	}
+	return runLogged(ctx, log, "systemd-run", append(append(apart, "--", name), args...)...)
 }

@@ -11,7 +11,7 @@ import (
 // renewal is a unit as bitgate's renewal has it, in what keeps a daemon from being started there.
 const renewal = `[Service]
 Type=oneshot
-Environment="%s"
+Environment="%s" HOME=/srv/home
 ExecStart=/srv/bitgate
 KillMode=mixed
 ProtectSystem=strict
@@ -44,8 +44,8 @@ func TestDaemonOutlivesTheTimer(t *testing.T) {
 	if pid := strings.TrimSpace(m.Run(t, "cat", "/run/daemon.pid")); m.Command("kill", "-0", pid).Run() != nil {
 		t.Error("the daemon that it started ended with the timer's unit")
 	}
-	m.Write(t, "/srv/fails", []byte("#!/bin/sh\necho no such thing\nexit 7\n"), 0o755)
-	if out, err := run("/srv/fails"); err == nil || !strings.Contains(out, "no such thing") || !strings.Contains(out, "exit status 7") {
+	m.Write(t, "/srv/fails", []byte("#!/bin/sh\necho $HOME: no such thing\nexit 7\n"), 0o755)
+	if out, err := run("/srv/fails"); err == nil || !strings.Contains(out, "/srv/home: no such thing") || !strings.Contains(out, "exit status 7") {
 		t.Errorf("a command that fails: %v\n%s", err, out)
 	}
 }
