@@ -132,10 +132,11 @@ func CommandLines(iv *Interview) []string {
 	return lines
 }
 
-// ScriptText is the command as a script. The password is not known here.
-func ScriptText(iv *Interview) string {
+// ScriptText is the command as a script, called as spell has it. The password is not
+// known here.
+func ScriptText(iv *Interview, spell problem.Spelling) string {
 	lines := commandFlags(iv)
-	lines[0] = strings.Replace(lines[0], "apply", "apply --yes", 1)
+	lines[0] = spell.Text(strings.Replace(lines[0], "apply", "apply --yes", 1))
 	if iv.SignedIn != "" {
 		lines[len(lines)-1] += " \\"
 		lines = append(lines, `  --admin-password-file "${1:?the file with the password of `+iv.SignedIn+`}"`)

@@ -22,7 +22,7 @@ func (p *prompter) review() (Outcome, error) {
 	p.say("", "Review: "+interview.PlanSummary(plan), "")
 	p.o.View.Plan(plan, diffs)
 	p.say("")
-	for _, l := range interview.CommandLines(p.iv) {
+	for _, l := range p.st.spell.Texts(interview.CommandLines(p.iv)) {
 		fmt.Fprintln(p.out, l)
 	}
 	findings, err := p.prove(plan)

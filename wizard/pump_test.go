@@ -37,7 +37,7 @@ func newPumpWith(t *testing.T, mc *machine, b Backend, input setup.Answers, src 
 	clock := time.Date(2026, 11, 22, 10, 1, 0, 0, time.UTC)
 	o.Now = func() time.Time { return clock }
 	p := &pump{t: t, machine: mc, msgs: make(chan tea.Msg, 100), pressed: map[string]int{}}
-	p.m = newModel(t.Context(), b, input, src, o, newStyle(io.Discard, Options{NoColor: true}))
+	p.m = newModel(t.Context(), b, input, src, o, newStyle(io.Discard, Options{NoColor: true, Spell: o.Spell}))
 	p.m.tick = func(_ time.Duration, msg tea.Msg) tea.Cmd {
 		p.timers = append(p.timers, msg)
 		return nil

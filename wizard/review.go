@@ -233,7 +233,7 @@ func (s *reviewScreen) key(msg tea.KeyMsg) tea.Cmd {
 
 func (s *reviewScreen) savePlan() tea.Cmd {
 	if s.tabs[s.at].Title == interview.CommandTab && s.b.SaveScript != nil {
-		script, save := interview.ScriptText(s.iv), s.b.SaveScript
+		script, save := interview.ScriptText(s.iv, s.st.spell), s.b.SaveScript
 		return func() tea.Msg {
 			path, err := save(script)
 			return savedMsg{path: path, err: err, script: true}
@@ -250,7 +250,7 @@ func (s *reviewScreen) savePlan() tea.Cmd {
 }
 
 func (s *reviewScreen) saved(msg savedMsg) {
-	s.note = "saved as " + msg.path + "; bitgate apply " + msg.path + " does the same without questions"
+	s.note = "saved as " + msg.path + "; " + s.st.spell.Text("bitgate apply "+msg.path) + " does the same without questions"
 	if msg.script {
 		s.note = "saved as " + msg.path + "; it does the same without questions"
 	}

@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"bitgate/cmd/bitgate/view"
 	"bitgate/interview"
 	"bitgate/setup"
 )
@@ -61,6 +63,24 @@ exec bitgate apply --yes \
 `
 	if got := p.machine.script; got != want {
 		t.Errorf("the script is\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestCommandsAreSpelledAsCalled: what is saved and printed can be run as it stands.
+func TestCommandsAreSpelledAsCalled(t *testing.T) {
+	const called = "sudo /opt/bitgate apply --state-dir /srv/state "
+	spelled := Options{Spell: func(text string) string { return strings.ReplaceAll(text, "bitgate apply ", called) }}
+	mc := standardMachine()
+	p := newPump(t, mc, setup.Answers{}, nil, spelled).start(160, 50).standard()
+	p.keys("s").sees("; " + called + "/root/bitgate-plan.json does the same")
+	p.keys("[").keys("s")
+	if !strings.Contains(mc.script, "\nexec "+called+"--yes \\\n  --url https://git.example.com \\\n") {
+		t.Errorf("the script is\n%s", mc.script)
+	}
+	var screen bytes.Buffer
+	spelled.View = &view.Text{W: &screen}
+	if _, err := Plain(t.Context(), strings.NewReader(standardLines+"no\n"), &screen, standardMachine().backend(), setup.Answers{}, nil, spelled); err != nil || !strings.Contains(screen.String(), "\n"+called+"\\\n  --url ") {
+		t.Errorf("%v\n%s", err, screen.String())
 	}
 }
 
