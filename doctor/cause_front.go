@@ -62,11 +62,9 @@ var (
 
 // hour sets the timeout of a line to an hour.
 func hour(front local.Site, l local.Setting) local.Step {
-	text := ""
+	text := otherTimeout().ReplaceAllString(l.Text, " 1h$1")
 	if front.Program == "apache" {
 		text = apacheTimeout().ReplaceAllString(l.Text, "${1}3600")
-	} else {
-		text = otherTimeout().ReplaceAllString(l.Text, " 1h$1")
 	}
 	return front.Rewrite(l, text, "set the timeout to an hour")
 }

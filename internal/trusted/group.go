@@ -23,8 +23,8 @@ func HasACL(fd int) bool {
 	return !errors.Is(err, unix.ENODATA) && !errors.Is(err, unix.ENOTSUP)
 }
 
-// PrivateGroup: the group is the user's own and, as far as the files of this machine say,
-// nobody else is in it. Root's never is: other things are given to group 0.
+// PrivateGroup reports whether the group is the user's own and, as far as the files of
+// this machine say, nobody else is in it. Root's never is: other things are given to group 0.
 func PrivateGroup(uid, gid uint32) bool {
 	u, err := user.LookupId(strconv.Itoa(int(uid)))
 	if err != nil || uid == 0 || u.Gid != strconv.Itoa(int(gid)) || groupName(gid) != u.Username {

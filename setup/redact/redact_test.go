@@ -70,7 +70,8 @@ var secrets = map[string][]string{
 	"/etc/haproxy/haproxy.env":                                  {"TOKEN=" + canary},
 	"/etc/ssh/sshd_config":                                      {"Banner " + canary, "# " + canary, canary},
 	"/etc/cron.d/bitgate":                                       {"PASS=" + canary, "1 * * * * root /x --key " + canary, "# " + canary, "exec /usr/bin/bitgate cert deploy --key " + canary},
-	"/etc/letsencrypt/renewal-hooks/deploy/bitgate-x": {"#!/bin/sh " + canary, "export KEY=" + canary, "exec /x cert deploy --state-dir /y; echo " + canary,
+	"/etc/letsencrypt/renewal-hooks/deploy/bitgate-x": {
+		"#!/bin/sh " + canary, "export KEY=" + canary, "exec /x cert deploy --state-dir /y; echo " + canary,
 		"test ! -x /x || exec /x cert deploy --state-dir /y; echo " + canary, "test ! -x " + canary + " || exec /x cert deploy", "test ! -x /x || echo " + canary,
 	},
 }
