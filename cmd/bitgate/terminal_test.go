@@ -440,7 +440,8 @@ func TestSetupAsPrinted(t *testing.T) {
 			t.Fatal(told)
 		}
 		there := strings.ReplaceAll(printed[1], "THIS-MACHINE", "127.0.0.1")
-		s := openScreen(t, append(env[:len(env):len(env)], "BITGATE_CERT="+filepath.Join(m.dir, "cert.pem"), "BITGATE_KEY="+filepath.Join(m.dir, "key.pem"), "BITGATE_CHAIN="+filepath.Join(m.dir, "ca.pem")), strings.Fields(there)...)
+		s := openScreen(t, append(env[:len(env):len(env)], "BITGATE_CERT="+filepath.Join(m.dir, "cert.pem"), "BITGATE_KEY="+filepath.Join(m.dir, "key.pem"), "BITGATE_CHAIN="+filepath.Join(m.dir, "ca.pem"),
+			"BITGATE_STATE_DIR="+t.TempDir()), strings.Fields(there)...) // the other has a draft of its own
 		s.wait("Enter ")
 		s.send("\r")
 		s.wait("Forward SSH") // which this front may do
