@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/beevik/etree"
 )
@@ -30,17 +31,9 @@ func treeMeanwhile(text string) func(entities map[string]string) (*etree.Documen
 	if strings.Contains(text, "<!DOCTYPE") {
 		return func(entities map[string]string) (*etree.Document, error) { return readTree(text, entities) }
 	}
-	var doc *etree.Document
-	var err error
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		doc, err = readTree(text, nil)
-	}()
-	return func(map[string]string) (*etree.Document, error) {
-		<-read
-		return doc, err
-	}
+	read := sync.OnceValues(func() (*etree.Document, error) { return readTree(text, nil) })
+	go func() { _, _ = read() }()
+	return func(map[string]string) (*etree.Document, error) { return read() }
 }
 
 // elements lists e and everything below it in document order, which is the

@@ -33,10 +33,7 @@ func checkCertificate(question string, a setup.Answers, now time.Time, unlock fu
 
 // unfit is an error with its cure as a finding.
 func unfit(err error) []problem.Finding {
-	told := problem.Explain(err)
-	return []problem.Finding{{
-		ID: "certificate", Level: problem.Fail, Found: strings.Join(told.Found, ": "), Why: strings.Join(told.Why, "; "), Do: strings.Join(told.Do, "; "),
-	}}
+	return []problem.Finding{problem.Failure("certificate", err)}
 }
 
 // checkCertificateFile looks at a certificate before its key is known: whether

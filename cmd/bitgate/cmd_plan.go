@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -112,12 +111,10 @@ func (ses *session) showAll(ctx context.Context, plan setup.Plan, asJSON bool) e
 	if asJSON || plan.Empty() {
 		return ses.showPlan(plan, asJSON)
 	}
-	var found []problem.Finding
-	var failed error
-	var looking sync.WaitGroup
-	looking.Go(func() { found, failed = ses.prover(ctx).Plan(ctx, ses.facts, plan) })
+	look := sync.OnceValues(func() ([]problem.Finding, error) { return ses.prover(ctx).Plan(ctx, ses.facts, plan) })
+	go func() { _, _ = look() }()
 	err := ses.showPlan(plan, asJSON)
-	looking.Wait()
+	found, failed := look()
 	if ctx.Err() != nil {
 		err = cmp.Or(err, failed)
 	}
@@ -125,16 +122,10 @@ func (ses *session) showAll(ctx context.Context, plan setup.Plan, asJSON bool) e
 		return err
 	}
 	if failed != nil {
-		found = append(found, obstacle(failed))
+		found = append(found, problem.Failure("plan", failed))
 	}
 	ses.showObstacles(found)
 	return nil
-}
-
-// obstacle is why a plan could not be proved.
-func obstacle(err error) problem.Finding {
-	told := problem.Explain(err)
-	return problem.Finding{ID: "plan", Level: problem.Fail, Found: strings.Join(told.Found, ": "), Why: strings.Join(told.Why, "; "), Do: strings.Join(told.Do, "; ")}
 }
 
 // showObstacles says what apply would stop at. A preview does not fail for it:

@@ -1,6 +1,9 @@
 package problem
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Level says how good or bad a finding is.
 type Level string
@@ -29,6 +32,12 @@ type Finding struct {
 // Warning is a finding of level Warn.
 func Warning(id, found, why, do string) Finding {
 	return Finding{ID: id, Level: Warn, Found: found, Why: why, Do: do}
+}
+
+// Failure is an error as the finding that it is, with all that it tells.
+func Failure(id string, err error) Finding {
+	told := Explain(err)
+	return Finding{ID: id, Level: Fail, Found: strings.Join(told.Found, ": "), Why: strings.Join(told.Why, "; "), Do: strings.Join(told.Do, "; ")}
 }
 
 // Text is what was found, with its place.

@@ -92,16 +92,11 @@ func (f *facts) detectFront(ctx context.Context, p Probe, haproxy func() (live.I
 // haproxyMeanwhile begins to ask which HAProxy there is, while Bitbucket is looked at,
 // and returns what waits for the answer.
 func haproxyMeanwhile(ctx context.Context, p Probe) func() (live.Install, error) {
-	var found live.Install
-	var err error
-	var asked sync.WaitGroup
-	asked.Go(func() {
-		found, err = live.Detect(ctx, live.Search{Bin: p.Input.HAProxyBin, Cfg: p.Input.HAProxyCfg, Root: p.Root})
+	found := sync.OnceValues(func() (live.Install, error) {
+		return live.Detect(ctx, live.Search{Bin: p.Input.HAProxyBin, Cfg: p.Input.HAProxyCfg, Root: p.Root})
 	})
-	return func() (live.Install, error) {
-		asked.Wait()
-		return found, err
-	}
+	go func() { _, _ = found() }()
+	return found
 }
 
 // packagedUnit is the unit of the package that this program is from, if it starts
