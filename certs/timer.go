@@ -55,7 +55,7 @@ func (r Renewer) TimerBelow(root string) string {
 			tabs = append(tabs, filepath.Join("/etc/cron.d", f.Name()))
 		}
 	}
-	its := pattern.Lazy(`(?:^|[^\w-])` + regexp.QuoteMeta(r.Name) + `(?:-auto)?(?:$|[^\w-])`)()
+	its := regexp.MustCompile(`(?:^|[^\w-])` + regexp.QuoteMeta(r.Name) + `(?:-auto)?(?:$|[^\w-])`)
 	for _, path := range tabs {
 		own := filepath.Base(path) == r.Name // whatever it starts
 		if slices.ContainsFunc(jobs(filepath.Join(root, path), systemd), func(job string) bool { return own || its.MatchString(job) }) {

@@ -15,21 +15,19 @@ type Way struct {
 	Unsure  []int // rules of which the files do not tell whether they lead it elsewhere
 }
 
-// page is a path for which hardly anybody has a rule of its own.
-const page = "/projects"
-
 // WayFrom follows the use_backend rules of the section whose own line is that one of a
 // file, and ends at the backend that takes what they do not. A rule that cannot be
 // decided, for the client's address or a file that cannot be read, is unsure unless it
 // leads to the same backend; where of all these backends one alone has signs of Bitbucket,
-// that is the one. read is asked for files with lists and maps.
-func (c Config) WayFrom(path string, line int, u publicurl.URL, byDefault string, read func(path string) ([]byte, error)) Way {
+// that is the one. page is the path of the request; read is asked for files with lists and
+// maps.
+func (c Config) WayFrom(path string, line int, u publicurl.URL, page, byDefault string, read func(path string) ([]byte, error)) Way {
 	taken, open := turn{to: byDefault}, []turn(nil)
 	for _, f := range c.files {
 		for _, s := range f.Sections {
 			if f.Path == path && s.First == line-1 {
 				e := newEvaluator(u.Authority(), u.Port(), true, u.TomcatPath())
-				e.page, e.read = u.TomcatPath()+page, read
+				e.page, e.read = page, read
 				taken, open = f.follow(s, e, c.hasBackend, taken)
 			}
 		}

@@ -3,6 +3,7 @@ package acme
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"encoding/base64"
 	"errors"
 	"slices"
@@ -58,13 +59,18 @@ func Thumbprint(s store.Store) (string, error) {
 	return account.Thumbprint()
 }
 
+// accountKey is the key of all accounts, and its id.
+func (c *Client) accountKey() (key crypto.Signer, id string, err error) {
+	if key, err = c.Store.EnsureAccountKey(); err != nil {
+		return nil, "", err
+	}
+	id, err = store.KeyID(key.Public())
+	return key, id, err
+}
+
 // account is the kept account at the authority, or a new one.
 func (c *Client) account(ctx context.Context, info Info, binding *Binding) (acme.Account, error) {
-	key, err := c.Store.EnsureAccountKey()
-	if err != nil {
-		return acme.Account{}, err
-	}
-	id, err := store.KeyID(key.Public())
+	key, id, err := c.accountKey()
 	if err != nil {
 		return acme.Account{}, err
 	}
@@ -86,11 +92,7 @@ func (c *Client) newAccount(ctx context.Context, info Info, binding *Binding) (a
 	if err := c.agreed(info); err != nil {
 		return acme.Account{}, err
 	}
-	key, err := c.Store.EnsureAccountKey()
-	if err != nil {
-		return acme.Account{}, err
-	}
-	id, err := store.KeyID(key.Public())
+	key, id, err := c.accountKey()
 	if err != nil {
 		return acme.Account{}, err
 	}

@@ -3,6 +3,7 @@ package caa
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -82,12 +83,10 @@ func (s Set) Forbids(o Order) string {
 // names, and not for the order's.
 func (s Set) ByAccount(o Order) bool {
 	return s.Forbids(o) != "" && slices.ContainsFunc(s.Records, func(r Record) bool {
-		_, parameters, _ := strings.Cut(r.Value, ";")
-		for p := range strings.SplitSeq(parameters, ";") {
-			name, value, _ := strings.Cut(p, "=")
+		for name, value := range r.parameters() {
 			other := o
-			other.Account = strings.TrimSpace(value)
-			if strings.EqualFold(strings.TrimSpace(name), "accounturi") && s.Forbids(other) == "" {
+			other.Account = value
+			if name == "accounturi" && s.Forbids(other) == "" {
 				return true
 			}
 		}
@@ -95,9 +94,22 @@ func (s Set) ByAccount(o Order) bool {
 	})
 }
 
+// parameters of a record, behind its issuer, by their names in lower case (RFC 8659, 4.2).
+func (r Record) parameters() iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		_, all, _ := strings.Cut(r.Value, ";")
+		for p := range strings.SplitSeq(all, ";") {
+			name, value, _ := strings.Cut(p, "=")
+			if !yield(strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(value)) {
+				return
+			}
+		}
+	}
+}
+
 // refuses says why a record does not allow the order, "" where it does.
 func (r Record) refuses(o Order) string {
-	issuer, rest, _ := strings.Cut(r.Value, ";")
+	issuer, _, _ := strings.Cut(r.Value, ";")
 	issuer = strings.TrimSpace(issuer)
 	if !slices.ContainsFunc(o.Issuers, func(own string) bool { return strings.EqualFold(own, issuer) }) {
 		if issuer == "" {
@@ -105,10 +117,8 @@ func (r Record) refuses(o Order) string {
 		}
 		return "the record " + r.String() + " names another authority"
 	}
-	for _, p := range strings.Split(rest, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		value = strings.TrimSpace(value)
-		switch strings.ToLower(strings.TrimSpace(name)) {
+	for name, value := range r.parameters() {
+		switch name {
 		case "accounturi":
 			if value != o.Account {
 				return "the record " + r.String() + " allows another account alone"

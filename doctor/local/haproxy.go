@@ -166,7 +166,7 @@ func (c haConfig) names(s *haSection) bool {
 // not tell, doubt says which line it is.
 func (c haConfig) backend(front *haSection, config haproxy.Config) (back *haSection, doubt string) {
 	byDefault, _ := front.last("default_backend")
-	way := config.WayFrom(front.place.File, front.place.Line, c.w.URL, byDefault.word(1), c.list)
+	way := config.WayFrom(front.place.File, front.place.Line, c.w.URL, c.w.page(), byDefault.word(1), c.list)
 	if len(way.Unsure) > 0 {
 		at := Place{front.place.File, way.Unsure[0]}
 		line := front.lines[slices.IndexFunc(front.lines, func(l line) bool { return l.Place == at })]

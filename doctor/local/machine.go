@@ -44,6 +44,9 @@ type Where struct {
 	NoBitbucket                      bool // it is another machine's
 }
 
+// page is a path of Bitbucket's for which hardly anybody has a rule of its own.
+func (w Where) page() string { return w.URL.TomcatPath() + "/projects" }
+
 // Place is a line of a file.
 type Place struct {
 	File string

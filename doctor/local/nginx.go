@@ -41,16 +41,13 @@ func readNginx(w Where, h holder, s *Site) {
 		s.Doubt = path + ": " + doubt
 		return
 	}
-	locations, _, err := c.location(server, w.URL.TomcatPath()+page)
+	locations, _, err := c.location(server, w.page())
 	if err != nil {
 		s.Doubt = path + ": " + err.Error()
 		return
 	}
 	c.read(append([]nginx.Directive{http, server}, locations...), s)
 }
-
-// page is a path of Bitbucket's for which hardly anybody has a location of its own.
-const page = "/projects"
 
 func loadNginx(root, path string) ([]nginx.Directive, error) {
 	data, err := readFile(path)
