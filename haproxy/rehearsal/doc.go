@@ -14,10 +14,7 @@
 // first kind, Compare the second.
 package rehearsal
 
-import (
-	"strings"
-	"time"
-)
+import "strings"
 
 // Request is one question to the front.
 type Request struct {
@@ -77,8 +74,6 @@ type Answer struct {
 	Covers   bool     `json:"covers,omitempty"` // it is for the name that was asked for
 	Protocol string   `json:"protocol,omitempty"`
 	Arrived  *Arrival `json:"arrived,omitempty"`
-
-	Took time.Duration `json:"took,omitempty"`
 }
 
 // NoAnswer is how an answer failed that did not come in time.

@@ -9,9 +9,9 @@ import (
 	"bitgate/haproxy/rehearsal"
 )
 
-// patiently asks once more what no answer came to, as many as are asked at once,
-// with more time. Where they all go well then, and there are no others, the
-// machine was busy for a moment; where there are others it is too slow to tell.
+// patiently asks once more what no answer came to, as many as are asked at once.
+// Where they all go well then, and there are no others, the machine stood still for
+// a moment; where there are others it is too slow to tell.
 func (p *production) patiently(late []wrong, well func([]rehearsal.Request) ([]bool, error)) ([]wrong, error) {
 	var some []rehearsal.Request
 	for i, w := range late[:min(len(late), workers)] {
@@ -28,7 +28,7 @@ func (p *production) patiently(late []wrong, well func([]rehearsal.Request) ([]b
 	case !slices.Contains(went, true):
 		return late, nil
 	case len(late) > len(some):
-		return nil, fmt.Errorf("this machine is too slow to tell now: %d answers took longer than %v", len(late), answerTime)
+		return nil, fmt.Errorf("this machine is too slow to tell now: %d answers did not come, of which some come now", len(late))
 	}
 	var out []wrong
 	for i, ok := range went {
@@ -37,27 +37,6 @@ func (p *production) patiently(late []wrong, well func([]rehearsal.Request) ([]b
 		}
 	}
 	return out, nil
-}
-
-// slower is how much longer a late answer may take than the slowest that came.
-const slower = 20
-
-// learn keeps how long the slowest answer took that came: what keeps a busy machine
-// keeps all of them.
-func (p *production) learn(requests []rehearsal.Request, answers []rehearsal.Answer) {
-	for i, a := range answers {
-		if !a.Late() && a.Failed == "" && !requests[i].Banner { // a server that speaks first waits for the client
-			p.slowest = max(p.slowest, a.Took)
-		}
-	}
-}
-
-// enough is how long to wait for an answer that should have come, at least and at most.
-func (p *production) enough(least, most time.Duration) time.Duration {
-	if p.slowest == 0 {
-		return most
-	}
-	return min(max(slower*p.slowest, least), most)
 }
 
 // still keeps what goes wrong again, at least once of some times: a connection may

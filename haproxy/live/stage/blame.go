@@ -162,7 +162,7 @@ func (p *production) goWell(all []wrong, candidate *without) []bool {
 		r.Source = other(r.Source, 100+i)
 		requests = append(requests, r)
 	}
-	answers, err := p.after.live.Ask(requests, p.enough(answerTime/2, answerTime))
+	answers, err := p.after.live.Ask(requests, answerTime/2)
 	if err != nil {
 		return nil
 	}

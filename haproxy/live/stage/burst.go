@@ -2,7 +2,6 @@ package stage
 
 import (
 	"bufio"
-	"context"
 	"net"
 	"sync"
 	"time"
@@ -40,7 +39,7 @@ func (p *play) row(r rehearsal.Request, which int, limit time.Duration) (a rehea
 		used := conn != nil
 		for {
 			if conn == nil {
-				ctx, cancel := context.WithTimeout(context.Background(), limit)
+				ctx, cancel := p.within(limit)
 				conn, shown = connect(ctx, r)
 				cancel()
 				if conn == nil {
@@ -48,12 +47,15 @@ func (p *play) row(r rehearsal.Request, which int, limit time.Duration) (a rehea
 				}
 				in = bufio.NewReader(conn)
 			}
-			_ = conn.SetDeadline(time.Now().Add(limit)) // a TCP connection has one
 			a = shown
-			if !p.http1(conn, in, r, &a) {
+			ctx, cancel := p.within(limit)
+			stop := expire(ctx, conn)
+			kept := p.http1(conn, in, r, &a)
+			if expired := !stop(); expired || !kept {
 				conn.Close()
 				conn = nil
 			}
+			cancel()
 			if a.Failed != closed || !used {
 				break
 			}

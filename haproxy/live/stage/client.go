@@ -27,12 +27,10 @@ import (
 	"bitgate/internal/hostport"
 )
 
-// How long one request may take: answerTime, and up to patience where no answer came
-// and it is asked again, so that a busy machine is no finding.
+// How long an answer is waited for; on the stage by the time in which nothing goes on.
 const (
 	answerTime = 2 * time.Second
 	shortTime  = 500 * time.Millisecond // once many have been waited for in vain
-	patience   = 10 * time.Second
 )
 
 // workers is how many requests are under way at once.
@@ -51,9 +49,7 @@ func (p *play) ask(requests []rehearsal.Request, limit time.Duration) []rehearsa
 				if late.Load() > workers { // nobody waits as long for each of hundreds
 					wait = min(limit, shortTime)
 				}
-				began := time.Now()
-				answers[i] = p.one(requests[i], wait)
-				if answers[i].Took = time.Since(began); answers[i].Late() {
+				if answers[i] = p.one(requests[i], wait); answers[i].Late() {
 					late.Add(1)
 				}
 			}
@@ -91,13 +87,14 @@ func (p *play) one(r rehearsal.Request, limit time.Duration) rehearsal.Answer {
 	if r.Burst != nil {
 		return p.burst(r, limit)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := p.within(limit)
 	defer cancel()
 	conn, a := connect(ctx, r)
 	if conn == nil {
 		return a
 	}
 	defer conn.Close()
+	defer expire(ctx, conn)()
 	switch {
 	case r.Banner:
 		p.banner(conn, &a)
@@ -116,8 +113,6 @@ func connect(ctx context.Context, r rehearsal.Request) (net.Conn, rehearsal.Answ
 	if err != nil {
 		return nil, rehearsal.Answer{Failed: failure(err)}
 	}
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline) // a TCP connection has one
 	if !r.TLS {
 		return conn, rehearsal.Answer{}
 	}
@@ -161,7 +156,7 @@ func failure(err error) string {
 		return alert.Error()
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refused"
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return rehearsal.NoAnswer
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return closed

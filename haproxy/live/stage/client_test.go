@@ -29,7 +29,7 @@ func TestCertificateAskedIsOneReason(t *testing.T) {
 		requests = append(requests, r)
 	}
 	said := map[string]int{}
-	for _, a := range (&play{}).ask(requests, patience) {
+	for _, a := range (&play{}).ask(requests, answerTime) {
 		said[a.Failed]++
 	}
 	if said[noCertificate] != len(requests) {

@@ -16,7 +16,6 @@ type production struct {
 	report        *rehearsal.Report
 	deadline      time.Time     // of the search for causes
 	each          time.Duration // that one request took
-	slowest       time.Duration // answer that came; 0: none came
 }
 
 // othersTime is about how long the requests of others may take, where HAProxy is
@@ -139,7 +138,6 @@ func (p *production) reached(ours []rehearsal.Request) ([]wrong, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.learn(ours, answers)
 	p.each = time.Since(began) / time.Duration(max(len(ours), 1))
 	var bad, late []wrong
 	for i, r := range ours {
@@ -155,7 +153,7 @@ func (p *production) reached(ours []rehearsal.Request) ([]wrong, error) {
 		}
 	}
 	if late, err = p.patiently(late, func(some []rehearsal.Request) ([]bool, error) {
-		answers, err := p.after.live.Ask(some, p.enough(answerTime, patience))
+		answers, err := p.after.live.Ask(some, answerTime)
 		well := make([]bool, len(answers))
 		for i, a := range answers {
 			well[i] = p.Bitbucket.Reached(p.after.stage, some[i], a) == ""
@@ -182,8 +180,6 @@ func (p *production) compared() ([]wrong, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.learn(requests, was)
-	p.learn(requests, is)
 	var differ []rehearsal.Request
 	var late []wrong
 	for i, r := range requests {
@@ -197,7 +193,7 @@ func (p *production) compared() ([]wrong, error) {
 		}
 	}
 	if late, err = p.patiently(late, func(some []rehearsal.Request) ([]bool, error) {
-		was, is, err := p.both(some, p.enough(answerTime, patience))
+		was, is, err := p.both(some, answerTime)
 		well := make([]bool, len(is))
 		for i := range is {
 			well[i] = p.Bitbucket.Compare(p.before.stage, p.after.stage, some[i], was[i], is[i]) == ""

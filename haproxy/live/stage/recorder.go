@@ -126,7 +126,7 @@ func (r *recorders) begin(conn net.Conn, server int) {
 	switch {
 	case err == nil && first[0] == 0x16:
 		secure := tls.Server(c, r.tls)
-		_ = conn.SetDeadline(time.Now().Add(answerTime))
+		_ = conn.SetDeadline(time.Now().Add(longest * answerTime))
 		if secure.Handshake() != nil {
 			conn.Close()
 			return
