@@ -37,6 +37,16 @@ func TestLinesOfDiffsBreakAtBlanks(t *testing.T) {
 	}
 }
 
+// Text of several lines stays that, and every part of it comes.
+func TestLinesOfTextsStayLines(t *testing.T) {
+	a, b := strings.Repeat("a ", 30), strings.Repeat("b ", 30)
+	parts := hangWrap(strings.TrimSpace(a)+"\n"+b+"\n\n"+strings.Repeat("\x00\xff", 50), 40)
+	shown := strings.Join(parts, "\n")
+	if strings.Count(shown, "a") != 30 || strings.Count(shown, "b") != 30 || !strings.Contains(shown, "a\nb") || len(parts) > 9 {
+		t.Errorf("%q", parts)
+	}
+}
+
 // A list or a path that is longer than the screen is wide breaks between its parts.
 func TestLongWordsOfDiffsBreakBetweenTheirParts(t *testing.T) {
 	for line, parts := range map[string][]string{

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"bitgate/internal/printable"
 	"bitgate/interview"
 	"bitgate/setup"
 )
@@ -51,7 +52,7 @@ func shortChange(c setup.Change) string {
 func (s *runScreen) event(e setup.Event) {
 	switch e.Kind {
 	case setup.EventLog:
-		s.log = append(s.log, e.Text)
+		s.keepLog(e.Text)
 		return
 	case setup.EventBegin:
 		s.rows[0].state, s.rows[0].began = setup.EventStart, e.At
@@ -67,8 +68,13 @@ func (s *runScreen) event(e setup.Event) {
 		}
 	}
 	if e.Text != "" {
-		s.log = append(s.log, strings.TrimSpace(e.Title+" "+e.Text))
+		s.keepLog(e.Title + " " + e.Text)
 	}
+}
+
+// keepLog adds text of others, which may have several lines, to the log.
+func (s *runScreen) keepLog(text string) {
+	s.log = append(s.log, strings.Split(strings.TrimSpace(printable.Text(text)), "\n")...)
 }
 
 // settleJournal ends the first row when the first change begins.

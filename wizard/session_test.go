@@ -109,6 +109,16 @@ func TestLogPane(t *testing.T) {
 	p.keys("l").sees("backup and journal")
 }
 
+// What a service said when a run failed has lines of its own, and is in the log as such.
+func TestLogOfSeveralLines(t *testing.T) {
+	p := standardPump(t)
+	applying(p).keys("l")
+	text := "systemctl restart bitbucket.service failed; it said:\nJob for bitbucket.service failed because the control process exited with error code, and there is more to say of it.\n\x1b[31mSee journalctl.\n"
+	p.m.Update(runMsg{event: &setup.Event{Kind: setup.EventFailed, Change: -1, Text: text}})
+	p.sees("failed; it said:", "Job for bitbucket.service failed because", "of it.", `\x1b[31mSee journalctl.`)
+	fits(t, p.m.View(), 100, 30)
+}
+
 // $ lends the terminal to the person's pager, with the whole review, and takes it back.
 func TestRunPager(t *testing.T) {
 	b := standardMachine().backend()

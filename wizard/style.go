@@ -152,9 +152,17 @@ func hardWrap(line string, w int) []string {
 	return strings.Split(ansi.Hardwrap(strings.ReplaceAll(line, "\t", "    "), max(w, 8), true), "\n")
 }
 
-// hangWrap breaks a line of code where its words or their parts end, with an indent that tells
-// the rest of it from the next line.
-func hangWrap(line string, w int) []string {
+// hangWrap breaks lines of code where their words or their parts end, with an indent that tells
+// the rest of one from the next line.
+func hangWrap(text string, w int) (lines []string) {
+	for line := range strings.SplitSeq(text, "\n") {
+		lines = append(lines, hangLine(line, w)...)
+	}
+	return lines
+}
+
+// hangLine is hangWrap for a single line.
+func hangLine(line string, w int) []string {
 	const indent = "        "
 	line = strings.ReplaceAll(line, "\t", "    ")
 	if ansi.StringWidth(line) <= w || w < 2*len(indent) {
@@ -163,6 +171,9 @@ func hangWrap(line string, w int) []string {
 	var lines []string
 	for lead := ""; line != ""; lead = indent {
 		part := hardWrap(line, w-len(lead))[0]
+		if part == "" || !strings.HasPrefix(line, part) {
+			return append(lines, lead+line) // bytes that no terminal shows
+		}
 		if len(part) < len(line) && line[len(part)] != ' ' {
 			part = part[:breakAt(part)]
 		}
