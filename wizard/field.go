@@ -84,6 +84,11 @@ func (f *field) key(msg tea.KeyMsg) {
 			return
 		}
 	}
+	if msg.Paste { // the end of the line that was copied is no part of it
+		if msg.Runes = []rune(strings.TrimRight(string(msg.Runes), "\r\n")); len(msg.Runes) == 0 {
+			return
+		}
+	}
 	if f.types() && !f.own && msg.Type == tea.KeyRunes {
 		f.own, f.text = true, ""
 		f.show(f.input())

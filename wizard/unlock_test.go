@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	tea "github.com/charmbracelet/bubbletea"
+
 	"bitgate/cmd/bitgate/view"
 	"bitgate/interview"
 	"bitgate/setup"
@@ -37,5 +39,20 @@ func TestUnlockAsksAgain(t *testing.T) {
 	outcome, err := Plain(t.Context(), strings.NewReader(lines), &out, m.backend(), given, src, Options{View: &view.Text{W: io.Discard}})
 	if err != nil || outcome.Answers.CertAlias != "tomcat" || !strings.Contains(out.String(), "does not open") || strings.Contains(out.String(), "wrong one") {
 		t.Errorf("%v, %+v\n%s", err, outcome.Answers, out.String())
+	}
+}
+
+// A password that was copied with the end of its line is the right one; a blank at its end
+// is a part of it.
+func TestPastedPassword(t *testing.T) {
+	for _, end := range []string{"\n", "\r\n", "\r", " \n"} {
+		m := standardMachine()
+		m.password = "correct horse" + strings.TrimRight(end, "\r\n")
+		p := newPump(t, m, setup.Answers{}, nil, Options{}).start(80, 24).keys("enter").enterText("git.example.com").enterText("admin")
+		p.at(interview.PasswordID).send(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("correct horse" + end), Paste: true})
+		p.keys("enter").at("cert")
+		if m.logins != 1 {
+			t.Errorf("%q: %d tries", end, m.logins)
+		}
 	}
 }
