@@ -9,6 +9,7 @@ import (
 
 	"bitgate/proxy/conns"
 	"bitgate/proxy/inflight"
+	"bitgate/proxy/loop"
 )
 
 const (
@@ -62,7 +63,7 @@ func (p *Common) WatchStalled(ctx context.Context) {
 		p.Open.Each(func(w inflight.Work) {
 			if e, ok := w.(*exchange); ok && e.look(now) {
 				at := p.Admission.server(&e.own)
-				stalled[at] = append(stalled[at], stall{e, e.number, e.pace.rate})
+				stalled[at] = append(stalled[at], stall{e, e.Loop, e.number, e.pace.rate})
 			}
 		})
 		if len(stalled) > 0 {
@@ -84,7 +85,7 @@ func (p *Common) cutStalled(stalled map[string][]stall) {
 		queued -= max(n-server.Queued, 0)
 		slices.SortFunc(at, func(a, b stall) int { return cmp.Compare(a.rate, b.rate) })
 		for _, s := range at[:n] {
-			s.e.Post(s.cut)
+			s.loop.Post(s.cut)
 		}
 	}
 }
@@ -93,6 +94,7 @@ func (p *Common) cutStalled(stalled map[string][]stall) {
 // is looked at again.
 type stall struct {
 	e      *exchange
+	loop   *loop.Loop // that e is on; who asks e later may find it being made anew
 	number uint64
 	rate   int64
 }

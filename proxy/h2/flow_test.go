@@ -36,6 +36,59 @@ func TestAnswersWaitForWindows(t *testing.T) {
 	c.expect("all of it", "SETTINGS ack", "DATA 1 86 END")
 }
 
+// A client may narrow the windows of streams whose turn it already is (RFC 9113,
+// 6.9.2): they wait until theirs are open again.
+func TestWindowsNarrowWhileStreamsWaitTheirTurn(t *testing.T) {
+	narrow := func(c *client) {
+		c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+		c.framer.WriteWindowUpdate(0, 1<<20)
+		c.send()
+	}
+	t.Run("for the connection's window", func(t *testing.T) {
+		c := newClient(t, h2.Limits{})
+		c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20})
+		c.send()
+		s := c.get(1)
+		c.frames()
+		s.Respond(200, nil, -1)
+		s.Write(make([]byte, 100_000))
+		s.End()
+		c.expect("the connection's window", "HEADERS 1 :status=200", "DATA 1 16384", "DATA 1 16384", "DATA 1 16384", "DATA 1 16383")
+		narrow(c)
+		c.expect("the stream's window is negative", "SETTINGS ack")
+		c.framer.WriteWindowUpdate(1, 100_000)
+		c.send()
+		c.expect("and open again", "DATA 1 16384", "DATA 1 16384", "DATA 1 1697 END")
+	})
+	t.Run("for room in the output", func(t *testing.T) {
+		c := newClient(t, h2.Limits{})
+		c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 29})
+		c.framer.WriteWindowUpdate(0, 1<<29)
+		c.send()
+		s := c.get(1)
+		c.frames()
+		s.Respond(200, nil, -1)
+		s.Write(make([]byte, 300_000))
+		s.End()
+		narrow(c)
+		sent := 0
+		for p := c.conn.Take(nil); len(p) > 0; p = c.conn.Take(nil) {
+			sent += len(p)
+		}
+		if err := c.conn.Err(); err != nil || sent > 150_000 {
+			t.Errorf("%d bytes after the window was closed: %v", sent, err)
+		}
+		c.framer.WriteWindowUpdate(1, 1<<29)
+		c.send()
+		for p := c.conn.Take(nil); len(p) > 0; p = c.conn.Take(nil) {
+			sent += len(p)
+		}
+		if sent < 300_000 {
+			t.Errorf("%d bytes after it was opened", sent)
+		}
+	})
+}
+
 // The connection's window is shared in turns.
 func TestStreamsTakeTurns(t *testing.T) {
 	c := newClient(t, h2.Limits{})

@@ -91,7 +91,7 @@ func converse(t *testing.T, in []byte, piece int) {
 			case e.Kind == h2.Request:
 				live = append(live, s)
 				s.Respond(200, nil, -1)
-				s.Write(make([]byte, 1000*(i%200)))
+				s.Write(make([]byte, 1000*(i*71%200)))
 			case e.Kind == h2.Readable && len(body(s)) > 0 && !s.Received():
 				continue
 			}

@@ -234,16 +234,24 @@ func TestAPausedClientIsWaitedFor(t *testing.T) {
 	limits := h2.Limits{Stall: 20 * time.Second, Pause: 10 * time.Minute, KeepAlive: time.Minute}
 	for name, c := range map[string]struct {
 		streams []uint32
-		takes   bool // of the last one, every 5 s
+		window  uint32                // of each
+		takes   func(*client, uint32) // others, every 5 s
 		ended   time.Duration
 	}{
-		"one answer":       {[]uint32{1}, false, 10 * time.Minute},
-		"three answers":    {[]uint32{1, 3, 5}, false, 10 * time.Minute},
-		"others are taken": {[]uint32{1, 3}, true, 20 * time.Second},
+		"one answer":       {[]uint32{1}, 0, nil, 10 * time.Minute},
+		"three answers":    {[]uint32{1, 3, 5}, 0, nil, 10 * time.Minute},
+		"others are taken": {[]uint32{1, 3}, 0, func(c *client, _ uint32) { c.framer.WriteWindowUpdate(3, 1); c.send() }, 20 * time.Second},
+		"others are taken at once": {[]uint32{1}, 100, func(c *client, next uint32) {
+			s := c.get(next)
+			s.Respond(200, nil, -1)
+			s.Write([]byte("within its window"))
+			s.End()
+			s.Release()
+		}, 20 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cl := newClient(t, limits)
-			cl.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+			cl.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: c.window})
 			cl.send()
 			var first *h2.Stream
 			for i, id := range c.streams {
@@ -258,9 +266,8 @@ func TestAPausedClientIsWaitedFor(t *testing.T) {
 			cl.conn.Tick(cl.now)
 			for first.Err() == nil && cl.now.Sub(begun) < time.Hour {
 				cl.now = cl.now.Add(time.Second)
-				if c.takes && cl.now.Sub(begun)%(5*time.Second) == 0 {
-					cl.framer.WriteWindowUpdate(c.streams[len(c.streams)-1], 1)
-					cl.send()
+				if since := cl.now.Sub(begun); c.takes != nil && since%(5*time.Second) == 0 {
+					c.takes(cl, 1001+2*uint32(since/time.Second))
 				}
 				cl.conn.Tick(cl.now)
 				cl.frames()

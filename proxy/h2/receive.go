@@ -22,20 +22,22 @@ func (c *Conn) Receive(in []byte, now time.Time) error {
 	return c.Err()
 }
 
-// receive ends this connection alone where we meet a fault of our own: its state is
-// nobody else's.
 func (c *Conn) receive(in []byte) {
-	defer func() {
-		if what := recover(); what != nil {
-			c.failed = nil // whatever it was about to do
-			c.fail(InternalError, "a fault of the server's own")
-			c.failed.Fault = fmt.Sprintf("%v\n%s", what, debug.Stack())
-		}
-	}()
+	defer c.contain()
 	for len(in) > 0 && c.failed == nil {
 		in = in[c.take(in):]
 	}
 	c.pump()
+}
+
+// contain ends this connection alone where we meet a fault of our own: its state is
+// nobody else's. It is deferred.
+func (c *Conn) contain() {
+	if what := recover(); what != nil {
+		c.failed = nil // whatever it was about to do
+		c.fail(InternalError, "a fault of the server's own")
+		c.failed.Fault = fmt.Sprintf("%v\n%s", what, debug.Stack())
+	}
 }
 
 func (c *Conn) take(in []byte) int {

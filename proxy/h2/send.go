@@ -87,12 +87,15 @@ func (c *Conn) pump() {
 		s := c.sending[0]
 		c.sending = append(c.sending[:0], c.sending[1:]...)
 		s.queued = false
+		if s.sendWindow <= 0 { // narrowed since; it is queued again when it may send
+			continue
+		}
 		data := s.out.first()
 		data = data[:min(len(data), maxFrame, c.sendWindow, s.sendWindow)]
 		c.appendData(s, data)
 		s.out.drop(len(data))
 		c.pending -= len(data)
-		s.waits, c.taken = time.Time{}, c.now
+		s.waits = time.Time{}
 		c.enqueue(s)
 		if s.full && s.out.size < c.limits.Answer/2 {
 			s.full = false
@@ -132,13 +135,18 @@ func (c *Conn) dequeue(s *Stream) {
 // There is more as soon as it is taken when streams have more to send: write it
 // and ask again until it is empty.
 func (c *Conn) Take(spare []byte) []byte {
-	c.pump()
+	c.refill()
 	out := c.out
 	c.out, c.tail = spare[:0], tail{}
 	if len(out) > 0 {
-		c.pump()
+		c.refill()
 	}
 	return out
+}
+
+func (c *Conn) refill() {
+	defer c.contain()
+	c.pump()
 }
 
 // Lend has output appended to buf where there is none yet, and reports whether it
@@ -201,7 +209,7 @@ func setLength(frame []byte, n int) {
 func (c *Conn) appendData(s *Stream, data []byte) {
 	at := len(c.out)
 	c.out = append(appendFrame(c.out, len(data), frameData, 0, s.id), data...)
-	c.tail = tail{s, at, len(c.out)}
+	c.tail, c.taken = tail{s, at, len(c.out)}, c.now
 	c.sendWindow -= len(data)
 	s.sendWindow -= len(data)
 }

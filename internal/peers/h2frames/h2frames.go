@@ -76,6 +76,14 @@ func Seeds(host string) [][][]byte {
 			must(framer.WriteContinuation(1, true, b[12:]))
 			head(3, true, request("GET", "x-sum", "0123456789")...)
 		},
+		func() { // windows that become negative while answers wait for the connection's
+			must(framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20}))
+			head(1, true, request("GET")...)
+			head(3, true, request("GET")...)
+			must(framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}))
+			must(framer.WriteWindowUpdate(0, 1<<20))
+			must(framer.WriteWindowUpdate(1, 1<<20))
+		},
 		func() {
 			head(1, false, request("POST", "expect", "100-continue", "content-length", "3")...)
 			must(framer.WriteData(1, true, []byte("abc")))
