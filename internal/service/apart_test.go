@@ -48,4 +48,9 @@ func TestDaemonOutlivesTheTimer(t *testing.T) {
 	if out, err := run("/srv/fails"); err == nil || !strings.Contains(out, "/srv/home: no such thing") || !strings.Contains(out, "exit status 7") {
 		t.Errorf("a command that fails: %v\n%s", err, out)
 	}
+	m.Run(t, "systemctl", "stop", "dbus.socket", "dbus.service")
+	m.Run(t, "rm", "-f", systemBus)
+	if out, err := run("echo it runs without D-Bus"); err != nil || !strings.Contains(out, "it runs without D-Bus") {
+		t.Errorf("a machine without D-Bus: %v\n%s", err, out)
+	}
 }
