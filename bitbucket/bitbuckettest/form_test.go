@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"bitgate/internal/peers"
 )
 
 // fieldName is what the form of this version calls a setting.
@@ -121,10 +123,7 @@ func TestSSHMovesWithTheForm(t *testing.T) {
 	s := start(t, Options{Version: "8.9.1"})
 	b := newBrowser(t, s)
 	b.login(s, "admin")
-	port, err := freePort(s.o.Port, s.o.SSHPort)
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := peers.FreePort(t)
 	form := b.form("/admin/server-settings", "server-settings")
 	_, want, _ := strings.Cut(loopback(port), ":")
 	form.Set(fieldName(s, "sshPort"), want)

@@ -3,13 +3,13 @@ package bitbuckettest
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
 	"time"
+
+	"bitgate/internal/freeport"
 )
 
 // Options say which Bitbucket to be. The zero value of everything but Dir and
@@ -58,9 +58,12 @@ const (
 	stateStopping    = "STOPPING"
 )
 
-func (o Options) withDefaults(g generation) (Options, error) {
+// withDefaults returns the release of the ports that it picked, too: they are held
+// while the stand-in is down.
+func (o Options) withDefaults(g generation) (_ Options, release func(), err error) {
+	release = func() {}
 	if o.Dir == "" {
-		return o, errors.New("bitbuckettest: Options.Dir is empty")
+		return o, release, errors.New("bitbuckettest: Options.Dir is empty")
 	}
 	o.Address = cmp.Or(o.Address, "127.0.0.1")
 	o.AdminUser = cmp.Or(o.AdminUser, "admin")
@@ -70,41 +73,18 @@ func (o Options) withDefaults(g generation) (Options, error) {
 		on := g.major < 10
 		o.Basic = &on
 	}
-	var err error
-	if o.Port == 0 {
-		if o.Port, err = freePort(); err != nil {
-			return o, err
-		}
-	}
-	if o.SSHPort == 0 {
-		if o.SSHPort, err = freePort(o.Port); err != nil {
-			return o, err
-		}
-	}
-	o.BaseURL = cmp.Or(o.BaseURL, "http://"+net.JoinHostPort(o.Address, strconv.Itoa(o.Port))+o.Context)
-	return o, nil
-}
-
-// freePort picks a port that is free now and stays so while the stand-in is
-// down: below Linux's ephemeral range (32768 and up), from which the kernel
-// would give it to any outgoing connection meanwhile.
-func freePort(except ...int) (int, error) {
-next:
-	for range 200 {
-		port := 20000 + rand.IntN(12000)
-		for _, e := range except {
-			if e == port {
-				continue next
-			}
-		}
-		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-		if err != nil {
+	for _, port := range []*int{&o.Port, &o.SSHPort} {
+		if *port != 0 {
 			continue
 		}
-		if err := l.Close(); err != nil {
-			return 0, err
+		var one func()
+		if *port, one, err = freeport.Hold(); err != nil {
+			release()
+			return o, release, err
 		}
-		return port, nil
+		before := release
+		release = func() { before(); one() }
 	}
-	return 0, fmt.Errorf("bitbuckettest: no free port between 20000 and 32000")
+	o.BaseURL = cmp.Or(o.BaseURL, "http://"+net.JoinHostPort(o.Address, strconv.Itoa(o.Port))+o.Context)
+	return o, release, nil
 }

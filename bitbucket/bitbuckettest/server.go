@@ -22,6 +22,8 @@ type Server struct {
 	token string // an HTTP access token of the administrator
 	repo  string // bare repository on disk
 
+	release func() // gives up the ports that were picked for it
+
 	life sync.Mutex // one start or stop at a time
 
 	mu         sync.Mutex
@@ -44,9 +46,20 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o, err = o.withDefaults(gen); err != nil {
+	o, release, err := o.withDefaults(gen)
+	if err != nil {
 		return nil, err
 	}
+	s, err := create(o, gen)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	s.release = release
+	return s, nil
+}
+
+func create(o Options, gen generation) (*Server, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, err
@@ -143,8 +156,12 @@ func (s *Server) Restart() error {
 	return s.start()
 }
 
-// Close stops it. The files stay; they belong to whoever named Options.Dir.
-func (s *Server) Close() { _ = s.Stop() }
+// Close stops it and gives up its ports. The files stay; they belong to whoever
+// named Options.Dir.
+func (s *Server) Close() {
+	_ = s.Stop()
+	s.release()
+}
 
 // Upstream is the first plain connector's address, "http://127.0.0.1:7990", without
 // the context path; while down the one it was made with.

@@ -129,10 +129,7 @@ func TestSecondConnectors(t *testing.T) {
 	for _, version := range []string{"4.14.12", "9.4.16"} {
 		t.Run(version, func(t *testing.T) {
 			s := start(t, Options{Version: version})
-			port, err := freePort(s.o.Port, s.o.SSHPort)
-			if err != nil {
-				t.Fatal(err)
-			}
+			port := peers.FreePort(t)
 			second := strconv.Itoa(port)
 			if s.gen.usesXML() {
 				edit(t, s, "<!-- A \"Connector\" using", `<Connector port="`+second+`"/><Connector port="8009" protocol="AJP/1.3"/><!-- A "Connector" using`)

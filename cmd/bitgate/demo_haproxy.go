@@ -43,7 +43,7 @@ func (d *demoSite) startHAProxy(ctx context.Context) error {
 		return err
 	}
 	d.bin = bin
-	port, err := freePort()
+	port, err := d.freePort()
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"bitgate/bitbucket/bitbuckettest"
 	"bitgate/certs"
 	"bitgate/internal/child"
+	"bitgate/internal/freeport"
 	"bitgate/internal/hostport"
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
@@ -42,6 +41,8 @@ type demoSite struct {
 	haproxy   *server
 	front     *server
 	bin       string // HAProxy's
+
+	release []func() // of its ports
 }
 
 func (d *demoSite) path(name ...string) string {
@@ -137,11 +138,11 @@ func (d *demoSite) prepare() error {
 	if err := os.Symlink("/proc/net", d.path("proc", "net")); err != nil {
 		return err
 	}
-	port, err := freePort()
+	port, err := d.freePort()
 	if err != nil {
 		return err
 	}
-	sshPort, err := freePort()
+	sshPort, err := d.freePort()
 	if err != nil {
 		return err
 	}
@@ -150,17 +151,13 @@ func (d *demoSite) prepare() error {
 	return err
 }
 
-// freePort picks below the range from which the kernel gives ports to outgoing
-// connections, so that nobody takes it before the front does.
-func freePort() (int, error) {
-	for range 200 {
-		port := 20000 + rand.IntN(12000)
-		l, err := net.Listen("tcp", hostport.Addr{Host: "127.0.0.1", Port: port}.String())
-		if err == nil {
-			return port, l.Close()
-		}
+// freePort is held until the demo ends, so that nobody takes it before its server does.
+func (d *demoSite) freePort() (int, error) {
+	port, release, err := freeport.Hold()
+	if err == nil {
+		d.release = append(d.release, release)
 	}
-	return 0, problem.New("no free port between 20000 and 32000 was found", "", "")
+	return port, err
 }
 
 // session is the same that apply uses, with the demo's answers.
@@ -222,5 +219,8 @@ func (d *demoSite) close() error {
 	d.front.stop()
 	d.haproxy.stop()
 	d.bitbucket.stop()
+	for _, release := range d.release {
+		release()
+	}
 	return os.RemoveAll(d.dir)
 }

@@ -25,6 +25,7 @@ import (
 
 	"bitgate/bitbucket/bitbuckettest"
 	"bitgate/certs"
+	"bitgate/internal/freeport"
 	"bitgate/internal/peers"
 )
 
@@ -126,10 +127,11 @@ func setupScript(e *testscript.Env) error {
 	if err := errors.Join(os.MkdirAll(filepath.Join(root, "proc"), 0o755), os.Symlink("/proc/net", filepath.Join(root, "proc", "net"))); err != nil {
 		return err
 	}
-	port, err := freePort()
+	port, release, err := freeport.Hold()
 	if err != nil {
 		return err
 	}
+	e.Defer(release)
 	e.Setenv("PORT", strconv.Itoa(port))
 	e.Setenv("TEST_ROOT", root)
 	e.Setenv("BITGATE_STATE_DIR", filepath.Join(e.Getenv("WORK"), "state"))

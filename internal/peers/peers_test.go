@@ -1,16 +1,12 @@
 package peers
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -52,22 +48,6 @@ func TestTomcatShowsThePlainConnection(t *testing.T) {
 	}
 	c.Start(t) // a second start on the same base is a restart
 	get(t, c.URL()+"/bitbucket/status")
-}
-
-// Nobody is given the port by chance, and a server that names it can listen.
-func TestFreePortIsReserved(t *testing.T) {
-	port := FreePort(t)
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	must(t, err)
-	defer syscall.Close(fd)
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); !errors.Is(err, syscall.EADDRINUSE) {
-		t.Errorf("a program without SO_REUSEADDR got the port: %v", err)
-	}
-	for range 3 { // and again after a restart
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		must(t, err)
-		must(t, l.Close())
-	}
 }
 
 func TestHAProxyReloads(t *testing.T) {
