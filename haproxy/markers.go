@@ -29,8 +29,8 @@ const (
 )
 
 // lineMark is the comment that ends every line of ours within a section of the
-// administrator's. After a colon may stand what we added to its bind lines (see
-// addition).
+// administrator's. Where it is all of the line, more may stand behind a colon, as what
+// we added to bind lines (see addition).
 const lineMark = "# bitgate's line"
 
 // adoptMark stands before every line of a section made by hand that bitgate's
@@ -68,7 +68,7 @@ func (m *markers) read(f *File, l *Line) {
 	case bytes.HasPrefix(l.Raw, []byte(adoptMark)):
 		l.owner = ourComment
 		l.restore(l.Raw[len(adoptMark):])
-	case bytes.HasPrefix(comment, []byte(lineMark)):
+	case marksLine(comment, len(l.Words) > 0):
 		l.owner = ourRule
 		if a, ok := readAddition(string(comment)); ok {
 			a.section = len(f.Sections) - 1
@@ -178,6 +178,13 @@ func marks(comment []byte, mark string) bool {
 	rest, ok := bytes.CutPrefix(comment, []byte(mark))
 	rest = bytes.TrimRight(rest, "\r\n")
 	return ok && (len(rest) == 0 || rest[0] == ':' || rest[0] == ' ')
+}
+
+// marksLine: lineMark ends a rule of ours; without a rule, more may stand behind a colon.
+func marksLine(comment []byte, rule bool) bool {
+	rest, ok := bytes.CutPrefix(comment, []byte(lineMark))
+	rest = bytes.TrimSpace(rest)
+	return ok && (len(rest) == 0 || rest[0] == ':' && !rule)
 }
 
 // lastLineNote is the note for a last line that does not end.

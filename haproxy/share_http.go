@@ -110,11 +110,9 @@ func (e *sectionEditor) routes(ev *evaluator) error {
 		if to == "" || failed != nil {
 			return
 		}
-		t := yes
-		if ev.named, ev.hosts = false, false; w[0].Text == "use_backend" {
-			t = ev.rule(w)
-		}
+		t := ev.rule(w)
 		switch {
+		case t == no:
 		case e.merge.leadsToBitbucket(to):
 			if ev.named && i >= at {
 				e.note("the rule of line %d already routed this name to Bitbucket; it stays, but bitgate's comes first", i+1)
@@ -122,7 +120,7 @@ func (e *sectionEditor) routes(ev *evaluator) error {
 		case ev.named && root && !ev.acme:
 			failed = e.refuse(i, e.site.URL.Authority()+" is the name of another site here, and Bitbucket is to have its root path",
 				"give Bitbucket a path (--url https://NAME/PATH) or a host name of its own")
-		case root && t != no && !ev.acme && !(ev.sources && i < at):
+		case root && !ev.acme && !(ev.sources && i < at):
 			losing = append(losing, i)
 		}
 	})

@@ -46,6 +46,44 @@ func TestGuardsStayFirst(t *testing.T) {
 	}
 }
 
+// A rule that leads every name but ours, or only plain requests for it, is no other
+// site of our name; one that leads ours is.
+func TestRuleThatLeavesOurNameOut(t *testing.T) {
+	const (
+		tcp  = "frontend x\n  mode tcp\n  bind *:443\n"
+		http = "frontend x\n  mode http\n  bind :80\n  bind :443 ssl crt /a.pem\n  acl git hdr(host) -i git.example.com\n"
+		rest = "  default_backend bitbucket\nbackend bitbucket\n  server s 10.0.0.1:7990\nbackend web\n"
+	)
+	for rule, c := range map[string]struct {
+		head string
+		ok   bool
+	}{
+		"use_backend web if !{ req.ssl_sni -i git.example.com }":    {tcp, true},
+		"use_backend web if { req.ssl_sni -i git.example.com }":     {tcp, false},
+		"use_backend web unless git":                                {http, true},
+		"use_backend web if git":                                    {http, false},
+		"use_backend web if git !{ ssl_fc }":                        {http, true},
+		"use_backend web if git { ssl_fc }":                         {http, false},
+		"use_backend web if git { path_beg /web }":                  {http, false},
+		"use_backend bitbucket unless git":                          {http, true},
+		"use_backend bitbucket if !{ req.ssl_sni git.example.com }": {tcp, true},
+	} {
+		text := c.head + "  " + rule + "\n" + rest
+		s := site(t, func(s *Site) { s.URL, _ = s.URL.WithPath("") })
+		m, err := merge(t, text, s)
+		if (err == nil) != c.ok || err != nil && !strings.Contains(strings.Join(problem.Explain(err).Why, " "), "the name of another site") {
+			t.Errorf("%s: %v", rule, err)
+		}
+		if err != nil {
+			continue
+		}
+		reversible(t, []byte(text), m, s)
+		if !strings.Contains(string(m.After), "  use_backend "+prefix+"_") || strings.Contains(strings.Join(m.Notes, "\n"), "already routed") {
+			t.Errorf("%s:\n%s%q", rule, m.After, m.Notes)
+		}
+	}
+}
+
 // A rule that leads our name to the server that Bitbucket is said to be is no other
 // site's, whatever its port and the backend's name.
 func TestRuleToOurServerIsNoOtherSite(t *testing.T) {

@@ -57,17 +57,20 @@ func (e *sectionEditor) sniRoutes(ev *evaluator, at int) (err error) {
 		if to == "" || err != nil {
 			return
 		}
-		t := yes
-		if ev.named = false; w[0].Text == "use_backend" {
-			if t = ev.rule(w); ev.acme || ev.sources && i < at && (!ev.named || e.merge.leadsToBitbucket(to)) { // it stays first
+		t := ev.rule(w)
+		if w[0].Text == "use_backend" {
+			if ev.acme || ev.sources && i < at && (!ev.named || e.merge.leadsToBitbucket(to)) { // it stays first
 				return
 			}
 			if strings.Contains(to, "%[") {
 				e.mapLine(i, backend)
 			}
 		}
+		if t == no {
+			return
+		}
 		if !ev.named {
-			if t != no && !e.merge.leadsToBitbucket(to) {
+			if !e.merge.leadsToBitbucket(to) {
 				losing = append(losing, i)
 			}
 			return

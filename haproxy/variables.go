@@ -70,10 +70,10 @@ func (e environment) expand(text string) (string, bool) {
 
 // change does what a line of the global section does to the environment, or may do.
 func (e environment) change(w []Word, may bool) {
-	if len(w) < 2 {
+	if len(w) < 2 && word(w, 0) != "resetenv" { // which takes all of it without a name
 		return
 	}
-	name := w[1].Text
+	name := word(w, 1)
 	_, is := e.values[name]
 	switch w[0].Text {
 	case "setenv":

@@ -32,6 +32,7 @@ func TestVariablesOfTheService(t *testing.T) {
 		"unset under a condition":  {before: ".if defined(LAB)\n  unsetenv PORT\n.endif", bind: `"*:${PORT-443}"`, env: []string{"PORT=8443"}, conflict: true},
 		"reset under a condition":  {before: ".if defined(LAB)\n  resetenv PATH\n.endif", bind: `"*:${PORT-443}"`, env: []string{"PORT=8443"}, conflict: true},
 		"reset":                    {before: "resetenv PATH", bind: `"*:${PORT-8443}"`, env: []string{"PORT=443"}},
+		"reset of all":             {before: "resetenv", bind: `"*:${PORT-8443}"`, env: []string{"PORT=443"}},
 		"set to what is not known": {before: "setenv PORT \"${OTHER}\"", bind: `"*:${PORT}"`, env: []string{"PORT=8443"}, conflict: true},
 		"single quotes keep it":    {bind: `'*:${PORT}'`, env: []string{"PORT=443"}, conflict: true},
 	} {

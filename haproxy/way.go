@@ -18,9 +18,10 @@ type Way struct {
 // WayFrom follows the use_backend rules of the section whose own line is that one of a
 // file, and ends at the backend that takes what they do not. A rule that cannot be
 // decided, for the client's address or a file that cannot be read, is unsure unless it
-// leads to the same backend; where of all these backends one alone has signs of Bitbucket,
-// that is the one. page is the path of the request; read is asked for files with lists and
-// maps.
+// leads to the same backend; where one of all these backends is bitgate's own, or one
+// alone has signs of Bitbucket, that is the one. page is the path of the request; byDefault
+// the backend of the section, which is itself the one of a "listen" without another; read
+// is asked for files with lists and maps.
 func (c Config) WayFrom(path string, line int, u publicurl.URL, page, byDefault string, read func(path string) ([]byte, error)) Way {
 	taken, open := turn{to: byDefault}, []turn(nil)
 	for _, f := range c.files {
@@ -37,9 +38,13 @@ func (c Config) WayFrom(path string, line int, u publicurl.URL, page, byDefault 
 	if len(open) == 0 {
 		return way
 	}
+	all := append(slices.Clone(open), taken)
+	if i := slices.IndexFunc(all, func(t turn) bool { return strings.HasPrefix(t.to, prefix+"_") }); i >= 0 {
+		return Way{Backend: all[i].to, Line: all[i].line} // guards by the client's address stay before ours
+	}
 	signed := map[string]turn{}
 	if m, err := c.merge(Site{}); err == nil {
-		for _, t := range append(slices.Clone(open), taken) {
+		for _, t := range all {
 			if m.leadsToBitbucket(t.to) {
 				signed[t.to] = t
 			}

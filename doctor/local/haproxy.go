@@ -165,15 +165,20 @@ func (c haConfig) names(s *haSection) bool {
 // "listen" itself, where these and its default send them nowhere else. Where the files do
 // not tell, doubt says which line it is.
 func (c haConfig) backend(front *haSection, config haproxy.Config) (back *haSection, doubt string) {
-	byDefault, _ := front.last("default_backend")
-	way := config.WayFrom(front.place.File, front.place.Line, c.w.URL, c.w.page(), byDefault.word(1), c.list)
+	byDefault := ""
+	if l, ok := front.last("default_backend"); ok {
+		byDefault = l.word(1)
+	} else if front.keyword == "listen" {
+		byDefault = front.name
+	}
+	way := config.WayFrom(front.place.File, front.place.Line, c.w.URL, c.w.page(), byDefault, c.list)
 	if len(way.Unsure) > 0 {
 		at := Place{front.place.File, way.Unsure[0]}
 		line := front.lines[slices.IndexFunc(front.lines, func(l line) bool { return l.Place == at })]
 		return nil, fmt.Sprintf("whether `%s` in %s takes requests for %s is not known; without it they go to %s",
 			strings.TrimSpace(haproxy.Shown(line.text)), at, c.w.URL.Host(), cmp.Or(way.Backend, front.name))
 	}
-	if way.Backend == "" && front.keyword == "listen" {
+	if way.Backend == front.name && front.keyword == "listen" {
 		return front, ""
 	}
 	if back = c.section(way.Backend); back == nil {

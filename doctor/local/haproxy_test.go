@@ -125,3 +125,11 @@ func TestALineIsToldOfOnce(t *testing.T) {
 		}
 	}
 }
+
+// A rule by the client's address leaves a "listen" of Bitbucket's what it is.
+func TestListenWithAGuard(t *testing.T) {
+	s, _ := site(t, "https://git.example.com", "haproxy.cfg", "listen bitbucket\n    mode http\n    bind :443 ssl crt x\n    use_backend denied if !{ src 10.0.0.0/8 }\n    server a 10.0.0.1:7990\nbackend denied\n    mode http\n    http-request deny\n")
+	if s.Doubt != "" || len(s.Servers) != 1 || s.Servers[0].Value != "10.0.0.1:7990" {
+		t.Errorf("%q, %+v", s.Doubt, s.Servers)
+	}
+}
