@@ -17,18 +17,26 @@ type RenewUnit struct {
 
 // RenewService returns the unit that renews the certificate of a front once.
 func RenewService(u RenewUnit) (string, error) {
-	var words []string
-	for _, p := range append([]string{u.Program, u.StateDir, u.StateDir}, u.Writable...) {
-		word, err := execWord(p)
+	program, err := execWord(u.Program)
+	if err != nil {
+		return "", err
+	}
+	stateDir, err := execWord(u.StateDir)
+	if err != nil {
+		return "", err
+	}
+	var writable []string
+	for _, p := range append([]string{u.StateDir}, u.Writable...) {
+		word, err := pathWord(p)
 		if err != nil {
 			return "", err
 		}
-		words = append(words, word)
+		writable = append(writable, word)
 	}
 	return fill("bitgate-renew.service.tmpl", struct {
 		RenewUnit
 		Condition string // the program once more; a path is not a word of a command (systemd.unit(5))
-	}{RenewUnit{Program: words[0], StateDir: words[1], Writable: words[2:], Environment: u.Environment}, strings.ReplaceAll(u.Program, "%", "%%")}, nil)
+	}{RenewUnit{Program: program, StateDir: stateDir, Writable: writable, Environment: u.Environment}, strings.ReplaceAll(u.Program, "%", "%%")}, nil)
 }
 
 // RenewTimer returns the timer of that unit (systemd.timer(5)). Without systemd's

@@ -33,10 +33,16 @@ func SystemdUnit(u Unit) (string, error) {
 // execWord spells an absolute path as one word of ExecStart (systemd.service(5),
 // "Command lines").
 func execWord(p string) (string, error) {
+	word, err := pathWord(p)
+	return strings.ReplaceAll(word, "$", "$$"), err // variables stand in commands alone
+}
+
+// pathWord spells it as one word of a list of paths, ReadWritePaths= for one.
+func pathWord(p string) (string, error) {
 	if !path.IsAbs(p) || strings.ContainsAny(p, "\n\r\x00") {
 		return "", fmt.Errorf("%q cannot stand in a systemd unit: it must be an absolute path", p)
 	}
-	p = strings.NewReplacer("%", "%%", "$", "$$", `\`, `\\`, `"`, `\"`).Replace(p)
+	p = strings.NewReplacer("%", "%%", `\`, `\\`, `"`, `\"`).Replace(p)
 	if strings.ContainsAny(p, " \t'\";\\") {
 		p = `"` + p + `"`
 	}

@@ -87,6 +87,10 @@ func TestParseNamesLineAndKey(t *testing.T) {
 		{"upstream with path", strings.Replace(small, "7990", "7990/bitbucket", 1), []string{"upstream", "without user, path or query"}},
 		{"upstream port", strings.Replace(small, "7990", "79900", 1), []string{"upstream"}},
 		{"address twice", small + "listen: [':443']\nredirect-listen: [':443']\n", []string{"redirect-listen", "already used by listen"}},
+		{"address within another", small + "listen: [':443']\nplain-listen: 127.0.0.1:443\ntrusted-proxies: [127.0.0.1]\n", []string{`line 5: plain-listen "127.0.0.1:443" overlaps ":443" of listen`}},
+		{"a name within all", small + "listen: [':443']\nhealth-listen: localhost:443\n", []string{`health-listen "localhost:443" overlaps ":443" of listen`}},
+		{"metrics at health", small + "health-listen: 127.0.0.1:9101\nmetrics-listen: 127.0.0.1:9101\n", []string{`line 5: metrics-listen "127.0.0.1:9101" is already used by health-listen`}},
+		{"metrics nowhere", small + "metrics-listen: here\n", []string{`line 4: metrics-listen "here" is neither an address`}},
 		{"old path is today's", small + "old-path: /bitbucket\n", []string{"old-path"}},
 		{"lines of what is invalid", small + "maxconn: -1\nhsts: 1ns\n", []string{"line 4: maxconn is -1", "line 5: hsts is 1ns"}},
 		{"certificate of two kinds", small + "certificates:\n  - pem: /a\n  - pem: /b\n    key: /c\n", []string{"line 6: certificates.1 needs either pem"}},
@@ -134,6 +138,19 @@ func TestParseNamesLineAndKey(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestOnePortOfSeveralAddresses(t *testing.T) {
+	for _, fine := range []string{
+		"listen: ['127.0.0.1:443', '127.0.0.2:443', '[::1]:443']\n",
+		"listen: ['git.example.com:443']\nhealth-listen: 127.0.0.1:443\n", // the name may be another one
+		"listen: ['0.0.0.0:443', '[::1]:443']\nmetrics-listen: unix:/run/bitgate/metrics.sock\n",
+		"health-listen: 127.0.0.1:0\nmetrics-listen: 127.0.0.1:0\n",
+	} {
+		if _, err := Parse("proxy.yaml", []byte(small+fine)); err != nil {
+			t.Errorf("%s: %v", fine, err)
+		}
 	}
 }
 

@@ -70,7 +70,11 @@ func (c Config) mistakes(note noter) {
 }
 
 func (c Config) validateAddresses(note noter) {
-	seen := map[hostport.Addr]string{}
+	type used struct {
+		key, address string
+		at           hostport.Addr
+	}
+	var seen []used
 	check := func(key, address string) {
 		at, err := hostport.Parse(address)
 		if err != nil {
@@ -80,10 +84,14 @@ func (c Config) validateAddresses(note noter) {
 		if at.Port == 0 {
 			return // any free port: never the same twice
 		}
-		if before, twice := seen[at]; twice {
-			note(key, "%q is already used by %s", address, before)
+		for _, before := range seen {
+			if at == before.at {
+				note(key, "%q is already used by %s", address, before.key)
+			} else if surelyOverlap(at, before.at) {
+				note(key, "%q overlaps %q of %s", address, before.address, before.key)
+			}
 		}
-		seen[at] = key
+		seen = append(seen, used{key, address, at})
 	}
 	for _, a := range c.Listen {
 		check("listen", a)
@@ -100,6 +108,9 @@ func (c Config) validateAddresses(note noter) {
 	if c.HealthListen != "" {
 		check("health-listen", c.HealthListen)
 	}
+	if _, err := hostport.Parse(c.MetricsListen); err == nil { // what is none is noted elsewhere
+		check("metrics-listen", c.MetricsListen)
+	}
 	if (c.SSHListen == "") != (c.SSHUpstream == "") {
 		note("ssh-listen", "and ssh-upstream must be given together")
 	}
@@ -111,6 +122,12 @@ func (c Config) validateAddresses(note noter) {
 	case len(c.Nodes) == 0 && (err != nil || ssh.Host == ""):
 		note("ssh-upstream", "%q is not an address such as 127.0.0.1:7999", c.SSHUpstream)
 	}
+}
+
+// surelyOverlap leaves out names, which may be any address, but where the other is all.
+func surelyOverlap(a, b hostport.Addr) bool {
+	known := a.IP().IsValid() && b.IP().IsValid()
+	return a.Overlaps(b) && (known || a.Host == "" || b.Host == "")
 }
 
 func (c Config) validateUpstream(note noter) {

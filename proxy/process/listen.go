@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -106,6 +107,9 @@ func stillServing(address string, old net.Listener, err error) error {
 }
 
 func cannotListen(address string, err error) error {
+	if path := strings.TrimPrefix(address, "unix:"); strings.HasPrefix(path, "/") {
+		return cannotMakeSocket(path, err)
+	}
 	_, port, _ := hostport.Cut(address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -118,6 +122,27 @@ func cannotListen(address string, err error) error {
 		return problem.Wrap(err, address+" is not an address of this machine", "", "see which are: ip address")
 	}
 	return problem.Wrap(err, "cannot listen on "+address, "", "")
+}
+
+// cannotMakeSocket is for a socket that is a file.
+func cannotMakeSocket(path string, err error) error {
+	if told, is := errors.AsType[*problem.Error](err); is {
+		return told
+	}
+	what, why, todo := "cannot make the socket "+path, "", "choose another path"
+	info, missing := os.Lstat(path)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && missing == nil && info.Mode().Type() != fs.ModeSocket:
+		why, todo = "a file that is no socket lies there", "move it away, or "+todo
+	case errors.Is(err, syscall.EADDRINUSE):
+		why, todo = "another program has just made one there", "stop that program, or "+todo
+	case errors.Is(err, fs.ErrPermission):
+		why = "this user may not write to the folder " + filepath.Dir(path)
+		todo = "let it, or choose a path in a folder that it may write to"
+	case errors.Is(err, fs.ErrNotExist):
+		why, todo = "the folder "+filepath.Dir(path)+" does not exist", "make it, or "+todo
+	}
+	return problem.Wrap(err, what, why, todo)
 }
 
 // listenAdmin binds "unix:/path", for its owner alone, or an address. A socket

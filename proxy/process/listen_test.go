@@ -2,15 +2,19 @@ package process
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"bitgate/internal/peers"
+	"bitgate/internal/problem"
 	"bitgate/proxy/config"
 )
 
@@ -129,5 +133,55 @@ func TestRestartMovesAnAddress(t *testing.T) {
 				t.Errorf("bound %q, stale %q; want %q", now, stale, words(c.want))
 			}
 		})
+	}
+}
+
+// told is all that a person reads of err.
+func told(err error) string {
+	e, is := errors.AsType[*problem.Error](err)
+	if !is {
+		return err.Error()
+	}
+	return e.Error() + "; " + e.Why + "; " + e.Do
+}
+
+// What is said of a socket that is a file is about files, not about ports.
+func TestSocketThatCannotBeMade(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file.sock")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		path string
+		err  error // nil: what the system says
+		want []string
+	}{
+		"a file":          {file, nil, []string{"a file that is no socket lies there", "move it away"}},
+		"no folder":       {filepath.Join(dir, "no", "such.sock"), nil, []string{"the folder " + dir + "/no does not exist"}},
+		"no permission":   {filepath.Join(dir, "x.sock"), syscall.EACCES, []string{"may not write to the folder " + dir}}, // root may
+		"read-only":       {filepath.Join(dir, "x.sock"), syscall.EROFS, []string{"read-only file system"}},
+		"no more sockets": {filepath.Join(dir, "x.sock"), syscall.EMFILE, []string{"too many open files"}},
+	} {
+		err := cannotListen("unix:"+c.path, c.err)
+		if c.err == nil {
+			_, err = listen(config.Config{MetricsListen: "unix:" + c.path}, bound{})
+		}
+		if err == nil {
+			t.Errorf("%s: it was made", name)
+			continue
+		}
+		said := told(err)
+		for _, want := range append(c.want, "cannot make the socket "+c.path) {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s: no %q in %s", name, want, said)
+			}
+		}
+		if strings.Contains(said, "port") || strings.Contains(said, "ss -ltnp") {
+			t.Errorf("%s: it speaks of ports: %s", name, said)
+		}
+	}
+	if said := told(cannotListen("/run/bitgate/handover.sock", syscall.EACCES)); strings.Contains(said, "port") {
+		t.Errorf("the handover: %s", said)
 	}
 }

@@ -94,7 +94,15 @@ func (l *logFile) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	l.mu.Unlock()
-	return file.Write(p) // it may wait, so that reopen does not
+	n, err := file.Write(p) // it may wait, so that reopen does not
+	if !errors.Is(err, os.ErrClosed) {
+		return n, err
+	}
+	l.mu.Lock() // reopened in between
+	file = l.file
+	l.mu.Unlock()
+	rest, err := file.Write(p[n:])
+	return n + rest, err
 }
 
 // Close implements io.Closer.
