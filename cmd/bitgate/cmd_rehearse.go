@@ -145,7 +145,7 @@ func (o rehearseOptions) rehearsal(ctx context.Context, p *process) (stage.Rehea
 	}
 	url, err := publicurl.Parse(o.url)
 	if err != nil {
-		return stage.Rehearsal{}, err
+		return stage.Rehearsal{}, usage("--url: "+err.Error(), "")
 	}
 	if o.cfg != "" {
 		if o.cfg, err = filepath.Abs(o.cfg); err != nil {

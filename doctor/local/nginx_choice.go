@@ -123,26 +123,26 @@ func (c nginxConfig) listens(s nginx.Directive) (listens, byDefault bool) {
 // the first expression before the prefix. done says that no expression around them counts.
 func (c nginxConfig) location(in nginx.Directive, path string) (chain []nginx.Directive, done bool, err error) {
 	var best nginx.Directive
-	length := -1
+	length, last := -1, false
 	for _, l := range nginx.All(in.Block, "location") {
-		how, text := l.Arg(0), l.Arg(len(l.Args)-1)
+		how, text := locationOf(l)
 		switch {
 		case how == "=" && text == path:
 			return []nginx.Directive{l}, true, nil
-		case (len(l.Args) == 1 || how == "^~") && strings.HasPrefix(path, text) && len(text) > length:
-			best, length = l, len(text)
+		case (how == "" || how == "^~") && strings.HasPrefix(path, text) && len(text) > length:
+			best, length, last = l, len(text), how == "^~"
 		}
 	}
 	if length >= 0 {
 		nested, done, err := c.location(best, path)
 		chain = append([]nginx.Directive{best}, nested...)
-		if done || err != nil || best.Arg(0) == "^~" {
+		if done || err != nil || last {
 			return chain, done, err
 		}
 	}
 	for _, l := range nginx.All(in.Block, "location") {
-		pattern := l.Arg(1)
-		switch l.Arg(0) {
+		how, pattern := locationOf(l)
+		switch how {
 		case "~":
 		case "~*":
 			pattern = "(?i)" + pattern
@@ -159,4 +159,18 @@ func (c nginxConfig) location(in nginx.Directive, path string) (chain []nginx.Di
 		}
 	}
 	return chain, false, nil
+}
+
+// locationOf is how a location compares ("" by its prefix), and with what: the sign may
+// stand right before that (ngx_http_core_location).
+func locationOf(l nginx.Directive) (how, text string) {
+	if len(l.Args) > 1 {
+		return l.Arg(0), l.Arg(1)
+	}
+	for _, sign := range []string{"=", "^~", "~*", "~"} {
+		if text, signed := strings.CutPrefix(l.Arg(0), sign); signed {
+			return sign, text
+		}
+	}
+	return "", l.Arg(0)
 }

@@ -80,6 +80,10 @@ func TestTheServerAndLocationThatNginxChooses(t *testing.T) {
 		"what stands in the prefix":        {"/bitbucket", located("/bitbucket { location ~ projects", "~ ^/bitbucket"), ""},
 		"one that needs PCRE":              {"/bitbucket", located("/", "~ ^/(?!static)"), "`location ~ ^/(?!static) {`"},
 		"one that is not asked":            {"/bitbucket", located("^~ /bitbucket", "~ ^/(?!static)"), ""},
+		"an expression without a blank":    {"/bitbucket", located("/bitbucket/", "~^/bitbucket"), ""},
+		"by any case, without a blank":     {"/bitbucket", located("/bitbucket/", "~^/BITBUCKET", "~*^/BITBUCKET"), ""},
+		"forbidden without a blank":        {"/bitbucket", located("~^/bitbucket", "^~/bitbucket/"), ""},
+		"the path itself without a blank":  {"/bitbucket", located("/", "=/bitbucket/projects"), ""},
 		"nothing is asked for a named one": {"", located("@bitbucket", "/"), ""},
 	}
 	dir, conf := t.TempDir(), ""

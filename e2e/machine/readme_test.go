@@ -19,6 +19,7 @@ var printed = regexp.MustCompile("(?m)^    (\\S.*?)(?: +#.*)?$|`((?:sudo|tar|go|
 // elsewhere are those that another test runs, or nobody can here.
 var elsewhere = map[string]string{
 	"sudo dnf install ./bitgate-*.x86_64.rpm":                                            "no Red Hat here",
+	"sudo zypper install --allow-unsigned-rpm ./bitgate-*.x86_64.rpm":                    "no SUSE here",
 	"go build -o bitgate ./cmd/bitgate && sudo install -m 755 -t /usr/local/bin bitgate": "peers.BuildBitgate",
 	"bitgate demo":              "TestDemo of cmd/bitgate",
 	"sudo bitgate":              "TestWalk... of e2e, at a terminal",

@@ -21,21 +21,23 @@ import (
 
 // image makes an OCI image layout (image-spec, image-layout.md) with an image for
 // each architecture, in a tar file: the program, and nothing else, as a user of its
-// own. skopeo and podman load it, docker from 25.
+// own. skopeo and podman load it, docker from 25: the layout's index has one entry, an
+// index of the images, for where it had several they would ask which one is meant.
 func (r *release) image() error {
 	if !slices.Contains(r.kinds, "image") {
 		return nil
 	}
-	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	images := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, arch := range r.archs {
 		image, err := r.imageFor(arch)
 		if err != nil {
 			return err
 		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{
-			Platform: &v1.Platform{OS: "linux", Architecture: arch}, Annotations: map[string]string{"org.opencontainers.image.ref.name": r.version},
-		}})
+		images = mutate.AppendManifests(images, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})
 	}
+	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), mutate.IndexAddendum{Add: images, Descriptor: v1.Descriptor{
+		Annotations: map[string]string{"org.opencontainers.image.ref.name": r.version},
+	}})
 	dir := filepath.Join(r.stage, "image")
 	if _, err := layout.Write(dir, index); err != nil {
 		return err
