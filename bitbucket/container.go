@@ -3,6 +3,7 @@ package bitbucket
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"bitgate/internal/hostport"
 	"bitgate/internal/mountinfo"
 	"bitgate/internal/pattern"
+	"bitgate/internal/problem"
 )
 
 // Container is where a Bitbucket runs whose paths are not those of this machine:
@@ -59,19 +61,20 @@ func (in Install) Variable(key string) string {
 	return strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
 }
 
-// container describes the container of p, nil where it runs in none.
-func (p *process) container(ctx context.Context) *Container {
+// container describes the container of p, nil where it runs in none. The error is that
+// of an engine that does not answer.
+func (p *process) container(ctx context.Context) (c *Container, err error) {
 	if p.contained == "" {
-		return nil
+		return nil, nil
 	}
-	c := &Container{ID: containerID().FindString(p.group), Home: p.home, Why: p.contained}
+	c = &Container{ID: containerID().FindString(p.group), Home: p.home, Why: p.contained}
 	switch {
 	case strings.Contains(p.group, "kubepods") || p.variable("KUBERNETES_SERVICE_HOST") != "":
 		c.Manager = ByKubernetes
 	case c.ID != "":
-		c.Manager, c.Published = inspect(ctx, c.ID)
+		c.Manager, c.Published, err = inspect(ctx, c.ID, inspectTime)
 	}
-	return c
+	return c, err
 }
 
 // engineGroup is the control group of the container, "" where only a file says that
@@ -84,8 +87,8 @@ func (p *process) engineGroup() string {
 	return "/" + group
 }
 
-// inspectTime is how long a container engine may take to answer.
-const inspectTime = 5 * time.Second
+// inspectTime is how long each container engine may take to answer.
+const inspectTime = 30 * time.Second
 
 // inspected is what an engine tells of a container.
 type inspected struct {
@@ -95,23 +98,25 @@ type inspected struct {
 	}
 }
 
-// inspect asks the engines for the labels of a container, by which it shows what
-// made it, and for its ports.
-func inspect(ctx context.Context, id string) (manager string, published map[string]string) {
-	ctx, cancel := context.WithTimeout(ctx, inspectTime)
-	defer cancel()
+// inspect asks the engines for the labels of a container, by which it shows what made
+// it, and for its ports. An engine that has not answered within the limit may know it.
+func inspect(ctx context.Context, id string, limit time.Duration) (manager string, published map[string]string, err error) {
 	for _, engine := range []string{"docker", "podman"} {
-		out, err := child.Output(ctx, engine, "inspect", "--type", "container", id)
-		if err != nil {
-			continue // it is not installed, or does not know that container
+		asked, cancel := context.WithTimeout(ctx, limit)
+		out, err := child.Output(asked, engine, "inspect", "--type", "container", id)
+		late := asked.Err() != nil
+		cancel()
+		if err != nil && ctx.Err() == nil && late {
+			return "", nil, problem.Wrap(err, fmt.Sprintf("Bitbucket runs in a container, and %s has not told of it within %s", engine, limit),
+				"who made the container and which ports it publishes decide what can be set up", engine+" inspect "+id+" must answer: look at the engine's service, or wait until this machine has less to do")
 		}
 		var all []inspected
-		if json.Unmarshal(out, &all) != nil || len(all) != 1 {
-			continue
+		if err != nil || json.Unmarshal(out, &all) != nil || len(all) != 1 {
+			continue // it is not installed, or does not know that container
 		}
-		return all[0].manager(), all[0].published()
+		return all[0].manager(), all[0].published(), nil
 	}
-	return "", nil
+	return "", nil, ctx.Err()
 }
 
 func (c inspected) manager() string {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // contained starts a process that looks like Bitbucket in a mount namespace and a
@@ -140,8 +141,8 @@ func TestManagerOfAContainer(t *testing.T) {
 		`{"PODMAN_SYSTEMD_UNIT":"bitbucket.service"}`:                "",
 	} {
 		inspectedAs(t, bin, `[{"Config":{"Labels":`+labels+`}}]`)
-		if got, _ := inspect(t.Context(), strings.Repeat("a", 64)); got != want {
-			t.Errorf("%s: %q, want %q", labels, got, want)
+		if got, _, err := inspect(t.Context(), strings.Repeat("a", 64), inspectTime); err != nil || got != want {
+			t.Errorf("%s: %q, want %q (%v)", labels, got, want, err)
 		}
 	}
 }
@@ -167,8 +168,21 @@ func TestPublishedPorts(t *testing.T) {
 		`{}`: {}, `null`: {},
 	} {
 		inspectedAs(t, bin, `[{"Config":{"Labels":{}},"NetworkSettings":{"Ports":`+text+`}}]`)
-		if _, got := inspect(t.Context(), strings.Repeat("a", 64)); !maps.Equal(got, want) {
-			t.Errorf("%s: %v, want %v", text, got, want)
+		if _, got, err := inspect(t.Context(), strings.Repeat("a", 64), inspectTime); err != nil || !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v (%v)", text, got, want, err)
 		}
+	}
+}
+
+// An engine that does not answer in time may know the container: what it would have said
+// is not taken for nothing.
+func TestEngineThatDoesNotAnswer(t *testing.T) {
+	bin := t.TempDir()
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	if err := os.WriteFile(filepath.Join(bin, "docker"), []byte("#!/bin/sh\nexec sleep 60\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if manager, _, err := inspect(t.Context(), strings.Repeat("a", 64), 100*time.Millisecond); err == nil || !strings.Contains(err.Error(), "docker has not told") {
+		t.Errorf("%q %v", manager, err)
 	}
 }

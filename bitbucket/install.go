@@ -66,7 +66,9 @@ func Detect(ctx context.Context, s Search) (Install, error) {
 	all := units
 	units = in.unitsOf(units, s)
 	if p != nil {
-		in.Container = p.container(ctx)
+		if in.Container, err = p.container(ctx); err != nil {
+			return *in, err
+		}
 	}
 	if in.Container != nil {
 		units = nil // at best they start the client of the container's engine

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bitgate/internal/pattern"
+	"bitgate/internal/unit"
 )
 
 // timers of systemd that run each renewer, as its packages and installers call them.
@@ -68,14 +69,8 @@ func (r Renewer) TimerBelow(root string) string {
 // enabled reports whether systemd starts a timer with the machine. One that is masked
 // keeps the link that enabled it.
 func enabled(root, name string) bool {
-	for _, dir := range []string{"/etc/systemd/system", "/run/systemd/system"} {
-		unit := filepath.Join(root, dir, name)
-		if to, err := os.Readlink(unit); err == nil && to == os.DevNull {
-			return false
-		}
-		if info, err := os.Stat(unit); err == nil && info.Mode().IsRegular() && info.Size() == 0 {
-			return false // the same (systemd.unit(5))
-		}
+	if unit.Masked(root, name) {
+		return false
 	}
 	_, err := os.Lstat(filepath.Join(root, "/etc/systemd/system/timers.target.wants", name))
 	return err == nil

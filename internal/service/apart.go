@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"strings"
 
 	"bitgate/internal/child"
 )
@@ -36,5 +37,9 @@ func runApart(ctx context.Context, log io.Writer, name string, args ...string) e
 	for _, v := range child.Environment() {
 		apart = append(apart, "--setenv="+v)
 	}
-	return runLogged(ctx, log, "systemd-run", append(append(apart, "--", name), args...)...)
+	apart = append(apart, "--")
+	for _, word := range append([]string{name}, args...) {
+		apart = append(apart, strings.ReplaceAll(word, "$", "$$")) // it puts variables in (systemd.service(5), "Command lines")
+	}
+	return runLogged(ctx, log, "systemd-run", apart...)
 }

@@ -44,6 +44,10 @@ func TestDaemonOutlivesTheTimer(t *testing.T) {
 	if pid := strings.TrimSpace(m.Run(t, "cat", "/run/daemon.pid")); m.Command("kill", "-0", pid).Run() != nil {
 		t.Error("the daemon that it started ended with the timer's unit")
 	}
+	// Variables are the shell's, and systemd puts none in.
+	if out, err := run("x=a; echo ${x}b$x; [ $$ -gt 1 ] && echo pid"); err != nil || !strings.Contains(out, "aba\npid\n") {
+		t.Errorf("a command with variables: %v\n%s", err, out)
+	}
 	m.Write(t, "/srv/fails", []byte("#!/bin/sh\necho $HOME: no such thing\nexit 7\n"), 0o755)
 	if out, err := run("/srv/fails"); err == nil || !strings.Contains(out, "/srv/home: no such thing") || !strings.Contains(out, "exit status 7") {
 		t.Errorf("a command that fails: %v\n%s", err, out)

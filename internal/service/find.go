@@ -46,8 +46,8 @@ func FindBitbucket(_ context.Context, root string, pid int) (Control, bool) {
 	return findNamed(root, bitbucketNames)
 }
 
-// FindHAProxy does the same for HAProxy, by its usual names.
-func FindHAProxy(_ context.Context, root string) (Control, bool) {
+// FindHAProxy looks for HAProxy's by the usual names.
+func FindHAProxy(root string) (Control, bool) {
 	return findNamed(root, haproxyNames)
 }
 
@@ -75,33 +75,37 @@ func UnitOf(root string, pid int) (Control, bool) {
 	if pid <= 0 || !HasSystemd(root) {
 		return Control{}, false
 	}
-	file := "/proc/" + strconv.Itoa(pid) + "/cgroup"
-	data, err := os.ReadFile(filepath.Join(root, file))
-	if err != nil {
-		return Control{}, false
-	}
+	name := RunsIn(filepath.Join(root, "/proc"), pid)
+	why := fmt.Sprintf("unit of process %d (/proc/%d/cgroup)", pid, pid)
+	return Control{How: Systemd, Name: name, Why: why}, name != ""
+}
+
+// RunsIn is the service of systemd's in which a process of that process table runs, ""
+// for none: a login session, a container, a unit that runs many things.
+func RunsIn(proc string, pid int) string {
+	data, _ := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "cgroup"))
 	for line := range strings.SplitSeq(strings.TrimSpace(string(data)), "\n") {
-		_, path, _ := strings.Cut(line, "/")
-		if !strings.HasPrefix(path, "system.slice/") {
-			continue // a login session, a container, another controller
-		}
+		_, path, _ := strings.Cut(line, "/") // may be another controller's
 		for name := range strings.SplitSeq(path, "/") {
-			base, isService := strings.CutSuffix(name, ".service")
-			base, _, _ = strings.Cut(base, "@")
-			if isService && !slices.Contains(hosts, base) {
-				return Control{How: Systemd, Name: name, Why: "unit of process " + strconv.Itoa(pid) + " (" + file + ")"}, true
+			if base, isService := strings.CutSuffix(name, ".service"); isService {
+				if base, _, _ = strings.Cut(base, "@"); !slices.Contains(hosts, base) {
+					return name
+				}
+			} else if name == "user.slice" || !strings.HasSuffix(name, ".slice") {
+				break
 			}
 		}
 	}
-	return Control{}, false
+	return ""
 }
 
 func findNamed(root string, names []string) (Control, bool) {
 	if HasSystemd(root) {
+		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return unit.Masked(root, name+".service") })
 		for _, name := range names {
 			for _, dir := range unitDirs {
 				path := filepath.Join(dir, name+".service")
-				if usable(filepath.Join(root, path)) {
+				if info, err := os.Stat(filepath.Join(root, path)); err == nil && info.Mode().IsRegular() {
 					return Control{How: Systemd, Name: name + ".service", Why: "unit " + path}, true
 				}
 			}
@@ -117,10 +121,4 @@ func findNamed(root string, names []string) (Control, bool) {
 		}
 	}
 	return Control{}, false
-}
-
-// usable: a masked unit is a link to /dev/null.
-func usable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }

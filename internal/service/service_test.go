@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -196,7 +197,7 @@ func TestFindBitbucket(t *testing.T) {
 	}{
 		"cgroup v2": {map[string]string{
 			booted: "", "proc/42/cgroup": "0::/system.slice/git.service\n",
-			"etc/systemd/system/bitbucket.service": "",
+			"etc/systemd/system/bitbucket.service": "[Service]\n",
 		}, Systemd, "git.service"},
 		"cgroup v1": {
 			map[string]string{booted: "", "proc/42/cgroup": "11:cpu:/\n1:name=systemd:/system.slice/atlbitbucket.service\n"},
@@ -206,10 +207,15 @@ func TestFindBitbucket(t *testing.T) {
 			map[string]string{booted: "", "proc/42/cgroup": "0::/system.slice/system-bitbucket.slice/bitbucket@a.service\n"},
 			Systemd, "bitbucket@a.service",
 		},
+		"a slice of its own": {
+			map[string]string{booted: "", "proc/42/cgroup": "0::/git.slice/git-front.slice/git.service/worker\n"},
+			Systemd, "git.service",
+		},
+		"a machine of its own":      {map[string]string{booted: "", "proc/42/cgroup": "0::/machine.slice/machine-a.scope/system.slice/git.service\n"}, "", ""},
 		"started by hand, over ssh": {map[string]string{booted: "", "proc/42/cgroup": "0::/user.slice/user-0.slice/user@0.service/x.service\n"}, "", ""},
 		"never the host of others":  {map[string]string{booted: "", "proc/42/cgroup": "0::/system.slice/ssh.service\n"}, "", ""},
 		"usual name": {
-			map[string]string{booted: "", "lib/systemd/system/atlbitbucket.service": ""},
+			map[string]string{booted: "", "lib/systemd/system/atlbitbucket.service": "[Service]\n"},
 			Systemd, "atlbitbucket.service",
 		},
 		"sysv under systemd": {
@@ -217,7 +223,7 @@ func TestFindBitbucket(t *testing.T) {
 			Systemd, "atlbitbucket.service",
 		},
 		"init script":                {map[string]string{"etc/init.d/atlbitbucket": ""}, Init, "/etc/init.d/atlbitbucket"},
-		"unit file, systemd not up":  {map[string]string{"lib/systemd/system/atlbitbucket.service": ""}, "", ""},
+		"unit file, systemd not up":  {map[string]string{"lib/systemd/system/atlbitbucket.service": "[Service]\n"}, "", ""},
 		"nothing":                    {nil, "", ""},
 		"a Stash that was installed": {map[string]string{"etc/rc.d/init.d/atlstash": ""}, Init, "/etc/rc.d/init.d/atlstash"},
 	} {
@@ -234,16 +240,19 @@ func TestFindBitbucket(t *testing.T) {
 }
 
 func TestFindHAProxy(t *testing.T) {
-	root := tree(t, map[string]string{"run/systemd/system/": "", "usr/lib/systemd/system/haproxy.service": ""})
-	if c, ok := FindHAProxy(t.Context(), root); !ok || c.Name != "haproxy.service" {
+	const packaged = "usr/lib/systemd/system/haproxy.service"
+	root := tree(t, map[string]string{"run/systemd/system/": "", packaged: "[Service]\n"})
+	if c, ok := FindHAProxy(root); !ok || c.Name != "haproxy.service" {
 		t.Errorf("got %+v", c)
 	}
-	masked := tree(t, map[string]string{"run/systemd/system/": "", "etc/systemd/system/": ""})
-	if err := os.Symlink("/dev/null", filepath.Join(masked, "etc/systemd/system/haproxy.service")); err != nil {
-		t.Fatal(err)
-	}
-	if c, ok := FindHAProxy(t.Context(), masked); ok {
-		t.Errorf("a masked unit was taken: %+v", c)
+	for name, also := range map[string]string{"nothing else": "", "the package's unit": packaged, "the package's init script": "etc/init.d/haproxy"} {
+		masked := tree(t, map[string]string{"run/systemd/system/": "", "etc/systemd/system/": "", cmp.Or(also, "etc/none"): "[Service]\n"})
+		if err := os.Symlink("/dev/null", filepath.Join(masked, "etc/systemd/system/haproxy.service")); err != nil {
+			t.Fatal(err)
+		}
+		if c, ok := FindHAProxy(masked); ok {
+			t.Errorf("a masked unit was taken beside %s: %+v", name, c)
+		}
 	}
 	if HasSystemd(t.TempDir()) || !HasSystemd(root) {
 		t.Error("HasSystemd is wrong")

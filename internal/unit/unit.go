@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,9 +58,24 @@ type Variable struct {
 	Where       string // "unit /etc/systemd/system/x.service, line 4"
 }
 
-// Load reads the service of that name, such as "haproxy.service", below root. An
-// empty unit file, which masks the service, counts as none.
+// Masked reports whether the strongest file of a unit below root says that it must not
+// be started: a link to /dev/null, or an empty file (systemd.unit(5)). Weaker ones, as
+// of the package, do not count then.
+func Masked(root, name string) bool {
+	for _, dir := range Dirs {
+		if info, err := os.Stat(filepath.Join("/", root, dir, name)); err == nil {
+			return info.Mode()&os.ModeCharDevice != 0 || info.Mode().IsRegular() && info.Size() == 0
+		}
+	}
+	return false
+}
+
+// Load reads the service of that name, such as "haproxy.service", below root. One
+// that is masked counts as none.
 func Load(root, name string) (Service, bool) {
+	if Masked(root, name) {
+		return Service{}, false
+	}
 	for _, dir := range Dirs {
 		s := Service{Name: name, root: root}
 		if s.read(filepath.Join(dir, name)) {

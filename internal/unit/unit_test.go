@@ -56,7 +56,6 @@ func TestLoad(t *testing.T) {
 		"the stronger directory": {
 			map[string]string{etc: "[Service]\nExecStart=/bin/a\n", lib: "[Service]\nExecStart=/bin/b\nEnvironment=A=1\n"}, []string{"/bin/a"}, nil,
 		},
-		"an empty file masks nothing": {map[string]string{etc: "", lib: "ExecStart=/bin/b\n"}, []string{"/bin/b"}, nil},
 		"drop-ins by name, of the stronger directory": {
 			map[string]string{
 				lib:                "[Service]\nExecStart=/bin/a $A $B\nEnvironment=A=unit B=unit\n",
@@ -103,8 +102,28 @@ func TestLoad(t *testing.T) {
 			}
 		})
 	}
-	if s, ok := Load(tree(t, map[string]string{etc: ""}), "x.service"); ok {
-		t.Errorf("a masked unit gives %+v", s)
+}
+
+// A mask hides the package's unit, whose drop-ins do not bring it back.
+func TestMasked(t *testing.T) {
+	lib := map[string]string{"lib/systemd/system/x.service": "ExecStart=/bin/b\n", "lib/systemd/system/x.service.d/a.conf": "User=a\n"}
+	if s, ok := Load(tree(t, lib), "x.service"); !ok || s.User != "a" {
+		t.Fatalf("%+v", s)
+	}
+	for _, dir := range []string{"etc", "run"} {
+		for _, how := range []string{"link", "empty file"} {
+			root := tree(t, lib)
+			path := filepath.Join(root, dir, "systemd/system/x.service")
+			err := os.MkdirAll(filepath.Dir(path), 0o755)
+			if how == "link" {
+				err = errors.Join(err, os.Symlink(os.DevNull, path))
+			} else {
+				err = errors.Join(err, os.WriteFile(path, nil, 0o644))
+			}
+			if s, ok := Load(root, "x.service"); err != nil || ok || !Masked(root, "x.service") {
+				t.Errorf("%s in /%s: %+v %v", how, dir, s, err)
+			}
+		}
 	}
 }
 

@@ -248,10 +248,10 @@ func Stale(p setup.Plan) error {
 	return nil
 }
 
-// The unit of the built-in proxy becomes its user by DynamicUser=, which came
-// with systemd 235 (its NEWS file). An older one ignores the line and would run
-// the proxy as root.
-const leastSystemd = 235
+// The unit of the built-in proxy becomes its user by DynamicUser=, which came with
+// systemd 235, and may call what @system-service lists, which came with 239 (its NEWS
+// file). Older ones do not know these lines: the proxy would be root, or not start.
+const leastSystemd = 239
 
 // checkSystemd: the unit means on this machine what it says.
 func checkSystemd(ctx context.Context, f setup.Facts, p setup.Plan) []problem.Finding {
@@ -265,7 +265,7 @@ func checkSystemd(ctx context.Context, f setup.Facts, p setup.Plan) []problem.Fi
 	return []problem.Finding{{
 		ID: "systemd", Level: problem.Fail,
 		Found: fmt.Sprintf("systemd %d is older than %d", version, leastSystemd),
-		Why:   "it would not run the built-in proxy as an unprivileged user",
+		Why:   "it does not know what the unit asks for: the built-in proxy would run as root, or not start (SystemCallFilter=@system-service)",
 		Do:    "choose HAProxy (--front haproxy), or run \"bitgate proxy --config " + f.ProxyConfig.Path + "\" under a supervisor of your own",
 	}}
 }

@@ -37,7 +37,7 @@ func (f *facts) detectFront(ctx context.Context, p Probe, haproxy func() (live.I
 	if f.HAProxy, err = haproxy(); err != nil {
 		return err
 	}
-	f.HAProxyCtl, _ = service.FindHAProxy(ctx, p.Root)
+	f.HAProxyCtl, _ = service.FindHAProxy(p.Root)
 	f.findCertificates(p)
 	f.findSources(p)
 	input, _ := f.WithKey(f.WithSource(p.Input))
