@@ -50,6 +50,20 @@ func (f *File) asRead(do func(s Section, line int)) {
 	}
 }
 
+// Reaches reports whether connections from this machine to an address ("host:port") come to
+// the bind. Where the files do not tell, they are not said to.
+func (b Bind) Reaches(address string) bool {
+	at, tcp := b.endpoint()
+	want, err := parseUpstream(address)
+	if err != nil || !tcp || at.unsure || want.lo < at.lo || want.lo > at.hi {
+		return false
+	}
+	if at.all4() || at.all6() {
+		return want.addr.IsLoopback() && at.overlaps(want)
+	}
+	return at.host == want.host || at.addr.IsValid() && at.addr == want.addr
+}
+
 // Takers lists the binds of the administrator's that may take connections to an
 // address ("host:port" or ":port"). In doubt they do.
 func (c Config) Takers(address string) []Bind {

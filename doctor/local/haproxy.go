@@ -56,12 +56,19 @@ func readHAProxy(ctx context.Context, w Where, h holder, s *Site) {
 		return
 	}
 	c.readSSH(s)
+	outer := []*haSection(nil)
 	back, doubt := c.backend(front, config)
+	for next := c.passedOn(back); next != nil && !slices.Contains(outer, next); next = c.passedOn(back) {
+		outer = append(outer, front, back)
+		front = next
+		back, doubt = c.backend(front, config)
+	}
 	if doubt != "" {
 		s.Doubt = doubt
 		return
 	}
 	c.read(front, back, s)
+	s.passBy(outer)
 }
 
 // haReload asks the master process, which is the parent of the worker that listens.

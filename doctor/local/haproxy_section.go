@@ -27,6 +27,53 @@ func (l line) serverHas(word string) bool {
 	return len(l.words) > 3 && slices.Contains(l.words[3:], word)
 }
 
+// passedOn is the frontend of the set that takes the connections of a section which forwards
+// bytes, TLS that is passed through or what was in it; nil where they leave the set.
+func (c haConfig) passedOn(back *haSection) *haSection {
+	if back == nil {
+		return nil
+	}
+	if mode, ok := back.last("mode"); ok && mode.word(1) != "tcp" {
+		return nil
+	}
+	var servers []line
+	for _, l := range back.lines {
+		if l.starts("server") {
+			servers = append(servers, l)
+		}
+	}
+	if len(servers) != 1 {
+		return nil
+	}
+	for _, b := range c.binds {
+		if !b.Reaches(servers[0].word(2)) {
+			continue
+		}
+		for _, s := range c.sections {
+			if s.keyword != "global" && slices.ContainsFunc(s.lines, func(l line) bool { return l.Place == Place{b.File, b.Line} }) {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+// passBy takes the shorter times of sections before the frontend, which forward bytes. Their
+// "timeout tunnel" stands in for those of both sides (manual, 4.2).
+func (s *Site) passBy(sections []*haSection) {
+	for i := 0; i+1 < len(sections); i += 2 {
+		client, server := sections[i].timeout("client"), sections[i+1].timeout("server")
+		if tunnel := sections[i+1].timeout("tunnel"); tunnel.Set() {
+			client, server = tunnel, tunnel
+		}
+		for _, limit := range []struct{ is, of *Setting }{{&s.Client, &client}, {&s.Read, &server}} {
+			if limit.of.Set() && (!limit.is.Set() || limit.of.Duration() < limit.is.Duration()) {
+				*limit.is = *limit.of
+			}
+		}
+	}
+}
+
 func haSections(f *haproxy.File) []*haSection {
 	first := map[int]haproxy.Section{}
 	for _, s := range f.Sections {

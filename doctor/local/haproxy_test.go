@@ -4,8 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"bitgate/haproxy"
 	"bitgate/internal/publicurl"
 )
 
@@ -131,5 +133,41 @@ func TestListenWithAGuard(t *testing.T) {
 	s, _ := site(t, "https://git.example.com", "haproxy.cfg", "listen bitbucket\n    mode http\n    bind :443 ssl crt x\n    use_backend denied if !{ src 10.0.0.0/8 }\n    server a 10.0.0.1:7990\nbackend denied\n    mode http\n    http-request deny\n")
 	if s.Doubt != "" || len(s.Servers) != 1 || s.Servers[0].Value != "10.0.0.1:7990" {
 		t.Errorf("%q, %+v", s.Doubt, s.Servers)
+	}
+}
+
+// Where a section forwards bytes to a frontend of the same set, that one is what serves:
+// bitgate's own, behind TLS that is passed through or ended, and one made by hand.
+func TestFrontendBehindBytes(t *testing.T) {
+	const head = "global\n    maxconn 200\ndefaults\n    mode tcp\n    timeout connect 5s\n    timeout client 30s\n    timeout server 30s\n"
+	url, err := publicurl.Parse("https://git.example.com/bitbucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := haproxy.Site{URL: url, Listen: []string{":443"}, Bundle: "/a.pem", Upstream: "10.0.0.1:7990", MaxConn: 50, Version: haproxy.Version{Major: 2, Minor: 6}}
+	for what, text := range map[string]string{
+		"passed through": "frontend sni\n    bind :443\n    tcp-request inspect-delay 5s\n    tcp-request content accept if { req.ssl_hello_type 1 }\n    default_backend other\n",
+		"ended":          "frontend bytes\n    bind :443 ssl crt /b.pem\n    default_backend other\n",
+		"with a guard":   "frontend sni\n    bind :443\n    use_backend other if { src -f /bad }\n    default_backend other\n",
+	} {
+		m, err := haproxy.Merge([]haproxy.Source{{Path: "haproxy.cfg", Data: []byte(head + text + "backend other\n    server s 10.0.0.2:443\n")}}, set)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		s, _ := site(t, url.String(), "haproxy.cfg", string(m.After))
+		if s.Doubt != "" || len(s.Servers) != 1 || s.Servers[0].Value != "10.0.0.1:7990" || s.From.Value != "set" || s.Client.Value != "1h0m0s" || s.Read.Value != "1h0m0s" {
+			t.Errorf("%s: %q, %+v, %+v, client %v, server %v\n%s", what, s.Doubt, s.Servers, s.From, s.Client, s.Read, m.After)
+		}
+	}
+	const byHand = head + "frontend sni\n    bind :443\n    default_backend tls\nbackend tls\n    timeout server 2h\n    server tls 127.0.0.1:8443 send-proxy\n" +
+		"frontend web\n    mode http\n    bind ADDRESS ssl crt x accept-proxy\n    timeout client 1h\n    timeout server 1h\n    option forwardfor\n    default_backend git\nbackend git\n    mode http\n    timeout server 1h\n    server s 10.0.0.1:7990\n"
+	for address, server := range map[string]string{"127.0.0.1:8443": "10.0.0.1:7990", ":8443": "10.0.0.1:7990", "10.0.0.3:8443": "127.0.0.1:8443"} {
+		s, _ := site(t, url.String(), "haproxy.cfg", strings.Replace(byHand, "ADDRESS", address, 1))
+		if s.Doubt != "" || len(s.Servers) != 1 || s.Servers[0].Value != server || s.Client.Value != "30s" {
+			t.Errorf("%s: %q, %+v, client %v", address, s.Doubt, s.Servers, s.Client)
+		}
+	}
+	if s, _ := site(t, url.String(), "haproxy.cfg", head+"listen a\n    bind :443\n    server a 127.0.0.1:443\n"); len(s.Servers) != 1 {
+		t.Errorf("round in circles: %+v", s)
 	}
 }
