@@ -187,19 +187,20 @@ func TestTakenPorts(t *testing.T) {
 		{"zero", "listen www\n  bind 0.0.0.0:443\n", ":443", "listen www"},
 		{"IPv6", "frontend www\n  bind :::443 v4v6\n", ":443", "line 4"},
 		{"IPv6 in brackets", "frontend www\n  bind [::]:443\n", ":443", "line 4"},
-		{"specific under all", "frontend www\n  bind 192.0.2.1:443\n", ":443", "line 4"},
+		{"specific under all", "frontend www\n  bind 192.0.2.1:443\n", ":443", "line 4: 192.0.2.1:443 is what is bound"},
 		{"all under specific", "frontend www\n  bind *:443\n", "192.0.2.1:443", "line 4"},
 		{"other specific", "frontend www\n  bind 192.0.2.1:443\n", "192.0.2.2:443", ""},
 		{"same specific", "frontend www\n  bind ipv4@192.0.2.1:443\n", "192.0.2.1:443", "line 4"},
-		{"name", "frontend www\n  bind www.example.com:443\n", "192.0.2.1:443", "line 4"},
+		{"name", "frontend www\n  bind www.example.com:443\n", "192.0.2.1:443", "line 4: www.example.com:443 is what is bound"},
 		{"range", "frontend www\n  bind *:400-500\n", ":443", "line 4"},
+		{"all beside one", "frontend www\n  mode http\n  bind 192.0.2.1:443 ssl crt /x\n  bind *:443 ssl crt /x\n", ":443", "line 6"},
 		{"list", "frontend www\n  bind :80,:443\n", ":443", "line 3"},
 		{"section line", "frontend www *:443\n  mode http\n", ":443", "line 3"},
 		{"quoted", "frontend www\n  bind \"*:443\"\n", ":443", "line 4"},
 		{"variable port", "frontend www\n  bind \"*:${PORT}\"\n", ":443", "may bind"},
-		{"variable host", "frontend www\n  bind \"${IP}:443\"\n", ":443", "line 4"},
+		{"variable host", "frontend www\n  bind \"${IP}:443\"\n", ":443", "line 4: ${IP}:443 is what is bound"},
 		{"variable host, other port", "frontend www\n  bind \"${IP}:8443\"\n", ":443", ""},
-		{"template", "frontend www\n  bind {IP}:443\n", ":443", "line 4"},
+		{"template", "frontend www\n  bind {IP}:443\n", ":443", "line 4: {IP}:443 is what is bound"},
 		{"stats socket", "global\n  stats socket ipv4@127.0.0.1:443\n", ":443", "global"},
 		{"other port", "frontend www\n  bind *:4430 ssl crt /443\n", ":443", ""},
 		{"unix", "frontend www\n  bind /run/x:443\n  bind unix@/a:443\n  bind abns@x:443\n", ":443", ""},
@@ -216,6 +217,10 @@ func TestTakenPorts(t *testing.T) {
 		{"a name before the word", "frontend www\n  mode http\n  bind *:443 name crt ssl crt /x\n", ":443", "line 5"},
 		{"IPv6 beside IPv4", "frontend www\n  bind [2001:db8::1]:443\n", "192.0.2.1:443", ""},
 		{"passthrough", "frontend sni\n  mode tcp\n  bind *:443\n", ":443", "line 5"},
+		{"several", "frontend www\n  mode http\n  bind 192.0.2.1:443 ssl crt /x\n  bind 192.0.2.2:443 ssl crt /x\n", ":443", "line 6: 192.0.2.1:443, 192.0.2.2:443 are what is bound; Bitbucket is reached through these addresses only, not :443"},
+		{"several in a line", "frontend www\n  mode http\n  bind 192.0.2.1:443,192.0.2.2:443 ssl crt /x\n", ":443", "line 5: 192.0.2.1:443, 192.0.2.2:443 are what is bound; Bitbucket is reached through these addresses only, not :443"},
+		{"several sections", "frontend www\n  mode http\n  bind 192.0.2.1:443 ssl crt /x\nfrontend w\n  mode http\n  bind 192.0.2.2:443 ssl crt /x\n", ":443", "line 8: 192.0.2.1:443, 192.0.2.2:443 are what"},
+		{"one of all", "frontend www\n  mode http\n  bind 192.0.2.1:443 ssl crt /x\n", ":443", "line 5: 192.0.2.1:443 is what is bound; Bitbucket is reached through that address only, not :443"},
 		{"Bitbucket by hand", "frontend bitbucket_http_frontend\n  bind *:443 ssl crt /x\n", ":443", "line 4"},
 	} {
 		s := site(t, func(s *Site) { s.Listen = []string{c.listen} })
@@ -235,6 +240,8 @@ func TestTakenPorts(t *testing.T) {
 			t.Errorf("%s: seen as taken: %s", c.name, said)
 		case c.want != "" && err == nil && !joined:
 			t.Errorf("%s: bound a second time", c.name)
+		case strings.Contains(said, "Bitbucket is reached through") != strings.Contains(c.want, " what"):
+			t.Errorf("%s: %s", c.name, said)
 		case c.want != "" && (!strings.Contains(said, c.want) || !strings.Contains(said, cfg)):
 			t.Errorf("%s: %s lacks %q or the file", c.name, said, c.want)
 		}

@@ -49,11 +49,20 @@ func (b bindings) has(k sharing) bool {
 // section that has it, or refused with the reason.
 func (m *merger) bindings() (bindings, error) {
 	var b bindings
-	free, err := m.settle(m.site.Listen, func(at bindAt, want string) error { return m.share(&b, at, want) })
+	through := map[string][]bindAt{}
+	free, err := m.settle(m.site.Listen, func(at bindAt, want string) error {
+		through[want] = append(through[want], at)
+		return m.share(&b, at, want)
+	})
 	if err != nil {
 		return b, err
 	}
 	b.own = free
+	for _, want := range m.site.Listen {
+		if !slices.Contains(free, want) {
+			m.tellAddresses(want, through[want])
+		}
+	}
 	if b.redirect, err = m.settle(m.site.RedirectListen, func(at bindAt, want string) error { return m.sharePlain(&b, at, want, true) }); err != nil {
 		return b, err
 	}
@@ -103,6 +112,24 @@ func (m *merger) settle(wanted []string, share func(bindAt, string) error) (free
 		}
 	}
 	return free, nil
+}
+
+// tellAddresses says through which addresses alone Bitbucket is reached, where the binds that
+// have a wanted one take only parts of it.
+func (m *merger) tellAddresses(want string, binds []bindAt) {
+	e, err := parseListen(want)
+	if err != nil || slices.ContainsFunc(binds, func(b bindAt) bool { return b.at.all4() || b.at.all6() || b.at.host == e.host }) {
+		return
+	}
+	var places, addresses []string
+	for _, b := range binds {
+		places, addresses = append(places, fmt.Sprintf("%s, line %d", b.File, b.Line)), append(addresses, b.Address)
+	}
+	if len(addresses) == 1 {
+		m.notes = append(m.notes, fmt.Sprintf("%s: %s is what is bound; Bitbucket is reached through that address only, not %s", places[0], addresses[0], want))
+		return
+	}
+	m.notes = append(m.notes, fmt.Sprintf("%s: %s are what is bound; Bitbucket is reached through these addresses only, not %s", strings.Join(slices.Compact(places), "; "), strings.Join(addresses, ", "), want))
 }
 
 // conditional are the lines of binds that all stand under conditions.
@@ -183,9 +210,6 @@ func (m *merger) share(b *bindings, h bindAt, want string) error {
 			return refuseBind(h, want, "the section takes some connections with and some without TLS on that port", elsewhere)
 		}
 		return nil
-	}
-	if e, err := parseListen(want); err == nil && !h.at.all4() && !h.at.all6() && h.at.host != e.host {
-		m.notes = append(m.notes, fmt.Sprintf("%s, line %d: %s is what is bound; Bitbucket is reached through that address only, not %s", h.File, h.Line, h.Address, want))
 	}
 	b.shared = append(b.shared, sharedSection{place: h.place, binds: []int{h.line}, kind: kind})
 	return nil
