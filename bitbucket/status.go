@@ -3,7 +3,9 @@ package bitbucket
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 
 	"bitgate/internal/problem"
@@ -21,6 +23,7 @@ const (
 	Stopping    State = "STOPPING"
 	StateError  State = "ERROR"
 	Unreachable State = "UNREACHABLE" // nothing answers, or not as Bitbucket does
+	Silent      State = "SILENT"      // of Look: nothing answered in time, and nothing refused
 )
 
 // Runs reports whether people can work, or set it up.
@@ -38,9 +41,22 @@ func (s State) Serves() bool { return s.Runs() || s == Maintenance }
 // such answer; the string then says why, else it is the HTTP status. The state
 // counts, not the HTTP status: STARTING comes with 503, ERROR with 500.
 func (c *Client) Status(ctx context.Context) (State, string) {
+	state, detail := c.Look(ctx)
+	if state == Silent {
+		state = Unreachable
+	}
+	return state, detail
+}
+
+// Look is Status for those who would restart what is not there: one that did not
+// answer in time is Silent, for it may be in the middle of a start or a backup.
+func (c *Client) Look(ctx context.Context) (State, string) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	a, err := c.get(ctx, "/status", "application/json")
+	if late, is := errors.AsType[net.Error](err); is && late.Timeout() {
+		return Silent, err.Error()
+	}
 	if err != nil {
 		return Unreachable, err.Error()
 	}

@@ -36,6 +36,7 @@ type Applier struct {
 	Timeout time.Duration
 
 	noticed    []problem.Finding // what a person is told and the run stands with
+	left       []string          // what this run left to a person
 	neighbours *check.Neighbours // nil until HAProxy is reloaded
 }
 
@@ -153,7 +154,11 @@ func (a *Applier) able(ctx context.Context, p setup.Plan, c setup.Change) error 
 		return problem.New("--restart manual needs a terminal", "somebody must say when Bitbucket was restarted",
 			"use --restart never and restart it afterwards").WithKind(problem.Usage)
 	case c.RestartsBitbucket():
-		return a.lastLook(ctx, p, c.Service)
+		_, state, detail := a.look(ctx, p.ContextChangeOf(c.Service, p.Ahead()))
+		if state == bitbucket.Silent && c.Service.Node != "" {
+			return nil // a node that is off: what becomes of it is decided before its restart
+		}
+		return refuseBusy(c.Service, state, detail)
 	}
 	return nil
 }

@@ -155,7 +155,7 @@ func (a *Applier) commit(ctx context.Context, r *journal.Run) (setup.Result, err
 
 // pending adds what apply itself left to a person.
 func (a *Applier) pending(p setup.Plan) []string {
-	out := append([]string{}, p.Pending...)
+	out := slices.Concat([]string{}, p.Pending, a.left)
 	for _, c := range p.Changes() {
 		if c.Service != nil && c.Service.Target == "proxy" && c.Service.Control.How == service.Manual && a.Serve == nil {
 			out = append(out, "start the front: bitgate proxy --config "+p.Answers.ProxyConfig)
@@ -175,7 +175,7 @@ func (a *Applier) failed(ctx context.Context, r *journal.Run, cause error) (setu
 			cause, t.blind = errors.Join(cause, err), true
 		}
 	}
-	if errors.Is(cause, errStillStarting) {
+	if errors.Is(cause, errStillStarting) || errors.Is(cause, errSilent) {
 		t.patience = 0 // it was given its time
 	}
 	// The way back must not be cut short by the Ctrl-C that caused it.

@@ -60,7 +60,7 @@ func setsURLBack(c setup.Change, p journal.Progress) bool {
 }
 
 func (a *Applier) ableBack(ctx context.Context, r *journal.Run, c setup.Change, p journal.Progress, force bool) error {
-	base, state, detail := a.probe(ctx, r.Plan.Back())
+	base, state, detail := a.look(ctx, r.Plan.Back())
 	switch {
 	case state.Runs() && urlIsBack(ctx, base, p, c.BaseURL):
 		return nil

@@ -173,6 +173,9 @@ func TestNodeThatIsDown(t *testing.T) {
 	if err != nil || m.contexts() != "/bitbucket - /bitbucket" {
 		t.Fatalf("%v; the nodes run under %q", err, m.contexts())
 	}
+	if left := strings.Join(res.Pending, "\n"); !strings.Contains(left, "restart Bitbucket on node two") {
+		t.Errorf("left to a person: %q", left)
+	}
 	if err := m.nodes["two"].Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,18 +11,38 @@ import (
 )
 
 // probe asks /status where Bitbucket should answer and where it did; base is ""
-// where it does neither.
+// where it does neither. One late answer is enough for Silent.
 func (a *Applier) probe(ctx context.Context, m setup.ContextChange) (base string, state bitbucket.State, detail string) {
 	state, detail = a.status(ctx, m.To)
-	if state != bitbucket.Unreachable {
+	if answered(state) {
 		return m.To, state, detail
 	}
 	if m.From != m.To {
-		if other, why := a.status(ctx, m.From); other != bitbucket.Unreachable {
+		other, why := a.status(ctx, m.From)
+		if answered(other) {
 			return m.From, other, why
+		}
+		if other == bitbucket.Silent {
+			state, detail = other, why
 		}
 	}
 	return "", state, detail
+}
+
+func answered(s bitbucket.State) bool { return s != bitbucket.Unreachable && s != bitbucket.Silent }
+
+// silentLooks is how many looks must find no answer in time before it is believed that
+// none will come: a machine under load is late once.
+const silentLooks = 5
+
+// look is a probe for who decides by it alone: where no answer comes in time it asks again.
+func (a *Applier) look(ctx context.Context, m setup.ContextChange) (base string, state bitbucket.State, detail string) {
+	for n := 1; ; n++ {
+		base, state, detail = a.probe(ctx, m)
+		if state != bitbucket.Silent || n == silentLooks || !a.pause(ctx) {
+			return base, state, detail
+		}
+	}
 }
 
 func (a *Applier) status(ctx context.Context, base string) (bitbucket.State, string) {
@@ -32,20 +52,23 @@ func (a *Applier) status(ctx context.Context, base string) (bitbucket.State, str
 	}
 	ctx, done := a.limited(ctx)
 	defer done()
-	return c.Status(ctx)
+	return c.Look(ctx)
 }
 
-// waitSettled waits until Bitbucket is not busy any more, for limit at most. Where
-// nothing answers it looks that many times before it believes so.
+// waitSettled waits until Bitbucket is not busy any more, for limit at most; one that
+// does not answer in time is. Where nobody is there it looks that many times more, in a
+// row, before it believes so.
 func (a *Applier) waitSettled(ctx context.Context, i int, m setup.ContextChange, limit time.Duration, absent int) (string, bitbucket.State) {
 	deadline := a.now().Add(limit)
 	var last bitbucket.State
-	for {
+	for gone := 0; ; {
 		base, state, _ := a.probe(ctx, m)
-		if state == bitbucket.Unreachable {
-			absent--
+		if state != bitbucket.Unreachable {
+			gone = 0
+		} else if gone++; gone > absent {
+			return base, state
 		}
-		if !state.Busy() && (state != bitbucket.Unreachable || absent < 0) {
+		if answered(state) && !state.Busy() {
 			return base, state
 		}
 		if state != last {
@@ -70,7 +93,7 @@ func (a *Applier) pause(ctx context.Context) bool {
 
 // answering returns the base under which Bitbucket runs now.
 func (a *Applier) answering(ctx context.Context, p setup.Plan) (string, error) {
-	base, state, detail := a.probe(ctx, p.Back())
+	base, state, detail := a.look(ctx, p.Back())
 	if state.Runs() {
 		return base, nil
 	}

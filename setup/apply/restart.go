@@ -22,6 +22,10 @@ const stableLooks = 60
 // restarted then without a person's consent, for it may be migrating its database.
 var errStillStarting = errors.New("it is still starting")
 
+// errSilent: nor is one restarted that takes connections and does not answer in time. It
+// may be that busy with a start, a backup or a migration.
+var errSilent = errors.New("it does not answer in time")
+
 // restartBitbucket takes a last look, restarts, and waits for the new context.
 // begun says that a process before this one may have restarted it: what became
 // of that is decided by looking.
@@ -55,10 +59,18 @@ func (a *Applier) restartBitbucket(ctx context.Context, r *journal.Run, i int, s
 // lastLook refuses to restart an instance that is in the middle of something:
 // MAINTENANCE is a backup or a migration, STARTING a start that has its time.
 func (a *Applier) lastLook(ctx context.Context, p setup.Plan, s *setup.ServiceChange) error {
-	_, state, _ := a.probe(ctx, p.ContextChangeOf(s, p.Ahead()))
-	if state.Busy() {
+	_, state, detail := a.look(ctx, p.ContextChangeOf(s, p.Ahead()))
+	return refuseBusy(s, state, detail)
+}
+
+func refuseBusy(s *setup.ServiceChange, state bitbucket.State, detail string) error {
+	switch {
+	case state.Busy():
 		return problem.New(fmt.Sprintf("%s says %s at the last look before its restart", s.Whom(), state),
 			"a restart now would interrupt a backup, a migration or a start", "wait until it says RUNNING and start again")
+	case state == bitbucket.Silent:
+		return problem.New(fmt.Sprintf("%s did not answer in time at the last looks before its restart (%s)", s.Whom(), detail),
+			"it may be in the middle of a backup, a migration or a start, which a restart would interrupt", "wait until it answers, or restart it yourself, and start again")
 	}
 	return nil
 }
@@ -114,8 +126,11 @@ func (a *Applier) waitRunning(ctx context.Context, i int, m setup.ContextChange,
 func notUp(m setup.ContextChange, limit time.Duration, state bitbucket.State, detail string) error {
 	err := problem.New(fmt.Sprintf("Bitbucket did not come up under %s within %s: %s %s", m.To, limit, state, detail),
 		"its files are as they should be, but nobody can work", "see its log; --restart-timeout gives it more time")
-	if state == bitbucket.Starting {
+	switch state {
+	case bitbucket.Starting:
 		err.Cause = errStillStarting
+	case bitbucket.Silent:
+		err.Cause = errSilent
 	}
 	return err
 }

@@ -294,7 +294,8 @@ func (t *rollback) stopFront(ctx context.Context, i int, c setup.Change) error {
 
 // noticeRestart: Bitbucket was restarted by somebody else (or with the whole
 // machine) after its files were changed and before this run did it. It works
-// with the new files then, and must be restarted with the old ones.
+// with the new files then, and must be restarted with the old ones. After a start of
+// the machine it may not listen yet; while it does not answer, the restart finds out.
 func (t *rollback) noticeRestart(ctx context.Context) {
 	files := false
 	for i, c := range t.r.Plan.Changes() {
@@ -303,8 +304,13 @@ func (t *rollback) noticeRestart(ctx context.Context) {
 		if !files || !c.RestartsBitbucket() || t.p[i].Begun {
 			continue
 		}
-		base, _, _ := t.a.probe(ctx, m)
-		t.p[i].Begun = base == m.From && m.From != m.To || base != "" && t.r.Rebooted()
+		rebooted := t.r.Rebooted()
+		base, state, _ := t.a.look(ctx, m)
+		if rebooted && base == "" {
+			base, state = t.a.waitSettled(ctx, i, m, t.patience, t.absent)
+		}
+		silent := state == bitbucket.Silent
+		t.p[i].Begun = m.From != m.To && (base == m.From || silent) || rebooted && (base != "" || silent)
 	}
 }
 
@@ -314,7 +320,10 @@ func (t *rollback) restart(ctx context.Context, i int, c setup.Change) error {
 	m := t.r.Plan.ContextChangeOf(c.Service, t.r.Plan.Back())
 	for {
 		base, state := t.a.waitSettled(ctx, i, m, t.patience, t.absent)
-		starting := state == bitbucket.Starting || state == bitbucket.Stopping
+		starting, why, question := state == bitbucket.Starting || state == bitbucket.Stopping, errStillStarting, "Bitbucket is still starting"
+		if state == bitbucket.Silent {
+			starting, why, question = true, errSilent, "Bitbucket does not answer in time"
+		}
 		switch {
 		case m.From != m.To && base == m.To && !starting && state != bitbucket.StateError:
 			return nil
@@ -323,9 +332,9 @@ func (t *rollback) restart(ctx context.Context, i int, c setup.Change) error {
 		case !starting:
 			return t.a.restartAndWait(ctx, i, c.Service, m, t.r.Plan.Run.RestartTimeout)
 		case t.a.Ask == nil || ctx.Err() != nil:
-			return problem.Wrap(errStillStarting, "Bitbucket must be restarted with its old files, which are in place", "a restart now could interrupt a migration of its database", "wait or restart it yourself, then bitgate recover")
+			return problem.Wrap(why, "Bitbucket must be restarted with its old files, which are in place", "a restart now could interrupt a migration of its database", "wait or restart it yourself, then bitgate recover")
 		}
-		if t.a.Ask("Bitbucket is still starting. Restart it all the same?", "It must be restarted with its old files. That could interrupt a migration of its database. Retry waits longer.",
+		if t.a.Ask(question+". Restart it all the same?", "It must be restarted with its old files. That could interrupt a migration of its database. Retry waits longer.",
 			[]setup.Decision{setup.DecideRetry, setup.DecideBack}) == setup.DecideBack {
 			return t.a.restartAndWait(ctx, i, c.Service, m, t.r.Plan.Run.RestartTimeout)
 		}

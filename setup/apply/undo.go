@@ -35,7 +35,11 @@ func (a *Applier) Undo(ctx context.Context, id string, force bool) (setup.Result
 			return setup.Result{Run: r.ID, State: r.State()}, err
 		}
 		a.tell(setup.Event{Kind: setup.EventBegin, Step: "journal", Title: "journal and backups found", Change: -1, Text: r.ID})
-		return a.settleBack(ctx, r, 0)
+		looks := 0
+		if !r.Has(journal.Commit) { // its Bitbucket may be on its way up, as in Recover
+			looks = stableLooks
+		}
+		return a.settleBack(ctx, r, looks)
 	})
 }
 
