@@ -24,11 +24,13 @@ import (
 // backend is the machine as the wizard sees it.
 func (ses *session) backend(v verifyFlags) wizard.Backend {
 	ses.creds.cert.prompt = nil // the wizard asks
+	ses.follow(ses.input)       // which has earlier answers by now
 	var result setup.Result
 	var end view.End
 	var doing atomic.Value
 	b := wizard.Backend{
 		Detect: func(ctx context.Context, said setup.Answers) (setup.Facts, error) {
+			ses.creds.cert.follow(said.CertPasswordFile)
 			probe := ses.probe
 			probe.Input, probe.Unlock = said, ses.creds.cert.ask(ctx)
 			f, err := detect.Facts(ctx, probe)
@@ -44,6 +46,9 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 		Check:   ses.check,
 		CheckPlan: func(ctx context.Context, f setup.Facts, p setup.Plan) ([]problem.Finding, error) {
 			defer doing.Store("")
+			if err := ses.signInByFile(ctx, f, p.Answers); err != nil {
+				return nil, err
+			}
 			pr := ses.prover(ctx)
 			pr.Progress = func(what string) { doing.Store(what) }
 			return pr.Plan(ctx, f, p)
@@ -55,7 +60,7 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 		Login:  ses.login,
 		Unlock: ses.unlock, FetchChain: ses.fetchChain,
 		Apply: func(ctx context.Context, p setup.Plan, ask setup.Ask, notify func(setup.Event)) (setup.Result, error) {
-			ses.creds.follow(p.Answers)
+			ses.follow(p.Answers)
 			a := ses.applier(ctx, notify)
 			a.Ask = ask
 			var err error
@@ -75,7 +80,7 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 				notify(f)
 				return []problem.Finding{f}
 			}
-			ses.creds.follow(p.Answers)
+			ses.follow(p.Answers)
 			return ses.examine(ctx, p, v, notify)
 		},
 		SaveDraft:  ses.saveDraft,
@@ -94,6 +99,30 @@ func (ses *session) backend(v verifyFlags) wizard.Backend {
 		return front.serve(ctx)
 	}
 	return b
+}
+
+// follow lets the session's passwords be those of the answers of now.
+func (ses *session) follow(a setup.Answers) {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	ses.creds.follow(a)
+}
+
+// signInByFile tries a password that comes from a file before anybody consents: its
+// refusal would stop the run. One that was typed has been tried.
+func (ses *session) signInByFile(ctx context.Context, f setup.Facts, a setup.Answers) error {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	ses.creds.follow(a)
+	if !givenPassword(ses.creds) || ses.creds.have || !setup.NeedsLogin(f, a) || f.Instance.State == bitbucket.Unreachable {
+		return nil
+	}
+	_, err := ses.creds.Login(ctx, f.Instance.Base)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return problem.Wrap(err, "nobody could sign in with the password file", "the base URL is changed by an administrator",
+		"name another file, or leave --admin-password-file empty, and the password is asked for").WithKind(problem.KindOf(err))
 }
 
 // login tries the password that was typed, once, and keeps it for the run.
@@ -127,6 +156,7 @@ func (ses *session) login(ctx context.Context, a setup.Answers, password []byte)
 // unlock tries the password that was typed, beside those before it: a key may have
 // one of its own.
 func (ses *session) unlock(ctx context.Context, a setup.Answers, password []byte) error {
+	ses.creds.cert.follow(a.CertPasswordFile)
 	ses.creds.cert.keep(bytes.Clone(password))
 	u := certs.Unlock{Ask: ses.creds.cert.ask(ctx)}
 	if !a.URL.IsZero() {

@@ -15,11 +15,13 @@ import (
 // prompt, standard input or systemd. It is read when a file turns out to be locked,
 // once, and kept until the run has ended.
 type certPassword struct {
-	read   func() ([]byte, error)                                   // nil: no file given
+	source func(file string) func() ([]byte, error)                 // of passwords, by the answer that names one
 	prompt func(ctx context.Context, prompt string) ([]byte, error) // nil: no terminal
 	say    func(error)                                              // a refusal, before asking again
 
-	mu      sync.Mutex // the wizard looks at the machine and at an answer at a time
+	mu      sync.Mutex             // the wizard looks at the machine and at an answer at a time
+	file    string                 // that read reads, as the answers name it
+	read    func() ([]byte, error) // nil: no file given, or it was read
 	secrets []bitbucket.Secret
 	own     string   // Bitbucket's own key store, "" for none
 	found   [][]byte // what its configuration opens that one with
@@ -28,9 +30,23 @@ type certPassword struct {
 
 // newCertPassword finds out where a password can come from; it reads none yet.
 func newCertPassword(p *process, file string) *certPassword {
-	return &certPassword{
-		read:   p.passwordSource("the certificate's password file", file, "cert-password", readAll),
+	c := &certPassword{
+		source: func(file string) func() ([]byte, error) {
+			return p.passwordSource("the certificate's password file", file, "cert-password", readAll)
+		},
 		prompt: p.ReadPassword, say: func(err error) { printError(*p, err) },
+	}
+	c.read = c.source("")
+	c.follow(file)
+	return c
+}
+
+// follow takes over which file has the password.
+func (c *certPassword) follow(file string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if file != c.file {
+		c.file, c.read = file, c.source(file)
 	}
 }
 

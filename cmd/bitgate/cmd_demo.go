@@ -104,8 +104,7 @@ func (d *demoSite) unattended(ctx context.Context) error {
 func (d *demoSite) guided(ctx context.Context, plain bool) error {
 	ses := d.session()
 	defer ses.creds.wipe()
-	ses.creds.read = nil // the person types it
-	ses.input.AdminPasswordFile = ""
+	ses.input.AdminPasswordFile = "" // the person types it
 	for key := range ses.inputSources {
 		// Found rather than said, so that every question is shown, with its answer.
 		ses.inputSources[key] = setup.Source{From: setup.Detected, Why: "the demo"}

@@ -100,6 +100,8 @@ func (ses *session) guide(ctx context.Context, plain bool, b wizard.Backend) (wi
 	if plain || accessible || small || ses.p.env("TERM") == "dumb" {
 		return wizard.Plain(ctx, ses.p.lines, ses.p.Out, b, ses.input, ses.inputSources, o)
 	}
+	ses.p.screen, ses.creds.prompt = true, nil // nobody else asks meanwhile
+	defer func() { ses.p.screen = false }()
 	return wizard.Run(ctx, ses.p.In, ses.p.tty, b, ses.input, ses.inputSources, o)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,8 +34,10 @@ type credentials struct {
 	caFile string
 	own    func(base string) string                                 // PEM of the authorities of Bitbucket's own certificate, "" for none
 	home   string                                                   // of the instance that may have it, where somebody vouched for one
+	source func(file string) func() ([]byte, error)                 // of passwords, by the answer that names one
+	file   string                                                   // that read reads, as the answers name it
 	read   func() ([]byte, error)                                   // nil: no file given
-	prompt func(ctx context.Context, prompt string) ([]byte, error) // nil: no terminal
+	prompt func(ctx context.Context, prompt string) ([]byte, error) // nil: no terminal, or the full screen has it
 	say    func(error)                                              // a refusal, before asking again
 
 	secret   bitbucket.Secret
@@ -49,17 +52,30 @@ type credentials struct {
 // newCredentials finds out where a password can come from; it reads none yet.
 func newCredentials(p *process, a setup.Answers) *credentials {
 	c := &credentials{
-		user: a.AdminUser, home: a.Home, prompt: p.ReadPassword,
+		home: a.Home, prompt: p.ReadPassword, cert: newCertPassword(p, a.CertPasswordFile),
+		source: func(file string) func() ([]byte, error) {
+			return p.passwordSource("the password file", file, "admin-password", readPassword)
+		},
 		say: func(err error) { printError(*p, err) }, sessions: map[string]*bitbucket.Session{},
 	}
+	c.read = c.source("")
 	c.follow(a)
-	c.read = p.passwordSource("the password file", a.AdminPasswordFile, "admin-password", readPassword)
-	c.cert = newCertPassword(p, a.CertPasswordFile)
 	return c
 }
 
-// follow takes over what the answers say of how one signs in.
+// follow takes over what the answers say of who signs in, how, and with which file. A
+// password that belonged to other answers is forgotten.
 func (c *credentials) follow(a setup.Answers) {
+	c.cert.follow(a.CertPasswordFile)
+	user, file := cmp.Or(a.AdminUser, c.user), a.AdminPasswordFile
+	if user != c.user || file != c.file && file != "" {
+		c.secret.Wipe()
+		c.have, c.refused, c.typed = false, nil, 0
+		clear(c.sessions)
+	}
+	if c.user = user; file != c.file {
+		c.file, c.read = file, c.source(file)
+	}
 	c.method, c.caFile, c.own = bitbucket.MethodAuto, a.CAFile, a.OwnCA
 	if m := bitbucket.Method(a.BaseURLMethod); m == bitbucket.MethodConfAPI || m == bitbucket.MethodForm {
 		c.method = m
@@ -78,7 +94,13 @@ func (p *process) passwordSource(what, file, credential string, take func(r io.R
 	case "":
 		return nil
 	case "-":
-		return func() ([]byte, error) { return take(p.lines, "standard input") }
+		return func() ([]byte, error) {
+			if p.screen {
+				return nil, usage("the password is to come from standard input, which is the keyboard of the full screen",
+					"name a file, or leave that answer empty, and the password is asked for; bitgate setup --plain reads it")
+			}
+			return take(p.lines, "standard input")
+		}
 	}
 	return func() ([]byte, error) {
 		b, err := readTrusted(what, file)

@@ -51,9 +51,10 @@ type process struct {
 	// given SIGUSR1 and SIGUSR2, too, which are about its log.
 	Hangups <-chan os.Signal
 
-	lines *bufio.Reader // of In; line prompts share it
-	tty   io.Writer     // Out itself: the full screen needs the terminal's file
-	exact io.Writer     // Out itself: for what is not for people but a file, byte for byte
+	lines  *bufio.Reader // of In; line prompts share it
+	screen bool          // the full screen has In and the terminal
+	tty    io.Writer     // Out itself: the full screen needs the terminal's file
+	exact  io.Writer     // Out itself: for what is not for people but a file, byte for byte
 }
 
 // programName is what every process of bitgate is called, in its argv[0] and in

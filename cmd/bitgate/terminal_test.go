@@ -449,3 +449,24 @@ func TestSetupAsPrinted(t *testing.T) {
 		s.wait("Review:") // and nothing is asked about Bitbucket, which is not here
 	})
 }
+
+// TestWizardRefusedFile: a password file that Bitbucket refuses is told of in the review,
+// and nobody is asked beside the full screen.
+func TestWizardRefusedFile(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	s := openScreen(t, m.env, append([]string{"setup", "--restart", "never", "--no-ssh", "--admin-password-file", passwordFile(t, "wrong")}, m.args...)...)
+	s.wait("Enter ")
+	s.send("\r")
+	s.wait("Chain file")
+	s.send("\r")
+	s.wait("Review:")
+	s.wait("sign in with the password file")
+	s.send("\x03")
+	s.wait("uit")
+	s.send("y")
+	s.wait("cancelled; nothing was changed")
+	if code := s.code(); code != 130 || strings.Contains(s.text(), "Password of admin") {
+		t.Errorf("exit code %d\n%s", code, s.text())
+	}
+}
