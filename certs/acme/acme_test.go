@@ -547,7 +547,12 @@ func TestServerName(t *testing.T) {
 // TestCutInTheMiddle: where the authority has answered before, nobody is sent to look
 // whether it can be reached.
 func TestCutInTheMiddle(t *testing.T) {
-	authority := httptest.NewServer(http.NotFoundHandler())
+	authority := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/cut" {
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Set("Content-Type", "application/json")
+	}))
 	defer authority.Close()
 	c := &Client{Order: store.Order{Directory: authority.URL}, talk: newTransport(nil, time.Now)}
 	if _, do := c.unreachable(io.EOF); !strings.Contains(do, "reaches") {
@@ -559,6 +564,10 @@ func TestCutInTheMiddle(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
+	if resp, err := client.Get(authority.URL + "/cut"); err == nil {
+		resp.Body.Close()
+		t.Fatal("the connection was not cut")
+	}
 	if why, do := c.unreachable(io.EOF); !strings.Contains(why, "lost in the middle") || strings.Contains(do, "reaches") {
 		t.Error(why, do)
 	}

@@ -22,6 +22,7 @@ type refusal struct {
 	acme.Problem
 	request string
 	until   time.Time
+	reached bool // an authority answered, whatever it said
 }
 
 // Error has the authority's own words first.
@@ -46,10 +47,11 @@ func RetryAfter(err error) time.Time {
 	return time.Time{}
 }
 
-// Unreached reports whether nothing that speaks ACME has answered.
+// Unreached reports whether nothing that speaks ACME has answered: one that answers and
+// refuses is there.
 func Unreached(err error) bool {
 	r, is := errors.AsType[*refusal](err)
-	return is && r.Status == 0
+	return is && r.Status == 0 && !r.reached
 }
 
 // AboutTheName reports whether an order failed because of the name or of how it was
@@ -79,23 +81,28 @@ func (c *Client) explain(err error, found string) error {
 	if told, is := errors.AsType[*problem.Error](err); is {
 		return problem.Wrap(solverError{told}, found, "", "").WithKind(told.Kind)
 	}
-	request, until := c.talk.refused()
+	last := c.talk.latest()
+	reached := last.status > 0 && c.talk.answered()
 	var p acme.Problem
 	switch {
 	case errors.As(err, &p):
-		why, do := advice(p, until)
-		if a, is := p.Resource.(acme.Authorization); is {
-			if own, o := c.challengeAdvice(p, a); own != "" {
-				why, do = own, o
-			}
-			request = "the challenge for " + a.IdentifierValue()
+		at := c.talk.refused(p.Status)
+		a, challenged := p.Resource.(acme.Authorization)
+		if challenged {
+			at = exchange{request: "the challenge for " + a.IdentifierValue()}
 		}
-		return problem.Wrap(&refusal{p, request, until}, found, why, do)
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		why, do := advice(p, at.until)
+		if own, o := c.challengeAdvice(p, a); challenged && own != "" {
+			why, do = own, o
+		}
+		return problem.Wrap(&refusal{p, at.request, at.until, true}, found, why, do)
+	case errors.Is(err, context.Canceled):
 		return problem.Wrap(err, found, "", "")
+	case reached && errors.Is(err, context.DeadlineExceeded):
+		return problem.Wrap(err, found, "the authority had not decided when the time for an order was over", "try again later; where it goes so each time, ask the authority, or take another (--acme-ca)")
 	}
 	why, do := c.unreachable(err)
-	return problem.Wrap(&refusal{acme.Problem{Type: "no answer", Detail: plain(err)}, request, until}, found, why, do)
+	return problem.Wrap(&refusal{acme.Problem{Type: "no answer", Detail: plain(err)}, last.request, last.until, reached}, found, why, do)
 }
 
 // plain drops the library's retry counters.
@@ -125,6 +132,9 @@ func (c *Client) unreachable(err error) (why, do string) {
 		return "the certificate of " + host + " is not for it", "check the address of the authority, and what stands in between"
 	case errors.As(err, &dns):
 		return "the name " + host + " does not resolve on this machine", "check /etc/resolv.conf, or https_proxy where the way out leads through a proxy"
+	}
+	if c.talk.latest().status > 0 {
+		return host + " answers, and not with what it was asked for", "try again later; where it is so each time, check the address of the authority, and what stands in between (a proxy that wants somebody to log in)"
 	}
 	if c.talk.answered() {
 		return host + " has answered before, and the connection was lost in the middle", "try again; where it is lost each time, look at what stands in between (a proxy, or a limit of time)"

@@ -144,7 +144,7 @@ func (c *Client) refusedReplacing(err error) bool {
 	if !errors.As(err, &p) || p.Resource != nil {
 		return false
 	}
-	request, _ := c.talk.refused()
+	request := c.talk.refused(p.Status).request
 	dir, derr := c.acme.GetDirectory(context.Background()) // it is known by now
 	if derr != nil || request != "POST "+dir.NewOrder {
 		return false

@@ -5,8 +5,10 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,17 +16,24 @@ import (
 // maxBody is more than any answer of an authority has, in bytes.
 const maxBody = 1 << 20
 
-// transport limits what an authority may send, and remembers which request it refused
-// and how long it asked to wait.
+// transport limits what an authority may send and how long it may make an order wait,
+// and remembers what it answered.
 type transport struct {
 	base http.RoundTripper
 	now  func() time.Time
 
-	mu      sync.Mutex
-	request string        // the last one that failed, "POST https://..."
-	until   time.Time     // Retry-After of the last refusal; zero for none
-	ahead   time.Duration // of the authority's clock, by its last answer
-	reached bool          // it has answered
+	mu    sync.Mutex
+	last  exchange
+	no    exchange      // the last one that was refused
+	ahead time.Duration // of the authority's clock, by its last answer
+	spoke bool          // it has answered, and as an authority does
+}
+
+// exchange is a request and what came of it.
+type exchange struct {
+	request string    // "POST https://..."
+	status  int       // 0 where no answer came, or not all of one
+	until   time.Time // Retry-After of a refusal; zero for none
 }
 
 func newTransport(roots *x509.CertPool, now func() time.Time) *transport {
@@ -43,34 +52,70 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(r)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.last = exchange{request: r.Method + " " + r.URL.String()}
 	if err != nil {
-		t.request = r.Method + " " + r.URL.String()
 		return nil, err
 	}
-	t.reached = true
+	t.last.status = resp.StatusCode
+	t.spoke = t.spoke || strings.Contains(resp.Header.Get("Content-Type"), "json")
 	if said, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		t.ahead = said.Sub(t.now()).Round(time.Second)
 	}
-	if resp.StatusCode >= 400 {
-		t.request = r.Method + " " + r.URL.String()
-		t.until = retryAfter(resp.Header.Get("Retry-After"), t.now())
+	again := retryAfter(resp.Header.Get("Retry-After"), t.now())
+	switch {
+	case resp.StatusCode >= 400:
+		t.last.until = again
+		t.no = t.last
+	case r.Method == http.MethodPost: // of an order that is not decided yet
+		hurry(resp.Header, again.Sub(t.now()))
 	}
-	resp.Body = &limitedBody{ReadCloser: resp.Body, left: maxBody}
+	resp.Body = &limitedBody{ReadCloser: resp.Body, left: maxBody, cut: t.cut}
 	return resp, nil
 }
 
-// refused is the request that failed last, and until when not to ask again.
-func (t *transport) refused() (request string, until time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.request, t.until
+// longestPoll is how long an order waits at most before it is looked at again: the
+// library sleeps for whatever it is told, and authorities say a day of what is decided
+// in a minute.
+const longestPoll = 10 * time.Second
+
+// hurry shortens Retry-After; one that says nothing of use is dropped.
+func hurry(h http.Header, wait time.Duration) {
+	h.Del("Retry-After")
+	if wait > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(min(wait, longestPoll).Seconds()))))
+	}
 }
 
-// answered reports whether the authority was reached at all.
+// cut notes that the last answer did not come whole.
+func (t *transport) cut() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last.status = 0
+}
+
+// latest is the last exchange.
+func (t *transport) latest() exchange {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last
+}
+
+// refused is the exchange that the authority refused with that status, the last one where
+// it was not: the library may go on after a refusal, to tidy up.
+func (t *transport) refused(status int) exchange {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if status > 0 && t.no.status == status {
+		return t.no
+	}
+	return t.last
+}
+
+// answered reports whether what stands at the authority's address speaks ACME.
 func (t *transport) answered() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.reached
+	return t.spoke
 }
 
 // clock is how far the authority's clock is ahead of this machine's.
@@ -101,6 +146,7 @@ const maxWait = 8 * 24 * 60 * 60
 type limitedBody struct {
 	io.ReadCloser
 	left int64
+	cut  func() // the connection failed in the middle
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
@@ -109,5 +155,8 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
+	if err != nil && err != io.EOF {
+		b.cut()
+	}
 	return n, err
 }
