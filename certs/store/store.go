@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
@@ -46,7 +47,7 @@ func (s Store) write(data []byte, elem ...string) error {
 	if err := s.folder(filepath.Dir(path)); err != nil {
 		return err
 	}
-	if _, err := s.Writer.Sweep(path); err != nil {
+	if _, err := s.Writer.SweepOlder(path, time.Hour); err != nil { // not everybody who writes here has the lock
 		return err
 	}
 	old, err := atomicfile.Read(path)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -203,9 +204,16 @@ func TestSweep(t *testing.T) {
 	if n, err := failing.Sweep(path); n != 0 || !errors.Is(err, unix.EROFS) {
 		t.Errorf("on a read-only file system: %d removed, error %v", n, err)
 	}
-	for _, want := range []int{2, 0} {
-		if n, err := (Writer{}).Sweep(path); n != want || err != nil {
-			t.Errorf("%d removed, want %d, error %v", n, want, err)
+	old := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(filepath.Join(dir, TempPrefix+"TWO"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		age  time.Duration
+		want int
+	}{{time.Hour, 1}, {time.Hour, 0}, {0, 1}, {0, 0}} {
+		if n, err := (Writer{}).SweepOlder(path, step.age); n != step.want || err != nil {
+			t.Errorf("older than %s: %d removed, want %d, error %v", step.age, n, step.want, err)
 		}
 	}
 	if content, others := state(path); content != "old" || len(others) != 2 {

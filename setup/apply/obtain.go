@@ -16,9 +16,9 @@ import (
 	"bitgate/setup/journal"
 )
 
-// orderTime bounds an order with its validations: an authority looks from several
+// OrderTime bounds an order with its validations: an authority looks from several
 // places, and a hook waits for DNS.
-const orderTime = 15 * time.Minute
+const OrderTime = 15 * time.Minute
 
 func (a *Applier) store() store.Store { return store.Store{StateDir: a.StateDir, Writer: a.Files} }
 
@@ -109,7 +109,7 @@ func (a *Applier) obtain(ctx context.Context, r *journal.Run, i int, o *setup.Ob
 
 // order has the authority issue, and keeps what comes with how it was ordered.
 func (a *Applier) order(ctx context.Context, i int, o *setup.ObtainChange, order store.Order) (err error) {
-	ctx, done := context.WithTimeout(ctx, orderTime)
+	ctx, done := context.WithTimeout(ctx, OrderTime)
 	defer done()
 	bound, err := binding(o)
 	if err != nil {

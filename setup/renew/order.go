@@ -12,6 +12,7 @@ import (
 	"bitgate/certs/store"
 	"bitgate/internal/problem"
 	"bitgate/setup"
+	"bitgate/setup/apply"
 	"bitgate/setup/journal"
 )
 
@@ -34,6 +35,9 @@ func (r *Renewer) order(ctx context.Context, d setup.Deployment, st *store.State
 		return renewal.Decision{}, err
 	}
 	authority := r.Order(store.Order(*d.Order))
+	if st.Renewal != nil && st.Renewal.Unreached != "" { // it is no answer
+		st.Renewal = nil
+	}
 	dec := r.decide(leaf, *st, o)
 	if dec.Act == renewal.AskARI && !o.DryRun {
 		st.Renewal = r.ask(ctx, authority, leaf, st.Renewal)
@@ -43,12 +47,18 @@ func (r *Renewer) order(ctx context.Context, d setup.Deployment, st *store.State
 		return dec, nil
 	}
 	r.tell("ordering a certificate for %s: %s", st.Host, dec.Why)
-	bundle, err := authority.Obtain(ctx, leaf)
+	limited, done := context.WithTimeout(ctx, apply.OrderTime)
+	defer done()
+	bundle, err := authority.Obtain(limited, leaf)
 	if err != nil {
 		return dec, err
 	}
 	defer clear(bundle)
-	return dec, r.store().AddIssued(st.Host, bundle, store.Order(*d.Order), r.now())
+	if err := r.store().AddIssued(st.Host, bundle, store.Order(*d.Order), r.now()); err != nil {
+		return dec, err
+	}
+	st.Renewal = nil // it was about the one of before
+	return dec, nil
 }
 
 // newest is where the bundle lies that was issued last for the order of d, "" where there
@@ -96,14 +106,19 @@ func (r *Renewer) decide(leaf *x509.Certificate, st store.State, o Options) rene
 	return renewal.Decide(in, r.now())
 }
 
-// askAgain is when an authority that did not answer, or does not know of renewal
-// information, is asked once more.
+// askAgain is when an authority that does not know of renewal information is asked once
+// more; one that was not reached is at every look.
 const askAgain = 6 * time.Hour
+
+// askTime is how long its answer is waited for.
+const askTime = time.Minute
 
 // ask is the authority's word about a certificate. Where it has none, or cannot be
 // reached, the share of the life counts until it is asked again.
 func (r *Renewer) ask(ctx context.Context, authority Authority, leaf *x509.Certificate, known *store.Renewal) *store.Renewal {
-	said, err := authority.RenewalInfo(ctx, leaf, known)
+	limited, done := context.WithTimeout(ctx, askTime)
+	defer done()
+	said, err := authority.RenewalInfo(limited, leaf, known)
 	if err == nil {
 		return &said
 	}

@@ -199,12 +199,8 @@ func TestUnreachedAuthority(t *testing.T) {
 	s.must(by.renew(Options{}))
 	r := s.renewer()
 	closed := &acme.Client{Store: r.store(), Order: store.Order{Directory: "https://" + peers.FreeAddress(t) + "/directory"}}
-	look := func(ask Authority) string {
-		r.Order = func(store.Order) Authority { return ask }
-		s.moved.Add(int64(askAgain))
-		if _, err := r.Renew(t.Context(), Options{}); err != nil {
-			t.Error(err)
-		}
+	told := func() string {
+		t.Helper()
 		st, _, err := r.Status(t.Context(), s.path("root"))
 		s.must(err)
 		var told []string
@@ -213,11 +209,30 @@ func TestUnreachedAuthority(t *testing.T) {
 		}
 		return strings.Join(told, "\n")
 	}
+	look := func(ask Authority) string {
+		t.Helper()
+		r.Order = func(store.Order) Authority { return ask }
+		s.moved.Add(int64(askAgain))
+		if _, err := r.Renew(t.Context(), Options{}); err != nil {
+			t.Error(err)
+		}
+		return told()
+	}
 	if told := look(authority{closed}); !strings.Contains(told, "was not reached") || !strings.Contains(told, "refused") {
 		t.Errorf("nobody is told:\n%s", told)
 	}
-	if told := look(by); strings.Contains(told, "was not reached") {
-		t.Errorf("still told:\n%s", told)
+	r.Order = func(store.Order) Authority { return by }
+	s.moved.Add(int64(time.Minute))
+	if _, err := r.Renew(t.Context(), Options{}); err != nil {
+		t.Error(err)
+	}
+	if told := told(); strings.Contains(told, "was not reached") {
+		t.Errorf("still told, though it was reached a minute later:\n%s", told)
+	}
+	look(authority{closed})
+	s.must(by.renew(Options{Force: true}))
+	if told := told(); strings.Contains(told, "was not reached") {
+		t.Errorf("still told after a renewal:\n%s", told)
 	}
 }
 

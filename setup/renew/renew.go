@@ -135,7 +135,17 @@ func (r *Renewer) attempt(ctx context.Context, o Options, renews bool) (Outcome,
 	if passing(ctx, o, err) {
 		return out, err
 	}
-	return out, r.remember(before, st, d, out, err)
+	return out, r.remember(before, st, d, out, err, renews || !r.owes(d, st))
+}
+
+// owes reports whether failures that are kept may be those of an order, which a Deploy
+// does not make: it mends none of them.
+func (r *Renewer) owes(d setup.Deployment, st store.State) bool {
+	if d.Order == nil {
+		return false
+	}
+	leaf, err := r.issued(d, Options{})
+	return err != nil || r.now().Before(st.NextTry) || r.decide(leaf, store.State{Renewal: st.Renewal}, Options{}).Act == renewal.Renew
 }
 
 // passing: an interruption, as when the machine goes down, is no failure that the next
@@ -155,7 +165,7 @@ func (r *Renewer) unsettled(ctx context.Context, o Options, err error) error {
 	if serr != nil || r.now().Before(failures(st).Next(r.life(d), r.now())) {
 		return r.graded(d, err)
 	}
-	return r.remember(st, st, d, Outcome{}, err)
+	return r.remember(st, st, d, Outcome{}, err, true)
 }
 
 // settle takes back a certificate-only run whose process has ended. Any other open
@@ -184,18 +194,21 @@ func (r *Renewer) settle(ctx context.Context, o Options) error {
 }
 
 // remember keeps what the next attempt and the status need. Where nothing happened
-// nothing is written.
-func (r *Renewer) remember(before, st store.State, d setup.Deployment, out Outcome, err error) error {
+// nothing is written. whole: the attempt did all that failed before.
+func (r *Renewer) remember(before, st store.State, d setup.Deployment, out Outcome, err error, whole bool) error {
 	now := r.now().UTC()
 	switch {
 	case err != nil:
 		st.Failures++
-		st.LastTry, st.NextTry = now, acme.RetryAfter(err).UTC()
-		if st.NextTry.Year() < 2 {
+		st.LastTry, st.LastError = now, err.Error()
+		if again := acme.RetryAfter(err).UTC(); again.Year() > 1 {
+			st.NextTry = again
+		} else if whole {
 			st.NextTry = time.Time{}
 		}
-		st.LastError = err.Error()
-	case out.Result.State == setup.RunCommitted, before.Failures > 0:
+	case !whole && out.Result.State == setup.RunCommitted:
+		st.LastGood = now
+	case whole && (out.Result.State == setup.RunCommitted || before.Failures > 0):
 		st.Failures, st.LastError, st.NextTry = 0, "", time.Time{}
 		st.LastTry, st.LastGood = now, now
 	}
@@ -219,14 +232,17 @@ func (r *Renewer) publish(d setup.Deployment, st store.State) error {
 		return err
 	}
 	path, w := renewal.ReportFile(d.Bundle), r.Applier.Files
-	if _, err := w.Sweep(path); err != nil {
+	old, err := atomicfile.Read(path)
+	if err != nil || bytes.Equal(old.Data, text) {
 		return err
 	}
-	old, err := atomicfile.Read(path)
-	switch {
-	case err != nil || bytes.Equal(old.Data, text):
-		return err
-	case old.Absent:
+	if l, err := journal.TakeLock(journal.Disk{Writer: w}, r.Applier.StateDir); err == nil { // else the temporary files there may be somebody's
+		defer l.Release()
+		if _, err := w.Sweep(path); err != nil {
+			return err
+		}
+	}
+	if old.Absent {
 		return w.Create(path, text, 0o644, -1, -1)
 	}
 	return w.Replace(old, text)

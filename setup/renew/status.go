@@ -93,7 +93,7 @@ func (r *Renewer) Status(ctx context.Context, root string) (Status, bool, error)
 		if leaf, err := r.issued(d, Options{}); err == nil {
 			dec := r.decide(leaf, st, Options{})
 			s.Why = dec.Why
-			if st.Renewal != nil {
+			if st.Renewal != nil && leaf != nil && st.Renewal.Leaf == certs.Fingerprint(leaf) {
 				s.Unreached = st.Renewal.Unreached
 			}
 			switch said := st.Renewal; {
@@ -180,6 +180,10 @@ func (s Status) Findings(now time.Time) []problem.Finding {
 	add := func(level problem.Level, found, why, do string) {
 		out = append(out, problem.Finding{ID: "renewal", Level: level, Title: "Renewal of the certificate", Found: found, Why: why, Do: do})
 	}
+	unit := setup.RenewServicePath
+	if s.Timer == setup.RenewCronPath {
+		unit = s.Timer
+	}
 	ends, deploy, worst := "the certificate ends in "+renewal.In(s.Life().Left(now)), "bitgate cert deploy", problem.Warn
 	if s.Life().Left(now) <= 0 {
 		ends = "the certificate has ended"
@@ -200,7 +204,7 @@ func (s Status) Findings(now time.Time) []problem.Finding {
 		add(worst, fmt.Sprintf("%d attempts have failed, the last on %s: %s", s.Failures, clock(s.LastTry), s.Error), ends, "mend what it says, then bitgate cert renew --force")
 	case s.Unreached != "":
 		add(worst, "the authority was not reached when it was last asked when to renew: "+s.Unreached, ends+", and it cannot be renewed without the authority",
-			"see that this machine reaches it when nobody is logged in (a firewall, or a proxy that "+setup.RenewServicePath+" does not have)")
+			"see that this machine reaches it when nobody is logged in (a firewall, or a proxy that "+unit+" does not have)")
 	case s.missed(now):
 		add(worst, "the certificate was due on "+clock(s.Life().Due())+", and was not renewed", ends, s.byHand())
 	}
