@@ -32,8 +32,16 @@ func (a *Applier) meetNeighbours(p setup.Plan, s *setup.ServiceChange) {
 	if a.neighbours != nil || p.Kind == setup.KindCertificate || s.Verb == service.Stop || how == service.Manual || how == service.Never {
 		return
 	}
-	if met, err := check.MeetNeighbours(p); err == nil { // else the reload will say
-		a.neighbours = &met
+	met, err := check.MeetNeighbours(p)
+	if err != nil {
+		return // the reload will say
+	}
+	a.neighbours = &met
+	if n := met.Silent(); n > 0 {
+		a.notice(problem.Finding{
+			ID: "neighbours", Level: problem.Note, Found: fmt.Sprintf("%d names and paths of others were not answered before the reload, so that they are not compared with what is answered after it", n),
+			Why: "HAProxy, or the servers behind it, did not answer in time, twice", Do: "look at these sites after the run",
+		})
 	}
 }
 

@@ -32,6 +32,9 @@ func MeetNeighbours(p setup.Plan) (Neighbours, error) {
 // Len is how many names and paths there are.
 func (n Neighbours) Len() int { return len(n.met.All) }
 
+// Silent is how many more there are that were not answered, so that nothing is compared.
+func (n Neighbours) Silent() int { return n.met.Silent }
+
 // Changed asks each of them so often again, and returns at most so many of those who were
 // answered otherwise than before.
 func (n Neighbours) Changed(looks, most int) Neighbours {

@@ -74,7 +74,7 @@ func (p *production) cause(w wrong) (out []string, mended *without) {
 	for _, at := range places {
 		out = append(out, p.line(original, at))
 	}
-	if at, ok := original.Bind(w.Request); ok && len(out) == 0 && time.Now().Before(p.deadline) {
+	if at, ok := original.Bind(w.Request); ok && len(out) == 0 {
 		out = append(out, p.line(original, at))
 	}
 	return out, mended
@@ -144,12 +144,18 @@ func (p *production) goesWell(w wrong, candidate without) bool {
 	return well != nil && well[0]
 }
 
+// costliest is how much of the search's time one candidate takes at most: what is beyond
+// it is the machine's, which stood still.
+const costliest = 2 * answerTime
+
 // goWell asks a candidate what goes wrong; nil where that is not known, for want of
 // time or because it does not start.
 func (p *production) goWell(all []wrong, candidate *without) []bool {
-	if candidate == nil || !time.Now().Before(p.deadline) {
+	if candidate == nil || p.spent >= p.budget {
 		return nil
 	}
+	began := time.Now()
+	defer func() { p.spent += min(time.Since(began), costliest) }()
 	original := p.after.stage
 	defer func() { p.after.stage = original }()
 	p.after.rewrite(candidate.set, candidate.cuts)

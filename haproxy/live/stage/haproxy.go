@@ -17,8 +17,12 @@ import (
 	"bitgate/internal/child"
 )
 
-// startTime is how long HAProxy may take to listen, or to say why it does not.
-const startTime = 20 * time.Second
+// startTime is how long HAProxy may do nothing before it listens, or says why it does
+// not; working, with many certificates or beside other load, it may take longestStart.
+const (
+	startTime    = 20 * time.Second
+	longestStart = 5 * time.Minute
+)
 
 // memoryLimit is what one HAProxy may have of data, in bytes.
 const memoryLimit = 2 << 30
@@ -54,7 +58,9 @@ func (p *play) load(l Load) (Loaded, error) {
 	if err != nil {
 		return Loaded{}, err
 	}
-	running := h.says(l.Ready) && h.waitFor(l.Doors)
+	ctx, cancel := h.within(startTime, longestStart)
+	defer cancel()
+	running := h.says(ctx, l.Ready) && h.waitFor(ctx, l.Doors)
 	if running {
 		p.proxy = h
 	} else {
@@ -112,43 +118,54 @@ func (p *play) start(args []string) (*running, error) {
 }
 
 // says waits until HAProxy has said something, and reports whether it did.
-func (h *running) says(text string) bool {
-	for deadline := time.Now().Add(startTime); time.Now().Before(deadline); {
+func (h *running) says(ctx context.Context, text string) bool {
+	for {
+		over := ctx.Err() != nil // before the last look: both may be due after a standstill
 		if strings.Contains(h.output.String(), text) {
 			return true
 		}
-		select {
-		case <-h.ended:
+		if over || !h.pause() {
 			return false
-		case <-time.After(2 * time.Millisecond):
 		}
 	}
-	return false
 }
 
-// slow is how long one address may accept later than another: HAProxy takes them
-// one by one, and some of them not at all.
-const slow = 300 * time.Millisecond
+const (
+	// slow is how long one address may accept later than another: HAProxy takes them
+	// one by one, and some of them not at all.
+	slow = 300 * time.Millisecond
+	// round is how much of that one look at the addresses takes, unless the machine
+	// stands still.
+	round = 20 * time.Millisecond
+)
 
 // waitFor waits until the addresses accept, and reports whether one does.
-func (h *running) waitFor(doors []string) bool {
-	deadline, first := time.Now().Add(startTime), true
+func (h *running) waitFor(ctx context.Context, doors []string) bool {
 	left := slices.Clone(doors)
-	for time.Now().Before(deadline) {
+	for since := time.Duration(0); ; {
+		began, over := time.Now(), ctx.Err() != nil
 		left = slices.DeleteFunc(left, accepts)
-		switch {
-		case len(left) == 0:
-			return len(doors) > 0
-		case len(left) < len(doors) && first:
-			first, deadline = false, time.Now().Add(slow)
+		some := len(left) < len(doors)
+		if len(left) == 0 || over || since >= slow {
+			return some
 		}
-		select {
-		case <-h.ended:
+		if !h.pause() {
 			return false
-		case <-time.After(2 * time.Millisecond):
+		}
+		if some {
+			since += min(time.Since(began), round)
 		}
 	}
-	return len(left) < len(doors)
+}
+
+// pause is between two looks; it reports whether HAProxy runs still.
+func (h *running) pause() bool {
+	select {
+	case <-h.ended:
+		return false
+	case <-time.After(2 * time.Millisecond):
+		return true
+	}
 }
 
 func accepts(address string) bool {

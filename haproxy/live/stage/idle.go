@@ -17,16 +17,21 @@ const (
 	longest = 30
 )
 
-// within is a context that ends when the front has not worked for as long as limit, so
-// that an answer that has not come never will. It works on for longer where the machine
-// is busy with something else, which is no fault of its configuration. Where it is the
-// machine's own, whose work is not seen, the context ends by the clock.
+// within is a context for what the front is asked. Where that is the machine's own, whose
+// work is not seen, it ends by the clock.
 func (p *play) within(limit time.Duration) (context.Context, context.CancelFunc) {
 	if p.proxy == nil {
 		return context.WithTimeout(context.Background(), limit)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), longest*limit)
-	pid := p.proxy.process.PID
+	return p.proxy.within(limit, longest*limit)
+}
+
+// within is a context that ends when the front has not worked for as long as limit, so
+// that what has not come from it never will. It works on for longer, up to most, where the
+// machine is busy with something else, which is no fault of its configuration.
+func (h *running) within(limit, most time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	pid := h.process.PID
 	go func() {
 		tick := time.NewTicker(sample)
 		defer tick.Stop()

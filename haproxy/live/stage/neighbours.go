@@ -14,6 +14,7 @@ type Neighbours struct {
 	bitbucket rehearsal.Bitbucket
 	stage     *rehearsal.Stage
 	All       []Neighbour
+	Silent    int // how many more there are whom nobody answered for, so that nothing is compared
 }
 
 // Neighbour is one request to somebody else.
@@ -54,15 +55,30 @@ func (r Rehearsal) NeighboursOf(before []haproxy.Source) Neighbours {
 		q.Source, q.PROXY = "", false // it is this machine that asks
 		n.All = append(n.All, Neighbour{Request: q})
 	}
-	for look := range looksBefore {
+	n.meet()
+	for range looksBefore - 1 {
 		for i, a := range n.ask(answerTime) {
 			n.All[i].was = append(n.All[i].was, a)
 		}
-		if look == 0 {
-			n.All = slices.DeleteFunc(n.All, func(o Neighbour) bool { return o.was[0].Late() })
-		}
 	}
 	return n
+}
+
+// meet asks everybody, and once more who has not answered, as HAProxy or the machine may
+// have stood still. Who does not answer then stays out.
+func (n *Neighbours) meet() {
+	for i, a := range n.ask(answerTime) {
+		n.All[i].was = []rehearsal.Answer{a}
+	}
+	late := Neighbours{All: slices.DeleteFunc(slices.Clone(n.All), func(o Neighbour) bool { return !o.was[0].Late() })}
+	answers := late.ask(answerTime)
+	for i := range n.All {
+		if n.All[i].was[0].Late() {
+			n.All[i].was[0], answers = answers[0], answers[1:]
+		}
+	}
+	met := slices.DeleteFunc(n.All, func(o Neighbour) bool { return o.was[0].Late() })
+	n.All, n.Silent = met, len(n.All)-len(met)
 }
 
 func (n Neighbours) ask(limit time.Duration) []rehearsal.Answer {

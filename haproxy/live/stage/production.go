@@ -14,8 +14,10 @@ type production struct {
 	*Rehearsal
 	before, after *side // before.live is nil where there is nothing to compare with
 	report        *rehearsal.Report
-	deadline      time.Time     // of the search for causes
 	each          time.Duration // that one request took
+
+	// What the search for causes may take, and has taken by now.
+	budget, spent time.Duration
 }
 
 // othersTime is about how long the requests of others may take, where HAProxy is
@@ -78,7 +80,7 @@ func (p *production) rehearse() error {
 		}
 		p.report.Bitbucket += len(few)
 	}
-	p.deadline = time.Now().Add(max(causeTime, time.Since(began)))
+	p.budget = max(causeTime, time.Since(began))
 	p.report.Findings = append(p.report.Findings, p.found(bad, true)...)
 	p.report.Findings = append(p.report.Findings, p.found(changed, false)...)
 	p.report.Bound = p.found(bound, true)

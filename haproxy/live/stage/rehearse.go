@@ -50,8 +50,8 @@ func (p Proxy) Plain() []string {
 	return p.Config.RedirectListen
 }
 
-// causeTime bounds the search for the lines that are to blame, which may take as long as
-// all before it on a machine that is slow.
+// causeTime is spent on the search for the lines that are to blame, or as much as all
+// before it took on a machine that is slow.
 const causeTime = 8 * time.Second
 
 // side is one of the two configurations.
@@ -180,7 +180,7 @@ func (s *side) open(ctx context.Context) error {
 			return err
 		}
 		if !s.dropRefused(loaded.Output) {
-			s.said = append(s.said, firstAlert(loaded.Output))
+			s.said = append(s.said, cmp.Or(firstAlert(loaded.Output), "it says nothing, and listens on none of its addresses"))
 			break
 		}
 		s.rewrite(s.set, nil)
