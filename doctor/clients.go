@@ -106,7 +106,7 @@ func (p *probe) plain(req *http.Request, err error) (answer, error) {
 	c := *p.http(req.Context())
 	if t, is := c.Transport.(*http.Transport); is {
 		t = t.Clone()
-		t.ForceAttemptHTTP2, t.DisableKeepAlives, t.ExpectContinueTimeout = false, true, hurry
+		t.ForceAttemptHTTP2, t.DisableKeepAlives, t.ExpectContinueTimeout = false, true, p.hurry
 		t.TLSClientConfig.NextProtos = []string{"http/1.1"}
 		defer t.CloseIdleConnections()
 		c.Transport = t

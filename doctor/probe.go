@@ -29,6 +29,7 @@ type probe struct {
 	ownErr error
 	shake  *handshake
 	client *http.Client
+	hurry  time.Duration // how long an answer to Expect may take
 }
 
 // handshake is the TLS connection as the front offered it, judged afterwards.
@@ -48,7 +49,7 @@ type handshake struct {
 func (h *handshake) trusted() bool { return h.err == nil && h.chainErr == nil && h.nameErr == nil }
 
 func newProbe(t Target) *probe {
-	p := &probe{t: t}
+	p := &probe{t: t, hurry: hurry}
 	if t.CAFile != "" {
 		p.extra, p.caErr = bitbucket.Roots(t.CAFile)
 	}
