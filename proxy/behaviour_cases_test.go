@@ -127,7 +127,7 @@ func timeoutBehaviours() []behaviour {
 			}, want: "408 close, cH", haproxy: "504 close, sH", // both sides wait equally long there, and it blames the server
 		},
 		{
-			id: "idle-not-total", about: "an answer may take longer than the limit as long as bytes come", scale: timers{idle: 3 * short},
+			id: "idle-not-total", about: "an answer may take longer than the limit as long as bytes come", scale: timers{idle: 3 * short}, again: true,
 			handle: func(w http.ResponseWriter, r *http.Request) {
 				for range 20 {
 					fmt.Fprint(w, ".")
@@ -138,7 +138,7 @@ func timeoutBehaviours() []behaviour {
 			play: simple("drip"), want: "200, --",
 		},
 		{
-			id: "tunnel", about: "after an upgrade the tunnel's limit replaces client's and server's", scale: timers{idle: short, tunnel: 5 * short},
+			id: "tunnel", about: "after an upgrade the tunnel's limit replaces client's and server's", scale: timers{idle: short, tunnel: 5 * short}, again: true,
 			handle: func(w http.ResponseWriter, r *http.Request) {
 				conn, buf, err := http.NewResponseController(w).Hijack()
 				if err != nil {

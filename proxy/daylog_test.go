@@ -34,9 +34,12 @@ func TestLogOfADay(t *testing.T) {
 		}
 	})
 	r := start(t, bitbucket, func(c *config.Config) {
-		c.OldPath, c.RequestTimeout, c.IdleTimeout = "/stash", 4*time.Second, 3*time.Second
+		c.OldPath, c.RequestTimeout, c.IdleTimeout = "/stash", 30*time.Second, 30*time.Second
 		c.RedirectHosts, c.Allow = []string{"stash.example.com"}, []string{"/admin=10.0.0.0/8"}
 	})
+	hasty := start(t, bitbucket, func(c *config.Config) { c.RequestTimeout = 4 * time.Second }) // two to wait for
+	bored := start(t, bitbucket, func(c *config.Config) { c.IdleTimeout = 3 * time.Second })
+	log := func() string { return r.log.String() + hasty.log.String() + bored.log.String() }
 	say := func(addr, text string) {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
@@ -47,7 +50,7 @@ func TestLogOfADay(t *testing.T) {
 		_, _ = io.WriteString(conn, text)
 		_, _ = io.ReadAll(conn)
 	}
-	request := func(text string) func() {
+	requestTo := func(r *rig, text string) func() {
 		return func() {
 			conn := r.dial()
 			_, _ = io.WriteString(conn, strings.ReplaceAll(text, "HOST", r.url.Authority()))
@@ -55,6 +58,7 @@ func TestLogOfADay(t *testing.T) {
 			conn.Close()
 		}
 	}
+	request := func(text string) func() { return requestTo(r, text) }
 	for _, fault := range []struct {
 		what string
 		play func()
@@ -83,7 +87,7 @@ func TestLogOfADay(t *testing.T) {
 		{"administration from elsewhere", request("GET /bitbucket/admin HTTP/1.1\r\nHost: HOST\r\n\r\n"), ` 403 .* PR-- .*"GET /bitbucket/admin.*reason="This may not be asked for from 127\.0\.0\.1"`},
 		{"no request at all", request("HELLO\r\n\r\n"), ` 400 .* PR-- .*reason="The request line is malformed"`},
 		{"a head that is too long", request("GET / HTTP/1.1\r\nHost: HOST\r\nX: " + strings.Repeat("x", 70_000) + "\r\n\r\n"), ` 431 .* PR-- .*reason="The headers are too long or too many"`},
-		{"a head that does not end", request("GET /bitbucket/slow HTTP/1.1\r\nHost: HOST\r\n"), ` 408 .* cR-- .*reason="The request did not arrive in time"`},
+		{"a head that does not end", requestTo(hasty, "GET /bitbucket/slow HTTP/1.1\r\nHost: HOST\r\n"), ` 408 .* cR-- .*reason="The request did not arrive in time"`},
 		{"a body that is malformed", request("POST /bitbucket/body HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), ` 400 .* PR-- .*reason="The chunked body is malformed"`},
 		{"a client that gives up", func() {
 			conn := r.dial()
@@ -94,12 +98,12 @@ func TestLogOfADay(t *testing.T) {
 		{"a server that breaks off", request("POST /bitbucket/breaks-off HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\r\n\r\n"), ` 502 .* SH-- .*"POST /bitbucket/breaks-off`},
 		{"an answer that is not valid", request("GET /bitbucket/two-lengths HTTP/1.1\r\nHost: HOST\r\n\r\n"), ` 502 .* PH-- .*reason="the answer is not valid: `},
 		{"an answer that breaks off", request("GET /bitbucket/half HTTP/1.1\r\nHost: HOST\r\n\r\n"), ` 200 .* SD-- .*"GET /bitbucket/half`},
-		{"a server that says nothing", request("GET /bitbucket/silent?x HTTP/1.1\r\nHost: HOST\r\n\r\n"), ` 504 .* sH-- .*"GET /bitbucket/silent\?\.\.\. HTTP/1\.1" reason="Bitbucket did not answer in time"`},
+		{"a server that says nothing", requestTo(bored, "GET /bitbucket/silent?x HTTP/1.1\r\nHost: HOST\r\n\r\n"), ` 504 .* sH-- .*"GET /bitbucket/silent\?\.\.\. HTTP/1\.1" reason="Bitbucket did not answer in time"`},
 	} {
 		fault.play()
 		line := regexp.MustCompile(fault.line)
-		until(t, fmt.Sprintf("a line about %s, like %s", fault.what, fault.line), func() bool { return line.MatchString(r.log.String()) })
-		t.Logf("%s:\n    %s", fault.what, strings.TrimSpace(lineOf(r.log.String(), line)))
+		until(t, fmt.Sprintf("a line about %s, like %s", fault.what, fault.line), func() bool { return line.MatchString(log()) })
+		t.Logf("%s:\n    %s", fault.what, strings.TrimSpace(lineOf(log(), line)))
 	}
 }
 

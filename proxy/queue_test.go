@@ -81,7 +81,7 @@ func TestQueueIsFirstInFirstOut(t *testing.T) {
 	receive(t, "the first", g.arrived)
 	for i := 1; i <= 10; i++ {
 		send(i)
-		time.Sleep(20 * time.Millisecond) // nothing tells from outside that a request has queued
+		r.queued(i)
 	}
 	for i := 1; i <= 10; i++ {
 		g.open <- struct{}{}

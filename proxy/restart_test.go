@@ -94,7 +94,10 @@ func processRig(t *testing.T) (r *rig, c config.Config, dir string) {
 	r.addr = peers.FreeAddress(t)
 	_, port, _ := net.SplitHostPort(r.addr)
 	r.url, _ = publicurl.Parse("https://localhost:" + port + "/bitbucket")
-	c = config.Config{URL: r.url, Listen: []string{r.addr}, Upstream: "http://" + server(t, hello), PEM: r.certificate(), HealthPath: config.HealthNone}
+	c = config.Config{
+		URL: r.url, Listen: []string{r.addr}, Upstream: "http://" + server(t, hello), PEM: r.certificate(), HealthPath: config.HealthNone,
+		RequestTimeout: time.Minute, // a client of a machine that stands still is not late
+	}
 	// Whom it becomes can read the certificate again.
 	for path, mode := range map[string]os.FileMode{c.PEM: 0o644, filepath.Dir(c.PEM): 0o755, filepath.Dir(filepath.Dir(c.PEM)): 0o755} {
 		if err := os.Chmod(path, mode); err != nil {

@@ -180,16 +180,22 @@ func (r *rig) do(c *http.Client, method, path string, body io.Reader, header ...
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	res, err := c.Do(req)
+	res, text, err := r.try(c, req)
 	if err != nil {
 		r.t.Fatal(err)
+	}
+	return res, text
+}
+
+// try is do for what may fail.
+func (r *rig) try(c *http.Client, req *http.Request) (*http.Response, string, error) {
+	res, err := c.Do(req)
+	if err != nil {
+		return nil, "", err
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return res, string(data)
+	return res, string(data), err
 }
 
 // tls is a client's for HTTP/1.1.
@@ -349,6 +355,29 @@ func until(t *testing.T, what string, condition func() bool) {
 		if time.Now().After(end) {
 			t.Fatalf("in vain: %s", what)
 		}
+	}
+}
+
+// queued waits until n requests wait for their turn.
+func (r *rig) queued(n int) {
+	r.t.Helper()
+	until(r.t, fmt.Sprintf("%d requests in the queue", n), func() bool { return r.proxy.State().Queued == n })
+}
+
+// thrice plays up to three times what a machine that stood still may spoil. A fault
+// of the proxy is there each time. wrong says what is wrong, "" for nothing.
+func thrice(t *testing.T, wrong func() string) {
+	t.Helper()
+	for try := 1; ; try++ {
+		why := wrong()
+		switch {
+		case why == "":
+			return
+		case try == 3:
+			t.Error(why)
+			return
+		}
+		t.Logf("once more: %s", why)
 	}
 }
 

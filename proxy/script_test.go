@@ -92,7 +92,7 @@ func ask(front, request string) string {
 		return err.Error()
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	first, rest, waits := strings.Cut(request, after100)
 	io.WriteString(conn, first)
 	var answer bytes.Buffer
