@@ -85,6 +85,9 @@ func (m *machine) whileIll(i *ill, p setup.Plan) (setup.Result, error) {
 	m.ill.Store(i)
 	defer m.ill.Store(nil)
 	a := m.applier()
+	if i.how.stays {
+		a = hasty(a) // all of its patience passes
+	}
 	a.Timeout = i.how.limit
 	ctx, cancel := context.WithCancel(m.t.Context())
 	defer cancel()
@@ -123,7 +126,6 @@ func TestBitbucketMisbehavesAtEveryCall(t *testing.T) {
 // restTrial counts the requests of a run in which nothing goes wrong.
 func restTrial(t *testing.T, version string) *illTrial {
 	m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
-	m.Probe.Input.RestartTimeout = time.Second // all of it passes where Bitbucket stays ill
 	x := &illTrial{plan: m.checked(), trial: &trial{machine: m, start: m.takePicture(), from: m.world()}}
 	clean := &ill{}
 	if _, err := m.whileIll(clean, x.plan); err != nil {

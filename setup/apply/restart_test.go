@@ -3,6 +3,7 @@ package apply_test
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,10 +20,12 @@ func (m *machine) watched(see func(setup.Event)) *apply.Applier {
 	return a
 }
 
-func impatient(t *testing.T, version string) *machine {
-	m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
-	m.Probe.Input.RestartTimeout = 150 * time.Millisecond
-	return m
+// hasty has a's patience end after a hundred looks, however long each takes: its
+// clock moves on by 200 ms with each question.
+func hasty(a *apply.Applier) *apply.Applier {
+	begun, asked := time.Now(), atomic.Int64{}
+	a.Now = func() time.Time { return begun.Add(time.Duration(asked.Add(1)) * 200 * time.Millisecond) }
+	return a
 }
 
 func eachGeneration(t *testing.T, run func(t *testing.T, version string)) {
@@ -46,7 +49,7 @@ func says(t *testing.T, err error, words ...string) {
 // MAINTENANCE before the run refuses it; nothing is written but the lock.
 func TestMaintenanceBeforeTheRun(t *testing.T) {
 	eachGeneration(t, func(t *testing.T, version string) {
-		m := impatient(t, version)
+		m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
 		p := m.checked()
 		before := m.world()
 		m.BB.SetState("MAINTENANCE")
@@ -67,7 +70,7 @@ func TestMaintenanceBeforeTheRun(t *testing.T) {
 func TestMaintenanceAtTheLastLook(t *testing.T) {
 	eachGeneration(t, func(t *testing.T, version string) {
 		for _, ends := range []bool{true, false} {
-			m := impatient(t, version)
+			m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
 			p := m.checked()
 			before := m.world()
 			a := m.watched(func(e setup.Event) {
@@ -78,6 +81,9 @@ func TestMaintenanceAtTheLastLook(t *testing.T) {
 					m.BB.SetState("RUNNING")
 				}
 			})
+			if !ends {
+				a = hasty(a)
+			}
 			res, err := a.Apply(t.Context(), p)
 			says(t, err, "MAINTENANCE at the last look")
 			if n := m.service.restarts.Load(); n != 0 {
@@ -104,7 +110,7 @@ func TestMaintenanceAtTheLastLook(t *testing.T) {
 // The unit fails to start with the new files, and again with the old ones.
 func TestUnitFailsToStartTwice(t *testing.T) {
 	eachGeneration(t, func(t *testing.T, version string) {
-		m := impatient(t, version)
+		m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
 		p := m.checked()
 		before := m.world()
 		a := m.watched(func(e setup.Event) {
