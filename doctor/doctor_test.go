@@ -57,12 +57,12 @@ func TestSpoilt(t *testing.T) {
 	}{
 		{"unknown authority", func(f *front) { f.chain = false }, "tls.chain", problem.Fail, "not a root known here"},
 		{"other name", func(f *front) { f.hosts = []string{"other.test"} }, "tls.name", problem.Fail, "other.test"},
-		{"ends soon", func(f *front) { f.days, f.issued = 90, time.Now().AddDate(0, 0, -81) }, "tls.dates", problem.Warn, "ends in 8 days"},
+		{"ends soon", func(f *front) { f.days, f.issued = 90, time.Now().UTC().AddDate(0, 0, -81) }, "tls.dates", problem.Warn, "ends in 8 days"},
 		{"short and young", func(f *front) { f.days = 6 }, "tls.dates", problem.OK, "valid until"},
-		{"short and half over", func(f *front) { f.days, f.issued = 6, time.Now().AddDate(0, 0, -4) }, "tls.dates", problem.Warn, "ends in 47 hours"},
-		{"ended", func(f *front) { f.days, f.issued = 10, time.Now().AddDate(0, 0, -20) }, "tls.dates", problem.Fail, "ended on"},
-		{"ended is not a chain fault", func(f *front) { f.days, f.issued = 10, time.Now().AddDate(0, 0, -20) }, "tls.chain", problem.OK, "issued by"},
-		{"not valid yet", func(f *front) { f.issued = time.Now().AddDate(0, 0, 20) }, "tls.dates", problem.Fail, "valid only from"},
+		{"short and half over", func(f *front) { f.days, f.issued = 6, time.Now().UTC().AddDate(0, 0, -4) }, "tls.dates", problem.Warn, "ends in 47 hours"},
+		{"ended", func(f *front) { f.days, f.issued = 10, time.Now().UTC().AddDate(0, 0, -20) }, "tls.dates", problem.Fail, "ended on"},
+		{"ended is not a chain fault", func(f *front) { f.days, f.issued = 10, time.Now().UTC().AddDate(0, 0, -20) }, "tls.chain", problem.OK, "issued by"},
+		{"not valid yet", func(f *front) { f.issued = time.Now().UTC().AddDate(0, 0, 20) }, "tls.dates", problem.Fail, "valid only from"},
 		{"old protocol accepted", func(f *front) { f.config.MinVersion = tls.VersionTLS10 }, "tls.protocol", problem.Warn, "TLS 1.1 is still accepted"},
 		{"old protocol only", func(f *front) { f.config.MinVersion, f.config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, "tls.connect", problem.Fail, "protocol version"},
 

@@ -413,7 +413,7 @@ func TestHooks(t *testing.T) {
 		}
 		c := client(t, p, order)
 		c.Order.Names = []string{"git.example.test"}
-		_, err := c.Obtain(t.Context(), Hook{Program: hook, Resolver: resolver, Timeout: time.Second, Patience: -1}, nil, nil)
+		_, err := c.Obtain(t.Context(), Hook{Program: hook, Resolver: resolver, Timeout: map[string]time.Duration{"hangs": time.Second}[what], Patience: -1}, nil, nil)
 		said := problem.Explain(err)
 		text := strings.Join(slices.Concat([]string{fmt.Sprint(err)}, said.Why, said.Do), " ")
 		want := map[string]string{"exit 3": "the zone is locked", "hangs": "did not end within 1s", "does nothing": "_acme-challenge.git.example.test", "a proxy": "the way out is http://proxy.corp.example:3128"}[what]

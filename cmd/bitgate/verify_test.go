@@ -96,22 +96,31 @@ func TestVerifyOfADrippingServer(t *testing.T) {
 		found = ses.examine(background(t), plan, verifyFlags{}, func(f problem.Finding) { told = append(told, f) })
 		return found, told
 	}
-	found, told := look(300 * time.Millisecond)
 	ids := func(list []problem.Finding) (ids []string) {
 		for _, f := range list {
 			ids = append(ids, f.ID)
 		}
 		return ids
 	}
+	// The connection itself is good, so that it is the answers that are waited for.
+	connected := func(found []problem.Finding) bool {
+		i := slices.Index(ids(found), "tls.connect")
+		return i >= 0 && found[i].Level == problem.OK
+	}
+	found, told := look(300 * time.Millisecond)
+	for _, longer := range []time.Duration{3 * time.Second, 10 * time.Second} { // a busy machine takes its time for that
+		if !connected(found) {
+			found, told = look(longer)
+		}
+	}
+	if !connected(found) {
+		t.Errorf("found %+v", found)
+	}
 	if n := len(found); n < 2 || found[n-1].ID != "time" || found[n-1].Level != problem.Fail || !slices.Equal(ids(found), ids(told)) {
 		t.Fatalf("found %v, told %v", ids(found), ids(told))
 	}
 	if err := verdict(found, ""); problem.KindOf(err) != problem.Verify {
 		t.Errorf("verdict %v", err)
-	}
-	// The connection itself is good, so that it is the answers that are waited for.
-	if i := slices.Index(ids(found), "tls.connect"); i < 0 || found[i].Level != problem.OK {
-		t.Errorf("found %+v", found)
 	}
 	if slices.Contains(ids(found), "old-path") {
 		t.Errorf("every check was made: %v", ids(found))

@@ -59,12 +59,8 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 	}
 	o.Address = cmp.Or(o.Address, "127.0.0.1")
 	o.Nonces = cmp.Or(o.Nonces, 20)
-	if o.DNS == "" {
-		o.DNS = FreeAddress(t)
-	}
 	p := &Pebble{HTTPPort: o.HTTPPort, TLSPort: o.TLSPort, CAFile: filepath.Join(dir, "root.pem"), DNS: o.DNS, dnsAdmin: FreeAddress(t)}
-	Start(t, exec.Command(tool(t, "pebble-challtestsrv"), "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "",
-		"-dnsserver", p.DNS, "-management", p.dnsAdmin, "-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "")).waitReady(t, p.dnsAdmin)
+	p.startDNS(t)
 	admin := FreeAddress(t)
 	listen := net.JoinHostPort(o.Address, fmt.Sprint(FreePort(t)))
 	writeServerCertificate(t, p.CAFile, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), o.Address)
@@ -97,6 +93,30 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 	p.keepRoot(t, admin)
 	p.Directory = "https://" + listen + "/dir"
 	return p
+}
+
+// startDNS starts its DNS server, on another address where the one that it took for
+// free is somebody's for UDP: of that the server only writes in its log.
+func (p *Pebble) startDNS(t testing.TB) {
+	t.Helper()
+	given := p.DNS != ""
+	for try := 0; ; try++ {
+		if !given {
+			p.DNS = FreeAddress(t)
+		}
+		server := Start(t, exec.Command(tool(t, "pebble-challtestsrv"), "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "",
+			"-dnsserver", p.DNS, "-management", p.dnsAdmin, "-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", ""))
+		server.waitReady(t, p.dnsAdmin)
+		taken := func() bool { return strings.Contains(server.Output(), "address already in use") }
+		WaitFor(t, "the authority's DNS server at "+p.DNS, func() bool { return taken() || resolves(p.DNS) })
+		if !taken() {
+			return
+		}
+		server.Stop()
+		if given || try == 20 {
+			t.Fatalf("no DNS server at %s:\n%s", p.DNS, server.Output())
+		}
+	}
 }
 
 // keepRoot adds the root that issues, which is a new one at each start, to CAFile.

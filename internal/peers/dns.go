@@ -2,12 +2,15 @@ package peers
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 )
@@ -26,19 +29,51 @@ type DNS struct {
 // StartDNS has one on a free port, until the test ends.
 func StartDNS(t testing.TB) *DNS {
 	t.Helper()
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	udp, err := net.ListenPacket("udp", tcp.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	tcp, udp := bothPorts(t)
 	d := &DNS{Address: tcp.Addr().String(), zone: map[string][]dnsmessage.Resource{}, broken: map[string]dnsmessage.RCode{}}
 	t.Cleanup(func() { tcp.Close(); udp.Close() })
 	go d.datagrams(udp)
 	go d.streams(tcp)
 	return d
+}
+
+// resolves reports whether a DNS server answers there by UDP.
+func resolves(address string) bool {
+	conn, err := net.Dial("udp", address)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(time.Second)) // a UDP socket has one
+	question := dnsmessage.Message{Questions: []dnsmessage.Question{{Name: dnsmessage.MustNewName("localhost."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}}}
+	data, err := question.Pack()
+	if err != nil {
+		return false
+	}
+	if _, err := conn.Write(data); err != nil {
+		return false
+	}
+	n, err := conn.Read(make([]byte, 512))
+	return err == nil && n > 0
+}
+
+// bothPorts are one number. A port that is free for TCP may be somebody's for UDP.
+func bothPorts(t testing.TB) (net.Listener, net.PacketConn) {
+	t.Helper()
+	for try := 0; ; try++ {
+		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		if err == nil {
+			return tcp, udp
+		}
+		tcp.Close()
+		if !errors.Is(err, syscall.EADDRINUSE) || try == 20 {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Host sets the addresses of a name.

@@ -73,7 +73,7 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Stop asks the program to end, insists after ten seconds, and waits.
+// Stop asks the program to end, insists when patience is over, and waits.
 func (p *Process) Stop() {
 	if !p.Running() {
 		return
@@ -81,7 +81,7 @@ func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		_ = p.cmd.Process.Kill()
 		<-p.done
 	}

@@ -40,7 +40,7 @@ type Suite struct {
 	// Enter may change how the process with the tests is started; nil for nothing.
 	Enter func(*exec.Cmd)
 
-	// patience is how long what is ending may take once the tests have ended; 0 for ten seconds.
+	// patience is how long what is ending may take once the tests have ended; 0 for as long as tests wait.
 	patience time.Duration
 }
 
@@ -166,9 +166,8 @@ func (s Suite) supervise() int {
 		}
 	}()
 	code := reapUntil(cmd.Process.Pid)
-	s.patience = cmp.Or(s.patience, 10*time.Second)
 	left := remaining()
-	for deadline := time.Now().Add(s.patience); len(left) > 0 && time.Now().Before(deadline); left = remaining() {
+	for deadline := time.Now().Add(cmp.Or(s.patience, patience)); len(left) > 0 && time.Now().Before(deadline); left = remaining() {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if len(left) == 0 {
