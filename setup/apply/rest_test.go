@@ -86,7 +86,7 @@ func (m *machine) whileIll(i *ill, p setup.Plan) (setup.Result, error) {
 	defer m.ill.Store(nil)
 	a := m.applier()
 	if i.how.stays {
-		a = hasty(a) // all of its patience passes
+		a = hasty(a, aHundredLooks) // all of its patience passes
 	}
 	a.Timeout = i.how.limit
 	ctx, cancel := context.WithCancel(m.t.Context())

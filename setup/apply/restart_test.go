@@ -20,11 +20,17 @@ func (m *machine) watched(see func(setup.Event)) *apply.Applier {
 	return a
 }
 
-// hasty has a's patience end after a hundred looks, however long each takes: its
-// clock moves on by 200 ms with each question.
-func hasty(a *apply.Applier) *apply.Applier {
+// The patience of 20 s is over after about so many looks.
+const (
+	aFewLooks     = 4 * time.Second
+	aHundredLooks = 200 * time.Millisecond
+)
+
+// hasty has a's patience end after some looks, however long each takes: its clock
+// moves on by step with each question.
+func hasty(a *apply.Applier, step time.Duration) *apply.Applier {
 	begun, asked := time.Now(), atomic.Int64{}
-	a.Now = func() time.Time { return begun.Add(time.Duration(asked.Add(1)) * 200 * time.Millisecond) }
+	a.Now = func() time.Time { return begun.Add(time.Duration(asked.Add(1)) * step) }
 	return a
 }
 
@@ -82,7 +88,7 @@ func TestMaintenanceAtTheLastLook(t *testing.T) {
 				}
 			})
 			if !ends {
-				a = hasty(a)
+				a = hasty(a, aHundredLooks)
 			}
 			res, err := a.Apply(t.Context(), p)
 			says(t, err, "MAINTENANCE at the last look")

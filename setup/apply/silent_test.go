@@ -30,9 +30,9 @@ func (m *machine) hurried(see func(setup.Event)) *apply.Applier {
 	return a
 }
 
-// withoutBaseURL is a machine whose runs change files alone, and are not patient.
+// withoutBaseURL is a machine whose runs change files alone.
 func withoutBaseURL(t *testing.T, version string) *machine {
-	m := impatient(t, version)
+	m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
 	m.Probe.Input.BaseURLMethod = setup.MethodSkip
 	return m
 }
@@ -53,7 +53,7 @@ func TestLateInMaintenance(t *testing.T) {
 			if nth > 1 {
 				do = recovery(false)
 			}
-			if _, err := do(t.Context(), m.hurried(nil)); problem.KindOf(err) != problem.Incomplete {
+			if _, err := do(t.Context(), hasty(m.hurried(nil), aFewLooks)); problem.KindOf(err) != problem.Incomplete {
 				t.Errorf("undo during a backup: %v", err)
 			}
 		}
@@ -81,7 +81,7 @@ func TestLateAtTheLastLook(t *testing.T) {
 				m.late(1 + len(version)%2) // under the new path in one generation, and the old one in the other
 			}
 		})
-		_, err := a.Apply(t.Context(), p)
+		_, err := hasty(a, aFewLooks).Apply(t.Context(), p)
 		m.ill.Store(nil)
 		says(t, err, "MAINTENANCE")
 		if n := m.service.restarts.Load(); n != 0 {
@@ -106,13 +106,14 @@ func TestSilentForGood(t *testing.T) {
 	restarts := m.service.restarts.Load()
 	m.late(1)
 	m.ill.Load().how.stays = true
-	_, err = undo(t.Context(), m.hurried(nil))
+	_, err = undo(t.Context(), hasty(m.hurried(nil), aFewLooks))
 	says(t, err, "does not answer in time", "wait or restart it yourself")
 	if n := m.service.restarts.Load() - restarts; n != 0 || problem.KindOf(err) != problem.Incomplete {
 		t.Errorf("restarted %d times: %v", n, err)
 	}
-	a := m.hurried(nil)
+	a := hasty(m.hurried(nil), aFewLooks)
 	a.Ask = func(question, _ string, _ []setup.Decision) setup.Decision {
+		a.Now = nil // the restart has its time
 		says(t, problem.New(question, "", ""), "does not answer in time. Restart it all the same?")
 		m.ill.Store(nil)
 		return setup.DecideBack

@@ -18,7 +18,7 @@ func TestStartingIsNotRestarted(t *testing.T) {
 			p := m.checked()
 			before := m.world()
 			m.service.afterRestart(func() { m.BB.SetState("STARTING") })
-			a := hasty(m.applier())
+			a := hasty(m.applier(), aHundredLooks)
 			if person {
 				a.Ask = func(_, _ string, _ []setup.Decision) setup.Decision {
 					m.service.afterRestart(nil)
@@ -46,7 +46,7 @@ func (m *machine) stillStarting(res setup.Result, err error) {
 	if res.State != setup.RunIncomplete {
 		m.t.Errorf("state %s, %v", res.State, err)
 	}
-	if _, err := hasty(m.applier()).Recover(m.t.Context(), false); problem.KindOf(err) != problem.Incomplete {
+	if _, err := hasty(m.applier(), aHundredLooks).Recover(m.t.Context(), false); problem.KindOf(err) != problem.Incomplete {
 		m.t.Errorf("recover while it starts: %v", err)
 	}
 	if n := m.service.restarts.Load(); n != 1 {
