@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -195,4 +196,47 @@ func TestUndoOfABaseURLNobodyKnew(t *testing.T) {
 	})
 	m.must(m.undoing(a, false)())
 	m.has("undone", oldBase, "")
+}
+
+// A person who saves the base URL and then leaves has changed it: he is asked to set it back,
+// and where he does not, the run stays open for recover.
+func TestSavedAndLeft(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"back", "interrupted", "sets it back"} {
+		m := newMachine(t, "9.4.16", setup.FrontBuiltin, bitbuckettest.Options{})
+		oldBase := m.BB.BaseURL()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		a, asked := m.withLogin(nil), 0
+		a.Ask = func(_, detail string, _ []setup.Decision) setup.Decision {
+			if asked++; asked == 1 {
+				m.BB.SetField("baseURL", newBase)
+				if how == "interrupted" {
+					cancel()
+				}
+				return setup.DecideBack
+			}
+			says(t, problem.New(detail, "", ""), "the base URL back to "+oldBase)
+			if how != "sets it back" {
+				return setup.DecideBack
+			}
+			m.BB.SetField("baseURL", oldBase)
+			return setup.DecideDone
+		}
+		res, err := a.Apply(ctx, m.addressesPlan(setup.BaseURLChange{Old: oldBase, New: newBase, Method: setup.Manual}))
+		if how == "sets it back" {
+			if res.State != setup.RunTakenBack || problem.KindOf(err) != problem.TakenBack || asked != 2 {
+				t.Errorf("%s: %s, asked %d times, %v", how, res.State, asked, err)
+			}
+		} else {
+			if res.State != setup.RunIncomplete || problem.KindOf(err) != problem.Incomplete || asked < 2 {
+				t.Errorf("%s: %s, asked %d times, %v", how, res.State, asked, err)
+			}
+			says(t, err, oldBase)
+			a.Ask = m.person(func(int, string) { m.BB.SetField("baseURL", oldBase) })
+			_, err = a.Recover(t.Context(), false)
+			m.must(err)
+		}
+		m.has(how, oldBase, m.BB.SSHBaseURL())
+	}
 }

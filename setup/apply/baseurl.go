@@ -125,7 +125,7 @@ func (a *Applier) manualBaseURL(ctx context.Context, r *journal.Run, i int, c *s
 		}
 		if a.Ask("Open "+page+" as an administrator", what+", save, then say done.", []setup.Decision{setup.DecideDone, setup.DecideBack}) != setup.DecideDone {
 			err := error(problem.New("the base URL was not changed by hand", "", ""))
-			if !asked { // nothing is to be set back of what nobody began
+			if !asked && !a.isPublic(ctx, r.Plan.Run.UpstreamBefore, c.New) { // nothing is to be set back of what nobody began
 				err = errors.Join(err, r.Write(journal.Record{Kind: journal.Undone, Change: i}))
 			}
 			return err
@@ -136,6 +136,15 @@ func (a *Applier) manualBaseURL(ctx context.Context, r *journal.Run, i int, c *s
 		}
 		a.tell(setup.Event{Kind: setup.EventProgress, Step: setup.StepBaseURL, Change: i, Text: "the base URL still reads " + got})
 	}
+}
+
+// isPublic reports whether Bitbucket tells that it has this base URL, also to somebody who
+// leaves: he may have saved it before.
+func (a *Applier) isPublic(ctx context.Context, upstream, baseURL string) bool {
+	ctx, done := a.limited(context.WithoutCancel(ctx))
+	defer done()
+	got, err := publicBaseURL(ctx, upstream)
+	return err == nil && bitbucket.SameURL(got, baseURL)
 }
 
 // publicBaseURL is what Bitbucket tells of its base URL without a login.

@@ -14,6 +14,7 @@ import (
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
 	"bitgate/setup/apply"
+	"bitgate/setup/journal"
 )
 
 // untouched does what must be refused, and wants every file, the journal, Bitbucket
@@ -170,6 +171,32 @@ func TestUndoThatCannotReplaceAFile(t *testing.T) {
 		m.must(undo())
 		if diff := m.world().is(before); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// A home that is not mounted stops recover and a forced undo before anything is taken back.
+// Once it is there again the run can still be finished.
+func TestBackWithoutTheHome(t *testing.T) {
+	eachGeneration(t, func(t *testing.T, version string) {
+		m := newMachine(t, version, setup.FrontBuiltin, bitbuckettest.Options{})
+		f := &fate{what: killed, when: func(act string) bool { return act == "service restart" }}
+		if e := m.under(f, applying(m.checked())); !e.died {
+			t.Fatalf("not killed: %v", e.err)
+		}
+		runs, err := journal.History(m.Probe.StateDir)
+		m.must(err)
+		shared := filepath.Join(m.BB.Home(), "shared")
+		m.must(os.Rename(shared, shared+".away"))
+		for what, do := range map[string]func() error{
+			"recover": func() error { _, err := m.applier().Recover(t.Context(), false); return err },
+			"undo":    func() error { _, err := m.applier().Undo(t.Context(), runs[0].ID, true); return err },
+		} {
+			m.untouched(what, problem.Failed, []string{"the folder " + shared + " does not exist"}, do)
+		}
+		m.must(os.Rename(shared+".away", shared))
+		if res, err := m.applier().Recover(t.Context(), true); err != nil || res.State != setup.RunCommitted {
+			t.Errorf("forward: %s, %v", res.State, err)
 		}
 	})
 }

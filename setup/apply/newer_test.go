@@ -38,3 +38,24 @@ func TestUndoOfAnOlderRunNamesTheNewer(t *testing.T) {
 		}
 	}
 }
+
+// A run that changed no file of an older one counts on its front all the same, where it has
+// led Bitbucket's links there.
+func TestUndoUnderABaseURL(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, "9.4.16", setup.FrontBuiltin, bitbuckettest.Options{})
+	m.Probe.Input.BaseURLMethod = setup.MethodSkip
+	first, err := m.applier().Apply(t.Context(), m.checked())
+	m.must(err)
+	m.Probe.Input.BaseURLMethod = setup.Auto
+	second, err := m.applier().Apply(t.Context(), m.checked())
+	if err != nil || second.Changes != 1 {
+		t.Fatalf("%+v, %v", second, err)
+	}
+	before := m.world()
+	_, err = m.applier().Undo(t.Context(), first.Run, false)
+	says(t, err, second.Run+" is newer")
+	if diff := m.world().is(before); diff != "" {
+		t.Errorf("something was changed: %s", diff)
+	}
+}

@@ -67,7 +67,7 @@ func (a *Applier) runToUndo(id string, force bool) (*journal.Run, error) {
 	if newer, err := journal.Newer(a.StateDir, r); err != nil {
 		return nil, err
 	} else if newer != "" && !force {
-		return nil, problem.New("run "+newer+" is newer than run "+id+" and changed the same files", "taking the older one back alone would mix the two",
+		return nil, problem.New("run "+newer+" is newer than run "+id+" and changed the same files, or counts on its front", "taking the older one back alone would mix the two",
 			"take the newer one back first: bitgate undo "+newer)
 	}
 	return r, nil

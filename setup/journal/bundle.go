@@ -86,8 +86,10 @@ func (r *Run) wiped(saved savedFile) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// renewed are the digests that certificate-only runs have made of a bundle since this
-// run: such a change is no foreign one. Of a run that is itself one there are none.
+// renewed are the digests that certificate-only runs have found or made of a bundle since
+// this run: such a change is no foreign one, whether they stand or not (one that does not
+// has put back what another made, whose journal may be gone). Of a run that is itself one
+// there are none.
 func (r *Run) renewed(path string) []string {
 	if r.CertificateOnly() {
 		return nil
@@ -97,7 +99,7 @@ func (r *Run) renewed(path string) []string {
 		if err == nil && later.ID == r.ID {
 			break
 		}
-		if err == nil && later.CertificateOnly() && later.State() == setup.RunCommitted {
+		if err == nil && later.CertificateOnly() {
 			out = append(out, later.digests(path)...)
 		}
 	}

@@ -116,15 +116,21 @@ func TestBitbucketsFolderStays(t *testing.T) {
 }
 
 func TestLockSaysWhoHoldsIt(t *testing.T) {
+	signed := make(chan struct{})
 	dir := t.TempDir()
 	l, err := TakeLock(Disk{}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Sign(Disk{}, time.Now())
+	go func() { // between the two is a moment
+		time.Sleep(150 * time.Millisecond)
+		l.Sign(Disk{}, time.Now())
+		close(signed)
+	}()
 	if _, err := TakeLock(Disk{}, dir); err == nil || !strings.Contains(err.Error(), "process") {
 		t.Errorf("second lock: %v", err)
 	}
+	<-signed
 	l.Release()
 	l, err = TakeLock(Disk{}, dir)
 	if err != nil {

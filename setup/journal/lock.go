@@ -1,12 +1,12 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -51,10 +51,17 @@ func TakeLock(d Disk, stateDir string) (*lock, error) {
 	return l, nil
 }
 
+// atWork names who holds the lock, and waits for one who has just taken it to sign.
 func atWork(path string) error {
-	who, _ := os.ReadFile(path)
-	return problem.New("another bitgate is at work: "+strings.TrimSpace(string(who)),
-		"two runs at once could mix their changes", "wait until it has ended").WithKind(problem.Locked)
+	found := "another bitgate is at work"
+	for range 100 {
+		if who, _ := os.ReadFile(path); len(bytes.TrimSpace(who)) > 0 {
+			found += ": " + string(bytes.TrimSpace(who))
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return problem.New(found, "two runs at once could mix their changes", "wait until it has ended").WithKind(problem.Locked)
 }
 
 // refuseLocked refuses while another bitgate holds the lock. It is for those who only

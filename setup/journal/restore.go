@@ -57,6 +57,9 @@ func (r *Run) Restorable(path string) error {
 		}
 	}
 	if missing := MissingDirs(filepath.Dir(path)); len(missing) > 0 {
+		if !r.Plan.MakesFolderOf(path) {
+			return problem.New("the folder "+missing[0]+" does not exist", path+" is to be put back there", "check whether something is not mounted")
+		}
 		path = missing[0]
 	}
 	var all []error

@@ -152,10 +152,12 @@ func Refused(stateDir, path, digest string) (string, error) {
 	return "", nil
 }
 
-// reorders reports whether the run changed how the certificate of a front is ordered,
-// which is written in none of its files.
-func (r *Run) reorders() bool {
-	return slices.ContainsFunc(r.Plan.Changes(), setup.Change.Reorders)
+// restsOnFront reports whether the run counts on a front that an earlier one set up: it
+// leads Bitbucket's links there, changed how its certificate is ordered, which is written
+// in none of its files, or found it as wanted.
+func (r *Run) restsOnFront() bool {
+	_, setsUp := setup.DeploymentOf(r.Plan)
+	return setsUp || slices.ContainsFunc(r.Plan.Changes(), func(c setup.Change) bool { return c.BaseURL != nil || c.Reorders() })
 }
 
 // RunInfo is a line of `bitgate history`.
@@ -209,10 +211,10 @@ func Plan(stateDir, id string) (setup.Plan, error) {
 }
 
 // keepRuns is how many runs that stand keep their backups, and how many that were taken
-// back or undone; keepCertificates how many of those that only renewed a certificate:
+// back or undone; keepCertificates the same of those that only renewed a certificate:
 // there are a hundred of them a year. Each kind pushes out its own alone: attempts that
-// failed must not cost the setup that stands. keepKeys is how many old private keys stay
-// in backups.
+// failed must not cost the setup, or the renewal, that stands. keepKeys is how many old
+// private keys stay in backups.
 const (
 	keepRuns         = 10
 	keepCertificates = 3
@@ -337,7 +339,8 @@ func Prune(d Disk, stateDir string) error {
 	if err != nil {
 		return err
 	}
-	certificates, standing, reversed := keepCertificates, keepRuns, keepRuns
+	standing, reversed := keepRuns, keepRuns
+	renewals, reversedRenewals := keepCertificates, keepCertificates
 	keys, front := keepKeys, false
 	for _, id := range slices.Backward(all) {
 		r, err := Load(d, stateDir, id, time.Now)
@@ -347,8 +350,10 @@ func Prune(d Disk, stateDir string) error {
 		stands := r.State() == setup.RunCommitted
 		left := &reversed
 		switch _, setsUp := r.deployment(); {
+		case r.CertificateOnly() && stands:
+			left = &renewals
 		case r.CertificateOnly():
-			left = &certificates
+			left = &reversedRenewals
 		case stands:
 			left = &standing
 			if setsUp && !front {
@@ -376,8 +381,8 @@ func Prune(d Disk, stateDir string) error {
 	return nil
 }
 
-// Newer is the newest run that stands and has changed a file of r's after it, "" for
-// none.
+// Newer is the newest run that stands and has changed a file of r's after it, or rests on
+// the front that r set up, "" for none.
 func Newer(stateDir string, r *Run) (string, error) {
 	mine := r.Plan.TouchedPaths()
 	_, setsUp := setup.DeploymentOf(r.Plan)
@@ -391,7 +396,7 @@ func Newer(stateDir string, r *Run) (string, error) {
 		if later.CertificateOnly() && !r.CertificateOnly() {
 			continue // what it renewed goes with the setup
 		}
-		both := setsUp && later.reorders() || slices.ContainsFunc(later.Plan.TouchedPaths(), func(path string) bool { return slices.Contains(mine, path) })
+		both := setsUp && later.restsOnFront() || slices.ContainsFunc(later.Plan.TouchedPaths(), func(path string) bool { return slices.Contains(mine, path) })
 		if both && later.State() == setup.RunCommitted {
 			return later.ID, nil
 		}
