@@ -77,15 +77,22 @@ func (c *Conn) event(events uint32) {
 	}
 }
 
-// Read implements net.Conn.
+// Read implements net.Conn. What came before the machine stood still, or the loop was
+// held up, is read although the time has passed since; a time that was past when it
+// was set ends the call in any case.
 func (c *Conn) Read(p []byte) (int, error) {
+	late := false
 	for {
 		switch {
 		case c.closed:
 			return 0, net.ErrClosed
-		case c.l.passed(c.readBy):
+		case !c.l.passed(c.readBy):
+		case c.readBy < 0 || late:
 			return 0, os.ErrDeadlineExceeded
-		case len(p) == 0:
+		default:
+			late, c.readable = true, true // one look
+		}
+		if len(p) == 0 {
 			return 0, nil
 		}
 		if !c.readable {

@@ -89,6 +89,70 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+// TestWhatCameInTimeIsRead: the machine stood still, or the loop was held up, until the
+// time had passed. What lies in the socket is read, once it is asked for or waited for.
+func TestWhatCameInTimeIsRead(t *testing.T) {
+	const limit = 50 * time.Millisecond
+	for name, read := range map[string]func(*loop.Loop, *loop.Conn, func(int, error)){
+		"waited for": func(l *loop.Loop, c *loop.Conn, got func(int, error)) {
+			c.SetReadDeadline(time.Now().Add(limit))
+			l.Go(func() { got(c.Read(make([]byte, 8))) })
+		},
+		"waited for without a coroutine": func(_ *loop.Loop, c *loop.Conn, got func(int, error)) {
+			c.WhenReadable(time.Now().Add(limit), func() {
+				if c.Silent() {
+					got(0, os.ErrDeadlineExceeded)
+					return
+				}
+				got(c.Read(make([]byte, 8)))
+			})
+		},
+		"without waiting": func(_ *loop.Loop, c *loop.Conn, got func(int, error)) {
+			c.DontWait(true)
+			c.WhenReadable(time.Now().Add(limit), func() { got(c.Read(make([]byte, 8))) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := start(t)
+			c, far := pair(t, l)
+			done := make(chan struct{})
+			on(t, l, func() {
+				read(l, c, func(n int, err error) {
+					if n != 5 || err != nil {
+						t.Errorf("%d bytes, %v", n, err)
+					}
+					close(done)
+				})
+			})
+			l.Post(func() {
+				io.WriteString(far, "hello")
+				time.Sleep(2 * limit)
+			})
+			select {
+			case <-done:
+			case <-time.After(patience):
+				t.Fatal("the read does not end")
+			}
+		})
+	}
+	t.Run("asked for late", func(t *testing.T) {
+		l := start(t)
+		c, far := pair(t, l)
+		one := make([]byte, 1)
+		on(t, l, func() {
+			c.SetReadDeadline(time.Now().Add(limit))
+			l.Sleep(2 * limit)
+			io.WriteString(far, "x") // the loop is not told yet
+			if n, err := c.Read(one); n != 1 || err != nil {
+				t.Errorf("%d bytes, %v", n, err)
+			}
+			if _, err := c.Read(one); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("nothing was there, and the time had passed: %v", err)
+			}
+		})
+	})
+}
+
 // A limit that is set by another coroutine ends a call that is under way, and one
 // that is moved to later holds the call longer.
 func TestDeadlineMovesUnderAWaitingRead(t *testing.T) {

@@ -56,14 +56,17 @@ func (p *poller) look() []unix.EpollEvent {
 	return p.events[:p.n]
 }
 
-// wait returns the next events, none after the limit (zero: it waits forever).
+// wait returns the next events, or at the limit those that are there (zero: it waits
+// forever).
 func (p *poller) wait(limit time.Time) []unix.EpollEvent {
 	if !limit.Equal(p.limit) {
 		p.limit = limit
 		_ = p.file.SetReadDeadline(limit) // the file is open
 	}
 	p.n = 0
-	_ = p.raw.Read(p.try) // the error is that the limit has passed
+	if p.raw.Read(p.try) != nil { // the limit has passed, perhaps while the machine stood still
+		return p.look()
+	}
 	return p.events[:p.n]
 }
 
