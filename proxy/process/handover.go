@@ -34,9 +34,12 @@ import (
 const (
 	handoverHello = "bitgate handover 1\n"
 	handoverGo    = "go\n"
-	handoverTime  = 30 * time.Second // for a start, with a look at keys and users
-	maxHandover   = 100              // sockets
+	handoverAsk   = "on\n" // whether it still waits; it says the same, and waits anew
+	maxHandover   = 100    // sockets
 )
+
+// handoverTime is for a start, with a look at keys and users, and for each step after.
+var handoverTime = 30 * time.Second
 
 // predecessor is the process that serves now.
 type predecessor struct {
@@ -44,6 +47,7 @@ type predecessor struct {
 	sockets  inherited
 	stale    inherited     // sockets that this configuration has no more
 	watchdog time.Duration // how often the service manager wants a sign of life from it
+	answers  bool          // it can be asked whether it still waits
 }
 
 // takeOver gets the sockets of the process that listens at path; nil if there
@@ -99,7 +103,7 @@ func (p *predecessor) receive(c config.Config) error {
 	if err != nil || len(messages) != 1 || !isHello {
 		return errors.New("its answer is not what was expected")
 	}
-	p.watchdog = watchdogIn(more)
+	p.watchdog, p.answers = watchdogIn(more), strings.HasSuffix(more, handoverAsk)
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil {
 		return err
@@ -132,9 +136,28 @@ func watchdogIn(line string) time.Duration {
 	return time.Duration(us) * time.Microsecond
 }
 
+// stillWaits is an error where the old process serves on: it has given this one up, which
+// was too slow. From here on it waits for as long again.
+func (p *predecessor) stillWaits() error {
+	if p == nil || !p.answers {
+		return nil
+	}
+	_ = p.conn.SetDeadline(time.Now().Add(handoverTime))
+	_, err := io.WriteString(p.conn, handoverAsk)
+	if err == nil {
+		_, err = io.ReadFull(p.conn, make([]byte, len(handoverAsk)))
+	}
+	if err != nil {
+		return problem.Wrap(err, "the running proxy waits for this one no longer", "it gives up after "+handoverTime.String()+", and serves on as it was",
+			"try again; if it stays so, look at what takes long: host names to listen on, the user's name service, a slow disk")
+	}
+	return nil
+}
+
 // retire lets the old process stop: this one accepts.
 func (p *predecessor) retire() error {
 	defer p.conn.Close()
+	_ = p.conn.SetDeadline(time.Now().Add(handoverTime))
 	if _, err := io.WriteString(p.conn, handoverGo); err != nil {
 		return err
 	}
@@ -245,7 +268,7 @@ func handOver(logf func(string, ...any), offered *offering, sockets proxy.Listen
 
 // give returns nil once the other side serves.
 func give(conn *net.UnixConn, sockets proxy.Listeners, watchdog time.Duration) error {
-	_ = conn.SetDeadline(time.Now().Add(handoverTime))
+	_ = conn.SetDeadline(time.Now().Add(handoverTime)) // a closed connection fails next
 	fds, err := copies(sockets.All())
 	defer func() {
 		for _, fd := range fds {
@@ -255,11 +278,18 @@ func give(conn *net.UnixConn, sockets proxy.Listeners, watchdog time.Duration) e
 	if err != nil {
 		return err
 	}
-	if _, _, err := conn.WriteMsgUnix([]byte(handoverHello+watchdogLine(watchdog)), unix.UnixRights(fds...), nil); err != nil {
+	if _, _, err := conn.WriteMsgUnix([]byte(handoverHello+watchdogLine(watchdog)+handoverAsk), unix.UnixRights(fds...), nil); err != nil {
 		return err
 	}
-	_, err = io.ReadFull(conn, make([]byte, len(handoverGo)))
-	return err
+	for said := make([]byte, len(handoverGo)); ; {
+		if _, err := io.ReadFull(conn, said); err != nil || string(said) != handoverAsk {
+			return err
+		}
+		_ = conn.SetDeadline(time.Now().Add(handoverTime))
+		if _, err := conn.Write(said); err != nil {
+			return err
+		}
+	}
 }
 
 // copies are descriptors of the listeners' sockets. File().Fd() would make the sockets

@@ -91,6 +91,9 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 	if err != nil {
 		return err
 	}
+	if err := before.stillWaits(); err != nil { // it takes its place at the path back when it gives up later
+		return err
+	}
 	offered, err := offer(c.Handover)
 	if err != nil {
 		return err
@@ -121,6 +124,9 @@ func Run(ctx context.Context, c config.Config, s Surroundings) error {
 
 // serve serves until ctx ends, and drains.
 func serve(ctx context.Context, c config.Config, p *proxy.Proxy, listeners proxy.Listeners, before *predecessor, stale inherited, accessLog *logFile, manager *notifier, s Surroundings) error {
+	if err := before.stillWaits(); err != nil {
+		return err
+	}
 	main, err := becomeMain(s.ReplaceFD)
 	if err != nil {
 		return err
