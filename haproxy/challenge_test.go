@@ -1,11 +1,13 @@
 package haproxy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"bitgate/internal/problem"
+	"bitgate/internal/publicurl"
 	"bitgate/internal/splice"
 )
 
@@ -236,8 +238,15 @@ func TestRenewerAnswers(t *testing.T) {
 			[]string{"!{ path_beg " + ChallengePath + " }"},
 			"",
 		},
+		"theirs, which redirects": {head + www + "    http-request redirect scheme https\n    default_backend site\n\nbackend site\n    server a 127.0.0.1:9000\n", nil, ""},
+		"theirs, which redirects all but challenges": {
+			head + www + "    redirect scheme https unless { path_beg " + ChallengePath + " }\n    default_backend site\n\nbackend site\n    server a 127.0.0.1:9000\n",
+			nil,
+			"    use_backend " + prefix + "_renewer if { req.fhdr(Host) -i git.example.com git.example.com:80 git.example.com:443 } { path_beg " + ChallengePath + " } " + lineMark + "\n",
+		},
 	} {
-		m, err := merge(t, c.text, site(t, func(s *Site) { s.RedirectListen, s.Renewer = []string{":80"}, "127.0.0.1:8888" }))
+		s := site(t, func(s *Site) { s.RedirectListen, s.Renewer = []string{":80"}, "127.0.0.1:8888" })
+		m, err := merge(t, c.text, s)
 		if err != nil {
 			t.Errorf("%s: %v", what, err)
 			continue
@@ -256,6 +265,59 @@ func TestRenewerAnswers(t *testing.T) {
 		}
 		if strings.Count(text, "server renewer 127.0.0.1:8888") != 1 {
 			t.Errorf("%s: no backend\n%s", what, text)
+		}
+	}
+}
+
+// TestRenewerBehindARedirect: an authority that a section sends on to https reaches the
+// program that renews the certificate from there, before all that is Bitbucket's and past
+// what refuses names; where it cannot, that is said.
+func TestRenewerBehindARedirect(t *testing.T) {
+	const (
+		asked   = "{ req.fhdr(Host) -i git.example.com git.example.com:80 git.example.com:443 } { path_beg " + ChallengePath + " } " + lineMark + "\n"
+		leads   = "    use_backend " + prefix + "_renewer if " + asked
+		tls     = "frontend tls\n    bind :443 ssl crt /a.pem\n"
+		site443 = "    default_backend site\n"
+		rest    = "backend site\n    server a 127.0.0.1:9000\n"
+		plain   = "defaults\n    mode http\nfrontend www\n    bind :80\n"
+		sends   = "    http-request redirect scheme https\n"
+	)
+	for what, c := range map[string]struct {
+		text   string
+		url    string
+		rules  int // that lead to the renewer
+		has    string
+		warned bool
+	}{
+		"sent on":                     {plain + sends + site443 + tls + site443 + rest, "https://git.example.com/bitbucket", 1, leads, false},
+		"sent on, the root":           {plain + sends + site443 + tls + site443 + rest, "https://git.example.com", 1, leads + "    use_backend " + prefix + "_http_backend", false},
+		"names are refused":           {plain + sends + site443 + tls + "    http-request deny unless { hdr(host) -i a.example.com }\n" + site443 + rest, "https://git.example.com/bitbucket", 1, "    http-request allow if " + asked + "    http-request deny", false},
+		"others serve them":           {plain + sends + site443 + tls + "    use_backend site if { path_beg /.well-known/ }\n" + site443 + rest, "https://git.example.com/bitbucket", 0, "", false},
+		"both ports":                  {strings.Replace(plain, ":80\n", ":80\n    bind :443 ssl crt /a.pem\n", 1) + strings.Replace(sends, "https", "https unless { ssl_fc }", 1) + site443 + rest, "https://git.example.com/bitbucket", 1, leads, false},
+		"both ports, no redirect":     {strings.Replace(plain, ":80\n", ":80\n    bind :443 ssl crt /a.pem\n", 1) + site443 + rest, "https://git.example.com/bitbucket", 1, leads, false},
+		"refused":                     {plain + "    http-request deny\n" + site443 + tls + site443 + rest, "https://git.example.com/bitbucket", 1, leads, true},
+		"sent to a port that is none": {plain + "    http-request redirect prefix https://git.example.com:8443\n" + site443 + strings.Replace(tls, ":443", ":8443", 1) + site443 + rest, "https://git.example.com:8443/bitbucket", 1, prefix + "_renewer if", true},
+	} {
+		u, err := publicurl.Parse(c.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := site(t, func(s *Site) {
+			s.URL, s.RedirectListen, s.Renewer = u, []string{":80"}, "127.0.0.1:8888"
+			s.Listen = []string{fmt.Sprintf(":%d", u.Port())}
+		})
+		m, err := merge(t, c.text, s)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		reversible(t, []byte(c.text), m, s)
+		text := string(m.After)
+		if strings.Count(text, "use_backend "+prefix+"_renewer if") != c.rules || !strings.Contains(text, c.has) {
+			t.Errorf("%s: no %q, or not %d rules in\n%s", what, c.has, c.rules, text)
+		}
+		if warned := len(m.Warnings) > 0; warned != c.warned || warned && !strings.Contains(m.Warnings[0].Found, "line 5: http-request ") {
+			t.Errorf("%s: %+v", what, m.Warnings)
 		}
 	}
 }

@@ -16,6 +16,9 @@ type merger struct {
 	keep   map[place]string // why ours cannot take the place of a section made by hand
 	notes  []string
 
+	warnings []problem.Finding
+	renewing []place // sections that lead authorities to the program that renews the certificate
+
 	unjudged []string // see Merged
 }
 
@@ -101,7 +104,7 @@ func (m *merger) merged(mine int) (Merged, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Notes, out.Unjudged = m.notes, m.unjudged
+	out.Notes, out.Warnings, out.Unjudged = m.notes, m.warnings, m.unjudged
 	for i, d := range m.files {
 		also, err := d.merged()
 		if err != nil {

@@ -386,18 +386,3 @@ func TestFamiliesOfAPort(t *testing.T) {
 		}
 	}
 }
-
-// A comment that only begins as our own lines end makes a line of nobody's ours.
-func TestCommentsLikeOurMark(t *testing.T) {
-	for _, comment := range []string{lineMark + "s follow", lineMark + " is the next", lineMark + ": not this one", "# no " + lineMark[2:]} {
-		text := strings.Replace(shared, "    default_backend", "    http-request deny if { path /bad } "+comment+"\n    default_backend", 1)
-		m, err := merge(t, text, site(t, nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		reversible(t, []byte(text), m, site(t, nil))
-		if back, err := Remove(Source{Path: cfg, Data: []byte(text)}); err != nil || string(back.After) != text {
-			t.Errorf("%s: %v\n%s", comment, err, back.After)
-		}
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"bitgate/internal/hostport"
+	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 )
 
@@ -52,7 +53,8 @@ var beforeHTTP = []string{"http-request", "redirect", "use_backend", "use-server
 // they went.
 func (e *sectionEditor) redirect() error {
 	if line := e.merge.sendsOn(e.shared.place); line > 0 {
-		e.note("line %d sends plain requests for %s on to https already; nothing is added", line, e.site.URL.Host())
+		e.note("line %d sends plain requests for %s on to https already; no redirect is added", line, e.site.URL.Host())
+		e.renewer()
 		return nil
 	}
 	if e.site.URL.TomcatPath() == "" {
@@ -82,21 +84,52 @@ func (e *sectionEditor) redirect() error {
 	return nil
 }
 
-// renewer leads what authorities ask for our name to the program that renews the
-// certificate, unless a rule of the administrator's serves them.
+// renewer leads what authorities ask for our name at port 80 to the program that renews
+// the certificate, unless a rule of the administrator's serves them, or answers them
+// before: those that are sent on to the usual port are led to it from there.
 func (e *sectionEditor) renewer() {
 	ev := e.merge.evaluator(e.shared.place, e.site.URL.Host(), 80, false)
-	if at := e.ruleLine(ev); e.site.Renewer != "" && !e.acmeFrom(ev, 0) {
-		e.put(at, "use_backend "+prefix+"_renewer if "+e.site.askedFor(e.File, e.sec)+" { path_beg "+ChallengePath+" } "+lineMark)
+	asked := e.renewing(ev)
+	if asked == "" {
+		return
 	}
+	at := e.ruleLine(ev)
+	ev.page = ChallengePath + "token"
+	switch line, sentOn := e.merge.answers(e.shared.place, ev); {
+	case line == 0:
+		e.put(at, "use_backend "+prefix+"_renewer if "+asked+" "+lineMark)
+		e.merge.renewing = append(e.merge.renewing, e.shared.place)
+	case !sentOn || e.site.URL.Port() != 443:
+		e.merge.warnings = append(e.merge.warnings, problem.Warning("renewal",
+			fmt.Sprintf("%s answers what an authority asks for %s at port 80 (ACME, http-01) before it reaches %s, where the program that renews the certificate answers", e.shownLine(line-1), e.site.URL.Host(), e.site.Renewer),
+			"the next renewal fails, and the certificate expires", "let "+ChallengePath+" pass that line (unless { path_beg "+ChallengePath+" }), then bitgate apply again"))
+	}
+}
+
+// renewing is the condition for what authorities ask and the program that renews the
+// certificate is to answer; "" where there is none, or a rule of the section serves them.
+func (e *sectionEditor) renewing(ev *evaluator) string {
+	if e.site.Renewer == "" || e.acmeFrom(ev, 0) {
+		return ""
+	}
+	return e.site.askedFor(e.File, e.sec) + " { path_beg " + ChallengePath + " }"
 }
 
 // sendsOn is the line (from 1) with which a section redirects all plain requests
 // for our name to https, 0 without one, or where another rule answers them first.
-// HAProxy works through http-request rules before all others.
 func (m *merger) sendsOn(at place) int {
-	found, answered := 0, false
-	ev := m.evaluator(at, m.site.URL.Host(), 80, false)
+	line, sentOn := m.answers(at, m.evaluator(at, m.site.URL.Host(), 80, false))
+	if !sentOn {
+		return 0
+	}
+	return line
+}
+
+// answers is the line (from 1) with which a section surely ends requests, 0 without one,
+// and whether it redirects them to https. HAProxy works through http-request rules before
+// all others.
+func (m *merger) answers(at place, ev *evaluator) (line int, sentOn bool) {
+	answered := false
 	d := m.files[at.file]
 	for _, http := range []bool{true, false} {
 		passed := false
@@ -109,12 +142,12 @@ func (m *merger) sendsOn(at place) int {
 			if http {
 				w = w[1:]
 			}
-			if answered && word(w, 0) == "redirect" && m.leadsToHTTPS(w[1:]) {
-				found = i + 1
+			if answered {
+				line, sentOn = i+1, word(w, 0) == "redirect" && m.leadsToHTTPS(w[1:])
 			}
 		})
 	}
-	return found
+	return line, sentOn
 }
 
 // leadsToHTTPS reads "scheme https" and "prefix https://git.example.com".

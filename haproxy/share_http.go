@@ -23,6 +23,10 @@ func (e *sectionEditor) http() error {
 	}
 	at := e.ruleLine(ev)
 	conditions := e.conditions(e.acmeFrom(ev, at))
+	renewing := e.renewing(ev)
+	if slices.Contains(e.merge.renewing, e.shared.place) {
+		renewing = "" // by a rule for its plain requests
+	}
 	p, err := e.through(authority)
 	if err != nil {
 		return err
@@ -33,6 +37,9 @@ func (e *sectionEditor) http() error {
 		for _, c := range conditions {
 			lines = append(lines, "http-request allow if "+c+" "+lineMark)
 		}
+		if renewing != "" {
+			lines = append(lines, "http-request allow if "+renewing+" "+lineMark)
+		}
 		e.put(e.outside(p.allow), lines...)
 		e.note("line %d refuses names it does not know; a rule before it lets Bitbucket's by", p.allow+1)
 	}
@@ -42,6 +49,9 @@ func (e *sectionEditor) http() error {
 	lines := []string{lineMark + `: the lines marked so lead to Bitbucket; "bitgate setup" rewrites and "bitgate undo" removes them`}
 	if crt := e.addCertificate(); crt != "" {
 		lines = append(lines, crt)
+	}
+	if renewing != "" { // an authority may be sent here from port 80
+		lines = append(lines, fmt.Sprintf("use_backend %s_renewer if %s %s", prefix, renewing, lineMark))
 	}
 	for _, c := range conditions {
 		lines = append(lines, fmt.Sprintf("use_backend %s_http_backend if %s %s", prefix, c, lineMark))

@@ -6,6 +6,7 @@ import (
 
 	"bitgate/internal/edge"
 	"bitgate/internal/node"
+	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/internal/splice"
 )
@@ -83,6 +84,8 @@ type Merged struct {
 	Splices []splice.Splice
 	Notes   []string
 	Also    []Merged // the other files of the set that change, without notes
+
+	Warnings []problem.Finding // what will fail later
 
 	// Unjudged are lines that may keep requests from Bitbucket: what stands in them does
 	// not tell, and a rehearsal does. Who cannot have one must not go on without a word.

@@ -39,6 +39,7 @@ func (b *builder) haproxy(s *Step, bundle string) error {
 		return problem.New(merged.Path+" is not among HAProxy's files", "", "give --haproxy-cfg")
 	}
 	b.note(s.ID, merged.Notes)
+	b.plan.Notes = append(b.plan.Notes, merged.Warnings...)
 	b.edit(s, PhaseFrontFiles, file, merged.After, merged.Splices)
 	for _, other := range merged.Also { // after the file with the backends that its rules name
 		file, _ := b.haproxyFile(other.Path)

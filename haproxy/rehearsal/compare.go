@@ -48,11 +48,35 @@ func (s *Stage) foreign() bool {
 }
 
 // renewing: what authorities ask goes to the program that renews the certificate, and
-// went to nobody else.
+// went to Bitbucket, or to whoever gets what no rule tells apart.
 func (b Bitbucket) renewing(before, after *Stage, r Request, was, is Answer) bool {
-	return b.Renewer != "" && b.named(r.Host) && strings.HasPrefix(r.Target, haproxy.ChallengePath) &&
-		is.Arrived != nil && after.Servers[is.Arrived.Server].Address == b.Renewer &&
-		(was.Arrived == nil || slices.Contains(b.Upstreams, before.Servers[was.Arrived.Server].Address))
+	return b.renews(r) && is.Arrived != nil && after.Servers[is.Arrived.Server].Address == b.Renewer &&
+		(was.Arrived == nil || !before.servesAuthorities() || slices.Contains(b.Upstreams, before.Servers[was.Arrived.Server].Address))
+}
+
+// renews reports whether a request is one that the program which renews the certificate is
+// to answer.
+func (b Bitbucket) renews(r Request) bool {
+	return b.Renewer != "" && b.named(r.Host) && strings.HasPrefix(r.Target, haproxy.ChallengePath)
+}
+
+// servesAuthorities reports whether a rule leads what authorities ask (ACME, http-01) to
+// some backend.
+func (s *Stage) servesAuthorities() bool {
+	asks := func(word string) bool { return strings.Contains(word, ".well-known") }
+	var acls []string
+	s.config.each(func(_ section, _ haproxy.Section, l line) {
+		if l.texts[0] == "acl" && len(l.texts) > 1 && slices.ContainsFunc(l.texts, asks) {
+			acls = append(acls, l.texts[1])
+		}
+	})
+	found := false
+	s.config.each(func(_ section, _ haproxy.Section, l line) {
+		found = found || l.texts[0] == "use_backend" && slices.ContainsFunc(l.texts, func(word string) bool {
+			return asks(word) || slices.Contains(acls, strings.TrimLeft(word, "!"))
+		})
+	})
+	return found
 }
 
 // challenged: bitgate's own section answered an authority, whoever it asked for, and the

@@ -366,10 +366,12 @@ func TestOwnNames(t *testing.T) {
 	}
 }
 
-// What authorities ask may come to the program that renews the certificate, unless
-// another one answered.
+// What authorities ask may come to the program that renews the certificate, unless a rule
+// led it to another one.
 func TestRenewerIsAsked(t *testing.T) {
-	before := NewStage(set("listen a\n    bind :80\n    server bitbucket 127.0.0.1:7990\n    server other 127.0.0.1:9000\n"), Surroundings{})
+	const listen = "listen a\n    bind :80\n    server bitbucket 127.0.0.1:7990\n    server other 127.0.0.1:9000\n"
+	before := NewStage(set(listen+"    acl le path_beg /.well-known/\n    use_backend b if !{ src 10.0.0.0/8 } le\n"), Surroundings{})
+	untold := NewStage(set(listen+"    acl le path_beg /.well-known/\n    redirect scheme https unless le\n"), Surroundings{})
 	after := NewStage(set("listen a\n    bind :80\n    server renewer 127.0.0.1:8888\n"), Surroundings{})
 	url, err := publicurl.Parse("https://git.example.com")
 	if err != nil {
@@ -384,6 +386,16 @@ func TestRenewerIsAsked(t *testing.T) {
 			what := b.Compare(before, after, Request{Host: "git.example.com", Method: "GET", Target: target}, to(server, target), to(0, target))
 			if (what == "") != harmless {
 				t.Errorf("%s from server %d: %q", target, server, what)
+			}
+			r := Request{Host: "git.example.com", Method: "GET", Target: target}
+			if what := b.Compare(untold, after, r, to(server, target), to(0, target)); (what == "") != (target != "/x") {
+				t.Errorf("%s from server %d, which no rule leads there: %q", target, server, what)
+			}
+			if what, _ := b.Taken(untold, r, []Answer{{Status: 301}}, Answer{Status: 503}); (what == "") != (target != "/x") {
+				t.Errorf("%s, between renewals: %q", target, what)
+			}
+			if what, _ := b.Taken(before, r, []Answer{{Status: 301}}, Answer{Status: 503}); what == "" {
+				t.Errorf("%s, which a rule led elsewhere", target)
 			}
 		}
 	}

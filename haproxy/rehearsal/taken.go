@@ -62,6 +62,8 @@ func (b Bitbucket) Taken(before *Stage, r Request, was []Answer, is Answer) (wha
 	switch {
 	case !steady(face) || b.unused(before, r, first):
 		return "", false
+	case b.renews(r) && is.Status == 503 && !before.servesAuthorities(): // who answers then listens at a renewal alone
+		return "", false
 	case nobody && is.Failed == "" && (is.Status == 301 || is.Status == 308) && !b.named(r.Host) && strings.HasPrefix(field(is.Header, "Location"), b.URL.Origin()):
 		return "nobody answered, and now it is " + answered(is) + ", which a browser keeps", false
 	case nobody || first.Status >= 500 || is.Status == 429:

@@ -152,6 +152,39 @@ func TestOrdinary(t *testing.T) {
 	}
 }
 
+// TestRenewerIsReached: what authorities ask goes to the program that renews the certificate
+// in place of a site that gets whatever no rule tells apart, and that is no harm.
+func TestRenewerIsReached(t *testing.T) {
+	dir := folder(t)
+	url, err := publicurl.Parse("https://git.example.com/bitbucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := top + "frontend plain\n    bind :80\n    redirect scheme https unless { path_beg /.well-known/acme-challenge/ }\n    default_backend site\n" +
+		strings.ReplaceAll(fmt.Sprintf(front, ""), "DIR", dir) + backends
+	path, pem := filepath.Join(dir, "haproxy.cfg"), filepath.Join(dir, "git.pem")
+	for name, data := range map[string][]byte{path: []byte(text), filepath.Join(dir, "www.pem"): bundle(t, "www.example.org")} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := []haproxy.Source{{Path: path, Data: []byte(text)}}
+	m, err := haproxy.Merge(before, haproxy.Site{
+		URL: url, Listen: []string{":443"}, RedirectListen: []string{":80"}, Renewer: "127.0.0.1:8888", Bundle: pem, Upstream: "127.0.0.1:7990", MaxConn: 50,
+		Version: haproxy.Version{Major: 2, Minor: 6},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := stage.Rehearsal{
+		Program: self(t), Bin: peers.Path(t, "haproxy"), Before: before, After: []haproxy.Source{{Path: path, Data: m.After}}, New: []stage.File{{Path: pem, Data: bundle(t, "git.example.com")}},
+		Bitbucket: rehearsal.Bitbucket{URL: url, Upstreams: []string{"127.0.0.1:7990"}, Renewer: "127.0.0.1:8888"},
+	}.Run(t.Context())
+	if !r.Rehearsed || !r.OK() {
+		t.Errorf("not passed: %+v\n%s", r, m.After)
+	}
+}
+
 // front is a frontend that an administrator has (%s: his rules), and how a merge
 // that looks at nothing adds Bitbucket to it.
 const (
