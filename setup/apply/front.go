@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -195,7 +196,7 @@ func (a *Applier) reloadHAProxy(ctx context.Context, p setup.Plan, i int, s *set
 	}
 	before := ""
 	if p.Run.HAProxySocket != "" && s.Control.How != service.Manual && s.Control.How != service.Never {
-		before, _ = live.Worker(ctx, p.Run.HAProxySocket) // none: it is not running, or may not be asked
+		before = a.worker(ctx, i, p.Run.HAProxySocket)
 	}
 	for range reloadTries {
 		if err := service.Do(ctx, s.Control, s.Verb, a.log(i)); err != nil || before == "" && want == nil {
@@ -222,6 +223,22 @@ func (a *Applier) reloadHAProxy(ctx context.Context, p setup.Plan, i int, s *set
 
 // reloadTries: HAProxy overlooks a signal that meets it while it starts itself anew.
 const reloadTries = 2
+
+// worker is the process that serves, "" where HAProxy does not run or may not be asked.
+// One that is late is asked again: it is there, and what it serves with is to be known.
+func (a *Applier) worker(ctx context.Context, i int, socket string) string {
+	for range silentLooks {
+		pid, err := live.Worker(ctx, socket)
+		if late, is := errors.AsType[net.Error](err); !is || !late.Timeout() {
+			return pid
+		}
+		if !a.pause(ctx) {
+			return ""
+		}
+	}
+	a.tell(setup.Event{Kind: setup.EventLog, Change: i, Text: "HAProxy does not answer in time at " + socket + ": whether it serves the new configuration is not known"})
+	return ""
+}
 
 // newWorker waits until another process than before serves; "" when none does.
 func (a *Applier) newWorker(ctx context.Context, socket, before string) string {

@@ -167,6 +167,45 @@ func TestBrokenConfigurationIsTakenBack(t *testing.T) {
 	}
 }
 
+// One question that HAProxy answers late does not keep its reload from being looked at.
+func TestReloadIsSeenThoughHAProxyIsLate(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, generations[1], setup.FrontHAProxy, bitbuckettest.Options{})
+	socket, _ := strings.CutPrefix(m.withSocket(), "unix:")
+	l, err := net.Listen("unix", m.Dir+"/late")
+	m.must(err)
+	defer l.Close()
+	go func() {
+		var mute net.Conn // the first question is not answered
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if mute == nil {
+				mute = c
+				defer mute.Close()
+				continue
+			}
+			s, err := net.Dial("unix", socket)
+			if err != nil {
+				c.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(s, c); _ = s.(*net.UnixConn).CloseWrite() }()
+			go func() { _, _ = io.Copy(c, s); c.Close(); s.Close() }()
+		}
+	}()
+	p, seen := m.checked(), false
+	p.Run.HAProxySocket = "unix:" + m.Dir + "/late"
+	a := m.watched(func(e setup.Event) {
+		seen = seen || strings.Contains(e.Text, "serves the new configuration, in the place of")
+	})
+	if _, err := a.Apply(t.Context(), p); err != nil || !seen {
+		t.Errorf("the new process was seen: %v, %v", seen, err)
+	}
+}
+
 // with is a plan whose new haproxy.cfg goes on with text.
 func with(t *testing.T, p setup.Plan, path string, before []byte, text string) setup.Plan {
 	t.Helper()
