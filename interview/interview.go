@@ -69,8 +69,8 @@ func New(m Machine, input setup.Answers, src setup.Sources, answered []string) *
 	return iv
 }
 
-// Recall tells of answers that were all given: what is asked because of others than
-// these is not among them.
+// Recall tells of the answers to what was answered in earlier sessions: what is asked
+// because of others than these is not among that.
 func (iv *Interview) Recall(a setup.Answers) { iv.recalled = &a }
 
 // Found takes new facts.
@@ -138,13 +138,12 @@ func (iv *Interview) given(key string) bool {
 
 // Open reports whether q is to be asked at this point.
 func (iv *Interview) Open(q Question) bool {
-	if q.when == nil || iv.outside(q) && iv.objection(q) == nil {
-		return false
-	}
-	if iv.Answers.Skips(q.Step) {
-		return false
-	}
-	return q.when(iv)
+	return iv.applies(q) && (!iv.outside(q) || iv.objection(q) != nil)
+}
+
+// applies reports whether something is to be said to q at this point, by whatever way.
+func (iv *Interview) applies(q Question) bool {
+	return q.when != nil && !iv.Answers.Skips(q.Step) && q.when(iv)
 }
 
 // objection is what the facts have against the answer that stands.
@@ -223,7 +222,7 @@ func (iv *Interview) Previous(id string) (Question, bool) {
 func (iv *Interview) candidate(q Question, text string) (setup.Answers, error) {
 	a := iv.Answers
 	text = iv.absolute(q, text)
-	if q.required && strings.TrimSpace(text) == "" {
+	if q.required && strings.TrimSpace(text) == "" && iv.applies(q) {
 		return a, errors.New("an answer is needed here")
 	}
 	enter := q.enter
@@ -274,6 +273,7 @@ func (iv *Interview) merge(q Question, a setup.Answers) (setup.Answers, setup.So
 			}
 		}
 	}
+	iv.makeRoom(q, a, &input, sources)
 	return input, sources
 }
 
@@ -283,9 +283,10 @@ func (iv *Interview) Answer(q Question, text string) error {
 	if err != nil {
 		return err
 	}
-	user, before := iv.Answers.AdminUser, iv.standing()
+	user, before, said := iv.Answers.AdminUser, iv.standing(), iv.Input
 	iv.Input, iv.inputSources = iv.merge(q, a)
 	iv.resolve()
+	iv.unsaid(q, said)
 	iv.askAnew(before)
 	iv.done[q.ID], iv.unlooked = true, true
 	if iv.Answers.AdminUser != user {

@@ -175,3 +175,131 @@ func TestOldPathOfAPathThatStays(t *testing.T) {
 		t.Errorf("the redirect of before has become %q", got)
 	}
 }
+
+// TestAnswersMakeRoom: one goes back and answers otherwise, and what was said before stands
+// in nobody's way.
+func TestAnswersMakeRoom(t *testing.T) {
+	facts := setup.Facts{ContextPath: setup.Known{Value: "/stash", Set: true}}
+	facts.Bitbucket.Home, facts.Bitbucket.Version = "/home/bb", "9.4.16"
+	begin := func() *Interview {
+		iv := New(Machine{Resolve: setup.Resolve}, setup.Answers{URL: parsed(t, "https://git.example.com"), BaseURLMethod: setup.Manual, CertSource: setup.SourceFile}, nil, nil)
+		iv.Found(facts)
+		return iv
+	}
+	answer := func(t *testing.T, iv *Interview, id, text string) {
+		t.Helper()
+		q, _ := Find(id)
+		if err := iv.Answer(q, text); err != nil {
+			t.Fatalf("%s %q: %v", id, text, err)
+		}
+	}
+	store := func(iv *Interview, aliases ...setup.CertificateAlias) {
+		f := facts
+		f.Scope = &setup.Scope{Cert: setup.CertPaths(iv.Answers)}
+		f.Certificate.Given, f.Certificate.WithKey, f.Certificate.Aliases = true, true, aliases
+		iv.Found(f)
+	}
+	t.Run("another key store", func(t *testing.T) {
+		iv := begin()
+		answer(t, iv, "cert", "/a.p12")
+		store(iv, setup.CertificateAlias{Alias: "one"}, setup.CertificateAlias{Alias: "two"})
+		answer(t, iv, "cert-alias", "two")
+		store(iv)
+		answer(t, iv, "cert", "/b.p12")
+		store(iv)
+		if iv.Answers.CertAlias != "" || iv.Answers.Cert != "/b.p12" {
+			t.Errorf("%s is to be read as %q", iv.Answers.Cert, iv.Answers.CertAlias)
+		}
+		answer(t, iv, "cert-alias", "") // from the list of answers
+	})
+	t.Run("another challenge", func(t *testing.T) {
+		iv := begin()
+		answer(t, iv, "cert", "-")
+		answer(t, iv, "acme-challenge", setup.DNS01)
+		answer(t, iv, "acme-dns-hook", "/hook")
+		answer(t, iv, "acme-challenge", setup.Auto)
+		if iv.Answers.ACMEHook != "/hook" {
+			t.Error("auto has forgotten the program")
+		}
+		for _, challenge := range []string{setup.HTTP01, setup.TLSALPN01, setup.DNSPersist01} {
+			answer(t, iv, "acme-challenge", setup.DNS01)
+			answer(t, iv, "acme-dns-hook", "/hook")
+			answer(t, iv, "acme-challenge", challenge)
+			if iv.Answers.ACMEHook != "" {
+				t.Errorf("%s with %s", challenge, iv.Answers.ACMEHook)
+			}
+		}
+		answer(t, iv, "acme-dns-hook", "") // from the list
+		answer(t, iv, "acme-challenge", setup.DNS01)
+		if q, _ := Find("acme-dns-hook"); iv.Answer(q, "") == nil || !iv.Open(q) || iv.Done(q.ID) {
+			t.Error("dns-01 goes without a program")
+		}
+	})
+	t.Run("no front", func(t *testing.T) {
+		iv := begin()
+		answer(t, iv, "front", setup.FrontBuiltin)
+		answer(t, iv, "redirect-old-path", "yes")
+		answer(t, iv, "cert", "-")
+		answer(t, iv, "ssh", "yes")
+		answer(t, iv, "ssh-listen", ":7998")
+		answer(t, iv, "front", setup.FrontTomcat)
+		if a := iv.Answers; a.SSHListen+a.SSHUpstream+a.RedirectOldPath+a.ACME != "" || a.Front != setup.FrontTomcat {
+			t.Errorf("without a front: SSH at %q and %q, old path %q, order from %q", a.SSHListen, a.SSHUpstream, a.RedirectOldPath, a.ACME)
+		}
+		if iv.Done("cert") {
+			t.Error("no certificate is asked for")
+		}
+	})
+	t.Run("another source", func(t *testing.T) {
+		iv := begin()
+		answer(t, iv, "cert", "/c.pem")
+		answer(t, iv, "key", "/k.pem")
+		answer(t, iv, "chain", "/i.pem")
+		answer(t, iv, "cert-source", setup.SourceRequest)
+		if a := iv.Answers; a.Cert+a.Key+a.Chain != "" {
+			t.Errorf("%s, %s, %s", a.Cert, a.Key, a.Chain)
+		}
+	})
+}
+
+// TestAnotherAuthority: what was agreed with one authority, and who one is there, is asked
+// again at another, once that has said what it wants.
+func TestAnotherAuthority(t *testing.T) {
+	old := setup.Answers{
+		URL: parsed(t, "https://git.example.com"), Front: setup.FrontBuiltin, BaseURLMethod: setup.Manual, NoSSH: true,
+		ACME: "zerossl", ACMETerms: "https://zerossl.example.com/terms", ACMEBindingID: "id", ACMEBindingFile: "/key",
+	}
+	says := func(terms string, a setup.Answers) setup.Facts {
+		f := setup.Facts{ContextPath: setup.Known{Set: true}}
+		f.Bitbucket.Home, f.Bitbucket.Version = "/home/bb", "9.4.16"
+		f.Authority = setup.Authority{Asked: true, Terms: terms, Bound: true}
+		scope := setup.ScopeOf(a, f.HAProxy)
+		f.Scope = &scope
+		return f
+	}
+	iv := setUp(t, old, says(old.ACMETerms, old), func(*setup.Answers, setup.Sources) {})
+	if q, asks := iv.Resume(); asks {
+		t.Fatalf("%s is asked of a machine that is set up", q.ID)
+	}
+	ca, _ := Find("acme-ca")
+	if err := iv.Answer(ca, "google"); err != nil {
+		t.Fatal(err)
+	}
+	if a := iv.Answers; a.ACMETerms+a.ACMEBindingID+a.ACMEBindingFile != "" {
+		t.Errorf("google is told %q, %q, %q", a.ACMETerms, a.ACMEBindingID, a.ACMEBindingFile)
+	}
+	if q, asks := iv.Resume(); asks {
+		t.Errorf("%s is asked in the words of the authority of before", q.ID)
+	}
+	iv.Found(says("https://google.example.com/terms", iv.Answers))
+	var ids []string
+	for q, asks := iv.Resume(); asks; q, asks = iv.Resume() {
+		ids = append(ids, q.ID)
+		if err := iv.Answer(q, map[string]string{"acme-terms": "yes", "acme-eab-id": "other", "acme-eab-file": "/other"}[q.ID]); err != nil {
+			t.Fatal(q.ID, err)
+		}
+	}
+	if want := []string{"acme-terms", "acme-eab-id", "acme-eab-file"}; !slices.Equal(ids, want) || iv.Answers.ACMETerms != "https://google.example.com/terms" {
+		t.Errorf("asked %v, want %v; agreed to %q", ids, want, iv.Answers.ACMETerms)
+	}
+}

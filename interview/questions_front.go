@@ -19,8 +19,7 @@ func frontQuestions() []Question {
 			Help:    "what terminates TLS: haproxy, builtin (bitgate's own proxy), or tomcat (Bitbucket itself)",
 			Default: "haproxy where it is installed", Asked: "when HAProxy is not installed", Looks: true,
 			Options: []Option{{setup.FrontHAProxy, "HAProxy, as the documented page has it"}, {setup.FrontBuiltin, "bitgate's built-in proxy, which does the same"}, {setup.FrontTomcat, "none: Bitbucket itself, with a key store"}},
-			keys:    []string{"front", "redirect-old-path"}, enter: enterFront,
-			Slow: true, when: func(iv *Interview) bool { return iv.Facts.HAProxy.Bin == "" },
+			Slow:    true, when: func(iv *Interview) bool { return iv.Facts.HAProxy.Bin == "" },
 		}, func(a *setup.Answers) *string { return &a.Front }),
 		pathField(Question{
 			ID: "haproxy-cfg", Step: setup.StepHAProxy, Title: "HAProxy's configuration",
@@ -92,14 +91,6 @@ func frontQuestions() []Question {
 		}, func(a *setup.Answers) *string { return &a.Reload }),
 		partialQuestion(),
 	}
-}
-
-// enterFront takes back what only a front can do.
-func enterFront(_ setup.Facts, a *setup.Answers, text string) error {
-	if a.Front = strings.TrimSpace(text); a.Front == setup.FrontTomcat {
-		a.RedirectOldPath = ""
-	}
-	return nil
 }
 
 // portHolder names the program that has the front's port. taken is false where

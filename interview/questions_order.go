@@ -77,9 +77,18 @@ func orderQuestions() []Question {
 	}
 }
 
+// authoritySeen reports whether what is known is about the authority that is named.
+func (iv *Interview) authoritySeen() bool {
+	if !iv.Answers.Orders() || iv.Facts.Scope == nil {
+		return iv.Answers.Orders()
+	}
+	seen, _, _ := strings.Cut(iv.Facts.Scope.Order, " ")
+	return seen == iv.Answers.Order().Directory
+}
+
 // bound: the authority wants an account of its own to be named.
 func bound(iv *Interview) bool {
-	return iv.Answers.Orders() && iv.Facts.Authority.Bound && iv.Facts.Authority.Account == ""
+	return iv.authoritySeen() && iv.Facts.Authority.Bound && iv.Facts.Authority.Account == ""
 }
 
 // termsQuestion is asked as yes or no; what is kept are the terms that were agreed to,
@@ -92,7 +101,7 @@ func termsQuestion() Question {
 		Asked: "when the authority has terms",
 		when: func(iv *Interview) bool {
 			f := iv.Facts.Authority
-			return iv.Answers.Orders() && f.Terms != "" && f.Account == ""
+			return iv.authoritySeen() && f.Terms != "" && f.Account == ""
 		},
 		show: func(f setup.Facts, a setup.Answers) string { return yesNo(a.ACMETerms != "" && f.Agreed(a)) },
 		Because: func(f setup.Facts, _ setup.Answers) string {

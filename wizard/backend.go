@@ -137,8 +137,8 @@ type Resumed struct {
 	When     string   // in words, "" for none
 	Answered []string // questions that need not be asked again
 
-	// Recalled are the answers that a set-up machine stands by, where every question
-	// is among Answered; nil where a session was left.
+	// Recalled are the answers to those, before new ones came: of a session that was
+	// left, or those that a set-up machine stands by, where every question is among them.
 	Recalled *setup.Answers
 }
 

@@ -57,6 +57,42 @@ func TestDraft(t *testing.T) {
 	}
 }
 
+// TestDraftFollowsFlags: what an answer by flag makes a question is asked, though the left
+// session had answered it; without one nothing is asked twice.
+func TestDraftFollowsFlags(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	left := &session{probe: detect.Probe{StateDir: dir}}
+	said := setup.Answers{URL: parseURL(t, "https://git.test"), Front: setup.FrontBuiltin, BaseURLMethod: setup.Manual, Cert: "/a.pem", Key: "/a.key"}
+	if err := left.saveDraft(said, []string{"url", "cert", "key"}); err != nil {
+		t.Fatal(err)
+	}
+	facts := setup.Facts{ContextPath: setup.Known{Set: true}}
+	facts.Bitbucket.Home, facts.Bitbucket.Version, facts.BitbucketCtl.How = "/home/bb", "9.4.16", "systemd"
+	for flag, want := range map[string]string{"": "ssh", "/a.pem": "ssh", "/b.pem": "key"} {
+		next := &session{probe: detect.Probe{StateDir: dir}, inputSources: setup.Sources{}}
+		if flag != "" {
+			next.input.Cert, next.inputSources["cert"] = flag, setup.Source{From: setup.FromFlag}
+		}
+		resumed := next.resumeDraft()
+		iv := interview.New(interview.Machine{Resolve: setup.Resolve}, next.input, next.inputSources, resumed.Answered)
+		if resumed.Recalled != nil {
+			iv.Recall(*resumed.Recalled)
+		}
+		iv.Found(facts)
+		for q, asks := iv.Resume(); asks; q, asks = iv.Resume() {
+			if q.ID == "key" || q.ID == "ssh" {
+				if q.ID != want {
+					t.Errorf("--cert %q: %s is asked, want %s", flag, q.ID, want)
+				}
+				break
+			}
+			if err := iv.Answer(q, iv.Prefill(q)); err != nil {
+				t.Fatal(q.ID, err)
+			}
+		}
+	}
+}
+
 // TestOldDraft: a session that was left before a run that stands is not gone on with; a
 // renewal, or a run that was taken back, is no reason to forget it.
 func TestOldDraft(t *testing.T) {
@@ -108,6 +144,9 @@ func TestNewAnswersLeaveRoom(t *testing.T) {
 		{ordered, "cert-source", "bitbucket", "cert-source=bitbucket acme-terms=https://ca.test/terms"},
 		{files, "acme-ca", "letsencrypt", "acme-ca=letsencrypt"},
 		{files, "cert", "/new.pem", "cert=/new.pem"},
+		{files, "cert", "/old/c.pem", "cert=/old/c.pem cert-source=file cert-alias=old key=/old/k.pem chain=/old/chain.pem"},
+		{ordered + "acme-eab-id: me\n", "acme-ca", "zerossl", "acme-ca=zerossl"},
+		{ordered + "acme-dns-hook: /hook\n", "acme-challenge", "http-01", "acme-ca=letsencrypt acme-terms=https://ca.test/terms acme-challenge=http-01"},
 		{files, "pem", "/new.pem", "pem=/new.pem"},
 		{files, "key", "/new.pem", "cert-source=file cert=/old/c.pem cert-alias=old key=/new.pem chain=/old/chain.pem"},
 		{files, "cert-source", "request", "cert-source=request"},

@@ -41,7 +41,7 @@ func (ses *session) resumeDraft() wizard.Resumed {
 	if readAnswers(ses.draft(), &old, src) != nil {
 		return wizard.Resumed{} // of another version; it is only a convenience
 	}
-	resumed := wizard.Resumed{When: info.ModTime().Format(time.DateTime), Answered: draftAnswered(ses.draft())}
+	resumed := wizard.Resumed{When: info.ModTime().Format(time.DateTime), Answered: draftAnswered(ses.draft()), Recalled: &old}
 	ses.takeUp(old, src, "your unfinished session of "+resumed.When)
 	return resumed
 }
@@ -61,13 +61,11 @@ func (ses *session) forgetDraft() { _ = os.Remove(ses.draft()) }
 // takeUp makes earlier answers those of this session, unless they are given anew or
 // contradict what is.
 func (ses *session) takeUp(old setup.Answers, src setup.Sources, why string) {
-	for newer, older := range contradicts {
-		id, word, _ := strings.Cut(newer, "=")
-		q, _ := interview.Find(id)
-		if ses.inputSources[id].From == "" || word != "" && q.Get(ses.input) != word {
+	for _, q := range interview.Questions() {
+		if ses.inputSources[q.ID].From == "" {
 			continue
 		}
-		for _, id := range older {
+		for _, id := range interview.NoRoom(q, ses.input, old) {
 			delete(src, id)
 		}
 	}
@@ -79,21 +77,6 @@ func (ses *session) takeUp(old setup.Answers, src setup.Sources, why string) {
 			ses.inputSources[q.ID] = setup.Source{From: setup.Detected, Why: why}
 		}
 	}
-}
-
-// contradicts are answers of before that a new one, or a word of it, leaves no room
-// for. Of a front's settings those that guard it stay, to be refused by name where
-// there is no front any more.
-var contradicts = map[string][]string{
-	"no-ssh": {"ssh-listen", "ssh-upstream"}, "ssh-listen": {"no-ssh"},
-	"cert":                  {"pem", "key", "chain", "acme-ca", "cert-source", "cert-alias"},
-	"pem":                   {"cert", "key", "chain", "acme-ca", "cert-source", "cert-alias"},
-	"key":                   {"pem", "acme-ca"},
-	"chain":                 {"pem", "acme-ca"},
-	"acme-ca":               {"cert", "pem", "key", "chain", "cert-source", "cert-alias"},
-	"cert-source=bitbucket": {"cert", "pem", "key", "chain", "acme-ca", "cert-alias"},
-	"cert-source=request":   {"cert", "pem", "key", "chain", "acme-ca", "cert-alias"},
-	"front=tomcat":          {"redirect-old-path", "ssh-listen", "ssh-upstream", "http-redirect", "acme-ca"},
 }
 
 // draftAnswered reads the draft's line with the questions that were answered.
