@@ -49,7 +49,11 @@ func Causes(ctx context.Context, t Target, m local.Machine, notify func(problem.
 	s.askUpstream(ctx)
 	var out []problem.Finding
 	for _, c := range causes() {
-		for _, f := range c.look(ctx, s) {
+		found := c.look(ctx, s)
+		if stopped(ctx) {
+			break
+		}
+		for _, f := range found {
 			f.ID, f.Title = cmp.Or(f.ID, "cause."+c.id), cmp.Or(f.Title, c.title)
 			out = append(out, f)
 			if notify != nil {

@@ -6,6 +6,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -92,6 +93,9 @@ func Run(ctx context.Context, t Target, notify func(problem.Finding)) []problem.
 			break
 		}
 		f := c.run(ctx, p)
+		if stopped(ctx) {
+			break
+		}
 		if f.Level == "" {
 			continue // another check says that there is nothing to see
 		}
@@ -108,6 +112,9 @@ func Run(ctx context.Context, t Target, notify func(problem.Finding)) []problem.
 	}
 	return findings
 }
+
+// stopped: somebody ended the look, and that is all that what was under way has found.
+func stopped(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
 func (c check) run(ctx context.Context, p *probe) problem.Finding {
 	ctx, cancel := context.WithTimeout(ctx, limit)

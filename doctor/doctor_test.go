@@ -272,3 +272,23 @@ func TestCancelledRunStops(t *testing.T) {
 		t.Errorf("%d findings after the run was cancelled at the first", len(findings))
 	}
 }
+
+// TestStoppedChecks: what was under way when somebody stopped the checks found nothing.
+func TestStoppedChecks(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	f := good()
+	f.handle["/bitbucket/status"] = func(_ http.ResponseWriter, r *http.Request) {
+		stop()
+		<-r.Context().Done()
+	}
+	findings := Run(ctx, f.start(t), nil)
+	if ctx.Err() == nil {
+		t.Fatal("never asked")
+	}
+	for _, f := range findings {
+		if f.Level != problem.OK {
+			t.Errorf("%s: %s: %s", f.ID, f.Level, f.Found)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package tomcat
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -78,6 +79,17 @@ func (s *ServerXML) parse() (err error) {
 		}
 	}
 	return s.faultAt(0, "not a Tomcat server.xml: <Server> holds no <Service>")
+}
+
+// Lines are those of the file as the numbers of findings and connectors count them,
+// without their ends, and in UTF-8.
+func (s *ServerXML) Lines() []string {
+	lines := make([]string, len(s.index))
+	end := len(s.text.text)
+	for i, begin := range slices.Backward(s.index) {
+		lines[i], end = strings.TrimRight(s.text.text[begin:end], "\r\n"), begin
+	}
+	return lines
 }
 
 // placed reports whether e stands exactly at path, counted from the root.

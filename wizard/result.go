@@ -160,10 +160,16 @@ func headlineOf(out Outcome, st style, w int) []string {
 			text += fmt.Sprintf(", %d failed", fail)
 			return wrap(st.fail.Render("x")+"   "+st.bold.Render(out.Answers.URL.BaseURL())+doneText(out)+" But not everything works yet: "+text+".", w)
 		}
+		if slices.ContainsFunc(out.Findings, func(f problem.Finding) bool { return f.ID == Stopped }) {
+			return wrap(st.bold.Render(out.Answers.URL.BaseURL())+doneText(out)+" The checks were stopped: "+text+".", w)
+		}
 		return wrap(st.bold.Render(out.Answers.URL.BaseURL())+" is up. "+text+".", w)
 	}
 	return []string{"The run ended as: " + string(out.Result.State)}
 }
+
+// Stopped is the ID of the finding that not all was checked, for somebody stopped it.
+const Stopped = "stopped"
 
 // unverified: what is pending keeps the checks from being made.
 func unverified(out Outcome) bool {

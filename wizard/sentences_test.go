@@ -34,6 +34,7 @@ func TestHeadlineSaysWhatIsSo(t *testing.T) {
 		"nothing to do":     {nil, setup.RunNothing, "nothing to do", []string{"is up", "changes are in place"}},
 		"one fails":         {[]problem.Finding{ok, {ID: "status", Level: problem.Fail}}, setup.RunCommitted, "not everything works yet: 1 check passed, 1 failed", []string{"is up"}},
 		"no way to look":    {[]problem.Finding{ok, {ID: "status", Level: problem.Fail}, {ID: "chain", Level: problem.Note, Found: "not checked"}}, setup.RunCommitted, ": 1 check passed, 1 failed", []string{"2 checks"}},
+		"stopped":           {[]problem.Finding{ok, {ID: Stopped, Level: problem.Note}}, setup.RunCommitted, "all changes are in place. The checks were stopped: 1 check passed.", []string{"is up"}},
 		"all well":          {[]problem.Finding{ok}, setup.RunCommitted, "is up. 1 check passed.", nil},
 	} {
 		out := Outcome{Findings: c.findings, Result: setup.Result{State: c.state}}

@@ -24,6 +24,7 @@ import (
 	"bitgate/setup"
 	"bitgate/setup/check"
 	"bitgate/setup/journal"
+	"bitgate/wizard"
 )
 
 // verifyFlags say what else to look at, and from where.
@@ -149,7 +150,11 @@ func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags,
 		t.Again = ses.again("apply", "--answers", filepath.Join(ses.probe.StateDir, "answers.yaml"))
 	}
 	var host []problem.Finding
+	stopped := func() bool { return errors.Is(ctx.Err(), context.Canceled) }
 	tell := func(found []problem.Finding) {
+		if stopped() {
+			return // what was looked at in vain is no finding
+		}
 		for _, f := range found {
 			host = append(host, f)
 			if notify != nil {
@@ -177,17 +182,22 @@ func (ses *session) examine(ctx context.Context, plan setup.Plan, v verifyFlags,
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errSlow)
 	defer cancel()
 	found := append(host, doctor.Run(ctx, t, notify)...)
-	if errors.Is(context.Cause(ctx), errSlow) {
-		f := problem.Finding{
+	var f problem.Finding
+	switch {
+	case errors.Is(context.Cause(ctx), errSlow):
+		f = problem.Finding{
 			ID: "time", Level: problem.Fail, Title: "Time", Found: fmt.Sprintf("stopped after %s; what is not listed was not looked at", patience),
 			Why: "answers that come so slowly look like none to people", Do: "find out what answers so slowly: see the checks above and the log of the front",
 		}
-		found = append(found, f)
-		if notify != nil {
-			notify(f)
-		}
+	case stopped():
+		f = problem.Finding{ID: wizard.Stopped, Level: problem.Note, Title: "Stopped", Found: "the checks were stopped; what is not listed was not looked at", Do: ses.again("verify")}
+	default:
+		return found
 	}
-	return found
+	if notify != nil {
+		notify(f)
+	}
+	return append(found, f)
 }
 
 // administrator gives t the administrator's session, where a password was given. A refusal is

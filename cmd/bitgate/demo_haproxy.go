@@ -60,7 +60,7 @@ func (d *demoSite) startHAProxy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.haproxy.listening(ctx, hostport.Addr{Host: "127.0.0.1", Port: port}.String()); err != nil {
+	if err := d.haproxy.listening(ctx, hostport.Addr{Host: "127.0.0.1", Port: port}.String(), frontStart); err != nil {
 		text, _ := os.ReadFile(d.path("haproxy.log"))
 		return problem.Wrap(err, "HAProxy did not start: "+string(text), "", "")
 	}

@@ -16,8 +16,8 @@ import (
 	"bitgate/proxy/config"
 )
 
-// frontStart is how long a front may take to bind its ports.
-const frontStart = 10 * time.Second
+// frontStart is how long a front may take to bind its ports, as apply gives it later on.
+const frontStart = 30 * time.Second
 
 // frontDrain is how long open requests get after a signal: a clone that is
 // under way should end, a person at the terminal should not wait for ever.
@@ -88,7 +88,7 @@ func startFront(ctx context.Context, program string, log io.Writer, file string)
 	if err != nil {
 		return nil, problem.Wrap(err, "the built-in proxy did not start", "", "")
 	}
-	if err := s.listening(ctx, cfg.Listen[0]); err != nil {
+	if err := s.listening(ctx, cfg.Listen[0], frontStart); err != nil {
 		s.stop()
 		return nil, err
 	}
@@ -96,24 +96,25 @@ func startFront(ctx context.Context, program string, log io.Writer, file string)
 }
 
 // listening waits until address takes connections.
-func (s *server) listening(ctx context.Context, address string) error {
+func (s *server) listening(ctx context.Context, address string, patience time.Duration) error {
 	at, err := hostport.Parse(address)
 	if err != nil {
 		return err
 	}
-	deadline := time.After(frontStart)
-	for {
+	for deadline := time.Now().Add(patience); ; {
+		over := time.Now().After(deadline) // before the last look: this process may have stood still
 		conn, err := net.DialTimeout("tcp", at.Local().String(), time.Second)
 		if err == nil {
 			return conn.Close()
+		}
+		if over {
+			return problem.Wrap(err, "the front does not listen on "+address, "", "")
 		}
 		select {
 		case <-s.ended:
 			return problem.New(fmt.Sprintf("the front ended at once: %v", s.err), "", "see its message above")
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-deadline:
-			return problem.Wrap(err, "the front does not listen on "+address, "", "")
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
+	"bitgate/wizard"
 )
 
 func TestTarget(t *testing.T) {
@@ -140,6 +143,29 @@ func TestNameElsewhere(t *testing.T) {
 		found := ses.nameElsewhere(background(t), setup.Plan{Answers: setup.Answers{URL: parseURL(t, url), Listen: []string{":443"}}}, verifyFlags{})
 		if want == "" && len(found) > 0 || want != "" && (len(found) != 1 || found[0].Level != problem.Fail || !strings.Contains(found[0].Found, want) || found[0].Do == "") {
 			t.Errorf("%s: %+v, want %q", url, found, want)
+		}
+	}
+}
+
+// TestStoppedVerify: who stops the checks is told that not all was looked at, and of no fault.
+func TestStoppedVerify(t *testing.T) {
+	ctx, stop := context.WithCancel(background(t))
+	defer stop()
+	server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		stop()
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	ses := &session{p: &process{Env: func(string) (string, bool) { return "", false }}, creds: &credentials{}}
+	ses.probe.Root = t.TempDir()
+	var told []problem.Finding
+	found := ses.examine(ctx, setup.Plan{Answers: setup.Answers{URL: parseURL(t, server.URL+"/bitbucket")}}, verifyFlags{}, func(f problem.Finding) { told = append(told, f) })
+	if n := len(found); n < 1 || found[n-1].ID != wizard.Stopped || !reflect.DeepEqual(found, told) {
+		t.Fatalf("found %+v, told %+v", found, told)
+	}
+	for _, f := range problem.Failures(found) {
+		if !strings.HasPrefix(f.ID, "tls.") { // the certificate is nobody's
+			t.Errorf("%+v", f)
 		}
 	}
 }

@@ -215,7 +215,7 @@ func (in *Instance) readXML(path, port string) {
 		in.Doubt = err.Error()
 		return
 	}
-	lines := strings.Split(string(f.Data), "\n")
+	lines := x.Lines()
 	at := func(line int) Place { return Place{path, line} }
 	if c, ok := frontConnector(x.Connectors(), port, "7990"); ok {
 		in.connector, in.element = at(c.Line), shown(lines[c.Line-1])
@@ -251,7 +251,7 @@ func shown(line string) string {
 // element often has one on each line.
 func lineOf(lines []string, from int, attribute string) int {
 	for i := from - 1; i < len(lines) && i < from+30; i++ {
-		for _, word := range strings.FieldsFunc(lines[i], func(r rune) bool { return r == ' ' || r == '\t' || r == '=' || r == '\r' }) {
+		for _, word := range strings.FieldsFunc(lines[i], func(r rune) bool { return r == ' ' || r == '\t' || r == '=' }) {
 			if word == attribute {
 				return i + 1
 			}

@@ -52,3 +52,23 @@ func TestInstanceWhereRootMayNotEnter(t *testing.T) {
 		t.Errorf("%v: %s, want %s", err, got, want)
 	}
 }
+
+// TestLinesOfServerXML: a file says the same whatever ends its lines.
+func TestLinesOfServerXML(t *testing.T) {
+	shipped, err := os.ReadFile("../../tomcat/testdata/bitbucket4.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		end  string
+		line int // of the connector
+	}{"LF": {"\n", 19}, "CRLF": {"\r\n", 19}, "lone CR": {"\r", 19}, "CRCRLF": {"\r\r\n", 37}} {
+		path := filepath.Join(t.TempDir(), "server.xml")
+		write(t, path, strings.ReplaceAll(string(shipped), "\n", c.end))
+		var in Instance
+		in.readXML(path, "")
+		if in.Doubt != "" || in.Port.Value != "7990" || in.Port.Line != c.line || !strings.HasPrefix(in.Port.Text, "<Connector port=\"7990\"") {
+			t.Errorf("%s: %q %+v", name, in.Doubt, in.Port)
+		}
+	}
+}
