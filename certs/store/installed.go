@@ -1,5 +1,11 @@
 package store
 
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+)
+
 // The certificate that is in force for a host lies under one name, so that setup and
 // cert deploy find the new one where the old one was.
 const installed = "bundle.pem"
@@ -39,4 +45,33 @@ func (s Store) Installed(host string) (string, error) {
 	}
 	clear(data)
 	return s.path("names", name, installed), nil
+}
+
+// HostOf is what a bundle is in force for whose certificate has that public key, as Install
+// and Installed take it; "" for none. A request's placeholder is such a bundle.
+func (s Store) HostOf(public crypto.PublicKey) (string, error) {
+	id, err := KeyID(public)
+	if err != nil {
+		return "", err
+	}
+	hosts, err := s.list("names")
+	for _, host := range hosts {
+		data, err := s.read("names", host, installed)
+		if err != nil {
+			return "", err
+		}
+		block, _ := pem.Decode(data)
+		clear(data)
+		if block == nil {
+			continue
+		}
+		leaf, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			continue // somebody's own
+		}
+		if has, err := KeyID(leaf.PublicKey); err == nil && has == id {
+			return host, nil
+		}
+	}
+	return "", err
 }

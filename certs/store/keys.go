@@ -71,18 +71,30 @@ func (s Store) AddKey(key crypto.Signer) (id string, err error) {
 	return id, s.writeKey(key, "keys", id+".pem")
 }
 
-// Key is the kept key that a public key belongs to, nil where there is none.
+// Key is the kept key that a public key belongs to, nil where there is none. One whose
+// certificate has come lies in the bundle that is in force.
 func (s Store) Key(public crypto.PublicKey) (crypto.Signer, error) {
 	id, err := KeyID(public)
 	if err != nil {
 		return nil, err
 	}
 	data, err := s.read("keys", id+".pem")
-	if data == nil || err != nil {
+	if err != nil {
 		return nil, err
 	}
+	path := s.KeyPath(id)
+	if data == nil {
+		host, err := s.HostOf(public)
+		if host == "" || err != nil {
+			return nil, err
+		}
+		path = s.path("names", host, installed)
+		if data, err = s.read("names", host, installed); err != nil {
+			return nil, err
+		}
+	}
 	defer clear(data)
-	return parseKey(data, s.KeyPath(id))
+	return parseKey(data, path)
 }
 
 // KeyPath is where a kept key lies.
@@ -98,13 +110,18 @@ func (s Store) Keys() ([]string, error) {
 	return files, err
 }
 
-// DropKey forgets a key whose certificate has come.
-func (s Store) DropKey(public crypto.PublicKey) error {
+// DropKey forgets a key whose certificate has come, and reports whether it was kept.
+func (s Store) DropKey(public crypto.PublicKey) (had bool, err error) {
 	id, err := KeyID(public)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return s.remove("keys", id+".pem")
+	data, err := s.read("keys", id+".pem")
+	if data == nil || err != nil {
+		return false, err
+	}
+	clear(data)
+	return true, s.wipe("keys", id+".pem")
 }
 
 // KeyID names a key by its public half: the first 16 bytes of SHA-256 over the
@@ -138,7 +155,10 @@ func EncodeKey(key crypto.Signer) ([]byte, error) {
 }
 
 func parseKey(data []byte, path string) (crypto.Signer, error) {
-	block, _ := pem.Decode(data)
+	block, rest := pem.Decode(data)
+	for block != nil && block.Type == "CERTIFICATE" {
+		block, rest = pem.Decode(rest)
+	}
 	if block == nil {
 		return nil, damagedKey(path)
 	}

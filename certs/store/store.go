@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/net/idna"
 
 	"bitgate/internal/atomicfile"
 	"bitgate/internal/problem"
@@ -118,9 +121,17 @@ func (s Store) list(elem ...string) ([]string, error) {
 	return out, err
 }
 
-// fileName is host as one element of a path: "*" and ":" stand in names and addresses.
+// fileName is host as one element of a path, the same however it is spelled: "*" and ":"
+// stand in names and addresses.
 func fileName(host string) (string, error) {
-	name := strings.NewReplacer("*", "_", ":", "-").Replace(strings.ToLower(host))
+	name := strings.Trim(strings.TrimSuffix(strings.ToLower(host), "."), "[]")
+	plain := strings.TrimPrefix(name, "*.")
+	if ip, err := netip.ParseAddr(name); err == nil {
+		name = ip.String()
+	} else if ascii, err := idna.Lookup.ToASCII(plain); err == nil {
+		name = strings.TrimSuffix(name, plain) + ascii
+	}
+	name = strings.NewReplacer("*", "_", ":", "-").Replace(name)
 	if name == "" || strings.HasPrefix(name, ".") || strings.ContainsAny(name, "/\\\x00") {
 		return "", problem.New("no certificate is kept for the name "+problem.ShellWord(host), "it is no host name", "")
 	}

@@ -105,8 +105,11 @@ func TestKeyWaitsForItsCertificate(t *testing.T) {
 		if ids, err := s.Keys(); err != nil || !slices.Equal(ids, []string{id}) {
 			t.Error(ids, err)
 		}
-		if err := s.DropKey(key.Public()); err != nil {
-			t.Fatal(err)
+		if had, err := s.DropKey(key.Public()); err != nil || !had {
+			t.Fatal(had, err)
+		}
+		if had, err := s.DropKey(key.Public()); err != nil || had {
+			t.Error(had, err)
 		}
 		if ids, err := s.Keys(); err != nil || len(ids) != 0 {
 			t.Error(ids, err)

@@ -36,7 +36,7 @@ cert request is found by its public half. What clients would refuse is not taken
 		Args: args(1, 20),
 		RunE: func(c *cobra.Command, files []string) error { return importCert(c.Context(), p, o, files) },
 	}
-	c.Flags().StringVar(&o.host, "host", "", "the public host `NAME` it must be for (default: its first name)")
+	c.Flags().StringVar(&o.host, "host", "", "the public host `NAME` it must be for (default: that of its request, or its first name)")
 	o.addUnlock(c)
 	addFetchChain(c, &o.fetch)
 	addStateDir(c, &o.stateDir)
@@ -85,8 +85,10 @@ func importCert(ctx context.Context, p *process, o importOptions, files []string
 		return problem.New("the certificate is not taken over: "+bad[0].Found, bad[0].Why, bad[0].Do)
 	}
 	name := o.host
-	if all := m.Info().Names; name == "" && len(all) > 0 {
-		name = all[0]
+	if name == "" {
+		if name, err = keptFor(st, m); err != nil {
+			return err
+		}
 	}
 	bundle := m.Bundle()
 	defer clear(bundle)
@@ -94,10 +96,34 @@ func importCert(ctx context.Context, p *process, o importOptions, files []string
 	if err != nil {
 		return err
 	}
+	dropped, err := st.DropKey(m.Leaf().PublicKey)
+	if err != nil {
+		return err
+	}
 	info := m.Info()
 	out(p.Out, "%s, until %s", strings.Join(info.Names, ", "), info.NotAfter.UTC().Format(time.DateOnly))
 	out(p.Out, "Bundle  %s", path)
+	if dropped {
+		out(p.Out, "Key     in the bundle; the copy that waited for the certificate is gone")
+	}
 	out(p.Out, "Where the front was set up with it: %s", p.asCalled("bitgate cert deploy"))
 	out(p.Out, "Else:                               %s", p.asCalled("bitgate setup --pem "+problem.ShellWord(path)))
 	return nil
+}
+
+// keptFor is what the certificate is kept for where nobody says: the one that it takes the
+// place of, be it the placeholder of its request, since the front reads that; else its
+// first name.
+func keptFor(st store.Store, m *certs.Material) (string, error) {
+	host, err := st.HostOf(m.Leaf().PublicKey)
+	if host != "" || err != nil {
+		return host, err
+	}
+	all := m.Info().Names
+	for _, name := range all {
+		if have, err := st.Installed(name); have != "" || err != nil {
+			return name, err
+		}
+	}
+	return append(all, "")[0], nil
 }

@@ -95,6 +95,8 @@ func printCertStatus(p *process, s renew.Status, now time.Time) {
 		switch {
 		case shown.Error != "":
 			text = shown.Address + ": " + shown.Error
+		case s.Leaf == "":
+			text = shown.Address + ": SHA-256 " + shown.Leaf
 		case shown.Leaf != s.Leaf:
 			text = shown.Address + ": another, SHA-256 " + shown.Leaf
 		}
@@ -104,7 +106,10 @@ func printCertStatus(p *process, s renew.Status, now time.Time) {
 	if s.Runs != "" {
 		by += " (" + s.Runs + ")"
 	}
-	line("Renewed", "by "+by+", due "+s.Next.Local().Format("2006-01-02 15:04"))
+	if !s.Next.IsZero() {
+		by += ", due " + s.Next.Local().Format("2006-01-02 15:04")
+	}
+	line("Renewed", "by "+by)
 	timer := p.asCalled("none: bitgate cert deploy installs a renewed one")
 	if s.Timer != "" {
 		timer = s.Timer

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,7 +60,11 @@ func trustCert(ctx context.Context, p *process, o trustOptions, file string) err
 	if file, err = filepath.Abs(file); err != nil {
 		return err
 	}
-	for _, l := range trustCommands(roots[0], file, o.url) {
+	file, first, err := onePEM(roots[0], file)
+	if err != nil {
+		return err
+	}
+	for _, l := range slices.Concat(first, trustCommands(roots[0], file, o.url)) {
 		out(p.Out, "%s", l)
 	}
 	where := bitbucket.TrustStore{Path: o.store, Why: "--trust-store"}
@@ -87,12 +95,43 @@ func trustCert(ctx context.Context, p *process, o trustOptions, file string) err
 	return writeTrustStore(p, o.out, authorities, roots)
 }
 
-// trustCommands are what makes the root known, by kind of client.
-func trustCommands(root *x509.Certificate, file, url string) []string {
-	word := problem.ShellWord(file)
-	name := "bitgate-" + strings.ToLower(strings.Join(strings.FieldsFunc(cmp.Or(root.Subject.CommonName, root.Subject.String()), func(r rune) bool {
+// rootName is what the root's file is called where it is installed.
+func rootName(root *x509.Certificate) string {
+	return "bitgate-" + strings.ToLower(strings.Join(strings.FieldsFunc(cmp.Or(root.Subject.CommonName, root.Subject.String()), func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9')
 	}), "-"))
+}
+
+// onePEM is the file that has the root alone, in PEM: git, Debian and Red Hat read nothing
+// else. Where file is another, its result is made by the commands.
+func onePEM(root *x509.Certificate, file string) (made string, commands []string, err error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", nil, err
+	}
+	if block, rest := pem.Decode(data); block != nil && block.Type == "CERTIFICATE" && bytes.Equal(block.Bytes, root.Raw) {
+		if more, _ := pem.Decode(rest); more == nil {
+			return file, nil, nil
+		}
+	}
+	made = filepath.Join(filepath.Dir(file), rootName(root)+".pem")
+	if made == file {
+		made += ".pem"
+	}
+	word := problem.ShellWord(made)
+	commands = []string{"What follows reads the root alone, in PEM. First:", ""}
+	if bytes.Equal(data, root.Raw) {
+		commands = append(commands, "openssl x509 -inform DER -in "+problem.ShellWord(file)+" -out "+word)
+	} else {
+		text := strings.Split(strings.TrimSpace(string(certs.PEM([]*x509.Certificate{root}))), "\n")
+		commands = slices.Concat(commands, []string{"cat >" + word + " <<'EOF'"}, text, []string{"EOF"})
+	}
+	return made, append(commands, ""), nil
+}
+
+// trustCommands are what makes the root known, by kind of client.
+func trustCommands(root *x509.Certificate, file, url string) []string {
+	word, name := problem.ShellWord(file), rootName(root)
 	return []string{
 		"Root    " + root.Subject.String() + ", until " + root.NotAfter.UTC().Format("2006-01-02"),
 		"",
