@@ -103,6 +103,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\b20\d{6}-\d\b`), "YYYYMMDD-N"},
 	{regexp.MustCompile(`\b\d\d:\d\d:\d\d\b`), "HH:MM:SS"},
 	{regexp.MustCompile(`\d\.\d s\b`), "0.0 s"},
+	{regexp.MustCompile(`(?m)[ 1]\d\d s$`), "0.0 s"}, // from 10 s on without tenths, at the right edge
 	{regexp.MustCompile(`(?m)^ [|/\\-]   `), " *   "},
 	{regexp.MustCompile(`@@ .* @@`), "@@ ... @@"},                            // what HAProxy's version changes
 	{regexp.MustCompile(`HAProxy( +)\d+\.\d[\w.+~-]*,? *`), "HAProxy${1}V "}, // in the header and on the welcome screen

@@ -736,7 +736,7 @@ func (c ill) try(d *desk) {
 	var found []problem.Finding
 	var told []problem.Finding
 	want := strings.ReplaceAll(c.first, "FRONT", d.frontName())
-	peers.Within(5*time.Second, func() bool { // a front may still be reading its configuration
+	peers.Within(time.Minute, func() bool { // a front may still be reading its configuration
 		found = d.verify()
 		told = wrong(found)
 		return len(told) > 0 && strings.HasPrefix(d.headline(told[0]), want) && c.follows(told)
@@ -755,7 +755,7 @@ func (c ill) try(d *desk) {
 	}
 	for range 4 { // one cause may hide another
 		d.carryOut(told[0].Do)
-		if peers.Within(20*time.Second, func() bool { told = wrong(d.verify()); return len(told) == 0 }) {
+		if peers.Within(time.Minute, func() bool { told = wrong(d.verify()); return len(told) == 0 }) {
 			return
 		}
 		if strings.HasPrefix(d.headline(told[0]), want) {
@@ -774,7 +774,7 @@ func (c ill) follows(told []problem.Finding) bool {
 func (d *desk) settled() {
 	d.t.Helper()
 	var told []problem.Finding
-	if !peers.Within(15*time.Second, func() bool { told = wrong(d.verify()); return len(told) == 0 }) {
+	if !peers.Within(time.Minute, func() bool { told = wrong(d.verify()); return len(told) == 0 }) {
 		d.t.Fatalf("not well from the beginning: %+v", told)
 	}
 }

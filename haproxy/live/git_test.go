@@ -81,6 +81,7 @@ func (g *silentGit) sshd(t *testing.T) {
 		}
 	}
 	peers.Start(t, exec.Command(peers.Path(t, "sshd"), "-D", "-e", "-f", filepath.Join(dir, "config")))
+	peers.WaitFor(t, "sshd", func() bool { return peers.Accepts(g.ssh) })
 }
 
 // behind runs HAProxy with our sections, whose hour is another time here, and
