@@ -36,8 +36,9 @@ func TestReload(t *testing.T) {
 	s := newSite(t)
 	s.apply("--front", "builtin")
 	s.serves()
-	// As an administrator shortens it, so that a watchdog that nobody feeds shows.
-	s.Write(t, "/etc/systemd/system/"+unit+".d/override.conf", []byte("[Service]\nWatchdogSec=3s\nWatchdogSignal=SIGKILL\n"), 0o644)
+	// As an administrator may set it: short enough to be waited for, and longer than
+	// this machine stands still.
+	s.Write(t, "/etc/systemd/system/"+unit+".d/override.conf", []byte("[Service]\nWatchdogSec=30s\nWatchdogSignal=SIGKILL\n"), 0o644)
 	s.Run(t, "systemctl", "daemon-reload")
 	s.Run(t, "systemctl", "restart", unit)
 	s.serves()
@@ -89,6 +90,12 @@ func TestReload(t *testing.T) {
 			}
 			return "an apply"
 		})
+		// The third that was handed the watchdog by the one before.
+		pid, fed := s.mainPID(unit), s.property(unit, "WatchdogTimestampMonotonic")
+		s.until("a sign of life for the watchdog", func() bool { return s.property(unit, "WatchdogTimestampMonotonic") != fed })
+		if now := s.mainPID(unit); now != pid {
+			t.Errorf("the watchdog ended process %s, now there is %s", pid, now)
+		}
 	})
 	s.step("a restart", func(t *testing.T, s site) {
 		s.withoutLoss(func() string {

@@ -56,6 +56,7 @@ func TestRenewalTimer(t *testing.T) {
 			})
 			s.step("rebooted", func(t *testing.T, s site) {
 				s.Reboot(t)
+				s.until("the timer", func() bool { return s.property(renewTimer, "ActiveState") == "active" })
 				s.certificate()
 				s.serves()
 			})

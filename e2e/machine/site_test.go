@@ -57,8 +57,12 @@ func (s site) certificate() {
 		s.t.Fatal(err)
 	}
 	s.Write(s.t, "/root/ca.pem", ca, 0o644)
-	// At once: a renewal that finds one without the other fails, and is not tried again
-	// for a minute.
+	// A renewal that finds one without the other fails, and is not tried again for a minute.
+	if s.property(renewTimer, "ActiveState") == "active" {
+		s.Run(s.t, "systemctl", "stop", renewTimer)
+		s.until("the renewal is not running", func() bool { return s.property(renewService, "ActiveState") != "activating" })
+		defer s.Run(s.t, "systemctl", "start", renewTimer)
+	}
 	s.Write(s.t, "/etc/ssl/git/cert.pem.new", append(cert, ca...), 0o644)
 	s.Write(s.t, "/etc/ssl/git/key.pem.new", key, 0o600)
 	s.Run(s.t, "sh", "-c", "cd /etc/ssl/git && mv cert.pem.new cert.pem && mv key.pem.new key.pem")
