@@ -240,3 +240,16 @@ func TestSavedAndLeft(t *testing.T) {
 		m.has(how, oldBase, m.BB.SSHBaseURL())
 	}
 }
+
+// One that was there before the run is not his: who leaves then has changed nothing.
+func TestLeftWithTheBaseURLOfBefore(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, "9.4.16", setup.FrontBuiltin, bitbuckettest.Options{})
+	oldBase := m.BB.BaseURL()
+	a, asked := m.withLogin(nil), 0
+	a.Ask = func(string, string, []setup.Decision) setup.Decision { asked++; return setup.DecideBack }
+	res, err := a.Apply(t.Context(), m.addressesPlan(setup.BaseURLChange{Old: oldBase, New: oldBase, SSHNew: newSSH, Method: setup.Manual}))
+	if res.State != setup.RunTakenBack || problem.KindOf(err) != problem.TakenBack || asked != 1 {
+		t.Errorf("%s, asked %d times, %v", res.State, asked, err)
+	}
+}

@@ -125,7 +125,8 @@ func (a *Applier) manualBaseURL(ctx context.Context, r *journal.Run, i int, c *s
 		}
 		if a.Ask("Open "+page+" as an administrator", what+", save, then say done.", []setup.Decision{setup.DecideDone, setup.DecideBack}) != setup.DecideDone {
 			err := error(problem.New("the base URL was not changed by hand", "", ""))
-			if !asked && !a.isPublic(ctx, r.Plan.Run.UpstreamBefore, c.New) { // nothing is to be set back of what nobody began
+			unchanged := bitbucket.SameURL(old.OldURL, c.New) || !a.isPublic(ctx, r.Plan.Run.UpstreamBefore, c.New)
+			if !asked && unchanged { // nothing is to be set back of what nobody began
 				err = errors.Join(err, r.Write(journal.Record{Kind: journal.Undone, Change: i}))
 			}
 			return err
