@@ -148,7 +148,7 @@ func (b *builder) builtin(s *Step, bundle string) error {
 	}
 	b.whole(s, b.f.ProxyConfig, text)
 	if b.f.Systemd {
-		for _, fault := range []*problem.Finding{b.f.ProgramFault, b.f.ConfigFault} {
+		for _, fault := range []*problem.Finding{b.f.UnitFault, b.f.ProgramFault, b.f.ConfigFault} {
 			if fault != nil {
 				return fault.Err()
 			}
@@ -176,7 +176,7 @@ func (b *builder) builtin(s *Step, bundle string) error {
 func (b *builder) proxyChange(c config.Config) ServiceChange {
 	packaged, out := b.f.PackagedUnit, ServiceChange{Target: "proxy", Verb: service.Reload}
 	switch {
-	case !b.f.Systemd, packaged.Path != "" && !packaged.Enabled, packaged.Path == "" && b.f.ProxyUnit.Absent:
+	case !b.f.Systemd, packaged.Path != "" && !packaged.Enabled && !packaged.Running, packaged.Path == "" && b.f.ProxyUnit.Absent:
 		out.Verb = service.Start
 	case !b.handsOver(): // it runs already, with the old configuration
 		out.Verb = service.Restart

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
 	"bitgate/internal/publicurl"
 	"bitgate/internal/service"
 )
@@ -58,6 +59,40 @@ func TestProxyThatMoves(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", name, got, want)
 		} else if c.moves != strings.Contains(got.Notice(), "overlaps") {
 			t.Errorf("%s: %q", name, got.Notice())
+		}
+	}
+}
+
+// TestPackagedUnit: a front that runs is reloaded also where the machine does not start it
+// at boot: to start it would give it no new settings, and undo would stop it.
+func TestPackagedUnit(t *testing.T) {
+	u, err := publicurl.Parse("https://git.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const path = "/lib/systemd/system/bitgate-proxy.service"
+	for want, units := range map[service.Verb][]PackagedUnit{
+		service.Start:  {{Path: path}},
+		service.Reload: {{Path: path, Running: true}, {Path: path, Enabled: true}, {Path: path, Enabled: true, Running: true}},
+	} {
+		for _, unit := range units {
+			f := Facts{
+				Systemd: true, ProgramPath: "/usr/bin/bitgate", PackagedUnit: unit, ProxyUnit: atomicfile.File{Path: "/etc/systemd/system/bitgate-proxy.service", Absent: true},
+				ProxyConfig: atomicfile.File{Path: "/etc/bitgate/proxy.yaml", Data: []byte("url: https://git.example.com\npem: /etc/bitgate/front.pem\nhandover: " + handoverSocket + "\nlisten: [':443']\n")},
+			}
+			b := builder{f: f, a: Answers{URL: u, Front: FrontBuiltin, Listen: []string{":443"}, HTTPRedirect: Never, MaxConn: 77}}
+			b.plan = Plan{Inputs: map[string]string{}, Run: RunSettings{Front: service.Control{How: service.Systemd}}}
+			var s Step
+			if err := b.builtin(&s, "/etc/bitgate/front.pem"); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Changes[len(s.Changes)-1].Service; got == nil || got.Verb != want {
+				t.Errorf("%+v: %+v, want %s", unit, got, want)
+			}
+			b.f.UnitFault = &problem.Finding{Level: problem.Fail, Found: "bitgate-proxy.service is masked"}
+			if err := b.builtin(&s, "/etc/bitgate/front.pem"); err == nil || !strings.Contains(err.Error(), "is masked") {
+				t.Errorf("a masked unit: %v", err)
+			}
 		}
 	}
 }

@@ -74,6 +74,7 @@ type Facts struct {
 	StateDir      string           // with journals and what is kept of certificates
 	RenewFault    *problem.Finding // why no timer can run this binary from there
 	ProgramFault  *problem.Finding // why a unit must not or cannot run it from there
+	UnitFault     *problem.Finding // why systemd does not start the built-in proxy's unit
 	ConfigFault   *problem.Finding // why a unit cannot read its configuration where it is to be
 	OpenRun       string           // id of an unfinished earlier run, "" for none
 	Deployed      *Deployment      // what renewals go by now, nil where no run that stands set up a front
@@ -126,6 +127,7 @@ func (f Facts) stale(a Answers) error {
 type PackagedUnit struct {
 	Path    string // "" for none
 	Enabled bool   // it is started at boot
+	Running bool
 }
 
 // Reader is the user as whom a service reads its files; the zero one is root.
@@ -285,6 +287,8 @@ type Listener struct {
 	PID     int
 	Process string // "haproxy"
 	Proxy   bool   // it is the built-in proxy, whatever its program is called
+	Unit    string // the service of systemd's that runs it, "" for none
+	Loads   string // HAProxy: the first file or folder of its configuration, "" where that is not known
 }
 
 // Ours reports whether the built-in proxy listens.

@@ -269,3 +269,20 @@ func TestRehearsedWhereItTells(t *testing.T) {
 		}
 	}
 }
+
+// TestMaskedTimer: a timer that must not be started is none, and that is told.
+func TestMaskedTimer(t *testing.T) {
+	b, s := renewing(t, Renewer{}, Auto)
+	if len(s.Changes) == 0 || !b.plan.hasRenewal() {
+		t.Fatalf("no timer is planned: %+v", s.Changes)
+	}
+	b.f.Timer, b.plan = Timer{Masked: RenewTimer}, Plan{}
+	b.deployment("/etc/bitgate/bitgate-git.example.com.pem")
+	s = &Step{ID: StepHAProxy}
+	if err := b.renewalTimer(s, b.plan.Deployment.Bundle); err != nil || len(s.Changes) > 0 || b.plan.hasRenewal() {
+		t.Errorf("%v: %+v", err, s.Changes)
+	}
+	if notes := b.plan.Notes; len(notes) != 1 || notes[0].Level != problem.Note || !strings.Contains(notes[0].Do, "systemctl unmask bitgate-renew.timer") {
+		t.Errorf("%+v", notes)
+	}
+}

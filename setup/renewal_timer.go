@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"bitgate/internal/atomicfile"
+	"bitgate/internal/problem"
 	"bitgate/internal/service"
 	"bitgate/templates"
 )
@@ -21,6 +22,7 @@ const (
 type Timer struct {
 	Service, Timer atomicfile.File // units of systemd
 	Cron           atomicfile.File // where there is no systemd, but cron; zero where neither is
+	Masked         string          // which of the units must not be started, "" for none
 }
 
 // renewalTimer plans what looks hourly whether the front's certificate is to be
@@ -30,11 +32,18 @@ func (b *builder) renewalTimer(s *Step, bundle string) error {
 		return nil
 	}
 	cron := !b.f.Systemd && b.f.Timer.Cron.Path != ""
-	timed := b.f.Systemd || cron
+	masked := b.f.Timer.Masked
+	timed := b.f.Systemd && masked == "" || cron
 	b.plan.Deployment.Timed = timed
 	if timed || b.f.Certificate.Hook.Path != "" {
 		b.installProgram(s)
 		b.deployHook(s)
+	}
+	if masked != "" {
+		b.plan.Notes = append(b.plan.Notes, problem.Finding{
+			ID: "renewal", Level: problem.Note, Found: masked + " is masked, so no timer looks for a renewed certificate",
+			Why: "the front serves a copy, and a renewed certificate would not reach it", Do: "systemctl unmask " + masked + ", then apply again; or have bitgate cert renew run every hour",
+		})
 	}
 	if !timed {
 		return nil

@@ -13,6 +13,7 @@ func TestHAProxyService(t *testing.T) {
 	t.Parallel()
 	peers.Need(t, "haproxy", "curl")
 	s := newSite(t)
+	s.step("another unit's HAProxy", func(_ *testing.T, s site) { s.besideAnother() })
 	s.Run(t, "systemctl", "enable", "--now", "haproxy.service")
 	before, master, bitbucket := s.files(), s.mainPID("haproxy"), s.mainPID("atlbitbucket")
 
@@ -48,6 +49,23 @@ func TestHAProxyService(t *testing.T) {
 	if state := s.property("haproxy", "ActiveState"); state != "active" {
 		t.Errorf("haproxy.service is %s", state)
 	}
+}
+
+// besideAnother: where a HAProxy of another unit has the port, that one can be set up, and
+// haproxy.service is not started beside it.
+func (s site) besideAnother() {
+	const edge, reload = "/etc/haproxy/edge.cfg", "systemctl reload haproxy@edge.service"
+	s.Run(s.t, "systemctl", "stop", "haproxy.service")
+	s.Write(s.t, edge, []byte("defaults\n  mode http\n  timeout connect 5s\n  timeout client 50s\n  timeout server 50s\nlisten edge\n  bind :443\n  http-request return status 204\n"), 0o644)
+	s.Write(s.t, "/etc/systemd/system/haproxy@.service", []byte("[Service]\nType=notify\nExecStart=/usr/sbin/haproxy -Ws -f /etc/haproxy/%i.cfg\nExecReload=/bin/kill -USR2 $MAINPID\nKillMode=mixed\n"), 0o644)
+	s.Run(s.t, "systemctl", "daemon-reload")
+	s.Run(s.t, "systemctl", "start", "haproxy@edge.service")
+	out := s.bitgate("plan", "--front", "haproxy", "--url", public, "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem")
+	if do := "--reload '" + reload + "' --haproxy-cfg " + edge; !strings.Contains(out, "apply would refuse") || !strings.Contains(strings.Join(strings.Fields(out), " "), do) {
+		s.t.Errorf("no %q:\n%s", do, out)
+	}
+	s.Run(s.t, "systemctl", "stop", "haproxy@edge.service")
+	s.Run(s.t, "rm", edge, "/etc/systemd/system/haproxy@.service")
 }
 
 const unit = "bitgate-proxy.service"

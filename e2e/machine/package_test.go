@@ -69,6 +69,19 @@ func TestPackage(t *testing.T) {
 			t.Errorf("a second run:\n%s", out)
 		}
 	})
+	s.step("not for systemd to start", func(t *testing.T, s site) {
+		s.Run(t, "systemctl", "disable", unit)
+		pid := s.mainPID(unit)
+		if out := s.apply("--front", "builtin", "--maxconn", "777"); !strings.Contains(out, "reload") || s.mainPID(unit) == pid {
+			t.Errorf("its new settings are not read:\n%s", out)
+		}
+		s.Run(t, "bitgate", "undo", "--yes")
+		s.serves()
+		if enabled, _ := s.Try("systemctl", "is-enabled", unit); strings.TrimSpace(enabled) != "disabled" {
+			t.Errorf("it is %s", enabled)
+		}
+		s.Run(t, "systemctl", "enable", unit)
+	})
 	s.step("upgraded", func(t *testing.T, s site) {
 		s.withoutLoss(func() string {
 			s.Run(t, "dpkg", "-i", "/root/next.deb")

@@ -234,6 +234,15 @@ func (in *Install) addOwn(last string) {
 	}
 }
 
+// Loaded is the first file or folder that a HAProxy that runs was started with, by the
+// words of its command line; "" where they do not say it by its whole path.
+func Loaded(words []string) string {
+	if files := cfgArgs(words); len(files) > 0 && filepath.IsAbs(files[0]) {
+		return files[0]
+	}
+	return ""
+}
+
 // cfgArgs takes the configuration out of haproxy's arguments: "-f X", and all
 // that follows "--".
 func cfgArgs(args []string) []string {

@@ -126,3 +126,22 @@ func TestFileSet(t *testing.T) {
 		}
 	}
 }
+
+// The unit whose files are read is the one that is reloaded, whatever it is called.
+func TestUnitOfAnotherName(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "run/systemd/system/.here"), nil)
+	write(t, filepath.Join(root, "etc/haproxy/haproxy.cfg"), nil)
+	write(t, filepath.Join(root, "usr/lib/systemd/system/rh-haproxy18-haproxy.service"), []byte("[Service]\nUser=edge\nExecStart=/opt/rh/haproxy -Ws -f /etc/opt/rh/haproxy.cfg\n"))
+	in, err := live.Detect(t.Context(), live.Search{Root: root})
+	if err != nil || len(in.Files) != 1 || in.Files[0] != filepath.Join(root, "etc/opt/rh/haproxy.cfg") || in.Service.User != "edge" {
+		t.Errorf("%v: %+v", err, in)
+	}
+	for words, want := range map[string]string{
+		"haproxy -sf 12 -Ws -f /etc/edge.cfg -p /run/x.pid": "/etc/edge.cfg", "haproxy -D -- /etc/a.cfg /etc/b.cfg": "/etc/a.cfg", "haproxy -f edge.cfg": "", "haproxy": "",
+	} {
+		if got := live.Loaded(strings.Fields(words)); got != want {
+			t.Errorf("%s: %q", words, got)
+		}
+	}
+}

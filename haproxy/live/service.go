@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"bitgate/internal/unit"
 )
 
 // Service is how the service manager starts HAProxy, besides the files.
@@ -19,10 +17,10 @@ type Service struct {
 	Chroots     bool     // as that user it may enter a chroot
 }
 
-// ServiceOf reads haproxy.service and what it names; without one, the defaults of
-// the init script.
+// ServiceOf reads HAProxy's unit and what that names; without one, the defaults of the
+// init script.
 func ServiceOf(root string) Service {
-	if u, ok := unit.Load(root, "haproxy.service"); ok && u.Program() != "" {
+	if u, ok := loadUnit(root); ok && u.Program() != "" {
 		s := Service{Args: meaning(u.Args()), User: u.User, Group: u.Group}
 		s.Binds = strings.Contains(u.AmbientCapabilities, "CAP_NET_BIND_SERVICE")
 		s.Chroots = strings.Contains(u.AmbientCapabilities, "CAP_SYS_CHROOT")

@@ -5,12 +5,22 @@ import (
 	"slices"
 	"strings"
 
+	"bitgate/internal/service"
 	"bitgate/internal/unit"
 )
 
+// loadUnit reads the unit that is HAProxy's: the one that is reloaded, where systemd runs.
+func loadUnit(root string) (unit.Service, bool) {
+	name := "haproxy.service"
+	if c, ok := service.FindHAProxy(root); ok && c.How == service.Systemd {
+		name = c.Name
+	}
+	return unit.Load(root, name)
+}
+
 // unitArgs returns the arguments haproxy is started with, and where they stand.
 func unitArgs(root string) (args []string, why string) {
-	if u, ok := unit.Load(root, "haproxy.service"); ok {
+	if u, ok := loadUnit(root); ok {
 		if args := u.Args(); len(cfgArgs(args)) > 0 {
 			return args, "ExecStart of " + u.Path
 		}

@@ -106,7 +106,7 @@ func findNamed(root string, names []string) (Control, bool) {
 			for _, dir := range unitDirs {
 				path := filepath.Join(dir, name+".service")
 				if info, err := os.Stat(filepath.Join(root, path)); err == nil && info.Mode().IsRegular() {
-					return Control{How: Systemd, Name: name + ".service", Why: "unit " + path}, true
+					return Control{How: Systemd, Name: ownName(root, path), Why: "unit " + path}, true
 				}
 			}
 		}
@@ -121,4 +121,15 @@ func findNamed(root string, names []string) (Control, bool) {
 		}
 	}
 	return Control{}, false
+}
+
+// ownName is that of a unit which may have others: a link to another unit is an alias of
+// that (systemd.unit(5)).
+func ownName(root, path string) string {
+	real, err := filepath.EvalSymlinks(filepath.Join(root, path))
+	name := filepath.Base(real)
+	if err == nil && strings.HasSuffix(name, ".service") && !strings.HasSuffix(name, "@.service") && slices.Contains(unitDirs, strings.TrimPrefix(filepath.Dir(real), root)) {
+		return name
+	}
+	return filepath.Base(path)
 }

@@ -245,6 +245,17 @@ func TestFindHAProxy(t *testing.T) {
 	if c, ok := FindHAProxy(root); !ok || c.Name != "haproxy.service" {
 		t.Errorf("got %+v", c)
 	}
+	alias := tree(t, map[string]string{"run/systemd/system/": "", "etc/systemd/system/": "", "usr/lib/systemd/system/haproxy-lts.service": "[Service]\n", "srv/edge.service": "[Service]\n"})
+	link := filepath.Join(alias, "etc/systemd/system/haproxy.service")
+	for to, want := range map[string]string{"usr/lib/systemd/system/haproxy-lts.service": "haproxy-lts.service", "srv/edge.service": "haproxy.service"} {
+		_ = os.Remove(link)
+		if err := os.Symlink(filepath.Join(alias, to), link); err != nil {
+			t.Fatal(err)
+		}
+		if c, ok := FindHAProxy(alias); !ok || c.Name != want {
+			t.Errorf("a link to %s: %+v", to, c)
+		}
+	}
 	for name, also := range map[string]string{"nothing else": "", "the package's unit": packaged, "the package's init script": "etc/init.d/haproxy"} {
 		masked := tree(t, map[string]string{"run/systemd/system/": "", "etc/systemd/system/": "", cmp.Or(also, "etc/none"): "[Service]\n"})
 		if err := os.Symlink("/dev/null", filepath.Join(masked, "etc/systemd/system/haproxy.service")); err != nil {

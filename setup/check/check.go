@@ -106,6 +106,8 @@ func Ports(f setup.Facts, p setup.Plan) []problem.Finding {
 		case !held:
 		case p.Run.GivesUp == strconv.Itoa(at.Port):
 			found.Found = "port " + l + " is held by Bitbucket, which gives it up when it is restarted"
+		case front && apart(h, p.Run.Front):
+			found = startedTwice(l, h, p.Run.Front)
 		case front:
 			found.Found = fmt.Sprintf("port %s is held by %s, which will be %s", l, h.Process, happens)
 		default:

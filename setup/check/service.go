@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -35,4 +36,24 @@ func checkService(f setup.Facts, p setup.Plan) []problem.Finding {
 		})
 	}
 	return out
+}
+
+// apart: the HAProxy that holds a port is not the one of the service that would be reloaded.
+func apart(by setup.Listener, reloaded service.Control) bool {
+	return by.Process == "haproxy" && reloaded.How == service.Systemd && by.Unit != reloaded.Name
+}
+
+// startedTwice is for such a port. HAProxys share ports (SO_REUSEPORT), so that the second
+// one would start.
+func startedTwice(listen string, by setup.Listener, reloaded service.Control) problem.Finding {
+	of, command := "which no service of systemd's runs", "COMMAND"
+	if by.Unit != "" {
+		of, command = "of "+by.Unit, "'systemctl reload "+by.Unit+"'"
+	}
+	return problem.Finding{
+		ID: "port", Level: problem.Fail,
+		Found: fmt.Sprintf("port %s is held by a HAProxy (process %d, %s) other than that of %s, which would be reloaded", listen, by.PID, of, reloaded.Name),
+		Why:   "two HAProxys would serve the port, and each would get a part of the connections",
+		Do:    "set up the one that serves: --reload " + command + " --haproxy-cfg " + cmp.Or(by.Loads, "FILE") + "; or stop it",
+	}
 }

@@ -53,11 +53,8 @@ func (f *facts) detectFront(ctx context.Context, p Probe, haproxy func() (live.I
 	if f.Systemd {
 		f.ConfigFault = configFault(strings.TrimPrefix(where.ProxyConfig, p.Root))
 	}
-	if f.ProxyUnit, err = atomicfile.Read(filepath.Join(p.Root, unitPath)); err != nil {
+	if err := f.findUnit(p, where.ProxyConfig); err != nil {
 		return err
-	}
-	if f.Systemd && f.ProxyUnit.Absent {
-		f.PackagedUnit = packagedUnit(p, where.ProxyConfig)
 	}
 	if err := f.findTimer(p.Root); err != nil {
 		return err
@@ -97,6 +94,25 @@ func haproxyMeanwhile(ctx context.Context, p Probe) func() (live.Install, error)
 	})
 	go func() { _, _ = found() }()
 	return found
+}
+
+// findUnit reads the built-in proxy's unit: the one in unitPath, or the package's.
+func (f *facts) findUnit(p Probe, config string) (err error) {
+	path, name := filepath.Join(p.Root, unitPath), filepath.Base(unitPath)
+	if f.Systemd && unit.Masked(p.Root, name) {
+		f.ProxyUnit = atomicfile.File{Path: path, Absent: true}
+		f.UnitFault = &problem.Finding{
+			ID: "unit", Level: problem.Fail, Found: name + " is masked", Why: "systemd does not start the built-in proxy then",
+			Do: "systemctl unmask " + name + ", or choose HAProxy (--front haproxy)",
+		}
+		return nil
+	}
+	f.ProxyUnit, err = atomicfile.Read(path)
+	if f.Systemd && f.ProxyUnit.Absent {
+		f.PackagedUnit = packagedUnit(p, config)
+		f.PackagedUnit.Running = f.PackagedUnit.Path != "" && slices.ContainsFunc(f.Listeners, func(l setup.Listener) bool { return l.Unit == name })
+	}
+	return err
 }
 
 // packagedUnit is the unit of the package that this program is from, if it starts
@@ -218,6 +234,12 @@ func (f *facts) findTimer(root string) (err error) {
 		return file
 	}
 	if f.Systemd {
+		for _, path := range []string{setup.RenewServicePath, setup.RenewTimerPath} {
+			if name := filepath.Base(path); unit.Masked(root, name) {
+				f.Timer.Masked = name
+				return nil
+			}
+		}
 		f.Timer.Service, f.Timer.Timer = read(setup.RenewServicePath), read(setup.RenewTimerPath)
 		return err
 	}

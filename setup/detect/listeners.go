@@ -8,7 +8,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
+	"bitgate/haproxy/live"
+	"bitgate/internal/service"
 	"bitgate/internal/sockets"
 	"bitgate/setup"
 )
@@ -29,7 +32,11 @@ func Listeners(proc string) ([]setup.Listener, error) {
 	for inode, held := range sockets.Holders(proc, inodes...) {
 		l, last := byInode[inode], held[len(held)-1]
 		l.PID, l.Process = last.PID, last.Name
-		l.Proxy = isProxy(proc, last.PID)
+		l.Proxy, l.Unit = isProxy(proc, last.PID), service.RunsIn(proc, last.PID)
+		if last.Name == "haproxy" {
+			words, _ := os.ReadFile(filepath.Join(proc, strconv.Itoa(last.PID), "cmdline"))
+			l.Loads = live.Loaded(strings.Split(string(words), "\x00"))
+		}
 		byInode[inode] = l
 	}
 	return slices.SortedFunc(maps.Values(byInode), func(a, b setup.Listener) int {
