@@ -118,7 +118,11 @@ func (ses *session) planFor(ctx context.Context, file string, extra []string) (s
 	if err != nil || plan.Empty() {
 		return plan, err
 	}
-	return plan, ses.missing(extra...)
+	if err := ses.missing(extra...); err != nil {
+		return plan, err
+	}
+	ses.input = ses.asSaid(ctx, ses.input)
+	return plan, nil
 }
 
 // planOfFile reads the plan of a file and looks whether the machine is still as it was.

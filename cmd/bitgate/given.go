@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"strings"
 
+	"bitgate/interview"
 	"bitgate/setup"
 )
 
@@ -73,4 +75,38 @@ func (ses *session) upon(plan *setup.Plan) error {
 		plan.Run.UpstreamAfter = strings.TrimRight(a.Upstream, "/") + was.Path
 	}
 	return nil
+}
+
+// foundAnew are the answers that are found on the machine, and are others after an upgrade.
+var foundAnew = []string{"home", "install", "bitbucket-version", "upstream", "haproxy-bin", "max-header"}
+
+// asSaid leaves out of a plan's answers, which hold what was found too, what is found
+// without them, so that it is found anew by the next run. Others are found only where the
+// home was said.
+func (ses *session) asSaid(ctx context.Context, plan setup.Answers) setup.Answers {
+	said := plan
+	for _, id := range foundAnew {
+		if q, _ := interview.Find(id); q.Set(&said, "") != nil {
+			return plan
+		}
+	}
+	for range foundAnew {
+		f, err := ses.look(ctx, said)
+		if err != nil {
+			return plan
+		}
+		found, _ := setup.Resolve(f, said, setup.Sources{})
+		lacks := slices.DeleteFunc(slices.Clone(foundAnew), func(id string) bool {
+			q, _ := interview.Find(id)
+			return q.Get(found) == q.Get(plan)
+		})
+		if len(lacks) == 0 {
+			return said
+		}
+		q, _ := interview.Find(lacks[0])
+		if q.Set(&said, q.Get(plan)) != nil {
+			return plan
+		}
+	}
+	return plan
 }
