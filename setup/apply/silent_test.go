@@ -106,14 +106,15 @@ func TestSilentForGood(t *testing.T) {
 	restarts := m.service.restarts.Load()
 	m.late(1)
 	m.ill.Load().how.stays = true
-	_, err = undo(t.Context(), hasty(m.hurried(nil), aFewLooks))
+	a := hasty(m.hurried(nil), aFewLooks)
+	a.Timeout = 100 * time.Millisecond
+	_, err = undo(t.Context(), a)
 	says(t, err, "does not answer in time", "wait or restart it yourself")
 	if n := m.service.restarts.Load() - restarts; n != 0 || problem.KindOf(err) != problem.Incomplete {
 		t.Errorf("restarted %d times: %v", n, err)
 	}
-	a := hasty(m.hurried(nil), aFewLooks)
 	a.Ask = func(question, _ string, _ []setup.Decision) setup.Decision {
-		a.Now = nil // the restart has its time
+		a.Now, a.Timeout = nil, 0 // the restart has its time
 		says(t, problem.New(question, "", ""), "does not answer in time. Restart it all the same?")
 		m.ill.Store(nil)
 		return setup.DecideBack
