@@ -142,6 +142,9 @@ func (b *builder) builtin(s *Step, bundle string) error {
 	if b.f.Systemd {
 		c.Handover = handoverSocket
 	}
+	if err := c.WithDefaults().Validate(); err != nil { // the proxy would not start
+		return err
+	}
 	text, err := c.Marshal()
 	if err != nil {
 		return err

@@ -96,3 +96,19 @@ func TestPackagedUnit(t *testing.T) {
 		}
 	}
 }
+
+// TestBuiltinThatWouldNotStart: what the proxy refuses is no plan. A run would find that
+// out when it starts it.
+func TestBuiltinThatWouldNotStart(t *testing.T) {
+	u, err := publicurl.Parse("https://git.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := Answers{URL: u, Front: FrontBuiltin, Listen: []string{":443"}, HTTPRedirect: Never}
+	a.PlainListen, a.TrustedProxies = "127.0.0.1:443", []string{"192.0.2.7"}
+	b := builder{a: a, plan: Plan{Inputs: map[string]string{}}}
+	err = b.builtin(&Step{}, "/etc/bitgate/front.pem")
+	if err == nil || problem.KindOf(err) != problem.Usage || !strings.Contains(err.Error(), `plain-listen "127.0.0.1:443" overlaps ":443" of listen`) {
+		t.Errorf("it is planned: %v", err)
+	}
+}
