@@ -5,6 +5,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"bitgate/internal/peers"
 )
 
 // interrupted keeps this process from running when it waits for the first time, and the
@@ -22,14 +24,11 @@ func (c interrupted) Done() <-chan struct{} {
 // TestAFrontThatListensMeanwhile: what came up while this process stood still is no front
 // that does not listen.
 func TestAFrontThatListensMeanwhile(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := peers.FreeAddress(t)
+	var l net.Listener
 	const patience = 10 * time.Millisecond
 	ctx := interrupted{t.Context(), func() {
+		var err error
 		if l, err = net.Listen("tcp", address); err != nil {
 			t.Error(err)
 		}

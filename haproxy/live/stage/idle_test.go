@@ -6,6 +6,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"bitgate/internal/peers"
 )
 
 // A front that works is waited for beyond the limit: beside other load it is slow. One
@@ -52,12 +54,7 @@ func TestOnlyAFrontThatSleepsDoesNotStart(t *testing.T) {
 	t.Parallel()
 	const limit = time.Second
 	p := works(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	door := []string{l.Addr().String()}
-	l.Close()
+	door := []string{peers.FreeAddress(t)}
 	started := make(chan bool)
 	ctx, cancel := p.proxy.within(limit, time.Minute)
 	defer cancel()
@@ -65,7 +62,8 @@ func TestOnlyAFrontThatSleepsDoesNotStart(t *testing.T) {
 	if !p.proxy.says(t.Context(), "sleeps") {
 		t.Fatal(p.proxy.output)
 	}
-	if l, err = net.Listen("tcp", door[0]); err != nil {
+	l, err := net.Listen("tcp", door[0])
+	if err != nil {
 		t.Fatal(err)
 	}
 	if !<-started {
