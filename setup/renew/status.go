@@ -12,6 +12,7 @@ import (
 	"bitgate/certs/renewal"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
+	"bitgate/internal/unit"
 	"bitgate/setup"
 	"bitgate/setup/journal"
 )
@@ -141,10 +142,13 @@ func (r *Renewer) reads(s *Status, leaf string, life renewal.Life) {
 	s.Days, s.Left = int(max(0, life.Left(r.now()))/(24*time.Hour)), life.Share(r.now())
 }
 
-// timer is what runs bitgate cert renew, and whether it does.
+// timer is what runs bitgate cert renew, and whether it does. A masked one is none:
+// somebody wants it so.
 func timer(ctx context.Context, root string) (string, bool) {
 	there := func(path string) bool { _, err := os.Stat(filepath.Join(root, path)); return err == nil }
 	switch {
+	case unit.Masked(root, setup.RenewTimer):
+		return "", false
 	case service.HasSystemd(root) && there(setup.RenewTimerPath):
 		return setup.RenewTimer, service.Active(ctx, setup.RenewTimer)
 	case !service.HasSystemd(root) && there(setup.RenewCronPath):

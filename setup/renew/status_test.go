@@ -138,3 +138,27 @@ func TestUnreadableState(t *testing.T) {
 		t.Errorf("the status: %v", err)
 	}
 }
+
+// TestMaskedTimer: what is advised of a timer that does not run cannot be done with a
+// masked one.
+func TestMaskedTimer(t *testing.T) {
+	root := t.TempDir()
+	path := filepath.Join(root, setup.RenewTimerPath)
+	for _, dir := range []string{filepath.Join(root, "run/systemd/system"), filepath.Dir(path)} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(path, []byte("[Timer]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if name, _ := timer(t.Context(), root); name != setup.RenewTimer {
+		t.Errorf("%q", name)
+	}
+	if err := errors.Join(os.Remove(path), os.Symlink(os.DevNull, path)); err != nil {
+		t.Fatal(err)
+	}
+	if name, alive := timer(t.Context(), root); name != "" || alive {
+		t.Errorf("masked: %q %v", name, alive)
+	}
+}
