@@ -283,13 +283,13 @@ func (iv *Interview) Answer(q Question, text string) error {
 	if err != nil {
 		return err
 	}
-	user, before, said := iv.Answers.AdminUser, iv.standing(), iv.Input
+	was, before, said := iv.Answers, iv.standing(), iv.Input
 	iv.Input, iv.inputSources = iv.merge(q, a)
 	iv.resolve()
 	iv.unsaid(q, said)
 	iv.askAnew(before)
 	iv.done[q.ID], iv.unlooked = true, true
-	if iv.Answers.AdminUser != user {
+	if iv.Answers.AdminUser != was.AdminUser || iv.Answers.AdminPasswordFile != was.AdminPasswordFile {
 		iv.SignedIn = ""
 		delete(iv.done, PasswordID)
 	}

@@ -303,3 +303,21 @@ func TestAnotherAuthority(t *testing.T) {
 		t.Errorf("asked %v, want %v; agreed to %q", ids, want, iv.Answers.ACMETerms)
 	}
 }
+
+// TestPasswordAfterAFile: a file takes the place of the password that was typed; without
+// it that is asked for again.
+func TestPasswordAfterAFile(t *testing.T) {
+	iv := New(Machine{Resolve: setup.Resolve, SignsIn: true}, setup.Answers{URL: parsed(t, "https://git.example.com"), AdminUser: "admin"}, nil, nil)
+	iv.Found(setup.Facts{ContextPath: setup.Known{Set: true}})
+	iv.SignIn("admin")
+	password, _ := Find(PasswordID)
+	file, _ := Find("admin-password-file")
+	for _, c := range []struct {
+		text string
+		asks bool
+	}{{"/password", false}, {"", true}} {
+		if err := iv.Answer(file, c.text); err != nil || iv.Open(password) != c.asks || iv.Done(PasswordID) {
+			t.Errorf("%q: %v, the password is asked for: %v", c.text, err, iv.Open(password))
+		}
+	}
+}
