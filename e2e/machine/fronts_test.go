@@ -56,16 +56,21 @@ func TestHAProxyService(t *testing.T) {
 func (s site) besideAnother() {
 	const edge, reload = "/etc/haproxy/edge.cfg", "systemctl reload haproxy@edge.service"
 	s.Run(s.t, "systemctl", "stop", "haproxy.service")
-	s.Write(s.t, edge, []byte("defaults\n  mode http\n  timeout connect 5s\n  timeout client 50s\n  timeout server 50s\nlisten edge\n  bind :443\n  http-request return status 204\n"), 0o644)
+	s.Run(s.t, "sh", "-c", "cat /etc/ssl/git/*.pem >/etc/haproxy/edge.pem")
+	s.Write(s.t, edge, []byte("defaults\n  mode http\n  timeout connect 5s\n  timeout client 50s\n  timeout server 50s\nfrontend edge\n  bind :443 ssl crt /etc/haproxy/edge.pem\n  http-request return status 204 if { path /edge }\n"), 0o644)
 	s.Write(s.t, "/etc/systemd/system/haproxy@.service", []byte("[Service]\nType=notify\nExecStart=/usr/sbin/haproxy -Ws -f /etc/haproxy/%i.cfg\nExecReload=/bin/kill -USR2 $MAINPID\nKillMode=mixed\n"), 0o644)
 	s.Run(s.t, "systemctl", "daemon-reload")
 	s.Run(s.t, "systemctl", "start", "haproxy@edge.service")
-	out := s.bitgate("plan", "--front", "haproxy", "--url", public, "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem")
+	plan := []string{"plan", "--front", "haproxy", "--url", public, "--cert", "/etc/ssl/git/cert.pem", "--key", "/etc/ssl/git/key.pem"}
+	out := s.bitgate(plan...)
 	if do := "--reload '" + reload + "' --haproxy-cfg " + edge; !strings.Contains(out, "apply would refuse") || !strings.Contains(strings.Join(strings.Fields(out), " "), do) {
 		s.t.Errorf("no %q:\n%s", do, out)
 	}
+	if out := s.bitgate(append(plan, "--reload", reload, "--haproxy-cfg", edge)...); strings.Contains(out, "apply would refuse") {
+		s.t.Errorf("that is refused, too:\n%s", out)
+	}
 	s.Run(s.t, "systemctl", "stop", "haproxy@edge.service")
-	s.Run(s.t, "rm", edge, "/etc/systemd/system/haproxy@.service")
+	s.Run(s.t, "rm", edge, "/etc/haproxy/edge.pem", "/etc/systemd/system/haproxy@.service")
 }
 
 const unit = "bitgate-proxy.service"
