@@ -321,3 +321,31 @@ func TestRenewerBehindARedirect(t *testing.T) {
 		}
 	}
 }
+
+// TestRenewerWithoutARedirect: where nobody is redirected for Bitbucket, a section that has
+// port 80 still leads authorities on, and none of ours takes the port.
+func TestRenewerWithoutARedirect(t *testing.T) {
+	const tls = "frontend tls\n    mode http\n    bind :443 ssl crt /a.pem\n    default_backend site\nbackend site\n    mode http\n    server a 127.0.0.1:9000\n"
+	for what, c := range map[string]struct {
+		plain, want, warned string
+	}{
+		"a section of theirs": {"frontend www\n    mode http\n    bind :80\n    default_backend site\n", "    default_backend site\n    use_backend " + prefix + "_renewer if { req.fhdr(Host) -i git.example.com", ""},
+		"mode tcp":            {"frontend www\n    mode tcp\n    bind :80\n    default_backend site\n", "", `"frontend www" already binds :80`},
+		"nobody's":            {"", "", ""},
+	} {
+		s := site(t, func(s *Site) { s.Challenges, s.Renewer = []string{":80"}, "127.0.0.1:8888" })
+		m, err := merge(t, c.plain+tls, s)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		reversible(t, []byte(c.plain+tls), m, s)
+		text := string(m.After)
+		before, _, _ := strings.Cut(text, "frontend tls\n")
+		if !strings.Contains(text, c.want) || strings.Contains(before, "redirect") || strings.Count(text, ":80\n") != strings.Count(c.plain, ":80\n") {
+			t.Errorf("%s:\n%s", what, text)
+		}
+		if (len(m.Warnings) > 0) != (c.warned != "") || c.warned != "" && !strings.Contains(m.Warnings[0].Found, c.warned) {
+			t.Errorf("%s: %+v", what, m.Warnings)
+		}
+	}
+}

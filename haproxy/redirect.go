@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -82,6 +83,24 @@ func (e *sectionEditor) redirect() error {
 	e.renewer()
 	e.note("plain requests for %s%s are sent to %s from here, by rules before line %d; ACME challenges and the other sites are not touched", name, e.site.URL.TomcatPath(), e.site.URL.Origin(), at+1)
 	return nil
+}
+
+// passOn adds the sections that take what authorities ask and redirect nobody for us: they
+// lead it to the program that renews the certificate. One that cannot is a warning.
+func (m *merger) passOn(b *bindings) error {
+	if m.site.Renewer == "" || m.site.Thumbprint != "" {
+		return nil
+	}
+	wanted := slices.DeleteFunc(slices.Clone(m.site.Challenges), func(a string) bool { return slices.Contains(m.site.RedirectListen, a) })
+	_, err := m.settle(wanted, func(at bindAt, want string) error {
+		if err := m.sharePlain(b, at, want, false); err != nil && !at.at.unsure {
+			p := problem.Explain(err)
+			m.warnings = append(m.warnings, problem.Warning("renewal", strings.Join(p.Found, "; ")+" to pass on what authorities ask",
+				strings.Join(p.Why, "; ")+": the next renewal fails", "have authorities reach "+m.site.Renewer+" there, where the program that renews the certificate answers, or have it prove the name by DNS"))
+		}
+		return nil
+	})
+	return err
 }
 
 // renewer leads what authorities ask for our name at port 80 to the program that renews

@@ -69,6 +69,9 @@ func (m *merger) bindings() (bindings, error) {
 	if b.acme, err = m.settle(m.site.onlyChallenges(), func(at bindAt, want string) error { return m.sharePlain(&b, at, want, false) }); err != nil {
 		return b, err
 	}
+	if err := m.passOn(&b); err != nil {
+		return b, err
+	}
 	m.besideIPv4(&b)
 	if i := slices.IndexFunc(b.shared, func(s sharedSection) bool { return s.kind != speaksHTTP }); i >= 0 {
 		if _, err := netip.ParseAddr(m.site.URL.Host()); err == nil {
@@ -280,6 +283,7 @@ func (m *merger) addRules(b bindings) error {
 		e := editor(s)
 		e.challenge()
 		if !s.sends {
+			e.renewer()
 			continue
 		}
 		if err := e.redirect(); err != nil {

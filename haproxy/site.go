@@ -58,7 +58,7 @@ type Site struct {
 	Fixed          []string    // names that name servers need not be asked for, as /etc/hosts has them
 	OldPath        string      // former context path to redirect from, "" for none ("/" means root)
 	Thumbprint     string      // of an ACME account's key: authorities that validate by http-01 are answered with it; "" for none
-	Challenges     []string    // plain HTTP addresses where they ask, those of RedirectListen or more
+	Challenges     []string    // plain HTTP addresses where they ask, those of RedirectListen or more; with Renewer too
 	Renewer        string      // address of another program that answers authorities (http-01) while it renews the certificate; "" for none
 	NoResolver     bool        // the machine names no name server (/etc/resolv.conf)
 	Version        Version

@@ -138,7 +138,7 @@ func (b *builder) renewerAt() string { return RenewerAt(b.f, b.a) }
 
 // challenges are the addresses where an authority asks by http-01.
 func (b *builder) challenges() []string {
-	if b.thumbprint() == "" {
+	if b.thumbprint() == "" && b.renewerAt() == "" {
 		return nil
 	}
 	return RedirectAddresses(b.a)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"bitgate/haproxy"
 	"bitgate/internal/problem"
 	"bitgate/internal/service"
 )
@@ -26,8 +27,9 @@ func (b *builder) renewalNotes() {
 	default:
 		b.copyNote()
 	}
-	if b.renewerAt() != "" {
-		return // it is passed on
+	if at := b.renewerAt(); at != "" {
+		b.passedOnNote(at)
+		return
 	}
 	if by.Standalone && b.a.HTTPRedirect == Auto && b.a.URL.Port() == 443 {
 		b.plan.Notes = append(b.plan.Notes, problem.Finding{
@@ -39,6 +41,23 @@ func (b *builder) renewalNotes() {
 		b.warn("renewal", by.Name+" opens port 80 itself at each renewal (standalone), and the front takes that port",
 			"the next renewal fails, and the certificate expires", b.otherPort()+", then bitgate apply again; or leave port 80 to it (--http-redirect never)")
 	}
+}
+
+// passedOnNote warns where the front takes no port 80, so that what authorities ask does not
+// come to the program that renews the certificate.
+func (b *builder) passedOnNote(at string) {
+	who := b.port80Holder()
+	if len(b.redirectListen()) > 0 || b.a.Front == FrontHAProxy && strings.HasPrefix(who, `"`) { // a section, which leads them there
+		return
+	}
+	found := b.f.Certificate.Renewer.Name + " answers authorities at " + at + ", and the front does not listen on port 80, where they ask"
+	why, do := "the next renewal fails, and the certificate expires", "--http-redirect always has the front take port 80 and pass on what authorities ask"
+	if who != "" {
+		found += "; that port belongs to " + who
+		why = "unless that passes on what authorities ask, " + why
+		do = "have it pass http://" + b.a.URL.Host() + haproxy.ChallengePath + " on to " + at
+	}
+	b.warn("renewal", found, why, do)
 }
 
 // renewerPort is where a renewer can answer authorities behind a front that has port 80.

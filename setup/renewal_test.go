@@ -286,3 +286,36 @@ func TestMaskedTimer(t *testing.T) {
 		t.Errorf("%+v", notes)
 	}
 }
+
+// TestRenewerBehindOthers: the program that renews at a port of its own is reached through
+// port 80 alone: where the front has it not, that is a warning.
+func TestRenewerBehindOthers(t *testing.T) {
+	certbot := Renewer{Name: "certbot", Timer: "certbot.timer", Standalone: true, Port: 8888}
+	for name, c := range map[string]struct {
+		listeners []Listener
+		redirect  string
+		url, do   string
+	}{
+		"the front has it":   {nil, Auto, "https://git.example.com", ""},
+		"nginx has it":       {[]Listener{{Address: "0.0.0.0:80", PID: 7, Process: "nginx"}}, Auto, "https://git.example.com", "have it pass http://git.example.com/.well-known/acme-challenge/ on to 127.0.0.1:8888"},
+		"an unusual port":    {nil, Auto, "https://git.example.com:8443", "--http-redirect always"},
+		"an unusual one, on": {nil, Always, "https://git.example.com:8443", ""},
+	} {
+		b, _ := renewing(t, certbot, c.redirect)
+		u, err := publicurl.Parse(c.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.a.URL, b.f.Listeners, b.plan.Notes = u, c.listeners, nil
+		b.renewalNotes()
+		var do []string
+		for _, n := range b.plan.Notes {
+			if n.Level == problem.Warn {
+				do = append(do, n.Do)
+			}
+		}
+		if got := strings.Join(do, "\n"); !strings.HasPrefix(got, c.do) || (got == "") != (c.do == "") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
