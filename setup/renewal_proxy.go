@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"bitgate/internal/pattern"
+	"bitgate/templates"
 )
 
 // Proxies are the variables by which programs find the way out of a network. They hold
@@ -67,9 +68,9 @@ func variables(text string) []string {
 
 // secretWayOut is what to do about a variable that no file of everybody's may hold.
 func (b *builder) secretWayOut(name string) string {
-	const file = "/etc/bitgate-proxy.env"
+	do := "once: put the line " + name + "='...' into " + templates.SecretEnvironment + " (root's, mode 600)"
 	if b.f.Systemd {
-		return "once: put the line " + name + "=... into " + file + " (root's, mode 600), then systemctl edit bitgate-renew.service, and there under [Service]: EnvironmentFile=" + file
+		return do + ", then systemctl edit bitgate-renew.service, and there under [Service]: EnvironmentFile=" + templates.SecretEnvironment
 	}
-	return "once: put the line " + name + "=\"...\" into a file of your own in /etc/cron.d (root's, mode 600), and below it the last line of " + RenewCronPath
+	return do + "; " + RenewCronPath + " reads it"
 }

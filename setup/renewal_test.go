@@ -202,7 +202,8 @@ func TestWayOut(t *testing.T) {
 		}
 		text, notes = planned([]string{"HTTPS_PROXY=http://me:canary@proxy.corp.example:3128", "NO_PROXY=localhost"}, true, cron, none)
 		if strings.Contains(text, "canary") || !strings.Contains(text, "NO_PROXY") || len(notes) != 1 || notes[0].Level != problem.Warn ||
-			!strings.Contains(notes[0].Found, "HTTPS_PROXY") || strings.Contains(fmt.Sprint(notes), "canary") || !strings.Contains(notes[0].Do, "mode 600") {
+			!strings.Contains(notes[0].Found, "HTTPS_PROXY") || strings.Contains(fmt.Sprint(notes), "canary") || !strings.Contains(notes[0].Do, "mode 600") ||
+			!strings.Contains(notes[0].Do, "/etc/bitgate-proxy.env") || strings.Contains(notes[0].Do, "last line") || cron && !strings.Contains(text, " . /etc/bitgate-proxy.env;") {
 			t.Errorf("a password: %+v\n%s", notes, text)
 		}
 	}

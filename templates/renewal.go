@@ -43,8 +43,12 @@ func RenewService(u RenewUnit) (string, error) {
 // FixedRandomDelay= (247) the minute is another one each time.
 func RenewTimer() (string, error) { return fill("bitgate-renew.timer.tmpl", nil, nil) }
 
+// SecretEnvironment is a file with variables of the renewal that not everybody may read,
+// as the address of a proxy with a password. It is the administrator's.
+const SecretEnvironment = "/etc/bitgate-proxy.env"
+
 // RenewCron is the same for cron, as a file of /etc/cron.d (crontab(5)). What bitgate
-// says of a good run is for nobody; cron mails the rest.
+// says of a good run is for nobody; cron mails the rest. SecretEnvironment is read first.
 func RenewCron(u RenewUnit, minute int) (string, error) {
 	for _, p := range []string{u.Program, u.StateDir} {
 		if !path.IsAbs(p) || strings.ContainsAny(p, "\n\r\x00%") { // cron makes a line end of "%"
@@ -59,6 +63,6 @@ func RenewCron(u RenewUnit, minute int) (string, error) {
 	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 	return fmt.Sprintf(`# Written by bitgate; "bitgate setup" rewrites it.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-%[4]s%[1]d * * * * root test ! -x %[2]s || %[2]s cert renew --state-dir %[3]s >/dev/null
-`, minute, quote(u.Program), quote(u.StateDir), variables), nil
+%[4]s%[1]d * * * * root test ! -r %[5]s || { set -a; . %[5]s; set +a; }; test ! -x %[2]s || %[2]s cert renew --state-dir %[3]s >/dev/null
+`, minute, quote(u.Program), quote(u.StateDir), variables, SecretEnvironment), nil
 }

@@ -62,7 +62,7 @@ func TestRenewUnitsAreAccepted(t *testing.T) {
 func TestRenewCron(t *testing.T) {
 	text, err := RenewCron(RenewUnit{Program: "/opt/it's/bitgate", StateDir: "/var/lib/bitgate"}, 17)
 	if err != nil || !strings.Contains(text, `
-17 * * * * root test ! -x '/opt/it'\''s/bitgate' || '/opt/it'\''s/bitgate' cert renew --state-dir '/var/lib/bitgate' >/dev/null
+17 * * * * root test ! -r /etc/bitgate-proxy.env || { set -a; . /etc/bitgate-proxy.env; set +a; }; test ! -x '/opt/it'\''s/bitgate' || '/opt/it'\''s/bitgate' cert renew --state-dir '/var/lib/bitgate' >/dev/null
 `) {
 		t.Errorf("%v\n%s", err, text)
 	}
@@ -70,5 +70,33 @@ func TestRenewCron(t *testing.T) {
 		if text, err := RenewCron(RenewUnit{Program: bad, StateDir: "/x"}, 1); err == nil {
 			t.Errorf("%q was accepted:\n%s", bad, text)
 		}
+	}
+}
+
+// TestRenewCronReadsSecrets: the job has the variables of the administrator's file, however
+// odd their characters, and runs once, with the file and without it.
+func TestRenewCronReadsSecrets(t *testing.T) {
+	dir := t.TempDir()
+	program, secrets := filepath.Join(dir, "bitgate"), filepath.Join(dir, "env")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho \"$HTTPS_PROXY $*\" >>"+dir+"/ran\n"), 0o700); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+	text, err := RenewCron(RenewUnit{Program: program, StateDir: dir}, 17)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, job, _ := strings.Cut(text, " * * * * root ")
+	job = strings.ReplaceAll(job, SecretEnvironment, secrets)
+	for range 2 {
+		if said, err := exec.CommandContext(t.Context(), "sh", "-c", job).CombinedOutput(); err != nil || len(said) > 0 {
+			t.Fatalf("%v: %s", err, said)
+		}
+		if err := os.WriteFile(secrets, []byte("HTTPS_PROXY='http://me:a$b&c@proxy.test:3128'\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ran, err := os.ReadFile(filepath.Join(dir, "ran"))
+	if want := " cert renew --state-dir " + dir + "\n"; err != nil || string(ran) != want+"http://me:a$b&c@proxy.test:3128"+want {
+		t.Errorf("%v, %q", err, ran)
 	}
 }

@@ -54,6 +54,26 @@ func (s Store) HostOf(public crypto.PublicKey) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return s.hostWhere(func(leaf *x509.Certificate) bool {
+		has, err := KeyID(leaf.PublicKey)
+		return err == nil && has == id
+	})
+}
+
+// Covering is where a bundle lies that does for host: its own, or one that names it too.
+func (s Store) Covering(host string) (string, error) {
+	if path, err := s.Installed(host); path != "" || err != nil {
+		return path, err
+	}
+	other, err := s.hostWhere(func(leaf *x509.Certificate) bool { return leaf.VerifyHostname(host) == nil })
+	if other == "" || err != nil {
+		return "", err
+	}
+	return s.Installed(other)
+}
+
+// hostWhere is the first host whose bundle in force has such a certificate.
+func (s Store) hostWhere(such func(leaf *x509.Certificate) bool) (string, error) {
 	hosts, err := s.list("names")
 	for _, host := range hosts {
 		data, err := s.read("names", host, installed)
@@ -65,11 +85,7 @@ func (s Store) HostOf(public crypto.PublicKey) (string, error) {
 		if block == nil {
 			continue
 		}
-		leaf, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			continue // somebody's own
-		}
-		if has, err := KeyID(leaf.PublicKey); err == nil && has == id {
+		if leaf, err := x509.ParseCertificate(block.Bytes); err == nil && such(leaf) {
 			return host, nil
 		}
 	}

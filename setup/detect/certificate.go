@@ -47,7 +47,7 @@ func (f *facts) material(a setup.Answers, p Probe) (*certs.Material, error) {
 func (f *facts) findSources(p Probe) {
 	if !p.Input.URL.IsZero() {
 		// What cannot be read there is told by the commands that write it.
-		f.Imported, _ = store.Store{StateDir: p.StateDir}.Installed(p.Input.URL.Host())
+		f.Imported, _ = store.Store{StateDir: p.StateDir}.Covering(p.Input.URL.Host())
 	}
 	config, found, _, ok := f.configuredStore(0)
 	path := strings.TrimPrefix(strings.TrimPrefix(found.Value, "file:"), "//")
