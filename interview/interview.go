@@ -237,6 +237,12 @@ func (iv *Interview) candidate(q Question, text string) (setup.Answers, error) {
 	if err := enter(iv.Facts, &a, text); err != nil {
 		return iv.Answers, err
 	}
+	for _, key := range q.Writes() {
+		field, _ := Find(key)
+		if text := field.Get(a); text != field.Get(iv.Answers) && field.Validate(text) != nil {
+			return iv.Answers, field.Validate(text)
+		}
+	}
 	return a, nil
 }
 

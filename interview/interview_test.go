@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"bitgate/internal/atomicfile"
 	"bitgate/internal/publicurl"
 	"bitgate/setup"
 )
@@ -248,6 +249,24 @@ func TestAnswersMakeRoom(t *testing.T) {
 		}
 		if iv.Done("cert") {
 			t.Error("no certificate is asked for")
+		}
+	})
+	t.Run("no front any more", func(t *testing.T) {
+		iv := begin()
+		f := facts
+		f.ProxyConfig = atomicfile.File{Path: "/proxy.yaml", Data: []byte("url: https://git.example.com\nlisten: [\":443\"]\nupstream: http://127.0.0.1:7990\npem: /b.pem\nssh-listen: :7998\nssh-upstream: 127.0.0.1:7999\n")}
+		iv.Found(f)
+		if answer(t, iv, "front", setup.FrontTomcat); iv.Answers.SSHListen != "" || !iv.Answers.NoSSH {
+			t.Errorf("SSH goes on at %q", iv.Answers.SSHListen)
+		}
+		front, _ := Find("front")
+		if err := iv.Answer(front, "apache"); err == nil {
+			t.Error("a word that is none of the choices is an answer")
+		}
+		answer(t, iv, "front", setup.FrontBuiltin)
+		q, _ := Find("ssh")
+		if answer(t, iv, q.ID, iv.Prefill(q)); iv.Answers.SSHListen != ":7998" || iv.Answers.NoSSH {
+			t.Errorf("with a front again SSH is at %q, stopped: %v", iv.Answers.SSHListen, iv.Answers.NoSSH)
 		}
 	})
 	t.Run("another source", func(t *testing.T) {

@@ -19,7 +19,8 @@ func frontQuestions() []Question {
 			Help:    "what terminates TLS: haproxy, builtin (bitgate's own proxy), or tomcat (Bitbucket itself)",
 			Default: "haproxy where it is installed", Asked: "when HAProxy is not installed", Looks: true,
 			Options: []Option{{setup.FrontHAProxy, "HAProxy, as the documented page has it"}, {setup.FrontBuiltin, "bitgate's built-in proxy, which does the same"}, {setup.FrontTomcat, "none: Bitbucket itself, with a key store"}},
-			Slow:    true, when: func(iv *Interview) bool { return iv.Facts.HAProxy.Bin == "" },
+			keys:    []string{"front", "no-ssh"}, enter: enterFront,
+			Slow: true, when: func(iv *Interview) bool { return iv.Facts.HAProxy.Bin == "" },
 		}, func(a *setup.Answers) *string { return &a.Front }),
 		pathField(Question{
 			ID: "haproxy-cfg", Step: setup.StepHAProxy, Title: "HAProxy's configuration",
@@ -91,6 +92,14 @@ func frontQuestions() []Question {
 		}, func(a *setup.Answers) *string { return &a.Reload }),
 		partialQuestion(),
 	}
+}
+
+// enterFront stops what the front of now does with SSH where there will be none.
+func enterFront(f setup.Facts, a *setup.Answers, text string) error {
+	if a.Front = strings.TrimSpace(text); a.Front == setup.FrontTomcat && f.ForwardsSSH() != "" {
+		a.NoSSH = true
+	}
+	return nil
 }
 
 // portHolder names the program that has the front's port. taken is false where

@@ -33,7 +33,7 @@ func validateTomcat(a Answers) (bad []string) {
 		}
 	}
 	add(len(a.Nodes) > 0, "--node with --front tomcat: several nodes need something in front of them; use haproxy or builtin")
-	add(a.SSHListen != "", "--ssh-listen with --front tomcat: nothing is there to pass SSH on; Bitbucket takes it on its own port")
+	add(a.SSHListen != "", "--ssh-listen with --front tomcat: nothing is there to pass SSH on; --no-ssh stops it, and Bitbucket takes it on its own port")
 	add(a.RedirectOldPath != "", "--redirect-old-path with --front tomcat: Bitbucket answers under one path only; use haproxy or builtin")
 	add(a.HTTPRedirect == Always, "--http-redirect always with --front tomcat: Bitbucket's plain connector is closed to other machines; use haproxy or builtin")
 	add(a.Skips(StepConnector) || a.Skips(StepHAProxy), "--skip connector or haproxy with --front tomcat: both are the same file there")
