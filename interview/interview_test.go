@@ -231,6 +231,10 @@ func TestAnswersMakeRoom(t *testing.T) {
 			}
 		}
 		answer(t, iv, "acme-dns-hook", "") // from the list
+		answer(t, iv, "front", setup.FrontHAProxy)
+		if q, _ := Find("acme-challenge"); iv.Answer(q, setup.TLSALPN01) == nil {
+			t.Error("HAProxy is to answer an authority in the handshake")
+		}
 		answer(t, iv, "acme-challenge", setup.DNS01)
 		if q, _ := Find("acme-dns-hook"); iv.Answer(q, "") == nil || !iv.Open(q) || iv.Done(q.ID) {
 			t.Error("dns-01 goes without a program")

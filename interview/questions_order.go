@@ -41,7 +41,7 @@ func orderQuestions() []Question {
 				{setup.DNS01, "a program of yours sets a record in DNS at each renewal"},
 				{setup.DNSPersist01, "a record in DNS that you set once"},
 			},
-			when: ordered,
+			when: ordered, refuse: refuseHandshake,
 		}, func(a *setup.Answers) *string { return &a.ACMEChallenge }),
 		pathField(Question{
 			ID: "acme-dns-hook", Step: setup.StepHAProxy, Title: "Program that sets the DNS record", Example: "/usr/local/sbin/dns-record",
@@ -89,6 +89,18 @@ func (iv *Interview) authoritySeen() bool {
 // bound: the authority wants an account of its own to be named.
 func bound(iv *Interview) bool {
 	return iv.authoritySeen() && iv.Facts.Authority.Bound && iv.Facts.Authority.Account == ""
+}
+
+// refuseHandshake: not every front answers an authority in the handshake.
+func refuseHandshake(iv *Interview, text string) error {
+	switch a := iv.Answers; {
+	case text != setup.TLSALPN01:
+	case a.Front == setup.FrontHAProxy:
+		return errors.New("tls-alpn-01 works with the built-in proxy alone: HAProxy answers no handshake of an authority; choose another")
+	case !a.URL.IsZero() && a.URL.Port() != 443:
+		return errors.New("tls-alpn-01 asks on port 443, and the public URL has another; choose another")
+	}
+	return nil
 }
 
 // termsQuestion is asked as yes or no; what is kept are the terms that were agreed to,
