@@ -114,6 +114,9 @@ func (ses *session) signInByFile(ctx context.Context, f setup.Facts, a setup.Ans
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
 	ses.creds.follow(a)
+	if a.AdminPasswordFile == "-" && !ses.p.screen {
+		return nil // it stands behind the word that consents
+	}
 	if !givenPassword(ses.creds) || ses.creds.have || !setup.NeedsLogin(f, a) || f.Instance.State == bitbucket.Unreachable {
 		return nil
 	}

@@ -95,6 +95,10 @@ func TestGuidedPasswordFile(t *testing.T) {
 	if err := check("-"); err == nil || !strings.Contains(err.Error(), "the keyboard of the full screen") {
 		t.Errorf("standard input: %v", err)
 	}
+	p.screen = false
+	if err := check("-"); err != nil || ses.creds.have {
+		t.Errorf("standard input of the plain door is read before consent: %v", err)
+	}
 	a.AdminPasswordFile = ""
 	if err := b.Login(background(t), a, []byte("right")); err != nil {
 		t.Fatal(err)
