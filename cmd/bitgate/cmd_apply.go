@@ -140,8 +140,7 @@ func (ses *session) planOfFile(ctx context.Context, file string) (setup.Plan, er
 		said.AdminUser = ses.input.AdminUser
 	}
 	ses.input, ses.inputSources = said, setup.Sources{}
-	creds := newCredentials(ses.p, said)
-	ses.creds.user, ses.creds.method = creds.user, creds.method
+	ses.creds.follow(said)
 	if err := ses.detect(ctx); err != nil {
 		return plan, err
 	}
