@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"slices"
 )
 
 // The certificate that is in force for a host lies under one name, so that setup and
@@ -57,6 +58,29 @@ func (s Store) HostOf(public crypto.PublicKey) (string, error) {
 	return s.hostWhere(func(leaf *x509.Certificate) bool {
 		has, err := KeyID(leaf.PublicKey)
 		return err == nil && has == id
+	})
+}
+
+// Superseded is what a bundle is in force for that a certificate for names does as well
+// as: it names nothing else; "" for none.
+func (s Store) Superseded(names []string) (string, error) {
+	has := map[string]bool{}
+	for _, name := range names {
+		file, err := fileName(name)
+		if err != nil {
+			return "", err
+		}
+		has[file] = true
+	}
+	return s.hostWhere(func(leaf *x509.Certificate) bool {
+		all := slices.Clone(leaf.DNSNames)
+		for _, ip := range leaf.IPAddresses {
+			all = append(all, ip.String())
+		}
+		return len(all) > 0 && !slices.ContainsFunc(all, func(name string) bool {
+			file, err := fileName(name)
+			return err != nil || !has[file]
+		})
 	})
 }
 

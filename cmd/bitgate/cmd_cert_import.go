@@ -120,6 +120,9 @@ func keptFor(st store.Store, m *certs.Material) (string, error) {
 		return host, err
 	}
 	all := m.Info().Names
+	if host, err = st.Superseded(all); host != "" || err != nil {
+		return host, err
+	}
 	for _, name := range all {
 		if have, err := st.Installed(name); have != "" || err != nil {
 			return name, err

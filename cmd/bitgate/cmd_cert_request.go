@@ -96,8 +96,12 @@ func requestCert(p *process, o requestOptions) error {
 	return nil
 }
 
-// placeholder is put in force where the first host has no certificate yet.
+// placeholder is put in force where the first host has no certificate yet, nor another one
+// whose place what is requested will take.
 func placeholder(st store.Store, key crypto.Signer, hosts []string) (string, error) {
+	if have, err := st.Superseded(hosts); have != "" || err != nil {
+		return "", err
+	}
 	if have, err := st.Installed(hosts[0]); have != "" || err != nil {
 		return "", err
 	}
