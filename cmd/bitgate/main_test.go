@@ -127,12 +127,14 @@ func setupScript(e *testscript.Env) error {
 	if err := errors.Join(os.MkdirAll(filepath.Join(root, "proc"), 0o755), os.Symlink("/proc/net", filepath.Join(root, "proc", "net"))); err != nil {
 		return err
 	}
-	port, release, err := freeport.Hold()
-	if err != nil {
-		return err
+	for _, name := range []string{"PORT", "PORT2"} {
+		port, release, err := freeport.Hold()
+		if err != nil {
+			return err
+		}
+		e.Defer(release)
+		e.Setenv(name, strconv.Itoa(port))
 	}
-	e.Defer(release)
-	e.Setenv("PORT", strconv.Itoa(port))
 	e.Setenv("TEST_ROOT", root)
 	e.Setenv("BITGATE_STATE_DIR", filepath.Join(e.Getenv("WORK"), "state"))
 	return nil
