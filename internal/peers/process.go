@@ -37,7 +37,7 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 		close(p.done)
 	}()
 	t.Cleanup(func() {
-		p.Stop()
+		p.stop(enough)
 		if t.Failed() {
 			t.Logf("output of %s:\n%s", cmd.Path, p.Output())
 		}
@@ -73,15 +73,21 @@ func (p *Process) Running() bool {
 	}
 }
 
+// enough is how long a program may take to end that nobody looks at any more: one may
+// wait for clients which never leave.
+const enough = 10 * time.Second
+
 // Stop asks the program to end, insists when patience is over, and waits.
-func (p *Process) Stop() {
+func (p *Process) Stop() { p.stop(patience) }
+
+func (p *Process) stop(limit time.Duration) {
 	if !p.Running() {
 		return
 	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
-	case <-time.After(patience):
+	case <-time.After(limit):
 		_ = p.cmd.Process.Kill()
 		<-p.done
 	}
