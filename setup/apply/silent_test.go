@@ -37,6 +37,22 @@ func withoutBaseURL(t *testing.T, version string) *machine {
 	return m
 }
 
+// backUp: nobody has restarted Bitbucket during its backup, which ends; then all is made
+// as before.
+func (m *machine) backUp(t *testing.T, restarts int64, before world) {
+	t.Helper()
+	m.ill.Store(nil)
+	if n := m.service.restarts.Load() - restarts; n != 0 {
+		t.Errorf("restarted %d times during the backup", n)
+	}
+	m.BB.SetState("RUNNING")
+	_, err := m.applier().Recover(t.Context(), false)
+	m.must(err)
+	if diff := m.world().is(before); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // One late answer of a Bitbucket in maintenance is no sign that nobody is there: neither
 // undo nor a run that fails restarts it in the middle of its backup.
 func TestLateInMaintenance(t *testing.T) {
@@ -57,16 +73,7 @@ func TestLateInMaintenance(t *testing.T) {
 				t.Errorf("undo during a backup: %v", err)
 			}
 		}
-		m.ill.Store(nil)
-		if n := m.service.restarts.Load() - restarts; n != 0 {
-			t.Errorf("restarted %d times during the backup", n)
-		}
-		m.BB.SetState("RUNNING")
-		_, err = m.applier().Recover(t.Context(), false)
-		m.must(err)
-		if diff := m.world().is(before); diff != "" {
-			t.Error(diff)
-		}
+		m.backUp(t, restarts, before)
 	})
 }
 
@@ -82,17 +89,8 @@ func TestLateAtTheLastLook(t *testing.T) {
 			}
 		})
 		_, err := hasty(a, aFewLooks).Apply(t.Context(), p)
-		m.ill.Store(nil)
 		says(t, err, "MAINTENANCE")
-		if n := m.service.restarts.Load(); n != 0 {
-			t.Errorf("restarted %d times during the backup", n)
-		}
-		m.BB.SetState("RUNNING")
-		_, err = m.applier().Recover(t.Context(), false)
-		m.must(err)
-		if diff := m.world().is(before); diff != "" {
-			t.Error(diff)
-		}
+		m.backUp(t, 0, before)
 	})
 }
 
